@@ -1,0 +1,74 @@
+# Two commands on a fresh machine: `make run` shows what this does, `make test` proves it.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PACKAGES := $(wildcard packages/*)
+EDITABLE := $(foreach package,$(PACKAGES),-e $(package))
+
+.PHONY: help
+help: ## This list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(READY) ## Create .venv and install everything into it
+
+$(READY): requirements-dev.txt VERSION $(wildcard packages/*/pyproject.toml)
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed. Install it, or say: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@echo "== setting up $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { echo "The venv module is missing. On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python $(EDITABLE) -r requirements-dev.txt
+	@touch $@
+
+.PHONY: run
+run: $(READY) ## Start a sandbox and run a session of the mock agent in front of you
+	@$(BIN)/python scripts/demo.py
+
+.PHONY: test
+test: $(READY) agents ## All tests, with the real agent programs where npm is there
+	$(BIN)/python -m pytest -n auto
+
+.PHONY: agents
+agents: $(READY)
+	@$(BIN)/python scripts/install_test_agents.py
+
+.PHONY: lint
+lint: $(READY) ## Formatting, style, types, who imports whom, generated files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy packages/*/src
+	$(BIN)/python scripts/unasync.py --check
+	$(BIN)/python scripts/gen_docs.py --check
+
+.PHONY: fmt
+fmt: $(READY) ## Format, and write the generated files again
+	$(BIN)/python scripts/unasync.py
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python scripts/gen_docs.py
+
+.PHONY: coverage
+coverage: $(READY) agents ## Tests with coverage, servers and agents in other processes included
+	@rm -f .coverage .coverage.*
+	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/python -m pytest -n auto --cov --cov-report=
+	$(BIN)/coverage report --skip-covered
+
+.PHONY: bench
+bench: $(READY) ## Benchmarks beside the peer's own binary; writes docs/performance.md
+	@$(BIN)/python scripts/install_test_agents.py --peer
+	$(BIN)/python -m benchmarks --write-docs
+
+.PHONY: build
+build: $(READY) ## Wheels of all packages in dist/
+	@for package in $(PACKAGES); do $(BIN)/python -m build --wheel --outdir dist $$package >/dev/null || exit 1; done; ls dist
+
+.PHONY: clean
+clean: ## Remove everything that can be made again
+	rm -rf $(VENV) .agents dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,20 @@
+"""What is measured, in the order of the report."""
+
+from __future__ import annotations
+
+from benchmarks.row import Measurement
+
+from . import big_updates, burst, catch_up, fan_out, footprint, latency, slow_reader, start
+
+MEASUREMENTS: dict[str, Measurement] = {
+    "burst": burst.measure,
+    "latency": latency.measure,
+    "catch-up": catch_up.measure,
+    "slow-reader": slow_reader.measure,
+    "fan-out": fan_out.measure,
+    "start": start.measure,
+    "footprint": footprint.measure,
+    "big-updates": big_updates.measure,
+}
+
+__all__ = ["MEASUREMENTS"]

@@ -1,0 +1,151 @@
+"""Run coding agents in sandboxes, watch and steer them: the SDK of sandbox-agent.
+
+    async with SandboxAgent.start(sandbox="docker") as client:
+        session = await client.create_session(agent="claude", cwd="/repo")
+        async for event in session.prompt_stream("Fix the failing test"):
+            ...
+
+`SandboxAgentSync` is the same without `async`. Events are classes of this module, errors are in
+`sandbox_agent_client.errors`.
+"""
+
+from sandbox_agent_core.api.agents import AgentInfo, Health
+from sandbox_agent_core.api.policy import PermissionPolicy, PermissionRule
+from sandbox_agent_core.api.requests import Resolution
+from sandbox_agent_core.api.sessions import CancelResult, SessionInfo
+from sandbox_agent_core.content import Prompt
+from sandbox_agent_core.errors import SandboxAgentError
+from sandbox_agent_core.events import (
+    AgentExited,
+    AgentStarted,
+    AgentUnparsed,
+    AgentUpdate,
+    CommandsUpdated,
+    ConfigChanged,
+    Cost,
+    Diff,
+    ErrorReported,
+    Event,
+    Fault,
+    Location,
+    MessageCompleted,
+    MessageDelta,
+    ModeChanged,
+    PermissionOption,
+    PermissionRequested,
+    PermissionResolved,
+    PlanEntry,
+    PlanUpdated,
+    Question,
+    QuestionOption,
+    QuestionRequested,
+    QuestionResolved,
+    ReasoningCompleted,
+    ReasoningDelta,
+    SessionCreated,
+    SessionEnded,
+    SessionResumed,
+    TokenUsage,
+    ToolCallFields,
+    ToolCompleted,
+    ToolStarted,
+    ToolUpdated,
+    TurnDropped,
+    TurnEnded,
+    TurnQueued,
+    TurnStarted,
+    UniversalEvent,
+    UsageUpdated,
+)
+from sandbox_agent_core.frames import LogEntry
+from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef, SandboxSpec
+from sandbox_agent_core.view import Transcript
+
+from sandbox_agent_client import errors
+from sandbox_agent_client._async.client import SandboxAgent
+from sandbox_agent_client._async.requests import PermissionRequest, QuestionRequest
+from sandbox_agent_client._async.session import Session
+from sandbox_agent_client._sync.client import SandboxAgentSync
+from sandbox_agent_client._sync.requests import PermissionRequestSync, QuestionRequestSync
+from sandbox_agent_client._sync.session import SessionSync
+from sandbox_agent_client._turn import PromptResult
+from sandbox_agent_client.local import LocalProvider
+from sandbox_agent_client.persistence import (
+    MemoryStore,
+    SessionRecord,
+    SqliteStore,
+    TranscriptStore,
+)
+
+__all__ = [
+    "AgentExited",
+    "AgentInfo",
+    "AgentStarted",
+    "AgentUnparsed",
+    "AgentUpdate",
+    "CancelResult",
+    "CommandsUpdated",
+    "ConfigChanged",
+    "Cost",
+    "Diff",
+    "Endpoint",
+    "ErrorReported",
+    "Event",
+    "Fault",
+    "Health",
+    "LocalProvider",
+    "Location",
+    "LogEntry",
+    "MemoryStore",
+    "MessageCompleted",
+    "MessageDelta",
+    "ModeChanged",
+    "PermissionOption",
+    "PermissionPolicy",
+    "PermissionRequest",
+    "PermissionRequestSync",
+    "PermissionRequested",
+    "PermissionResolved",
+    "PermissionRule",
+    "PlanEntry",
+    "PlanUpdated",
+    "Prompt",
+    "PromptResult",
+    "Question",
+    "QuestionOption",
+    "QuestionRequest",
+    "QuestionRequestSync",
+    "QuestionRequested",
+    "QuestionResolved",
+    "ReasoningCompleted",
+    "ReasoningDelta",
+    "Resolution",
+    "SandboxAgent",
+    "SandboxAgentError",
+    "SandboxAgentSync",
+    "SandboxProvider",
+    "SandboxRef",
+    "SandboxSpec",
+    "Session",
+    "SessionCreated",
+    "SessionEnded",
+    "SessionInfo",
+    "SessionRecord",
+    "SessionResumed",
+    "SessionSync",
+    "SqliteStore",
+    "TokenUsage",
+    "ToolCallFields",
+    "ToolCompleted",
+    "ToolStarted",
+    "ToolUpdated",
+    "Transcript",
+    "TranscriptStore",
+    "TurnDropped",
+    "TurnEnded",
+    "TurnQueued",
+    "TurnStarted",
+    "UniversalEvent",
+    "UsageUpdated",
+    "errors",
+]

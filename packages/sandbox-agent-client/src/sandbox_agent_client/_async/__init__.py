@@ -1,0 +1,1 @@
+"""The asynchronous client: the source that `_sync` is generated from (`scripts/unasync.py`)."""

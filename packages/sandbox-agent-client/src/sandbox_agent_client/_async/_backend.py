@@ -1,0 +1,171 @@
+"""What asyncio and threads do differently. Its twin is `_sync/_backend.py`; both are written by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from types import TracebackType
+from typing import Any, Generic, Protocol, TypeVar
+
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as websocket_connect
+
+from sandbox_agent_client._connection import socket_of
+
+__all__ = [
+    "Background",
+    "ClientConnection",
+    "Event",
+    "Lock",
+    "Opening",
+    "Portal",
+    "finish",
+    "response_socket",
+    "settle",
+    "websocket_connect",
+    "websocket_receive",
+    "websocket_socket",
+]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+STOP_GRACE_S = 1.0
+"""How long a callback that is running may go on after its session was closed."""
+
+Lock = asyncio.Lock
+
+
+class Event:
+    """An asyncio.Event whose `wait` has a deadline."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    def clear(self) -> None:
+        self._event.clear()
+
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
+    async def wait(self, timeout_s: float | None = None) -> bool:
+        """True when it is set, False when the time is over."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._event.wait()
+        except TimeoutError:
+            return False
+
+
+class Background:
+    """A task with an owner: `stop` waits until it has ended."""
+
+    def __init__(self, name: str, run: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._task = asyncio.create_task(run(), name=name)
+
+    @property
+    def is_done(self) -> bool:
+        return self._task.done()
+
+    async def stop(self) -> None:
+        """The owner has told `run` to end; what goes on after the grace time is cancelled."""
+        if self._task is asyncio.current_task():
+            return  # a callback closes its own session: the task ends when the callback returns
+        await asyncio.wait([self._task], timeout=STOP_GRACE_S)
+        if not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if not self._task.cancelled() and (exc := self._task.exception()):
+            logger.error("%s failed", self._task.get_name(), exc_info=exc)
+
+
+class Portal:
+    """Runs coroutines of providers and stores. Here that is nothing special."""
+
+    async def run(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return await make()
+
+    async def close(self) -> None:
+        pass
+
+
+class Client(Protocol):
+    async def __aenter__(self) -> Any: ...
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+C = TypeVar("C", bound=Client)
+
+
+class Opening(Generic[C]):
+    """A client that is not open yet: `await` it, or enter it with `async with`."""
+
+    def __init__(self, make: Callable[[], Coroutine[Any, Any, C]]) -> None:
+        self._make = make
+        self._client: C | None = None
+
+    def __await__(self) -> Generator[Any, None, C]:
+        return self._make().__await__()
+
+    async def __aenter__(self) -> C:
+        self._client = await self._make()
+        await self._client.__aenter__()
+        return self._client
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._client is not None:
+            await self._client.__aexit__(exc_type, exc, traceback)
+
+
+async def settle(result: Awaitable[object] | object) -> None:
+    """Wait for what a callback returned, if it can be waited for."""
+    if inspect.isawaitable(result):
+        await result
+
+
+async def finish(make: Callable[[], Coroutine[Any, Any, object]], *, timeout_s: float) -> None:
+    """Run clean-up to its end even when the caller is cancelled meanwhile, but not for ever."""
+    task = asyncio.create_task(make())
+    try:
+        async with asyncio.timeout(timeout_s):
+            await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=timeout_s)
+        raise
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+        elif not task.cancelled():
+            task.exception()  # the caller was cancelled: nobody else looks at it
+
+
+def response_socket(response: Any) -> Any | None:
+    return socket_of(response.extensions.get("network_stream"))
+
+
+def websocket_socket(connection: ClientConnection) -> Any | None:
+    return connection.transport.get_extra_info("socket")
+
+
+async def websocket_receive(connection: ClientConnection, *, timeout_s: float) -> str | bytes:
+    """Raises: TimeoutError, and what websockets raises."""
+    async with asyncio.timeout(timeout_s):
+        return await connection.recv()

@@ -1,0 +1,153 @@
+"""What a client and its sessions share: the transport, the streams that are open, the store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any, TypeVar
+
+from sandbox_agent_core.api.sessions import SessionInfo
+from sandbox_agent_core.errors import SandboxAgentError
+from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.spi.persistence import TranscriptStore
+
+from sandbox_agent_client._async._backend import Portal
+from sandbox_agent_client._async.interrupt import Interrupt
+from sandbox_agent_client._async.recorder import Recorder, open_recorder
+from sandbox_agent_client._async.stream import follow, read_entry
+from sandbox_agent_client._async.transport import Transport
+from sandbox_agent_client._async.watch import Watch
+from sandbox_agent_client._calls import Call
+from sandbox_agent_client._calls import events as event_calls
+from sandbox_agent_client._calls import sessions as calls
+
+__all__ = ["Connection"]
+
+logger = logging.getLogger(__name__)
+
+PAGE_ENTRIES = 1000
+
+T = TypeVar("T")
+
+
+class Connection:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        portal: Portal,
+        store: TranscriptStore | None,
+        reconnect_timeout_s: float | None,
+    ) -> None:
+        self.transport = transport
+        self.portal = portal
+        self.store = store
+        self._reconnect_timeout_s = reconnect_timeout_s
+        self._interrupts: set[Interrupt] = set()
+        self._watches: set[Watch] = set()
+        self._recorders: dict[str, Recorder] = {}
+
+    @property
+    def is_closed(self) -> bool:
+        return self.transport.is_closed
+
+    async def call(self, call: Call[T]) -> T:
+        return await self.transport.call(call)
+
+    async def follow(
+        self, info: SessionInfo, after: int, interrupt: Interrupt
+    ) -> AsyncGenerator[LogEntry, None]:
+        """Live entries; ends when `interrupt` is set or the client is closed."""
+        recorder = await self.recorder(info)
+        self._interrupts.add(interrupt)
+        entries = follow(
+            self.transport,
+            info.id,
+            after=after,
+            interrupt=interrupt,
+            reconnect_timeout_s=self._reconnect_timeout_s,
+        )
+        try:
+            async with aclosing(entries):
+                async for entry in entries:
+                    if recorder is not None:
+                        await recorder.observe(entry)
+                    yield entry
+        finally:
+            self._interrupts.discard(interrupt)
+
+    async def history(
+        self, info: SessionInfo, after: int, *, deltas: bool = True
+    ) -> AsyncGenerator[LogEntry, None]:
+        """The entries that are there now, page by page."""
+        while True:
+            page = await self.call(
+                event_calls.page(info.id, after=after, limit=PAGE_ENTRIES, deltas=deltas)
+            )
+            for wire in page.events:
+                yield read_entry(info.id, wire)
+            if not page.has_more:
+                return
+            after = page.next_cursor
+
+    async def recorder(
+        self, info: SessionInfo, settings: Mapping[str, Any] | None = None
+    ) -> Recorder | None:
+        """None without a store."""
+        if self.store is None:
+            return None
+        if info.id not in self._recorders or settings is not None:
+            self._recorders[info.id] = await open_recorder(
+                self.store,
+                self.portal,
+                info,
+                settings=settings,
+                history=lambda after: self.history(info, after),
+            )
+        return self._recorders[info.id]
+
+    async def sync(self, info: SessionInfo) -> None:
+        """The store has all that the server has. A failure is only logged: the next sync catches up."""
+        recorder = await self.recorder(info)
+        if recorder is not None:
+            await _sync(recorder)
+
+    async def end(self, session_id: str) -> None:
+        await self.call(calls.delete(session_id))
+        if self.store is None:
+            return
+        info = await self.call(calls.get(session_id))
+        recorder = await self.recorder(info)
+        if recorder is not None:
+            await _sync(recorder)
+            await recorder.put_ended(info.ended_at)
+
+    def watching(self, watch: Watch) -> None:
+        """Something of it runs in the background: end it with the client."""
+        if self.is_closed:
+            raise RuntimeError("The client is closed.")
+        self._watches.add(watch)
+
+    async def close(self) -> None:
+        """End every stream, store what is left, disconnect. Nothing is left running."""
+        watches, self._watches = self._watches, set()
+        for watch in watches:
+            watch.end()
+        for interrupt in list(self._interrupts):
+            interrupt.set()
+        for watch in watches:
+            await watch.stop()
+        recorders, self._recorders = self._recorders, {}
+        for recorder in recorders.values():
+            await _sync(recorder)
+        await self.transport.close()
+        if self.store is not None:
+            await self.portal.run(self.store.close)
+
+
+async def _sync(recorder: Recorder) -> None:
+    try:
+        await recorder.sync()
+    except SandboxAgentError as exc:
+        logger.warning("session %s: newest entries not stored: %s", recorder.record.id, exc)

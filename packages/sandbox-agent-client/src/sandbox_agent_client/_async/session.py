@@ -1,0 +1,289 @@
+"""One session: prompts, events, decisions, settings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, Literal
+
+from sandbox_agent_core.api.policy import PermissionPolicy
+from sandbox_agent_core.api.requests import Resolution
+from sandbox_agent_core.api.sessions import CancelResult, PromptAccepted, SessionInfo
+from sandbox_agent_core.content import Prompt
+from sandbox_agent_core.errors import SandboxAgentError, ServerUnreachable
+from sandbox_agent_core.events import Event
+from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.projection import project
+from sandbox_agent_core.view import Transcript
+
+from sandbox_agent_client._async._backend import finish
+from sandbox_agent_client._async.connection import Connection
+from sandbox_agent_client._async.interrupt import Interrupt
+from sandbox_agent_client._async.reader import Subscriber
+from sandbox_agent_client._async.requests import (
+    AnswerValue,
+    PermissionRequest,
+    QuestionRequest,
+    asked,
+)
+from sandbox_agent_client._async.watch import Watch
+from sandbox_agent_client._calls import events as event_calls
+from sandbox_agent_client._calls import requests as request_calls
+from sandbox_agent_client._calls import sessions as calls
+from sandbox_agent_client._turn import PromptResult, TurnReader
+
+__all__ = ["Session"]
+
+CANCEL_TIMEOUT_S = 10.0
+"""For the cancel of a stream that was left."""
+
+
+class Session:
+    """Made by the client. Methods raise `SandboxAgentError`s; the session lives on at the server."""
+
+    def __init__(self, connection: Connection, info: SessionInfo) -> None:
+        self._connection = connection
+        self._info = info
+        self._known_seq = info.last_seq
+        self._watch = Watch(
+            info.id,
+            follow=self._follow,
+            known_seq=lambda: self._known_seq,
+            pending=self.requests,
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id} {self._info.agent} {self._info.status}>"
+
+    @property
+    def id(self) -> str:
+        return self._info.id
+
+    @property
+    def info(self) -> SessionInfo:
+        """As of the last answer of the server; `refresh` asks again."""
+        return self._info
+
+    # -- turns
+
+    async def prompt(self, prompt: Prompt) -> PromptResult:
+        """Give the agent a prompt and wait until it has done everything. Survives lost connections.
+
+        Cancelling the wait does not cancel the turn: that is `cancel`.
+
+        Raises:
+            errors.AgentExited, errors.AgentError: the turn ended with an error.
+            errors.ServerUnreachable: the server did not come back in time; the turn may go on.
+        """
+        accepted = await self._start(prompt)
+        turn = TurnReader(accepted.turn_id)
+        async with aclosing(self._turn_events(turn, accepted.seq)) as events:
+            async for _event in events:
+                pass
+        await self._connection.sync(self._info)
+        return turn.result()
+
+    async def prompt_stream(
+        self, prompt: Prompt, *, cancel_on_exit: bool = False
+    ) -> AsyncGenerator[Event, None]:
+        """The events of one turn, the last is `TurnEnded` (or `TurnDropped`), which says how it ended.
+
+        Leaving the loop early does not cancel the turn, unless `cancel_on_exit`.
+        """
+        accepted = await self._start(prompt)
+        turn = TurnReader(accepted.turn_id)
+        try:
+            async with aclosing(self._turn_events(turn, accepted.seq)) as events:
+                async for event in events:
+                    yield event
+            await self._connection.sync(self._info)
+        finally:
+            if cancel_on_exit and not turn.is_over and not self._connection.is_closed:
+                await finish(lambda: self.cancel(turn.turn_id), timeout_s=CANCEL_TIMEOUT_S)
+
+    async def cancel(self, turn_id: str | None = None) -> CancelResult:
+        """Cancel one turn, running or queued; without an id the running and all queued ones."""
+        return await self._connection.call(calls.cancel(self.id, turn_id))
+
+    # -- events
+
+    def on_event(
+        self,
+        callback: Callable[[Event], Awaitable[object] | object],
+        *,
+        after: int | None = None,
+        on_error: Callable[[SandboxAgentError], Awaitable[object] | object] | None = None,
+    ) -> Callable[[], None]:
+        """Call back with every event, one at a time, in the background. Returns what ends it.
+
+        Starts after seq `after`; by default after the newest event that this object has heard of, so
+        nothing that follows is missed. `on_error` is told when the stream cannot go on.
+        """
+        self._connection.watching(self._watch)
+        return self._watch.subscribe(Subscriber(callback, after=after, on_error=on_error))
+
+    async def events(
+        self, *, after: int = 0, limit: int | None = None, deltas: bool = True
+    ) -> AsyncGenerator[Event, None]:
+        """What is in the log now, and then ends. `deltas=False` leaves out what is repeated whole later."""
+        given = 0
+        async with aclosing(self._history(after, deltas=deltas)) as entries:
+            async for entry in entries:
+                event = project(entry)
+                if event is None:
+                    continue
+                if given == limit:
+                    return
+                given += 1
+                yield event
+
+    async def stream(self, *, after: int | None = None) -> AsyncGenerator[Event, None]:
+        """Every event after seq `after`, then live ones, without an end.
+
+        By default from the newest event that this object has heard of. Reconnects by itself.
+        """
+        async with aclosing(self.frames(after=after)) as entries:
+            async for entry in entries:
+                event = project(entry)
+                if event is not None:
+                    yield event
+
+    async def frames(self, *, after: int | None = None) -> AsyncGenerator[LogEntry, None]:
+        """As `stream`, but every entry of the log with the raw JSON-RPC frame."""
+        start = self._known_seq if after is None else after
+        async with aclosing(self._follow(start, Interrupt())) as entries:
+            async for entry in entries:
+                yield entry
+
+    async def transcript(self) -> Transcript:
+        """The session so far as messages, tool calls, plan and usage."""
+        return await self._connection.call(event_calls.transcript(self.id))
+
+    # -- decisions
+
+    def on_permission(
+        self, callback: Callable[[PermissionRequest], Awaitable[object] | object]
+    ) -> Callable[[], None]:
+        """Call back with every permission that the agent waits for, also those it waits for already.
+
+        One at a time. When somebody else answers first, that is no error. When the callback raises,
+        the request stays open. Returns what ends it.
+        """
+        self._connection.watching(self._watch)
+        return self._watch.answer(PermissionRequest, callback)
+
+    def on_question(
+        self, callback: Callable[[QuestionRequest], Awaitable[object] | object]
+    ) -> Callable[[], None]:
+        """As `on_permission`, for questions."""
+        self._connection.watching(self._watch)
+        return self._watch.answer(QuestionRequest, callback)
+
+    async def requests(
+        self, *, status: Literal["pending", "all"] = "pending"
+    ) -> list[PermissionRequest | QuestionRequest]:
+        """What the agent asked, oldest first."""
+        found = await self._connection.call(request_calls.list_requests(self.id, status=status))
+        return [asked(info, self.respond) for info in found.requests]
+
+    async def respond(
+        self,
+        request_id: str,
+        *,
+        option_id: str | None = None,
+        reply: Literal["once", "always", "reject"] | None = None,
+        answers: Mapping[str, AnswerValue] | None = None,
+        decline: bool | None = None,
+        actor: str | None = None,
+    ) -> Resolution:
+        """Answer a permission (`option_id` or `reply`) or a question (`answers` or `decline`).
+
+        Raises:
+            errors.RequestAlreadyResolved: somebody was first.
+            errors.RequestNotFound: there is no such request.
+        """
+        return await self._connection.call(
+            request_calls.answer(
+                self.id,
+                request_id,
+                option_id=option_id,
+                reply=reply,
+                answers=None if answers is None else dict(answers),
+                decline=decline,
+                actor=actor,
+            )
+        )
+
+    # -- settings
+
+    async def set_mode(self, mode: str) -> SessionInfo:
+        """Raises: errors.ModeNotSupported."""
+        return await self._patch(mode=mode)
+
+    async def set_model(self, model: str) -> SessionInfo:
+        """Raises: errors.ValueNotSupported."""
+        return await self._patch(model=model)
+
+    async def set_thought_level(self, thought_level: str) -> SessionInfo:
+        """Raises: errors.ValueNotSupported."""
+        return await self._patch(thought_level=thought_level)
+
+    async def set_config_option(self, config_id: str, value: str | bool) -> SessionInfo:
+        """One of `info.config_options`. Raises: errors.ValueNotSupported."""
+        return await self._patch(config_options={config_id: value})
+
+    async def set_permission_policy(
+        self, policy: PermissionPolicy | Mapping[str, Any]
+    ) -> SessionInfo:
+        return await self._patch(permission_policy=policy)
+
+    async def set_metadata(self, metadata: Mapping[str, Any]) -> SessionInfo:
+        """Replaces the whole."""
+        return await self._patch(metadata=dict(metadata))
+
+    # -- life
+
+    async def refresh(self) -> SessionInfo:
+        """Ask the server for `info`."""
+        return self._learn(await self._connection.call(calls.get(self.id)))
+
+    async def end(self) -> None:
+        """End the session and stop its agent. Its log stays readable; ending it again does nothing."""
+        await self._connection.end(self.id)
+
+    # -- inside
+
+    async def _patch(self, **members: Any) -> SessionInfo:
+        return self._learn(await self._connection.call(calls.patch(self.id, **members)))
+
+    def _learn(self, info: SessionInfo) -> SessionInfo:
+        self._info = info
+        self._known_seq = max(self._known_seq, info.last_seq)
+        return info
+
+    async def _start(self, prompt: Prompt) -> PromptAccepted:
+        accepted = await self._connection.call(calls.prompt(self.id, prompt))
+        self._known_seq = max(self._known_seq, accepted.seq)
+        return accepted
+
+    async def _turn_events(self, turn: TurnReader, after: int) -> AsyncGenerator[Event, None]:
+        async with aclosing(self._follow(after, Interrupt())) as entries:
+            async for entry in entries:
+                event = turn.take(entry)
+                if event is not None:
+                    yield event
+                if turn.is_over:
+                    return
+        raise ServerUnreachable(
+            f"The client was closed before turn {turn.turn_id} ended; it goes on at the server.",
+            turnId=turn.turn_id,
+        )
+
+    async def _follow(self, after: int, interrupt: Interrupt) -> AsyncGenerator[LogEntry, None]:
+        async with aclosing(self._connection.follow(self._info, after, interrupt)) as entries:
+            async for entry in entries:
+                self._known_seq = max(self._known_seq, entry.seq)
+                yield entry
+
+    def _history(self, after: int, *, deltas: bool = True) -> AsyncGenerator[LogEntry, None]:
+        return self._connection.history(self._info, after, deltas=deltas)

@@ -1,0 +1,69 @@
+"""The event stream over a WebSocket, for networks whose proxies buffer server-sent events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sandbox_agent_core.wire.problem import from_problem
+
+from sandbox_agent_client._async._backend import (
+    ClientConnection,
+    websocket_connect,
+    websocket_receive,
+    websocket_socket,
+)
+from sandbox_agent_client._async.interrupt import Interrupt
+from sandbox_agent_client._connection import is_loopback
+from sandbox_agent_client._failures import read_json, websocket_failures
+from sandbox_agent_client._resume import SILENCE_TIMEOUT_S
+
+__all__ = ["websocket_batches"]
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+"""Twice the longest line that the server takes from an agent."""
+CLOSE_TIMEOUT_S = 2.0
+
+
+@asynccontextmanager
+async def websocket_batches(
+    url: str, *, headers: Mapping[str, str], interrupt: Interrupt, timeout_s: float
+) -> AsyncIterator[AsyncIterator[list[Mapping[str, Any]]]]:
+    """Batches of log entries; an empty batch is a heartbeat. One connection.
+
+    Raises:
+        SandboxAgentError: the server refused the handshake, or the connection failed.
+    """
+    what = "the WebSocket"
+    with websocket_failures(what):
+        connection = await websocket_connect(
+            url,
+            additional_headers=dict(headers),
+            open_timeout=timeout_s,
+            close_timeout=CLOSE_TIMEOUT_S,
+            max_size=MAX_MESSAGE_BYTES,
+            # The server's heartbeats show that it lives; compressing loopback text costs more than it saves.
+            ping_interval=None,
+            compression=None,
+            proxy=None if is_loopback(url) else True,
+        )
+    try:
+        with websocket_failures(what), interrupt.guarding(websocket_socket(connection)):
+            yield _batches(connection)
+    finally:
+        await connection.close()
+
+
+async def _batches(connection: ClientConnection) -> AsyncIterator[list[Mapping[str, Any]]]:
+    while True:
+        text = await websocket_receive(connection, timeout_s=SILENCE_TIMEOUT_S)
+        message = read_json(text, "A message of the WebSocket")
+        kind = message.get("type")
+        if kind == "event":
+            yield [message["event"]]
+        elif kind == "error" and message.get("id") is None:
+            problem = message.get("error") or {}
+            raise from_problem(problem, problem.get("status", 500))
+        else:
+            yield []

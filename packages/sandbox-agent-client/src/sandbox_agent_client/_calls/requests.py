@@ -1,0 +1,32 @@
+"""`/v1/sessions/{id}/requests`: what an agent asks a person."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from sandbox_agent_core.api.requests import AnswerRequest, RequestList, Resolution
+
+from sandbox_agent_client._calls.call import Call, body, built, path, query, reads
+
+__all__ = ["answer", "list_requests"]
+
+
+def list_requests(
+    session_id: str, *, status: Literal["pending", "all"] = "pending"
+) -> Call[RequestList]:
+    return Call(
+        method="GET",
+        path=path("sessions", session_id, "requests"),
+        query=query(status=status),
+        parse=reads(RequestList),
+    )
+
+
+def answer(session_id: str, request_id: str, **members: Any) -> Call[Resolution]:
+    """Raises: InvalidRequest."""
+    return Call(
+        method="POST",
+        path=path("sessions", session_id, "requests", request_id),
+        body=body(built(AnswerRequest, **members)),
+        parse=reads(Resolution),
+    )

@@ -1,0 +1,98 @@
+"""`/v1/sessions`: their life, their settings, their turns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sandbox_agent_core.api.sessions import (
+    CancelRequest,
+    CancelResult,
+    CreateSession,
+    PatchSession,
+    PromptAccepted,
+    PromptRequest,
+    ResumeSession,
+    SessionInfo,
+    SessionList,
+)
+from sandbox_agent_core.content import Prompt, parse_prompt
+
+from sandbox_agent_client._calls.call import Call, body, built, nothing, path, query, reads
+
+__all__ = ["cancel", "create", "delete", "get", "list_page", "patch", "prompt", "resume"]
+
+_info = reads(SessionInfo)
+
+
+def create(request: CreateSession) -> Call[SessionInfo]:
+    # Starting an agent can take longer than any sensible timeout of an ordinary request
+    # (an agent that installs itself on first use): the server has its own deadline for it.
+    return Call(
+        method="POST", path=path("sessions"), body=body(request), parse=_info, has_deadline=False
+    )
+
+
+def list_page(*, limit: int | None = None, cursor: str | None = None) -> Call[SessionList]:
+    return Call(
+        method="GET",
+        path=path("sessions"),
+        query=query(limit=limit, cursor=cursor),
+        parse=reads(SessionList),
+    )
+
+
+def get(session_id: str) -> Call[SessionInfo]:
+    return Call(method="GET", path=path("sessions", session_id), parse=_info)
+
+
+def patch(session_id: str, **members: Any) -> Call[SessionInfo]:
+    """Raises: InvalidRequest."""
+    return Call(
+        method="PATCH",
+        path=path("sessions", session_id),
+        body=body(built(PatchSession, **members)),
+        parse=_info,
+    )
+
+
+def delete(session_id: str) -> Call[None]:
+    return Call(method="DELETE", path=path("sessions", session_id), parse=nothing)
+
+
+def resume(
+    session_id: str,
+    *,
+    env: Mapping[str, str] | None = None,
+    mcp_servers: Sequence[Mapping[str, Any]] | None = None,
+) -> Call[SessionInfo]:
+    """Raises: InvalidRequest."""
+    return Call(
+        method="POST",
+        path=path("sessions", session_id, "resume"),
+        body=body(built(ResumeSession, env=env, mcp_servers=mcp_servers)),
+        parse=_info,
+        has_deadline=False,
+    )
+
+
+def prompt(session_id: str, prompt: Prompt) -> Call[PromptAccepted]:
+    """Raises: InvalidRequest."""
+    blocks: list[Mapping[str, Any]] = [block.to_wire() for block in parse_prompt(prompt)]
+    return Call(
+        method="POST",
+        path=path("sessions", session_id, "prompt"),
+        body=body(built(PromptRequest, content=blocks)),
+        parse=reads(PromptAccepted),
+        # The prompt of a dormant session waits until its agent runs again.
+        has_deadline=False,
+    )
+
+
+def cancel(session_id: str, turn_id: str | None = None) -> Call[CancelResult]:
+    return Call(
+        method="POST",
+        path=path("sessions", session_id, "cancel"),
+        body=body(built(CancelRequest, turn_id=turn_id)),
+        parse=reads(CancelResult),
+    )

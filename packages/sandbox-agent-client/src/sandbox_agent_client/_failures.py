@@ -1,0 +1,67 @@
+"""The one seam where errors of httpx and websockets become ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+from sandbox_agent_core.errors import InternalError, SandboxAgentError, ServerUnreachable, Timeout
+from sandbox_agent_core.wire.problem import from_problem
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+__all__ = ["error_of_response", "http_failures", "read_json", "websocket_failures"]
+
+_EXCERPT_CHARS = 300
+
+
+@contextmanager
+def http_failures(what: str) -> Iterator[None]:
+    """Raises: ServerUnreachable or Timeout instead of what httpx raises."""
+    try:
+        yield
+    except (httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
+        raise ServerUnreachable(f"{what}: could not connect in time.") from exc
+    except httpx.TimeoutException as exc:
+        raise Timeout(f"{what}: no answer in time; it may have been carried out.") from exc
+    except httpx.RequestError as exc:
+        raise ServerUnreachable(f"{what}: {str(exc) or type(exc).__name__}") from exc
+
+
+@contextmanager
+def websocket_failures(what: str) -> Iterator[None]:
+    """Raises: the error that the server refused the handshake with, or ServerUnreachable."""
+    try:
+        yield
+    except InvalidStatus as exc:
+        body = exc.response.body or b""
+        raise error_of_response(exc.response.status_code, bytes(body)) from exc
+    except (WebSocketException, EOFError, OSError) as exc:
+        raise ServerUnreachable(f"{what}: {str(exc) or type(exc).__name__}") from exc
+
+
+def error_of_response(status: int, body: bytes) -> SandboxAgentError:
+    """The typed error of a response that is not a success; also of a foreign gateway's."""
+    problem = _document(body)
+    if problem is None:
+        text = body.decode("utf-8", "replace").strip()[:_EXCERPT_CHARS]
+        problem = {"detail": f"the server answered {status}: {text}" if text else None}
+    return from_problem(problem, status)
+
+
+def read_json(text: str | bytes, what: str) -> Any:
+    """Raises: InternalError when it is not JSON."""
+    try:
+        return json.loads(text)
+    except ValueError as exc:
+        raise InternalError(f"{what} is not JSON: is this a sandbox-agent server?") from exc
+
+
+def _document(body: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None

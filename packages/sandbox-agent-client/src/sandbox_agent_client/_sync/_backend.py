@@ -1,0 +1,173 @@
+"""What threads and asyncio do differently. Its twin is `_async/_backend.py`; both are written by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError
+from typing import Any, TypeVar
+
+from websockets.sync.client import ClientConnection
+from websockets.sync.client import connect as websocket_connect
+
+from sandbox_agent_client._connection import socket_of
+
+__all__ = [
+    "Background",
+    "ClientConnection",
+    "Event",
+    "Lock",
+    "Portal",
+    "finish",
+    "open_now",
+    "response_socket",
+    "settle",
+    "websocket_connect",
+    "websocket_receive",
+    "websocket_socket",
+]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+STOP_GRACE_S = 5.0
+"""How long to wait for a callback that is running: a thread cannot be cancelled."""
+
+Lock = threading.Lock
+
+
+class Event:
+    """A threading.Event with the names of its asynchronous twin."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        self._event.set()
+
+    def clear(self) -> None:
+        self._event.clear()
+
+    def is_set(self) -> bool:
+        return self._event.is_set()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """True when it is set, False when the time is over."""
+        return self._event.wait(timeout_s)
+
+
+class Background:
+    """A thread with an owner: `stop` joins it."""
+
+    def __init__(self, name: str, run: Callable[[], None]) -> None:
+        self._run = run
+        # A daemon, so that a callback that waits for a person cannot hold up the end of the program.
+        self._thread = threading.Thread(target=self._guarded, name=name, daemon=True)
+        self._thread.start()
+
+    def _guarded(self) -> None:
+        try:
+            self._run()
+        except Exception:
+            logger.exception("%s failed", self._thread.name)
+
+    @property
+    def is_done(self) -> bool:
+        return not self._thread.is_alive()
+
+    def stop(self) -> None:
+        """The owner has told `run` to end."""
+        if self._thread is threading.current_thread():
+            return  # a callback closes its own session: the thread ends when the callback returns
+        self._thread.join(STOP_GRACE_S)
+        if self._thread.is_alive():
+            logger.warning("%s: a callback did not return in time", self._thread.name)
+
+
+class Portal:
+    """An event loop in a thread: providers and stores are asynchronous. Started by its first use."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def run(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Its result. An interrupt (Ctrl-C) cancels it and waits until it has cleaned up."""
+        done = threading.Event()
+        tasks: list[asyncio.Task[T]] = []
+        loop = self._running_loop()
+
+        def start() -> None:
+            task = loop.create_task(make())
+            tasks.append(task)
+            task.add_done_callback(lambda _task: done.set())
+
+        loop.call_soon_threadsafe(start)
+        try:
+            done.wait()
+        except BaseException:
+            loop.call_soon_threadsafe(lambda: tasks[0].cancel())
+            done.wait()
+            raise
+        if tasks[0].cancelled():
+            raise CancelledError
+        return tasks[0].result()
+
+    def close(self) -> None:
+        with self._lock:
+            loop, self._loop = self._loop, None
+            thread, self._thread = self._thread, None
+        if loop is not None and thread is not None:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                runner = asyncio.Runner()
+                self._loop = runner.get_loop()
+                self._thread = threading.Thread(
+                    target=_serve,
+                    args=(runner, self._loop),
+                    name="sandbox-agent-portal",
+                    daemon=True,
+                )
+                self._thread.start()
+            return self._loop
+
+
+def _serve(runner: asyncio.Runner, loop: asyncio.AbstractEventLoop) -> None:
+    with runner:
+        asyncio.set_event_loop(loop)
+        loop.run_forever()
+
+
+def open_now(make: Callable[[], T]) -> T:
+    """The twin of `Opening`: there is nothing to wait for."""
+    return make()
+
+
+def settle(_result: object) -> None:
+    """The twin waits for what a callback returned; here a callback has done its work."""
+
+
+def finish(make: Callable[[], object], *, timeout_s: float) -> None:
+    """Run clean-up. `timeout_s` is for the twin: here every call has its own deadline."""
+    make()
+
+
+def response_socket(response: Any) -> Any | None:
+    return socket_of(response.extensions.get("network_stream"))
+
+
+def websocket_socket(connection: ClientConnection) -> Any | None:
+    return connection.socket
+
+
+def websocket_receive(connection: ClientConnection, *, timeout_s: float) -> str | bytes:
+    """Raises: TimeoutError, and what websockets raises."""
+    return connection.recv(timeout=timeout_s)

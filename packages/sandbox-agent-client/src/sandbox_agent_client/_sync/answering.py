@@ -1,0 +1,106 @@
+# Generated from `_async/answering.py` by `scripts/unasync.py`: do not edit.
+"""Gives the open permissions or questions of a session to one callback, one at a time.
+
+It asks the server which are open instead of trusting the stream: a callback is never called for a
+request that was answered meanwhile, and requests from before the callback are not forgotten.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from sandbox_agent_core.errors import RequestAlreadyResolved, SandboxAgentError
+from sandbox_agent_core.events import Event as SessionEvent
+
+from sandbox_agent_client._resume import is_fatal
+from sandbox_agent_client._sync._backend import Background, Event, settle
+from sandbox_agent_client._sync.interrupt import Interrupt
+from sandbox_agent_client._sync.requests import PermissionRequestSync, QuestionRequestSync
+
+__all__ = ["Answering", "ListPending"]
+
+logger = logging.getLogger(__name__)
+
+RETRY_S = 1.0
+
+Asked = PermissionRequestSync | QuestionRequestSync
+ListPending = Callable[[], list[Asked]]
+
+
+class Answering:
+    def __init__(
+        self,
+        name: str,
+        kind: type[Asked],
+        callback: Callable[[Any], object],
+        list_pending: ListPending,
+    ) -> None:
+        self._name = name
+        self._kind = kind
+        self._event_type = (
+            "permission.requested" if kind is PermissionRequestSync else "question.requested"
+        )
+        self._callback = callback
+        self._list_pending = list_pending
+        self._given: set[str] = set()
+        self._interrupt = Interrupt()
+        self._wake = Event()
+        self._wake.set()  # what is open already
+        self._background = Background(name, self._run)
+
+    @property
+    def is_done(self) -> bool:
+        return self._background.is_done
+
+    def notice(self, event: SessionEvent) -> None:
+        """Called by the reader of the session with every event."""
+        if event.type == self._event_type:
+            self._wake.set()
+
+    def end(self) -> None:
+        self._interrupt.set()
+        self._wake.set()
+
+    def stop(self) -> None:
+        self.end()
+        self._background.stop()
+
+    def _run(self) -> None:
+        while True:
+            self._wake.wait()
+            self._wake.clear()
+            try:
+                self._give_all()
+            except SandboxAgentError as exc:
+                if is_fatal(exc):
+                    logger.error("%s ended: %s", self._name, exc)
+                    return
+                logger.warning("%s: trying again: %s", self._name, exc)
+                self._interrupt.sleep(RETRY_S)
+                self._wake.set()
+            if self._interrupt.is_set:
+                return
+
+    def _give_all(self) -> None:
+        while not self._interrupt.is_set:
+            asked = next(iter(self._fresh()), None)
+            if asked is None:
+                return
+            self._given.add(asked.id)
+            self._give(asked)
+
+    def _fresh(self) -> list[Asked]:
+        pending = [asked for asked in self._list_pending() if isinstance(asked, self._kind)]
+        # Ids that are not open any more never come back.
+        self._given &= {asked.id for asked in pending}
+        return [asked for asked in pending if asked.id not in self._given]
+
+    def _give(self, asked: Asked) -> None:
+        try:
+            settle(self._callback(asked))
+        except RequestAlreadyResolved:
+            logger.debug("%s: %s was answered by somebody else first", self._name, asked.id)
+        except Exception:
+            logger.exception("%s: the callback failed, %s stays open", self._name, asked.id)

@@ -1,0 +1,154 @@
+# Generated from `_async/connection.py` by `scripts/unasync.py`: do not edit.
+"""What a client and its sessions share: the transport, the streams that are open, the store."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from typing import Any, TypeVar
+
+from sandbox_agent_core.api.sessions import SessionInfo
+from sandbox_agent_core.errors import SandboxAgentError
+from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.spi.persistence import TranscriptStore
+
+from sandbox_agent_client._calls import Call
+from sandbox_agent_client._calls import events as event_calls
+from sandbox_agent_client._calls import sessions as calls
+from sandbox_agent_client._sync._backend import Portal
+from sandbox_agent_client._sync.interrupt import Interrupt
+from sandbox_agent_client._sync.recorder import Recorder, open_recorder
+from sandbox_agent_client._sync.stream import follow, read_entry
+from sandbox_agent_client._sync.transport import Transport
+from sandbox_agent_client._sync.watch import Watch
+
+__all__ = ["Connection"]
+
+logger = logging.getLogger(__name__)
+
+PAGE_ENTRIES = 1000
+
+T = TypeVar("T")
+
+
+class Connection:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        portal: Portal,
+        store: TranscriptStore | None,
+        reconnect_timeout_s: float | None,
+    ) -> None:
+        self.transport = transport
+        self.portal = portal
+        self.store = store
+        self._reconnect_timeout_s = reconnect_timeout_s
+        self._interrupts: set[Interrupt] = set()
+        self._watches: set[Watch] = set()
+        self._recorders: dict[str, Recorder] = {}
+
+    @property
+    def is_closed(self) -> bool:
+        return self.transport.is_closed
+
+    def call(self, call: Call[T]) -> T:
+        return self.transport.call(call)
+
+    def follow(
+        self, info: SessionInfo, after: int, interrupt: Interrupt
+    ) -> Generator[LogEntry, None, None]:
+        """Live entries; ends when `interrupt` is set or the client is closed."""
+        recorder = self.recorder(info)
+        self._interrupts.add(interrupt)
+        entries = follow(
+            self.transport,
+            info.id,
+            after=after,
+            interrupt=interrupt,
+            reconnect_timeout_s=self._reconnect_timeout_s,
+        )
+        try:
+            with closing(entries):
+                for entry in entries:
+                    if recorder is not None:
+                        recorder.observe(entry)
+                    yield entry
+        finally:
+            self._interrupts.discard(interrupt)
+
+    def history(
+        self, info: SessionInfo, after: int, *, deltas: bool = True
+    ) -> Generator[LogEntry, None, None]:
+        """The entries that are there now, page by page."""
+        while True:
+            page = self.call(
+                event_calls.page(info.id, after=after, limit=PAGE_ENTRIES, deltas=deltas)
+            )
+            for wire in page.events:
+                yield read_entry(info.id, wire)
+            if not page.has_more:
+                return
+            after = page.next_cursor
+
+    def recorder(
+        self, info: SessionInfo, settings: Mapping[str, Any] | None = None
+    ) -> Recorder | None:
+        """None without a store."""
+        if self.store is None:
+            return None
+        if info.id not in self._recorders or settings is not None:
+            self._recorders[info.id] = open_recorder(
+                self.store,
+                self.portal,
+                info,
+                settings=settings,
+                history=lambda after: self.history(info, after),
+            )
+        return self._recorders[info.id]
+
+    def sync(self, info: SessionInfo) -> None:
+        """The store has all that the server has. A failure is only logged: the next sync catches up."""
+        recorder = self.recorder(info)
+        if recorder is not None:
+            _sync(recorder)
+
+    def end(self, session_id: str) -> None:
+        self.call(calls.delete(session_id))
+        if self.store is None:
+            return
+        info = self.call(calls.get(session_id))
+        recorder = self.recorder(info)
+        if recorder is not None:
+            _sync(recorder)
+            recorder.put_ended(info.ended_at)
+
+    def watching(self, watch: Watch) -> None:
+        """Something of it runs in the background: end it with the client."""
+        if self.is_closed:
+            raise RuntimeError("The client is closed.")
+        self._watches.add(watch)
+
+    def close(self) -> None:
+        """End every stream, store what is left, disconnect. Nothing is left running."""
+        watches, self._watches = self._watches, set()
+        for watch in watches:
+            watch.end()
+        for interrupt in list(self._interrupts):
+            interrupt.set()
+        for watch in watches:
+            watch.stop()
+        recorders, self._recorders = self._recorders, {}
+        for recorder in recorders.values():
+            _sync(recorder)
+        self.transport.close()
+        if self.store is not None:
+            self.portal.run(self.store.close)
+
+
+def _sync(recorder: Recorder) -> None:
+    try:
+        recorder.sync()
+    except SandboxAgentError as exc:
+        logger.warning("session %s: newest entries not stored: %s", recorder.record.id, exc)

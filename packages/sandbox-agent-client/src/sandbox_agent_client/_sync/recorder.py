@@ -1,0 +1,128 @@
+# Generated from `_async/recorder.py` by `scripts/unasync.py`: do not edit.
+"""Copies a session's log into a store, so that it outlives the sandbox."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sandbox_agent_core.api.sessions import SessionInfo
+from sandbox_agent_core.errors import StorageError
+from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.spi.persistence import SessionRecord, TranscriptStore
+
+from sandbox_agent_client._sync._backend import Lock, Portal
+from sandbox_agent_client.persistence.generations import (
+    Generation,
+    current_generation,
+    read_generations,
+    write_generations,
+)
+
+__all__ = ["Recorder", "open_recorder"]
+
+logger = logging.getLogger(__name__)
+
+FLUSH_ENTRIES = 128
+"""Entries held back to store them together. After a crash they are still in the server's log."""
+
+History = Callable[[int], Iterator[LogEntry]]
+
+
+class Recorder:
+    """Takes entries from any stream in any order; stores them in order and without gaps."""
+
+    def __init__(
+        self,
+        store: TranscriptStore,
+        portal: Portal,
+        record: SessionRecord,
+        generation: Generation,
+        *,
+        stored_seq: int,
+        history: History,
+    ) -> None:
+        """`history` reads the server's log after a cursor; `stored_seq` is the last one in the store."""
+        self.record = record
+        self._store = store
+        self._portal = portal
+        self._generation = generation
+        self._history = history
+        self._next = generation.server_seq(stored_seq) + 1
+        self._held: list[LogEntry] = []
+        self._lock = Lock()
+
+    def observe(self, entry: LogEntry) -> None:
+        """Store it if it is the next one. What is missing before it, `sync` will fetch."""
+        if entry.seq < self._next:
+            return
+        with self._lock:
+            try:
+                self._take(entry)
+            except StorageError as exc:
+                logger.warning("session %s: not stored yet: %s", self.record.id, exc)
+
+    def sync(self) -> None:
+        """Everything that is in the server's log now is in the store.
+
+        Raises:
+            StorageError: the store could not be written; a later call tries again.
+            SandboxAgentError: the server could not be read.
+        """
+        with self._lock:
+            for entry in self._history(self._next - 1):
+                self._take(entry)
+            self._flush()
+
+    def put_ended(self, ended_at: str | None) -> None:
+        self.record = replace(self.record, ended_at=ended_at)
+        self._portal.run(lambda: self._store.put_session(self.record))
+
+    def _take(self, entry: LogEntry) -> None:
+        if entry.seq != self._next:
+            return
+        self._held.append(replace(entry, seq=self._generation.stored_seq(entry.seq)))
+        self._next += 1
+        if len(self._held) >= FLUSH_ENTRIES:
+            self._flush()
+
+    def _flush(self) -> None:
+        held, self._held = self._held, []
+        if not held:
+            return
+        try:
+            self._portal.run(lambda: self._store.append(self.record.id, held))
+        except BaseException:
+            # Not stored, so not counted: the next `sync` reads them from the server again.
+            self._next = self._generation.server_seq(held[0].seq)
+            raise
+
+
+def open_recorder(
+    store: TranscriptStore,
+    portal: Portal,
+    info: SessionInfo,
+    *,
+    settings: Mapping[str, Any] | None,
+    history: History,
+) -> Recorder:
+    """The recorder of a session that its server knows. `settings` None: keep what is stored."""
+    record = portal.run(lambda: store.get_session(info.id))
+    last = portal.run(lambda: store.last_seq(info.id))
+    generations = read_generations(record.settings) if record is not None else []
+    current = current_generation(generations, created_at=info.created_at, last_stored=last)
+    if current not in generations:
+        generations.append(current)
+    kept = dict(record.settings if record is not None and settings is None else settings or {})
+    record = SessionRecord(
+        id=info.id,
+        agent=info.agent,
+        created_at=record.created_at if record is not None else info.created_at,
+        cwd=info.cwd,
+        ended_at=info.ended_at,
+        settings=kept | {"generations": write_generations(generations)},
+    )
+    portal.run(lambda: store.put_session(record))
+    return Recorder(store, portal, record, current, stored_seq=last, history=history)

@@ -1,0 +1,102 @@
+# Generated from `_async/requests.py` by `scripts/unasync.py`: do not edit.
+"""What an agent asks a person, with the answers as methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sandbox_agent_core.api.requests import RequestInfo, Resolution
+from sandbox_agent_core.events import PermissionOption, Question, ToolCallFields
+
+from sandbox_agent_client._asked import command_of, fields_of
+
+__all__ = ["PermissionRequestSync", "QuestionRequestSync", "asked"]
+
+Respond = Callable[..., Resolution]
+AnswerValue = str | bool | float | list[str]
+
+
+class _Asked:
+    def __init__(self, info: RequestInfo, respond: Respond) -> None:
+        self.info = info
+        """As the server tells it: `asked_at`, `expires_at`, `default`, `resolution`, …"""
+        self._respond = respond
+
+    @property
+    def id(self) -> str:
+        return self.info.id
+
+    @property
+    def turn_id(self) -> str | None:
+        return self.info.turn_id
+
+    @property
+    def is_pending(self) -> bool:
+        """As of when this object was made."""
+        return self.info.resolution is None
+
+
+class PermissionRequestSync(_Asked):
+    """The agent waits for a permission. The first answer counts; a later one raises `RequestAlreadyResolved`."""
+
+    def __init__(self, info: RequestInfo, respond: Respond) -> None:
+        super().__init__(info, respond)
+        self.tool_call: ToolCallFields | None = fields_of(info)
+        self.options = [PermissionOption.model_validate(option) for option in info.options]
+
+    def __repr__(self) -> str:
+        return f"<PermissionRequestSync {self.id} {self.title!r}>"
+
+    @property
+    def title(self) -> str:
+        """What the agent wants to do, for people."""
+        return self.tool_call.title if self.tool_call is not None else ""
+
+    @property
+    def command(self) -> str | None:
+        """The command line, when it is about one."""
+        return command_of(self.tool_call)
+
+    def allow_once(self, *, actor: str | None = None) -> Resolution:
+        return self._respond(self.id, reply="once", actor=actor)
+
+    def allow_always(self, *, actor: str | None = None) -> Resolution:
+        """Where the agent offers no such option, this once."""
+        return self._respond(self.id, reply="always", actor=actor)
+
+    def reject(self, *, actor: str | None = None) -> Resolution:
+        return self._respond(self.id, reply="reject", actor=actor)
+
+    def respond(self, option_id: str, *, actor: str | None = None) -> Resolution:
+        """Choose one of `options`."""
+        return self._respond(self.id, option_id=option_id, actor=actor)
+
+
+class QuestionRequestSync(_Asked):
+    """The agent waits for an answer. The first one counts; a later one raises `RequestAlreadyResolved`."""
+
+    def __init__(self, info: RequestInfo, respond: Respond) -> None:
+        super().__init__(info, respond)
+        self.questions = [Question.model_validate(question) for question in info.questions]
+
+    def __repr__(self) -> str:
+        return f"<QuestionRequestSync {self.id} {self.message!r}>"
+
+    @property
+    def message(self) -> str:
+        """What it is about."""
+        return self.info.message or ""
+
+    def answer(self, answers: Mapping[str, AnswerValue], *, actor: str | None = None) -> Resolution:
+        """By the `id` of each question; a list where several may be chosen."""
+        return self._respond(self.id, answers=dict(answers), actor=actor)
+
+    def decline(self, *, actor: str | None = None) -> Resolution:
+        return self._respond(self.id, decline=True, actor=actor)
+
+
+def asked(info: RequestInfo, respond: Respond) -> PermissionRequestSync | QuestionRequestSync:
+    if info.kind == "permission":
+        return PermissionRequestSync(info, respond)
+    return QuestionRequestSync(info, respond)

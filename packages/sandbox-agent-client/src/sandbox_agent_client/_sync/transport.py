@@ -1,0 +1,168 @@
+# Generated from `_async/transport.py` by `scripts/unasync.py`: do not edit.
+"""Carries out calls and opens streams over HTTP. Knows no session and keeps no state but its connections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, TypeVar
+
+import httpx
+from sandbox_agent_core.errors import ServerUnreachable
+from sandbox_agent_core.spi.provider import Endpoint
+from sandbox_agent_core.wire.sse import SseDecoder
+
+from sandbox_agent_client._calls import Call
+from sandbox_agent_client._calls.events import stream_path, stream_query, websocket_path
+from sandbox_agent_client._connection import is_loopback, tls_for
+from sandbox_agent_client._failures import error_of_response, http_failures, read_json
+from sandbox_agent_client._resume import SILENCE_TIMEOUT_S
+from sandbox_agent_client._sync._backend import response_socket
+from sandbox_agent_client._sync.interrupt import Interrupt
+from sandbox_agent_client._sync.websocket import websocket_batches
+
+__all__ = ["DEFAULT_TIMEOUT_S", "StreamKind", "Transport"]
+
+DEFAULT_TIMEOUT_S = 30.0
+"""For one request. Streams, and calls that last as long as a turn, have their own rules."""
+EXPIRY_MARGIN = timedelta(minutes=1)
+
+_ENTRY = "An entry of the event stream"
+
+T = TypeVar("T")
+StreamKind = Literal["sse", "ws"]
+Batch = list[Mapping[str, Any]]
+Locate = Callable[[], Endpoint]
+
+
+class Transport:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        locate: Locate | None = None,
+        stream_kind: StreamKind = "sse",
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        http_client: httpx.Client | None = None,
+    ) -> None:
+        """`locate` asks the provider where the server answers now; a client that is given stays open."""
+        self.endpoint = endpoint
+        self.is_closed = False
+        self._locate = locate
+        self._stream_kind = stream_kind
+        self._timeout_s = timeout_s
+        self._owns_http = http_client is None
+        self._http = http_client or httpx.Client(
+            # Every live stream holds a connection: the default of 100 would be a silent deadlock.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+            trust_env=not is_loopback(endpoint.url),
+            verify=tls_for(endpoint.url),
+            follow_redirects=False,
+        )
+
+    def call(self, call: Call[T]) -> T:
+        """The parsed answer.
+
+        Raises:
+            SandboxAgentError: the server's own error, typed; or ServerUnreachable, Timeout.
+            RuntimeError: the client is closed.
+        """
+        self.locate()
+        with http_failures(f"{call.method} {call.path}"):
+            response = self._http.request(
+                call.method,
+                self._url(call.path),
+                params=dict(call.query) or None,
+                json=call.body,
+                headers=self._headers(accept="application/json"),
+                timeout=httpx.Timeout(
+                    self._timeout_s, read=self._timeout_s if call.has_deadline else None
+                ),
+            )
+        if not response.is_success:
+            raise error_of_response(response.status_code, response.content)
+        return call.parse(_document(response))
+
+    @contextmanager
+    def stream(
+        self, session_id: str, after: int, interrupt: Interrupt
+    ) -> Iterator[Iterator[Batch]]:
+        """Batches of log entries (frame view) after a cursor; an empty batch is a heartbeat.
+
+        One connection: ends, or raises ServerUnreachable, when the connection does.
+        """
+        self.locate()
+        opened = self._websocket if self._stream_kind == "ws" else self._sse
+        with opened(session_id, after, interrupt) as batches:
+            yield batches
+
+    def locate(self, *, again: bool = False) -> None:
+        """Ask the provider for the endpoint, when what we know expires (or seems wrong: `again`)."""
+        expires_at = self.endpoint.expires_at
+        is_stale = expires_at is not None and expires_at - EXPIRY_MARGIN < datetime.now(UTC)
+        if self._locate is not None and (again or is_stale):
+            self.endpoint = self._locate()
+
+    def close(self) -> None:
+        self.is_closed = True
+        if self._owns_http:
+            self._http.close()
+
+    @contextmanager
+    def _sse(self, session_id: str, after: int, interrupt: Interrupt) -> Iterator[Iterator[Batch]]:
+        what = f"the event stream of session {session_id}"
+        with http_failures(what):
+            with self._http.stream(
+                "GET",
+                self._url(stream_path(session_id)),
+                params=dict(stream_query(after)),
+                # A compressing proxy would hold events back.
+                headers=self._headers(accept="text/event-stream") | {"Accept-Encoding": "identity"},
+                timeout=httpx.Timeout(self._timeout_s, read=SILENCE_TIMEOUT_S),
+            ) as response:
+                with interrupt.guarding(response_socket(response)):
+                    _check_stream(response)
+                    yield _sse_batches(response)
+
+    @contextmanager
+    def _websocket(
+        self, session_id: str, after: int, interrupt: Interrupt
+    ) -> Iterator[Iterator[Batch]]:
+        url = httpx.URL(self._url(websocket_path(session_id)), params=dict(stream_query(after)))
+        with websocket_batches(
+            str(url.copy_with(scheme="wss" if url.scheme == "https" else "ws")),
+            headers=self._headers(),
+            interrupt=interrupt,
+            timeout_s=self._timeout_s,
+        ) as batches:
+            yield batches
+
+    def _url(self, path: str) -> str:
+        return self.endpoint.url.rstrip("/") + path
+
+    def _headers(self, *, accept: str | None = None) -> dict[str, str]:
+        headers = dict(self.endpoint.headers)
+        if accept is not None:
+            headers["Accept"] = accept
+        if self.endpoint.token is not None:
+            headers["Authorization"] = f"Bearer {self.endpoint.token}"
+        return headers
+
+
+def _check_stream(response: httpx.Response) -> None:
+    if response.status_code != httpx.codes.OK:
+        raise error_of_response(response.status_code, response.read())
+    kind = response.headers.get("content-type", "")
+    if not kind.startswith("text/event-stream"):
+        raise ServerUnreachable(f"Expected an event stream, got {kind!r}: is a gateway in between?")
+
+
+def _sse_batches(response: httpx.Response) -> Iterator[Batch]:
+    decoder = SseDecoder()
+    for chunk in response.iter_bytes():
+        yield [read_json(event.data, _ENTRY) for event in decoder.feed(chunk) if event.data]
+
+
+def _document(response: httpx.Response) -> Any:
+    return read_json(response.content, "The server's answer") if response.content else None

@@ -1,0 +1,77 @@
+# Generated from `_async/watch.py` by `scripts/unasync.py`: do not edit.
+"""Everything that runs in the background for one session object, and its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from sandbox_agent_client._sync.answering import Answering, Asked, ListPending
+from sandbox_agent_client._sync.reader import Follow, Reader, Subscriber
+
+__all__ = ["Watch"]
+
+
+class Watch:
+    def __init__(
+        self, session_id: str, *, follow: Follow, known_seq: Callable[[], int], pending: ListPending
+    ) -> None:
+        """`known_seq` is the newest seq that the session has heard of: where "from now" begins."""
+        self._session_id = session_id
+        self._follow = follow
+        self._known_seq = known_seq
+        self._pending = pending
+        self._readers: list[Reader] = []
+        self._answering: list[Answering] = []
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """The function that ends the subscription.
+
+        One reader serves all, except a subscriber that wants events from before that reader's
+        position: that one gets its own.
+        """
+        self._readers = [reader for reader in self._readers if not reader.is_done]
+        for reader in self._readers:
+            if reader.join(subscriber):
+                return partial(reader.leave, subscriber)
+        if subscriber.after is None:
+            subscriber.after = self._known_seq()
+        fresh = Reader(
+            f"sandbox-agent reader of {self._session_id}", self._follow, subscriber.after
+        )
+        self._readers.append(fresh)
+        fresh.join(subscriber)
+        return partial(fresh.leave, subscriber)
+
+    def answer(self, kind: type[Asked], callback: Callable[[Any], object]) -> Callable[[], None]:
+        """The function that ends it."""
+        self._answering = [one for one in self._answering if not one.is_done]
+        answering = Answering(
+            f"sandbox-agent answers of {self._session_id}", kind, callback, self._pending
+        )
+        self._answering.append(answering)
+        unsubscribe = self.subscribe(Subscriber(answering.notice, after=None))
+
+        def end() -> None:
+            unsubscribe()
+            answering.end()
+
+        return end
+
+    def end(self) -> None:
+        """Tell everything to end, without waiting for it."""
+        for one in self._answering:
+            one.end()
+        for reader in self._readers:
+            reader.end()
+
+    def stop(self) -> None:
+        """Nothing is left running. Called by the client when it closes."""
+        self.end()
+        for reader in self._readers:
+            reader.stop()
+        for one in self._answering:
+            one.stop()
+        self._readers.clear()
+        self._answering.clear()

@@ -1,0 +1,70 @@
+# Generated from `_async/websocket.py` by `scripts/unasync.py`: do not edit.
+"""The event stream over a WebSocket, for networks whose proxies buffer server-sent events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from sandbox_agent_core.wire.problem import from_problem
+
+from sandbox_agent_client._connection import is_loopback
+from sandbox_agent_client._failures import read_json, websocket_failures
+from sandbox_agent_client._resume import SILENCE_TIMEOUT_S
+from sandbox_agent_client._sync._backend import (
+    ClientConnection,
+    websocket_connect,
+    websocket_receive,
+    websocket_socket,
+)
+from sandbox_agent_client._sync.interrupt import Interrupt
+
+__all__ = ["websocket_batches"]
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+"""Twice the longest line that the server takes from an agent."""
+CLOSE_TIMEOUT_S = 2.0
+
+
+@contextmanager
+def websocket_batches(
+    url: str, *, headers: Mapping[str, str], interrupt: Interrupt, timeout_s: float
+) -> Iterator[Iterator[list[Mapping[str, Any]]]]:
+    """Batches of log entries; an empty batch is a heartbeat. One connection.
+
+    Raises:
+        SandboxAgentError: the server refused the handshake, or the connection failed.
+    """
+    what = "the WebSocket"
+    with websocket_failures(what):
+        connection = websocket_connect(
+            url,
+            additional_headers=dict(headers),
+            open_timeout=timeout_s,
+            close_timeout=CLOSE_TIMEOUT_S,
+            max_size=MAX_MESSAGE_BYTES,
+            # The server's heartbeats show that it lives; compressing loopback text costs more than it saves.
+            ping_interval=None,
+            compression=None,
+            proxy=None if is_loopback(url) else True,
+        )
+    try:
+        with websocket_failures(what), interrupt.guarding(websocket_socket(connection)):
+            yield _batches(connection)
+    finally:
+        connection.close()
+
+
+def _batches(connection: ClientConnection) -> Iterator[list[Mapping[str, Any]]]:
+    while True:
+        text = websocket_receive(connection, timeout_s=SILENCE_TIMEOUT_S)
+        message = read_json(text, "A message of the WebSocket")
+        kind = message.get("type")
+        if kind == "event":
+            yield [message["event"]]
+        elif kind == "error" and message.get("id") is None:
+            problem = message.get("error") or {}
+            raise from_problem(problem, problem.get("status", 500))
+        else:
+            yield []

@@ -1,0 +1,161 @@
+"""Who answers when the agent asks: the person at the terminal, `--yes`, or nobody (then: no)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Literal, Protocol
+
+from sandbox_agent_core.events import Event, PermissionResolved, Question, QuestionResolved
+
+from sandbox_agent_client._async.requests import AnswerValue, PermissionRequest, QuestionRequest
+from sandbox_agent_client._async.session import Session
+from sandbox_agent_client.cli.diffs import diff_text
+from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.terminal import choose, read_line
+
+__all__ = ["Decider", "Screen"]
+
+ACTOR = "sandbox-agent run"
+REPLIES = ("once", "always", "reject")
+ASK = "  (o)nce, (a)lways, (r)eject? "
+How = Literal["ask", "yes", "no"]
+
+
+class Screen(Protocol):
+    """Where questions are put."""
+
+    def remark(self, text: str, style: str = ...) -> None: ...
+
+    def question(self, text: str) -> None:
+        """Without a newline at its end."""
+        ...
+
+    def picture(self, text: object) -> None:
+        """A renderable of rich."""
+        ...
+
+
+class Decider:
+    """Answers the requests of one session. Told every event, so that it stops asking what is decided."""
+
+    def __init__(self, how: How, screen: Screen, *, fd: int = 0) -> None:
+        self.denied = 0
+        """Permissions refused because nobody could be asked."""
+        self._how = how
+        self._screen = screen
+        self._fd = fd
+        self._open: dict[str, asyncio.Task[None]] = {}
+        # One question at a time, permissions and questions alike.
+        self._turn_to_ask = asyncio.Lock()
+
+    def attach(self, session: Session) -> None:
+        session.on_permission(self._permission)
+        session.on_question(self._question)
+
+    def notice(self, event: Event) -> None:
+        """Somebody else, the clock or a cancel decided: the question on the screen is void."""
+        if isinstance(event, (PermissionResolved, QuestionResolved)):
+            task = self._open.get(event.request_id)
+            if task is not None:
+                task.cancel()
+
+    async def _permission(self, request: PermissionRequest) -> None:
+        match self._how:
+            case "yes":
+                await request.allow_once(actor=f"{ACTOR} --yes")
+            case "no":
+                self.denied += 1
+                self._screen.remark(
+                    f"refused, because nobody can be asked here: {_about(request)} (--yes allows)",
+                    "yellow",
+                )
+                await request.reject(actor=f"{ACTOR} (no terminal)")
+            case "ask":
+                await self._ask(request.id, lambda: self._ask_permission(request))
+
+    async def _question(self, request: QuestionRequest) -> None:
+        if self._how == "ask":
+            await self._ask(request.id, lambda: self._ask_questions(request))
+        else:
+            self._screen.remark(f"declined to answer: {request.message}", "yellow")
+            await request.decline(actor=ACTOR)
+
+    async def _ask(self, request_id: str, ask: Callable[[], Awaitable[None]]) -> None:
+        async def in_turn() -> None:
+            async with self._turn_to_ask:
+                await ask()
+
+        task = self._open[request_id] = asyncio.create_task(in_turn())
+        try:
+            await asyncio.wait([task])
+        finally:
+            del self._open[request_id]
+            task.cancel()
+        if not task.cancelled():
+            task.result()
+
+    async def _ask_permission(self, request: PermissionRequest) -> None:
+        self._screen.remark(f"The agent asks: {_about(request)}", "bold yellow")
+        for diff in request.tool_call.diffs if request.tool_call is not None else []:
+            self._screen.picture(diff_text(diff))
+        while True:
+            self._screen.question(ASK)
+            line = await read_line(self._fd)
+            if line is None:
+                await request.reject(actor=f"{ACTOR} (end of input)")
+                return
+            match choose(line, REPLIES):
+                case "once":
+                    await request.allow_once(actor=ACTOR)
+                    return
+                case "always":
+                    await request.allow_always(actor=ACTOR)
+                    return
+                case "reject":
+                    await request.reject(actor=ACTOR)
+                    return
+
+    async def _ask_questions(self, request: QuestionRequest) -> None:
+        if request.message:
+            self._screen.remark(request.message, "bold yellow")
+        answers: dict[str, AnswerValue] = {}
+        for question in request.questions:
+            answer = await self._ask_one(question)
+            if answer is None:
+                await request.decline(actor=ACTOR)
+                return
+            answers[question.id] = answer
+        await request.answer(answers, actor=ACTOR)
+
+    async def _ask_one(self, question: Question) -> AnswerValue | None:
+        """None when the person declines (an empty line or the end of input)."""
+        self._screen.remark(question.question, "bold yellow")
+        for number, option in enumerate(question.options, 1):
+            about = f": {option.description}" if option.description else ""
+            self._screen.remark(f"  {number} {option.label}{about}", "")
+        several = ", several with commas" if question.multi_select else ""
+        hint = f"number{several}" if question.options else "answer"
+        self._screen.question(f"  {hint}, empty to decline: ")
+        line = await read_line(self._fd)
+        if not line:
+            return None
+        if question.multi_select:
+            return [str(_chosen(question, part.strip())) for part in line.split(",")]
+        return _chosen(question, line)
+
+
+def _chosen(question: Question, answer: str) -> str | bool | float:
+    """The value of the option with that number; else what was typed."""
+    if answer.isdecimal() and 1 <= int(answer) <= len(question.options):
+        option = question.options[int(answer) - 1]
+        value = option.value if option.value is not None else option.label
+        return value if isinstance(value, (str, bool, float)) else str(value)
+    return answer
+
+
+def _about(request: PermissionRequest) -> str:
+    command, title = request.command, request.title
+    if command is None or command in title:
+        return plain(title or command or "a tool call")
+    return plain(f"{title}: {command}" if title else command)

@@ -1,0 +1,36 @@
+"""A change of a file as a coloured unified diff."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import unified_diff
+
+from rich.text import Text
+from sandbox_agent_core.events import Diff
+
+from sandbox_agent_client.cli.plain import plain
+
+__all__ = ["MAX_LINES", "diff_text"]
+
+MAX_LINES = 120
+"""Shown of one change; the rest is counted."""
+_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def diff_text(diff: Diff) -> Text:
+    lines = list(_lines(diff))
+    text = Text()
+    for line in lines[:MAX_LINES]:
+        style = "bold" if line.startswith(("+++", "---")) else _STYLES.get(line[:1], "")
+        text.append(line + "\n", style)
+    if len(lines) > MAX_LINES:
+        text.append(f"… {len(lines) - MAX_LINES} more lines\n", "dim")
+    return text
+
+
+def _lines(diff: Diff) -> Iterator[str]:
+    path = plain(diff.path).replace("\n", " ")
+    old = plain(diff.old_text or "").splitlines()
+    new = plain(diff.new_text).splitlines()
+    before = path if diff.old_text is not None else "/dev/null"
+    return unified_diff(old, new, before, path, lineterm="")

@@ -1,0 +1,85 @@
+"""What the exit status of `sandbox-agent run` means. Part of the interface: scripts depend on it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from sandbox_agent_client.errors import (
+    AgentAuthRequired,
+    AgentError,
+    AgentNotInstalled,
+    InvalidRequest,
+    NotFound,
+    ProviderError,
+    SandboxAgentError,
+    ServerStartFailed,
+    ServerUnreachable,
+    StreamGap,
+    Timeout,
+    TokenInvalid,
+    Unavailable,
+)
+
+__all__ = ["EXIT_HELP", "ExitCode", "of_error", "of_stop_reason"]
+
+
+class ExitCode(IntEnum):
+    OK = 0
+    FAILED = 1
+    """Anything that has no code of its own."""
+    USAGE = 2
+    STOPPED = 3
+    """The agent refused, or came to the end of its tokens or steps."""
+    AGENT = 4
+    """The agent failed, ended, is not installed or has no credentials."""
+    SANDBOX = 5
+    """The sandbox or the server could not be started or reached."""
+    DENIED = 6
+    """The turn ended, but a permission was refused because nobody could be asked."""
+    TIMEOUT = 124
+    CANCELLED = 130
+
+
+EXIT_HELP = (
+    "Exit status: 0 the agent ended its turn; 2 usage; 3 it refused or ran out of tokens or steps; "
+    "4 the agent failed; 5 the sandbox or server could not be started or reached; 6 a permission was "
+    "refused because nobody could be asked; 124 --timeout; 130 cancelled; 1 anything else."
+)
+
+# In this order: the first that fits decides.
+_BY_ERROR: tuple[tuple[tuple[type[SandboxAgentError], ...], ExitCode], ...] = (
+    ((AgentError, AgentNotInstalled, AgentAuthRequired), ExitCode.AGENT),
+    (
+        (
+            ProviderError,
+            ServerStartFailed,
+            ServerUnreachable,
+            StreamGap,
+            Timeout,
+            TokenInvalid,
+            Unavailable,
+        ),
+        ExitCode.SANDBOX,
+    ),
+    ((InvalidRequest, NotFound), ExitCode.USAGE),
+)
+_BY_STOP_REASON = {
+    "end_turn": ExitCode.OK,
+    "max_tokens": ExitCode.STOPPED,
+    "max_turn_requests": ExitCode.STOPPED,
+    "refusal": ExitCode.STOPPED,
+    "cancelled": ExitCode.CANCELLED,
+    "interrupted": ExitCode.AGENT,
+    "error": ExitCode.AGENT,
+}
+
+
+def of_error(error: SandboxAgentError) -> ExitCode:
+    for classes, code in _BY_ERROR:
+        if isinstance(error, classes):
+            return code
+    return ExitCode.FAILED
+
+
+def of_stop_reason(reason: str) -> ExitCode:
+    return _BY_STOP_REASON.get(reason, ExitCode.FAILED)

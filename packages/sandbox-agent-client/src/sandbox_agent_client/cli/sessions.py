@@ -1,0 +1,176 @@
+"""`sandbox-agent sessions`: what was said and done, from a server or from the local store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.table import Table
+from sandbox_agent_core.events import Event, is_delta
+from sandbox_agent_core.projection import project
+from sandbox_agent_core.view import Transcript
+
+from sandbox_agent_client._async.client import SandboxAgent
+from sandbox_agent_client.cli.places import Place, local_store
+from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.transcript import show_transcript
+from sandbox_agent_client.errors import SessionNotFound
+from sandbox_agent_client.persistence import (
+    SqliteStore,
+    TranscriptStore,
+    read_entries,
+    read_transcript,
+)
+
+__all__ = ["list_sessions", "show_events", "show_session"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    id: str
+    agent: str
+    status: str
+    created_at: str
+    cwd: str | None
+
+    def to_wire(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "agent": self.agent,
+            "status": self.status,
+            "createdAt": self.created_at,
+            "cwd": self.cwd,
+        }
+
+
+class Archive(Protocol):
+    async def rows(self, limit: int) -> list[Row]: ...
+
+    async def transcript(self, session_id: str) -> Transcript:
+        """Raises: SessionNotFound."""
+        ...
+
+    def events(self, session_id: str, after: int) -> AsyncIterator[Event]:
+        """Raises: SessionNotFound."""
+        ...
+
+
+class ServerArchive:
+    def __init__(self, client: SandboxAgent) -> None:
+        self._client = client
+
+    async def rows(self, limit: int) -> list[Row]:
+        return [
+            Row(
+                id=session.id,
+                agent=session.info.agent,
+                status=session.info.status,
+                created_at=session.info.created_at,
+                cwd=session.info.cwd,
+            )
+            for session in await self._client.list_sessions(limit=limit)
+        ]
+
+    async def transcript(self, session_id: str) -> Transcript:
+        return await (await self._client.get_session(session_id)).transcript()
+
+    async def events(self, session_id: str, after: int) -> AsyncIterator[Event]:
+        session = await self._client.get_session(session_id)
+        async for event in session.events(after=after):
+            yield event
+
+
+class StoreArchive:
+    def __init__(self, store: TranscriptStore) -> None:
+        self._store = store
+
+    async def rows(self, limit: int) -> list[Row]:
+        return [
+            Row(
+                id=record.id,
+                agent=record.agent,
+                status="ended" if record.ended_at else "dormant",
+                created_at=record.created_at,
+                cwd=record.cwd,
+            )
+            for record in (await self._store.list_sessions())[:limit]
+        ]
+
+    async def transcript(self, session_id: str) -> Transcript:
+        await self._check(session_id)
+        return await read_transcript(self._store, session_id)
+
+    async def events(self, session_id: str, after: int) -> AsyncIterator[Event]:
+        await self._check(session_id)
+        async for entry in read_entries(self._store, session_id, after=after):
+            event = project(entry)
+            if event is not None:
+                yield event
+
+    async def _check(self, session_id: str) -> None:
+        if await self._store.get_session(session_id) is None:
+            raise SessionNotFound(f"There is no session {session_id!r} in the local store.")
+
+
+@asynccontextmanager
+async def _archive(place: Place) -> AsyncIterator[Archive]:
+    if place.url is not None:
+        async with place.open() as client:
+            yield ServerArchive(client)
+        return
+    store: SqliteStore = local_store()
+    try:
+        yield StoreArchive(store)
+    finally:
+        await store.close()
+
+
+async def list_sessions(place: Place, *, limit: int, as_json: bool) -> None:
+    async with _archive(place) as archive:
+        rows = await archive.rows(limit)
+    if as_json:
+        for row in rows:
+            print(json.dumps(row.to_wire()))
+        return
+    console = Console(highlight=False)
+    if not rows:
+        console.print("No sessions yet.")
+        return
+    table = Table("id", "agent", "status", "created", "directory", box=None, pad_edge=False)
+    for row in rows:
+        created = row.created_at[:19].replace("T", " ")
+        table.add_row(*map(plain, (row.id, row.agent, row.status, created, row.cwd or "")))
+    console.print(table)
+
+
+async def show_session(place: Place, session_id: str, *, as_json: bool) -> None:
+    async with _archive(place) as archive:
+        transcript = await archive.transcript(session_id)
+    if as_json:
+        print(json.dumps(transcript.to_wire()))
+    else:
+        show_transcript(transcript, Console(highlight=False))
+
+
+async def show_events(
+    place: Place, session_id: str, *, after: int, deltas: bool, as_json: bool
+) -> None:
+    console = Console(highlight=False)
+    async with _archive(place) as archive:
+        async for event in archive.events(session_id, after):
+            if not deltas and is_delta(event.type):
+                continue
+            if as_json:
+                print(json.dumps(event.to_wire()))
+            else:
+                console.print(plain(_line(event)), markup=False, soft_wrap=True)
+
+
+def _line(event: Event) -> str:
+    data = json.dumps(event.to_wire()["data"], ensure_ascii=False)
+    short = data if len(data) <= 160 else data[:159] + "…"
+    return f"{event.seq:>6}  {event.time:%H:%M:%S}  {event.type:<22} {short}"

@@ -1,0 +1,37 @@
+"""Reading lines from the person at the terminal without blocking, so that Ctrl-C and events get through."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+
+__all__ = ["choose", "read_line"]
+
+CHUNK_BYTES = 4096
+
+
+async def read_line(fd: int) -> str | None:
+    """The next line; None at the end of input. Can be cancelled."""
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    line = b""
+    loop.add_reader(fd, readable.set)
+    try:
+        while not line.endswith(b"\n"):
+            await readable.wait()
+            readable.clear()
+            # The terminal hands over one line at a time.
+            chunk = os.read(fd, CHUNK_BYTES)
+            if not chunk:
+                break
+            line += chunk
+    finally:
+        loop.remove_reader(fd)
+    return line.decode("utf-8", "replace").strip() if line else None
+
+
+def choose(answer: str, offered: Sequence[str]) -> str | None:
+    """The offered word that an answer stands for, by its beginning."""
+    found = [word for word in offered if answer and word.startswith(answer.lower())]
+    return found[0] if len(found) == 1 else None

@@ -1,0 +1,70 @@
+"""A transcript on the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+from sandbox_agent_core.content import text_of
+from sandbox_agent_core.view import (
+    Item,
+    MessageItem,
+    NoticeItem,
+    PermissionItem,
+    PlanItem,
+    QuestionItem,
+    ReasoningItem,
+    ToolItem,
+    Transcript,
+)
+
+from sandbox_agent_client.cli.diffs import diff_text
+from sandbox_agent_client.cli.plain import plain
+
+__all__ = ["show_transcript"]
+
+_TOOL_STYLES = {"completed": "green", "failed": "red"}
+
+
+def show_transcript(transcript: Transcript, console: Console) -> None:
+    def line(text: str, style: str = "") -> None:
+        console.print(Text(plain(text), style), soft_wrap=True)
+
+    line(f"session {transcript.session_id} ({transcript.agent})", "dim")
+    for turn in transcript.turns:
+        if turn.prompt is not None:
+            line(f"\n> {text_of(turn.prompt)}", "bold")
+        for item in turn.items:
+            _show(item, console)
+        if turn.stop_reason not in {None, "end_turn"}:
+            why = f": {turn.error.message}" if turn.error is not None else ""
+            line(f"[{turn.stop_reason}{why}]", "yellow")
+
+
+def _show(item: Item, console: Console) -> None:
+    text, style = _line(item)
+    if text:
+        console.print(Text(plain(text), style), soft_wrap=True)
+    if isinstance(item, ToolItem):
+        for diff in item.diffs:
+            console.print(diff_text(diff), end="", soft_wrap=True)
+
+
+def _line(item: Item) -> tuple[str, str]:
+    match item:
+        case MessageItem():
+            return item.text, "" if item.role == "assistant" else "bold"
+        case ReasoningItem():
+            return item.text, "dim italic"
+        case ToolItem():
+            title = item.title or item.name or item.kind
+            return f"● {title} [{item.status}]", _TOOL_STYLES.get(item.status, "cyan")
+        case PlanItem():
+            return "\n".join(f"  [{one.status}] {one.content}" for one in item.entries), ""
+        case PermissionItem():
+            about = item.tool_call.title if item.tool_call is not None else "a tool call"
+            answer = item.option_name or item.option_kind or item.outcome or "not answered"
+            return f"  permission for {about}: {answer} ({item.decided_by or '?'})", "dim"
+        case QuestionItem():
+            return f"  question: {item.message} {item.answers or item.outcome or ''}", "dim"
+        case NoticeItem():
+            return f"  {item.text}", "yellow"

@@ -1,0 +1,19 @@
+"""Bodies of `/v1/sessions/{id}/events` and of the WebSocket."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from sandbox_agent_core.api.base import ResponseBody
+
+__all__ = ["EventPage", "EventView"]
+
+EventView = Literal["universal", "frames"]
+
+
+class EventPage(ResponseBody):
+    events: list[dict[str, Any]] = Field(description="In the view asked for, in order of `seq`.")
+    next_cursor: int = Field(description="Pass as `after` for the next page.")
+    has_more: bool

@@ -1,0 +1,52 @@
+"""Permission policies: who decides when an agent asks, before a person is asked."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from sandbox_agent_core.api.base import RequestBody
+
+__all__ = ["DEFAULT_TIMEOUT_S", "PermissionAction", "PermissionPolicy", "PermissionRule"]
+
+PermissionAction = Literal["allow", "deny", "ask"]
+
+DEFAULT_TIMEOUT_S = 3600.0
+"""How long a permission or question waits for a person: one hour."""
+
+
+class PermissionRule(RequestBody):
+    """Applies when every member that is given matches. The first rule that applies decides.
+
+    Patterns are shell globs (`*` also crosses `/` and spaces) over the whole text.
+    """
+
+    action: PermissionAction
+    tool_kind: str | None = Field(
+        default=None, description="ACP kind: read, edit, execute, fetch, …"
+    )
+    tool_name: str | None = Field(
+        default=None, description="Glob over the tool's programmatic name."
+    )
+    command: str | None = Field(
+        default=None, description="Glob over the command of an `execute` tool."
+    )
+    path: str | None = Field(
+        default=None,
+        description="Glob over the tool call's paths, absolute or relative to the workspace; "
+        "all of them must match for allow, one is enough for deny and ask.",
+    )
+    name: str | None = Field(default=None, description="Recorded as the decider; default `rule N`.")
+
+
+class PermissionPolicy(RequestBody):
+    rules: list[PermissionRule] = Field(default_factory=list, max_length=256)
+    default: PermissionAction = Field(default="ask", description="When no rule applies.")
+    timeout_s: float = Field(
+        default=DEFAULT_TIMEOUT_S,
+        gt=0,
+        le=7 * 86400,
+        description="Seconds a request waits for a person.",
+    )
+    on_timeout: Literal["deny", "allow"] = "deny"

@@ -1,0 +1,75 @@
+"""Bodies of `/v1/sessions/{id}/requests`: what an agent asks a person."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sandbox_agent_core.api.base import RequestBody, ResponseBody
+
+__all__ = ["AnswerRequest", "RequestInfo", "RequestList", "Resolution"]
+
+RequestKind = Literal["permission", "question"]
+Reply = Literal["once", "always", "reject"]
+
+
+class AnswerRequest(RequestBody):
+    """Exactly one of `optionId`, `reply` (permissions) and `answers`, `decline` (questions)."""
+
+    option_id: str | None = Field(default=None, description="One of the offered `options`.")
+    reply: Reply | None = Field(
+        default=None, description="Chosen by kind: allow_once, allow_always, reject."
+    )
+    answers: dict[str, str | bool | float | list[str]] | None = Field(
+        default=None, description="Question id -> answer (a list where several may be chosen)."
+    )
+    decline: bool = Field(default=False, description="Do not answer the question.")
+    actor: str | None = Field(default=None, max_length=256, description="Who decided; recorded.")
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Self:
+        given = [
+            self.option_id is not None,
+            self.reply is not None,
+            self.answers is not None,
+            self.decline,
+        ]
+        if sum(given) != 1:
+            raise ValueError("give exactly one of `optionId`, `reply`, `answers` and `decline`")
+        return self
+
+
+class Resolution(ResponseBody):
+    request_id: str
+    kind: RequestKind
+    outcome: Literal["selected", "answered", "declined", "cancelled"]
+    decided_by: Literal["user", "policy", "timeout", "cancel"]
+    resolved_at: str
+    option_id: str | None = None
+    option_kind: str | None = None
+    answers: dict[str, Any] | None = None
+    rule: str | None = None
+    actor: str | None = None
+
+
+class RequestInfo(ResponseBody):
+    id: str
+    kind: RequestKind
+    turn_id: str | None = None
+    tool_call: dict[str, Any] | None = Field(default=None, description="ACP tool call, as asked.")
+    options: list[dict[str, Any]] = Field(
+        default_factory=list, description="`{optionId, name, kind}`."
+    )
+    questions: list[dict[str, Any]] = Field(
+        default_factory=list, description="`{id, question, header?, options, multiSelect}`."
+    )
+    message: str | None = None
+    asked_at: str
+    expires_at: str
+    default: str = Field(description="What happens at `expiresAt`.")
+    resolution: Resolution | None = None
+
+
+class RequestList(ResponseBody):
+    requests: list[RequestInfo]

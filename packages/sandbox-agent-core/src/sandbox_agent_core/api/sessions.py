@@ -1,0 +1,185 @@
+"""Bodies of `/v1/sessions`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from sandbox_agent_core.api.base import RequestBody, ResponseBody
+from sandbox_agent_core.api.policy import PermissionPolicy
+from sandbox_agent_core.ids import SESSION_ID_PATTERN
+
+__all__ = [
+    "CancelRequest",
+    "CancelResult",
+    "CreateSession",
+    "PatchSession",
+    "PromptAccepted",
+    "PromptRequest",
+    "PromptResult",
+    "ResumeSession",
+    "SessionInfo",
+    "SessionList",
+    "SessionStatus",
+    "TurnError",
+]
+
+SessionStatus = Literal["starting", "idle", "running", "waiting", "dormant", "ended"]
+"""`waiting`: a person must answer. `dormant`: the agent is not running; the next prompt resumes it."""
+
+
+class CreateSession(RequestBody):
+    agent: str = Field(min_length=1, description="Name of the agent, as in `GET /v1/agents`.")
+    id: str | None = Field(
+        default=None,
+        pattern=f"^{SESSION_ID_PATTERN}$",
+        description="Chosen by the caller; else made.",
+    )
+    cwd: str | None = Field(
+        default=None,
+        description="Absolute path of the workspace; default: the server's own directory.",
+    )
+    mcp_servers: list[dict[str, Any]] = Field(
+        default_factory=list, description="ACP `McpServer` objects, passed to the agent."
+    )
+    model: str | None = None
+    mode: str | None = Field(
+        default=None, description="A mode id of the agent (`modes` of the session)."
+    )
+    thought_level: str | None = None
+    system_prompt: str | None = Field(
+        default=None, description="Appended to the agent's own, where the agent can."
+    )
+    env: dict[str, str] = Field(
+        default_factory=dict,
+        description="Added to the agent's environment. Never logged or stored.",
+    )
+    permission_policy: PermissionPolicy | None = None
+    metadata: dict[str, Any] = Field(
+        default_factory=dict, description="Yours; stored and given back."
+    )
+    context: str | None = Field(
+        default=None,
+        description="Earlier conversation, put before the first prompt (how a client carries a "
+        "transcript into a new sandbox).",
+    )
+
+
+class PatchSession(RequestBody):
+    """Members left out stay as they are."""
+
+    mode: str | None = None
+    model: str | None = None
+    thought_level: str | None = None
+    config_options: dict[str, str | bool] = Field(
+        default_factory=dict, description="Option id -> value, see `configOptions` of the session."
+    )
+    permission_policy: PermissionPolicy | None = None
+    metadata: dict[str, Any] | None = Field(default=None, description="Replaces the whole.")
+
+
+class ResumeSession(RequestBody):
+    """What a server forgets when it stops, because it is never written to disk."""
+
+    env: dict[str, str] = Field(default_factory=dict, description="As in CreateSession.")
+    mcp_servers: list[dict[str, Any]] = Field(
+        default_factory=list, description="Replaces the session's, when given."
+    )
+
+
+class SessionInfo(ResponseBody):
+    id: str
+    agent: str
+    cwd: str
+    status: SessionStatus
+    created_at: str = Field(description="RFC 3339, UTC.")
+    updated_at: str = Field(description="Time of the last log entry.")
+    ended_at: str | None = None
+    last_seq: int = Field(description="Cursor of the newest log entry.")
+    agent_session_id: str | None = Field(
+        default=None, description="The agent's own id (ACP sessionId)."
+    )
+    agent_info: dict[str, Any] | None = None
+    capabilities: dict[str, Any] = Field(
+        default_factory=dict, description="ACP `agentCapabilities` as the agent stated them."
+    )
+    mode: str | None = None
+    modes: list[dict[str, Any]] = Field(
+        default_factory=list, description="`{id, name, description?}`."
+    )
+    model: str | None = None
+    models: list[dict[str, Any]] = Field(
+        default_factory=list, description="`{id, name, description?}`."
+    )
+    thought_level: str | None = None
+    thought_levels: list[dict[str, Any]] = Field(default_factory=list)
+    config_options: list[dict[str, Any]] = Field(
+        default_factory=list, description="ACP config options, complete."
+    )
+    continuity: Literal["fresh", "native", "replayed", "lost"] = Field(
+        default="fresh", description="How the agent's memory reached the process that runs now."
+    )
+    current_turn_id: str | None = None
+    queued_turns: int = 0
+    pending_requests: int = 0
+    permission_policy: PermissionPolicy = Field(default_factory=PermissionPolicy)
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class SessionList(ResponseBody):
+    sessions: list[SessionInfo]
+    next_cursor: str | None = None
+
+
+class PromptRequest(RequestBody):
+    """Exactly one of `text` and `content`."""
+
+    text: str | None = None
+    content: list[dict[str, Any]] | None = Field(
+        default=None, description="ACP content blocks: text, image, audio, resource, resource_link."
+    )
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Self:
+        if (self.text is None) == (self.content is None):
+            raise ValueError("give either `text` or `content`")
+        if self.content is not None and not self.content:
+            raise ValueError("`content` has no block")
+        return self
+
+    def blocks(self) -> list[dict[str, Any]]:
+        if self.content is not None:
+            return self.content
+        return [{"type": "text", "text": self.text}]
+
+
+class PromptAccepted(ResponseBody):
+    turn_id: str
+    position: int = Field(description="0: it runs now; n: n turns are before it.")
+    seq: int = Field(
+        description="Cursor before the turn: read events after it to see all of the turn."
+    )
+
+
+class TurnError(ResponseBody):
+    code: str | int
+    message: str
+    data: Any = None
+
+
+class PromptResult(ResponseBody):
+    turn_id: str
+    stop_reason: str
+    usage: dict[str, Any] | None = None
+
+
+class CancelRequest(RequestBody):
+    turn_id: str | None = Field(
+        default=None,
+        description="Only this turn, running or queued. Default: the running and all queued.",
+    )
+
+
+class CancelResult(ResponseBody):
+    cancelled: list[str] = Field(description="Turn ids. Empty when nothing was running or queued.")

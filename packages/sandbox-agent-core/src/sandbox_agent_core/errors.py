@@ -1,0 +1,278 @@
+"""Every error of the house, in one tree.
+
+    SandboxAgentError
+      InvalidRequest                     400 invalid_request
+        UnsupportedAgent                 400 unsupported_agent
+        ModeNotSupported                 400 mode_not_supported
+        ValueNotSupported                400 value_not_supported
+      TokenInvalid                       401 token_invalid
+      PermissionDenied                   403 permission_denied
+      NotFound                           404 not_found
+        AgentNotInstalled                404 agent_not_installed
+        SessionNotFound                  404 session_not_found
+        RequestNotFound                  404 request_not_found
+      MethodNotAllowed                   405 method_not_allowed
+      NotAcceptable                      406 not_acceptable
+      Conflict                           409 conflict
+        SessionAlreadyExists             409 session_already_exists
+        SessionEnded                     409 session_ended
+        RequestAlreadyResolved           409 request_already_resolved
+      PayloadTooLarge                    413 payload_too_large
+      UnsupportedMediaType               415 unsupported_media_type
+      AgentAuthRequired                  424 agent_auth_required
+      LimitReached                       429 limit_reached           retryable
+      InternalError                      500 internal_error
+      AgentError                         502 agent_error
+        AgentStartFailed                 502 agent_start_failed
+        AgentExited                      502 agent_process_exited
+      Unavailable                        503 unavailable             retryable
+      Timeout                            504 timeout                 retryable
+      StorageError                       507 storage_error           retryable
+
+    only raised by the client
+      ServerUnreachable                  server_unreachable          retryable
+      ServerStartFailed                  server_start_failed
+      StreamGap                          stream_gap
+      ProviderError                      provider_error
+        ProviderNotInstalled             provider_not_installed
+
+`code` is API: it is the last part of the problem's `type` (`urn:sandbox-agent:error:<code>`).
+The message is for people: what was expected, what came, what to do.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+URN_PREFIX = "urn:sandbox-agent:error:"
+
+
+class SandboxAgentError(Exception):
+    """The root. `details` are facts for programs; they go into the problem document as they are."""
+
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Internal Error"
+    http_status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = {key: value for key, value in details.items() if value is not None}
+
+
+class InvalidRequest(SandboxAgentError):
+    code = "invalid_request"
+    title = "Invalid Request"
+    http_status = 400
+
+
+class UnsupportedAgent(InvalidRequest):
+    code = "unsupported_agent"
+    title = "Unsupported Agent"
+
+
+class ModeNotSupported(InvalidRequest):
+    code = "mode_not_supported"
+    title = "Mode Not Supported"
+
+
+class ValueNotSupported(InvalidRequest):
+    """A model, thought level or option value that the agent does not offer; `details.offered` lists those it does."""
+
+    code = "value_not_supported"
+    title = "Value Not Supported"
+
+
+class TokenInvalid(SandboxAgentError):
+    code = "token_invalid"
+    title = "Token Invalid"
+    http_status = 401
+
+
+class PermissionDenied(SandboxAgentError):
+    code = "permission_denied"
+    title = "Permission Denied"
+    http_status = 403
+
+
+class NotFound(SandboxAgentError):
+    code = "not_found"
+    title = "Not Found"
+    http_status = 404
+
+
+class AgentNotInstalled(NotFound):
+    code = "agent_not_installed"
+    title = "Agent Not Installed"
+
+
+class SessionNotFound(NotFound):
+    code = "session_not_found"
+    title = "Session Not Found"
+
+
+class RequestNotFound(NotFound):
+    """No permission or question with that id was ever asked in this session."""
+
+    code = "request_not_found"
+    title = "Request Not Found"
+
+
+class MethodNotAllowed(SandboxAgentError):
+    code = "method_not_allowed"
+    title = "Method Not Allowed"
+    http_status = 405
+
+
+class NotAcceptable(SandboxAgentError):
+    code = "not_acceptable"
+    title = "Not Acceptable"
+    http_status = 406
+
+
+class Conflict(SandboxAgentError):
+    code = "conflict"
+    title = "Conflict"
+    http_status = 409
+
+
+class SessionAlreadyExists(Conflict):
+    code = "session_already_exists"
+    title = "Session Already Exists"
+
+
+class SessionEnded(Conflict):
+    """The session was ended: its log can be read, but it takes no more prompts."""
+
+    code = "session_ended"
+    title = "Session Ended"
+
+
+class RequestAlreadyResolved(Conflict):
+    """Somebody answered first; `details.resolution` says who and what."""
+
+    code = "request_already_resolved"
+    title = "Request Already Resolved"
+
+
+class PayloadTooLarge(SandboxAgentError):
+    code = "payload_too_large"
+    title = "Payload Too Large"
+    http_status = 413
+
+
+class UnsupportedMediaType(SandboxAgentError):
+    code = "unsupported_media_type"
+    title = "Unsupported Media Type"
+    http_status = 415
+
+
+class AgentAuthRequired(SandboxAgentError):
+    """The agent has no usable credentials; the message says which variable to set or what to run."""
+
+    code = "agent_auth_required"
+    title = "Agent Authentication Required"
+    http_status = 424
+
+
+class LimitReached(SandboxAgentError):
+    """A named limit of the server; `details` carry `limit` and `value`."""
+
+    code = "limit_reached"
+    title = "Limit Reached"
+    http_status = 429
+    retryable = True
+
+
+class InternalError(SandboxAgentError):
+    """A bug of ours; the server's log has the traceback under the request id."""
+
+
+class AgentError(SandboxAgentError):
+    """The agent answered a request with an error; `details` carry its `code`, `message` and `data`."""
+
+    code = "agent_error"
+    title = "Agent Error"
+    http_status = 502
+
+
+class AgentStartFailed(AgentError):
+    code = "agent_start_failed"
+    title = "Agent Start Failed"
+
+
+class AgentExited(AgentError):
+    """The agent's process ended; `details` carry `exitCode` or `signal`, and `stderrTail`."""
+
+    code = "agent_process_exited"
+    title = "Agent Process Exited"
+
+
+class Unavailable(SandboxAgentError):
+    """The server is shutting down."""
+
+    code = "unavailable"
+    title = "Unavailable"
+    http_status = 503
+    retryable = True
+
+
+class Timeout(SandboxAgentError):
+    code = "timeout"
+    title = "Timeout"
+    http_status = 504
+    retryable = True
+
+
+class StorageError(SandboxAgentError):
+    """The log could not be written (disk full, read-only): nothing was accepted, nothing was lost."""
+
+    code = "storage_error"
+    title = "Storage Error"
+    http_status = 507
+    retryable = True
+
+
+class ServerUnreachable(SandboxAgentError):
+    code = "server_unreachable"
+    title = "Server Unreachable"
+    http_status = 503
+    retryable = True
+
+
+class ServerStartFailed(SandboxAgentError):
+    """The server in the sandbox did not become healthy; `details.log` has its last lines."""
+
+    code = "server_start_failed"
+    title = "Server Start Failed"
+
+
+class StreamGap(SandboxAgentError):
+    """The stream skipped a seq. Never expected: it means that a proxy or a server lost events."""
+
+    code = "stream_gap"
+    title = "Stream Gap"
+
+
+class ProviderError(SandboxAgentError):
+    code = "provider_error"
+    title = "Provider Error"
+    http_status = 502
+
+
+class ProviderNotInstalled(ProviderError):
+    code = "provider_not_installed"
+    title = "Provider Not Installed"
+
+
+def error_classes() -> dict[str, type[SandboxAgentError]]:
+    """Every class of the tree by its `code`."""
+
+    def walk(cls: type[SandboxAgentError]) -> list[type[SandboxAgentError]]:
+        return [cls, *(leaf for child in cls.__subclasses__() for leaf in walk(child))]
+
+    found: dict[str, type[SandboxAgentError]] = {}
+    for cls in walk(SandboxAgentError)[1:]:
+        found.setdefault(cls.code, cls)
+    return found

@@ -1,0 +1,112 @@
+"""Universal events: what happened in a session, typed, one class for each type."""
+
+from __future__ import annotations
+
+from sandbox_agent_core.events.agent import AgentExited, AgentStarted, AgentUnparsed, AgentUpdate
+from sandbox_agent_core.events.envelope import UniversalEvent
+from sandbox_agent_core.events.fault import ErrorReported, Fault
+from sandbox_agent_core.events.message import (
+    MessageCompleted,
+    MessageDelta,
+    ReasoningCompleted,
+    ReasoningDelta,
+    Role,
+)
+from sandbox_agent_core.events.parsing import EVENT_CLASSES, Event, is_delta, parse_event
+from sandbox_agent_core.events.plan import PlanEntry, PlanUpdated
+from sandbox_agent_core.events.request import (
+    DecidedBy,
+    PermissionOption,
+    PermissionRequested,
+    PermissionResolved,
+    Question,
+    QuestionOption,
+    QuestionRequested,
+    QuestionResolved,
+)
+from sandbox_agent_core.events.session import (
+    Continuity,
+    SessionCreated,
+    SessionEnded,
+    SessionResumed,
+)
+from sandbox_agent_core.events.settings import (
+    Command,
+    CommandsUpdated,
+    ConfigChanged,
+    ConfigOption,
+    ModeChanged,
+)
+from sandbox_agent_core.events.tool import (
+    Diff,
+    Location,
+    ToolCallFields,
+    ToolCompleted,
+    ToolKind,
+    ToolStarted,
+    ToolStatus,
+    ToolUpdated,
+)
+from sandbox_agent_core.events.turn import (
+    StopReason,
+    TokenUsage,
+    TurnDropped,
+    TurnEnded,
+    TurnQueued,
+    TurnStarted,
+)
+from sandbox_agent_core.events.usage import Cost, UsageUpdated
+
+__all__ = [
+    "EVENT_CLASSES",
+    "AgentExited",
+    "AgentStarted",
+    "AgentUnparsed",
+    "AgentUpdate",
+    "Command",
+    "CommandsUpdated",
+    "ConfigChanged",
+    "ConfigOption",
+    "Continuity",
+    "Cost",
+    "DecidedBy",
+    "Diff",
+    "ErrorReported",
+    "Event",
+    "Fault",
+    "Location",
+    "MessageCompleted",
+    "MessageDelta",
+    "ModeChanged",
+    "PermissionOption",
+    "PermissionRequested",
+    "PermissionResolved",
+    "PlanEntry",
+    "PlanUpdated",
+    "Question",
+    "QuestionOption",
+    "QuestionRequested",
+    "QuestionResolved",
+    "ReasoningCompleted",
+    "ReasoningDelta",
+    "Role",
+    "SessionCreated",
+    "SessionEnded",
+    "SessionResumed",
+    "StopReason",
+    "TokenUsage",
+    "ToolCallFields",
+    "ToolCompleted",
+    "ToolKind",
+    "ToolStarted",
+    "ToolStatus",
+    "ToolUpdated",
+    "TurnDropped",
+    "TurnEnded",
+    "TurnQueued",
+    "TurnStarted",
+    "UniversalEvent",
+    "UsageUpdated",
+    "is_delta",
+    "parse_event",
+]

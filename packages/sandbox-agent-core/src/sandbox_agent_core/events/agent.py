@@ -1,0 +1,57 @@
+"""The agent itself: its process, and what it said that has no type here."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from sandbox_agent_core.events.envelope import UniversalEvent
+
+__all__ = ["AgentExited", "AgentStarted", "AgentUnparsed", "AgentUpdate"]
+
+
+class AgentStarted(UniversalEvent):
+    """The agent's process runs."""
+
+    type: Literal["agent.started"] = "agent.started"
+    pid: int | None = None
+    """Process id, in the sandbox."""
+    command: list[str] = Field(default_factory=list)
+    """What was run."""
+    version: str | None = None
+    """Of the agent, if known."""
+
+
+class AgentExited(UniversalEvent):
+    """The agent's process is gone. A turn that was running ends as `interrupted`."""
+
+    type: Literal["agent.exited"] = "agent.exited"
+    exit_code: int | None = None
+    """Absent when a signal ended it."""
+    signal: int | str | None = None
+    """The signal that ended it."""
+    stderr_tail: str = ""
+    """The last that it wrote to stderr."""
+    expected: bool = False
+    """We stopped it (the session ended, it was idle)."""
+
+
+class AgentUnparsed(UniversalEvent):
+    """The agent wrote something that is not a protocol message."""
+
+    type: Literal["agent.unparsed"] = "agent.unparsed"
+    text: str = ""
+    """What it wrote."""
+    reason: str = ""
+    """What is wrong with it."""
+
+
+class AgentUpdate(UniversalEvent):
+    """Something that has no type here, passed through: a new update, an extension, a request."""
+
+    type: Literal["agent.update"] = "agent.update"
+    update_type: str
+    """The kind of update (`session_info_update`), or the method of the frame (`_auth/status_update`)."""
+    update: Any = None
+    """Its content, unchanged."""

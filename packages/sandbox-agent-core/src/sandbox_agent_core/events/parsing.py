@@ -1,0 +1,129 @@
+"""Reading events from the wire. What cannot be understood is passed through, never refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from sandbox_agent_core.events.agent import AgentExited, AgentStarted, AgentUnparsed, AgentUpdate
+from sandbox_agent_core.events.envelope import UniversalEvent
+from sandbox_agent_core.events.fault import ErrorReported
+from sandbox_agent_core.events.message import (
+    MessageCompleted,
+    MessageDelta,
+    ReasoningCompleted,
+    ReasoningDelta,
+)
+from sandbox_agent_core.events.plan import PlanUpdated
+from sandbox_agent_core.events.request import (
+    PermissionRequested,
+    PermissionResolved,
+    QuestionRequested,
+    QuestionResolved,
+)
+from sandbox_agent_core.events.session import SessionCreated, SessionEnded, SessionResumed
+from sandbox_agent_core.events.settings import CommandsUpdated, ConfigChanged, ModeChanged
+from sandbox_agent_core.events.tool import ToolCompleted, ToolStarted, ToolUpdated
+from sandbox_agent_core.events.turn import TurnDropped, TurnEnded, TurnQueued, TurnStarted
+from sandbox_agent_core.events.usage import UsageUpdated
+from sandbox_agent_core.frames.entry import Sender
+from sandbox_agent_core.frames.jsonrpc import Frame
+
+__all__ = ["EVENT_CLASSES", "Event", "is_delta", "parse_event"]
+
+Event = (
+    SessionCreated
+    | SessionResumed
+    | SessionEnded
+    | TurnQueued
+    | TurnStarted
+    | TurnEnded
+    | TurnDropped
+    | MessageDelta
+    | MessageCompleted
+    | ReasoningDelta
+    | ReasoningCompleted
+    | ToolStarted
+    | ToolUpdated
+    | ToolCompleted
+    | PlanUpdated
+    | PermissionRequested
+    | PermissionResolved
+    | QuestionRequested
+    | QuestionResolved
+    | UsageUpdated
+    | ModeChanged
+    | ConfigChanged
+    | CommandsUpdated
+    | AgentStarted
+    | AgentExited
+    | AgentUnparsed
+    | AgentUpdate
+    | ErrorReported
+)
+"""Every event there is: a `match` over it can be checked for completeness."""
+
+EVENT_CLASSES: dict[str, type[UniversalEvent]] = {
+    cls.model_fields["type"].default: cls for cls in get_args(Event)
+}
+"""The class of each event type, in the order of the documentation."""
+
+_DELTAS = frozenset({"message.delta", "reasoning.delta"})
+_SENDERS = frozenset(get_args(Sender))
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+def is_delta(type: str) -> bool:
+    """True for the events that `deltas=false` leaves out, because a later event repeats them."""
+    return type in _DELTAS
+
+
+def parse_event(wire: Mapping[str, Any], payload: Frame | None = None) -> Event:
+    """The typed event. Never raises: an unknown type, or data that does not fit, is an `AgentUpdate`."""
+    kind, data = wire.get("type"), wire.get("data")
+    cls = EVENT_CLASSES.get(kind) if isinstance(kind, str) else None
+    if cls is None or not isinstance(data, Mapping):
+        return _passed_through(wire, payload)
+    flat = {
+        **data,
+        "seq": wire.get("seq"),
+        "sessionId": wire.get("sessionId"),
+        "time": wire.get("time"),
+        "type": kind,
+        "turnId": wire.get("turnId"),
+        "sender": wire.get("sender"),
+        "payload": payload,
+    }
+    try:
+        return cls.model_validate(flat)  # type: ignore[return-value]
+    except ValidationError:
+        return _passed_through(wire, payload)
+
+
+def _passed_through(wire: Mapping[str, Any], payload: Frame | None) -> AgentUpdate:
+    seq, kind, sender = wire.get("seq"), wire.get("type"), wire.get("sender")
+    session_id, turn_id = wire.get("sessionId"), wire.get("turnId")
+    data = wire.get("data")
+    if kind == "agent.update" and isinstance(data, Mapping) and "updateType" in data:
+        kind, data = data["updateType"], data.get("update")
+    return AgentUpdate(
+        seq=seq if isinstance(seq, int) else 0,
+        session_id=session_id if isinstance(session_id, str) else "",
+        time=_time(wire.get("time")),
+        turn_id=turn_id if isinstance(turn_id, str) else None,
+        sender=sender if isinstance(sender, str) and sender in _SENDERS else "server",  # type: ignore[arg-type]
+        update_type=kind if isinstance(kind, str) else "unknown",
+        update=data,
+        payload=payload,
+    )
+
+
+def _time(text: Any) -> datetime:
+    try:
+        time = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return _EPOCH
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

@@ -1,0 +1,103 @@
+"""Responses of the agent: the end of a turn, settings that took effect, refusals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox_agent_core.frames import acp, jsonrpc
+from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.projection.parts import (
+    Wire,
+    as_dict,
+    as_int,
+    as_str,
+    compact,
+    event,
+    facts_of,
+    passed_through,
+)
+from sandbox_agent_core.projection.updates import config_options
+
+__all__ = ["agent_answer", "fault_of", "token_usage"]
+
+_CODES = {jsonrpc.AUTH_REQUIRED: "agent_auth_required", jsonrpc.CANCELLED: "cancelled"}
+_TOKENS = {
+    "inputTokens": "input_tokens",
+    "outputTokens": "output_tokens",
+    "cachedReadTokens": "cached_read_tokens",
+    "cachedWriteTokens": "cached_write_tokens",
+    "thoughtTokens": "thought_tokens",
+    "totalTokens": "total_tokens",
+}
+
+
+def agent_answer(entry: LogEntry) -> Wire | None:
+    """None for the successes that say nothing new: `initialize`, `session/new`, `session/load`, ..."""
+    payload, method = entry.payload, as_str(entry.method)
+    if method == acp.SESSION_PROMPT:
+        return _turn_ended(entry)
+    if "error" in payload:
+        fault = fault_of(payload["error"])
+        return event(entry, "error", fault | compact(method=method))
+    if method is None:
+        # It answers nothing that we know of, so it is not one of those.
+        return passed_through(entry, "response", payload.get("result"))
+    if method == acp.SESSION_SET_MODE:
+        mode_id = as_str(facts_of(entry).get("modeId"))
+        return None if mode_id is None else event(entry, "mode.changed", {"modeId": mode_id})
+    if method in {acp.SESSION_SET_MODEL, acp.SESSION_SET_CONFIG_OPTION}:
+        return _config_changed(entry, method)
+    return None
+
+
+def _turn_ended(entry: LogEntry) -> Wire:
+    payload = entry.payload
+    if facts_of(entry).get("late") is True:
+        # The turn has ended already, and a turn ends once.
+        answer = payload["error"] if "error" in payload else payload.get("result")
+        return passed_through(entry, acp.SESSION_PROMPT, answer)
+    if "error" not in payload:
+        result = as_dict(payload.get("result"))
+        reason = as_str(result.get("stopReason"))
+        data = {"stopReason": reason if reason in acp.STOP_REASONS else "end_turn"}
+        return event(entry, "turn.ended", data | compact(usage=token_usage(result)))
+    fault = fault_of(payload["error"])
+    if fault["code"] == "cancelled":
+        return event(entry, "turn.ended", {"stopReason": "cancelled"})
+    return event(entry, "turn.ended", {"stopReason": "error", "error": fault})
+
+
+def _config_changed(entry: LogEntry, method: str) -> Wire | None:
+    facts = facts_of(entry)
+    if method == acp.SESSION_SET_MODEL:
+        config_id, value = "model", facts.get("modelId")
+    else:
+        config_id, value = as_str(facts.get("configId")) or "", facts.get("value")
+    options = config_options(as_dict(entry.payload.get("result")).get("configOptions"))
+    data: Wire = {}
+    if config_id and value is not None:
+        data |= {"configId": config_id, "value": value}
+    data |= compact(options=options)
+    return event(entry, "config.changed", data) if data else None
+
+
+def fault_of(error: Any) -> Wire:
+    """`{code, message, rpcCode?, data?}` of a JSON-RPC error or of one of ours."""
+    members = as_dict(error)
+    rpc_code = as_int(members.get("code"))
+    code = as_str(members.get("code")) or _CODES.get(rpc_code or 0, "agent_error")
+    message = as_str(members.get("message")) or "The agent did not say what went wrong."
+    return {"code": code, "message": message} | compact(rpcCode=rpc_code, data=members.get("data"))
+
+
+def token_usage(result: Wire) -> Wire | None:
+    """ACP's `usage`, or what Gemini puts into `_meta.quota` instead."""
+    usage = as_dict(result.get("usage"))
+    quota = as_dict(as_dict(as_dict(result.get("_meta")).get("quota")).get("token_count"))
+    found = {
+        name: count
+        for name, other in _TOKENS.items()
+        for count in [as_int(usage.get(name, quota.get(other)))]
+        if count is not None
+    }
+    return found or None

@@ -1,0 +1,78 @@
+"""Chunks and completions of messages and reasoning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox_agent_core.content import text_of
+from sandbox_agent_core.frames import acp
+from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.projection.parts import (
+    Wire,
+    as_dict,
+    as_str,
+    blocks_of,
+    event,
+    facts_of,
+)
+
+__all__ = ["chunk", "completion", "parent_of"]
+
+_ROLES = {acp.AGENT_MESSAGE_CHUNK: "assistant", acp.USER_MESSAGE_CHUNK: "user"}
+
+
+def chunk(entry: LogEntry, update: Wire) -> Wire | None:
+    """A delta. The hottest function of the projection: one call for every token of an agent."""
+    content = update.get("content")
+    if not isinstance(content, dict) or not isinstance(content.get("type"), str):
+        return None
+    text = content.get("text") if content["type"] == "text" else ""
+    if not isinstance(text, str):
+        return None
+    data: Wire = {}
+    kind = update["sessionUpdate"]
+    if kind in _ROLES:
+        type = "message.delta"
+        data["role"] = _ROLES[kind]
+    else:
+        type = "reasoning.delta"
+    message_id = entry.item_id or update.get("messageId")
+    if isinstance(message_id, str):
+        data["messageId"] = message_id
+    data["text"] = text
+    # `{type, text}` is all in `text` already.
+    if content["type"] != "text" or len(content) > 2:
+        data["content"] = content
+    if "_meta" in update and (parent := parent_of(update)) is not None:
+        data["parentToolCallId"] = parent
+    if entry.facts and facts_of(entry).get("late") is True:
+        data["late"] = True
+    return event(entry, type, data)
+
+
+def completion(entry: LogEntry, type: str, params: Wire) -> Wire:
+    """`message.completed` or `reasoning.completed`, of what the server put together."""
+    data: Wire = {}
+    if type == "message.completed":
+        data["role"] = "user" if params.get("role") == "user" else "assistant"
+    message_id = entry.item_id or params.get("messageId")
+    if isinstance(message_id, str):
+        data["messageId"] = message_id
+    blocks = blocks_of(params.get("content"))
+    data["text"] = text_of(blocks)
+    data["content"] = blocks
+    if (parent := as_str(params.get("parentToolCallId"))) is not None:
+        data["parentToolCallId"] = parent
+    if facts_of(entry).get("late") is True or params.get("late") is True:
+        data["late"] = True
+    return event(entry, type, data)
+
+
+def parent_of(update: Wire) -> str | None:
+    """The tool call of the sub-agent that an update comes from. ACP has no field for it."""
+    meta: dict[str, Any] = as_dict(update.get("_meta"))
+    return (
+        as_str(update.get("parentToolCallId"))
+        or as_str(meta.get("parentToolCallId"))
+        or as_str(as_dict(meta.get("claudeCode")).get("parentToolUseId"))
+    )

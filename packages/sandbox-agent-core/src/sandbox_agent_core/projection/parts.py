@@ -1,0 +1,136 @@
+"""Reading values that may be anything, and building the envelope: what all families share.
+
+Agents are not validated anywhere before this, so every reader here answers None for a wrong type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from sandbox_agent_core.content import CONTEXT_META, text_of
+from sandbox_agent_core.frames.entry import LogEntry
+
+__all__ = [
+    "Wire",
+    "as_dict",
+    "as_int",
+    "as_list",
+    "as_str",
+    "blocks_of",
+    "compact",
+    "dicts_with",
+    "event",
+    "facts_of",
+    "is_block",
+    "passed_through",
+    "prompt_data",
+    "rfc3339_of",
+    "timestamp",
+]
+
+Wire = dict[str, Any]
+
+
+def as_dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def as_str(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def as_int(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def compact(**members: Any) -> Wire:
+    """The members that have a value, under their names."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def facts_of(entry: LogEntry) -> dict[str, Any]:
+    facts = entry.facts
+    if isinstance(facts, dict):
+        return facts
+    return dict(facts) if isinstance(facts, Mapping) else {}
+
+
+@lru_cache(maxsize=256)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}."
+
+
+def timestamp(time_ms: int) -> str:
+    """As `frames.entry.rfc3339`, for the hot path: events come many to a second."""
+    seconds, ms = divmod(time_ms, 1000)
+    return f"{_second(seconds)}{ms:03d}Z"
+
+
+def rfc3339_of(value: Any) -> str | None:
+    """A point in time given as text or as milliseconds."""
+    ms = as_int(value)
+    try:
+        if isinstance(value, str):
+            time = datetime.fromisoformat(value)
+            ms = round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
+        return None if ms is None else timestamp(ms)
+    except (OSError, OverflowError, ValueError):
+        return None
+
+
+def event(entry: LogEntry, type: str, data: Wire, turn_id: Any = None) -> Wire:
+    """The wire form of an event; `turn_id` only for an entry that was stamped without one."""
+    seq = entry.seq
+    session_id = entry.session_id
+    wire: Wire = {
+        "seq": seq,
+        "id": f"{session_id}:{seq}",
+        "sessionId": session_id,
+        "time": timestamp(entry.time_ms),
+        "type": type,
+    }
+    turn = entry.turn_id or turn_id
+    if isinstance(turn, str):
+        wire["turnId"] = turn
+    wire["sender"] = entry.sender
+    wire["data"] = data
+    return wire
+
+
+def passed_through(entry: LogEntry, update_type: str, update: Any) -> Wire:
+    return event(entry, "agent.update", {"updateType": update_type, "update": update})
+
+
+def blocks_of(value: Any) -> list[Wire]:
+    """The content blocks in a list that should hold nothing else; text alone is a block too."""
+    if isinstance(value, str):
+        return [{"type": "text", "text": value}]
+    return [item for item in as_list(value) if is_block(item)]
+
+
+def is_block(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("type"), str)
+
+
+def prompt_data(prompt: Any) -> Wire:
+    """The prompt as it was typed: without the context that a resumed agent is given with it."""
+    blocks = [
+        block
+        for block in blocks_of(prompt)
+        if as_dict(block.get("_meta")).get(CONTEXT_META) is not True
+    ]
+    return {"text": text_of(blocks), "content": blocks}
+
+
+def dicts_with(value: Any, key: str) -> Iterable[Wire]:
+    """Of a list: the objects whose `key` is text."""
+    return (
+        item for item in as_list(value) if isinstance(item, dict) and isinstance(item.get(key), str)
+    )

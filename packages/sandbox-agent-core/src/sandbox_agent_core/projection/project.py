@@ -1,0 +1,111 @@
+"""The projection itself: a log entry is at most one event, and the entry is all that it takes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sandbox_agent_core.events.parsing import Event, parse_event
+from sandbox_agent_core.frames import acp, house
+from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.projection.answers import agent_answer
+from sandbox_agent_core.projection.facts import ADAPTER_FACTS, house_fact
+from sandbox_agent_core.projection.parts import (
+    Wire,
+    as_dict,
+    event,
+    facts_of,
+    passed_through,
+    prompt_data,
+)
+from sandbox_agent_core.projection.requests import (
+    permission_requested,
+    permission_resolved,
+    question_requested,
+    question_resolved,
+)
+from sandbox_agent_core.projection.updates import session_update
+
+__all__ = ["project", "project_wire"]
+
+
+def project(entry: LogEntry) -> Event | None:
+    """The typed event of an entry, with the entry's frame as its `payload`."""
+    wire = project_wire(entry)
+    return None if wire is None else parse_event(wire, payload=entry.payload)
+
+
+def project_wire(entry: LogEntry) -> Wire | None:
+    """The wire form of the event of an entry, without building models: the server streams this.
+
+    Never raises, whatever the frame holds. Everything from the agent is an event, except answers
+    that tell nothing new, `$/cancel_request`, and history that `session/load` replays.
+    """
+    payload = entry.payload
+    if not isinstance(payload, dict):
+        return _not_a_frame(entry)
+    if entry.sender == "agent":
+        return _from_agent(entry, payload)
+    if "method" not in payload:
+        return _decision(entry, payload)
+    method = payload["method"]
+    if entry.sender == "server" and isinstance(method, str) and method.startswith(house.PREFIX):
+        return house_fact(entry, method, payload.get("params"))
+    if method == acp.SESSION_PROMPT:
+        prompt = as_dict(payload.get("params")).get("prompt")
+        return event(entry, "turn.started", prompt_data(prompt))
+    return None
+
+
+def _from_agent(entry: LogEntry, payload: Wire) -> Wire | None:
+    if entry.facts and facts_of(entry).get("replay") is True:
+        return None
+    method = payload.get("method")
+    if method == acp.SESSION_UPDATE:
+        return session_update(entry, payload.get("params"))
+    if isinstance(method, str):
+        return _agent_call(entry, method, payload)
+    if method is None and ("error" in payload or ("result" in payload and _has_id(payload))):
+        return agent_answer(entry)
+    return _not_a_frame(entry)
+
+
+def _agent_call(entry: LogEntry, method: str, payload: Wire) -> Wire | None:
+    """A request or a notification that is no `session/update`."""
+    params = payload.get("params")
+    if method == acp.CANCEL_REQUEST:
+        return None
+    if method == acp.SESSION_REQUEST_PERMISSION and _has_id(payload):
+        return permission_requested(entry, params)
+    if method == acp.ELICITATION_CREATE and _has_id(payload):
+        return question_requested(entry, params)
+    if method in ADAPTER_FACTS:
+        return house_fact(entry, method, params)
+    return passed_through(entry, method, params)
+
+
+def _decision(entry: LogEntry, payload: Wire) -> Wire | None:
+    """An answer to the agent. Of those, only decisions are events."""
+    if "result" not in payload and "error" not in payload:
+        return None
+    if entry.method == acp.SESSION_REQUEST_PERMISSION:
+        return permission_resolved(entry)
+    if entry.method == acp.ELICITATION_CREATE:
+        return question_resolved(entry)
+    return None
+
+
+def _has_id(payload: Wire) -> bool:
+    return payload.get("id") is not None
+
+
+def _not_a_frame(entry: LogEntry) -> Wire:
+    data = {"text": _text(entry.payload), "reason": "not a JSON-RPC message"}
+    return event(entry, "agent.unparsed", data)
+
+
+def _text(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (RecursionError, TypeError, ValueError):
+        return ""

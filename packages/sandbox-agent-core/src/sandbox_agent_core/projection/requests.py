@@ -1,0 +1,121 @@
+"""Permissions and questions: the agent's request, and the one answer to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.projection.parts import (
+    Wire,
+    as_dict,
+    as_str,
+    compact,
+    dicts_with,
+    event,
+    facts_of,
+    rfc3339_of,
+    timestamp,
+)
+from sandbox_agent_core.projection.questions import questions_of
+from sandbox_agent_core.projection.tools import tool_fields
+
+__all__ = [
+    "permission_requested",
+    "permission_resolved",
+    "question_requested",
+    "question_resolved",
+]
+
+_DECIDERS = frozenset({"user", "policy", "timeout", "cancel"})
+_QUESTION_OUTCOMES = {"accept": "answered", "decline": "declined", "reject": "declined"}
+
+
+def permission_requested(entry: LogEntry, params: Any) -> Wire:
+    """Lenient: a request that is malformed still has to be answered, so it is still told."""
+    asked = as_dict(params)
+    data: Wire = {"requestId": _request_id(entry)}
+    call = tool_fields(as_dict(asked.get("toolCall")))
+    if call is not None:
+        data["toolCall"] = call
+    data["options"] = [
+        {"optionId": item["optionId"]}
+        | compact(name=as_str(item.get("name")), kind=as_str(item.get("kind")))
+        for item in dicts_with(asked.get("options"), "optionId")
+    ]
+    return event(entry, "permission.requested", data | _deadline(entry))
+
+
+def permission_resolved(entry: LogEntry) -> Wire:
+    facts = facts_of(entry)
+    outcome = as_dict(as_dict(entry.payload.get("result")).get("outcome"))
+    option_id = as_str(outcome.get("optionId"))
+    selected = outcome.get("outcome") == "selected" and option_id is not None
+    data: Wire = {
+        "requestId": _request_id(entry),
+        "outcome": "selected" if selected else "cancelled",
+    }
+    if selected:
+        data |= compact(
+            optionId=option_id,
+            optionKind=as_str(facts.get("optionKind")),
+            optionName=as_str(facts.get("optionName")),
+        )
+    data |= _decision(facts)
+    data |= compact(reply=as_str(facts.get("reply")))
+    return event(entry, "permission.resolved", data)
+
+
+def question_requested(entry: LogEntry, params: Any) -> Wire:
+    asked = as_dict(params)
+    meta = as_dict(asked.get("_meta"))
+    data: Wire = {
+        "requestId": _request_id(entry),
+        "message": as_str(asked.get("message")) or "",
+        "questions": questions_of(asked),
+    }
+    data |= compact(
+        url=as_str(asked.get("url")),
+        toolCallId=as_str(asked.get("toolCallId")) or as_str(meta.get("toolCallId")),
+    )
+    return event(entry, "question.requested", data | _deadline(entry))
+
+
+def question_resolved(entry: LogEntry) -> Wire:
+    facts = facts_of(entry)
+    result = as_dict(entry.payload.get("result"))
+    action = as_str(result.get("action")) or ""
+    answers = facts.get("answers")
+    if not isinstance(answers, dict):
+        answers = as_dict(result.get("content"))
+    data: Wire = {
+        "requestId": _request_id(entry),
+        "outcome": _QUESTION_OUTCOMES.get(action, "cancelled"),
+    }
+    if answers:
+        data["answers"] = answers
+    return event(entry, "question.resolved", data | _decision(facts))
+
+
+def _request_id(entry: LogEntry) -> str:
+    if isinstance(entry.item_id, str):
+        return entry.item_id
+    id = entry.payload.get("id")
+    return str(id) if isinstance(id, (str, int)) else ""
+
+
+def _deadline(entry: LogEntry) -> Wire:
+    facts = facts_of(entry)
+    return compact(
+        askedAt=timestamp(entry.time_ms),
+        expiresAt=rfc3339_of(facts.get("expiresAt")),
+        default=as_str(facts.get("default")),
+    )
+
+
+def _decision(facts: Wire) -> Wire:
+    decided_by = as_str(facts.get("decidedBy"))
+    return compact(
+        decidedBy=decided_by if decided_by in _DECIDERS else None,
+        rule=as_str(facts.get("rule")),
+        actor=as_str(facts.get("actor")),
+    )

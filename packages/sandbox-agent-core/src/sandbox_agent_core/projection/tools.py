@@ -1,0 +1,173 @@
+"""Tool calls. Where agents disagree (exit codes, terminal output, tool names) they are made alike here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox_agent_core.frames import acp
+from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.projection.messages import parent_of
+from sandbox_agent_core.projection.parts import (
+    Wire,
+    as_dict,
+    as_int,
+    as_list,
+    as_str,
+    compact,
+    dicts_with,
+    event,
+    facts_of,
+    is_block,
+)
+
+__all__ = ["tool_call", "tool_closed", "tool_fields", "tool_update"]
+
+_FINAL = frozenset({"completed", "failed"})
+_OUTPUT = ("terminal_output", "terminal_output_delta")
+
+
+def tool_call(entry: LogEntry, update: Wire) -> Wire | None:
+    return _tool(entry, update, "tool.started")
+
+
+def tool_update(entry: LogEntry, update: Wire) -> Wire | None:
+    return _tool(entry, update, "tool.updated")
+
+
+def _tool(entry: LogEntry, update: Wire, type: str) -> Wire | None:
+    facts = facts_of(entry) if entry.facts else {}
+    data = tool_fields(_filled(update, facts), entry.item_id)
+    if data is None:
+        return None
+    status = as_str(update.get("status"))
+    if status in _FINAL:
+        type = "tool.completed"
+    if status in acp.TOOL_STATUSES:
+        data["status"] = status
+    if facts.get("late") is True:
+        data["late"] = True
+    return event(entry, type, data)
+
+
+def tool_closed(entry: LogEntry, params: Wire) -> Wire | None:
+    """The server closed a call that its turn left open."""
+    data = tool_fields(_filled(params, facts_of(entry)), entry.item_id)
+    if data is None:
+        return None
+    data["status"] = "completed" if params.get("status") == "completed" else "failed"
+    if (reason := as_str(params.get("reason"))) is not None:
+        data["reason"] = reason
+    return event(entry, "tool.completed", data)
+
+
+def tool_fields(update: Wire, item_id: str | None = None) -> Wire | None:
+    """`toolCallId` and the fields that the update tells; None if it does not say which call it is."""
+    call_id = as_str(update.get("toolCallId")) or as_str(item_id)
+    if call_id is None:
+        return None
+    meta = as_dict(update.get("_meta"))
+    output = update.get("rawOutput")
+    return compact(
+        toolCallId=call_id,
+        title=as_str(update.get("title")),
+        kind=_kind(update.get("kind")),
+        name=_name(update, meta),
+        input=update.get("rawInput"),
+        output=output,
+        **_shown(update),
+        terminalOutput=_terminal_output(meta),
+        exitCode=_exit_code(update, meta, output),
+        parentToolCallId=parent_of(update),
+    )
+
+
+def _shown(update: Wire) -> Wire:
+    shown: Wire = {}
+    if isinstance(content := update.get("content"), list):
+        shown["content"] = [block for item in content if (block := _block(item)) is not None]
+        shown["diffs"] = [_diff(item) for item in content if _is_diff(item)]
+    if isinstance(locations := update.get("locations"), list):
+        shown["locations"] = [_location(item) for item in dicts_with(locations, "path")]
+    return shown
+
+
+def _kind(kind: Any) -> str | None:
+    if not isinstance(kind, str):
+        return None
+    return kind if kind in acp.TOOL_KINDS else "other"
+
+
+def _filled(update: Wire, facts: Wire) -> Wire:
+    """The update, with what the server remembers of the call for the fields it leaves out."""
+    earlier = facts.get("tool")
+    if not isinstance(earlier, dict):
+        return update
+    given = {name: value for name, value in update.items() if value is not None}
+    # Terminal output is appended, so what was told before must not be told again.
+    told = {
+        key: value for key, value in as_dict(earlier.get("_meta")).items() if key not in _OUTPUT
+    }
+    return earlier | given | {"_meta": told | as_dict(given.get("_meta"))}
+
+
+def _name(update: Wire, meta: Wire) -> str | None:
+    return (
+        as_str(update.get("name"))
+        or as_str(as_dict(meta.get("claudeCode")).get("toolName"))
+        or as_str(meta.get("toolName"))
+    )
+
+
+def _block(item: Any) -> Wire | None:
+    """A content block out of ACP's wrapper; terminals and unknown kinds as they are."""
+    if not is_block(item) or item["type"] == "diff":
+        return None
+    if item["type"] != "content":
+        return dict(item)
+    inner = item.get("content")
+    return inner if is_block(inner) else None
+
+
+def _is_diff(item: Any) -> bool:
+    return (
+        isinstance(item, dict)
+        and item.get("type") == "diff"
+        and isinstance(item.get("path"), str)
+        and isinstance(item.get("newText"), str)
+    )
+
+
+def _diff(item: Wire) -> Wire:
+    old = as_str(item.get("oldText"))
+    return compact(path=item["path"], oldText=old, newText=item["newText"])
+
+
+def _location(item: Wire) -> Wire:
+    line = as_int(item.get("line"))
+    return {"path": item["path"]} if line is None else {"path": item["path"], "line": line}
+
+
+def _terminal_output(meta: Wire) -> str | None:
+    """Agents that run the terminal themselves put its output into `_meta` (a convention of Zed's)."""
+    for key in _OUTPUT:
+        if (text := as_str(as_dict(meta.get(key)).get("data"))) is not None:
+            return text
+    return None
+
+
+def _exit_code(update: Wire, meta: Wire, output: Any) -> int | None:
+    """ACP has no exit code. Where agents put it (see the transcripts of the tests):
+
+    `_meta.terminal_exit.exit_code` (codex-acp, pi-acp), `rawOutput.exit_code` (Zed's codex-acp),
+    `rawOutput.metadata.exit` (opencode), `rawOutput.contents[].exitCode` (copilot).
+    """
+    raw = as_dict(output)
+    candidates = [
+        update.get("exitCode"),
+        as_dict(meta.get("terminal_exit")).get("exit_code"),
+        raw.get("exit_code"),
+        raw.get("exitCode"),
+        as_dict(raw.get("metadata")).get("exit"),
+        *(as_dict(item).get("exitCode") for item in as_list(raw.get("contents"))),
+    ]
+    return next((code for item in candidates if (code := as_int(item)) is not None), None)

@@ -1,0 +1,1 @@
+"""What others implement: agents, sandbox providers and stores."""

@@ -1,0 +1,118 @@
+"""The agent interface: whatever runs behind it, it looks like an ACP agent. Frames in, frames out.
+
+An adapter has no seq, no store and no policy: the session that owns it has. It is created for one
+session, started once, and closed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from sandbox_agent_core.frames.jsonrpc import Frame
+
+__all__ = [
+    "AgentAdapter",
+    "AgentContext",
+    "AgentDefinition",
+    "AgentExit",
+    "AgentInstallation",
+    "WireFrame",
+]
+
+
+class WireFrame(NamedTuple):
+    """A frame and its bytes as they go into the log, so that nothing is serialised twice."""
+
+    raw: bytes
+    """UTF-8 JSON, one line, no newline."""
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentExit:
+    """How the agent's process ended."""
+
+    exit_code: int | None = None
+    """None while unknown, and when a signal ended it."""
+    signal: int | None = None
+    stderr_tail: str = ""
+    """The last lines it wrote to stderr, redacted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentContext:
+    """What a session gives its adapter."""
+
+    session_id: str
+    cwd: Path
+    """Absolute, exists."""
+    env: Mapping[str, str]
+    """The whole environment of the process: built from an allow-list plus what the session asked for."""
+    command: Sequence[str] | None = None
+    """From the configuration, instead of the agent's own launch command."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Adapter settings from `[agents.NAME]` of the configuration."""
+    max_line_bytes: int = 32 * 1024 * 1024
+    """A longer line from the agent is a protocol violation."""
+    stop_grace_s: float = 2.0
+    """Seconds between the steps of the stop ladder (EOF, TERM, KILL)."""
+    on_process: Callable[[int], None] = lambda _pid: None
+    """Told the pid (and process group) of everything started, so that a later server can reap it."""
+
+
+class AgentAdapter(Protocol):
+    async def start(self) -> None:
+        """Launch the agent. Returns when it can take frames.
+
+        Raises:
+            AgentNotInstalled: there is no program to run; the message says how to get it.
+            AgentStartFailed: it could not be run, or ended at once.
+        """
+        ...
+
+    async def send(self, frame: Frame) -> None:
+        """Hand over one client frame. Returns when it is written or queued in order, never when answered.
+
+        A frame for an agent that is gone is dropped: `frames` has ended, which says so.
+        """
+        ...
+
+    def frames(self) -> AsyncIterator[list[WireFrame]]:
+        """Batches of agent frames in the order the agent wrote them. Ends when the agent is gone.
+
+        What is not a protocol message arrives as a `frames.house.UNPARSED` notification. Not asking
+        for the next batch holds the agent back (its pipe fills).
+        """
+        ...
+
+    async def close(self) -> AgentExit:
+        """Stop the agent and its whole process tree; may be called at any time, any number of times."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentInstallation:
+    """The program found on this machine."""
+
+    path: str
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentDefinition:
+    """One agent of the catalogue. The entry-point group `sandbox_agent.agents` holds these."""
+
+    name: str
+    title: str
+    create: Callable[[AgentContext], AgentAdapter]
+    find: Callable[[Mapping[str, str]], AgentInstallation | None]
+    """Given an environment (PATH), find the program. None when it is not installed."""
+    install_hint: str
+    """A sentence for a person: what to run to get it."""
+    env_names: Sequence[str] = ()
+    """Variables of the server's own environment that this agent may see (its API keys, base URLs)."""
+    command: Sequence[str] | None = None
+    """The default launch command, for agents that are one."""

@@ -1,0 +1,42 @@
+"""The transcript: what a session's events add up to."""
+
+from __future__ import annotations
+
+from sandbox_agent_core.view.context import render_context
+from sandbox_agent_core.view.fold import TranscriptFolder, fold
+from sandbox_agent_core.view.model import (
+    ContextUsage,
+    Item,
+    MessageItem,
+    NoticeItem,
+    PermissionItem,
+    PlanItem,
+    QuestionItem,
+    QueuedPrompt,
+    ReasoningItem,
+    RequestItem,
+    SessionEnd,
+    ToolItem,
+    Transcript,
+    Turn,
+)
+
+__all__ = [
+    "ContextUsage",
+    "Item",
+    "MessageItem",
+    "NoticeItem",
+    "PermissionItem",
+    "PlanItem",
+    "QuestionItem",
+    "QueuedPrompt",
+    "ReasoningItem",
+    "RequestItem",
+    "SessionEnd",
+    "ToolItem",
+    "Transcript",
+    "TranscriptFolder",
+    "Turn",
+    "fold",
+    "render_context",
+]

@@ -1,0 +1,234 @@
+"""The reducer: events in, transcript out. The same in the server, in the SDK and in the Inspector.
+
+Folding a log with its deltas and without them gives the same transcript, once everything that was
+streamed is completed: a completion replaces the deltas before it, and an item has the place of its
+first completion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+from sandbox_agent_core.events import (
+    AgentExited,
+    AgentStarted,
+    AgentUnparsed,
+    AgentUpdate,
+    CommandsUpdated,
+    ConfigChanged,
+    ConfigOption,
+    ErrorReported,
+    MessageCompleted,
+    MessageDelta,
+    ModeChanged,
+    PermissionRequested,
+    PermissionResolved,
+    PlanUpdated,
+    QuestionRequested,
+    QuestionResolved,
+    ReasoningCompleted,
+    ReasoningDelta,
+    SessionCreated,
+    SessionEnded,
+    SessionResumed,
+    ToolCompleted,
+    ToolStarted,
+    ToolUpdated,
+    TurnDropped,
+    TurnEnded,
+    TurnQueued,
+    TurnStarted,
+    UniversalEvent,
+    UsageUpdated,
+)
+from sandbox_agent_core.view.model import (
+    ContextUsage,
+    NoticeItem,
+    PlanItem,
+    QueuedPrompt,
+    SessionEnd,
+    Transcript,
+)
+from sandbox_agent_core.view.places import Places
+from sandbox_agent_core.view.requests import Requests
+from sandbox_agent_core.view.streams import Streams
+from sandbox_agent_core.view.tools import Tools
+
+__all__ = ["TranscriptFolder", "fold"]
+
+
+def fold(events: Iterable[UniversalEvent]) -> Transcript:
+    """The transcript of a session's events, in order of `seq`."""
+    folder = TranscriptFolder()
+    for event in events:
+        folder.apply(event)
+    return folder.transcript
+
+
+class TranscriptFolder:
+    """A transcript that follows its session. An event that was applied before changes nothing."""
+
+    def __init__(self) -> None:
+        view = self._view = Transcript()
+        self._seq = 0
+        self._places = Places(view)
+        self._streams = Streams(self._places)
+        self._tools = Tools(self._places)
+        requests = Requests(self._places, view.pending_requests)
+        self._reducers: dict[type[UniversalEvent], Callable[[Any], None]] = {
+            SessionCreated: self._session_created,
+            SessionResumed: self._session_resumed,
+            SessionEnded: self._session_ended,
+            TurnQueued: self._turn_queued,
+            TurnStarted: self._turn_started,
+            TurnEnded: self._turn_ended,
+            TurnDropped: self._turn_dropped,
+            MessageDelta: self._streams.delta,
+            MessageCompleted: self._streams.completed,
+            ReasoningDelta: self._streams.delta,
+            ReasoningCompleted: self._streams.completed,
+            ToolStarted: self._tools.apply,
+            ToolUpdated: self._tools.apply,
+            ToolCompleted: self._tools.apply,
+            PlanUpdated: self._plan_updated,
+            PermissionRequested: requests.asked,
+            PermissionResolved: requests.resolved,
+            QuestionRequested: requests.asked,
+            QuestionResolved: requests.resolved,
+            UsageUpdated: self._usage_updated,
+            ModeChanged: self._mode_changed,
+            ConfigChanged: self._config_changed,
+            CommandsUpdated: self._commands_updated,
+            AgentStarted: _not_shown,
+            AgentExited: self._agent_exited,
+            AgentUnparsed: _not_shown,
+            AgentUpdate: self._agent_update,
+            ErrorReported: self._error,
+        }
+
+    @property
+    def transcript(self) -> Transcript:
+        """The transcript up to the last event. It keeps changing; `model_copy(deep=True)` does not."""
+        self._streams.settle()
+        self._tools.settle()
+        self._view.seq = self._seq
+        return self._view
+
+    def apply(self, event: UniversalEvent) -> None:
+        """Take in the next event."""
+        if event.seq <= self._seq:
+            return
+        if not self._seq:
+            self._view.session_id = event.session_id
+        self._seq = event.seq
+        self._reducers[type(event)](event)
+
+    def _session_created(self, event: SessionCreated) -> None:
+        view = self._view
+        view.agent, view.cwd = event.agent, event.cwd
+        view.model, view.mode = event.model, event.mode
+
+    def _session_resumed(self, event: SessionResumed) -> None:
+        self._notice(event, "session_resumed", code=event.continuity, text=event.reason or "")
+
+    def _session_ended(self, event: SessionEnded) -> None:
+        self._view.ended = SessionEnd(reason=event.reason, detail=event.detail, time=event.time)
+
+    def _turn_queued(self, event: TurnQueued) -> None:
+        prompt = QueuedPrompt(turn_id=event.turn_id, prompt=event.content, queued_at=event.time)
+        self._view.queued.append(prompt)
+
+    def _turn_dropped(self, event: TurnDropped) -> None:
+        self._unqueue(event.turn_id)
+
+    def _turn_started(self, event: TurnStarted) -> None:
+        self._unqueue(event.turn_id)
+        turn = self._places.start(event.turn_id)
+        turn.prompt, turn.started_at = event.content, event.time
+
+    def _turn_ended(self, event: TurnEnded) -> None:
+        turn = self._places.turn(event.turn_id)
+        turn.stop_reason, turn.error, turn.usage = event.stop_reason, event.error, event.usage
+        turn.ended_at = event.time
+
+    def _unqueue(self, turn_id: str | None) -> None:
+        self._view.queued = [one for one in self._view.queued if one.turn_id != turn_id]
+
+    def _plan_updated(self, event: PlanUpdated) -> None:
+        for item in self._places.turn(event.turn_id).items:
+            if isinstance(item, PlanItem):
+                item.entries = event.entries
+                return
+        plan = PlanItem(seq=event.seq, time=event.time, entries=event.entries)
+        self._places.put(plan, event.turn_id)
+
+    def _mode_changed(self, event: ModeChanged) -> None:
+        self._view.mode = event.mode_id
+
+    def _config_changed(self, event: ConfigChanged) -> None:
+        view = self._view
+        if event.options is not None:
+            view.config_options = event.options
+        elif event.config_id is not None:
+            view.config_options = [
+                _set(option, event.value) if option.id == event.config_id else option
+                for option in view.config_options
+            ]
+        if event.config_id == "model" and isinstance(event.value, str):
+            view.model = event.value
+        view.model = _current(view.config_options, "model") or view.model
+        view.mode = _current(view.config_options, "mode") or view.mode
+
+    def _commands_updated(self, event: CommandsUpdated) -> None:
+        self._view.commands = event.commands
+
+    def _usage_updated(self, event: UsageUpdated) -> None:
+        usage = self._view.usage = self._view.usage or ContextUsage()
+        for name in event.model_fields_set.intersection(event.data_fields()):
+            setattr(usage, name, getattr(event, name))
+
+    def _agent_exited(self, event: AgentExited) -> None:
+        if event.expected:
+            return
+        how = f"signal {event.signal}" if event.signal is not None else f"code {event.exit_code}"
+        text = f"The agent's process ended unexpectedly ({how})."
+        self._notice(event, "agent_exited", text=text, detail=event.stderr_tail or None)
+
+    def _error(self, event: ErrorReported) -> None:
+        self._notice(event, "error", code=event.code, text=event.message)
+
+    def _agent_update(self, event: AgentUpdate) -> None:
+        if event.update_type == "session_info_update" and isinstance(event.update, dict):
+            title = event.update.get("title")
+            if isinstance(title, str):
+                self._view.title = title
+
+    def _notice(
+        self,
+        event: UniversalEvent,
+        notice: Literal["error", "agent_exited", "session_resumed"],
+        *,
+        text: str,
+        code: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        item = NoticeItem(
+            seq=event.seq, time=event.time, notice=notice, code=code, text=text, detail=detail
+        )
+        self._places.put(item, event.turn_id)
+
+
+def _set(option: ConfigOption, value: Any) -> ConfigOption:
+    return option.model_copy(update={"current_value": value})
+
+
+def _current(options: list[ConfigOption], category: str) -> str | None:
+    for option in options:
+        if option.category == category and isinstance(option.current_value, str):
+            return option.current_value
+    return None
+
+
+def _not_shown(_event: UniversalEvent) -> None:
+    """It happened, but it is no part of the conversation."""

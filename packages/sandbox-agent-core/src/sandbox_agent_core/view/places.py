@@ -1,0 +1,56 @@
+"""Where things stand in a transcript: in their turn or, without one, after everything so far."""
+
+from __future__ import annotations
+
+from sandbox_agent_core.view.model import Item, Transcript, Turn
+
+__all__ = ["Places"]
+
+
+class Places:
+    def __init__(self, transcript: Transcript) -> None:
+        self._segments = transcript.turns
+        self._turns: dict[str, Turn] = {}
+
+    def turn(self, turn_id: str | None) -> Turn:
+        """The turn, made if it is new: a log that is read from its middle has turns without a start."""
+        segments = self._segments
+        if turn_id is None:
+            if not segments or segments[-1].id is not None:
+                segments.append(Turn())
+            return segments[-1]
+        turn = self._turns.get(turn_id)
+        if turn is None:
+            turn = self._turns[turn_id] = Turn(id=turn_id)
+            segments.append(turn)
+        return turn
+
+    def start(self, turn_id: str | None) -> Turn:
+        """The turn that a prompt starts. One without an id is never the place that was there."""
+        if turn_id is not None:
+            return self.turn(turn_id)
+        self._segments.append(Turn())
+        return self._segments[-1]
+
+    def put(self, item: Item, turn_id: str | None) -> None:
+        self.turn(turn_id).items.append(item)
+
+    def put_again(self, item: Item, turn_id: str | None) -> None:
+        """Give an item the place that it would have had if it came only now."""
+        self._take(item)
+        self.put(item, turn_id)
+
+    def _take(self, item: Item) -> None:
+        # From the end, and by identity: it was put there a moment ago.
+        for position in range(len(self._segments) - 1, -1, -1):
+            items = self._segments[position].items
+            for index in range(len(items) - 1, -1, -1):
+                if items[index] is item:
+                    del items[index]
+                    self._close_gap(position)
+                    return
+
+    def _close_gap(self, position: int) -> None:
+        segment = self._segments[position]
+        if segment == Turn():
+            del self._segments[position]

@@ -1,0 +1,62 @@
+"""Permissions and questions: one item each, pending until it is resolved."""
+
+from __future__ import annotations
+
+from sandbox_agent_core.events import (
+    PermissionRequested,
+    PermissionResolved,
+    QuestionRequested,
+    QuestionResolved,
+    UniversalEvent,
+)
+from sandbox_agent_core.view.model import PermissionItem, QuestionItem, RequestItem
+from sandbox_agent_core.view.places import Places
+
+__all__ = ["Requests"]
+
+
+class Requests:
+    def __init__(self, places: Places, pending: list[str]) -> None:
+        self._places = places
+        self._pending = pending
+        self._permissions: dict[str, PermissionItem] = {}
+        self._questions: dict[str, QuestionItem] = {}
+
+    def asked(self, event: PermissionRequested | QuestionRequested) -> None:
+        item = self._of(event)
+        _copy(event, item)
+        if item.outcome is None and event.request_id not in self._pending:
+            self._pending.append(event.request_id)
+
+    def resolved(self, event: PermissionResolved | QuestionResolved) -> None:
+        item = self._of(event)
+        _copy(event, item)
+        item.resolved_at = event.time
+        if event.request_id in self._pending:
+            self._pending.remove(event.request_id)
+
+    def _of(
+        self,
+        event: PermissionRequested | PermissionResolved | QuestionRequested | QuestionResolved,
+    ) -> RequestItem:
+        request_id = event.request_id
+        item: RequestItem | None
+        if isinstance(event, (PermissionRequested, PermissionResolved)):
+            if (item := self._permissions.get(request_id)) is not None:
+                return item
+            item = PermissionItem(seq=event.seq, time=event.time, request_id=request_id)
+            self._permissions[request_id] = item
+        else:
+            if (item := self._questions.get(request_id)) is not None:
+                return item
+            item = QuestionItem(seq=event.seq, time=event.time, request_id=request_id)
+            self._questions[request_id] = item
+        self._places.put(item, event.turn_id)
+        return item
+
+
+def _copy(event: UniversalEvent, item: RequestItem) -> None:
+    fields = type(item).model_fields
+    for name in event.model_fields_set.intersection(event.data_fields()):
+        if name in fields:
+            setattr(item, name, getattr(event, name))

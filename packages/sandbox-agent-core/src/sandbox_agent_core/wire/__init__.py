@@ -1,0 +1,1 @@
+"""Codecs without I/O: newline-delimited JSON, server-sent events, problem documents."""

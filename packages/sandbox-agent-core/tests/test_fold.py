@@ -1,0 +1,290 @@
+"""What a transcript is made of."""
+
+from __future__ import annotations
+
+from entries import agent, answer, client, entry, fact, update
+from logs import Log
+
+from sandbox_agent_core import (
+    EVENT_CLASSES,
+    MessageItem,
+    NoticeItem,
+    PermissionItem,
+    PlanItem,
+    QuestionItem,
+    ReasoningItem,
+    ToolItem,
+    Transcript,
+    TranscriptFolder,
+    fold,
+    project,
+)
+from sandbox_agent_core.frames.entry import LogEntry
+
+
+def _folded(*entries: LogEntry) -> Transcript:
+    return fold(event for one in entries if (event := project(one)) is not None)
+
+
+def test_a_turn_has_its_prompt_its_items_in_order_and_its_end() -> None:
+    log = Log()
+    log.begin("Fix it")
+    log.say("Let me ", "think.", kind="reasoning")
+    log.say("On it.", item="m1")
+    log.tool("tool_call", "t", title="pytest", status="pending", kind="execute")
+    log.tool("tool_call_update", "t", status="completed", rawOutput="ok")
+    log.say("Done", ".", item="m2")
+    log.end()
+    (turn,) = fold(log.events()).turns
+    assert turn.prompt is not None
+    assert [block.to_wire() for block in turn.prompt] == [{"type": "text", "text": "Fix it"}]
+    assert turn.stop_reason == "end_turn"
+    assert turn.started_at is not None
+    assert turn.ended_at is not None
+    thought, first, tool, last = turn.items
+    assert isinstance(thought, ReasoningItem)
+    assert thought.text == "Let me think."
+    assert isinstance(first, MessageItem)
+    assert (first.role, first.text, first.streaming) == ("assistant", "On it.", False)
+    assert isinstance(tool, ToolItem)
+    assert (tool.title, tool.kind, tool.status, tool.output) == (
+        "pytest",
+        "execute",
+        "completed",
+        "ok",
+    )
+    assert isinstance(last, MessageItem)
+    assert last.text == "Done."
+
+
+def test_an_item_is_its_completions_and_then_a_tail_that_the_next_one_replaces() -> None:
+    log = Log()
+    folder = TranscriptFolder()
+    seen = []
+    log.say("a", "b")
+    log.delta("message", "m", {"type": "text", "text": "c"})
+    log.delta("message", "m", {"type": "text", "text": "d"})
+    log.complete("message", "m", [{"type": "text", "text": "cd!"}])
+    for event in log.events():
+        folder.apply(event)
+        (item,) = folder.transcript.items()
+        assert isinstance(item, MessageItem)
+        seen.append((item.text, item.streaming))
+    assert seen == [
+        ("a", True),
+        ("ab", True),
+        ("ab", False),
+        ("abc", True),
+        ("abcd", True),
+        ("abcd!", False),
+    ]
+
+
+def test_what_is_not_text_is_an_attachment() -> None:
+    image = {"type": "image", "data": "aGk=", "mimeType": "image/png"}
+    log = Log()
+    log.delta("message", "m", image)
+    folder = TranscriptFolder()
+    folder.apply(log.events()[0])
+    log.complete("message", "m", [{"type": "text", "text": "See"}, image])
+    for view in (folder.transcript, fold(log.events())):
+        (item,) = view.items()
+        assert isinstance(item, MessageItem)
+        assert [block.type for block in item.attachments] == ["image"]
+
+
+def test_an_update_before_its_tool_call_and_a_second_tool_call_are_one_item() -> None:
+    log = Log()
+    log.begin()
+    log.tool("tool_call_update", "t", status="in_progress", rawInput={"a": 1})
+    log.tool("tool_call", "t", title="Read", kind="read", status="pending")
+    log.tool("tool_call", "t", title="Read a.py")
+    (item,) = fold(log.events()).items()
+    assert isinstance(item, ToolItem)
+    assert (item.title, item.kind, item.input) == ("Read a.py", "read", {"a": 1})
+    assert item.status == "in_progress"
+
+
+def test_the_first_end_of_a_tool_call_is_final_but_late_fields_are_taken_in() -> None:
+    log = Log()
+    log.begin()
+    log.tool("tool_call", "t", title="sleep", status="in_progress")
+    log.add(fact("tool_closed", {"toolCallId": "t", "reason": "turn_ended"}, **log.stamps()))
+    log.end()
+    late = {"item_id": "t", "facts": {"late": True}, "turn_id": "turn_1"}
+    log.add(
+        update(
+            "tool_call_update",
+            toolCallId="t",
+            status="completed",
+            rawOutput="woke up",
+            stamps=log.stamps() | late,
+        )
+    )
+    (item,) = fold(log.events()).items()
+    assert isinstance(item, ToolItem)
+    assert (item.status, item.reason, item.output, item.late) == (
+        "failed",
+        "turn_ended",
+        "woke up",
+        True,
+    )
+
+
+def test_content_is_replaced_and_terminal_output_is_appended() -> None:
+    log = Log()
+    for text in ("one", "two"):
+        content = [{"type": "content", "content": {"type": "text", "text": text}}]
+        meta = {"terminal_output": {"data": text}}
+        log.tool("tool_call_update", "t", content=content, _meta=meta)
+    (item,) = fold(log.events()).items()
+    assert isinstance(item, ToolItem)
+    assert [block.to_wire() for block in item.content] == [{"type": "text", "text": "two"}]
+    assert item.terminal_output == "onetwo"
+
+
+def test_an_id_that_a_later_turn_uses_again_is_another_tool_call() -> None:
+    log = Log()
+    for title in ("first", "second"):
+        log.begin()
+        log.tool("tool_call", "call_0", title=title)
+        log.tool("tool_call_update", "call_0", status="completed")
+        log.end()
+    items = fold(log.events()).items()
+    assert [(item.title, item.status) for item in items if isinstance(item, ToolItem)] == [
+        ("first", "completed"),
+        ("second", "completed"),
+    ]
+
+
+def test_a_plan_is_one_item_of_its_turn() -> None:
+    log = Log()
+    log.begin()
+    for content in ("a", "b"):
+        log.add(update("plan", entries=[{"content": content}], stamps=log.stamps()))
+    (item,) = fold(log.events()).items()
+    assert isinstance(item, PlanItem)
+    assert [one.content for one in item.entries] == ["b"]
+
+
+def test_a_permission_is_pending_until_it_is_resolved() -> None:
+    log = Log()
+    log.begin()
+    log.ask("req_1")
+    waiting = fold(log.events())
+    assert waiting.pending_requests == ["req_1"]
+    (asked,) = waiting.pending()
+    assert isinstance(asked, PermissionItem)
+    assert asked.outcome is None
+    log.allow("req_1")
+    answered = fold(log.events())
+    assert answered.pending() == []
+    (item,) = answered.items()
+    assert isinstance(item, PermissionItem)
+    assert (item.outcome, item.option_name, item.decided_by) == ("selected", "Yes", "user")
+    assert item.tool_call is not None
+    assert item.tool_call.title == "rm"
+
+
+def test_a_question_keeps_what_was_asked_beside_the_answers() -> None:
+    schema = {"properties": {"colour": {"type": "string", "title": "Colour?"}}}
+    view = _folded(
+        agent("elicitation/create", {"message": "?", "requestedSchema": schema}, id=1, item_id="q"),
+        answer(
+            "elicitation/create",
+            {"action": "accept", "content": {"colour": "blue"}},
+            sender="client",
+            item_id="q",
+            seq=2,
+        ),
+    )
+    (item,) = view.items()
+    assert isinstance(item, QuestionItem)
+    assert item.questions[0].question == "Colour?"
+    assert (item.outcome, item.answers) == ("answered", {"colour": "blue"})
+
+
+def test_things_outside_of_turns_keep_their_place() -> None:
+    log = Log()
+    log.say("Welcome", item="before")
+    log.begin()
+    log.say("In", item="inside")
+    log.end()
+    log.add(fact("session_resumed", {"continuity": "native"}, **log.stamps()))
+    log.begin()
+    view = fold(log.events())
+    assert [turn.id for turn in view.turns] == [None, "turn_1", None, "turn_2"]
+    assert [len(turn.items) for turn in view.turns] == [1, 1, 1, 0]
+
+
+def test_a_log_that_is_read_from_its_middle_still_has_its_turns() -> None:
+    log = Log()
+    log.begin()
+    log.say("x")
+    log.end()
+    view = fold(log.events()[1:])
+    assert [(turn.id, turn.prompt, turn.stop_reason) for turn in view.turns] == [
+        ("turn_1", None, "end_turn")
+    ]
+
+
+def test_queued_prompts_wait_until_they_start_or_are_dropped() -> None:
+    def queued(turn_id: str, seq: int) -> LogEntry:
+        return fact("turn_queued", {"turnId": turn_id, "prompt": []}, turn_id=turn_id, seq=seq)
+
+    one, two = queued("turn_1", 1), queued("turn_2", 2)
+    assert [prompt.turn_id for prompt in _folded(one, two).queued] == ["turn_1", "turn_2"]
+    started = client("session/prompt", {"prompt": []}, seq=3)
+    dropped = fact("turn_dropped", {"reason": "cancelled"}, turn_id="turn_2", seq=4)
+    assert _folded(one, two, started, dropped).queued == []
+
+
+def test_the_head_of_a_transcript_is_what_the_session_is_now() -> None:
+    option = {"id": "m", "category": "model", "currentValue": "opus"}
+    view = _folded(
+        fact("session_created", {"agent": "claude", "cwd": "/w", "mode": "ask"}, seq=1),
+        update("config_option_update", configOptions=[option], stamps={"seq": 2}),
+        answer("session/set_config_option", {}, seq=3, facts={"configId": "m", "value": "haiku"}),
+        update("current_mode_update", currentModeId="plan", stamps={"seq": 4}),
+        update("available_commands_update", availableCommands=[{"name": "x"}], stamps={"seq": 5}),
+        update("usage_update", used=10, size=100, stamps={"seq": 6}),
+        update("usage_update", used=20, cost={"amount": 1.5}, stamps={"seq": 7}),
+        update("session_info_update", title="Fix it", stamps={"seq": 8}),
+        fact("session_ended", {"reason": "deleted"}, seq=9),
+    )
+    assert (view.session_id, view.seq) == ("ses_1", 9)
+    assert (view.agent, view.cwd, view.title) == ("claude", "/w", "Fix it")
+    assert (view.model, view.mode) == ("haiku", "plan")
+    assert [command.name for command in view.commands] == ["x"]
+    assert view.usage is not None
+    assert (view.usage.context_used, view.usage.context_size) == (20, 100)
+    assert view.usage.cost is not None
+    assert view.ended is not None
+    assert view.ended.reason == "deleted"
+
+
+def test_faults_are_notices_and_an_expected_exit_is_none() -> None:
+    view = _folded(
+        fact("error", {"code": "storage_error", "message": "The disk is full."}, seq=1),
+        fact("agent_exited", {"exitCode": 1, "stderrTail": "boom"}, seq=2),
+        fact("agent_exited", {"signal": 15, "expected": True}, seq=3),
+        entry({"what": "is this"}, seq=4),
+    )
+    notices = [item for item in view.items() if isinstance(item, NoticeItem)]
+    assert [notice.notice for notice in notices] == ["error", "agent_exited"]
+    assert notices[0].code == "storage_error"
+    assert notices[1].detail == "boom"
+
+
+def test_an_event_that_was_applied_before_changes_nothing() -> None:
+    log = Log()
+    log.begin()
+    log.say("a")
+    folder = TranscriptFolder()
+    for event in [*log.events(), *log.events()]:
+        folder.apply(event)
+    assert folder.transcript.to_wire() == fold(log.events()).to_wire()
+
+
+def test_every_event_type_has_a_reducer() -> None:
+    assert set(TranscriptFolder()._reducers) == set(EVENT_CLASSES.values())

@@ -1,0 +1,166 @@
+"""What is an event and what is not; the shapes themselves are in `golden/events`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from entries import agent, answer, client, entry, fact, update
+
+from sandbox_agent_core import (
+    AgentUnparsed,
+    AgentUpdate,
+    Event,
+    MessageDelta,
+    PermissionRequested,
+    TextBlock,
+    ToolCompleted,
+    ToolUpdated,
+    TurnEnded,
+    project,
+    project_wire,
+)
+from sandbox_agent_core.frames import house
+from sandbox_agent_core.frames.entry import LogEntry, rfc3339
+from sandbox_agent_core.projection import is_delta
+from sandbox_agent_core.projection.parts import timestamp
+
+_TEXT = {"type": "text", "text": "hi"}
+
+
+def _projected(log_entry: LogEntry) -> Event:
+    event = project(log_entry)
+    assert event is not None
+    return event
+
+
+def test_events_match_by_their_attributes() -> None:
+    event = _projected(update("agent_message_chunk", content=_TEXT, stamps={"item_id": "m"}))
+    match event:
+        case MessageDelta(text=text, message_id="m", turn_id="turn_1", sender="agent"):
+            assert text == "hi"
+        case _:
+            pytest.fail(f"not matched: {event!r}")
+    assert event.id == "ses_1:1"
+    assert event.time == datetime(2026, 11, 23, 12, 0, 0, 1000, UTC)
+
+
+@pytest.mark.parametrize(
+    "silent",
+    [
+        answer("initialize", {"protocolVersion": 1}),
+        answer("session/new", {"sessionId": "native"}),
+        answer("session/load", None),
+        answer("session/set_mode", {}),
+        answer("_vendor/method", {"anything": 1}),
+        agent("$/cancel_request", {"requestId": 1}),
+        client("initialize", {}),
+        client("session/cancel", {}),
+        client("session/set_mode", {"modeId": "plan"}),
+        answer("fs/read_text_file", {"content": ""}, sender="client"),
+        update("agent_message_chunk", content=_TEXT, stamps={"facts": {"replay": True}}),
+    ],
+)
+def test_frames_that_tell_nothing_new_are_no_events(silent: LogEntry) -> None:
+    assert project_wire(silent) is None
+    assert project(silent) is None
+
+
+@pytest.mark.parametrize(
+    ("sender", "is_fact"), [("server", True), ("agent", False), ("client", False)]
+)
+def test_only_the_server_states_facts(sender: str, is_fact: bool) -> None:
+    event = project(fact("turn_ended", {"stopReason": "cancelled"}, sender=sender))
+    assert isinstance(event, TurnEnded) is is_fact
+
+
+def test_an_adapter_may_say_that_its_agent_wrote_nonsense() -> None:
+    event = _projected(fact("unparsed", {"text": "\x1b[1m", "reason": "x"}, sender="agent"))
+    assert isinstance(event, AgentUnparsed)
+    assert event.text == "\x1b[1m"
+
+
+@pytest.mark.parametrize("frame", [{}, {"id": 1}, {"result": {}}, {"method": 5}, {"method": None}])
+def test_what_is_no_frame_is_unparsed(frame: dict[str, object]) -> None:
+    assert isinstance(_projected(entry(frame)), AgentUnparsed)
+
+
+def test_an_update_of_a_tool_call_that_nobody_announced_projects() -> None:
+    event = _projected(update("tool_call_update", toolCallId="x", status="in_progress"))
+    assert isinstance(event, ToolUpdated)
+
+
+def test_fields_that_an_update_leaves_out_come_from_its_stamp_and_null_is_left_out() -> None:
+    tool = {"title": "Read", "kind": "read", "rawInput": {"path": "a"}}
+    stamps = {"facts": {"tool": tool}}
+    event = _projected(
+        update("tool_call_update", toolCallId="x", status="completed", title=None, stamps=stamps)
+    )
+    assert isinstance(event, ToolCompleted)
+    assert (event.title, event.kind, event.input) == ("Read", "read", {"path": "a"})
+
+
+def test_an_empty_list_is_told_and_an_absent_one_is_not() -> None:
+    emptied = _projected(update("tool_call_update", toolCallId="x", content=[]))
+    untouched = _projected(update("tool_call_update", toolCallId="x"))
+    assert {"content", "diffs"} <= emptied.model_fields_set
+    assert not {"content", "diffs"} & untouched.model_fields_set
+
+
+def test_a_permission_that_is_malformed_is_still_asked() -> None:
+    for params in (None, [], {"options": 5}, {"toolCall": {"title": "no id"}}):
+        event = _projected(agent("session/request_permission", params, id=3, item_id="req"))
+        assert isinstance(event, PermissionRequested)
+        assert event.request_id == "req"
+
+
+def test_a_refused_answer_to_a_permission_cancels_it() -> None:
+    refused = answer(
+        "session/request_permission",
+        error={"code": -32601, "message": "?"},
+        sender="client",
+        item_id="req",
+    )
+    wire = project_wire(refused)
+    assert wire is not None
+    assert wire["data"] == {"requestId": "req", "outcome": "cancelled"}
+
+
+def test_half_a_surrogate_pair_is_kept() -> None:
+    event = _projected(update("agent_message_chunk", content={"type": "text", "text": "a\ud83d"}))
+    assert isinstance(event, MessageDelta)
+    assert event.text == event.to_wire()["data"]["text"] == "a\ud83d"
+
+
+def test_a_block_that_is_not_what_its_type_says_is_kept_as_it_is() -> None:
+    event = _projected(update("agent_message_chunk", content={"type": "image", "url": "x"}))
+    assert isinstance(event, MessageDelta)
+    assert event.content is not None
+    assert not isinstance(event.content, TextBlock)
+    assert event.content.to_wire() == {"type": "image", "url": "x"}
+
+
+def test_an_unknown_response_is_passed_through() -> None:
+    event = _projected(entry({"jsonrpc": "2.0", "id": 9, "result": {"x": 1}}))
+    assert isinstance(event, AgentUpdate)
+    assert (event.update_type, event.update) == ("response", {"x": 1})
+
+
+def test_only_streamed_pieces_are_deltas() -> None:
+    assert is_delta("message.delta")
+    assert is_delta("reasoning.delta")
+    assert not is_delta("message.completed")
+    assert not is_delta("tool.updated")
+
+
+@pytest.mark.parametrize("time_ms", [0, 999, 1_795_435_200_000, 1_795_435_200_123])
+def test_the_fast_clock_tells_the_same_time(time_ms: int) -> None:
+    assert timestamp(time_ms) == rfc3339(time_ms)
+
+
+def test_every_fact_of_the_house_has_an_event() -> None:
+    params = {"agent": "a", "continuity": "lost", "toolCallId": "c"}
+    methods = [value for name, value in vars(house).items() if name.isupper() and name != "PREFIX"]
+    for method in methods:
+        event = _projected(fact(method.removeprefix(house.PREFIX), params))
+        assert not isinstance(event, AgentUpdate), method

@@ -1,0 +1,17 @@
+"""Claude Code, natively: its stream-json control protocol translated to ACP frames in process."""
+
+from sandbox_agent_core.spi.agent import AgentDefinition
+
+from sandbox_agent_server.agents.claude.adapter import ClaudeAdapter
+from sandbox_agent_server.agents.claude.launch import ENV_NAMES, INSTALL_HINT, find
+
+__all__ = ["DEFINITION", "ClaudeAdapter"]
+
+DEFINITION = AgentDefinition(
+    name="claude",
+    title="Claude Code",
+    create=ClaudeAdapter,
+    find=find,
+    install_hint=INSTALL_HINT,
+    env_names=ENV_NAMES,
+)

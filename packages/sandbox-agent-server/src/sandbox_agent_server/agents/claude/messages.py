@@ -1,0 +1,296 @@
+"""Messages of the model and of its tools as ACP updates; remembers what was streamed already."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from sandbox_agent_core.frames import acp
+
+from sandbox_agent_server.agents.claude.content import text_block
+from sandbox_agent_server.agents.claude.native import Native
+from sandbox_agent_server.agents.claude.plan import Plan
+from sandbox_agent_server.agents.claude.tool_results import result_fields
+from sandbox_agent_server.agents.claude.tools import tool_fields
+
+__all__ = ["Messages", "Read", "Update"]
+
+Update = dict[str, Any]
+
+
+class Read(NamedTuple):
+    """What a message says in ACP's words; not understood means that some of it is not in them."""
+
+    updates: list[Update]
+    is_understood: bool = True
+
+
+_MAX_OPEN_TOOLS: Final = 1024
+_CHUNKS: Final = {"text": acp.AGENT_MESSAGE_CHUNK, "thinking": acp.AGENT_THOUGHT_CHUNK}
+_TOOL_USES: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+
+
+@dataclass(slots=True)
+class _Block:
+    kind: str
+    streamed_chars: int = 0
+
+
+@dataclass(slots=True)
+class _Stream:
+    """The message that is being streamed; one for each agent (the main one, sub-agents)."""
+
+    message_id: str | None = None
+    blocks: dict[Any, _Block] = field(default_factory=dict)
+    unconfirmed: deque[_Block] = field(default_factory=deque)
+    """Blocks whose full message has not come yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenTool:
+    name: str
+    input: Any
+
+
+class Messages:
+    def __init__(self, *, cwd: str) -> None:
+        self._cwd = cwd
+        self._streams: dict[str | None, _Stream] = {}
+        self._tools: dict[str, _OpenTool] = {}
+        self._repeated: frozenset[str] = frozenset()
+        self._plan = Plan()
+        self._usage: dict[str, Any] = {}
+        self.model: str | None = None
+        """Of the last answer to the main agent."""
+        self.last_error: str | None = None
+        """What the last message of the turn says was wrong with it."""
+
+    @property
+    def context_tokens(self) -> int | None:
+        """How much of the context the main agent's last request and its answer take."""
+        if not self._usage:
+            return None
+        counts = [self._usage.get(key) for key in ("input_tokens", "output_tokens")]
+        counts += [self._usage.get(f"cache_{kind}_input_tokens") for kind in ("creation", "read")]
+        return sum(count for count in counts if isinstance(count, int))
+
+    def end_turn(self) -> None:
+        self._streams.clear()
+        self.last_error = None
+
+    def read_compaction(self, message: Native) -> None:
+        """Messages that are kept are written once more, under the same uuids."""
+        kept = _dict(_dict(message.get("compact_metadata")).get("preserved_messages"))
+        uuids = kept.get("all_uuids") or kept.get("uuids")
+        self._repeated = frozenset(str(uuid) for uuid in uuids or ())
+
+    # Streaming
+
+    def stream_event(self, message: Native) -> Read:
+        parent, event = message.get("parent_tool_use_id"), _dict(message.get("event"))
+        match event.get("type"):
+            case "content_block_delta":
+                return self._delta(parent, event)
+            case "message_start":
+                self._start(parent, _dict(event.get("message")))
+                return Read([])
+            case "content_block_start":
+                return Read(self._block_start(parent, event))
+            case "message_delta":
+                if parent is None:
+                    self._count(event.get("usage"))
+                return Read([])
+            case _:
+                return Read([], is_understood=False)
+
+    def _start(self, parent: str | None, started: Mapping[str, Any]) -> None:
+        self._streams[parent] = _Stream(started.get("id"))
+        if parent is None:
+            self._usage = {}
+            self._count(started.get("usage"))
+            self.model = started.get("model") or self.model
+
+    def _count(self, usage: Any) -> None:
+        self._usage.update({key: value for key, value in _dict(usage).items() if value is not None})
+
+    def _block_start(self, parent: str | None, event: Mapping[str, Any]) -> list[Update]:
+        content = _dict(event.get("content_block"))
+        kind = content.get("type")
+        if kind not in _CHUNKS:
+            # A tool call comes whole with its `assistant` message.
+            return []
+        stream = self._streams.setdefault(parent, _Stream())
+        block = _Block(str(kind))
+        stream.blocks[event.get("index")] = block
+        stream.unconfirmed.append(block)
+        return self._streamed(parent, stream, block, content.get(block.kind))
+
+    def _delta(self, parent: str | None, event: Mapping[str, Any]) -> Read:
+        delta = _dict(event.get("delta"))
+        kind = str(delta.get("type")).removesuffix("_delta")
+        if kind not in _CHUNKS:
+            return Read([], is_understood=False)
+        stream = self._streams.setdefault(parent, _Stream())
+        block = stream.blocks.get(event.get("index"))
+        if block is None:
+            block = stream.blocks[event.get("index")] = _Block(kind)
+            stream.unconfirmed.append(block)
+        return Read(self._streamed(parent, stream, block, delta.get(kind)))
+
+    def _streamed(
+        self, parent: str | None, stream: _Stream, block: _Block, text: Any
+    ) -> list[Update]:
+        if not isinstance(text, str) or not text:
+            return []
+        block.streamed_chars += len(text)
+        return [_chunk(_CHUNKS[block.kind], text, stream.message_id, parent)]
+
+    # Whole messages
+
+    def assistant(self, message: Native) -> Read:
+        """One block of an answer, or all of one that was not streamed."""
+        if message.get("uuid") in self._repeated:
+            return Read([])
+        parent, body = message.get("parent_tool_use_id"), _dict(message.get("message"))
+        if parent is None:
+            self.last_error = message.get("error")
+        updates: list[Update] = []
+        is_understood = True
+        for block in _blocks(body.get("content")):
+            kind = block.get("type")
+            if kind in _CHUNKS:
+                updates += self._whole(message, parent, body.get("id"), block)
+            elif kind in _TOOL_USES:
+                updates.append(self._tool_call(block, parent))
+            elif str(kind).endswith("tool_result"):
+                updates += self._tool_result(block, message, parent)
+            else:
+                is_understood = False
+        return Read(updates, is_understood)
+
+    def _whole(
+        self, message: Native, parent: str | None, message_id: Any, block: Mapping[str, Any]
+    ) -> list[Update]:
+        """The part of a block that was not streamed: nothing, or all of a synthetic message."""
+        kind = str(block["type"])
+        text = block.get(kind)
+        told = self._confirm(parent, message_id, kind)
+        if not isinstance(text, str) or len(text) <= told:
+            return []
+        update = _chunk(_CHUNKS[kind], text[told:], message_id, parent)
+        if message.get("is_api_error_message") is True:
+            update.setdefault("_meta", {})["claudeCode"] = {"isApiError": True}
+        return [update]
+
+    def _confirm(self, parent: str | None, message_id: Any, kind: str) -> int:
+        """How many characters of the next block of this message were streamed."""
+        stream = self._streams.get(parent)
+        if stream is None or stream.message_id != message_id:
+            return 0
+        while stream.unconfirmed:
+            block = stream.unconfirmed.popleft()
+            if block.kind == kind:
+                return block.streamed_chars
+        return 0
+
+    def announce(self, tool_id: str, name: str, tool_input: Any) -> list[Update]:
+        """A permission is asked for a call: tell of the call first if it was not told yet."""
+        if tool_id in self._tools:
+            return []
+        return [self._tool_call({"id": tool_id, "name": name, "input": tool_input}, None)]
+
+    def _tool_call(self, block: Mapping[str, Any], parent: str | None) -> Update:
+        tool_id, name = str(block.get("id")), str(block.get("name") or "")
+        fields = tool_fields(name, block.get("input"), cwd=self._cwd)
+        meta = _meta(parent, {"toolName": name})
+        if tool_id in self._tools:
+            return _tool_update(tool_id, {**fields, "_meta": meta})
+        if len(self._tools) >= _MAX_OPEN_TOOLS:
+            del self._tools[next(iter(self._tools))]
+        self._tools[tool_id] = _OpenTool(name, block.get("input"))
+        return {
+            "sessionUpdate": acp.TOOL_CALL,
+            "toolCallId": tool_id,
+            "name": name,
+            "status": "pending",
+            **fields,
+            "_meta": meta,
+        }
+
+    def running(self, tool_id: str) -> Update:
+        return _tool_update(tool_id, {"status": "in_progress"})
+
+    def user(self, message: Native) -> Read:
+        """Tool results, and the prompt of a sub-agent."""
+        parent = message.get("parent_tool_use_id")
+        blocks = _blocks(_dict(message.get("message")).get("content"))
+        results = [block for block in blocks if str(block.get("type")).endswith("tool_result")]
+        if results:
+            # The record beside the results is of one call: useless when there are several.
+            native = message if len(results) == 1 else {}
+            updates = [
+                update for block in results for update in self._tool_result(block, native, parent)
+            ]
+            return Read(updates, is_understood=len(results) == len(blocks))
+        if parent is not None and all(block.get("type") == "text" for block in blocks):
+            return Read(
+                [
+                    _chunk(acp.USER_MESSAGE_CHUNK, str(block["text"]), message.get("uuid"), parent)
+                    for block in blocks
+                ]
+            )
+        return Read([], is_understood=False)
+
+    def local_output(self, text: str, message_id: Any) -> Update:
+        return _chunk(acp.AGENT_MESSAGE_CHUNK, text, message_id, None)
+
+    def _tool_result(
+        self, block: Mapping[str, Any], message: Mapping[str, Any], parent: str | None
+    ) -> list[Update]:
+        tool_id = str(block.get("tool_use_id"))
+        tool = self._tools.pop(tool_id, None)
+        native = message.get("tool_use_result")
+        fields = result_fields(tool.name if tool else None, block, native)
+        claude: dict[str, Any] = {"toolName": tool.name} if tool else {}
+        for entry in _blocks(message.get("tool_result_meta")):
+            if entry.get("id") == tool_id:
+                claude["result"] = {key: value for key, value in entry.items() if key != "id"}
+        updates = [_tool_update(tool_id, {**fields, "_meta": _meta(parent, claude)})]
+        if tool is not None and fields["status"] == "completed":
+            entries = self._plan.after(tool.name, tool.input, native)
+            if entries is not None:
+                updates.append({"sessionUpdate": acp.PLAN, "entries": entries})
+        return updates
+
+
+def _chunk(kind: str, text: str, message_id: Any, parent: str | None) -> Update:
+    update: Update = {"sessionUpdate": kind, "content": text_block(text)}
+    if isinstance(message_id, str):
+        update["messageId"] = message_id
+    if parent is not None:
+        update["_meta"] = {"parentToolCallId": parent}
+    return update
+
+
+def _tool_update(tool_id: str, fields: Mapping[str, Any]) -> Update:
+    return {"sessionUpdate": acp.TOOL_CALL_UPDATE, "toolCallId": tool_id, **fields}
+
+
+def _meta(parent: str | None, claude: Mapping[str, Any]) -> dict[str, Any]:
+    meta: dict[str, Any] = {"claudeCode": dict(claude)}
+    if parent is not None:
+        meta["parentToolCallId"] = parent
+    return meta
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _blocks(value: Any) -> list[dict[str, Any]]:
+    """Content as blocks; a string is one block of text."""
+    if isinstance(value, str):
+        return [text_block(value)]
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

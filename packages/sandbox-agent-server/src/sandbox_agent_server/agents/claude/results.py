@@ -1,0 +1,136 @@
+"""How a turn ended: Claude's `result` as the answer to `session/prompt`, and the usage before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sandbox_agent_core.frames import Frame, RequestId, acp
+from sandbox_agent_core.frames.jsonrpc import (
+    AUTH_REQUIRED,
+    INTERNAL_ERROR,
+    error_response,
+    response,
+)
+
+__all__ = ["context_size", "prompt_answer", "stop_reason", "usage_update"]
+
+_LIMITS: Final = frozenset({"error_max_turns", "error_max_budget_usd"})
+_UNAUTHORIZED: Final = 401
+_AUTH_ERRORS: Final = frozenset({"authentication_failed", "oauth_org_not_allowed"})
+_TOKENS: Final = {
+    "inputTokens": ("input_tokens", "inputTokens"),
+    "outputTokens": ("output_tokens", "outputTokens"),
+    "cachedReadTokens": ("cache_read_input_tokens", "cacheReadInputTokens"),
+    "cachedWriteTokens": ("cache_creation_input_tokens", "cacheCreationInputTokens"),
+}
+_META: Final = {
+    "num_turns": "numTurns",
+    "duration_ms": "durationMs",
+    "permission_denials": "permissionDenials",
+    "terminal_reason": "terminalReason",
+    "modelUsage": "modelUsage",
+}
+_ERROR_DATA: Final = {
+    "api_error_status": "apiErrorStatus",
+    "api_error_type": "apiErrorType",
+    "terminal_reason": "terminalReason",
+    "subtype": "subtype",
+    "errors": "errors",
+    "num_turns": "numTurns",
+}
+
+
+def stop_reason(result: Mapping[str, Any], *, is_cancelled: bool) -> str | None:
+    """None when the turn failed. `is_cancelled`: the client asked for it to stop."""
+    terminal, subtype = str(result.get("terminal_reason") or ""), result.get("subtype")
+    if terminal.startswith("aborted") or (is_cancelled and subtype == "error_during_execution"):
+        return "cancelled"
+    # Before is_error: Claude counts both as errors, ACP has names for them.
+    if result.get("stop_reason") in ("refusal", "max_tokens"):
+        return str(result["stop_reason"])
+    if subtype in _LIMITS:
+        return "max_turn_requests"
+    # A failure of the API has the subtype "success": only is_error tells.
+    if result.get("is_error") is True or str(subtype).startswith("error"):
+        return None
+    return "end_turn"
+
+
+def prompt_answer(
+    id: RequestId,
+    result: Mapping[str, Any],
+    *,
+    is_cancelled: bool,
+    last_error: str | None,
+    cost_before: float,
+) -> Frame:
+    """The response to `session/prompt`; `last_error` is what the last message said was wrong."""
+    reason = stop_reason(result, is_cancelled=is_cancelled)
+    if reason is None:
+        return _failure(id, result, last_error)
+    meta = {name: result[key] for key, name in _META.items() if result.get(key) is not None}
+    if (total := _number(result.get("total_cost_usd"))) is not None:
+        meta["cost"] = {"amount": round(total - cost_before, 9), "currency": "USD"}
+    answer: dict[str, Any] = {"stopReason": reason, "usage": _usage(result), "_meta": meta}
+    return response(id, answer)
+
+
+def usage_update(
+    result: Mapping[str, Any], *, used: int | None, size: int | None, model: str | None
+) -> dict[str, Any] | None:
+    """The update that says how full the context is and what the session has cost so far."""
+    if used is None or size is None:
+        return None
+    update: dict[str, Any] = {"sessionUpdate": acp.USAGE_UPDATE, "used": used, "size": size}
+    if (total := _number(result.get("total_cost_usd"))) is not None:
+        update["cost"] = {"amount": total, "currency": "USD"}
+    if model is not None:
+        update["_meta"] = {"model": model}
+    return update
+
+
+def context_size(result: Mapping[str, Any], model: str | None) -> int | None:
+    usage = result.get("modelUsage")
+    entry = usage.get(model) if isinstance(usage, Mapping) and model else None
+    size = entry.get("contextWindow") if isinstance(entry, Mapping) else None
+    return size if isinstance(size, int) and size > 0 else None
+
+
+def _failure(id: RequestId, result: Mapping[str, Any], last_error: str | None) -> Frame:
+    data = {name: result[key] for key, name in _ERROR_DATA.items() if result.get(key)}
+    needs_login = result.get("api_error_status") == _UNAUTHORIZED or last_error in _AUTH_ERRORS
+    code = AUTH_REQUIRED if needs_login else INTERNAL_ERROR
+    return error_response(id, code, _failure_text(result), data)
+
+
+def _failure_text(result: Mapping[str, Any]) -> str:
+    if isinstance(text := result.get("result"), str) and text:
+        return text
+    errors = result.get("errors")
+    told = [str(error) for error in errors] if isinstance(errors, list) else []
+    return "; ".join(told) or f"Claude Code ended the turn with {result.get('subtype')!r}"
+
+
+def _usage(result: Mapping[str, Any]) -> dict[str, int]:
+    usage = result.get("usage")
+    counts = _counted(usage if isinstance(usage, Mapping) else {}, 0)
+    if not any(counts.values()):
+        # An aborted message is not in `usage`, though it was paid for.
+        models = result.get("model_usage_since_last_result")
+        for entry in models.values() if isinstance(models, Mapping) else ():
+            if isinstance(entry, Mapping):
+                more = _counted(entry, 1)
+                counts = {name: count + more[name] for name, count in counts.items()}
+    return {**counts, "totalTokens": sum(counts.values())}
+
+
+def _counted(usage: Mapping[str, Any], spelling: int) -> dict[str, int]:
+    return {
+        name: count if isinstance(count := usage.get(keys[spelling]), int) else 0
+        for name, keys in _TOKENS.items()
+    }
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None

@@ -1,0 +1,250 @@
+"""Claude Code's messages as ACP frames. Pure: message in, frames (and lines to answer with) out.
+
+Nothing is dropped: what ACP has no word for goes on as the notification `_claude/<type>` with the
+message as it came, except for `_NOISE`, which repeats what was said already.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from sandbox_agent_core.frames import Frame, acp
+from sandbox_agent_core.frames.jsonrpc import notification
+
+from sandbox_agent_server.agents.claude.asking import Asking
+from sandbox_agent_server.agents.claude.messages import Messages, Read, Update
+from sandbox_agent_server.agents.claude.native import Native, control_request
+from sandbox_agent_server.agents.claude.offers import Offers
+from sandbox_agent_server.agents.claude.results import context_size, prompt_answer, usage_update
+from sandbox_agent_server.agents.claude.turns import Prompt, Turns
+
+__all__ = ["EXTENSION", "Output", "Translator"]
+
+EXTENSION: Final = "_claude/"
+
+_NOISE: Final = frozenset(
+    {
+        "command_lifecycle",  # where our own prompt is in the queue
+        "keep_alive",
+        "control_request_progress",
+        "stream_event/content_block_delta/input_json_delta",  # the input comes whole
+        "stream_event/content_block_delta/signature_delta",  # for the API, not for people
+        "stream_event/content_block_stop",
+        "stream_event/message_stop",
+        "stream_event/ping",
+        "system/status/requesting",  # before every request to the API
+    }
+)
+_LOCAL_OUTPUT: Final = re.compile(
+    r"<local-command-(?:stdout|stderr)>(.*?)</local-command", re.DOTALL
+)
+_VOLATILE: Final = frozenset({"uuid", "user_message_uuids", "permissionMode", "model"})
+
+
+class Output(NamedTuple):
+    frames: list[Frame]
+    """For the client."""
+    replies: list[Native]
+    """For Claude, to be written after the message that caused them was read."""
+
+
+class Translator:
+    """One session. `feed` it every message except answers to the host's own control requests."""
+
+    def __init__(self, *, session_id: str, cwd: str, offers: Offers) -> None:
+        self.offers = offers
+        self._session_id = session_id
+        self._messages = Messages(cwd=cwd)
+        self._asking = Asking(session_id=session_id, cwd=cwd)
+        self._turns = Turns()
+        self._init: dict[str, Any] | None = None
+        self._context_size: int | None = None
+        self._cost = 0.0
+        self._interrupts = 0
+
+    @property
+    def is_prompted(self) -> bool:
+        return self._turns.prompt is not None
+
+    def begin_prompt(self, prompt: Prompt) -> None:
+        self._turns.begin(prompt)
+
+    def cancel(self) -> Native:
+        """The line that stops the turn. Its end is answered once, as ever, by `feed`."""
+        if self._turns.prompt is not None:
+            self._turns.prompt.is_cancelled = True
+        return self._interrupt()
+
+    def answer(self, request_id: Any, result: Mapping[str, Any] | None) -> Output:
+        """The client's response to a request of Claude's; `result` is None for an error."""
+        prompt = self._turns.prompt
+        is_interrupted = prompt is not None and prompt.is_cancelled
+        granted = self._asking.answer(request_id, result, is_interrupted=is_interrupted)
+        if granted is None:
+            return Output([], [])
+        frames = []
+        if granted.tool_call_id is not None:
+            frames.append(self.update(self._messages.running(granted.tool_call_id)))
+        return Output(frames, [granted.reply])
+
+    def feed(self, message: Native) -> Output:
+        replies: list[Native] = []
+        frames = self._translate(message, replies)
+        if self._turns.is_running_on(message):
+            replies.append(self._interrupt())
+        return Output(frames, replies)
+
+    def update(self, update: Update) -> Frame:
+        return notification(acp.SESSION_UPDATE, {"sessionId": self._session_id, "update": update})
+
+    def commands_update(self) -> Frame:
+        commands = self.offers.commands()
+        return self.update(
+            {"sessionUpdate": acp.AVAILABLE_COMMANDS_UPDATE, "availableCommands": commands}
+        )
+
+    def mode_update(self) -> Frame:
+        mode = self.offers.mode
+        return self.update({"sessionUpdate": acp.CURRENT_MODE_UPDATE, "currentModeId": mode})
+
+    def config_update(self) -> Frame:
+        options = self.offers.config_options()
+        return self.update({"sessionUpdate": acp.CONFIG_OPTION_UPDATE, "configOptions": options})
+
+    def _translate(self, message: Native, replies: list[Native]) -> list[Frame]:
+        match message.get("type"):
+            case "stream_event":
+                return self._read(message, self._messages.stream_event(message))
+            case "assistant":
+                return self._read(message, self._messages.assistant(message))
+            case "user":
+                return self._user(message)
+            case "control_request":
+                return self._control_request(message, replies)
+            case "control_cancel_request":
+                frame = self._asking.withdraw(str(message.get("request_id")))
+                return [frame] if frame is not None else []
+            case "command_lifecycle":
+                answer = self._turns.read_lifecycle(message)
+                return [answer] if answer is not None else []
+            case "result":
+                return self._result(message)
+            case "system":
+                return self._system(message)
+            case _:
+                return self._passed_on(message)
+
+    def _read(self, message: Native, read: Read) -> list[Frame]:
+        frames = [self.update(update) for update in read.updates]
+        return frames if read.is_understood else frames + self._passed_on(message)
+
+    def _passed_on(self, message: Native) -> list[Frame]:
+        if _kind(message) in _NOISE:
+            return []
+        name = str(message.get("type"))
+        if name == "system" and isinstance(message.get("subtype"), str):
+            name = message["subtype"]
+        params = {"sessionId": self._session_id, "message": message}
+        return [notification(EXTENSION + name, params)]
+
+    def _user(self, message: Native) -> list[Frame]:
+        body = message.get("message")
+        content = body.get("content") if isinstance(body, dict) else None
+        prompt = self._turns.prompt
+        if isinstance(content, str) and prompt is not None and prompt.is_command:
+            # Not when no command was typed: a switched model writes such a message too.
+            output = "\n".join(text.strip() for text in _LOCAL_OUTPUT.findall(content))
+            if output:
+                return [self.update(self._messages.local_output(output, message.get("uuid")))]
+        return self._read(message, self._messages.user(message))
+
+    def _control_request(self, message: Native, replies: list[Native]) -> list[Frame]:
+        request_id, asked = str(message.get("request_id")), message.get("request")
+        asked = asked if isinstance(asked, dict) else {}
+        frame = self._asking.ask(request_id, asked)
+        if frame is None:
+            replies.append(self._asking.refuse(request_id, asked))
+            return self._passed_on(message)
+        tool_id, name = asked.get("tool_use_id"), asked.get("tool_name")
+        announced: list[Update] = []
+        if isinstance(tool_id, str) and isinstance(name, str):
+            announced = self._messages.announce(tool_id, name, asked.get("input"))
+        return [*(self.update(update) for update in announced), frame]
+
+    def _result(self, message: Native) -> list[Frame]:
+        frames = []
+        model = self._messages.model
+        self._context_size = context_size(message, model) or self._context_size
+        used = self._messages.context_tokens
+        if update := usage_update(message, used=used, size=self._context_size, model=model):
+            frames.append(self.update(update))
+        prompt = self._turns.prompt
+        if prompt is not None and self._turns.is_answered_by(message):
+            answer = prompt_answer(
+                prompt.id,
+                message,
+                is_cancelled=prompt.is_cancelled,
+                last_error=self._messages.last_error,
+                cost_before=self._cost,
+            )
+            self._turns.end()
+            frames.append(answer)
+        else:
+            # The end of a turn that Claude began by itself, when a background task had ended.
+            frames += self._passed_on(message)
+        total = message.get("total_cost_usd")
+        self._cost = total if isinstance(total, (int, float)) else self._cost
+        self._messages.end_turn()
+        return frames
+
+    def _system(self, message: Native) -> list[Frame]:
+        frames = self._mode_changed(message.get("permissionMode"))
+        match message.get("subtype"):
+            case "init":
+                return frames + self._initialised(message)
+            case "compact_boundary":
+                self._messages.read_compaction(message)
+            case "status" if message.get("status") is None and "permissionMode" in message:
+                return frames
+            case "task_started" if isinstance(tool_id := message.get("tool_use_id"), str):
+                frames.append(self.update(self._messages.running(tool_id)))
+        return frames + self._passed_on(message)
+
+    def _initialised(self, message: Native) -> list[Frame]:
+        """`system/init` comes again with every turn: only what is new is told."""
+        frames = []
+        if self.offers.read_model(message.get("model")):
+            frames.append(self.config_update())
+        if self.offers.read_commands(message.get("slash_commands")):
+            frames.append(self.commands_update())
+        lasting = {key: value for key, value in message.items() if key not in _VOLATILE}
+        if lasting != self._init:
+            self._init = lasting
+            frames += self._passed_on(message)
+        return frames
+
+    def _mode_changed(self, mode: Any) -> list[Frame]:
+        if not self.offers.read_mode(mode):
+            return []
+        return [self.mode_update(), self.config_update()]
+
+    def _interrupt(self) -> Native:
+        self._interrupts += 1
+        # cancel_queued: stops the prompt also when its turn has not begun (since 2.1.2xx; older
+        # ones ignore it, see Turns.is_running_on).
+        return control_request(f"interrupt-{self._interrupts}", "interrupt", cancel_queued=True)
+
+
+def _kind(message: Native) -> str:
+    """The name of a message in `_NOISE`."""
+    match message:
+        case {"type": "stream_event", "event": {"type": str(event), "delta": {"type": str(delta)}}}:
+            return f"stream_event/{event}/{delta}"
+        case {"type": "stream_event", "event": {"type": str(event)}}:
+            return f"stream_event/{event}"
+        case {"type": "system", "subtype": str(subtype), "status": str(status)}:
+            return f"system/{subtype}/{status}"
+        case _:
+            return str(message.get("type"))

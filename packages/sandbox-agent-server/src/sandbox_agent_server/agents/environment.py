@@ -1,0 +1,44 @@
+"""The environment of an agent, built from nothing: what it needs to work, and what it was given."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+
+__all__ = ["build_environment"]
+
+_RESERVED = "SANDBOX_AGENT_"
+# A trailing `*` stands for anything.
+_ALLOWED = (
+    "HOME", "PATH", "USER", "LOGNAME", "SHELL", "LANG", "LC_*", "TZ", "TERM", "TMPDIR", "XDG_*",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
+)  # fmt: skip
+
+
+def build_environment(
+    server_env: Mapping[str, str],
+    *,
+    env_names: Iterable[str] = (),
+    configured: Mapping[str, str] | None = None,
+    session: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """The whole environment of an agent's process. Later sources win.
+
+    From the server's own environment: the usual (home, path, language, proxies, certificates) and
+    `env_names`, those that the agent's definition asks for. Then the configuration, then the session.
+    `SANDBOX_AGENT_*` is reserved for the server, holds its token, and never gets in.
+    """
+    # Agents that find no TERM guess, some of them wrongly, and colour their output.
+    env = {"PATH": os.defpath, "TERM": "dumb"}
+    allowed = (*_ALLOWED, *env_names)
+    exact = frozenset(allowed)
+    prefixes = tuple(name[:-1] for name in allowed if name.endswith("*"))
+    env.update(
+        (name, value)
+        for name, value in server_env.items()
+        if name in exact or (prefixes and name.startswith(prefixes))
+    )
+    env.update(configured or {})
+    env.update(session or {})
+    return {name: value for name, value in env.items() if not name.startswith(_RESERVED)}

@@ -1,0 +1,223 @@
+"""The mock agent itself: an ACP agent that knows no transport. Frames are given to it, and lie in its outbox."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from sandbox_agent_core.content import CONTEXT_META
+from sandbox_agent_core.frames import Frame, FrameKind, RequestId, acp
+from sandbox_agent_core.frames.jsonrpc import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    error_response,
+    kind_of,
+    notification,
+    request,
+    response,
+)
+
+from sandbox_agent_server.agents.mock.offers import AGENT_INFO, CAPABILITIES, MockSession
+from sandbox_agent_server.agents.mock.outbox import Outbox
+from sandbox_agent_server.agents.mock.scenarios import SCENARIOS, play
+from sandbox_agent_server.agents.mock.turn import Crashed, PromptFailed, Turn
+
+__all__ = ["MockAgent"]
+
+logger = logging.getLogger(__name__)
+
+
+class _Refused(Exception):
+    """The request is answered with this error."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class MockAgent:
+    """`on_crash` is told when the agent dies; it says nothing more after that."""
+
+    def __init__(self, *, on_crash: Callable[[Crashed], None]) -> None:
+        self.outbox = Outbox()
+        self._on_crash = on_crash
+        self._sessions: dict[str, MockSession] = {}
+        self._turns: dict[str, tuple[Turn, asyncio.Task[str]]] = {}
+        self._asked: dict[str, asyncio.Future[Frame]] = {}
+        self._last_request = 0
+        self._methods: dict[str, Callable[[dict[str, Any]], tuple[Any, list[Frame]]]] = {
+            acp.INITIALIZE: self._initialize,
+            acp.AUTHENTICATE: lambda _params: ({}, []),
+            acp.SESSION_NEW: self._new_session,
+            acp.SESSION_LOAD: self._load_session,
+            acp.SESSION_SET_MODE: self._set_mode,
+            acp.SESSION_SET_CONFIG_OPTION: self._set_option,
+        }
+
+    def receive(self, frame: Frame) -> None:
+        """Take one frame of the client."""
+        match kind_of(frame):
+            case FrameKind.REQUEST:
+                self._on_request(frame)
+            case FrameKind.NOTIFICATION:
+                if frame["method"] == acp.SESSION_CANCEL:
+                    self._cancel(_params(frame).get("sessionId"))
+            case FrameKind.RESPONSE | FrameKind.ERROR:
+                asked = self._asked.get(str(frame.get("id")))
+                if asked is not None and not asked.done():
+                    asked.set_result(frame)
+            case FrameKind.INVALID:
+                logger.debug("the mock agent was sent what is no frame")
+
+    async def close(self) -> None:
+        tasks = [task for _turn, task in self._turns.values()]
+        self._turns.clear()
+        self.outbox.end()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _on_request(self, frame: Frame) -> None:
+        id, method, params = frame["id"], frame["method"], _params(frame)
+        try:
+            if method == acp.SESSION_PROMPT:
+                self._prompt(id, params)
+                return
+            if method not in self._methods:
+                raise _Refused(METHOD_NOT_FOUND, f"unknown method {method!r}")
+            result, following = self._methods[method](params)
+        except _Refused as exc:
+            self.outbox.put_now(error_response(id, exc.code, str(exc)))
+        except ValueError as exc:
+            self.outbox.put_now(error_response(id, INVALID_PARAMS, str(exc)))
+        else:
+            self.outbox.put_now(response(id, result), *following)
+
+    # Sessions
+
+    def _initialize(self, _params: dict[str, Any]) -> tuple[Any, list[Frame]]:
+        return {
+            "protocolVersion": acp.PROTOCOL_VERSION,
+            "agentCapabilities": CAPABILITIES,
+            "agentInfo": AGENT_INFO,
+            "authMethods": [],
+        }, []
+
+    def _new_session(self, params: dict[str, Any]) -> tuple[Any, list[Frame]]:
+        session = self._add_session(f"mock-session-{len(self._sessions) + 1}", params)
+        return {"sessionId": session.id, **session.describe()}, [_commands(session)]
+
+    def _load_session(self, params: dict[str, Any]) -> tuple[Any, list[Frame]]:
+        """It remembers nothing and says yes to every id, so there is nothing to replay either."""
+        session = self._add_session(str(params.get("sessionId")), params)
+        return session.describe(), [_commands(session)]
+
+    def _add_session(self, id: str, params: dict[str, Any]) -> MockSession:
+        session = MockSession(id=id, cwd=str(params.get("cwd", "/")))
+        self._sessions[id] = session
+        return session
+
+    def _set_mode(self, params: dict[str, Any]) -> tuple[Any, list[Frame]]:
+        self._session(params).set_mode(params.get("modeId"))
+        return {}, []
+
+    def _set_option(self, params: dict[str, Any]) -> tuple[Any, list[Frame]]:
+        session = self._session(params)
+        session.set_option(params.get("configId"), params.get("value"))
+        return {"configOptions": session.config_options()}, []
+
+    def _session(self, params: dict[str, Any]) -> MockSession:
+        session = self._sessions.get(str(params.get("sessionId")))
+        if session is None:
+            raise _Refused(INVALID_PARAMS, f"unknown session {params.get('sessionId')!r}")
+        return session
+
+    # Turns
+
+    def _prompt(self, id: RequestId, params: dict[str, Any]) -> None:
+        session = self._session(params)
+        if session.id in self._turns:
+            raise _Refused(INVALID_REQUEST, "a turn is running: cancel it or wait for its end")
+        session.turns += 1
+        turn = Turn(session, _text(params.get("prompt")), outbox=self.outbox, ask=self._ask)
+        task = asyncio.create_task(play(turn), name=f"mock-{session.id}-{session.turns}")
+        self._turns[session.id] = (turn, task)
+        # Not in the task: one that is cancelled before its first step never runs, and is answered too.
+        task.add_done_callback(functools.partial(self._on_end, id, turn))
+
+    def _cancel(self, session_id: object) -> None:
+        running = self._turns.get(str(session_id))
+        if running is not None and not running[0].is_deaf:
+            running[1].cancel()
+
+    def _on_end(self, id: RequestId, turn: Turn, task: asyncio.Task[str]) -> None:
+        if self._turns.pop(turn.session.id, None) is None:
+            return  # the agent is closed: there is nobody to answer
+        if task.cancelled():
+            self.outbox.put_now(response(id, {"stopReason": "cancelled"}))
+            return
+        match task.exception():
+            case None:
+                answer = response(id, {"stopReason": task.result(), "usage": _usage(turn)})
+                self.outbox.put_now(answer, *map(turn.frame, turn.afterwards))
+            case PromptFailed() as failure:
+                self.outbox.put_now(error_response(id, failure.code, str(failure)))
+            case Crashed() as crash:
+                self._on_crash(crash)
+                self.outbox.end()
+            case bug:
+                logger.error("a scenario of the mock agent failed", exc_info=bug)
+                self.outbox.put_now(error_response(id, INTERNAL_ERROR, "the mock agent has a bug"))
+
+    async def _ask(self, method: str, params: dict[str, Any]) -> Frame:
+        self._last_request += 1
+        # Text, where clients mostly number: who mixes the two ends' ids up finds out here.
+        id = f"mock-request-{self._last_request}"
+        answer: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+        self._asked[id] = answer
+        try:
+            await self.outbox.put([request(id, method, params)])
+            return await answer
+        finally:
+            del self._asked[id]
+
+
+def _params(frame: Frame) -> dict[str, Any]:
+    params: object = frame.get("params")
+    return params if isinstance(params, dict) else {}
+
+
+def _text(prompt: object) -> str:
+    """What the person typed, without what the host put before it as context."""
+    blocks = prompt if isinstance(prompt, list) else []
+    return "\n".join(
+        str(block.get("text", ""))
+        for block in blocks
+        if isinstance(block, dict) and block.get("type") == "text" and not _is_context(block)
+    ).strip()
+
+
+def _is_context(block: dict[str, Any]) -> bool:
+    meta = block.get("_meta")
+    return isinstance(meta, dict) and bool(meta.get(CONTEXT_META))
+
+
+def _usage(turn: Turn) -> dict[str, int]:
+    """Made up, but always the same for the same prompt."""
+    words = len(turn.text.split())
+    return {"inputTokens": 100 + words, "outputTokens": 20, "totalTokens": 120 + words}
+
+
+def _commands(session: MockSession) -> Frame:
+    commands = [
+        {"name": name, "description": scenario.about}
+        | ({"input": {"hint": scenario.words}} if scenario.words else {})
+        for name, scenario in SCENARIOS.items()
+    ]
+    update = {"sessionUpdate": acp.AVAILABLE_COMMANDS_UPDATE, "availableCommands": commands}
+    return notification(acp.SESSION_UPDATE, {"sessionId": session.id, "update": update})

@@ -1,0 +1,102 @@
+"""Scenarios that need a person: a permission, a question."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sandbox_agent_core.frames import acp
+
+from sandbox_agent_server.agents.mock.telling import END, tool_done, tool_started, tool_update
+from sandbox_agent_server.agents.mock.turn import Turn
+
+__all__ = ["permission", "question"]
+
+_PERMISSIONS: Final = (
+    {"optionId": "allow-once", "name": "Allow once", "kind": "allow_once"},
+    {"optionId": "allow-always", "name": "Always allow", "kind": "allow_always"},
+    {"optionId": "reject-once", "name": "Reject", "kind": "reject_once"},
+)
+
+_QUESTIONS: Final[tuple[dict[str, Any], ...]] = (
+    {
+        "id": "color",
+        "question": "Which color should it be?",
+        "header": "Color",
+        "options": [
+            {"label": "Red", "description": "Like a fire engine"},
+            {"label": "Blue", "description": "Like the sky"},
+        ],
+        "multiSelect": False,
+    },
+    {
+        "id": "extras",
+        "question": "What should come with it?",
+        "header": "Extras",
+        "options": [
+            {"label": "Stripes", "description": "Two"},
+            {"label": "Dots", "description": "Many"},
+        ],
+        "multiSelect": True,
+    },
+)
+
+
+async def permission(turn: Turn, _words: list[str]) -> str:
+    id = turn.new_call_id()
+    started = tool_started(id, "touch allowed.txt", "execute", {"command": "touch allowed.txt"})
+    await turn.send(started)
+    if not (turn.session.is_trusted or turn.session.mode == "bypass"):
+        call = {key: value for key, value in started.items() if key != "sessionUpdate"}
+        result = await turn.ask(
+            acp.SESSION_REQUEST_PERMISSION, toolCall=call, options=list(_PERMISSIONS)
+        )
+        outcome = result.get("outcome")
+        chosen = outcome.get("optionId") if isinstance(outcome, dict) else None
+        if chosen is None:
+            await turn.send(tool_update(id, "failed"))
+            return "cancelled"
+        if chosen not in {"allow-once", "allow-always"}:
+            await turn.send(tool_update(id, "failed"))
+            await turn.say("You did not allow it, so I left it.")
+            return END
+        turn.session.is_trusted = chosen == "allow-always"
+    await turn.send(tool_update(id, "in_progress"), tool_done(id, ""))
+    await turn.say("Done: I ran touch allowed.txt.")
+    return END
+
+
+async def question(turn: Turn, _words: list[str]) -> str:
+    result = await turn.ask(
+        acp.ELICITATION_CREATE,
+        mode="form",
+        message="I need to know two things.",
+        requestedSchema=_schema(),
+        _meta={"questions": list(_QUESTIONS)},
+    )
+    match result.get("action"), result.get("content"):
+        case "accept", dict(content):
+            answers = (f"{id} = {_plain(answer)}" for id, answer in content.items())
+            await turn.say(f"You answered {'; '.join(answers) or 'nothing'}.")
+        case "decline", _:
+            await turn.say("You did not want to answer.")
+        case _:
+            await turn.say("Nobody answered.")
+    return END
+
+
+def _schema() -> dict[str, Any]:
+    """The same questions, for clients that know only standard ACP."""
+    properties: dict[str, Any] = {}
+    for asked in _QUESTIONS:
+        labels = {"type": "string", "enum": [option["label"] for option in asked["options"]]}
+        answer = {"type": "array", "items": labels} if asked["multiSelect"] else labels
+        properties[asked["id"]] = {
+            "title": asked["header"],
+            "description": asked["question"],
+            **answer,
+        }
+    return {"type": "object", "properties": properties, "required": ["color"]}
+
+
+def _plain(answer: object) -> str:
+    return ", ".join(map(str, answer)) if isinstance(answer, list) else str(answer)

@@ -1,0 +1,87 @@
+"""What a session of the mock agent offers and is set to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+__all__ = ["AGENT_INFO", "CAPABILITIES", "MockSession"]
+
+AGENT_INFO: Final = {"name": "mock", "title": "Mock agent", "version": "1"}
+CAPABILITIES: Final = {
+    "loadSession": True,
+    "promptCapabilities": {"image": True, "audio": False, "embeddedContext": True},
+    "mcpCapabilities": {"http": True, "sse": True},
+}
+
+_MODES: Final = (
+    {"id": "default", "name": "Default", "description": "Asks before it runs a command"},
+    {"id": "plan", "name": "Plan", "description": "Looks and plans"},
+    {"id": "bypass", "name": "Bypass", "description": "Runs commands without asking"},
+)
+_OPTIONS: Final[dict[str, dict[str, Any]]] = {
+    "model": {
+        "name": "Model",
+        "category": "model",
+        "options": [
+            {"value": "mock-fast", "name": "Mock Fast", "description": "Quick and simple"},
+            {
+                "value": "mock-smart",
+                "name": "Mock Smart",
+                "description": "Quick and simple, but dearer",
+            },
+        ],
+    },
+    "thought_level": {
+        "name": "Thought level",
+        "category": "thought_level",
+        "options": [
+            {"value": "low", "name": "Low"},
+            {"value": "medium", "name": "Medium"},
+            {"value": "high", "name": "High"},
+        ],
+    },
+}
+
+
+@dataclass(slots=True)
+class MockSession:
+    id: str
+    cwd: str
+    mode: str = "default"
+    values: dict[str, str] = field(
+        default_factory=lambda: {"model": "mock-fast", "thought_level": "medium"}
+    )
+    is_trusted: bool = False
+    """The person said `always`: it asks no more."""
+    turns: int = 0
+
+    def describe(self) -> dict[str, Any]:
+        """What `session/new` and `session/load` answer, but for the id."""
+        return {
+            "modes": {"currentModeId": self.mode, "availableModes": list(_MODES)},
+            "configOptions": self.config_options(),
+        }
+
+    def config_options(self) -> list[dict[str, Any]]:
+        """All of them: changing one may change others, so clients replace their whole list."""
+        return [
+            {"id": id, "type": "select", "currentValue": self.values[id], **option}
+            for id, option in _OPTIONS.items()
+        ]
+
+    def set_mode(self, mode: object) -> None:
+        """Raises: ValueError."""
+        _check("mode", mode, [offered["id"] for offered in _MODES])
+        self.mode = str(mode)
+
+    def set_option(self, id: object, value: object) -> None:
+        """Raises: ValueError."""
+        _check("configId", id, list(_OPTIONS))
+        _check(str(id), value, [offered["value"] for offered in _OPTIONS[str(id)]["options"]])
+        self.values[str(id)] = str(value)
+
+
+def _check(what: str, value: object, offered: list[str]) -> None:
+    if value not in offered:
+        raise ValueError(f"{what} {value!r} is not offered; offered: {', '.join(offered)}")

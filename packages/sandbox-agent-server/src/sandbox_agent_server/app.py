@@ -1,0 +1,79 @@
+"""The only place that wires the parts together."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox_agent_server import __version__
+from sandbox_agent_server.agents.catalog import Catalog
+from sandbox_agent_server.http.access_log import AccessLog
+from sandbox_agent_server.http.errors import exception_handlers
+from sandbox_agent_server.http.guard import Guard
+from sandbox_agent_server.http.openapi import describe
+from sandbox_agent_server.http.route import ApiRoute, json_response
+from sandbox_agent_server.http.routes import events, requests, service, sessions
+from sandbox_agent_server.http.services import Services
+from sandbox_agent_server.http.streams import StreamCounter
+from sandbox_agent_server.sessions.registry import SessionRegistry
+from sandbox_agent_server.settings import Settings
+from sandbox_agent_server.store import SqliteStore
+
+__all__ = ["create_app", "open_store"]
+
+ROUTES: list[ApiRoute] = [
+    *service.routes,
+    *sessions.routes,
+    *events.routes,
+    *requests.routes,
+]
+
+
+def open_store(settings: Settings) -> SqliteStore:
+    """Raises: StorageError."""
+    return SqliteStore(settings.data_dir, max_bytes=settings.limits.max_log_bytes)
+
+
+def create_app(settings: Settings, store: SqliteStore, *, token: str | None) -> Starlette:
+    """The ASGI application. `app.state.services.registry` is recovered and shut down by the caller."""
+    catalog = Catalog(settings.agents)
+    services = Services(
+        settings=settings,
+        catalog=catalog,
+        registry=SessionRegistry(store, settings, catalog, version=__version__),
+        streams=StreamCounter(settings.limits.max_subscribers),
+        version=__version__,
+    )
+
+    async def openapi(_request: Request) -> Response:
+        return json_response(describe(routes, version=__version__))
+
+    routes = [
+        *ROUTES,
+        ApiRoute(
+            method="GET",
+            path="/openapi.json",
+            handler=openapi,
+            tag="service",
+            summary="This description.",
+        ),
+    ]
+    app = Starlette(
+        routes=[*(route.to_starlette() for route in routes), *events.websocket_routes],
+        exception_handlers=exception_handlers(),
+        middleware=[
+            Middleware(AccessLog),
+            Middleware(
+                Guard,
+                token=token,
+                bound_host=settings.host,
+                allow_hosts=settings.allow_hosts,
+                cors_origins=settings.cors_origins,
+            ),
+        ],
+    )
+    app.router.redirect_slashes = False
+    app.state.services = services
+    return app

@@ -1,0 +1,134 @@
+"""The flags of `sandbox-agent-server` and their help."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from sandbox_agent_server import __version__
+from sandbox_agent_server.settings import Limits
+
+__all__ = ["parse_arguments"]
+
+_EPILOG = """\
+every flag is also a variable (SANDBOX_AGENT_PORT, SANDBOX_AGENT_TOKEN, ...) and a key of the TOML file;
+flags win over variables, variables over the file. In the file, any program that speaks the Agent Client
+Protocol on stdio becomes an agent:
+
+  port = 2468
+  [agents.my-agent]
+  command = ["my-agent", "--acp"]
+  env = { MY_AGENT_KEY = "..." }
+  [limits]
+  max_sessions = 32
+
+examples:
+  sandbox-agent-server                          on 127.0.0.1:2468, prints a fresh token
+  SANDBOX_AGENT_TOKEN=... sandbox-agent-server --host 0.0.0.0
+                                                in a container: the token comes by environment
+  sandbox-agent-server --no-token               loopback only, for trying things out
+
+exit codes: 0 stopped by SIGTERM or SIGINT, 1 the log or the port cannot be used, 2 wrong settings
+"""
+
+
+def parse_arguments(argv: list[str] | None) -> tuple[dict[str, Any], Path | None]:
+    """`(flags, configuration file)`; a flag that was not given is None."""
+    parser = _parser()
+    given = vars(parser.parse_args(argv))
+    config: Path | None = given.pop("config")
+    limits = {}
+    for assignment in given.pop("limit") or ():
+        name, equals, value = assignment.partition("=")
+        if not equals or name not in Limits.model_fields:
+            parser.error(
+                f"--limit {assignment!r}: use NAME=VALUE with one of {', '.join(Limits.model_fields)}"
+            )
+        limits[name] = value
+    if limits:
+        given["limits"] = limits
+    return given, config
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sandbox-agent-server",
+        description="Hosts coding agents in this sandbox behind one HTTP API. Every event is in a log on "
+        "disk before anyone sees it, so nothing is lost when a connection or the server itself dies.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--host", help="address to listen on (default 127.0.0.1)")
+    add("--port", help="port to listen on; 0 takes a free one (default 2468)")
+    add(
+        "--token",
+        help="token that callers must send; better given as SANDBOX_AGENT_TOKEN, because other "
+        "users of the machine can see command lines (default: a fresh one, printed once)",
+    )
+    add(
+        "--no-token",
+        action="store_const",
+        const=True,
+        help="let anyone who reaches the port in; loopback only",
+    )
+    add(
+        "--insecure",
+        action="store_const",
+        const=True,
+        help="allow --no-token on other addresses too",
+    )
+    add(
+        "--data-dir",
+        type=Path,
+        metavar="DIR",
+        help="where the log lives (default ~/.local/share/sandbox-agent)",
+    )
+    add(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="a TOML file with these settings and more agents",
+    )
+    add(
+        "--allow-host",
+        action="append",
+        metavar="NAME",
+        dest="allow_hosts",
+        help="accept this Host header on a loopback bind; repeat for more",
+    )
+    add(
+        "--cors-origin",
+        action="append",
+        metavar="ORIGIN",
+        dest="cors_origins",
+        help="let web pages of this origin call the API; repeat for more",
+    )
+    add(
+        "--limit",
+        action="append",
+        metavar="NAME=VALUE",
+        help="change a limit: "
+        + ", ".join(f"{name} ({info.default})" for name, info in Limits.model_fields.items()),
+    )
+    add("--log-level", choices=["debug", "info", "warning", "error"], help="(default info)")
+    add(
+        "--log-format",
+        choices=["auto", "text", "json"],
+        help="auto: text on a terminal, JSON lines elsewhere (default auto)",
+    )
+    add(
+        "--ready-file",
+        type=Path,
+        metavar="FILE",
+        help="write {url, pid, version} here once listening, for the program that started this one",
+    )
+    add(
+        "--exit-with-parent",
+        action="store_const",
+        const=True,
+        help="stop when the program that started this one is gone",
+    )
+    add("--version", action="version", version=f"sandbox-agent-server {__version__}")
+    return parser

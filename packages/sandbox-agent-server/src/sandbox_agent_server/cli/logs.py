@@ -1,0 +1,57 @@
+"""Structured logs on stderr: text for people, JSON lines for machines. Secrets are masked in both."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from sandbox_agent_core.redact import mask
+
+__all__ = ["configure_logging"]
+
+_CONTEXT = ("request_id", "session_id", "duration_ms")
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = f"{_time(record)} {record.levelname.lower():7} {record.getMessage()}"
+        line += "".join(f" {key}={value}" for key, value in _context(record).items())
+        if record.exc_info:
+            line += "\n" + self.formatException(record.exc_info)
+        return mask(line)
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        fields: dict[str, Any] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": mask(record.getMessage()),
+            **_context(record),
+        }
+        if record.exc_info:
+            fields["exception"] = mask(self.formatException(record.exc_info))
+        return json.dumps(fields, default=str)
+
+
+def configure_logging(level: str, log_format: str) -> None:
+    is_text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Text() if is_text else _Json())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # uvicorn's own access log has no session and no request id: ours replaces it.
+    logging.getLogger("uvicorn.access").disabled = True
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+
+
+def _context(record: logging.LogRecord) -> dict[str, Any]:
+    found = ((key, getattr(record, key, None)) for key in _CONTEXT)
+    return {key: value for key, value in found if value is not None}

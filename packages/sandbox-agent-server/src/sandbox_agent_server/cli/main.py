@@ -1,0 +1,115 @@
+"""`sandbox-agent-server`: read the settings, open the log, say where it is, serve."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from sandbox_agent_core.errors import StorageError
+
+from sandbox_agent_server import __version__
+from sandbox_agent_server.cli.arguments import parse_arguments
+from sandbox_agent_server.settings import Settings, SettingsError, load_settings
+
+__all__ = ["main"]
+
+_FAILED = 1
+_WRONG_SETTINGS = 2
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The exit code."""
+    flags, config = parse_arguments(argv)
+    try:
+        settings = load_settings(flags, os.environ, config)
+    except SettingsError as exc:
+        print(f"sandbox-agent-server: {exc}", file=sys.stderr)
+        return _WRONG_SETTINGS
+    # The agents' environment is made from nothing, but what they can read of ours (/proc) is not.
+    os.environ.pop("SANDBOX_AGENT_TOKEN", None)
+    return _run(settings)
+
+
+def _run(settings: Settings) -> int:
+    # Imported late: `--help` and wrong settings answer at once.
+    from sandbox_agent_server.app import create_app, open_store  # noqa: PLC0415
+    from sandbox_agent_server.cli.logs import configure_logging  # noqa: PLC0415
+    from sandbox_agent_server.cli.serving import bind, raise_file_limit, serve  # noqa: PLC0415
+
+    configure_logging(settings.log_level, settings.log_format)
+    raise_file_limit()
+    try:
+        listener = bind(settings.host, settings.port)
+    except OSError as exc:
+        print(
+            f"sandbox-agent-server: cannot listen on {settings.host}:{settings.port}: {exc.strerror}. "
+            "Choose another --port (0 takes a free one).",
+            file=sys.stderr,
+        )
+        return _FAILED
+    try:
+        store = open_store(settings)
+    except StorageError as exc:
+        listener.close()
+        print(f"sandbox-agent-server: {exc.message}", file=sys.stderr)
+        return _FAILED
+    token = _token(settings)
+    host, port = listener.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def on_ready() -> None:
+        _announce(url, settings, None if settings.token else token)
+        if settings.ready_file is not None:
+            _write_ready_file(settings.ready_file, url)
+
+    try:
+        _run_loop(serve(create_app(settings, store, token=token), settings, listener, on_ready))
+    except StorageError as exc:
+        print(f"sandbox-agent-server: {exc.message}", file=sys.stderr)
+        return _FAILED
+    finally:
+        store.close()
+        listener.close()
+    return 0
+
+
+def _run_loop(work: Coroutine[Any, Any, None]) -> None:
+    try:
+        import uvloop  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        asyncio.run(work)
+    else:
+        uvloop.run(work)
+
+
+def _token(settings: Settings) -> str | None:
+    if settings.no_token:
+        return None
+    if settings.token is not None:
+        return settings.token.get_secret_value()
+    return secrets.token_urlsafe(24)
+
+
+def _announce(url: str, settings: Settings, generated: str | None) -> None:
+    lines = [f"sandbox-agent-server {__version__}", f"  url    {url}"]
+    if generated is not None:
+        lines.append(f"  token  {generated}   (generated; shown only this once)")
+    elif settings.no_token:
+        lines.append("  token  none: whoever reaches this address can run programs here")
+    lines.append(f"  log    {settings.data_dir}")
+    lines.append(f"  API    {url}/openapi.json")
+    print("\n".join(lines), flush=True)
+
+
+def _write_ready_file(path: Path, url: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.touch(mode=0o600)
+    ready = {"url": url, "pid": os.getpid(), "version": __version__}
+    part.write_text(json.dumps(ready), encoding="utf-8")
+    part.replace(path)

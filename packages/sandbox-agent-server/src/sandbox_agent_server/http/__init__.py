@@ -1,0 +1,1 @@
+"""The edge: parse, call, render. No business rule lives here."""

@@ -1,0 +1,146 @@
+"""Request bodies and query values: bounded, parsed, validated, and refused in a sentence that helps."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from sandbox_agent_core.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
+
+from sandbox_agent_server.jsonio import loads
+from sandbox_agent_server.settings import Limits
+
+__all__ = ["parse_json", "query_bool", "query_choice", "query_int", "read_body", "validate"]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def read_body(request: Request, model: type[Model], limits: Limits) -> Model:
+    """Read and validate a JSON body; an absent one counts as `{}`.
+
+    Raises:
+        UnsupportedMediaType, PayloadTooLarge, InvalidRequest.
+    """
+    raw = await _read_bounded(request, limits.max_body_bytes)
+    if not raw.strip():
+        return validate({}, model)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise UnsupportedMediaType(
+            f"the body must be JSON: send `Content-Type: application/json`, not {kind or 'none'!r}"
+        )
+    return validate(parse_json(raw, limits), model)
+
+
+def parse_json(raw: bytes | str, limits: Limits) -> Any:
+    """Raises: InvalidRequest for invalid UTF-8, invalid JSON and nesting beyond `max_json_depth`."""
+    try:
+        value = loads(raw)
+    except UnicodeDecodeError as exc:
+        raise InvalidRequest(f"the body is not UTF-8: {exc.reason} at byte {exc.start}") from exc
+    except (ValueError, RecursionError) as exc:
+        raise InvalidRequest(f"the body is not JSON: {exc}") from exc
+    if _depth_exceeds(value, limits.max_json_depth):
+        raise InvalidRequest(
+            f"the body is nested deeper than {limits.max_json_depth} levels",
+            limit="max_json_depth",
+            value=limits.max_json_depth,
+        )
+    return value
+
+
+def validate(value: Any, model: type[Model]) -> Model:
+    if not isinstance(value, dict):
+        raise InvalidRequest(f"the body must be a JSON object, not {_json_type(value)}")
+    try:
+        return model.model_validate(value)
+    except ValidationError as exc:
+        raise InvalidRequest(_explain(exc), errors=_errors(exc)) from exc
+
+
+def _explain(exc: ValidationError) -> str:
+    return "; ".join(f"{error['where']}: {error['message']}" for error in _errors(exc))
+
+
+def query_int(
+    request: HTTPConnection, name: str, *, default: int, minimum: int, maximum: int
+) -> int:
+    """Raises: InvalidRequest when it is not a whole number in the range."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    # int() also takes "1_0" and Arabic digits; a cursor has neither.
+    value = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    if value is None or not minimum <= value <= maximum:
+        raise InvalidRequest(
+            f"`{name}` must be a whole number from {minimum} to {maximum}, not {text[:64]!r}"
+        )
+    return value
+
+
+def query_bool(request: HTTPConnection, name: str, *, default: bool) -> bool:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise InvalidRequest(f"`{name}` must be true or false, not {text[:64]!r}")
+    return text.lower() in ("true", "1")
+
+
+def query_choice(request: HTTPConnection, name: str, choices: tuple[str, ...]) -> str:
+    """The first choice is the default."""
+    text = request.query_params.get(name, choices[0])
+    if text not in choices:
+        raise InvalidRequest(f"`{name}` must be one of {', '.join(choices)}, not {text[:64]!r}")
+    return text
+
+
+async def _read_bounded(request: Request, limit: int) -> bytes:
+    too_large = PayloadTooLarge(
+        f"the body is larger than {limit} bytes", limit="max_body_bytes", value=limit
+    )
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise too_large
+            parts.append(part)
+    except ClientDisconnect as exc:
+        raise InvalidRequest("the client left before its body was complete") from exc
+    return b"".join(parts)
+
+
+def _depth_exceeds(value: Any, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit + 1):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        if not below:
+            return False
+        level = below
+    return True
+
+
+def _errors(exc: ValidationError) -> list[dict[str, str]]:
+    return [
+        {
+            "where": ".".join(str(part) for part in error["loc"]) or "body",
+            "message": error["msg"].removeprefix("Value error, "),
+        }
+        for error in exc.errors(include_input=False, include_url=False, include_context=False)
+    ]
+
+
+def _json_type(value: Any) -> str:
+    names = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,52 @@
+"""Every error leaves as `application/problem+json`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox_agent_core.errors import (
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    SandboxAgentError,
+)
+from sandbox_agent_core.wire.problem import CONTENT_TYPE, to_problem
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox_agent_server.jsonio import dumps
+
+__all__ = ["exception_handlers", "problem_response"]
+
+
+def problem_response(error: SandboxAgentError, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        dumps(to_problem(error)),
+        status_code=error.http_status,
+        media_type=CONTENT_TYPE,
+        headers=headers,
+    )
+
+
+async def _ours(_request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, SandboxAgentError)
+    headers = {"www-authenticate": "Bearer"} if exc.http_status == 401 else None
+    return problem_response(exc, headers)
+
+
+async def _starlettes(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)
+    if exc.status_code == 404:
+        return problem_response(
+            NotFound(f"there is nothing at {request.url.path}; /openapi.json describes the routes")
+        )
+    if exc.status_code == 405:
+        allow = (exc.headers or {}).get("Allow", "")
+        error = MethodNotAllowed(f"{request.method} is not offered here; use {allow}")
+        return problem_response(error, {"allow": allow})
+    return problem_response(InvalidRequest(str(exc.detail)))
+
+
+def exception_handlers() -> dict[Any, Any]:
+    return {SandboxAgentError: _ours, HTTPException: _starlettes}

@@ -1,0 +1,138 @@
+"""Who may call: the token, and the Host and Origin checks that keep web pages out (DNS rebinding)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from sandbox_agent_core.errors import PermissionDenied, SandboxAgentError, TokenInvalid
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sandbox_agent_server.http.errors import problem_response
+from sandbox_agent_server.settings import is_loopback
+
+__all__ = ["WEBSOCKET_PROTOCOL", "Guard"]
+
+WEBSOCKET_PROTOCOL = "sandbox-agent"
+"""A browser cannot set headers on a WebSocket: it offers `sandbox-agent` and `bearer.<token>`."""
+_BEARER_PROTOCOL = "bearer."
+_POLICY_VIOLATION = 1008
+
+
+class Guard:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str | None,
+        bound_host: str,
+        allow_hosts: Iterable[str],
+        cors_origins: Iterable[str],
+    ) -> None:
+        self._app = app
+        self._token = token.encode() if token is not None else None
+        self._allow_hosts = {host.lower() for host in allow_hosts}
+        self._checks_host = is_loopback(bound_host)
+        self._origins = set(cors_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        try:
+            self._check_host(headers.get("host", ""))
+            self._check_origin(origin, headers.get("host", ""))
+            if self._is_preflight(scope, headers):
+                await self._preflight(headers)(scope, receive, _with_cors(send, origin))
+                return
+            self._check_token(scope, headers)
+        except SandboxAgentError as exc:
+            await _refuse(exc, scope, receive, send)
+            return
+        await self._app(scope, receive, _with_cors(send, origin) if origin else send)
+
+    def _check_host(self, host: str) -> None:
+        """Only on loopback: elsewhere the name is whatever the network calls this machine."""
+        if not self._checks_host:
+            return
+        name = (urlsplit(f"//{host}").hostname or "").lower()
+        if not (is_loopback(name) or name in self._allow_hosts):
+            raise PermissionDenied(
+                f"Host {host!r} is not this server; call it by 127.0.0.1 or localhost, or start it with "
+                f"--allow-host {name or 'NAME'}"
+            )
+
+    def _check_origin(self, origin: str | None, host: str) -> None:
+        if origin is None or origin in self._origins or "*" in self._origins:
+            return
+        if urlsplit(origin).netloc == host:
+            return
+        raise PermissionDenied(
+            f"web pages of {origin!r} may not call this server; start it with --cors-origin {origin}"
+        )
+
+    def _check_token(self, scope: Scope, headers: Headers) -> None:
+        if self._token is None:
+            return
+        given = headers.get("authorization", "")
+        scheme, _, token = given.partition(" ")
+        if scope["type"] == "websocket" and not given:
+            scheme, token = "bearer", _token_of_protocols(scope.get("subprotocols", ()))
+        if not token:
+            raise TokenInvalid(
+                "a token is required: send `Authorization: Bearer TOKEN`. The server printed its token "
+                "when it started, unless one was given to it."
+            )
+        if scheme.lower() != "bearer" or not secrets.compare_digest(token.encode(), self._token):
+            raise TokenInvalid("the token is wrong")
+
+    def _is_preflight(self, scope: Scope, headers: Headers) -> bool:
+        return (
+            scope["type"] == "http"
+            and scope["method"] == "OPTIONS"
+            and "origin" in headers
+            and "access-control-request-method" in headers
+        )
+
+    def _preflight(self, headers: Headers) -> Response:
+        return Response(
+            status_code=204,
+            headers={
+                "access-control-allow-methods": "GET, POST, PATCH, DELETE",
+                "access-control-allow-headers": headers.get("access-control-request-headers", ""),
+                "access-control-max-age": "600",
+            },
+        )
+
+
+def _token_of_protocols(protocols: Iterable[str]) -> str:
+    for protocol in protocols:
+        if protocol.startswith(_BEARER_PROTOCOL):
+            return protocol.removeprefix(_BEARER_PROTOCOL)
+    return ""
+
+
+def _with_cors(send: Send, origin: str | None) -> Send:
+    async def send_with_cors(message: Message) -> None:
+        if message["type"] == "http.response.start" and origin is not None:
+            headers = MutableHeaders(scope=message)
+            headers["access-control-allow-origin"] = origin
+            headers.add_vary_header("Origin")
+        await send(message)
+
+    return send_with_cors
+
+
+async def _refuse(error: SandboxAgentError, scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket" and "websocket.http.response" not in scope.get(
+        "extensions", {}
+    ):
+        await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": error.code})
+        return
+    headers = {"www-authenticate": "Bearer"} if error.http_status == 401 else None
+    await problem_response(error, headers)(scope, receive, send)

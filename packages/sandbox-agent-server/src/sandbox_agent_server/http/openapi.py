@@ -1,0 +1,154 @@
+"""`/openapi.json`, from the route table and the models of core."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+from sandbox_agent_core.errors import SandboxAgentError, TokenInvalid
+from sandbox_agent_core.wire.problem import CONTENT_TYPE
+
+from sandbox_agent_server.http.route import ApiRoute
+
+__all__ = ["describe"]
+
+_PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "description": "urn:sandbox-agent:error:<code>"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What was expected, what came, what to do."},
+        "retryable": {"type": "boolean"},
+        "details": {"type": "object"},
+    },
+}
+_REF = "#/components/schemas/{model}"
+
+
+def describe(routes: Sequence[ApiRoute], *, version: str) -> dict[str, Any]:
+    """An OpenAPI 3.1 document."""
+    models = _models(routes)
+    refs, definitions = models_json_schema(
+        [(model, "validation") for model in models], by_alias=True, ref_template=_REF
+    )
+    schemas = {**definitions.get("$defs", {}), "Problem": _PROBLEM}
+    of_model: dict[Any, Any] = {model: schema for (model, _), schema in refs.items()}
+    paths: dict[str, Any] = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, of_model)
+    paths["/v1/sessions/{session_id}/ws"] = {"get": _websocket_operation()}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "sandbox-agent",
+            "version": version,
+            "description": "Run coding agents in a sandbox; watch and steer them from outside.",
+        },
+        "security": [{"bearer": []}],
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+def _models(routes: Sequence[ApiRoute]) -> list[type[BaseModel]]:
+    found: dict[type[BaseModel], None] = {}
+    for route in routes:
+        for model in (route.body, route.result, *route.extra.values()):
+            if model is not None:
+                found[model] = None
+    return list(found)
+
+
+def _operation(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": route.summary,
+        "tags": [route.tag],
+        "operationId": _operation_id(route),
+        "parameters": _parameters(route),
+        "responses": _responses(route, of_model),
+    }
+    if route.body is not None:
+        schema = {"schema": of_model[route.body]}
+        operation["requestBody"] = {"content": {"application/json": schema}}
+    return operation
+
+
+def _parameters(route: ApiRoute) -> list[dict[str, Any]]:
+    in_path = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)}", route.path)
+    ]
+    in_query = [
+        {
+            "name": query.name,
+            "in": "query",
+            "schema": query.schema,
+            "description": query.description,
+        }
+        for query in route.query
+    ]
+    return in_path + in_query
+
+
+def _responses(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    if route.result is not None:
+        content["application/json"] = {"schema": of_model[route.result]}
+    if route.streams is not None:
+        content["text/event-stream"] = {
+            "schema": {"type": "string"},
+            "description": route.streams,
+        }
+    success: dict[str, Any] = {"description": "Success"}
+    if content:
+        success["content"] = content
+    responses: dict[str, Any] = {str(route.status): success}
+    if "wait" in route.extra:
+        schema = {"schema": of_model[route.extra["wait"]]}
+        responses["200"] = {
+            "description": "With `wait=true`: the turn has ended.",
+            "content": {"application/json": schema},
+        }
+    errors: list[type[SandboxAgentError]] = [TokenInvalid, *route.errors]
+    for error in errors:
+        _add_error(responses, error)
+    return responses
+
+
+def _add_error(responses: dict[str, Any], error: type[SandboxAgentError]) -> None:
+    known = responses.setdefault(
+        str(error.http_status),
+        {
+            "description": "",
+            "content": {CONTENT_TYPE: {"schema": {"$ref": _REF.format(model="Problem")}}},
+        },
+    )
+    codes = [part for part in known["description"].split(", ") if part]
+    known["description"] = ", ".join(dict.fromkeys([*codes, error.code]))
+
+
+def _operation_id(route: ApiRoute) -> str:
+    words = re.findall(r"\w+", route.path.removeprefix("/v1"))
+    return "_".join([route.method.lower(), *(words or ["root"])])
+
+
+def _websocket_operation() -> dict[str, Any]:
+    return {
+        "summary": "WebSocket: events out; prompt, cancel, respond and set in.",
+        "tags": ["events"],
+        "operationId": "websocket",
+        "description": "Query as for events. Server frames: {type: event|result|error|heartbeat, …}. Client "
+        "frames: {type: prompt|cancel|respond|set, id, …} with the members of the HTTP body.",
+        "parameters": [
+            {"name": "session_id", "in": "path", "required": True, "schema": {"type": "string"}}
+        ],
+        "responses": {"101": {"description": "Switching protocols"}},
+    }

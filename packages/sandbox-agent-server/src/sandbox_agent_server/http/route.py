@@ -1,0 +1,52 @@
+"""A route and what `/openapi.json` says of it, in one place, so that neither can forget the other."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import BaseModel
+from sandbox_agent_core.errors import SandboxAgentError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sandbox_agent_server.jsonio import dumps
+
+__all__ = ["ApiRoute", "Query", "json_response"]
+
+Handler = Callable[[Request], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    name: str
+    schema: dict[str, Any]
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiRoute:
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    tag: str
+    body: type[BaseModel] | None = None
+    result: type[BaseModel] | None = None
+    status: int = 200
+    query: Sequence[Query] = ()
+    errors: Sequence[type[SandboxAgentError]] = ()
+    streams: str | None = None
+    """What the route sends when asked for `text/event-stream`."""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def to_starlette(self) -> Route:
+        return Route(self.path, self.handler, methods=[self.method])
+
+
+def json_response(body: BaseModel | dict[str, Any], status: int = 200) -> Response:
+    if isinstance(body, BaseModel):
+        body = body.model_dump(by_alias=True, exclude_none=True, mode="json")
+    return Response(dumps(body), status_code=status, media_type="application/json")

@@ -1,0 +1,134 @@
+"""`/v1/sessions/{id}/events` as pages and as a stream, and the WebSocket."""
+
+from __future__ import annotations
+
+from sandbox_agent_core.api.events import EventPage
+from sandbox_agent_core.errors import (
+    InvalidRequest,
+    LimitReached,
+    NotAcceptable,
+    SandboxAgentError,
+    SessionNotFound,
+)
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import WebSocketRoute
+from starlette.types import ASGIApp
+from starlette.websockets import WebSocket
+
+from sandbox_agent_server.http.body import query_int
+from sandbox_agent_server.http.errors import problem_response
+from sandbox_agent_server.http.route import ApiRoute, Query
+from sandbox_agent_server.http.services import Services, services_of
+from sandbox_agent_server.http.sse import EventStream
+from sandbox_agent_server.http.streams import MAX_SEQ, StreamQuery, read_stream_query
+from sandbox_agent_server.http.websocket import serve_websocket
+from sandbox_agent_server.sessions.encoding import encode
+from sandbox_agent_server.sessions.session import Session
+
+__all__ = ["routes", "websocket_routes"]
+
+_DEFAULT_PAGE = 100
+_POLICY_VIOLATION = 1008
+
+
+async def _events(request: Request) -> Response | ASGIApp:
+    services = services_of(request)
+    session = services.registry.get(request.path_params["session_id"])
+    query = read_stream_query(request)
+    if not _wants_stream(request):
+        return _page(request, session, query, services)
+    services.streams.check()
+    return EventStream(
+        session, query, services.streams, heartbeat_s=services.settings.limits.heartbeat_s
+    )
+
+
+def _wants_stream(request: Request) -> bool:
+    """Raises: NotAcceptable when neither JSON nor SSE will do."""
+    accept = request.headers.get("accept", "*/*")
+    kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
+    if "text/event-stream" in kinds:
+        return True
+    if any(kind in ("*/*", "application/*", "application/json", "") for kind in kinds):
+        return False
+    raise NotAcceptable(
+        f"cannot answer as {accept[:128]!r}; accept application/json for a page, text/event-stream to "
+        "follow"
+    )
+
+
+def _page(request: Request, session: Session, query: StreamQuery, services: Services) -> Response:
+    limits = services.settings.limits
+    limit = query_int(
+        request,
+        "limit",
+        default=min(_DEFAULT_PAGE, limits.max_page),
+        minimum=1,
+        maximum=limits.max_page,
+    )
+    shown: list[bytes] = []
+    after, size = query.after, 0
+    while len(shown) < limit and size < limits.max_page_bytes:
+        entries = session.log.page(
+            after, limit=limit - len(shown), max_bytes=limits.max_page_bytes - size
+        )
+        if not entries:
+            break
+        for entry in entries:
+            after = entry.seq
+            line = encode(entry, session.id, query.view, deltas=query.deltas)
+            if line is not None:
+                shown.append(line)
+                size += len(line)
+    has_more = b"true" if after < session.log.last_seq else b"false"
+    # The events are JSON already: only the frame around them is written here.
+    body = b'{"events":[%b],"nextCursor":%d,"hasMore":%b}' % (b",".join(shown), after, has_more)
+    return Response(body, media_type="application/json")
+
+
+async def _websocket(websocket: WebSocket) -> None:
+    services = services_of(websocket)
+    try:
+        session = services.registry.get(websocket.path_params["session_id"])
+        query = read_stream_query(websocket)
+        services.streams.check()
+    except SandboxAgentError as exc:
+        if "websocket.http.response" in websocket.scope.get("extensions", {}):
+            await websocket.send_denial_response(problem_response(exc))
+        else:
+            await websocket.close(_POLICY_VIOLATION, exc.code)
+        return
+    await serve_websocket(websocket, session, query, services.streams, services.settings.limits)
+
+
+_CURSOR = [
+    Query(
+        "after", {"type": "integer", "minimum": 0, "maximum": MAX_SEQ, "default": 0},
+        "Cursor: entries with a greater seq. `Last-Event-ID` wins over it.",
+    ),
+    Query(
+        "view", {"type": "string", "enum": ["universal", "frames"], "default": "universal"},
+        "`universal`: typed events. `frames`: every entry with its raw JSON-RPC payload.",
+    ),
+    Query(
+        "deltas", {"type": "boolean", "default": True},
+        "false leaves out what a later `*.completed` event carries whole.",
+    ),
+]  # fmt: skip
+
+routes = [
+    ApiRoute(
+        method="GET", path="/v1/sessions/{session_id}/events", handler=_events, tag="events",
+        summary="The session's log from a cursor: a page, or a live stream.", result=EventPage,
+        query=[
+            *_CURSOR,
+            Query("limit", {"type": "integer", "minimum": 1, "default": _DEFAULT_PAGE},
+                  "Events in a page (not for a stream)."),
+        ],
+        streams="`id:` is the seq, `data:` one event. Never ends by itself; a comment every 10 s of silence.",
+        errors=[SessionNotFound, InvalidRequest, NotAcceptable, LimitReached],
+    ),
+]  # fmt: skip
+
+websocket_routes = [WebSocketRoute("/v1/sessions/{session_id}/ws", _websocket)]

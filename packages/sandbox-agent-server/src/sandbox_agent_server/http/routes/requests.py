@@ -1,0 +1,49 @@
+"""`/v1/sessions/{id}/requests`: what the agent asks, and the answers."""
+
+from __future__ import annotations
+
+from sandbox_agent_core.api.requests import AnswerRequest, RequestList, Resolution
+from sandbox_agent_core.errors import (
+    InvalidRequest,
+    RequestAlreadyResolved,
+    RequestNotFound,
+    SessionNotFound,
+)
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox_agent_server.http.body import query_choice, read_body
+from sandbox_agent_server.http.route import ApiRoute, Query, json_response
+from sandbox_agent_server.http.services import services_of
+
+__all__ = ["routes"]
+
+
+async def _list(request: Request) -> Response:
+    session = services_of(request).registry.get(request.path_params["session_id"])
+    status = query_choice(request, "status", ("pending", "all"))
+    return json_response({"requests": session.desk.listing(pending_only=status == "pending")})
+
+
+async def _answer(request: Request) -> Response:
+    services = services_of(request)
+    session = services.registry.get(request.path_params["session_id"])
+    body = await read_body(request, AnswerRequest, services.settings.limits)
+    return json_response(session.answer(request.path_params["request_id"], body))
+
+
+routes = [
+    ApiRoute(
+        method="GET", path="/v1/sessions/{session_id}/requests", handler=_list, tag="requests",
+        summary="Permissions and questions that wait for an answer.", result=RequestList,
+        query=[Query("status", {"type": "string", "enum": ["pending", "all"], "default": "pending"},
+                     "`all` includes resolved ones, with who decided.")],
+        errors=[SessionNotFound],
+    ),
+    ApiRoute(
+        method="POST", path="/v1/sessions/{session_id}/requests/{request_id}", handler=_answer,
+        tag="requests", summary="Answer one. The first answer wins; a second gets 409.",
+        body=AnswerRequest, result=Resolution,
+        errors=[SessionNotFound, RequestNotFound, RequestAlreadyResolved, InvalidRequest],
+    ),
+]  # fmt: skip

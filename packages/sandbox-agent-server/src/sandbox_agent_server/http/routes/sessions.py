@@ -1,0 +1,177 @@
+"""`/v1/sessions`: make, list, look, change, prompt, cancel, end."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sandbox_agent_core.api.sessions import (
+    CancelRequest,
+    CancelResult,
+    CreateSession,
+    PatchSession,
+    PromptAccepted,
+    PromptRequest,
+    PromptResult,
+    ResumeSession,
+    SessionInfo,
+    SessionList,
+)
+from sandbox_agent_core.errors import (
+    AgentAuthRequired,
+    AgentError,
+    AgentExited,
+    AgentNotInstalled,
+    AgentStartFailed,
+    LimitReached,
+    ModeNotSupported,
+    SessionAlreadyExists,
+    SessionEnded,
+    SessionNotFound,
+    StorageError,
+    UnsupportedAgent,
+    ValueNotSupported,
+)
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox_agent_server.http.body import query_bool, query_int, read_body
+from sandbox_agent_server.http.route import ApiRoute, Query, json_response
+from sandbox_agent_server.http.services import services_of
+from sandbox_agent_server.sessions.agent_host import SessionSecrets
+from sandbox_agent_server.sessions.context import fold_log
+from sandbox_agent_server.sessions.session import Session
+
+__all__ = ["routes"]
+
+_LIST_LIMIT = 100
+
+
+def _session(request: Request) -> Session:
+    return services_of(request).registry.get(request.path_params["session_id"])
+
+
+async def _create(request: Request) -> Response:
+    services = services_of(request)
+    body = await read_body(request, CreateSession, services.settings.limits)
+    session = await services.registry.create(body)
+    return json_response(session.info(), 201)
+
+
+async def _list(request: Request) -> Response:
+    limit = query_int(request, "limit", default=_LIST_LIMIT, minimum=1, maximum=1000)
+    cursor = request.query_params.get("cursor")
+    return json_response(services_of(request).registry.list(cursor=cursor, limit=limit))
+
+
+async def _get(request: Request) -> Response:
+    return json_response(_session(request).info())
+
+
+async def _patch(request: Request) -> Response:
+    session = _session(request)
+    body = await read_body(request, PatchSession, services_of(request).settings.limits)
+    await session.patch(body)
+    return json_response(session.info())
+
+
+async def _end(request: Request) -> Response:
+    # A client that stops waiting must not leave half of it undone.
+    registry = services_of(request).registry
+    await asyncio.shield(registry.end(request.path_params["session_id"]))
+    return Response(status_code=204)
+
+
+async def _resume(request: Request) -> Response:
+    services = services_of(request)
+    body = await read_body(request, ResumeSession, services.settings.limits)
+    secrets = SessionSecrets(env=body.env, mcp_servers=body.mcp_servers)
+    session = await services.registry.resume(request.path_params["session_id"], secrets)
+    return json_response(session.info())
+
+
+async def _prompt(request: Request) -> Response:
+    wait = query_bool(request, "wait", default=False)
+    session = _session(request)
+    body = await read_body(request, PromptRequest, services_of(request).settings.limits)
+    turn, position, seq = session.prompt(body.blocks())
+    if not wait:
+        return json_response(PromptAccepted(turn_id=turn.id, position=position, seq=seq), 202)
+    outcome = await turn.wait()
+    if outcome.error is not None:
+        raise outcome.error
+    return json_response(
+        PromptResult(turn_id=turn.id, stop_reason=outcome.stop_reason, usage=outcome.usage)
+    )
+
+
+async def _cancel(request: Request) -> Response:
+    session = _session(request)
+    body = await read_body(request, CancelRequest, services_of(request).settings.limits)
+    return json_response(CancelResult(cancelled=session.cancel(body.turn_id)))
+
+
+async def _transcript(request: Request) -> Response:
+    session = _session(request)
+    transcript = await fold_log(session.log, session.id)
+    return json_response(transcript.to_wire())
+
+
+_START_ERRORS = [
+    AgentNotInstalled, AgentAuthRequired, AgentStartFailed, ModeNotSupported, ValueNotSupported,
+    LimitReached, StorageError,
+]  # fmt: skip
+
+routes = [
+    ApiRoute(
+        method="POST", path="/v1/sessions", handler=_create, tag="sessions", status=201,
+        summary="Make a session and start its agent.", body=CreateSession, result=SessionInfo,
+        errors=[UnsupportedAgent, SessionAlreadyExists, *_START_ERRORS],
+    ),
+    ApiRoute(
+        method="GET", path="/v1/sessions", handler=_list, tag="sessions",
+        summary="All sessions, newest first.", result=SessionList,
+        query=[
+            Query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": _LIST_LIMIT},
+                  "Sessions in this page."),
+            Query("cursor", {"type": "string"}, "`nextCursor` of the page before."),
+        ],
+    ),
+    ApiRoute(
+        method="GET", path="/v1/sessions/{session_id}", handler=_get, tag="sessions",
+        summary="One session.", result=SessionInfo, errors=[SessionNotFound],
+    ),
+    ApiRoute(
+        method="PATCH", path="/v1/sessions/{session_id}", handler=_patch, tag="sessions",
+        summary="Switch mode, model, thought level or options; replace policy or metadata.",
+        body=PatchSession, result=SessionInfo,
+        errors=[SessionNotFound, SessionEnded, ModeNotSupported, ValueNotSupported],
+    ),
+    ApiRoute(
+        method="DELETE", path="/v1/sessions/{session_id}", handler=_end, tag="sessions", status=204,
+        summary="End the session: stop its agent and the whole process tree. The log stays readable.",
+        errors=[SessionNotFound],
+    ),
+    ApiRoute(
+        method="POST", path="/v1/sessions/{session_id}/resume", handler=_resume, tag="sessions",
+        summary="Start the agent of a dormant or ended session again.",
+        body=ResumeSession, result=SessionInfo, errors=[SessionNotFound, *_START_ERRORS],
+    ),
+    ApiRoute(
+        method="POST", path="/v1/sessions/{session_id}/prompt", handler=_prompt, tag="turns", status=202,
+        summary="Start a turn, or queue it. A dropped connection never cancels it.",
+        body=PromptRequest, result=PromptAccepted,
+        query=[Query("wait", {"type": "boolean", "default": False},
+                     "Answer 200 with a PromptResult when the turn has ended.")],
+        errors=[SessionNotFound, SessionEnded, LimitReached, AgentError, AgentExited, StorageError],
+        extra={"wait": PromptResult},
+    ),
+    ApiRoute(
+        method="POST", path="/v1/sessions/{session_id}/cancel", handler=_cancel, tag="turns",
+        summary="Cancel the running and all queued turns, or one of them.",
+        body=CancelRequest, result=CancelResult, errors=[SessionNotFound],
+    ),
+    ApiRoute(
+        method="GET", path="/v1/sessions/{session_id}/transcript", handler=_transcript, tag="events",
+        summary="The session folded into turns, messages and tool calls.", errors=[SessionNotFound],
+    ),
+]  # fmt: skip

@@ -1,0 +1,30 @@
+"""What handlers may use; put together once, in `app.py`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from starlette.requests import HTTPConnection
+
+from sandbox_agent_server.agents.catalog import Catalog
+from sandbox_agent_server.http.streams import StreamCounter
+from sandbox_agent_server.sessions.registry import SessionRegistry
+from sandbox_agent_server.settings import Settings
+
+__all__ = ["Services", "services_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    settings: Settings
+    catalog: Catalog
+    registry: SessionRegistry
+    streams: StreamCounter
+    version: str
+    started: float = field(default_factory=time.monotonic)
+
+
+def services_of(connection: HTTPConnection) -> Services:
+    services: Services = connection.app.state.services
+    return services

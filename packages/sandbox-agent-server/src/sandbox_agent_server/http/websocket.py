@@ -1,0 +1,110 @@
+"""The WebSocket: events out; prompt, cancel, respond and set in. Resumes with `?after=`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from sandbox_agent_core.api.requests import AnswerRequest
+from sandbox_agent_core.api.sessions import CancelRequest, PatchSession, PromptRequest
+from sandbox_agent_core.errors import InternalError, InvalidRequest, SandboxAgentError
+from sandbox_agent_core.wire.problem import to_problem
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from sandbox_agent_server.http.body import parse_json, validate
+from sandbox_agent_server.http.guard import WEBSOCKET_PROTOCOL
+from sandbox_agent_server.http.streams import StreamCounter, StreamQuery
+from sandbox_agent_server.jsonio import dumps
+from sandbox_agent_server.sessions.encoding import encode
+from sandbox_agent_server.sessions.session import Session
+from sandbox_agent_server.settings import Limits
+
+__all__ = ["serve_websocket"]
+
+_GOING_AWAY = 1001
+
+
+async def serve_websocket(
+    websocket: WebSocket,
+    session: Session,
+    query: StreamQuery,
+    counter: StreamCounter,
+    limits: Limits,
+) -> None:
+    """Until the client leaves or the server stops."""
+    offered = websocket.scope.get("subprotocols", ())
+    await websocket.accept(WEBSOCKET_PROTOCOL if WEBSOCKET_PROTOCOL in offered else None)
+    with counter.hold():
+        pump = asyncio.ensure_future(_send_events(websocket, session, query, limits.heartbeat_s))
+        commands = asyncio.ensure_future(_read_commands(websocket, session, limits))
+        try:
+            await asyncio.wait({pump, commands}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (pump, commands):
+                task.cancel()
+            results = await asyncio.gather(pump, commands, return_exceptions=True)
+        for result in results:
+            if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
+                raise result
+
+
+async def _send_events(
+    websocket: WebSocket, session: Session, query: StreamQuery, heartbeat_s: float
+) -> None:
+    async for batch in session.log.follow(query.after, heartbeat_s=heartbeat_s):
+        for entry in batch:
+            line = encode(entry, session.id, query.view, deltas=query.deltas)
+            if line is not None:
+                await websocket.send_text('{"type":"event","event":' + line.decode() + "}")
+        if not batch:
+            await websocket.send_text('{"type":"heartbeat"}')
+    await websocket.close(_GOING_AWAY, "the server is stopping")
+
+
+async def _read_commands(websocket: WebSocket, session: Session, limits: Limits) -> None:
+    while True:
+        message = await websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            return
+        raw = message.get("text")
+        reply: dict[str, Any]
+        command_id: Any = None
+        try:
+            command = parse_json(raw if raw is not None else message.get("bytes") or b"", limits)
+            if not isinstance(command, dict):
+                raise InvalidRequest("a command must be a JSON object with a `type`")
+            command_id = command.pop("id", None)
+            reply = {"type": "result", "id": command_id, "result": await _run(command, session)}
+        except SandboxAgentError as exc:
+            reply = {"type": "error", "id": command_id, "error": to_problem(exc)}
+        except Exception:
+            problem = to_problem(InternalError("a bug in the server; its log has the details"))
+            await websocket.send_text(
+                dumps({"type": "error", "id": command_id, "error": problem}).decode()
+            )
+            raise
+        await websocket.send_text(dumps(reply).decode())
+
+
+async def _run(command: dict[str, Any], session: Session) -> dict[str, Any]:
+    kind = command.pop("type", None)
+    match kind:
+        case "prompt":
+            turn, position, seq = session.prompt(validate(command, PromptRequest).blocks())
+            return {"turnId": turn.id, "position": position, "seq": seq}
+        case "cancel":
+            return {"cancelled": session.cancel(validate(command, CancelRequest).turn_id)}
+        case "respond":
+            request_id = command.pop("requestId", None)
+            if not isinstance(request_id, str):
+                raise InvalidRequest(
+                    "`respond` needs the `requestId` of the request that it answers"
+                )
+            return session.answer(request_id, validate(command, AnswerRequest))
+        case "set":
+            await session.patch(validate(command, PatchSession))
+            return session.info().model_dump(by_alias=True, exclude_none=True)
+        case _:
+            raise InvalidRequest(
+                f"there is no command {kind!r}; use prompt, cancel, respond or set as `type`"
+            )

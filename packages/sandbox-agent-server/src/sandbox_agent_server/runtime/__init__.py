@@ -1,0 +1,1 @@
+"""Processes and their pipes. Knows no agent and no protocol."""

@@ -1,0 +1,231 @@
+"""Brings a session's agent up, gives it its memory and settings back, and lets go of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sandbox_agent_core.errors import Timeout, Unavailable
+from sandbox_agent_core.frames import Frame, house
+from sandbox_agent_core.frames.jsonrpc import request
+from sandbox_agent_core.spi.agent import AgentAdapter
+
+from sandbox_agent_server.sessions.agent_run import AgentRun, OnBatch, OnGone
+from sandbox_agent_server.sessions.context import replay_text
+from sandbox_agent_server.sessions.controls import Call, Controls
+from sandbox_agent_server.sessions.feed import SessionLog
+from sandbox_agent_server.sessions.launch import Handshake, Opened
+from sandbox_agent_server.sessions.stamping import Stamper
+from sandbox_agent_server.sessions.tasks import TaskBag
+from sandbox_agent_server.settings import Limits
+from sandbox_agent_server.store import SessionRow, StoredEntry
+
+__all__ = ["AgentHost", "MakeAdapter", "SessionSecrets"]
+
+
+@dataclass(slots=True)
+class SessionSecrets:
+    """What a session was given and the disk never sees. Gone after a server restart."""
+
+    env: dict[str, str] = field(default_factory=dict)
+    mcp_servers: list[dict[str, Any]] = field(default_factory=list)
+
+
+MakeAdapter = Callable[[SessionRow, SessionSecrets], AgentAdapter]
+
+
+class Append(Protocol):
+    def __call__(self, entries: list[StoredEntry], *, save_row: bool = False) -> None: ...
+
+
+class AgentHost:
+    def __init__(
+        self,
+        row: SessionRow,
+        log: SessionLog,
+        stamper: Stamper,
+        controls: Controls,
+        secrets: SessionSecrets,
+        limits: Limits,
+        *,
+        make_adapter: MakeAdapter,
+        version: str,
+        append: Append,
+        on_batch: OnBatch,
+        on_gone: OnGone,
+    ) -> None:
+        self.secrets = secrets
+        self._row = row
+        self._log = log
+        self._stamper = stamper
+        self._controls = controls
+        self._limits = limits
+        self._make_adapter = make_adapter
+        self._version = version
+        self._append = append
+        self._on_batch = on_batch
+        self._on_gone = on_gone
+        self._run: AgentRun | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._tasks = TaskBag(row.id)
+
+    @property
+    def is_running(self) -> bool:
+        return self._run is not None and not self._run.is_gone
+
+    @property
+    def is_starting(self) -> bool:
+        return self._starting is not None
+
+    @property
+    def is_ready(self) -> bool:
+        """It takes prompts."""
+        return self.is_running and not self.is_starting
+
+    async def start(self) -> None:
+        """Bring the agent up, once for however many callers; one that is ready is left alone.
+
+        Raises:
+            AgentNotInstalled, AgentStartFailed, AgentAuthRequired, AgentError, AgentExited, Timeout,
+            ModeNotSupported, ValueNotSupported: the agent is not running then.
+        """
+        if self.is_ready:
+            return
+        if self._starting is None:
+            self._starting = self._tasks.spawn(self._open(), name="start")
+        task = self._starting
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise Unavailable("the session was stopped while its agent started") from None
+            raise
+
+    async def stop(self) -> None:
+        """Stop the agent and its process tree; its end is in the log afterwards."""
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
+        if self._run is not None:
+            await self._run.stop()
+            self._run = None
+
+    def kill_soon(self) -> None:
+        if self._run is not None:
+            self._run.kill_soon()
+
+    def post(self, frame: Frame) -> None:
+        """Send a frame that was logged already; dropped when the agent is gone."""
+        if self._run is not None:
+            self._run.post(frame)
+
+    def resolve(self, id: Any, frame: Frame) -> None:
+        if self._run is not None:
+            self._run.resolve(id, frame)
+
+    async def apply(self, call: Call) -> None:
+        """Set something. A dormant agent is set when it resumes. Raises: AgentError, AgentExited."""
+        if self._run is not None and self.is_running:
+            method, params, facts = call
+            params = {"sessionId": self._row.state.get("agentSessionId"), **params}
+            await self._ask(self._run, method, params, facts=facts)
+
+    async def _open(self) -> None:
+        run = AgentRun(
+            self._row.id,
+            self._make_adapter(self._row, self.secrets),
+            on_batch=self._on_batch,
+            on_gone=self._on_gone,
+        )
+        try:
+            await run.start()
+            self._run = run
+            async with asyncio.timeout(self._limits.agent_start_timeout_s):
+                await self._introduce(run)
+        except TimeoutError:
+            await run.stop()
+            raise Timeout(
+                f"agent {self._row.agent!r} was not ready after "
+                f"{self._limits.agent_start_timeout_s:g} s",
+                limit="agent_start_timeout_s",
+            ) from None
+        except BaseException:
+            if self._run is run:
+                await run.stop()
+            raise
+        finally:
+            self._starting = None
+
+    async def _introduce(self, run: AgentRun) -> None:
+        state = self._row.state
+        earlier_id = state.get("agentSessionId")
+        opened = await self._handshake(run).open(earlier_id)
+        state["agentSessionId"] = opened.agent_session_id
+        state["agentInfo"] = opened.agent_info
+        state["capabilities"] = opened.capabilities
+        self._controls.read_session(opened.session)
+        await self._apply_settings()
+        entries: list[StoredEntry] = []
+        if earlier_id is None:
+            state["continuity"] = "fresh"
+        else:
+            entries.append(await self._resumed(opened))
+        self._append(entries, save_row=True)
+
+    def _handshake(self, run: AgentRun) -> Handshake:
+        async def ask(method: str, params: dict[str, Any], logged: dict[str, Any] | None) -> Any:
+            return await self._ask(run, method, params, logged=logged)
+
+        def set_replaying(on: bool) -> None:
+            self._stamper.is_replaying = on
+
+        settings = self._row.settings
+        system_prompt = settings.get("systemPrompt")
+        return Handshake(
+            ask,
+            cwd=settings["cwd"],
+            mcp_servers=self.secrets.mcp_servers,
+            meta={"systemPrompt": system_prompt} if system_prompt else {},
+            client_version=self._version,
+            on_replay=set_replaying,
+        )
+
+    async def _resumed(self, opened: Opened) -> StoredEntry:
+        state = self._row.state
+        continuity = "native"
+        if not opened.is_native:
+            state["context"] = await replay_text(self._log, self._row.id) or None
+            continuity = "replayed" if state["context"] else "lost"
+        state["continuity"] = continuity
+        params = {"continuity": continuity, "agentSessionId": opened.agent_session_id}
+        if opened.why_not_native is not None:
+            params["reason"] = opened.why_not_native
+        return self._stamper.fact(house.SESSION_RESUMED, params)
+
+    async def _apply_settings(self) -> None:
+        """What the session was created or patched with, again after every start."""
+        settings = self._row.settings
+        for key in ("mode", "model", "thoughtLevel"):
+            if settings.get(key) is not None:
+                await self.apply(self._controls.setter(key)(settings[key]))
+        for option_id, value in (settings.get("configOptions") or {}).items():
+            await self.apply(self._controls.set_option(option_id, value))
+
+    async def _ask(
+        self,
+        run: AgentRun,
+        method: str,
+        params: dict[str, Any],
+        *,
+        logged: Mapping[str, Any] | None = None,
+        facts: dict[str, Any] | None = None,
+    ) -> Any:
+        # The id is the seq of its entry, so it is never used twice in a session's life.
+        frame = request(self._log.next_seq, method, params)
+        shown = frame if logged is None else {**frame, "params": dict(logged)}
+        self._append([self._stamper.client_frame(shown, expect=facts)])
+        answer = run.expect(frame["id"])
+        run.post(frame)
+        return await answer

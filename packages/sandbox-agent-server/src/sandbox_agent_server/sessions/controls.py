@@ -1,0 +1,206 @@
+"""What can be switched on an agent: modes, models, thought levels and options, as the agent states them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sandbox_agent_core.errors import ModeNotSupported, ValueNotSupported
+from sandbox_agent_core.frames import acp
+
+__all__ = ["Call", "Controls"]
+
+Call = tuple[str, dict[str, Any], dict[str, Any]]
+"""`(method, params, facts for the answer)` of the request that sets something."""
+
+_SWITCH_UPDATES = frozenset({acp.CURRENT_MODE_UPDATE, acp.CONFIG_OPTION_UPDATE})
+
+
+class Controls:
+    def __init__(self, snapshot: Mapping[str, Any] | None = None) -> None:
+        snapshot = snapshot or {}
+        self.mode: str | None = snapshot.get("mode")
+        self.modes: list[dict[str, Any]] = snapshot.get("modes", [])
+        self.model: str | None = snapshot.get("model")
+        self._models: list[dict[str, Any]] = snapshot.get("models", [])
+        self.options: list[dict[str, Any]] = snapshot.get("options", [])
+
+    def snapshot(self) -> dict[str, Any]:
+        """What the store keeps, so that a dormant session can be shown and checked against."""
+        return {
+            "mode": self.mode,
+            "modes": self.modes,
+            "model": self.model,
+            "models": self._models,
+            "options": self.options,
+        }
+
+    @property
+    def models(self) -> list[dict[str, Any]]:
+        return _choices(self._option("model")) or self._models
+
+    @property
+    def thought_level(self) -> str | None:
+        option = self._option("thought_level")
+        return None if option is None else option.get("currentValue")
+
+    @property
+    def thought_levels(self) -> list[dict[str, Any]]:
+        return _choices(self._option("thought_level"))
+
+    # Reading what the agent says
+
+    def read_session(self, result: Any) -> None:
+        """The result of `session/new`, `session/load` or `session/resume`."""
+        if not isinstance(result, dict):
+            return
+        modes = result.get("modes")
+        if isinstance(modes, dict):
+            self.mode = modes.get("currentModeId")
+            self.modes = _dicts(modes.get("availableModes"))
+        models = result.get("models")
+        if isinstance(models, dict):
+            self.model = models.get("currentModelId")
+            self._models = [
+                {**model, "id": model.get("modelId", model.get("id"))}
+                for model in _dicts(models.get("availableModels"))
+            ]
+        self._read_options(result.get("configOptions"))
+
+    def read_update(self, frame: Mapping[str, Any]) -> bool:
+        """A `session/update`; True when it changed something here."""
+        try:
+            update = frame["params"]["update"]
+            kind = update["sessionUpdate"]
+            if kind not in _SWITCH_UPDATES:
+                return False
+            if kind == acp.CURRENT_MODE_UPDATE:
+                self.mode = update["currentModeId"]
+            else:
+                self._read_options(update["configOptions"])
+        except (KeyError, TypeError):
+            return False
+        return True
+
+    def read_answer(self, method: str, facts: Mapping[str, Any] | None, result: Any) -> None:
+        """The answer to a request that `set_*` made."""
+        facts = facts or {}
+        if method == acp.SESSION_SET_MODE:
+            self.mode = facts.get("modeId", self.mode)
+        elif method == acp.SESSION_SET_MODEL:
+            self.model = facts.get("modelId", self.model)
+        elif method == acp.SESSION_SET_CONFIG_OPTION:
+            if isinstance(result, dict) and "configOptions" in result:
+                self._read_options(result["configOptions"])
+            else:
+                for option in self.options:
+                    if option.get("id") == facts.get("configId"):
+                        option["currentValue"] = facts.get("value")
+
+    # Setting; the agent's own words decide what is offered
+
+    def setter(self, key: str) -> Callable[[str], Call]:
+        """By the name that the API gives it: `mode`, `model` or `thoughtLevel`."""
+        return {
+            "mode": self.set_mode,
+            "model": self.set_model,
+            "thoughtLevel": self.set_thought_level,
+        }[key]
+
+    def set_mode(self, mode: str) -> Call:
+        """Raises: ModeNotSupported."""
+        offered = [item.get("id") for item in self.modes]
+        if mode in offered:
+            return acp.SESSION_SET_MODE, {"modeId": mode}, {"modeId": mode}
+        if self._option("mode") is not None:
+            try:
+                return self._set("mode", mode)
+            except ValueNotSupported as exc:
+                raise ModeNotSupported(exc.message, **exc.details) from exc
+        raise ModeNotSupported(
+            f"the agent has no mode {mode!r}; " + _offers(offered), offered=offered
+        )
+
+    def set_model(self, model: str) -> Call:
+        """Raises: ValueNotSupported."""
+        if self._option("model") is not None:
+            return self._set("model", model)
+        offered = [item.get("id") for item in self._models]
+        if model in offered:
+            return acp.SESSION_SET_MODEL, {"modelId": model}, {"modelId": model}
+        raise ValueNotSupported(
+            f"the agent has no model {model!r}; " + _offers(offered), offered=offered
+        )
+
+    def set_thought_level(self, level: str) -> Call:
+        """Raises: ValueNotSupported."""
+        if self._option("thought_level") is None:
+            raise ValueNotSupported("the agent has no thought levels to choose from", offered=[])
+        return self._set("thought_level", level)
+
+    def set_option(self, option_id: str, value: str | bool) -> Call:
+        """Raises: ValueNotSupported."""
+        for option in self.options:
+            if option.get("id") == option_id:
+                return _set_option(option, value)
+        offered = [option.get("id") for option in self.options]
+        raise ValueNotSupported(
+            f"the agent has no option {option_id!r}; " + _offers(offered), offered=offered
+        )
+
+    def _set(self, category: str, value: str) -> Call:
+        option = self._option(category)
+        assert option is not None
+        return _set_option(option, value)
+
+    def _option(self, category: str) -> dict[str, Any] | None:
+        for option in self.options:
+            if option.get("category") == category:
+                return option
+        # The category is optional in ACP; the id is what agents without it go by.
+        for option in self.options:
+            if option.get("id") == category:
+                return option
+        return None
+
+    def _read_options(self, options: Any) -> None:
+        if not isinstance(options, list):
+            return
+        self.options = _dicts(options)
+        if (model := self._option("model")) is not None:
+            self.model = model.get("currentValue")
+        if (mode := self._option("mode")) is not None:
+            self.mode = mode.get("currentValue")
+
+
+def _set_option(option: dict[str, Any], value: str | bool) -> Call:
+    offered = [choice["id"] for choice in _choices(option)]
+    if option.get("type") == "boolean":
+        offered = [True, False]
+    if value not in offered:
+        raise ValueNotSupported(
+            f"option {option.get('id')!r} has no value {value!r}; " + _offers(offered),
+            offered=offered,
+        )
+    facts = {"configId": option.get("id"), "value": value}
+    return acp.SESSION_SET_CONFIG_OPTION, dict(facts), facts
+
+
+def _choices(option: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The values of a select option, flat or grouped, as `{id, name, description?}`."""
+    found: list[dict[str, Any]] = []
+    for item in _dicts(option.get("options") if option else None):
+        if "options" in item:
+            found.extend(_choices(item))
+        elif "value" in item:
+            rest = {key: value for key, value in item.items() if key != "value"}
+            found.append({"id": item["value"], **rest})
+    return found
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _offers(offered: list[Any]) -> str:
+    return "it offers: " + ", ".join(map(str, offered)) if offered else "it offers none"

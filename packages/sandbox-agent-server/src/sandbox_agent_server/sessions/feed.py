@@ -1,0 +1,129 @@
+"""Cursor readers: replay and live delivery are the same loop, so there is no seam to lose events in.
+
+A reader is a cursor over the log, never a queue: a slow one falls back to reading from disk, and
+costs no memory while it sleeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from itertools import islice
+from typing import Any
+
+from sandbox_agent_server.store import SessionRow, SqliteStore, StoredEntry
+
+__all__ = ["SessionLog"]
+
+_BATCH_BYTES = 512 * 1024
+_BATCH_ENTRIES = 2048
+_IDLE_RING_BYTES = 32 * 1024
+
+
+class SessionLog:
+    """One session's log: the only place that numbers entries, and the readers that follow it."""
+
+    def __init__(self, store: SqliteStore, row: SessionRow, *, ring_bytes: int) -> None:
+        self._store = store
+        self._row = row
+        self._ring: deque[StoredEntry] = deque()
+        self._ring_size = 0
+        self._ring_limit = ring_bytes
+        self._bell = asyncio.Event()
+        self._closed = False
+        self.last_seq, self.last_time_ms = store.last_entry(row.key)
+
+    @property
+    def next_seq(self) -> int:
+        return self.last_seq + 1
+
+    def append(
+        self,
+        entries: Sequence[StoredEntry],
+        *,
+        save_row: bool = False,
+        requests: Sequence[tuple[str, dict[str, Any], dict[str, Any] | None]] = (),
+    ) -> None:
+        """Number the entries, commit them, then show them to readers.
+
+        Raises:
+            StorageError: nothing was written and nobody has seen anything; may be tried again.
+        """
+        seq = self.last_seq
+        # Never backwards, even when the machine's clock is set back.
+        now = max(time.time_ns() // 1_000_000, self.last_time_ms)
+        for entry in entries:
+            seq += 1
+            entry.seq = seq
+            entry.time_ms = now
+        self._store.commit(
+            self._row.key, entries, row=self._row if save_row else None, requests=requests
+        )
+        self.last_seq, self.last_time_ms = seq, now
+        self._remember(entries)
+        self._ring_bell()
+
+    def page(self, after: int, *, limit: int, max_bytes: int) -> list[StoredEntry]:
+        """Entries after a cursor, from memory when they are all there, else from disk."""
+        if after >= self.last_seq:
+            return []
+        if self._ring and self._ring[0].seq <= after + 1:
+            return self._page_from_ring(after, limit, max_bytes)
+        return self._store.read(self._row.key, after, limit=limit, max_bytes=max_bytes)
+
+    async def follow(self, after: int, *, heartbeat_s: float) -> AsyncIterator[list[StoredEntry]]:
+        """Batches after a cursor, for ever: an empty one after `heartbeat_s` of silence.
+
+        Ends when the log is closed (server shutdown) and everything was read.
+        """
+        while True:
+            bell = self._bell  # taken before the look, so that a ring in between is not missed
+            batch = self.page(after, limit=_BATCH_ENTRIES, max_bytes=_BATCH_BYTES)
+            if batch:
+                after = batch[-1].seq
+                yield batch
+                # Catching up from disk must not starve everybody else.
+                await asyncio.sleep(0)
+            elif self._closed:
+                return
+            else:
+                try:
+                    async with asyncio.timeout(heartbeat_s):
+                        await bell.wait()
+                except TimeoutError:
+                    yield []
+
+    def rest(self) -> None:
+        """Nothing runs in this session now: give the memory back."""
+        self._shrink(_IDLE_RING_BYTES)
+
+    def close(self) -> None:
+        """Readers end once they have read everything."""
+        self._closed = True
+        self._ring_bell()
+
+    def _ring_bell(self) -> None:
+        bell, self._bell = self._bell, asyncio.Event()
+        bell.set()
+
+    def _remember(self, entries: Sequence[StoredEntry]) -> None:
+        self._ring.extend(entries)
+        self._ring_size += sum(entry.size_bytes for entry in entries)
+        self._shrink(self._ring_limit)
+
+    def _shrink(self, limit: int) -> None:
+        while self._ring and self._ring_size > limit:
+            self._ring_size -= self._ring.popleft().size_bytes
+
+    def _page_from_ring(self, after: int, limit: int, max_bytes: int) -> list[StoredEntry]:
+        page: list[StoredEntry] = []
+        size = 0
+        start = after + 1 - self._ring[0].seq
+        for entry in islice(self._ring, start, start + limit):
+            page.append(entry)
+            size += len(entry.payload)
+            if size >= max_bytes:
+                break
+        return page

@@ -1,0 +1,217 @@
+"""All sessions by id: those with a running agent in memory, the others on disk until somebody asks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+from sandbox_agent_core.api.sessions import CreateSession, SessionList
+from sandbox_agent_core.errors import (
+    InvalidRequest,
+    LimitReached,
+    SessionAlreadyExists,
+    SessionNotFound,
+    Unavailable,
+)
+from sandbox_agent_core.ids import is_session_id, new_id
+from sandbox_agent_core.spi.agent import AgentAdapter, AgentContext
+
+from sandbox_agent_server.agents.catalog import Catalog
+from sandbox_agent_server.agents.environment import build_environment
+from sandbox_agent_server.runtime.reaper import start_time
+from sandbox_agent_server.sessions.agent_host import SessionSecrets
+from sandbox_agent_server.sessions.recovery import needs_recovery, reap_left_over, recover
+from sandbox_agent_server.sessions.session import Session
+from sandbox_agent_server.settings import AgentSettings, Settings
+from sandbox_agent_server.store import SessionRow, SqliteStore
+
+__all__ = ["SessionRegistry"]
+
+logger = logging.getLogger(__name__)
+
+
+class SessionRegistry:
+    def __init__(
+        self, store: SqliteStore, settings: Settings, catalog: Catalog, *, version: str
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._catalog = catalog
+        self._version = version
+        self._live: dict[str, Session] = {}
+        self._is_closing = False
+
+    async def recover(self) -> None:
+        """Before the first request: nothing of an earlier server may run or be open."""
+        await reap_left_over(self._store)
+        for row in self._store.list_sessions():
+            if needs_recovery(row.state):
+                recover(self._load(row), self._store)
+
+    async def create(self, body: CreateSession) -> Session:
+        """Make a session and start its agent. A failure leaves nothing behind.
+
+        Raises:
+            UnsupportedAgent, InvalidRequest, SessionAlreadyExists, LimitReached, and what the start
+            of an agent raises.
+        """
+        self._check_room()
+        self._catalog.get(body.agent)
+        row = self._new_row(body)
+        try:
+            self._store.create_session(row)
+        except sqlite3.IntegrityError:
+            raise SessionAlreadyExists(
+                f"session {row.id!r} exists; resume it, or choose another id", sessionId=row.id
+            ) from None
+        secrets = SessionSecrets(env=dict(body.env), mcp_servers=body.mcp_servers)
+        session = self._live[row.id] = self._make(row, secrets)
+        try:
+            await session.create()
+        except BaseException:
+            del self._live[row.id]
+            await session.shut_down()
+            self._store.forget_processes(row.key)
+            self._store.delete_session(row.key)
+            raise
+        return session
+
+    async def resume(self, session_id: str, secrets: SessionSecrets) -> Session:
+        """Start the agent of a session again. Raises what `create` raises, but keeps the session."""
+        session = self.get(session_id)
+        if not session.agent.is_running:
+            self._check_room()
+        held = session.agent.secrets
+        held.env.update(secrets.env)
+        held.mcp_servers = secrets.mcp_servers or held.mcp_servers
+        await session.resume()
+        return session
+
+    def get(self, session_id: str) -> Session:
+        """Raises: SessionNotFound."""
+        if (session := self._live.get(session_id)) is not None:
+            return session
+        row = self._store.get_session(session_id) if is_session_id(session_id) else None
+        if row is None:
+            raise SessionNotFound(
+                f"there is no session {session_id!r}; GET /v1/sessions lists those there are",
+                sessionId=session_id,
+            )
+        return self._load(row)
+
+    def list(self, *, cursor: str | None, limit: int) -> SessionList:
+        """Newest first. Raises: InvalidRequest for a cursor that is not one of ours."""
+        try:
+            before = int(cursor) if cursor is not None else None
+        except ValueError:
+            raise InvalidRequest(
+                f"`cursor` {cursor!r} is not a `nextCursor` of an earlier page"
+            ) from None
+        rows = self._store.list_sessions(before_key=before, limit=limit + 1)
+        page = rows[:limit]
+        return SessionList(
+            sessions=[
+                (self._live.get(row.id) or self._make(row, SessionSecrets())).info() for row in page
+            ],
+            next_cursor=str(page[-1].key) if len(rows) > limit else None,
+        )
+
+    async def end(self, session_id: str) -> None:
+        session = self.get(session_id)
+        await session.end()
+        self._store.forget_processes(session.row.key)
+
+    async def shut_down(self) -> None:
+        """Stop every agent, end every stream. What cannot be recorded is logged."""
+        self._is_closing = True
+        sessions = list(self._live.values())
+        results = await asyncio.gather(
+            *(session.shut_down() for session in sessions), return_exceptions=True
+        )
+        for session, result in zip(sessions, results, strict=True):
+            if isinstance(result, Exception):
+                logger.error("session %s: stopping failed", session.id, exc_info=result)
+
+    def _check_room(self) -> None:
+        if self._is_closing:
+            raise Unavailable("the server is stopping")
+        limit = self._settings.limits.max_sessions
+        running = sum(
+            session.agent.is_running or session.agent.is_starting for session in self._live.values()
+        )
+        if running >= limit:
+            raise LimitReached(
+                f"{running} agents are running; end a session first",
+                limit="max_sessions",
+                value=limit,
+            )
+
+    def _new_row(self, body: CreateSession) -> SessionRow:
+        settings = body.model_dump(
+            by_alias=True, exclude_none=True, exclude={"id", "env", "mcp_servers", "context"}
+        )
+        settings["cwd"] = str(_workspace(body.cwd))
+        state = {"context": body.context} if body.context else {}
+        return SessionRow(
+            key=0,
+            id=body.id or new_id("ses"),
+            agent=body.agent,
+            created_ms=time.time_ns() // 1_000_000,
+            ended_ms=None,
+            settings=settings,
+            state=state,
+        )
+
+    def _load(self, row: SessionRow) -> Session:
+        session = self._live[row.id] = self._make(row, SessionSecrets())
+        return session
+
+    def _make(self, row: SessionRow, secrets: SessionSecrets) -> Session:
+        return Session(
+            self._store,
+            row,
+            self._settings.limits,
+            make_adapter=self._make_adapter,
+            secrets=secrets,
+            version=self._version,
+        )
+
+    def _make_adapter(self, row: SessionRow, secrets: SessionSecrets) -> AgentAdapter:
+        definition = self._catalog.get(row.agent)
+        configured = self._settings.agents.get(row.agent) or AgentSettings.model_validate({})
+        limits = self._settings.limits
+
+        def on_process(pid: int) -> None:
+            if (started := start_time(pid)) is not None:
+                self._store.note_process(pid, started, row.key)
+
+        return definition.create(
+            AgentContext(
+                session_id=row.id,
+                cwd=Path(row.settings["cwd"]),
+                env=build_environment(
+                    os.environ,
+                    env_names=definition.env_names,
+                    configured=configured.env,
+                    session=secrets.env,
+                ),
+                command=configured.command,
+                options=configured.options,
+                max_line_bytes=limits.max_line_bytes,
+                stop_grace_s=limits.stop_grace_s,
+                on_process=on_process,
+            )
+        )
+
+
+def _workspace(cwd: str | None) -> Path:
+    path = Path(cwd) if cwd is not None else Path.cwd()
+    if not path.is_absolute():
+        raise InvalidRequest(f"`cwd` {cwd!r} is not absolute", cwd=cwd)
+    if not path.is_dir():
+        raise InvalidRequest(f"`cwd` {str(path)!r} is not a directory in this sandbox", cwd=cwd)
+    return path

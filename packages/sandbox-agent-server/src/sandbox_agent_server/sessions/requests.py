@@ -1,0 +1,246 @@
+"""What an agent asks a person: open until exactly one answer, deadline or cancellation.
+
+Pure bookkeeping. The session writes the entries, sends the answers and owns the clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sandbox_agent_core.api.requests import AnswerRequest
+from sandbox_agent_core.errors import InvalidRequest
+from sandbox_agent_core.frames import Frame, acp
+from sandbox_agent_core.frames.entry import rfc3339
+from sandbox_agent_core.frames.jsonrpc import RequestId, response
+
+from sandbox_agent_server.sessions.policy import choose_option
+
+__all__ = [
+    "Answer",
+    "PendingRequest",
+    "allow",
+    "cancelled",
+    "deny",
+    "read_request",
+    "resolve_by_user",
+]
+
+Kind = Literal["permission", "question"]
+Decider = Literal["user", "policy", "timeout", "cancel"]
+
+_BY_REPLY = {
+    "once": ("allow_once",),
+    "always": ("allow_always", "allow_once"),
+    "reject": ("reject_once", "reject_always"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingRequest:
+    id: str
+    kind: Kind
+    method: str
+    rpc_id: RequestId
+    """The agent's own id, in its own id space."""
+    turn_id: str | None
+    params: dict[str, Any]
+    asked_ms: int
+    expires_ms: int
+    default: str
+
+    @classmethod
+    def left_over(cls, id: str, asked: dict[str, Any]) -> PendingRequest:
+        """One that an earlier server left open, from what the store kept of it."""
+        is_permission = asked["kind"] == "permission"
+        return cls(
+            id=id,
+            kind=asked["kind"],
+            method=acp.SESSION_REQUEST_PERMISSION if is_permission else acp.ELICITATION_CREATE,
+            rpc_id=id,  # the agent that numbered it is gone
+            turn_id=asked["turnId"],
+            params={},
+            asked_ms=0,
+            expires_ms=0,
+            default=asked["default"],
+        )
+
+    @property
+    def tool_call(self) -> dict[str, Any]:
+        tool_call = self.params.get("toolCall")
+        return tool_call if isinstance(tool_call, dict) else {}
+
+    @property
+    def options(self) -> list[dict[str, Any]]:
+        options = self.params.get("options")
+        found = options if isinstance(options, list) else []
+        return [option for option in found if isinstance(option, dict)]
+
+    def to_asked(self) -> dict[str, Any]:
+        """The body of `GET …/requests`, also what the store keeps."""
+        asked: dict[str, Any] = {
+            "id": self.id,
+            "kind": self.kind,
+            "turnId": self.turn_id,
+            "askedAt": rfc3339(self.asked_ms),
+            "expiresAt": rfc3339(self.expires_ms),
+            "default": self.default,
+        }
+        if self.kind == "permission":
+            asked["toolCall"] = self.tool_call
+            asked["options"] = self.options
+        else:
+            asked["questions"] = _questions(self.params)
+            asked["message"] = self.params.get("message")
+        return asked
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A resolution: what the agent is told and what the log records."""
+
+    frame: Frame
+    facts: dict[str, Any]
+    """`{kind, outcome, decidedBy, optionId?, optionKind?, …}`: also the API's resolution."""
+
+
+def read_request(
+    id: str,
+    frame: Frame,
+    *,
+    turn_id: str | None,
+    now_ms: int,
+    timeout_s: float,
+    on_timeout: str,
+) -> PendingRequest:
+    method = frame["method"]
+    params = frame.get("params")
+    kind: Kind = "permission" if method == acp.SESSION_REQUEST_PERMISSION else "question"
+    return PendingRequest(
+        id=id,
+        kind=kind,
+        method=method,
+        rpc_id=frame["id"],
+        turn_id=turn_id,
+        params=params if isinstance(params, dict) else {},
+        asked_ms=now_ms,
+        expires_ms=now_ms + round(timeout_s * 1000),
+        default=on_timeout if kind == "permission" else "decline",
+    )
+
+
+def select(
+    request: PendingRequest,
+    wanted: tuple[str, ...],
+    decided_by: Decider,
+    **facts: Any,
+) -> Answer:
+    """Choose by kind; an agent that does not offer the kind is told `cancelled`, which never allows."""
+    option = choose_option(request.options, wanted)
+    if option is None:
+        return cancelled(request, decided_by, **facts)
+    return _selected(request, option, decided_by, **facts)
+
+
+def cancelled(request: PendingRequest, decided_by: Decider, **facts: Any) -> Answer:
+    if request.kind == "permission":
+        result: dict[str, Any] = {"outcome": {"outcome": "cancelled"}}
+    else:
+        result = {"action": "cancel"}
+    return _answer(request, result, "cancelled", decided_by, **facts)
+
+
+def decline(request: PendingRequest, decided_by: Decider, **facts: Any) -> Answer:
+    return _answer(request, {"action": "decline"}, "declined", decided_by, **facts)
+
+
+def deny(request: PendingRequest, decided_by: Decider, **facts: Any) -> Answer:
+    if request.kind == "question":
+        return decline(request, decided_by, **facts)
+    return select(request, _BY_REPLY["reject"], decided_by, **facts)
+
+
+def allow(request: PendingRequest, decided_by: Decider, **facts: Any) -> Answer:
+    return select(request, ("allow_once", "allow_always"), decided_by, **facts)
+
+
+def resolve_by_user(request: PendingRequest, answer: AnswerRequest) -> Answer:
+    """Raises: InvalidRequest when the answer does not fit what was asked."""
+    actor = {"actor": answer.actor} if answer.actor else {}
+    if request.kind == "question":
+        if answer.decline:
+            return decline(request, "user", **actor)
+        if answer.answers is None:
+            raise InvalidRequest(f"{request.id!r} is a question: give `answers` or `decline`")
+        _check_answers(request, answer.answers)
+        result = {"action": "accept", "content": answer.answers}
+        return _answer(request, result, "answered", "user", answers=answer.answers, **actor)
+    if answer.option_id is not None:
+        for option in request.options:
+            if option.get("optionId") == answer.option_id:
+                return _selected(request, option, "user", **actor)
+        offered = [option.get("optionId") for option in request.options]
+        raise InvalidRequest(
+            f"option {answer.option_id!r} is not offered; offered: {offered}", offered=offered
+        )
+    if answer.reply is None:
+        raise InvalidRequest(f"{request.id!r} is a permission: give `optionId` or `reply`")
+    return select(request, _BY_REPLY[answer.reply], "user", reply=answer.reply, **actor)
+
+
+def _selected(
+    request: PendingRequest, option: dict[str, Any], decided_by: Decider, **facts: Any
+) -> Answer:
+    result = {"outcome": {"outcome": "selected", "optionId": option["optionId"]}}
+    facts = {
+        "optionId": option["optionId"],
+        "optionKind": option.get("kind"),
+        "optionName": option.get("name"),
+        **facts,
+    }
+    return _answer(request, result, "selected", decided_by, **facts)
+
+
+def _answer(
+    request: PendingRequest, result: dict[str, Any], outcome: str, decided_by: Decider, **facts: Any
+) -> Answer:
+    return Answer(
+        response(request.rpc_id, result),
+        {"kind": request.kind, "outcome": outcome, "decidedBy": decided_by, **facts},
+    )
+
+
+def _check_answers(request: PendingRequest, answers: dict[str, Any]) -> None:
+    known = {question.get("id") for question in _questions(request.params)}
+    unknown = sorted(key for key in answers if key not in known)
+    if known and unknown:
+        raise InvalidRequest(
+            f"no question has the id {unknown[0]!r}; asked: {sorted(map(str, known))}",
+            asked=sorted(map(str, known)),
+        )
+
+
+def _questions(params: dict[str, Any]) -> list[dict[str, Any]]:
+    meta = params.get("_meta")
+    questions = meta.get("questions") if isinstance(meta, dict) else None
+    if isinstance(questions, list):
+        return [question for question in questions if isinstance(question, dict)]
+    schema = params.get("requestedSchema")
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    return [
+        _question_of_property(name, prop)
+        for name, prop in (properties.items() if isinstance(properties, dict) else ())
+    ]
+
+
+def _question_of_property(name: str, prop: Any) -> dict[str, Any]:
+    prop = prop if isinstance(prop, dict) else {}
+    items = prop.get("items")
+    choices = prop.get("enum") or (items.get("enum") if isinstance(items, dict) else None)
+    options = choices if isinstance(choices, list) else []
+    return {
+        "id": name,
+        "question": prop.get("title") or prop.get("description") or name,
+        "options": [{"label": str(option)} for option in options],
+        "multiSelect": prop.get("type") == "array",
+    }

@@ -1,0 +1,504 @@
+"""A session: the single writer of one log, and everything that a person or an agent does to it.
+
+Whatever changes a session is one synchronous step in the event loop: decide, append (commit), then
+act. No two steps interleave, so there is no lock, and nobody sees what is not committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+from sandbox_agent_core.api.policy import PermissionPolicy
+from sandbox_agent_core.api.requests import AnswerRequest
+from sandbox_agent_core.api.sessions import PatchSession, SessionInfo
+from sandbox_agent_core.errors import (
+    LimitReached,
+    SandboxAgentError,
+    SessionEnded,
+    StorageError,
+    Unavailable,
+)
+from sandbox_agent_core.frames import Frame, acp, house
+from sandbox_agent_core.frames.jsonrpc import notification, request
+from sandbox_agent_core.ids import new_id
+from sandbox_agent_core.spi.agent import AgentExit
+
+from sandbox_agent_server.sessions.agent_host import AgentHost, MakeAdapter, SessionSecrets
+from sandbox_agent_server.sessions.agent_run import AgentRun, exit_error
+from sandbox_agent_server.sessions.context import context_block
+from sandbox_agent_server.sessions.controls import Controls
+from sandbox_agent_server.sessions.desk import RequestChange, RequestDesk
+from sandbox_agent_server.sessions.feed import SessionLog
+from sandbox_agent_server.sessions.presenting import session_info
+from sandbox_agent_server.sessions.routing import FrameRouter
+from sandbox_agent_server.sessions.stamping import Stamper
+from sandbox_agent_server.sessions.tasks import TaskBag
+from sandbox_agent_server.sessions.turns import Turn, TurnLine, TurnOutcome, outcome_of_frame
+from sandbox_agent_server.settings import Limits
+from sandbox_agent_server.store import SessionRow, SqliteStore, StoredEntry
+
+__all__ = ["Session"]
+
+logger = logging.getLogger(__name__)
+
+_STORAGE_RETRY_EVERY_S = 0.5
+
+
+class Session:
+    def __init__(
+        self,
+        store: SqliteStore,
+        row: SessionRow,
+        limits: Limits,
+        *,
+        make_adapter: MakeAdapter,
+        secrets: SessionSecrets,
+        version: str,
+    ) -> None:
+        self.row = row
+        self._limits = limits
+        self.log = SessionLog(store, row, ring_bytes=limits.ring_bytes)
+        self.stamper = Stamper(lambda: self.log.next_seq)
+        self.controls = Controls(row.state.get("controls"))
+        self.turns = TurnLine()
+        self.desk = RequestDesk(
+            store,
+            row,
+            self.log,
+            self.stamper,
+            max_pending=limits.max_pending_requests,
+            send=lambda frame: self.agent.post(frame),
+        )
+        self.agent = AgentHost(
+            row,
+            self.log,
+            self.stamper,
+            self.controls,
+            secrets,
+            limits,
+            make_adapter=make_adapter,
+            version=version,
+            append=self.append,
+            on_batch=FrameRouter(self).route,
+            on_gone=self._agent_gone,
+        )
+        self._tasks = TaskBag(row.id)
+        self._is_waking = False
+        self._cancel_timer: asyncio.TimerHandle | None = None
+        self._is_stalled = False
+        self._is_closing = False
+
+    # What others see
+
+    @property
+    def id(self) -> str:
+        return self.row.id
+
+    @property
+    def is_ended(self) -> bool:
+        return self.row.ended_ms is not None
+
+    @property
+    def policy(self) -> PermissionPolicy:
+        return PermissionPolicy.model_validate(self.row.settings.get("permissionPolicy") or {})
+
+    def info(self) -> SessionInfo:
+        return session_info(self)
+
+    # Life
+
+    async def create(self) -> None:
+        """Record the session and start its agent. Raises what `AgentHost.start` raises."""
+        settings = self.row.settings
+        self.append(
+            [
+                self.stamper.fact(
+                    house.SESSION_CREATED,
+                    {
+                        key: settings[key]
+                        for key in ("agent", "cwd", "model", "mode", "metadata")
+                        if settings.get(key)
+                    },
+                )
+            ]
+        )
+        await self.agent.start()
+
+    async def resume(self) -> None:
+        """Start the agent of a dormant or ended session; one that runs is left alone."""
+        if self.is_ended:
+            self.row.ended_ms = None
+            self.append([], save_row=True)
+        await self.agent.start()
+
+    async def end(self) -> None:
+        """Stop everything and close the log for writing. Ending twice is harmless."""
+        if self.is_ended:
+            return
+        await self._stop(TurnOutcome("cancelled"))
+        self.row.ended_ms = self.log.last_time_ms
+        self.append([self.stamper.fact(house.SESSION_ENDED, {"reason": "deleted"})], save_row=True)
+
+    async def shut_down(self) -> None:
+        """The server stops: the turn ends as interrupted, the session can be resumed later."""
+        await self._stop(
+            TurnOutcome("interrupted", error=Unavailable("the server stopped during the turn"))
+        )
+        self.log.close()
+
+    async def _stop(self, outcome: TurnOutcome) -> None:
+        """Whatever cannot be recorded on the way must not keep the agent alive."""
+        self._is_closing = True
+        try:
+            self._drop_queue(
+                "session_ended" if outcome.stop_reason == "cancelled" else "interrupted"
+            )
+            turn = self.turns.current
+            if turn is not None and self.agent.is_running:
+                turn.is_cancelling = outcome.stop_reason == "cancelled"
+                self._tell_cancel()
+        except StorageError as exc:
+            logger.error("session %s: %s", self.id, exc.message)
+        try:
+            await self.agent.stop()
+            if (turn := self.turns.current) is not None:
+                self._end_turn_ourselves(turn, outcome)
+        finally:
+            self.desk.close()
+            await self._tasks.cancel()
+            self._is_closing = False
+
+    # Prompts
+
+    def prompt(self, blocks: list[dict[str, Any]]) -> tuple[Turn, int, int]:
+        """Start a turn, or queue it behind the running one. Returns `(turn, position, cursor before it)`.
+
+        Raises:
+            SessionEnded, LimitReached, StorageError: the prompt was not accepted.
+        """
+        self._check_open()
+        turn = Turn(new_id("turn"), blocks)
+        before = self.log.last_seq
+        if self.turns.is_free and self.agent.is_ready:
+            self._start_turn(turn)
+            return turn, 0, before
+        if len(self.turns.queued) >= self._limits.max_queued_turns + (self.turns.current is None):
+            raise LimitReached(
+                f"{len(self.turns.queued)} turns are queued already; wait for one to end",
+                limit="max_queued_turns",
+                value=self._limits.max_queued_turns,
+            )
+        position = len(self.turns.queued) + (self.turns.current is not None)
+        self.turns.queued.append(turn)
+        fact = self.stamper.fact(
+            house.TURN_QUEUED, {"turnId": turn.id, "prompt": blocks, "position": position}
+        )
+        try:
+            self.append([fact], save_row=True)
+        except StorageError:
+            self.turns.queued.remove(turn)
+            raise
+        self._advance()
+        return turn, position, before
+
+    def cancel(self, turn_id: str | None) -> list[str]:
+        """Cancel one turn, or the running one and all queued. Returns the turns that this stops."""
+        cancelled: list[str] = []
+        if turn_id is None:
+            cancelled += self._drop_queue("cancelled")
+        elif (queued := self.turns.find_queued(turn_id)) is not None:
+            self._drop(queued, "cancelled")
+            cancelled.append(queued.id)
+        turn = self.turns.current
+        if turn is not None and turn_id in (None, turn.id):
+            cancelled.insert(0, turn.id)
+            if not turn.is_cancelling:
+                turn.is_cancelling = True
+                self._tell_cancel()
+                self._cancel_timer = asyncio.get_running_loop().call_later(
+                    self._limits.cancel_grace_s, self._cancel_by_force, turn
+                )
+        return cancelled
+
+    def answer(self, request_id: str, body: AnswerRequest) -> dict[str, Any]:
+        """Raises what `RequestDesk.answer` raises."""
+        self._check_writable()
+        return self.desk.answer(request_id, body)
+
+    # Settings
+
+    async def patch(self, body: PatchSession) -> None:
+        """Apply what is given, in the order mode, model, thought level, options.
+
+        Raises:
+            ModeNotSupported, ValueNotSupported: the agent does not offer it; earlier members stay applied.
+        """
+        self._check_open()
+        settings = self.row.settings
+        if body.metadata is not None:
+            settings["metadata"] = body.metadata
+        if body.permission_policy is not None:
+            settings["permissionPolicy"] = body.permission_policy.model_dump(by_alias=True)
+        for key, value in (
+            ("mode", body.mode),
+            ("model", body.model),
+            ("thoughtLevel", body.thought_level),
+        ):
+            if value is not None:
+                await self.agent.apply(self.controls.setter(key)(value))
+                settings[key] = value
+        for option_id, option_value in body.config_options.items():
+            await self.agent.apply(self.controls.set_option(option_id, option_value))
+            settings.setdefault("configOptions", {})[option_id] = option_value
+        self.append([], save_row=True)
+
+    # The log
+
+    def append(
+        self,
+        entries: list[StoredEntry],
+        *,
+        save_row: bool = False,
+        changes: list[RequestChange] | None = None,
+    ) -> None:
+        """One step of the session, committed. Raises: StorageError."""
+        self._check_writable()
+        self._commit(entries, save_row=save_row, changes=changes or [])
+
+    def _commit(
+        self, entries: list[StoredEntry], *, save_row: bool, changes: list[RequestChange]
+    ) -> None:
+        if save_row:
+            self._refresh_state()
+        if entries or save_row or changes:
+            self.log.append(entries, save_row=save_row, requests=changes)
+
+    async def commit_patiently(
+        self, entries: list[StoredEntry], *, save_row: bool, changes: list[RequestChange]
+    ) -> None:
+        """For what an agent wrote: hold the agent back until it can be stored.
+
+        Raises:
+            StorageError: it could not for `storage_retry_s`.
+        """
+        deadline = asyncio.get_running_loop().time() + self._limits.storage_retry_s
+        while True:
+            try:
+                self._commit(entries, save_row=save_row, changes=changes)
+            except StorageError as exc:
+                if not self._is_stalled:
+                    logger.error("session %s: %s", self.id, exc.message)
+                if asyncio.get_running_loop().time() >= deadline or self._is_closing:
+                    self._is_stalled = False
+                    raise
+                self._is_stalled = True
+                await asyncio.sleep(_STORAGE_RETRY_EVERY_S)
+            else:
+                self._is_stalled = False
+                return
+
+    def _refresh_state(self) -> None:
+        self.row.state.update(self.turns.to_state())
+        self.row.state["controls"] = self.controls.snapshot()
+        self.row.state["running"] = self.agent.is_running
+
+    def _check_writable(self) -> None:
+        if self._is_stalled:
+            raise StorageError(
+                "the log cannot be written at the moment; free disk space and try again"
+            )
+
+    def _check_open(self) -> None:
+        if self.is_ended:
+            raise SessionEnded(
+                f"session {self.id!r} has ended; POST /v1/sessions/{self.id}/resume opens it again"
+            )
+        if self._is_closing:
+            raise Unavailable("the session is being stopped")
+
+    # Turns
+
+    def _start_turn(self, turn: Turn) -> None:
+        blocks = turn.prompt
+        context = self.row.state.get("context")
+        if context:
+            blocks = [context_block(context), *blocks]
+        frame = request(
+            self.log.next_seq,
+            acp.SESSION_PROMPT,
+            {"sessionId": self.row.state.get("agentSessionId"), "prompt": blocks},
+        )
+        entries = self.stamper.begin_turn(turn.id)
+        if entries:
+            frame["id"] += len(entries)  # ids are the seq of their entry: unique for ever
+        entries.append(self.stamper.client_frame(frame))
+        turn.seq = frame["id"]
+        self.turns.current = turn
+        self.row.state["context"] = None
+        try:
+            self.append(entries, save_row=True)
+        except StorageError:
+            self.turns.current = None
+            self.row.state["context"] = context
+            self.stamper.end_turn()
+            raise
+        self.agent.post(frame)
+
+    def finish_turn(self, frame: Frame) -> None:
+        """The agent answered `session/prompt`; its answer is committed."""
+        turn = self.turns.ended()
+        self._disarm_cancel()
+        if turn is not None:
+            turn.finish(outcome_of_frame(frame))
+        self.log.rest()
+        self._advance()
+
+    def _advance(self) -> None:
+        """Start the next queued turn, bringing the agent up first where needed."""
+        if self.turns.current is not None or not self.turns.queued or self._is_closing:
+            return
+        if not self.agent.is_ready:
+            if not self._is_waking:
+                self._is_waking = True
+                self._tasks.spawn(self._wake_agent(), name="wake")
+            return
+        turn = self.turns.queued.popleft()
+        try:
+            self._start_turn(turn)
+        except StorageError as exc:
+            self.turns.queued.appendleft(turn)
+            logger.error("session %s: cannot start turn %s: %s", self.id, turn.id, exc.message)
+            asyncio.get_running_loop().call_later(_STORAGE_RETRY_EVERY_S, self._advance)
+
+    async def _wake_agent(self) -> None:
+        try:
+            await self.agent.start()
+        except SandboxAgentError as exc:
+            if self.turns.queued:
+                self._fail_queued(self.turns.queued.popleft(), exc)
+        finally:
+            self._is_waking = False
+        self._advance()
+
+    def _fail_queued(self, turn: Turn, error: SandboxAgentError) -> None:
+        """A turn whose agent cannot be started: it starts and ends, so that everybody sees it."""
+        frame = request(
+            self.log.next_seq, acp.SESSION_PROMPT, {"sessionId": None, "prompt": turn.prompt}
+        )
+        entries = self.stamper.begin_turn(turn.id)
+        entries.append(self.stamper.client_frame(frame))
+        self.stamper.forget_asked()
+        self.turns.current = turn
+        self._end_turn_ourselves(turn, TurnOutcome("error", error=error), entries)
+
+    def _end_turn_ourselves(
+        self, turn: Turn, outcome: TurnOutcome, entries: list[StoredEntry] | None = None
+    ) -> None:
+        entries = entries or []
+        changes: list[RequestChange] = []
+        self._close_turn(turn, outcome, entries, changes)
+        try:
+            self._commit(entries, save_row=True, changes=changes)
+        finally:
+            turn.finish(outcome)
+
+    def _close_turn(
+        self,
+        turn: Turn,
+        outcome: TurnOutcome,
+        out: list[StoredEntry],
+        changes: list[RequestChange],
+    ) -> None:
+        """The entries that end a turn which the agent will not end."""
+        self.stamper.close_turn(out)
+        self.desk.cancel_all(out, changes)
+        params: dict[str, Any] = {"turnId": turn.id, "stopReason": outcome.stop_reason}
+        if outcome.error is not None:
+            params["error"] = {"code": outcome.error.code, "message": outcome.error.message}
+            if outcome.error.details:
+                params["error"]["data"] = outcome.error.details
+        out.append(self.stamper.fact(house.TURN_ENDED, params))
+        self.stamper.end_turn()
+        self.turns.ended()
+        self._disarm_cancel()
+
+    def _drop_queue(self, reason: str) -> list[str]:
+        dropped = []
+        while self.turns.queued:
+            dropped.append(self.turns.queued[0].id)
+            self._drop(self.turns.queued[0], reason)
+        return dropped
+
+    def _drop(self, turn: Turn, reason: str) -> None:
+        self.turns.queued.remove(turn)
+        fact = self.stamper.fact(house.TURN_DROPPED, {"turnId": turn.id, "reason": reason})
+        self.append([fact], save_row=True)
+        turn.finish(TurnOutcome("cancelled" if reason == "cancelled" else "interrupted"))
+
+    # Cancelling
+
+    def _tell_cancel(self) -> None:
+        """ACP: the client answers every open permission `cancelled`, and the agent ends the turn."""
+        frame = notification(
+            acp.SESSION_CANCEL, {"sessionId": self.row.state.get("agentSessionId")}
+        )
+        out: list[StoredEntry] = [self.stamper.client_frame(frame)]
+        changes: list[RequestChange] = []
+        answers = self.desk.cancel_all(out, changes)
+        self.append(out, changes=changes)
+        self.agent.post(frame)
+        for answer in answers:
+            self.agent.post(answer)
+
+    def _cancel_by_force(self, turn: Turn) -> None:
+        if self.turns.current is turn:
+            logger.warning(
+                "session %s: the agent ignored the cancel for %s s, stopping it",
+                self.id,
+                self._limits.cancel_grace_s,
+            )
+            self.agent.kill_soon()
+
+    def _disarm_cancel(self) -> None:
+        if self._cancel_timer is not None:
+            self._cancel_timer.cancel()
+            self._cancel_timer = None
+
+    # The agent's end
+
+    async def _agent_gone(self, run: AgentRun, ended: AgentExit) -> None:
+        out: list[StoredEntry] = []
+        changes: list[RequestChange] = []
+        turn = self.turns.current or self.turns.ending
+        fact: dict[str, Any] = {"expected": run.is_expected_to_end}
+        if ended.exit_code is not None:
+            fact["exitCode"] = ended.exit_code
+        if ended.signal is not None:
+            fact["signal"] = ended.signal
+        if ended.stderr_tail:
+            fact["stderrTail"] = ended.stderr_tail
+        self.stamper.close_items(out)
+        self.desk.cancel_all(out, changes)
+        out.append(self.stamper.fact(house.AGENT_EXITED, fact))
+        outcome = self._outcome_of_exit(turn, run, ended)
+        if turn is not None:
+            self._close_turn(turn, outcome, out, changes)
+        self.stamper.forget_asked()
+        try:
+            await self.commit_patiently(out, save_row=True, changes=changes)
+        finally:
+            if turn is not None:
+                turn.finish(outcome)
+            self.log.rest()
+            self._advance()
+
+    def _outcome_of_exit(self, turn: Turn | None, run: AgentRun, ended: AgentExit) -> TurnOutcome:
+        if turn is not None and turn.is_cancelling:
+            return TurnOutcome("cancelled")
+        if run.is_expected_to_end:
+            return TurnOutcome(
+                "interrupted", error=Unavailable("the server stopped during the turn")
+            )
+        return TurnOutcome("error", error=exit_error(ended))

@@ -1,0 +1,326 @@
+"""Turns frames into log entries: says of each which turn, item and method it belongs to.
+
+Pure and stateful: it remembers what the projection may not (the running turn, what a response
+answers, the fields of a tool call so far), writes it on the entry, and adds the entries that make
+a streamed item whole. Frames of any shape pass: what is not understood is stamped as little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from sandbox_agent_core.frames import Frame, Sender, acp, house
+from sandbox_agent_core.frames.jsonrpc import RequestId, notification
+
+from sandbox_agent_server.jsonio import dumps, loads
+from sandbox_agent_server.store import StoredEntry
+
+__all__ = ["COMPLETION_BYTES", "Stamper"]
+
+COMPLETION_BYTES: Final = 256 * 1024
+"""A streamed item is completed in parts of this size, so that what is held of it stays bounded."""
+_MAX_OPEN_TOOLS: Final = 512
+_MAX_TOOL_FACTS_BYTES: Final = 64 * 1024
+"""A larger tool frame is not remembered: its bulk is in the log already."""
+_BULKY: Final = frozenset({"content", "rawInput", "rawOutput"})
+_NOT_A_FIELD: Final = frozenset({"sessionUpdate", "toolCallId", "status"})
+
+_MESSAGE_CHUNKS: Final = {
+    acp.AGENT_MESSAGE_CHUNK: (house.MESSAGE_COMPLETED, "assistant", ""),
+    acp.USER_MESSAGE_CHUNK: (house.MESSAGE_COMPLETED, "user", ""),
+    # Claude gives a message's thought the message's id: keep the two items apart.
+    acp.AGENT_THOUGHT_CHUNK: (house.REASONING_COMPLETED, None, "/thought"),
+}
+_FINAL: Final = frozenset({"completed", "failed"})
+
+
+@dataclass(slots=True)
+class _OpenItem:
+    """A message or thought that is being streamed."""
+
+    kind: str
+    native_id: Any
+    item_id: str
+    parent: str | None
+    turn_id: str | None
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    size_bytes: int = 0
+
+    def add(self, content: Any, size_bytes: int) -> None:
+        self.size_bytes += size_bytes
+        if not isinstance(content, dict):
+            return
+        text = content.get("text")
+        if content.get("type") == "text" and isinstance(text, str):
+            self.texts.append(text)
+            return
+        self._close_text()
+        self.blocks.append(content)
+
+    def take(self) -> list[dict[str, Any]]:
+        self._close_text()
+        blocks, self.blocks, self.size_bytes = self.blocks, [], 0
+        return blocks
+
+    def _close_text(self) -> None:
+        if self.texts:
+            self.blocks.append({"type": "text", "text": "".join(self.texts)})
+            self.texts = []
+
+
+class Stamper:
+    def __init__(self, next_seq: Callable[[], int]) -> None:
+        self._next_seq = next_seq
+        self.turn_id: str | None = None
+        self.last_turn_id: str | None = None
+        self.is_replaying = False
+        """True while `session/load` repeats a history that the log has already."""
+        self._asked: dict[RequestId, tuple[str, dict[str, Any] | None]] = {}
+        self._items: dict[str | None, _OpenItem] = {}
+        self._tools: dict[str, dict[str, Any]] = {}
+
+    def restore(self, turn_id: str, entries: Iterable[StoredEntry]) -> None:
+        """Remember what a turn had open, from its entries, when the process that knew is gone."""
+        self.turn_id = turn_id
+        next_seq = self._next_seq
+        for entry in entries:
+            out: list[StoredEntry] = []
+            self._next_seq = partial(_place_of, entry, out)
+            if entry.sender == "agent" and entry.method == acp.SESSION_UPDATE:
+                self.update(entry.payload, loads(entry.payload), out)
+            elif entry.sender == "agent" and entry.item_id is not None:
+                self.close_items(out)
+        self._next_seq = next_seq
+
+    # What the client side sends
+
+    def client_frame(
+        self,
+        frame: Frame,
+        *,
+        raw: bytes | None = None,
+        facts: dict[str, Any] | None = None,
+        expect: dict[str, Any] | None = None,
+    ) -> StoredEntry:
+        """A frame to the agent. `expect` are facts for the answer to it, if it is a request."""
+        method = frame.get("method")
+        if frame.get("id") is not None and isinstance(method, str):
+            self._asked[frame["id"]] = (method, expect)
+        return StoredEntry(
+            "client",
+            raw or dumps(frame),
+            method=method if isinstance(method, str) else None,
+            turn_id=self.turn_id,
+            facts=facts,
+        )
+
+    def begin_turn(self, turn_id: str) -> list[StoredEntry]:
+        """What was streamed between turns is completed first."""
+        out: list[StoredEntry] = []
+        self.close_items(out)
+        self.turn_id = turn_id
+        return out
+
+    def answer(
+        self, sender: Sender, frame: Frame, *, method: str, request_id: str, facts: dict[str, Any]
+    ) -> StoredEntry:
+        """The response to a request of the agent, by a person or by the server for them."""
+        return StoredEntry(
+            sender,
+            dumps(frame),
+            method=method,
+            turn_id=self.turn_id,
+            item_id=request_id,
+            facts=facts,
+        )
+
+    # What the server states
+
+    def fact(
+        self, method: str, params: Mapping[str, Any], *, item_id: str | None = None
+    ) -> StoredEntry:
+        turn_id = params.get("turnId", self.turn_id)
+        return StoredEntry(
+            "server",
+            dumps(notification(method, params)),
+            method=method,
+            turn_id=turn_id,
+            item_id=item_id,
+        )
+
+    # What the agent sends
+
+    def update(self, raw: bytes, frame: Frame, out: list[StoredEntry]) -> None:
+        """A `session/update` notification. The hot path."""
+        entry = StoredEntry("agent", raw, method=acp.SESSION_UPDATE, turn_id=self.turn_id)
+        if self.is_replaying:
+            entry.facts = {"replay": True}
+            out.append(entry)
+            return
+        full: _OpenItem | None = None
+        try:
+            update = frame["params"]["update"]
+            kind = update["sessionUpdate"]
+            if kind in _MESSAGE_CHUNKS:
+                full = self._chunk(kind, update, len(raw), entry, out)
+            elif kind in (acp.TOOL_CALL, acp.TOOL_CALL_UPDATE):
+                self._tool(update, len(raw), entry, out)
+            elif kind == acp.PLAN:
+                self.close_items(out)
+        except (KeyError, TypeError, AttributeError):
+            pass  # Not the shape it should have: logged as it came, the projection says so.
+        out.append(entry)
+        if full is not None:
+            self._complete(full, out)
+
+    def agent_request(
+        self,
+        raw: bytes,
+        method: str,
+        out: list[StoredEntry],
+        *,
+        request_id: str | None,
+        facts: dict[str, Any] | None,
+    ) -> None:
+        self.close_items(out)
+        out.append(
+            StoredEntry(
+                "agent", raw, method=method, turn_id=self.turn_id, item_id=request_id, facts=facts
+            )
+        )
+
+    def agent_notification(self, raw: bytes, method: str | None, out: list[StoredEntry]) -> None:
+        out.append(StoredEntry("agent", raw, method=method, turn_id=self.turn_id))
+
+    def asked(self, id: object) -> str | None:
+        """The method that a response with this id answers; None when nothing was asked under it."""
+        return self._asked[id][0] if isinstance(id, (str, int)) and id in self._asked else None
+
+    def agent_response(
+        self, raw: bytes, id: object, out: list[StoredEntry]
+    ) -> dict[str, Any] | None:
+        """Returns the facts that were expected with the answer."""
+        method = self.asked(id)
+        expect: dict[str, Any] | None = None
+        if isinstance(id, (str, int)) and method is not None:
+            expect = self._asked.pop(id)[1]
+        if method == acp.SESSION_PROMPT:
+            self.close_turn(out)
+        out.append(StoredEntry("agent", raw, method=method, turn_id=self.turn_id, facts=expect))
+        if method == acp.SESSION_PROMPT:
+            self.end_turn()
+        return expect
+
+    def close_turn(self, out: list[StoredEntry]) -> None:
+        """Complete everything that the turn leaves open; call before its last entry."""
+        self.close_items(out)
+        for tool_id in self._tools:
+            params = {"toolCallId": tool_id, "status": "failed", "reason": "turn_ended"}
+            entry = self.fact(house.TOOL_CLOSED, params, item_id=tool_id)
+            entry.facts = {"tool": self._tools[tool_id]}
+            out.append(entry)
+        self._tools.clear()
+
+    def end_turn(self) -> None:
+        self.last_turn_id, self.turn_id = self.turn_id, None
+
+    def forget_asked(self) -> None:
+        """The agent's process is gone: nobody will answer what it was asked."""
+        self._asked.clear()
+
+    def close_items(self, out: list[StoredEntry]) -> None:
+        for item in self._items.values():
+            self._complete(item, out)
+        self._items.clear()
+
+    def _chunk(
+        self,
+        kind: str,
+        update: dict[str, Any],
+        size_bytes: int,
+        entry: StoredEntry,
+        out: list[StoredEntry],
+    ) -> _OpenItem | None:
+        """Returns the item when enough of it is held to complete a part."""
+        meta = update.get("_meta")
+        parent = meta.get("parentToolCallId") if meta else None
+        native_id = update.get("messageId")
+        item = self._items.get(parent)
+        if item is None or item.kind != kind or item.native_id != native_id:
+            if item is not None:
+                self._complete(item, out)
+            suffix = _MESSAGE_CHUNKS[kind][2]
+            known = (
+                native_id if isinstance(native_id, str) else f"msg_{self._next_seq() + len(out)}"
+            )
+            item = _OpenItem(kind, native_id, known + suffix, parent, self.turn_id)
+            self._items[parent] = item
+        entry.item_id = item.item_id
+        self._mark_late(entry)
+        item.add(update.get("content"), size_bytes)
+        if item.size_bytes >= COMPLETION_BYTES:
+            return item
+        return None
+
+    def _complete(self, item: _OpenItem, out: list[StoredEntry]) -> None:
+        blocks = item.take()
+        if not blocks:
+            return
+        method, role, _ = _MESSAGE_CHUNKS[item.kind]
+        params: dict[str, Any] = {"messageId": item.item_id, "content": blocks}
+        if role is not None:
+            params["role"] = role
+        if item.parent is not None:
+            params["parentToolCallId"] = item.parent
+        entry = self.fact(method, params, item_id=item.item_id)
+        entry.turn_id = item.turn_id
+        out.append(entry)
+
+    def _tool(
+        self, update: dict[str, Any], size_bytes: int, entry: StoredEntry, out: list[StoredEntry]
+    ) -> None:
+        tool_id = update["toolCallId"]
+        if not isinstance(tool_id, str):
+            return
+        entry.item_id = tool_id
+        self._mark_late(entry)
+        is_final = update.get("status") in _FINAL
+        if is_final or update["sessionUpdate"] == acp.TOOL_CALL:
+            self.close_items(out)
+        known = self._tools.get(tool_id)
+        if is_final:
+            if known:
+                rest = {key: value for key, value in known.items() if key not in update}
+                if rest:
+                    entry.facts = {**(entry.facts or {}), "tool": rest}
+            self._tools.pop(tool_id, None)
+            return
+        if known is None:
+            if len(self._tools) >= _MAX_OPEN_TOOLS or self.turn_id is None:
+                return
+            known = self._tools[tool_id] = {}
+        _remember(known, update, skip_bulk=size_bytes > _MAX_TOOL_FACTS_BYTES)
+
+    def _mark_late(self, entry: StoredEntry) -> None:
+        if self.turn_id is None and self.last_turn_id is not None:
+            entry.turn_id = self.last_turn_id
+            entry.facts = {"late": True}
+
+
+def _place_of(entry: StoredEntry, out: list[StoredEntry]) -> int:
+    """The seq that was next when this entry was stamped, for the arithmetic of `Stamper._chunk`."""
+    return entry.seq - len(out)
+
+
+def _remember(known: dict[str, Any], update: Mapping[str, Any], *, skip_bulk: bool) -> None:
+    for key, value in update.items():
+        if key in _NOT_A_FIELD or value is None:
+            continue
+        if skip_bulk and key in _BULKY:
+            known.pop(key, None)
+        else:
+            known[key] = value

@@ -1,0 +1,204 @@
+"""Every setting of the server, in one frozen object: flags over environment over file over default."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+__all__ = [
+    "ENV_PREFIX",
+    "AgentSettings",
+    "Limits",
+    "Settings",
+    "SettingsError",
+    "default_data_dir",
+    "is_loopback",
+    "load_settings",
+]
+
+ENV_PREFIX = "SANDBOX_AGENT_"
+_MIB = 1024 * 1024
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the message names it and says what is expected."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Limits(_Frozen):
+    """Every bound of the server. At a bound: a clear error or back-pressure, never loss."""
+
+    max_body_bytes: int = Field(16 * _MIB, ge=1024, description="Largest request body.")
+    max_json_depth: int = Field(64, ge=4, le=512, description="Deepest nesting of a request body.")
+    max_line_bytes: int = Field(32 * _MIB, ge=4096, description="Longest line an agent may write.")
+    max_sessions: int = Field(256, ge=1, description="Agents running at the same time.")
+    max_subscribers: int = Field(1024, ge=1, description="Open event streams (SSE and WebSocket).")
+    max_pending_requests: int = Field(
+        64,
+        ge=1,
+        description="Open permissions and questions of a session; one more is denied at once.",
+    )
+    max_queued_turns: int = Field(64, ge=0, description="Prompts waiting behind the running turn.")
+    max_page: int = Field(1000, ge=1, description="Events in one page.")
+    max_page_bytes: int = Field(8 * _MIB, ge=1024, description="Payload bytes in one page.")
+    ring_bytes: int = Field(
+        2 * _MIB,
+        ge=0,
+        description="Newest entries of a busy session kept in memory; older ones are read from disk.",
+    )
+    max_log_bytes: int | None = Field(
+        None,
+        ge=1 * _MIB,
+        description="Size of the database; a full one refuses work as a full disk does.",
+    )
+    heartbeat_s: float = Field(
+        10.0, gt=0, description="Silence after which a stream sends a heartbeat."
+    )
+    agent_start_timeout_s: float = Field(60.0, gt=0, description="Until an agent must be ready.")
+    cancel_grace_s: float = Field(
+        10.0, gt=0, description="After a cancel, until an agent that does not react is stopped."
+    )
+    stop_grace_s: float = Field(
+        1.0, gt=0, le=1.2, description="Between the steps that stop an agent: EOF, TERM, KILL."
+    )
+    storage_retry_s: float = Field(
+        30.0, ge=0, description="How long an agent is held back while its log cannot be written."
+    )
+
+
+class AgentSettings(_Frozen):
+    """`[agents.NAME]` of the configuration file."""
+
+    command: tuple[str, ...] | None = Field(
+        None, description="Any program that speaks ACP on stdio."
+    )
+    env: Mapping[str, str] = Field(default_factory=dict)
+    title: str | None = None
+    options: Mapping[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _command_is_not_empty(self) -> Self:
+        if self.command is not None and not self.command:
+            raise ValueError("`command` is empty; give the program and its arguments as a list")
+        return self
+
+
+class Settings(_Frozen):
+    host: str = "127.0.0.1"
+    port: int = Field(2468, ge=0, le=65535, description="0 takes a free one.")
+    token: SecretStr | None = Field(None, description="Generated when not given.")
+    no_token: bool = False
+    insecure: bool = Field(
+        False, description="Allow --no-token on an address that others can reach."
+    )
+    data_dir: Path = Field(default_factory=lambda: default_data_dir(os.environ))
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "text", "json"] = "auto"
+    allow_hosts: tuple[str, ...] = Field(
+        (), description="Host names accepted besides the bound one."
+    )
+    cors_origins: tuple[str, ...] = Field((), description="Web origins that may call the API.")
+    ready_file: Path | None = None
+    exit_with_parent: bool = False
+    agents: Mapping[str, AgentSettings] = Field(default_factory=dict)
+    limits: Limits = Field(default_factory=lambda: Limits.model_validate({}))
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if self.no_token and self.token is not None:
+            raise ValueError("`token` and `no_token` exclude each other")
+        if self.token is not None and len(self.token.get_secret_value()) < 8:
+            raise ValueError("`token` is too short: use at least 8 characters")
+        if self.no_token and not self.insecure and not is_loopback(self.host):
+            raise ValueError(
+                f"`no_token` on {self.host!r} would let anyone on the network run programs here; "
+                "bind 127.0.0.1, use a token, or say --insecure"
+            )
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    return host in {"localhost", "::1", "[::1]"} or host.startswith("127.")
+
+
+def default_data_dir(environ: Mapping[str, str]) -> Path:
+    """`$XDG_DATA_HOME/sandbox-agent`, usually `~/.local/share/sandbox-agent`."""
+    base = environ.get("XDG_DATA_HOME") or str(
+        Path(environ.get("HOME", "~")).expanduser() / ".local/share"
+    )
+    return Path(base) / "sandbox-agent"
+
+
+def load_settings(
+    flags: Mapping[str, Any], environ: Mapping[str, str], config: Path | None = None
+) -> Settings:
+    """Merge flags (None: not given), `SANDBOX_AGENT_*` and the TOML file.
+
+    Raises:
+        SettingsError: a value is wrong, the file cannot be read, or a key is unknown.
+    """
+    path = config or (
+        Path(environ[ENV_PREFIX + "CONFIG"]) if environ.get(ENV_PREFIX + "CONFIG") else None
+    )
+    merged: dict[str, Any] = _read_file(path) if path is not None else {}
+    limits = dict(merged.pop("limits", {}))
+    _add_environment(merged, limits, environ)
+    given = {key: value for key, value in flags.items() if value is not None}
+    limits.update(given.pop("limits", {}))
+    # An explicit flag replaces the other half of the pair, whichever source that came from.
+    if given.get("no_token"):
+        merged.pop("token", None)
+    elif "token" in given:
+        merged.pop("no_token", None)
+    merged.update(given)
+    merged["limits"] = limits
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as exc:
+        raise SettingsError(_explain(exc)) from exc
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise SettingsError(f"cannot read the configuration {str(path)!r}: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise SettingsError(f"{str(path)!r} is not TOML: {exc}") from exc
+
+
+_FROM_ENV = (
+    "host", "port", "token", "no_token", "insecure", "data_dir", "log_level", "log_format",
+)  # fmt: skip
+_LISTS_FROM_ENV = ("allow_hosts", "cors_origins")
+
+
+def _add_environment(
+    merged: dict[str, Any], limits: dict[str, Any], environ: Mapping[str, str]
+) -> None:
+    for name in _FROM_ENV:
+        if value := environ.get(ENV_PREFIX + name.upper()):
+            merged[name] = value
+    for name in _LISTS_FROM_ENV:
+        if value := environ.get(ENV_PREFIX + name.upper()):
+            merged[name] = [part.strip() for part in value.split(",") if part.strip()]
+    for name in Limits.model_fields:
+        if value := environ.get(ENV_PREFIX + name.upper()):
+            limits[name] = value
+
+
+def _explain(exc: ValidationError) -> str:
+    lines = []
+    for error in exc.errors(include_input=False, include_url=False):
+        where = ".".join(str(part) for part in error["loc"])
+        message = error["msg"].removeprefix("Value error, ")
+        lines.append(f"{where}: {message}" if where else message)
+    return "; ".join(lines)

@@ -1,0 +1,158 @@
+"""The ladder of `StdioLink.close`, and that nothing survives it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sandbox_agent_server.runtime import proc_table
+from sandbox_agent_server.runtime.stdio_link import StdioLink
+
+DEAF = """
+import signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print('ready', flush=True)
+while True: time.sleep(60)
+"""
+# Prints the pid of a child that sleeps, does what %s says in it, and waits for the end of stdin.
+PARENT = """
+child = os.fork()
+if child == 0:
+    %s
+    time.sleep(60)
+print(child, flush=True)
+sys.stdin.read()
+"""
+
+
+async def first_line(link: StdioLink) -> bytes:
+    async with asyncio.timeout(5):
+        return (await anext(link.lines()))[0]
+
+
+async def test_a_process_that_ends_with_its_input_is_not_killed(start: Any) -> None:
+    link = await start("sys.stdin.read(); print('bye'); sys.exit(4)", stop_grace_s=2.0)
+    assert (await link.close()).exit_code == 4
+
+
+async def test_what_it_wrote_at_the_end_can_be_read_after_closing(start: Any) -> None:
+    link = await start("sys.stdin.read(); print('bye')", stop_grace_s=2.0)
+    await link.close()
+    assert [line async for batch in link.lines() for line in batch] == [b"bye"]
+
+
+async def test_a_reader_gets_the_last_lines_while_the_link_is_closed(start: Any) -> None:
+    link = await start("sys.stdin.read()\nfor n in range(9000): print(n)", stop_grace_s=2.0)
+
+    async def read() -> int:
+        return sum([len(batch) async for batch in link.lines()])
+
+    async with asyncio.timeout(5):
+        count, exit = await asyncio.gather(read(), link.close())
+    assert (count, exit.exit_code) == (9000, 0)
+
+
+async def test_a_process_deaf_to_the_end_of_input_is_terminated(start: Any) -> None:
+    link = await start("print('ready', flush=True)\nwhile True: time.sleep(60)")
+    await first_line(link)
+    assert (await link.close()).signal == 15
+
+
+async def test_a_process_deaf_to_everything_is_gone_in_5_seconds(start: Any) -> None:
+    link = await start(DEAF, stop_grace_s=60.0)
+    await first_line(link)
+    async with asyncio.timeout(5):
+        assert (await link.close()).signal == 9
+
+
+@pytest.mark.parametrize(
+    "habit",
+    [
+        "pass",
+        "os.setpgid(0, 0)",
+        "os.setsid()",
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)",
+    ],
+    ids=["in its group", "in a group of its own", "in a session of its own", "deaf"],
+)
+async def test_children_die_with_the_process(start: Any, is_running: Any, habit: str) -> None:
+    link = await start(PARENT % habit)
+    child = int(await first_line(link))
+    assert is_running(child)
+    await link.close()
+    assert not is_running(child)
+
+
+async def test_an_orphan_of_a_process_that_died_is_found(start: Any, is_running: Any) -> None:
+    link = await start(
+        "child = os.fork()\nif child: print(child, flush=True); os._exit(1)\ntime.sleep(60)"
+    )
+    child = int(await first_line(link))
+    assert [batch async for batch in link.lines()] == []
+    assert is_running(child)
+    await link.close()
+    assert not is_running(child)
+
+
+async def test_several_may_close_at_once_and_again(start: Any) -> None:
+    link = await start("sys.stdin.read(); sys.exit(2)")
+    exits = await asyncio.gather(*(link.close() for _ in range(3)))
+    assert {exit.exit_code for exit in (*exits, await link.close())} == {2}
+
+
+async def test_a_link_that_was_never_started_can_be_closed(tmp_path: Path) -> None:
+    link = StdioLink(["cat"], cwd=tmp_path, env={})
+    assert (await link.close()).exit_code is None
+
+
+async def test_closing_goes_on_when_its_caller_is_cancelled(start: Any, is_running: Any) -> None:
+    link = await start(DEAF)
+    await first_line(link)
+    closing = asyncio.ensure_future(link.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.wait([closing])
+    assert closing.cancelled()
+    assert (await link.close()).signal == 9
+    assert not is_running(link.pid)
+
+
+@pytest.mark.parametrize("is_closing", [True, False])
+def test_the_end_of_the_loop_kills_at_once(tmp_path: Path, is_closing: bool) -> None:
+    """A session's task is cancelled while it closes its agent, or closes it because it is cancelled."""
+    pids: list[int] = []
+
+    async def session() -> None:
+        argv = [sys.executable, "-I", "-S", "-c", f"import os, sys, time\n{DEAF}"]
+        link = StdioLink(
+            argv,
+            cwd=tmp_path,
+            env=dict(os.environ),
+            stop_grace_s=0.3,
+            on_process=pids.append,
+        )
+        await link.start()
+        try:
+            await anext(link.lines())
+            ready.set()
+            if not is_closing:
+                await asyncio.Event().wait()
+        finally:
+            await link.close()
+
+    ready = asyncio.Event()
+
+    async def main() -> None:
+        running = asyncio.create_task(session())
+        async with asyncio.timeout(5):
+            await ready.wait()
+            await asyncio.sleep(0)
+        assert not running.done()
+
+    asyncio.run(main())
+    stat = proc_table.read_one(pids[0])
+    assert stat is None

@@ -1,0 +1,101 @@
+"""The rules of the house that a program can check."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sandbox_agent_core.errors import SandboxAgentError, error_classes
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = sorted(path for path in (ROOT / "packages").iterdir() if (path / "pyproject.toml").exists())
+VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
+
+
+def modules() -> list[Path]:
+    return sorted((ROOT / "packages").glob("*/src/**/*.py"))
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    assert [path for path in modules() if path.stem in VAGUE] == []
+
+
+def test_every_list_of_public_names_is_sorted() -> None:
+    unsorted = []
+    for path in modules():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+                names = ast.literal_eval(node.value)
+                if sorted(names, key=lambda name: (not name.isupper(), name)) != names != sorted(names):
+                    unsorted.append(path)
+    assert unsorted == []
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_a_package_carries_the_licence_and_is_typed(package: Path) -> None:
+    licence = (package / "LICENSE").read_text(encoding="utf-8")
+    assert licence == (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert list(package.glob("src/*/py.typed"))
+
+
+@pytest.mark.parametrize("package", PACKAGES, ids=lambda path: path.name)
+def test_in_repo_pins_are_of_this_version(package: Path) -> None:
+    version = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
+    pins = re.findall(
+        r'"(sandbox-agent-[a-z]+)([^"]*)"', (package / "pyproject.toml").read_text(encoding="utf-8")
+    )
+    wrong = [(name, pin) for name, pin in pins if pin and pin != f"~={version}"]
+    assert wrong == []
+
+
+def test_every_error_has_its_own_code() -> None:
+    def leaves(cls: type[SandboxAgentError]) -> list[type[SandboxAgentError]]:
+        return [cls, *(leaf for child in cls.__subclasses__() for leaf in leaves(child))]
+
+    ours = [
+        cls for cls in leaves(SandboxAgentError)[1:] if cls.__module__ == "sandbox_agent_core.errors"
+    ]
+    assert len({cls.code for cls in ours}) == len(ours)
+    assert {cls.code for cls in ours} <= set(error_classes())
+
+
+@pytest.mark.parametrize(
+    ("imported", "unwanted"),
+    [
+        ("sandbox_agent_core", ["asyncio", "httpx", "starlette", "websockets", "anyio"]),
+        ("sandbox_agent_client", ["sandbox_agent_server", "starlette", "uvicorn"]),
+        ("sandbox_agent_server.app", ["sandbox_agent_client", "httpx"]),
+    ],
+)
+def test_importing_a_package_loads_nothing_it_may_not_use(
+    imported: str, unwanted: list[str]
+) -> None:
+    code = f"import sys, {imported}; print([n for n in {unwanted!r} if n in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_imports_point_inward() -> None:
+    program = shutil.which("lint-imports", path=str(Path(sys.executable).parent))
+    assert program, "import-linter is in requirements-dev.txt: run `make setup`"
+    done = subprocess.run([program], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout
+
+
+def test_no_tracked_file_names_this_machine() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    home = "/" + "root" + "/"
+    patterns = ["/" + "work/", home, "registry." + "npmjs.org", "files." + "pythonhosted.org"]
+    found = subprocess.run(
+        ["git", "grep", "-nIF", *(arg for pattern in patterns for arg in ("-e", pattern))],
+        cwd=ROOT, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert found.stdout == ""

@@ -1,0 +1,109 @@
+"""Fixtures for tests with real agents; a conftest takes what it needs by importing the names.
+
+from support.fixtures import claude_binary, scripted_llm
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.agents import installed_binary, load_pins
+from support.scripted_llm import ScriptedLLM
+from support.server import ServerProcess
+
+__all__ = [
+    "claude_binary",
+    "claude_env",
+    "make_server",
+    "plain_env",
+    "require_agent",
+    "scripted_llm",
+    "server",
+    "server_url",
+]
+
+
+@pytest.fixture
+def scripted_llm() -> Iterator[ScriptedLLM]:
+    """A scripted model endpoint of the test's own, with an empty request log."""
+    with ScriptedLLM() as llm:
+        yield llm
+
+
+@pytest.fixture(scope="session")
+def claude_binary() -> Path:
+    """The pinned Claude Code."""
+    return require_agent("claude")
+
+
+def require_agent(name: str) -> Path:
+    """The installed binary; without it the test is skipped, except in CI, where it fails."""
+    pin = load_pins()[name]
+    if binary := installed_binary(pin):
+        return binary
+    reason = f"{pin.spec} is not installed: run `python scripts/install_test_agents.py`"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def plain_env(home: Path) -> dict[str, str]:
+    """An environment built from nothing: no key, login or setting of this machine leaks in."""
+    return {
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "SHELL": "/bin/bash",
+        "TERM": "dumb",
+        "USER": "tester",
+    }
+
+
+def claude_env(home: Path, llm: ScriptedLLM) -> dict[str, str]:
+    """What Claude Code needs to talk to `llm` and to nothing else. Retries once, not ten times."""
+    return plain_env(home) | {
+        "ANTHROPIC_API_KEY": "sk-ant-scripted",
+        "ANTHROPIC_BASE_URL": llm.url,
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+        "CLAUDE_CODE_MAX_RETRIES": "1",
+        "DISABLE_AUTOUPDATER": "1",
+        "DISABLE_ERROR_REPORTING": "1",
+        "DISABLE_TELEMETRY": "1",
+    }
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ServerProcess]:
+    """A server of the test's own, stopped afterwards."""
+    process = ServerProcess(tmp_path).start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def make_server(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
+    """`make_server(config=…, arguments=…)`: not started, stopped afterwards."""
+    made: list[ServerProcess] = []
+
+    def make(**options: Any) -> ServerProcess:
+        directory = tmp_path / f"server-{len(made)}"
+        directory.mkdir()
+        made.append(ServerProcess(directory, **options))
+        return made[-1]
+
+    yield make
+    for process in made:
+        process.stop()
+
+
+@pytest.fixture
+def server_url(tmp_path: Path) -> Iterator[str]:
+    """A server that wants no token."""
+    process = ServerProcess(tmp_path, token=None).start()
+    yield process.url
+    process.stop()
