@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-
 from sandbox_agent_core import (
     EmbeddedResource,
     ImageBlock,

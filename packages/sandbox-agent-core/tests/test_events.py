@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from pydantic import ValidationError
-
 from sandbox_agent_core import (
     EVENT_CLASSES,
     AgentUpdate,

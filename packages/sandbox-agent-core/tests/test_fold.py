@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from entries import agent, answer, client, entry, fact, update
 from logs import Log
-
 from sandbox_agent_core import (
     EVENT_CLASSES,
     MessageItem,
@@ -261,6 +260,14 @@ def test_the_head_of_a_transcript_is_what_the_session_is_now() -> None:
     assert view.usage.cost is not None
     assert view.ended is not None
     assert view.ended.reason == "deleted"
+
+
+def test_a_session_that_goes_on_is_not_ended() -> None:
+    ended = fact("session_ended", {"reason": "deleted"}, seq=1)
+    resumed = fact("session_resumed", {"continuity": "native"}, seq=2)
+    assert _folded(ended).ended is not None
+    assert _folded(ended, resumed).ended is None
+    assert _folded(ended, client("session/prompt", {"prompt": []}, seq=2)).ended is None
 
 
 def test_faults_are_notices_and_an_expected_exit_is_none() -> None:

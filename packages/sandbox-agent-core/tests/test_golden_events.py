@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from sandbox_agent_core.events import EVENT_CLASSES, AgentUpdate, parse_event
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import project, project_wire

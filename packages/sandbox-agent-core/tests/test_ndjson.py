@@ -5,7 +5,6 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from sandbox_agent_core.errors import PayloadTooLarge
 from sandbox_agent_core.wire.ndjson import LineSplitter, encode
 

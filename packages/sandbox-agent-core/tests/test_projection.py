@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from entries import agent, answer, client, entry, fact, update
-
 from sandbox_agent_core import (
     AgentUnparsed,
     AgentUpdate,
@@ -108,7 +108,8 @@ def test_an_empty_list_is_told_and_an_absent_one_is_not() -> None:
 
 
 def test_a_permission_that_is_malformed_is_still_asked() -> None:
-    for params in (None, [], {"options": 5}, {"toolCall": {"title": "no id"}}):
+    malformed: list[Any] = [None, [], {"options": 5}, {"toolCall": {"title": "no id"}}]
+    for params in malformed:
         event = _projected(agent("session/request_permission", params, id=3, item_id="req"))
         assert isinstance(event, PermissionRequested)
         assert event.request_id == "req"

@@ -7,7 +7,6 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from sandbox_agent_core.errors import PayloadTooLarge
 from sandbox_agent_core.wire.sse import SseDecoder, SseEvent, comment, encode
 

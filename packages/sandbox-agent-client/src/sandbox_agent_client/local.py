@@ -92,7 +92,6 @@ class LocalProvider:
             ProviderNotInstalled: the package `sandbox-agent-server` is not installed.
             ServerStartFailed: the server ended or did not listen in time; `details.log` says why.
         """
-        spec.report("starting the server")
         server = self._spawn(spec)
         try:
             ready = await self._wait_ready(server)

@@ -16,21 +16,25 @@ _SHORTEST_SECRET = 8
 
 _NAME = r"(?:api[_-]?key|access[_-]?key|private[_-]?key|token|secret|passw(?:or)?d|passphrase|credential|authorization)"
 
+# No look-back into the same word, so that a long one is tried once and not from each of its letters.
+_START = r"(?<![\w.\-])"
+
 # The part that says what it was stays: `sk-ant-***` helps to find the wrong key.
 _SHAPES = (
     re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S),
-    re.compile(r"\b(sk-(?:ant-|proj-|or-|svcacct-)?)[A-Za-z0-9_\-]{8,}"),
-    re.compile(r"\b(gh[pousr]_|github_pat_|glpat-|hf_|npm_|pypi-|e2b_|dtn_|xox[abeoprs]-)[A-Za-z0-9_\-]{8,}"),
-    re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b"),
-    re.compile(r"\b(AIza)[A-Za-z0-9_\-]{30,}"),
-    re.compile(r"\b(eyJ)[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*"),
-    re.compile(r"\b((?:Bearer|Basic)\s+)[A-Za-z0-9._~+/\-]{8,}=*", re.I),
+    re.compile(rf"{_START}(sk-(?:ant-|proj-|or-|svcacct-)?)[\w\-]{{8,}}"),
+    re.compile(rf"{_START}(gh[pousr]_|github_pat_|glpat-|hf_|npm_|pypi-|e2b_|dtn_|xox[abeoprs]-)[\w\-]{{8,}}"),
+    re.compile(rf"{_START}(AKIA|ASIA)[A-Z0-9]{{16}}\b"),
+    re.compile(rf"{_START}(AIza)[\w\-]{{30,}}"),
+    re.compile(rf"{_START}(eyJ)[\w\-]{{8,}}\.[\w\-]{{8,}}\.[\w\-]*"),
+    re.compile(rf"{_START}((?:Bearer|Basic)\s+)[\w.~+/\-]{{8,}}=*", re.I),
     re.compile(r"(://[^\s:/@]*:)[^\s/@]+(?=@)"),
 )  # fmt: skip
-# NAME=value, name: value, "name": "value", --name value. A number is a count (`max_token=4096`).
+# NAME=value, name: value, "name": "value", --name value. A number is a count (`max_token=4096`), and
+# `Unexpected token: x` is what JavaScript says.
 _ASSIGNED = re.compile(
-    rf"""(\b[\w.-]*{_NAME}\b["']?\s*[=:]\s*["']?|--[\w-]*{_NAME}\s+)"""
-    r"""(?!\d+\b)(?!(?:Bearer|Basic)\b)(?!\S*\*\*\*)[^\s"',;&]{4,}""",
+    rf"""{_START}(?<!Unexpected\ )([\w.-]*{_NAME}\b["']?\s*[=:]\s*["']?|--[\w-]*{_NAME}\s+)"""
+    r"""(?!\d+\b)(?!(?:Bearer|Basic)\b)(?![\w-]{0,12}\*\*\*)[^\s"',;&]{4,}""",
     re.I,
 )
 _SECRET_NAME = re.compile(rf"(?:^|[_.-]){_NAME}S?$|_(?:KEY|PAT|AUTH)$|^{_NAME}$", re.I)

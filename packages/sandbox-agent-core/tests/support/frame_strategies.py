@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
-
 from sandbox_agent_core.frames import acp, house
 from sandbox_agent_core.frames.entry import LogEntry
 
@@ -92,11 +91,10 @@ _meta = st.fixed_dictionaries(
 
 def _update(kind: str, fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
     """With the first field, which the kind cannot do without, and any of the others."""
-    first, *others = fields
-    return st.fixed_dictionaries(
-        {"sessionUpdate": st.just(kind), first: fields[first]},
-        optional={name: fields[name] for name in others} | {"_meta": _meta},
-    )
+    first = next(iter(fields))
+    optional: dict[Any, st.SearchStrategy[Any]] = {**fields, "_meta": _meta}
+    needed = optional.pop(first)
+    return st.fixed_dictionaries({"sessionUpdate": st.just(kind), first: needed}, optional=optional)
 
 
 _UPDATE = st.one_of([_update(kind, fields) for kind, fields in _UPDATES.items()])

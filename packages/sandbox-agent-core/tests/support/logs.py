@@ -7,7 +7,6 @@ from typing import Any
 
 from entries import agent, answer, client, fact, update
 from hypothesis import strategies as st
-
 from sandbox_agent_core.events import Event
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import project

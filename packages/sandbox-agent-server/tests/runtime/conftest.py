@@ -43,9 +43,11 @@ def until() -> Callable[[Callable[[], object]], Any]:
     """Wait, at most 5 s, until something is so that tells nobody when it becomes so."""
 
     async def until(is_so: Callable[[], object]) -> None:
-        async with asyncio.timeout(5):
-            while not is_so():
-                await asyncio.sleep(0.01)
+        for _look in range(500):
+            if is_so():
+                return
+            await asyncio.sleep(0.01)
+        raise TimeoutError
 
     return until
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -239,7 +238,11 @@ async def test_the_program_is_looked_up_on_its_own_path(tmp_path: Path) -> None:
     await link.close()
 
 
-def test_nothing_is_left_open(anyio_backend: Callable[[], object], tmp_path: Path) -> None:
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_nothing_is_left_open(tmp_path: Path) -> None:
     async def once() -> None:
         link = StdioLink(["cat"], cwd=tmp_path, env=dict(os.environ))
         await link.start()
@@ -249,10 +252,10 @@ def test_nothing_is_left_open(anyio_backend: Callable[[], object], tmp_path: Pat
 
     async def several() -> tuple[int, int]:
         await once()
-        before = len(os.listdir("/proc/self/fd"))
+        before = open_files()
         for _ in range(10):
             await once()
-        return before, len(os.listdir("/proc/self/fd"))
+        return before, open_files()
 
     before, after = asyncio.run(several())
     assert before == after

@@ -68,11 +68,14 @@ class Transport:
             SandboxAgentError: the server's own error, typed; or ServerUnreachable, Timeout.
             RuntimeError: the client is closed.
         """
+        if self.is_closed:
+            raise RuntimeError("The client is closed.")
         self.locate()
-        with http_failures(f"{call.method} {call.path}"):
+        url = self._url(call.path)
+        with http_failures(f"{call.method} {url}"):
             response = self._http.request(
                 call.method,
-                self._url(call.path),
+                url,
                 params=dict(call.query) or None,
                 json=call.body,
                 headers=self._headers(accept="application/json"),

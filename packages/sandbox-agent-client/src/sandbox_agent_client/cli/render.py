@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 from sandbox_agent_core.events import (
     AgentExited,
+    AgentUnparsed,
     ErrorReported,
     Event,
     MessageCompleted,
@@ -35,6 +36,7 @@ __all__ = ["Renderer"]
 
 MAX_OUTPUT_LINES = 12
 """Shown of the output of a tool; the rest is counted."""
+MAX_REMARK_CHARS = 200
 _MARKS = {"completed": ("✔", "green"), "failed": ("✘", "red")}
 _PLAN_MARKS = {"completed": "☑", "in_progress": "▸", "pending": "☐"}
 Voice = Literal["message", "reasoning"]
@@ -124,7 +126,7 @@ class Renderer:
         title = event.title or known or event.name or event.kind
         mark, style = _MARKS[event.status]
         exit_code = f" (exit code {event.exit_code})" if event.exit_code else ""
-        reason = f": {event.reason}" if event.reason else ""
+        reason = f": {event.reason.replace('_', ' ')}" if event.reason else ""
         for diff in event.diffs:
             self._break()
             self._console.print(diff_text(diff), end="", soft_wrap=True)
@@ -152,7 +154,7 @@ class Renderer:
                 self.remark(f"the prompt was dropped: {reason}", "yellow")
             case PermissionResolved(outcome="selected"):
                 answer = event.option_name or event.option_kind or "answered"
-                self.remark(f"  permission: {answer} ({event.rule or event.decided_by or '?'})")
+                self.remark(f"  permission: {answer} ({event.rule or event.actor or event.decided_by})")
             case PermissionResolved() | QuestionResolved(outcome="cancelled"):
                 self.remark("  the request was withdrawn")
             case SessionResumed(continuity=continuity, reason=reason):
@@ -161,6 +163,8 @@ class Renderer:
                 self.remark(f"mode: {mode}")
             case ErrorReported(message=message):
                 self.remark(f"error: {message}", "red")
+            case AgentUnparsed(text=text):
+                self.remark(f"not a protocol message: {text[:MAX_REMARK_CHARS]}")
             case AgentExited(expected=False):
                 how = f"signal {event.signal}" if event.signal else f"status {event.exit_code}"
                 self.remark(f"the agent ended with {how}\n{event.stderr_tail}".rstrip(), "red")

@@ -67,4 +67,5 @@ def _line(item: Item) -> tuple[str, str]:
         case QuestionItem():
             return f"  question: {item.message} {item.answers or item.outcome or ''}", "dim"
         case NoticeItem():
-            return f"  {item.text}", "yellow"
+            about = item.text or item.code or ""
+            return f"  {item.notice.replace('_', ' ')}: {about}", "yellow"

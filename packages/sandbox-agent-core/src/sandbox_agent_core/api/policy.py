@@ -30,7 +30,9 @@ class PermissionRule(RequestBody):
         default=None, description="Glob over the tool's programmatic name."
     )
     command: str | None = Field(
-        default=None, description="Glob over the command of an `execute` tool."
+        default=None,
+        description="Glob over the command. To allow, a command with shell syntax (`;`, `|`, `$(`, …) matches "
+        "by its exact text only.",
     )
     path: str | None = Field(
         default=None,

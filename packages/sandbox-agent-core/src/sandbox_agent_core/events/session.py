@@ -12,7 +12,7 @@ Continuity = Literal["native", "replayed", "lost"]
 
 
 class SessionCreated(UniversalEvent):
-    """The session exists and its agent has accepted it. The first event of a session."""
+    """The session exists. The first event of a session."""
 
     type: Literal["session.created"] = "session.created"
     agent: str
@@ -44,7 +44,7 @@ class SessionResumed(UniversalEvent):
 
 
 class SessionEnded(UniversalEvent):
-    """The session takes no more prompts. The last event of a session."""
+    """The session was ended. It takes no prompts, unless it is resumed."""
 
     type: Literal["session.ended"] = "session.ended"
     reason: str

@@ -130,6 +130,7 @@ class TranscriptFolder:
         view.model, view.mode = event.model, event.mode
 
     def _session_resumed(self, event: SessionResumed) -> None:
+        self._view.ended = None
         self._notice(event, "session_resumed", code=event.continuity, text=event.reason or "")
 
     def _session_ended(self, event: SessionEnded) -> None:
@@ -144,6 +145,8 @@ class TranscriptFolder:
 
     def _turn_started(self, event: TurnStarted) -> None:
         self._unqueue(event.turn_id)
+        # A session that was ended may be resumed.
+        self._view.ended = None
         turn = self._places.start(event.turn_id)
         turn.prompt, turn.started_at = event.content, event.time
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -11,6 +12,8 @@ from typing import Any
 from sandbox_agent_core.api.policy import PermissionAction, PermissionPolicy, PermissionRule
 
 __all__ = ["Decision", "choose_option", "decide"]
+
+_SHELL_SYNTAX = re.compile(r"[;&|<>`\n\r]|\$\(|\$\{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +66,19 @@ def _applies(rule: PermissionRule, subject: _Subject) -> bool:
         return False
     if rule.tool_name is not None and not _matches(subject.name, rule.tool_name):
         return False
-    if rule.command is not None and not _matches(subject.command, rule.command):
+    if rule.command is not None and not _command_applies(rule, subject.command):
         return False
     return rule.path is None or _path_applies(rule.path, rule.action, subject)
+
+
+def _command_applies(rule: PermissionRule, command: str | None) -> bool:
+    if command is None or rule.command is None:
+        return False
+    # `git *` must not let `git status; rm -rf /` through: what a shell would take apart is allowed by
+    # its exact text only.
+    if rule.action == "allow" and _SHELL_SYNTAX.search(command):
+        return command == rule.command
+    return fnmatchcase(command, rule.command)
 
 
 def _path_applies(pattern: str, action: PermissionAction, subject: _Subject) -> bool:

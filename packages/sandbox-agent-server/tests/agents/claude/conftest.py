@@ -12,10 +12,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
-from claude_driver import ClaudeDriver, StartClaude  # noqa: E402
-from sandbox_agent_core.spi.agent import AgentContext  # noqa: E402
-from support.fixtures import claude_env  # noqa: E402
-from support.scripted_llm import ScriptedLLM  # noqa: E402
+from claude_driver import ClaudeDriver, StartClaude
+from sandbox_agent_core.spi.agent import AgentContext
+from support.fixtures import claude_env
+from support.scripted_llm import ScriptedLLM
 
 
 @pytest.fixture
@@ -39,14 +39,16 @@ async def start_claude(
     """The real Claude Code behind its adapter, against the scripted model; stopped after the test."""
     async with AsyncExitStack() as stack:
 
-        async def start(*, env: dict[str, str] | None = None, **options: Any) -> ClaudeDriver:
-            context = AgentContext(
-                session_id="test",
-                cwd=cwd,
-                env=claude_env(home, scripted_llm) | (env or {}),
-                command=[str(claude_binary)],
-                options=options,
+        async def start(*, env: dict[str, str] | None = None, **context: Any) -> ClaudeDriver:
+            driver = ClaudeDriver(
+                AgentContext(
+                    session_id="test",
+                    cwd=cwd,
+                    env=claude_env(home, scripted_llm) | (env or {}),
+                    command=[str(claude_binary)],
+                    **context,
+                )
             )
-            return await stack.enter_async_context(ClaudeDriver(context))
+            return await stack.enter_async_context(driver)
 
         yield start

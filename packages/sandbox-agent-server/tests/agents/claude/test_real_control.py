@@ -6,11 +6,13 @@ import asyncio
 import os
 import stat
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from claude_driver import ClaudeDriver, StartClaude, leave_open, option
+from claude_driver import ClaudeDriver, StartClaude, leave_open
 from sandbox_agent_core.errors import AgentNotInstalled
 from sandbox_agent_core.spi.agent import AgentContext
 from support.scripted_llm import ScriptedLLM
@@ -20,6 +22,34 @@ pytestmark = pytest.mark.real_agent
 
 def answers(claude: ClaudeDriver, id: int) -> list[dict]:
     return [frame for frame in claude.frames if frame.get("id") == id and "method" not in frame]
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def running() -> set[int]:
+    return {int(path.name) for path in Path("/proc").glob("[0-9]*")}
+
+
+def command_lines() -> bytes:
+    found = b""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += path.read_bytes()
+    return found
+
+
+def mcp_configs(directory: Path) -> list[Path]:
+    return list(directory.glob("sandbox-agent-mcp-*.json"))
+
+
+async def eventually(holds: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come true within 5 s")
 
 
 # Cancelling
@@ -88,16 +118,12 @@ async def test_cancel_while_a_command_runs_stops_the_command(
     claude = await start_claude()
     await claude.open()
     id = await claude.start_prompt("SCENARIO:tool SHELL<<echo $$ > pid; sleep 20; touch late>>")
-    async with asyncio.timeout(5):
-        while not (cwd / "pid").exists() or not (cwd / "pid").read_text():
-            await asyncio.sleep(0.01)
+    await eventually(lambda: text_of(cwd / "pid").endswith("\n"))
 
     assert (await cancel(claude, id))["stopReason"] == "cancelled"
 
-    pid = int((cwd / "pid").read_text())
-    async with asyncio.timeout(5):
-        while Path(f"/proc/{pid}").exists():
-            await asyncio.sleep(0.01)
+    pid = int(text_of(cwd / "pid"))
+    await eventually(lambda: pid not in running())
 
 
 @pytest.mark.parametrize("delay_s", [0, 0.002, 0.02, 0.1])
@@ -155,7 +181,7 @@ async def test_bypass_asks_nothing_even_as_root(start_claude: StartClaude, cwd: 
 
 
 async def test_bypass_can_be_forbidden(start_claude: StartClaude) -> None:
-    claude = await start_claude(allow_bypass=False)
+    claude = await start_claude(options={"allow_bypass": False})
     opened = await claude.open()
 
     answer = await claude.set("session/set_mode", modeId="bypassPermissions")
@@ -260,14 +286,8 @@ async def test_a_retry_is_told(start_claude: StartClaude) -> None:
 
 
 async def test_frames_end_when_the_process_dies_in_a_turn(start_claude: StartClaude) -> None:
-    claude = await start_claude()
     pids: list[int] = []
-    claude.adapter._context = AgentContext(  # noqa: SLF001
-        session_id="test",
-        cwd=claude.context.cwd,
-        env=claude.context.env,
-        on_process=pids.append,
-    )
+    claude = await start_claude(on_process=pids.append)
     await claude.open()
     id = await claude.start_prompt("SCENARIO:slow")
     await claude.wait_for_update("agent_message_chunk")
@@ -320,25 +340,21 @@ async def test_keys_of_mcp_servers_are_in_a_private_file_until_the_end(
     server = {"name": "echo", "command": sys.executable, "args": ["-c", ""], "env": [secret]}
     await claude.open(mcpServers=[server])
 
-    (config,) = tmp_path.glob("sandbox-agent-mcp-*.json")
+    (config,) = mcp_configs(tmp_path)
     assert stat.S_IMODE(config.stat().st_mode) == 0o600
-    assert "hush-hush" in config.read_text(encoding="utf-8")
-    for command in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            assert b"hush-hush" not in command.read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
+    assert "hush-hush" in text_of(config)
+    assert b"sandbox-agent-mcp-" in command_lines()
+    assert b"hush-hush" not in command_lines()
 
     await claude.close()
-    assert not config.exists()
+    assert not mcp_configs(tmp_path)
 
 
 async def test_closing_in_the_middle_of_a_turn_ends_everything(start_claude: StartClaude) -> None:
     claude = await start_claude()
-    claude.answer = option("allow_once")
     await claude.open()
     await claude.start_prompt("SCENARIO:slow-tool")
-    await claude.wait_for_method("session/request_permission")
+    await claude.wait_for_update("tool_call")
 
     await claude.close()
 

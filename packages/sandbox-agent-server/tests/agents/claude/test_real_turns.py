@@ -11,9 +11,7 @@ from support.scripted_llm import ScriptedLLM
 
 pytestmark = pytest.mark.real_agent
 
-PIXEL = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 MCP_SERVER = Path(__file__).parent / "support" / "mcp_shout.py"
 
 
@@ -82,7 +80,11 @@ async def test_a_command_has_its_title_output_and_exit_code(start_claude: StartC
     await claude.prompt("SCENARIO:tool SHELL<<echo out; echo err >&2>>")
 
     call = claude.last_tool()
-    assert (call["title"], call["kind"], call["name"]) == ("echo out; echo err >&2", "execute", "Bash")
+    assert (call["title"], call["kind"], call["name"]) == (
+        "echo out; echo err >&2",
+        "execute",
+        "Bash",
+    )
     assert call["status"] == "completed"
     assert call["rawOutput"]["stdout"] == "out\nerr"
     assert call["rawOutput"]["exitCode"] == 0
@@ -168,7 +170,11 @@ async def test_an_embedded_file_reaches_the_model(
     claude = await start_claude()
     await claude.open()
 
-    resource = {"uri": "file:///notes.txt", "mimeType": "text/plain", "text": "the password is fish"}
+    resource = {
+        "uri": "file:///notes.txt",
+        "mimeType": "text/plain",
+        "text": "the password is fish",
+    }
     await claude.prompt("SCENARIO:text", {"type": "resource", "resource": resource})
 
     assert "the password is fish" in str(scripted_llm.requests[-1].body["messages"])
@@ -263,5 +269,3 @@ async def test_a_system_prompt_is_added(
     system = str(scripted_llm.requests[-1].body["system"])
     assert "Answer like a pirate." in system
     assert "Claude" in system
-
-

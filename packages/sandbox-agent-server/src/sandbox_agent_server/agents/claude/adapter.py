@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -26,7 +27,7 @@ from sandbox_agent_server import jsonio
 from sandbox_agent_server.agents.acp.definition import find_program
 from sandbox_agent_server.agents.acp.reading import unparsed, wire
 from sandbox_agent_server.agents.claude.content import UnsupportedContent, prompt_content
-from sandbox_agent_server.agents.claude.launch import INSTALL_HINT, find
+from sandbox_agent_server.agents.claude.launch import INSTALL_HINT, find, version_at
 from sandbox_agent_server.agents.claude.native import Native, control_request, user_message
 from sandbox_agent_server.agents.claude.offers import Offers
 from sandbox_agent_server.agents.claude.process import ClaudeProcess
@@ -41,6 +42,8 @@ __all__ = ["ClaudeAdapter"]
 
 _RESOURCE_NOT_FOUND: Final = -32002
 """ACP: what the request names does not exist, here a conversation to resume."""
+
+_LAST_WRITE_S: Final = 0.1
 
 _CAPABILITIES: Final = {
     # Claude keeps its own history and does not tell it: it resumes, it does not load.
@@ -117,7 +120,7 @@ class ClaudeAdapter:
             what = f"{given[0]!r} is not there." if given else "Claude Code is not installed."
             raise AgentNotInstalled(f"{what} {INSTALL_HINT}", agent="claude")
         self._command = tuple(given) if given else (found.path,)
-        self._version = found.version
+        self._version = found.version or version_at(found.path)
 
     async def send(self, frame: Frame) -> None:
         method, id = frame.get("method"), frame.get("id")
@@ -157,11 +160,21 @@ class ClaudeAdapter:
             waiter.stop()
 
     async def close(self) -> AgentExit:
-        self._is_closed = True
         if self._process is not None:
+            if not self._is_closed and self._translator is not None:
+                await self._stop_turn(self._translator)
+            self._is_closed = True
             self._exit = await self._process.close()
+        self._is_closed = True
         self._bell.set()
         return self._exit
+
+    async def _stop_turn(self, translator: Translator) -> None:
+        """Claude ends at the end of its input only after the turn: 4 s later, killed, when a
+        command runs. Interrupted first it ends at once."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WRITE_S):
+                await self._write(translator.cancel())
 
     # From the client
 

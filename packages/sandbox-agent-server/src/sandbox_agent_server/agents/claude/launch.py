@@ -15,7 +15,15 @@ from sandbox_agent_core.spi.agent import AgentInstallation
 from sandbox_agent_server.agents.acp.definition import find_program
 from sandbox_agent_server.agents.claude.session_params import SessionParams
 
-__all__ = ["ENV_NAMES", "INSTALL_HINT", "McpConfigFile", "command_line", "environment", "find"]
+__all__ = [
+    "ENV_NAMES",
+    "INSTALL_HINT",
+    "McpConfigFile",
+    "command_line",
+    "environment",
+    "find",
+    "version_at",
+]
 
 INSTALL_HINT: Final = "Run `npm install -g @anthropic-ai/claude-code`."
 
@@ -55,6 +63,7 @@ ENV_NAMES: Final = (
 )
 
 _PROGRAM: Final = "claude"
+_PACKAGE: Final = "@anthropic-ai/claude-code"
 # Where its own installers put it, which a login shell has on its PATH and a server may not.
 _HOMES: Final = (".local/bin/claude", ".claude/local/claude")
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+[\w.+-]*")
@@ -74,7 +83,23 @@ def find(env: Mapping[str, str]) -> AgentInstallation | None:
         candidates += [str(Path(home, path)) for path in _HOMES]
     for candidate in candidates:
         if (found := find_program(candidate, env)) is not None:
-            return AgentInstallation(path=found.path, version=_version(Path(found.path)))
+            return AgentInstallation(path=found.path, version=version_at(found.path))
+    return None
+
+
+def version_at(path: str) -> str | None:
+    """Read from where it is installed: asking the program takes a third of a second."""
+    real = Path(path).resolve()
+    if _VERSION.fullmatch(real.name):
+        return real.name  # the native installer: …/versions/2.1.330
+    for directory in (real.parent, real.parent.parent):
+        try:
+            package = json.loads((directory / "package.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(package, dict) and str(package.get("name")).startswith(_PACKAGE):
+            version = package.get("version")
+            return version if isinstance(version, str) else None
     return None
 
 
@@ -128,18 +153,3 @@ class McpConfigFile:
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
-
-
-def _version(path: Path) -> str | None:
-    """Read from where it is installed: asking the program takes a third of a second."""
-    real = path.resolve()
-    if _VERSION.fullmatch(real.name):
-        return real.name  # the native installer: …/versions/2.1.330
-    for directory in (real.parent, real.parent.parent):
-        try:
-            package = json.loads((directory / "package.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        version = package.get("version") if isinstance(package, dict) else None
-        return version if isinstance(version, str) else None
-    return None

@@ -29,6 +29,12 @@ class Read(NamedTuple):
 
 _MAX_OPEN_TOOLS: Final = 1024
 _CHUNKS: Final = {"text": acp.AGENT_MESSAGE_CHUNK, "thinking": acp.AGENT_THOUGHT_CHUNK}
+_CONTEXT: Final = (
+    "input_tokens",
+    "output_tokens",
+    "cache_creation_input_tokens",
+    "cache_read_input_tokens",
+)
 _TOOL_USES: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
 
 
@@ -70,19 +76,24 @@ class Messages:
     @property
     def context_tokens(self) -> int | None:
         """How much of the context the main agent's last request and its answer take."""
-        if not self._usage:
-            return None
-        counts = [self._usage.get(key) for key in ("input_tokens", "output_tokens")]
-        counts += [self._usage.get(f"cache_{kind}_input_tokens") for kind in ("creation", "read")]
-        return sum(count for count in counts if isinstance(count, int))
+        counts = [self._usage.get(key) for key in _CONTEXT]
+        known = [count for count in counts if isinstance(count, int)]
+        return sum(known) if known else None
 
     def end_turn(self) -> None:
         self._streams.clear()
         self.last_error = None
 
+    def forget_context(self) -> None:
+        """The conversation was cleared."""
+        self._usage = {}
+        self._plan = Plan()
+
     def read_compaction(self, message: Native) -> None:
         """Messages that are kept are written once more, under the same uuids."""
-        kept = _dict(_dict(message.get("compact_metadata")).get("preserved_messages"))
+        metadata = _dict(message.get("compact_metadata"))
+        self._usage = {"input_tokens": metadata.get("post_tokens")}
+        kept = _dict(metadata.get("preserved_messages"))
         uuids = kept.get("all_uuids") or kept.get("uuids")
         self._repeated = frozenset(str(uuid) for uuid in uuids or ())
 

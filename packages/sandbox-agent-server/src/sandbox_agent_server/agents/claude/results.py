@@ -13,8 +13,9 @@ from sandbox_agent_core.frames.jsonrpc import (
     response,
 )
 
-__all__ = ["context_size", "prompt_answer", "stop_reason", "usage_update"]
+__all__ = ["Spending", "context_size", "prompt_answer", "stop_reason", "usage_update"]
 
+_COST_DIGITS: Final = 9
 _LIMITS: Final = frozenset({"error_max_turns", "error_max_budget_usd"})
 _UNAUTHORIZED: Final = 401
 _AUTH_ERRORS: Final = frozenset({"authentication_failed", "oauth_org_not_allowed"})
@@ -41,6 +42,23 @@ _ERROR_DATA: Final = {
 }
 
 
+class Spending:
+    """What the session has cost. Claude counts for each conversation: `/clear` starts at 0 again."""
+
+    def __init__(self) -> None:
+        self.total = 0.0
+        self._counted = 0.0
+
+    def read(self, counted: Any) -> float:
+        """The cost of the turn that has ended, from the counter in its `result`."""
+        if not isinstance(counted, (int, float)) or isinstance(counted, bool):
+            return 0.0
+        cost = counted - self._counted if counted >= self._counted else counted
+        self._counted = counted
+        self.total = round(self.total + cost, _COST_DIGITS)
+        return round(cost, _COST_DIGITS)
+
+
 def stop_reason(result: Mapping[str, Any], *, is_cancelled: bool) -> str | None:
     """None when the turn failed. `is_cancelled`: the client asked for it to stop."""
     terminal, subtype = str(result.get("terminal_reason") or ""), result.get("subtype")
@@ -63,28 +81,26 @@ def prompt_answer(
     *,
     is_cancelled: bool,
     last_error: str | None,
-    cost_before: float,
+    cost: float,
 ) -> Frame:
     """The response to `session/prompt`; `last_error` is what the last message said was wrong."""
     reason = stop_reason(result, is_cancelled=is_cancelled)
     if reason is None:
         return _failure(id, result, last_error)
     meta = {name: result[key] for key, name in _META.items() if result.get(key) is not None}
-    if (total := _number(result.get("total_cost_usd"))) is not None:
-        meta["cost"] = {"amount": round(total - cost_before, 9), "currency": "USD"}
+    meta["cost"] = {"amount": cost, "currency": "USD"}
     answer: dict[str, Any] = {"stopReason": reason, "usage": _usage(result), "_meta": meta}
     return response(id, answer)
 
 
 def usage_update(
-    result: Mapping[str, Any], *, used: int | None, size: int | None, model: str | None
+    *, used: int | None, size: int | None, spent: float, model: str | None
 ) -> dict[str, Any] | None:
     """The update that says how full the context is and what the session has cost so far."""
     if used is None or size is None:
         return None
     update: dict[str, Any] = {"sessionUpdate": acp.USAGE_UPDATE, "used": used, "size": size}
-    if (total := _number(result.get("total_cost_usd"))) is not None:
-        update["cost"] = {"amount": total, "currency": "USD"}
+    update["cost"] = {"amount": spent, "currency": "USD"}
     if model is not None:
         update["_meta"] = {"model": model}
     return update
@@ -130,7 +146,3 @@ def _counted(usage: Mapping[str, Any], spelling: int) -> dict[str, int]:
         name: count if isinstance(count := usage.get(keys[spelling]), int) else 0
         for name, keys in _TOKENS.items()
     }
-
-
-def _number(value: Any) -> float | None:
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None

@@ -52,7 +52,7 @@ def _raw_output(name: str | None, text: str, native: Any, *, failed: bool) -> An
     return text or None
 
 
-def _shell_output(text: str, native: Any, *, failed: bool) -> dict[str, Any]:
+def _shell_output(text: str, native: Any, *, failed: bool) -> Any:
     """`{stdout, stderr, exitCode?, …}`. Claude tells the code only in the text of a failure."""
     if isinstance(native, dict):
         output = dict(native)
@@ -60,10 +60,11 @@ def _shell_output(text: str, native: Any, *, failed: bool) -> dict[str, Any]:
         if ended and not failed and "stdout" in output:
             output.setdefault("exitCode", 0)
         return output
-    if code := _EXIT_CODE.match(text):
+    if failed and (code := _EXIT_CODE.match(text)):
         # stdout and stderr come merged here.
         return {"stdout": text[code.end() :], "stderr": "", "exitCode": int(code.group(1))}
-    return {"stdout": "" if failed else text, "stderr": text if failed else ""}
+    # A command that was refused or interrupted, or one of a sub-agent: only what the model sees.
+    return (text or None) if failed else {"stdout": text, "stderr": ""}
 
 
 def _shell_blocks(

@@ -54,6 +54,7 @@ _TITLES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "Skill": ("Skill {}", ("skill", "command")),
     "Task": ("{}", ("description",)),
     "TaskCreate": ("New task: {}", ("subject",)),
+    "TaskUpdate": ("Update task {}", ("taskId",)),
     "TodoWrite": ("Update the plan", ()),
     "ToolSearch": ("Search tools: {}", ("query",)),
     "WebFetch": ("Fetch {}", ("url",)),

@@ -17,7 +17,12 @@ from sandbox_agent_server.agents.claude.asking import Asking
 from sandbox_agent_server.agents.claude.messages import Messages, Read, Update
 from sandbox_agent_server.agents.claude.native import Native, control_request
 from sandbox_agent_server.agents.claude.offers import Offers
-from sandbox_agent_server.agents.claude.results import context_size, prompt_answer, usage_update
+from sandbox_agent_server.agents.claude.results import (
+    Spending,
+    context_size,
+    prompt_answer,
+    usage_update,
+)
 from sandbox_agent_server.agents.claude.turns import Prompt, Turns
 
 __all__ = ["EXTENSION", "Output", "Translator"]
@@ -59,9 +64,10 @@ class Translator:
         self._messages = Messages(cwd=cwd)
         self._asking = Asking(session_id=session_id, cwd=cwd)
         self._turns = Turns()
+        self._native_id = session_id
         self._init: dict[str, Any] | None = None
         self._context_size: int | None = None
-        self._cost = 0.0
+        self._spending = Spending()
         self._interrupts = 0
 
     @property
@@ -133,6 +139,9 @@ class Translator:
                 return self._result(message)
             case "system":
                 return self._system(message)
+            case "conversation_reset":
+                self._messages.forget_context()
+                return self._passed_on(message)
             case _:
                 return self._passed_on(message)
 
@@ -175,10 +184,12 @@ class Translator:
 
     def _result(self, message: Native) -> list[Frame]:
         frames = []
+        turn_cost = self._spending.read(message.get("total_cost_usd"))
         model = self._messages.model
         self._context_size = context_size(message, model) or self._context_size
         used = self._messages.context_tokens
-        if update := usage_update(message, used=used, size=self._context_size, model=model):
+        spent = self._spending.total
+        if update := usage_update(used=used, size=self._context_size, spent=spent, model=model):
             frames.append(self.update(update))
         prompt = self._turns.prompt
         if prompt is not None and self._turns.is_answered_by(message):
@@ -187,15 +198,13 @@ class Translator:
                 message,
                 is_cancelled=prompt.is_cancelled,
                 last_error=self._messages.last_error,
-                cost_before=self._cost,
+                cost=turn_cost,
             )
             self._turns.end()
             frames.append(answer)
         else:
             # The end of a turn that Claude began by itself, when a background task had ended.
             frames += self._passed_on(message)
-        total = message.get("total_cost_usd")
-        self._cost = total if isinstance(total, (int, float)) else self._cost
         self._messages.end_turn()
         return frames
 
@@ -215,6 +224,12 @@ class Translator:
     def _initialised(self, message: Native) -> list[Frame]:
         """`system/init` comes again with every turn: only what is new is told."""
         frames = []
+        native_id = message.get("session_id")
+        if isinstance(native_id, str) and native_id != self._native_id:
+            # After `/clear` Claude goes on under another id: the one to resume from now on.
+            self._native_id = native_id
+            meta = {"agentSessionId": native_id}
+            frames.append(self.update({"sessionUpdate": "session_info_update", "_meta": meta}))
         if self.offers.read_model(message.get("model")):
             frames.append(self.config_update())
         if self.offers.read_commands(message.get("slash_commands")):

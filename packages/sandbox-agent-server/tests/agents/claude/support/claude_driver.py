@@ -10,7 +10,6 @@ from typing import Any, Self
 from sandbox_agent_core.frames import Frame
 from sandbox_agent_core.frames.jsonrpc import notification, request, response
 from sandbox_agent_core.spi.agent import AgentContext, AgentExit
-
 from sandbox_agent_server.agents.claude import ClaudeAdapter
 
 WAIT_S = 20
@@ -70,9 +69,7 @@ class ClaudeDriver:
         return ended
 
     async def open(self, method: str = "session/new", **params: Any) -> dict[str, Any]:
-        frame = await self.ask(
-            method, {"cwd": str(self.context.cwd), "mcpServers": [], **params}
-        )
+        frame = await self.ask(method, {"cwd": str(self.context.cwd), "mcpServers": [], **params})
         assert "result" in frame, frame
         self.opened = frame["result"]
         self.session_id = self.opened.get("sessionId") or params["sessionId"]
@@ -186,4 +183,4 @@ class ClaudeDriver:
 
 
 StartClaude = Callable[..., Awaitable[ClaudeDriver]]
-"""Starts one; environment and adapter options by keyword."""
+"""Starts one; more of its environment, and other fields of its context, by keyword."""

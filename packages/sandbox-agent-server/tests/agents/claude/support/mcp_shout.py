@@ -50,7 +50,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             return {"content": [{"type": "text", "text": ask_word()}]}
         case "tools/call":
             text = request["params"]["arguments"]["word"].upper()
-            return {"content": [{"type": "text", "text": text + os.environ.get("SHOUT_SUFFIX", "")}]}
+            return {
+                "content": [{"type": "text", "text": text + os.environ.get("SHOUT_SUFFIX", "")}]
+            }
     return {}
 
 

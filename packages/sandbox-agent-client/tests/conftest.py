@@ -1,0 +1,49 @@
+"""One server for all tests of a worker; what a test adds to it is in sessions of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+
+from sandbox_agent_client import Endpoint, LocalProvider, SandboxAgent, SandboxSpec
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    provider = LocalProvider(cwd=tmp_path_factory.mktemp("workspace"))
+    with asyncio.Runner() as runner:
+        ref = runner.run(provider.create(SandboxSpec()))
+        yield runner.run(provider.endpoint(ref))
+        runner.run(provider.destroy(ref))
+
+
+@pytest.fixture(params=["sse", "ws"])
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+async def client(endpoint: Endpoint) -> AsyncIterator[SandboxAgent]:
+    async with SandboxAgent.connect(endpoint.url, token=endpoint.token) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_running() -> Iterator[None]:
+    """No test of this package leaves a thread behind. (anyio's runner keeps the main thread only.)"""
+    before = set(threading.enumerate())
+    yield
+    left = [
+        thread
+        for thread in threading.enumerate()
+        # The pool of an event loop lives as long as the loop, which belongs to the test runner.
+        if thread not in before and not thread.name.startswith("asyncio_")
+    ]
+    assert left == []

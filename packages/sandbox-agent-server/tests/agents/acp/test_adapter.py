@@ -1,0 +1,109 @@
+"""The ACP adapter over a real process: the mock agent as a program."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sandbox_agent_core.errors import AgentNotInstalled
+from sandbox_agent_core.frames import house
+from sandbox_agent_core.spi.agent import AgentContext
+from sandbox_agent_server.agents.acp import AcpAdapter
+from sandbox_agent_server.runtime import proc_table
+
+MOCK = [sys.executable, "-m", "sandbox_agent_server.agents.mock"]
+
+
+def context(**options: Any) -> AgentContext:
+    settings = {"session_id": "s", "cwd": Path("/"), "env": dict(os.environ), **options}
+    return AgentContext(**settings)
+
+
+@pytest.fixture
+async def client(client_of: Any) -> Any:
+    client = client_of(AcpAdapter(context(), MOCK))
+    await client.begin()
+    return client
+
+
+async def test_a_turn_passes_through(client: Any) -> None:
+    answer = await client.prompt("tool")
+    assert answer["result"]["stopReason"] == "end_turn"
+    assert client.updates("tool_call_update")[-1]["rawOutput"]["exit_code"] == 0
+    assert (await client.adapter.close()).exit_code == 0
+
+
+async def test_a_burst_passes_through_whole(client: Any) -> None:
+    await client.prompt("burst 20000x64")
+    assert [int(u["content"]["text"].split()[0]) for u in client.updates()] == list(range(20_000))
+
+
+async def test_huge_lines_pass_through(client: Any) -> None:
+    await client.prompt("burst 3x5000000")
+    assert [len(u["content"]["text"]) for u in client.updates()] == [5_000_000] * 3
+
+
+async def test_a_permission_goes_there_and_back(client: Any) -> None:
+    id = await client.start_prompt("permission")
+    asked = await client.asked()
+    await client.reply(asked, {"outcome": {"outcome": "selected", "optionId": "allow-once"}})
+    assert (await client.answer_of(id))["result"]["stopReason"] == "end_turn"
+
+
+async def test_a_cancel_reaches_an_agent_in_full_flow(client: Any) -> None:
+    id = await client.start_prompt("burst 100000000x1000")
+    await client.next()
+    await client.cancel()
+    assert (await client.answer_of(id))["result"]["stopReason"] == "cancelled"
+
+
+async def test_lines_that_are_no_messages_are_told(client: Any) -> None:
+    await client.prompt("garbage")
+    unparsed = [frame for frame in client.frames if frame.get("method") == house.UNPARSED]
+    assert len(unparsed) == 6
+    assert unparsed[0]["params"]["text"] == "Warning: this line is no JSON"
+
+
+async def test_a_crash_ends_the_frames_with_code_and_last_words(client: Any) -> None:
+    await client.start_prompt("crash")
+    frames = await client.rest()
+    assert frames[-1]["params"]["update"]["sessionUpdate"] == "tool_call"
+    exit = await client.adapter.close()
+    assert exit.exit_code == 7
+    assert exit.stderr_tail == "mock agent: asked to crash\nmock agent: exit code 7"
+
+
+async def test_a_line_over_the_limit_is_told_and_the_turn_goes_on(client_of: Any) -> None:
+    client = client_of(AcpAdapter(context(max_line_bytes=100_000), MOCK))
+    await client.begin()
+    answer = await client.prompt("burst 2x200000")
+    assert answer["result"]["stopReason"] == "end_turn"
+    assert [frame["method"] for frame in client.frames[:-1]] == [house.UNPARSED] * 2
+
+
+@pytest.mark.parametrize("kind", ["attached", "detached"])
+async def test_a_stubborn_agent_dies_with_the_child_it_left(client_of: Any, kind: str) -> None:
+    command = [*MOCK, "--stubborn", "--spawn-child", kind]
+    client = client_of(AcpAdapter(context(stop_grace_s=0.3), command))
+    await client.begin()
+    await client.start_prompt("hang")
+    await client.until(lambda _frame: client.text().endswith("for it."))
+    exit = await client.adapter.close()
+    assert exit.signal == 9
+    child = proc_table.read_one(int(exit.stderr_tail.split()[1]))
+    assert child is None or child.is_zombie
+
+
+async def test_the_configured_command_replaces_the_own_one(client_of: Any) -> None:
+    client = client_of(AcpAdapter(context(command=MOCK), ["no-such-agent"]))
+    assert (await client.begin())["sessionId"]
+
+
+async def test_a_missing_program_is_not_installed() -> None:
+    adapter = AcpAdapter(context(), ["no-such-agent"])
+    with pytest.raises(AgentNotInstalled):
+        await adapter.start()
+    assert (await adapter.close()).exit_code is None

@@ -1,0 +1,346 @@
+"""Writes docs/events.md and docs/errors.md from the code. `--check` only says whether they are up to date."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import json
+import sys
+import types
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from sandbox_agent_core import content
+from sandbox_agent_core.errors import (
+    URN_PREFIX,
+    ProviderError,
+    SandboxAgentError,
+    ServerStartFailed,
+    ServerUnreachable,
+    StreamGap,
+    error_classes,
+)
+from sandbox_agent_core.events import EVENT_CLASSES, UniversalEvent
+from sandbox_agent_core.wire.model import WireModel
+
+_ROOT = Path(__file__).parent.parent
+_GOLDEN = _ROOT / "packages" / "sandbox-agent-core" / "tests" / "golden" / "events"
+_NOTE = "<!-- Written by scripts/gen_docs.py. Change the code, then run it again. -->\n"
+_CLIENT_ONLY = (ServerUnreachable, ServerStartFailed, StreamGap, ProviderError)
+_JSON_TYPES: dict[Any, str] = {
+    str: "text",
+    int: "integer",
+    float: "number",
+    bool: "boolean",
+    datetime: "time",
+    Any: "anything",
+}
+
+_EVENTS_INTRO = """\
+# Events
+
+Everything that happens in a session is in its log: every JSON-RPC frame between the client and the
+agent, and every fact that the server adds (a turn ended because the agent died, a permission was
+answered by a policy). The log has two views, over the same entries and with the same cursors:
+
+- the **frame view** is `{seq, time, sender, turnId?, itemId?, method?, facts?, payload}` with the raw
+  frame in `payload`: what tools for the Agent Client Protocol want;
+- the **universal view** is this page: at most one event for each entry, of the same shape for every
+  agent.
+
+`GET /v1/sessions/{id}/events?view=universal` answers with a page of events or, if `Accept` asks for
+`text/event-stream`, with all events from the cursor on and then the new ones as they happen. The
+Python SDK reads the frame view and makes the events itself, so there each event also has `.payload`,
+the raw frame.
+
+## The envelope
+
+```json
+{"seq": 5, "id": "ses_1:5", "sessionId": "ses_1", "time": "2026-11-23T12:00:00.005Z",
+ "type": "message.delta", "turnId": "turn_1", "sender": "agent", "data": {"text": "Hello"}}
+```
+
+ENVELOPE
+
+In Python the fields of `data` stand beside those of the envelope, in snake_case:
+
+```python
+match event:
+    case MessageDelta(text=text): ...
+    case ToolCompleted(title=title, status=status): ...
+```
+
+## Cursors and order
+
+- `seq` is the cursor. Events come in its order, each once. `?after=N` continues behind event `N`; so
+  does `Last-Event-ID`, because the `id` of a server-sent event is its `seq`.
+- The log has no gaps, but not every entry is an event, so the `seq` of events does. A cursor of one
+  view works in the other.
+- An event is sent only after its entry is on disk: a cursor that you have seen is never lost.
+- Every `turn.started` is followed by exactly one `turn.ended`, even if the agent or the server is
+  killed. Every `permission.requested` and `question.requested` is followed by exactly one
+  `...resolved`.
+- Agents are not always in order: an update of a tool call may come before its `tool.started`, and
+  events with `late` come after the `turn.ended` of their turn. Treat tool events as patches of one
+  thing, by `toolCallId`.
+
+## Deltas
+
+`message.delta` and `reasoning.delta` are pieces of text, as the agent streams them. The run of deltas
+of an item is always followed by its `message.completed` or `reasoning.completed`, which carries all
+of that run again. An item may be completed in several parts: **its text is all its completions,
+joined**. So there are two ways to read:
+
+- show deltas at once, and replace what you showed since the last completion by the next one;
+- ask for `?deltas=false`, and lose nothing but the typing.
+
+## What you do not know
+
+New types and new fields will come: pass over what you do not know. Whatever an agent sends that has
+no type here is an `agent.update` with all its content, and what is not even a message is an
+`agent.unparsed`. Nothing of an agent is dropped, but: history that it repeats when a session is
+loaded (the log has it), its answers that tell nothing new (`initialize`, `session/new`, ...), and
+`$/cancel_request`.
+
+A field that is absent was not told, and the defaults below hold. In a patch (`tool.*`,
+`usage.updated`) it did not change.
+
+"""
+
+_CONTENT_INTRO = """
+## Content blocks
+
+What prompts, messages and results of tools are made of. Blocks of other types are kept as they are;
+so are members that are not listed.
+"""
+
+_ERRORS_INTRO = """\
+# Errors
+
+The server answers every failed request with a problem document (RFC 9457), media type
+`application/problem+json`:
+
+```json
+{"type": "URNsession_not_found", "title": "Session Not Found", "status": 404,
+ "detail": "There is no session 'ses_x'.", "retryable": false, "details": {"sessionId": "ses_x"}}
+```
+
+`type` ends in the `code`, which does not change; `detail` is for people, and may. `details` are facts
+for programs. The SDK raises the class of that code, with the text as `.message` and the facts as
+`.details`. Catch as widely as you like: `NotFound` is also every error below it. What is retryable
+may succeed when the same is tried again.
+
+The same codes appear in events: in `error`, and in the `error` of `turn.ended`. Those without a
+status are raised by the SDK alone.
+
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing, fail if anything would"
+    )
+    check = parser.parse_args().check
+    stale = []
+    for path, text in (("docs/events.md", events_page()), ("docs/errors.md", errors_page())):
+        target = _ROOT / path
+        if target.is_file() and target.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(path)
+        if not check:
+            target.parent.mkdir(exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+    if check and stale:
+        print(f"out of date: {', '.join(stale)}. Run `python scripts/gen_docs.py`.")
+        return 1
+    return 0
+
+
+def events_page() -> str:
+    parts = [_NOTE, _EVENTS_INTRO.replace("ENVELOPE", _envelope_table())]
+    parts.append("## Types\n\n| type | sent when |\n|---|---|\n")
+    parts += [
+        f"| [`{type}`](#{type.replace('.', '')}) | {_cell(_summary(cls))} |\n"
+        for type, cls in EVENT_CLASSES.items()
+    ]
+    parts += [_event_section(type, cls) for type, cls in EVENT_CLASSES.items()]
+    parts.append("\n## Parts\n\nObjects that several events hold.\n")
+    parts += [_part_section(cls) for cls in _parts()]
+    parts.append(_content_section())
+    return "".join(parts)
+
+
+def _envelope_table() -> str:
+    descriptions = _descriptions(UniversalEvent)
+    rows = [
+        _row(field.alias or name, field, descriptions.get(name, ""))
+        for name, field in UniversalEvent.model_fields.items()
+        if name != "payload"
+    ]
+    id_text = inspect.getdoc(UniversalEvent.id) or ""
+    rows.insert(1, f"| `id` | text | {_cell(id_text)} |\n")
+    rows.append("| `data` | object | What the type adds: see below. |\n")
+    return "| field | type | |\n|---|---|---|\n" + "".join(rows).rstrip("\n")
+
+
+def _event_section(type: str, cls: type[UniversalEvent]) -> str:
+    text = f"\n### {type}\n\n`{cls.__name__}`. {inspect.getdoc(cls)}\n\n"
+    text += _field_table(cls, cls.data_fields())
+    golden = json.loads((_GOLDEN / f"{type}.json").read_text(encoding="utf-8"))
+    example = json.dumps(golden[0]["event"], indent=2, ensure_ascii=False)
+    return f"{text}\n```json\n{example}\n```\n"
+
+
+def _part_section(cls: type[BaseModel]) -> str:
+    doc = inspect.getdoc(cls) or ""
+    # Pydantic answers for a class without a docstring of its own.
+    own = doc if cls.__dict__.get("__doc__") else ""
+    text = f"\n### {cls.__name__}\n\n" + (f"{own}\n\n" if own else "")
+    return text + _field_table(cls, list(cls.model_fields))
+
+
+def _field_table(cls: type[BaseModel], names: list[str]) -> str:
+    descriptions = _descriptions(cls)
+    rows = [
+        _row(field.alias or name, field, descriptions.get(name, ""))
+        for name, field in cls.model_fields.items()
+        if name in names
+    ]
+    return "| field | type | |\n|---|---|---|\n" + "".join(rows)
+
+
+def _row(name: str, field: FieldInfo, description: str) -> str:
+    optional = "" if field.is_required() or _is_tag(field) else "?"
+    return f"| `{name}{optional}` | {_type(field.annotation)}{_default(field)} | {_cell(description)} |\n"
+
+
+def _default(field: FieldInfo) -> str:
+    default = field.default
+    if field.is_required() or _is_tag(field) or default is None or default == "":
+        return ""
+    if isinstance(default, str):
+        return f", default `{default}`"
+    return f", default `{json.dumps(default)}`" if isinstance(default, (bool, int)) else ""
+
+
+def _is_tag(field: FieldInfo) -> bool:
+    return get_origin(field.annotation) is Literal and len(get_args(field.annotation)) == 1
+
+
+def _type(annotation: Any) -> str:
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type(args[0])
+    if origin is Literal:
+        return " \\| ".join(f"`{value}`" for value in args)
+    if origin in (Union, types.UnionType):
+        if content.TextBlock in args:
+            return "[ContentBlock](#content-blocks)"
+        return " \\| ".join(_type(arg) for arg in args if arg is not type(None))
+    if origin is list:
+        return f"list of {_type(args[0])}"
+    if origin is dict:
+        return "object"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    return _JSON_TYPES.get(annotation, "object")
+
+
+def _parts() -> Iterator[type[BaseModel]]:
+    """Models inside of events, in the order of their first use; then the content blocks."""
+    seen: dict[type[BaseModel], None] = {}
+
+    def visit(annotation: Any) -> None:
+        for arg in get_args(annotation):
+            visit(arg)
+        if isinstance(annotation, type) and issubclass(annotation, WireModel):
+            if annotation.__module__ == content.__name__ or annotation in seen:
+                return
+            seen[annotation] = None
+            for field in annotation.model_fields.values():
+                visit(field.annotation)
+
+    for cls in EVENT_CLASSES.values():
+        for name in cls.data_fields():
+            visit(cls.model_fields[name].annotation)
+    yield from seen
+
+
+def _content_section() -> str:
+    blocks: list[type[BaseModel]] = [
+        content.TextBlock,
+        content.ImageBlock,
+        content.AudioBlock,
+        content.ResourceLink,
+        content.EmbeddedResource,
+    ]
+    return _CONTENT_INTRO + "".join(map(_part_section, blocks))
+
+
+def _summary(cls: type) -> str:
+    return (inspect.getdoc(cls) or "").split("\n")[0]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _descriptions(cls: type) -> dict[str, str]:
+    """The text under each field, of the class and of those it inherits from."""
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if issubclass(base, WireModel):
+            found |= _own_descriptions(base)
+    return found
+
+
+def _own_descriptions(cls: type) -> dict[str, str]:
+    (tree,) = ast.parse(inspect.getsource(cls)).body
+    assert isinstance(tree, ast.ClassDef)
+    found = {}
+    for field, text in zip(tree.body, tree.body[1:], strict=False):
+        match field, text:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(description))),
+            ):
+                found[name] = inspect.cleandoc(description)
+            case _:
+                pass
+    return found
+
+
+def errors_page() -> str:
+    rows = ["| code | class | status | retryable | |\n|---|---|---|---|---|\n"]
+    rows += [_error_row(cls) for cls in error_classes().values()]
+    tree = "\n".join(_tree(SandboxAgentError, 0))
+    return (
+        f"{_NOTE}{_ERRORS_INTRO.replace('URN', URN_PREFIX)}{''.join(rows)}"
+        f"\n## The tree\n\n```\n{tree}\n```\n"
+    )
+
+
+def _error_row(cls: type[SandboxAgentError]) -> str:
+    doc = (cls.__dict__.get("__doc__") or "").strip()
+    status = "" if issubclass(cls, _CLIENT_ONLY) else cls.http_status
+    retryable = "yes" if cls.retryable else ""
+    return (
+        f"| `{cls.code}` | `{cls.__name__}` | {status} | {retryable} "
+        f"| {_cell(inspect.cleandoc(doc))} |\n"
+    )
+
+
+def _tree(cls: type[SandboxAgentError], depth: int) -> Iterator[str]:
+    yield f"{'  ' * depth}{cls.__name__}"
+    for child in cls.__subclasses__():
+        yield from _tree(child, depth + 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
