@@ -62,7 +62,9 @@ def test_a_reader_that_sleeps_gets_every_update_of_a_burst(server: ServerProcess
     assert chunk_numbers(seen) == list(range(BURST))
 
 
-def read_sse(server: ServerProcess, session_id: str, after: int, count: int) -> list[dict[str, Any]]:
+def read_sse(
+    server: ServerProcess, session_id: str, after: int, count: int
+) -> list[dict[str, Any]]:
     """Up to `count` entries after a cursor, then the connection is dropped."""
     seen: list[dict[str, Any]] = []
     headers = {"accept": "text/event-stream", "last-event-id": str(after)}
@@ -334,7 +336,9 @@ def test_a_data_directory_that_cannot_be_written_is_a_sentence_at_start(tmp_path
 
 
 def pending(client: httpx.Client, session_id: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.get(f"/v1/sessions/{session_id}/requests").json()["requests"]
+    found: list[dict[str, Any]] = client.get(f"/v1/sessions/{session_id}/requests").json()[
+        "requests"
+    ]
     return found
 
 

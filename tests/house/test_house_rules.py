@@ -13,7 +13,9 @@ import pytest
 from sandbox_agent_core.errors import SandboxAgentError, error_classes
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = sorted(path for path in (ROOT / "packages").iterdir() if (path / "pyproject.toml").exists())
+PACKAGES = sorted(
+    path for path in (ROOT / "packages").iterdir() if (path / "pyproject.toml").exists()
+)
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 
@@ -31,7 +33,11 @@ def test_every_list_of_public_names_is_sorted() -> None:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
                 names = ast.literal_eval(node.value)
-                if sorted(names, key=lambda name: (not name.isupper(), name)) != names != sorted(names):
+                if (
+                    sorted(names, key=lambda name: (not name.isupper(), name))
+                    != names
+                    != sorted(names)
+                ):
                     unsorted.append(path)
     assert unsorted == []
 
@@ -58,7 +64,9 @@ def test_every_error_has_its_own_code() -> None:
         return [cls, *(leaf for child in cls.__subclasses__() for leaf in leaves(child))]
 
     ours = [
-        cls for cls in leaves(SandboxAgentError)[1:] if cls.__module__ == "sandbox_agent_core.errors"
+        cls
+        for cls in leaves(SandboxAgentError)[1:]
+        if cls.__module__ == "sandbox_agent_core.errors"
     ]
     assert len({cls.code for cls in ours}) == len(ours)
     assert {cls.code for cls in ours} <= set(error_classes())

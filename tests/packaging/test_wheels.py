@@ -46,9 +46,7 @@ def install(where: Path, *wheels: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", PACKAGES)
-def test_a_wheel_has_the_licence_and_the_typing_marker(
-    wheels: dict[str, Path], name: str
-) -> None:
+def test_a_wheel_has_the_licence_and_the_typing_marker(wheels: dict[str, Path], name: str) -> None:
     files = zipfile.ZipFile(wheels[name]).namelist()
     assert f"sandbox_agent_{name}/py.typed" in files
     assert any(file.endswith("/licenses/LICENSE") for file in files)

@@ -126,7 +126,9 @@ class ServerProcess:
         result: dict[str, Any] = answer.json()
         return result
 
-    def entries(self, session_id: str, *, after: int = 0, view: str = "frames") -> list[dict[str, Any]]:
+    def entries(
+        self, session_id: str, *, after: int = 0, view: str = "frames"
+    ) -> list[dict[str, Any]]:
         """The whole log."""
         found: list[dict[str, Any]] = []
         with self.client() as client:

@@ -22,12 +22,12 @@ async def test_a_stream_is_complete_although_its_connections_are_cut(
     endpoint: Endpoint, transport: str
 ) -> None:
     async with (
-        CuttingProxy(endpoint.url, cut_after_bytes=30_000) as proxy,
+        CuttingProxy(endpoint.url, cut_after_bytes=100_000) as proxy,
         await connected(proxy, endpoint, transport) as client,
     ):
         session = await client.create_session("mock")
         seqs: list[int] = []
-        turn = asyncio.create_task(session.prompt("burst 1000x64"))
+        turn = asyncio.create_task(session.prompt("burst 3000x16"))
         async for entry in session.frames(after=0):
             seqs.append(entry.seq)
             if entry.method == "session/prompt" and entry.sender == "agent":

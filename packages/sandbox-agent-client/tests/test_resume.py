@@ -103,3 +103,17 @@ def test_a_gap_is_tried_once_more_and_then_raised() -> None:
     waits.delay_after(errors.StreamGap("another", expected=9, got=12))
     with pytest.raises(errors.StreamGap):
         waits.delay_after(errors.StreamGap("again", expected=9, got=12))
+
+
+def test_a_connection_that_lasts_starts_a_new_count_and_one_that_is_dropped_does_not() -> None:
+    clock = Clock()
+    waits = reconnection(clock)
+    waits.delay_after(DOWN)
+    clock.now = 9.5
+    waits.connected()
+    clock.now = 9.9
+    assert waits.delay_after(DOWN) <= 0.1
+    waits.connected()
+    clock.now = 12
+    assert waits.delay_after(DOWN) == BACKOFF_BASE_S
+    assert waits.is_down

@@ -142,6 +142,16 @@ def test_content_is_replaced_and_terminal_output_is_appended() -> None:
     assert item.terminal_output == "onetwo"
 
 
+def test_a_tool_call_that_only_a_permission_described_has_a_title() -> None:
+    log = Log()
+    log.begin()
+    log.ask("req_1")
+    log.tool("tool_call_update", "t", status="completed")
+    _, item = fold(log.events()).items()
+    assert isinstance(item, ToolItem)
+    assert (item.title, item.status) == ("rm", "completed")
+
+
 def test_an_id_that_a_later_turn_uses_again_is_another_tool_call() -> None:
     log = Log()
     for title in ("first", "second"):

@@ -13,6 +13,7 @@ __all__ = [
     "BACKOFF_FACTOR",
     "BACKOFF_MAX_S",
     "RECONNECT_TIMEOUT_S",
+    "SETTLED_S",
     "SILENCE_TIMEOUT_S",
     "Cursor",
     "Reconnection",
@@ -24,6 +25,8 @@ BACKOFF_FACTOR = 2.0
 BACKOFF_MAX_S = 5.0
 RECONNECT_TIMEOUT_S = 60.0
 """Default of how long a stream tries to come back."""
+SETTLED_S = 1.0
+"""A connection that lasted this long was one, even if nothing came over it."""
 SILENCE_TIMEOUT_S = 30.0
 """The server sends a heartbeat every 10 s: after three missed ones the connection is dead."""
 
@@ -76,6 +79,7 @@ class Reconnection:
         self._jitter = jitter
         self._down_since: float | None = None
         self._attempts = 0
+        self._connected_at: float | None = None
         self._gap_at: int | None = None
 
     @property
@@ -83,8 +87,12 @@ class Reconnection:
         """The last thing that happened was a failure."""
         return self._down_since is not None
 
+    def connected(self) -> None:
+        """A connection stands. That alone proves little: a broken proxy accepts and drops it."""
+        self._connected_at = self._clock()
+
     def alive(self) -> None:
-        """Entries or a heartbeat arrived: the next failure starts a new count."""
+        """A new entry arrived: the next failure starts a new count."""
         self._down_since = None
         self._attempts = 0
 
@@ -100,6 +108,9 @@ class Reconnection:
         elif is_fatal(error):
             raise error
         now = self._clock()
+        if self._connected_at is not None and now - self._connected_at >= SETTLED_S:
+            self.alive()
+        self._connected_at = None
         if self._down_since is None:
             self._down_since = now
         delay = min(BACKOFF_MAX_S, BACKOFF_BASE_S * BACKOFF_FACTOR**self._attempts)

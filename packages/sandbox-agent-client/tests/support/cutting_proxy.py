@@ -52,22 +52,31 @@ class CuttingProxy:
         assert task is not None
         self._tasks.add(task)
         self.connections += 1
-        self._writers.add(writer)
         try:
-            if self.refuses:
-                return
-            up_reader, up_writer = await asyncio.open_connection(self._host, self._port)
-            self._writers.add(up_writer)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(reader, up_writer))
-                group.create_task(self._pump(up_reader, writer, self._cut_after_bytes))
-        except* OSError:
-            pass
+            if not self.refuses:
+                await self._relay(reader, writer)
         finally:
             self._tasks.discard(task)
-            for one in (writer, *([up_writer] if not self.refuses else [])):
-                self._writers.discard(one)
-                one.close()
+            writer.close()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection(self._host, self._port)
+        writers = {writer, up_writer}
+        self._writers |= writers
+        pumps = [
+            asyncio.create_task(self._pump(reader, up_writer)),
+            asyncio.create_task(self._pump(up_reader, writer, self._cut_after_bytes)),
+        ]
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._writers -= writers
+            up_writer.transport.abort()
+            # Not an abort: a reset would also throw away what has arrived, and nobody would get on.
+            writer.close()
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.wait(pumps)
 
     async def _pump(
         self,
@@ -75,6 +84,7 @@ class CuttingProxy:
         writer: asyncio.StreamWriter,
         limit: int | None = None,
     ) -> None:
+        """Until one side ends, or the limit is passed: then the connection is cut."""
         passed = 0
         with suppress(OSError):
             while chunk := await reader.read(4096):
@@ -82,10 +92,4 @@ class CuttingProxy:
                 writer.write(chunk)
                 await writer.drain()
                 if limit is not None and passed > limit:
-                    self._abort(writer, reader)
                     return
-        writer.close()
-
-    def _abort(self, writer: asyncio.StreamWriter, reader: asyncio.StreamReader) -> None:
-        writer.transport.abort()
-        reader.feed_eof()

@@ -35,7 +35,7 @@ _tool_content = st.one_of(
     st.fixed_dictionaries({"type": st.just("diff"), "path": _text, "newText": _text}),
     st.fixed_dictionaries({"type": st.just("terminal"), "terminalId": _text}),
 )
-_tool = {
+_tool: dict[Any, st.SearchStrategy[Any]] = {
     "toolCallId": _ids,
     "title": _text,
     "kind": st.sampled_from(sorted(acp.TOOL_KINDS)) | _text,

@@ -87,7 +87,7 @@ def test_settings_without_a_command_for_an_unknown_agent_are_ignored_with_a_warn
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        agents = catalog(typo=AgentSettings(env={"A": "1"}))
+        agents = catalog(typo=AgentSettings(command=None, env={"A": "1"}))
     assert "typo" in caplog.text
     assert "typo" not in agents.names()
     with pytest.raises(UnsupportedAgent):

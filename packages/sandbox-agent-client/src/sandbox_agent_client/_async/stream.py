@@ -65,10 +65,10 @@ async def _one_connection(
     if reconnection.is_down:
         await transport.locate(again=True)
     async with transport.stream(session_id, cursor.after, interrupt) as batches:
+        reconnection.connected()
         async for batch in batches:
             for wire in batch:
                 entry = read_entry(session_id, wire)
                 if cursor.accept(entry.seq):
+                    reconnection.alive()
                     yield entry
-            # Only now: a batch that cannot be read must not count as a sign of life for ever.
-            reconnection.alive()

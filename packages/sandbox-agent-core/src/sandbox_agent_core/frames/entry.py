@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal, get_args
 
 from sandbox_agent_core.frames.jsonrpc import Frame
@@ -23,8 +24,14 @@ _SENDERS = get_args(Sender)
 
 def rfc3339(time_ms: int) -> str:
     """`2026-11-23T06:15:52.123Z` for milliseconds since the epoch."""
-    stamp = datetime.fromtimestamp(time_ms / 1000, UTC)
-    return f"{stamp:%Y-%m-%dT%H:%M:%S}.{time_ms % 1000:03d}Z"
+    seconds, milliseconds = divmod(time_ms, 1000)
+    return f"{_whole_second(seconds)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _whole_second(seconds: int) -> str:
+    # strftime costs more than everything else that is done to an entry.
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

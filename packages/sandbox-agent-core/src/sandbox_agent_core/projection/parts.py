@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from sandbox_agent_core.content import CONTEXT_META, text_of
-from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.frames.entry import LogEntry, rfc3339
 
 __all__ = [
     "Wire",
@@ -28,7 +27,6 @@ __all__ = [
     "passed_through",
     "prompt_data",
     "rfc3339_of",
-    "timestamp",
 ]
 
 Wire = dict[str, Any]
@@ -62,17 +60,6 @@ def facts_of(entry: LogEntry) -> dict[str, Any]:
     return dict(facts) if isinstance(facts, Mapping) else {}
 
 
-@lru_cache(maxsize=256)
-def _second(seconds: int) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}."
-
-
-def timestamp(time_ms: int) -> str:
-    """As `frames.entry.rfc3339`, for the hot path: events come many to a second."""
-    seconds, ms = divmod(time_ms, 1000)
-    return f"{_second(seconds)}{ms:03d}Z"
-
-
 def rfc3339_of(value: Any) -> str | None:
     """A point in time given as text or as milliseconds."""
     ms = as_int(value)
@@ -80,7 +67,7 @@ def rfc3339_of(value: Any) -> str | None:
         if isinstance(value, str):
             time = datetime.fromisoformat(value)
             ms = round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
-        return None if ms is None else timestamp(ms)
+        return None if ms is None else rfc3339(ms)
     except (OSError, OverflowError, ValueError):
         return None
 
@@ -93,7 +80,7 @@ def event(entry: LogEntry, type: str, data: Wire, turn_id: Any = None) -> Wire:
         "seq": seq,
         "id": f"{session_id}:{seq}",
         "sessionId": session_id,
-        "time": timestamp(entry.time_ms),
+        "time": rfc3339(entry.time_ms),
         "type": type,
     }
     turn = entry.turn_id or turn_id

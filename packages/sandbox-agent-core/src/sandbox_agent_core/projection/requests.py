@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.frames.entry import LogEntry, rfc3339
 from sandbox_agent_core.projection.parts import (
     Wire,
     as_dict,
@@ -14,7 +14,6 @@ from sandbox_agent_core.projection.parts import (
     event,
     facts_of,
     rfc3339_of,
-    timestamp,
 )
 from sandbox_agent_core.projection.questions import questions_of
 from sandbox_agent_core.projection.tools import tool_fields
@@ -106,7 +105,7 @@ def _request_id(entry: LogEntry) -> str:
 def _deadline(entry: LogEntry) -> Wire:
     facts = facts_of(entry)
     return compact(
-        askedAt=timestamp(entry.time_ms),
+        askedAt=rfc3339(entry.time_ms),
         expiresAt=rfc3339_of(facts.get("expiresAt")),
         default=as_str(facts.get("default")),
     )

@@ -75,7 +75,7 @@ class TranscriptFolder:
         self._places = Places(view)
         self._streams = Streams(self._places)
         self._tools = Tools(self._places)
-        requests = Requests(self._places, view.pending_requests)
+        requests = self._requests = Requests(self._places, view.pending_requests)
         self._reducers: dict[type[UniversalEvent], Callable[[Any], None]] = {
             SessionCreated: self._session_created,
             SessionResumed: self._session_resumed,
@@ -92,7 +92,7 @@ class TranscriptFolder:
             ToolUpdated: self._tools.apply,
             ToolCompleted: self._tools.apply,
             PlanUpdated: self._plan_updated,
-            PermissionRequested: requests.asked,
+            PermissionRequested: self._permission_requested,
             PermissionResolved: requests.resolved,
             QuestionRequested: requests.asked,
             QuestionResolved: requests.resolved,
@@ -165,6 +165,10 @@ class TranscriptFolder:
                 return
         plan = PlanItem(seq=event.seq, time=event.time, entries=event.entries)
         self._places.put(plan, event.turn_id)
+
+    def _permission_requested(self, event: PermissionRequested) -> None:
+        self._requests.asked(event)
+        self._tools.announce(event)
 
     def _mode_changed(self, event: ModeChanged) -> None:
         self._view.mode = event.mode_id

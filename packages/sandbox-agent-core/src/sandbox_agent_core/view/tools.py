@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from sandbox_agent_core.events import ToolCallFields, ToolCompleted, ToolStarted, ToolUpdated
+from sandbox_agent_core.events import (
+    PermissionRequested,
+    ToolCallFields,
+    ToolCompleted,
+    ToolStarted,
+    ToolUpdated,
+)
 from sandbox_agent_core.view.model import ToolItem
 from sandbox_agent_core.view.places import Places
 
@@ -18,15 +24,13 @@ class Tools:
     def __init__(self, places: Places) -> None:
         self._places = places
         self._calls: dict[str, _Call] = {}
+        self._announced: dict[str, ToolCallFields] = {}
         self._unsettled: list[_Call] = []
 
     def apply(self, event: ToolStarted | ToolUpdated | ToolCompleted) -> None:
         call = self._of(event)
         item = call.item
-        given = event.model_fields_set
-        for name in _PATCHED:
-            if name in given:
-                setattr(item, name, getattr(event, name))
+        _patch(item, event)
         item.late = item.late or event.late
         # The first end of a call is its end, and no duplicate takes it back to an earlier state.
         if event.status is not None and _PROGRESS[event.status] > _PROGRESS[item.status]:
@@ -36,6 +40,12 @@ class Tools:
         if event.terminal_output:
             call.printed.append(event.terminal_output)
             self._unsettled.append(call)
+
+    def announce(self, event: PermissionRequested) -> None:
+        """Keep what a permission tells of its tool call: some agents (qwen, Gemini) never say more."""
+        fields = event.tool_call
+        if fields is not None and fields.tool_call_id not in self._calls:
+            self._announced[fields.tool_call_id] = fields
 
     def settle(self) -> None:
         """Write what terminals printed so far into the items."""
@@ -47,9 +57,18 @@ class Tools:
         call = self._calls.get(event.tool_call_id)
         if call is None or call.is_another(event):
             item = ToolItem(seq=event.seq, time=event.time, tool_call_id=event.tool_call_id)
+            if (announced := self._announced.pop(event.tool_call_id, None)) is not None:
+                _patch(item, announced)
             call = self._calls[event.tool_call_id] = _Call(item, event.turn_id)
             self._places.put(item, event.turn_id)
         return call
+
+
+def _patch(item: ToolItem, fields: ToolCallFields) -> None:
+    given = fields.model_fields_set
+    for name in _PATCHED:
+        if name in given:
+            setattr(item, name, getattr(fields, name))
 
 
 class _Call:

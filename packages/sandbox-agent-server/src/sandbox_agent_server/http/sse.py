@@ -7,7 +7,7 @@ import asyncio
 from starlette.types import Receive, Scope, Send
 
 from sandbox_agent_server.http.streams import StreamCounter, StreamQuery
-from sandbox_agent_server.sessions.encoding import encode
+from sandbox_agent_server.sessions.encoding import encode_batch
 from sandbox_agent_server.sessions.session import Session
 
 __all__ = ["EventStream"]
@@ -53,11 +53,8 @@ class EventStream:
         await send({"type": "http.response.body", "body": _OPEN, "more_body": True})
         session, query = self._session, self._query
         async for batch in session.log.follow(query.after, heartbeat_s=self._heartbeat_s):
-            parts = []
-            for entry in batch:
-                line = encode(entry, session.id, query.view, deltas=query.deltas)
-                if line is not None:
-                    parts.append(b"id: %d\ndata: %b\n\n" % (entry.seq, line))
+            shown = encode_batch(batch, session.id, query.view, deltas=query.deltas)
+            parts = [b"id: %d\ndata: %b\n\n" % (entry.seq, line) for entry, line in shown]
             # A batch that shows nothing still moves the cursor, or a reconnect would read it again.
             body = b"".join(parts) or (b"id: %d\n\n" % batch[-1].seq if batch else _HEARTBEAT)
             await send({"type": "http.response.body", "body": body, "more_body": True})

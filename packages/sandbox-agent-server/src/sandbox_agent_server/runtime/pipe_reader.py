@@ -27,6 +27,8 @@ class PipeReader:
         self._splitter = LineSplitter(max_line_bytes)
         self._loop = asyncio.get_running_loop()
         self._wakeup: asyncio.Future[None] | None = None
+        self._is_watched = False
+        self._has_waited = False
         # What the pipe held when the process had ended; more can only come from somebody else.
         self._leftover_bytes: int | None = None
         # Taken out of the pipe by `close`, for a reader that is not done yet.
@@ -36,16 +38,21 @@ class PipeReader:
 
     async def next_batch(self) -> list[bytes]:
         """The next whole lines; none at the end. A cancelled call loses nothing."""
-        while not self._is_at_end:
-            # Others get their turn even when the pipe is never empty. Before the read, because
-            # what is read must not be lost to a cancellation.
+        # Others get their turn even when the pipe is never empty. Before the read, because what is
+        # read must not be lost to a cancellation; not after a wait, which was a turn for others.
+        if not self._has_waited:
             await asyncio.sleep(0)
+        self._has_waited = False
+        while not self._is_at_end:
             data = self._read()
             if data is None:
                 await self._until_readable()
+                self._has_waited = True
             elif data:
                 if lines := self._splitter.feed(data):
+                    self._has_waited = False
                     return lines
+                await asyncio.sleep(0)
             else:
                 self._is_at_end = True
                 return self._splitter.flush()
@@ -62,7 +69,7 @@ class PipeReader:
             while len(rest) < size and (data := os.read(descriptor, size - len(rest))):
                 rest += data
         self._rest = bytes(rest)
-        self._loop.remove_reader(descriptor)
+        self._unwatch()
         self._pipe.close()
         self._wake()
 
@@ -81,19 +88,27 @@ class PipeReader:
         return data
 
     async def _until_readable(self) -> None:
-        descriptor = self._pipe.fileno()
         self._wakeup = self._loop.create_future()
-        self._loop.add_reader(descriptor, self._wake)
+        # The watch stays from one wait to the next: two system calls less for each line of a slow agent.
+        if not self._is_watched:
+            self._loop.add_reader(self._pipe.fileno(), self._wake)
+            self._is_watched = True
         try:
             await self._wakeup
         finally:
             self._wakeup = None
-            if not self._pipe.closed:
-                self._loop.remove_reader(descriptor)
 
     def _wake(self) -> None:
-        if self._wakeup is not None and not self._wakeup.done():
+        if self._wakeup is None:
+            # There is something to read and nobody asks: stop looking, or the loop would spin.
+            self._unwatch()
+        elif not self._wakeup.done():
             self._wakeup.set_result(None)
+
+    def _unwatch(self) -> None:
+        if self._is_watched:
+            self._is_watched = False
+            self._loop.remove_reader(self._pipe.fileno())
 
 
 class Batches:

@@ -20,7 +20,7 @@ from sandbox_agent_server.sessions.launch import Handshake, Opened
 from sandbox_agent_server.sessions.stamping import Stamper
 from sandbox_agent_server.sessions.tasks import TaskBag
 from sandbox_agent_server.settings import Limits
-from sandbox_agent_server.store import SessionRow, StoredEntry
+from sandbox_agent_server.store import Draft, SessionRow
 
 __all__ = ["AgentHost", "MakeAdapter", "SessionSecrets"]
 
@@ -37,7 +37,7 @@ MakeAdapter = Callable[[SessionRow, SessionSecrets], AgentAdapter]
 
 
 class Append(Protocol):
-    def __call__(self, entries: list[StoredEntry], *, save_row: bool = False) -> None: ...
+    def __call__(self, entries: list[Draft], *, save_row: bool = False) -> None: ...
 
 
 class AgentHost:
@@ -167,7 +167,9 @@ class AgentHost:
         state["capabilities"] = opened.capabilities
         self._controls.read_session(opened.session)
         await self._apply_settings()
-        entries: list[StoredEntry] = []
+        version = (opened.agent_info or {}).get("version")
+        fact = {"version": version} if isinstance(version, str) else {}
+        entries = [self._stamper.fact(house.AGENT_STARTED, fact)]
         if earlier_id is None:
             state["continuity"] = "fresh"
         else:
@@ -192,7 +194,7 @@ class AgentHost:
             on_replay=set_replaying,
         )
 
-    async def _resumed(self, opened: Opened) -> StoredEntry:
+    async def _resumed(self, opened: Opened) -> Draft:
         state = self._row.state
         continuity = "native"
         if not opened.is_native:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+from sandbox_agent_core.content import CONTEXT_META
 from sandbox_agent_core.events import UniversalEvent
 from sandbox_agent_core.projection import is_delta, project
 from sandbox_agent_core.view import Transcript, TranscriptFolder, render_context
@@ -18,11 +19,9 @@ REPLAY_MAX_CHARS = 24_000
 _PAGE = 512
 _PAGE_BYTES = 4 * 1024 * 1024
 
-CONTEXT_META = "sandbox-agent/context"
-"""Marks the block of a prompt that a person did not type."""
-
 
 def context_block(text: str) -> dict[str, object]:
+    """A block that a person did not type: it is not shown as part of the prompt."""
     return {"type": "text", "text": text, "_meta": {CONTEXT_META: True}}
 
 

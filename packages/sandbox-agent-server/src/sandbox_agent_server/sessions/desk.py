@@ -30,7 +30,7 @@ from sandbox_agent_server.sessions.requests import (
     resolve_by_user,
 )
 from sandbox_agent_server.sessions.stamping import Stamper
-from sandbox_agent_server.store import SessionRow, SqliteStore, StoredEntry
+from sandbox_agent_server.store import Draft, SessionRow, SqliteStore
 
 __all__ = ["RequestChange", "RequestDesk"]
 
@@ -72,7 +72,7 @@ class RequestDesk:
         raw: bytes,
         frame: Frame,
         policy: PermissionPolicy,
-        out: list[StoredEntry],
+        out: list[Draft],
         changes: list[RequestChange],
         effects: list[Callable[[], None]],
     ) -> None:
@@ -86,7 +86,14 @@ class RequestDesk:
         )
         asked = request.to_asked()
         facts = {"kind": request.kind, "expiresAt": asked["expiresAt"], "default": request.default}
-        self._stamper.agent_request(raw, request.method, out, request_id=request.id, facts=facts)
+        self._stamper.agent_request(
+            raw,
+            request.method,
+            out,
+            request_id=request.id,
+            facts=facts,
+            tool_call=request.tool_call,
+        )
         answer = self._decide(request, policy)
         if answer is None:
             self._pending[request.id] = request
@@ -97,13 +104,13 @@ class RequestDesk:
             changes.append((request.id, asked, self._resolution(request, answer)))
             effects.append(lambda: self._send(answer.frame))
 
-    def withdraw(self, rpc_id: Any, out: list[StoredEntry], changes: list[RequestChange]) -> None:
+    def withdraw(self, rpc_id: Any, out: list[Draft], changes: list[RequestChange]) -> None:
         """The agent no longer wants an answer (`$/cancel_request`)."""
         for request in list(self._pending.values()):
             if request.rpc_id == rpc_id:
                 self._close(request, cancelled(request, "cancel"), out, changes)
 
-    def cancel_all(self, out: list[StoredEntry], changes: list[RequestChange]) -> list[Frame]:
+    def cancel_all(self, out: list[Draft], changes: list[RequestChange]) -> list[Frame]:
         """Close every open request as cancelled. Returns the answers that the agent is owed."""
         frames = []
         for request in list(self._pending.values()):
@@ -112,7 +119,7 @@ class RequestDesk:
             frames.append(answer.frame)
         return frames
 
-    def cancel_left_over(self, out: list[StoredEntry], changes: list[RequestChange]) -> None:
+    def cancel_left_over(self, out: list[Draft], changes: list[RequestChange]) -> None:
         """After a restart: nobody waits for the answers any more."""
         for id_, asked, _ in self._store.requests(self._row.key, pending_only=True):
             request = PendingRequest.left_over(id_, asked)
@@ -190,7 +197,7 @@ class RequestDesk:
         self,
         request: PendingRequest,
         answer: Answer,
-        out: list[StoredEntry],
+        out: list[Draft],
         changes: list[RequestChange],
     ) -> None:
         out.append(self._entry(request, answer, sender_is_user=False))
@@ -202,9 +209,7 @@ class RequestDesk:
         if (timer := self._timers.pop(request.id, None)) is not None:
             timer.cancel()
 
-    def _entry(
-        self, request: PendingRequest, answer: Answer, *, sender_is_user: bool
-    ) -> StoredEntry:
+    def _entry(self, request: PendingRequest, answer: Answer, *, sender_is_user: bool) -> Draft:
         return self._stamper.answer(
             "client" if sender_is_user else "server",
             answer.frame,

@@ -13,7 +13,9 @@ from collections.abc import AsyncIterator, Sequence
 from itertools import islice
 from typing import Any
 
-from sandbox_agent_server.store import SessionRow, SqliteStore, StoredEntry
+from sandbox_agent_core.frames.entry import rfc3339
+
+from sandbox_agent_server.store import Draft, LineEncoder, SessionRow, SqliteStore, StoredEntry
 
 __all__ = ["SessionLog"]
 
@@ -33,7 +35,9 @@ class SessionLog:
         self._ring_limit = ring_bytes
         self._bell = asyncio.Event()
         self._closed = False
-        self.last_seq, self.last_time_ms = store.last_entry(row.key)
+        self._encoder = LineEncoder()
+        self.last_seq = store.last_seq(row.key)
+        self.last_time_ms = _time_of_last(store, row, self.last_seq)
 
     @property
     def next_seq(self) -> int:
@@ -41,27 +45,29 @@ class SessionLog:
 
     def append(
         self,
-        entries: Sequence[StoredEntry],
+        drafts: Sequence[Draft],
         *,
         save_row: bool = False,
         requests: Sequence[tuple[str, dict[str, Any], dict[str, Any] | None]] = (),
     ) -> None:
-        """Number the entries, commit them, then show them to readers.
+        """Number the drafts, commit them, then show them to readers.
 
         Raises:
             StorageError: nothing was written and nobody has seen anything; may be tried again.
         """
-        seq = self.last_seq
         # Never backwards, even when the machine's clock is set back.
         now = max(time.time_ns() // 1_000_000, self.last_time_ms)
-        for entry in entries:
-            seq += 1
-            entry.seq = seq
-            entry.time_ms = now
+        stamp = rfc3339(now).encode()
+        encode = self._encoder.encode
+        entries = [
+            StoredEntry(seq, encode(draft, seq, stamp))
+            for seq, draft in enumerate(drafts, start=self.next_seq)
+        ]
         self._store.commit(
             self._row.key, entries, row=self._row if save_row else None, requests=requests
         )
-        self.last_seq, self.last_time_ms = seq, now
+        self.last_seq += len(entries)
+        self.last_time_ms = now
         self._remember(entries)
         self._ring_bell()
 
@@ -123,7 +129,14 @@ class SessionLog:
         start = after + 1 - self._ring[0].seq
         for entry in islice(self._ring, start, start + limit):
             page.append(entry)
-            size += len(entry.payload)
+            size += len(entry.line)
             if size >= max_bytes:
                 break
         return page
+
+
+def _time_of_last(store: SqliteStore, row: SessionRow, last_seq: int) -> int:
+    if last_seq == 0:
+        return 0
+    (last,) = store.read(row.key, last_seq - 1)
+    return last.to_log_entry(row.id).time_ms

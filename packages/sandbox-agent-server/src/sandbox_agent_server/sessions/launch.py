@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from sandbox_agent_core.errors import AgentAuthRequired, AgentError, AgentExited
 from sandbox_agent_core.frames import acp
-from sandbox_agent_core.frames.jsonrpc import AUTH_REQUIRED
 
 __all__ = ["Continuity", "Handshake", "Opened", "redact_servers"]
 
@@ -84,7 +83,7 @@ class Handshake:
                 return Opened(earlier_id, info, capabilities, session, is_native=True)
             except AgentExited:
                 raise
-            except AgentError as exc:
+            except (AgentError, AgentAuthRequired) as exc:
                 why = exc.message
         session = await self._new(hello)
         native_id = session.get("sessionId") if isinstance(session, dict) else None
@@ -93,9 +92,7 @@ class Handshake:
     async def _new(self, hello: Mapping[str, Any]) -> Any:
         try:
             return await self._ask_for_session(acp.SESSION_NEW, {})
-        except AgentError as exc:
-            if exc.details.get("agentCode") != AUTH_REQUIRED:
-                raise
+        except AgentAuthRequired as exc:
             methods = hello.get("authMethods")
             names = [
                 str(method.get("name") or method.get("id"))

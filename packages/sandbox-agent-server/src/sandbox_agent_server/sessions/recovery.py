@@ -6,12 +6,12 @@ import asyncio
 import logging
 from collections.abc import Iterator
 
-from sandbox_agent_core.frames import house
+from sandbox_agent_core.frames import LogEntry, house
 
 from sandbox_agent_server.runtime.reaper import reap
 from sandbox_agent_server.sessions.desk import RequestChange
 from sandbox_agent_server.sessions.session import Session
-from sandbox_agent_server.store import SqliteStore, StoredEntry
+from sandbox_agent_server.store import Draft, SessionRow, SqliteStore
 
 __all__ = ["needs_recovery", "reap_left_over", "recover"]
 
@@ -44,11 +44,11 @@ def recover(session: Session, store: SqliteStore) -> None:
     """
     state = session.row.state
     stamper = session.stamper
-    out: list[StoredEntry] = []
+    out: list[Draft] = []
     changes: list[RequestChange] = []
     turn_id = state.get("turn")
     if turn_id is not None:
-        stamper.restore(turn_id, _entries(store, session.row.key, state["turnSeq"] - 1))
+        stamper.restore(turn_id, _entries(store, session.row, state["turnSeq"] - 1))
     stamper.close_items(out)
     session.desk.cancel_left_over(out, changes)
     if state.get("running"):
@@ -68,7 +68,8 @@ def recover(session: Session, store: SqliteStore) -> None:
     logger.info("session %s: ended what an earlier server left open", session.id)
 
 
-def _entries(store: SqliteStore, key: int, after: int) -> Iterator[StoredEntry]:
-    while page := store.read(key, after, limit=_PAGE):
-        yield from page
+def _entries(store: SqliteStore, row: SessionRow, after: int) -> Iterator[LogEntry]:
+    while page := store.read(row.key, after, limit=_PAGE):
+        for entry in page:
+            yield entry.to_log_entry(row.id)
         after = page[-1].seq

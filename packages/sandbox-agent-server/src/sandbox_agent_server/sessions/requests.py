@@ -13,6 +13,7 @@ from sandbox_agent_core.errors import InvalidRequest
 from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.frames.jsonrpc import RequestId, response
+from sandbox_agent_core.projection.questions import questions_of
 
 from sandbox_agent_server.sessions.policy import choose_option
 
@@ -90,7 +91,7 @@ class PendingRequest:
             asked["toolCall"] = self.tool_call
             asked["options"] = self.options
         else:
-            asked["questions"] = _questions(self.params)
+            asked["questions"] = questions_of(self.params)
             asked["message"] = self.params.get("message")
         return asked
 
@@ -211,36 +212,10 @@ def _answer(
 
 
 def _check_answers(request: PendingRequest, answers: dict[str, Any]) -> None:
-    known = {question.get("id") for question in _questions(request.params)}
+    known = {question.get("id") for question in questions_of(request.params)}
     unknown = sorted(key for key in answers if key not in known)
     if known and unknown:
         raise InvalidRequest(
             f"no question has the id {unknown[0]!r}; asked: {sorted(map(str, known))}",
             asked=sorted(map(str, known)),
         )
-
-
-def _questions(params: dict[str, Any]) -> list[dict[str, Any]]:
-    meta = params.get("_meta")
-    questions = meta.get("questions") if isinstance(meta, dict) else None
-    if isinstance(questions, list):
-        return [question for question in questions if isinstance(question, dict)]
-    schema = params.get("requestedSchema")
-    properties = schema.get("properties") if isinstance(schema, dict) else None
-    return [
-        _question_of_property(name, prop)
-        for name, prop in (properties.items() if isinstance(properties, dict) else ())
-    ]
-
-
-def _question_of_property(name: str, prop: Any) -> dict[str, Any]:
-    prop = prop if isinstance(prop, dict) else {}
-    items = prop.get("items")
-    choices = prop.get("enum") or (items.get("enum") if isinstance(items, dict) else None)
-    options = choices if isinstance(choices, list) else []
-    return {
-        "id": name,
-        "question": prop.get("title") or prop.get("description") or name,
-        "options": [{"label": str(option)} for option in options],
-        "multiSelect": prop.get("type") == "array",
-    }

@@ -12,7 +12,7 @@ from sandbox_agent_core.spi.agent import WireFrame
 
 from sandbox_agent_server.sessions.agent_run import AgentRun
 from sandbox_agent_server.sessions.desk import RequestChange
-from sandbox_agent_server.store import StoredEntry
+from sandbox_agent_server.store import Draft
 
 if TYPE_CHECKING:
     from sandbox_agent_server.sessions.session import Session
@@ -55,7 +55,7 @@ class FrameRouter:
                 wire.raw, wire.frame, session.policy, step.out, step.changes, step.effects
             )
             return
-        session.stamper.agent_request(wire.raw, method, step.out, request_id=None, facts=None)
+        session.stamper.agent_request(wire.raw, method, step.out)
         refusal = error_response(
             wire.frame["id"], METHOD_NOT_FOUND, f"the client does not offer {method}"
         )
@@ -94,7 +94,7 @@ class _Step:
     """One batch on its way into the log."""
 
     def __init__(self) -> None:
-        self.out: list[StoredEntry] = []
+        self.out: list[Draft] = []
         self.changes: list[RequestChange] = []
         self.effects: list[Callable[[], None]] = []
         self.save_row = False

@@ -37,7 +37,7 @@ from sandbox_agent_server.sessions.stamping import Stamper
 from sandbox_agent_server.sessions.tasks import TaskBag
 from sandbox_agent_server.sessions.turns import Turn, TurnLine, TurnOutcome, outcome_of_frame
 from sandbox_agent_server.settings import Limits
-from sandbox_agent_server.store import SessionRow, SqliteStore, StoredEntry
+from sandbox_agent_server.store import Draft, SessionRow, SqliteStore
 
 __all__ = ["Session"]
 
@@ -258,7 +258,7 @@ class Session:
 
     def append(
         self,
-        entries: list[StoredEntry],
+        entries: list[Draft],
         *,
         save_row: bool = False,
         changes: list[RequestChange] | None = None,
@@ -268,7 +268,7 @@ class Session:
         self._commit(entries, save_row=save_row, changes=changes or [])
 
     def _commit(
-        self, entries: list[StoredEntry], *, save_row: bool, changes: list[RequestChange]
+        self, entries: list[Draft], *, save_row: bool, changes: list[RequestChange]
     ) -> None:
         if save_row:
             self._refresh_state()
@@ -276,7 +276,7 @@ class Session:
             self.log.append(entries, save_row=save_row, requests=changes)
 
     async def commit_patiently(
-        self, entries: list[StoredEntry], *, save_row: bool, changes: list[RequestChange]
+        self, entries: list[Draft], *, save_row: bool, changes: list[RequestChange]
     ) -> None:
         """For what an agent wrote: hold the agent back until it can be stored.
 
@@ -394,7 +394,7 @@ class Session:
         self._end_turn_ourselves(turn, TurnOutcome("error", error=error), entries)
 
     def _end_turn_ourselves(
-        self, turn: Turn, outcome: TurnOutcome, entries: list[StoredEntry] | None = None
+        self, turn: Turn, outcome: TurnOutcome, entries: list[Draft] | None = None
     ) -> None:
         entries = entries or []
         changes: list[RequestChange] = []
@@ -408,7 +408,7 @@ class Session:
         self,
         turn: Turn,
         outcome: TurnOutcome,
-        out: list[StoredEntry],
+        out: list[Draft],
         changes: list[RequestChange],
     ) -> None:
         """The entries that end a turn which the agent will not end."""
@@ -444,7 +444,7 @@ class Session:
         frame = notification(
             acp.SESSION_CANCEL, {"sessionId": self.row.state.get("agentSessionId")}
         )
-        out: list[StoredEntry] = [self.stamper.client_frame(frame)]
+        out: list[Draft] = [self.stamper.client_frame(frame)]
         changes: list[RequestChange] = []
         answers = self.desk.cancel_all(out, changes)
         self.append(out, changes=changes)
@@ -469,7 +469,7 @@ class Session:
     # The agent's end
 
     async def _agent_gone(self, run: AgentRun, ended: AgentExit) -> None:
-        out: list[StoredEntry] = []
+        out: list[Draft] = []
         changes: list[RequestChange] = []
         turn = self.turns.current or self.turns.ending
         fact: dict[str, Any] = {"expected": run.is_expected_to_end}

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from sandbox_agent_core.frames import Frame, Sender, acp, house
+from sandbox_agent_core.frames import Frame, LogEntry, Sender, acp, house
 from sandbox_agent_core.frames.jsonrpc import RequestId, notification
+from sandbox_agent_core.projection.messages import parent_of
 
-from sandbox_agent_server.jsonio import dumps, loads
-from sandbox_agent_server.store import StoredEntry
+from sandbox_agent_server.jsonio import dumps
+from sandbox_agent_server.store import Draft
 
 __all__ = ["COMPLETION_BYTES", "Stamper"]
 
@@ -34,6 +35,7 @@ _MESSAGE_CHUNKS: Final = {
     # Claude gives a message's thought the message's id: keep the two items apart.
     acp.AGENT_THOUGHT_CHUNK: (house.REASONING_COMPLETED, None, "/thought"),
 }
+_COMPLETIONS: Final = frozenset({house.MESSAGE_COMPLETED, house.REASONING_COMPLETED})
 _FINAL: Final = frozenset({"completed", "failed"})
 
 
@@ -83,15 +85,18 @@ class Stamper:
         self._items: dict[str | None, _OpenItem] = {}
         self._tools: dict[str, dict[str, Any]] = {}
 
-    def restore(self, turn_id: str, entries: Iterable[StoredEntry]) -> None:
+    def restore(self, turn_id: str, entries: Iterable[LogEntry]) -> None:
         """Remember what a turn had open, from its entries, when the process that knew is gone."""
         self.turn_id = turn_id
         next_seq = self._next_seq
         for entry in entries:
-            out: list[StoredEntry] = []
+            out: list[Draft] = []  # it is in the log already
             self._next_seq = partial(_place_of, entry, out)
-            if entry.sender == "agent" and entry.method == acp.SESSION_UPDATE:
-                self.update(entry.payload, loads(entry.payload), out)
+            if entry.method in _COMPLETIONS:
+                self._forget_completed(entry.item_id)
+            elif entry.sender == "agent" and entry.method == acp.SESSION_UPDATE:
+                # Without its bytes a chunk weighs nothing, so no part is completed that was not then.
+                self.update(b"", entry.payload, out)
             elif entry.sender == "agent" and entry.item_id is not None:
                 self.close_items(out)
         self._next_seq = next_seq
@@ -105,12 +110,12 @@ class Stamper:
         raw: bytes | None = None,
         facts: dict[str, Any] | None = None,
         expect: dict[str, Any] | None = None,
-    ) -> StoredEntry:
+    ) -> Draft:
         """A frame to the agent. `expect` are facts for the answer to it, if it is a request."""
         method = frame.get("method")
         if frame.get("id") is not None and isinstance(method, str):
             self._asked[frame["id"]] = (method, expect)
-        return StoredEntry(
+        return Draft(
             "client",
             raw or dumps(frame),
             method=method if isinstance(method, str) else None,
@@ -118,18 +123,18 @@ class Stamper:
             facts=facts,
         )
 
-    def begin_turn(self, turn_id: str) -> list[StoredEntry]:
+    def begin_turn(self, turn_id: str) -> list[Draft]:
         """What was streamed between turns is completed first."""
-        out: list[StoredEntry] = []
+        out: list[Draft] = []
         self.close_items(out)
         self.turn_id = turn_id
         return out
 
     def answer(
         self, sender: Sender, frame: Frame, *, method: str, request_id: str, facts: dict[str, Any]
-    ) -> StoredEntry:
+    ) -> Draft:
         """The response to a request of the agent, by a person or by the server for them."""
-        return StoredEntry(
+        return Draft(
             sender,
             dumps(frame),
             method=method,
@@ -140,11 +145,9 @@ class Stamper:
 
     # What the server states
 
-    def fact(
-        self, method: str, params: Mapping[str, Any], *, item_id: str | None = None
-    ) -> StoredEntry:
+    def fact(self, method: str, params: Mapping[str, Any], *, item_id: str | None = None) -> Draft:
         turn_id = params.get("turnId", self.turn_id)
-        return StoredEntry(
+        return Draft(
             "server",
             dumps(notification(method, params)),
             method=method,
@@ -154,9 +157,9 @@ class Stamper:
 
     # What the agent sends
 
-    def update(self, raw: bytes, frame: Frame, out: list[StoredEntry]) -> None:
+    def update(self, raw: bytes, frame: Frame, out: list[Draft]) -> None:
         """A `session/update` notification. The hot path."""
-        entry = StoredEntry("agent", raw, method=acp.SESSION_UPDATE, turn_id=self.turn_id)
+        entry = Draft("agent", raw, method=acp.SESSION_UPDATE, turn_id=self.turn_id)
         if self.is_replaying:
             entry.facts = {"replay": True}
             out.append(entry)
@@ -181,28 +184,30 @@ class Stamper:
         self,
         raw: bytes,
         method: str,
-        out: list[StoredEntry],
+        out: list[Draft],
         *,
-        request_id: str | None,
-        facts: dict[str, Any] | None,
+        request_id: str | None = None,
+        facts: dict[str, Any] | None = None,
+        tool_call: Mapping[str, Any] | None = None,
     ) -> None:
+        """`tool_call`: what a permission is about. Gemini and Qwen describe a tool call nowhere else."""
         self.close_items(out)
+        if tool_call is not None and isinstance(tool_id := tool_call.get("toolCallId"), str):
+            self._remember(tool_id, tool_call, size_bytes=len(raw))
         out.append(
-            StoredEntry(
+            Draft(
                 "agent", raw, method=method, turn_id=self.turn_id, item_id=request_id, facts=facts
             )
         )
 
-    def agent_notification(self, raw: bytes, method: str | None, out: list[StoredEntry]) -> None:
-        out.append(StoredEntry("agent", raw, method=method, turn_id=self.turn_id))
+    def agent_notification(self, raw: bytes, method: str | None, out: list[Draft]) -> None:
+        out.append(Draft("agent", raw, method=method, turn_id=self.turn_id))
 
     def asked(self, id: object) -> str | None:
         """The method that a response with this id answers; None when nothing was asked under it."""
         return self._asked[id][0] if isinstance(id, (str, int)) and id in self._asked else None
 
-    def agent_response(
-        self, raw: bytes, id: object, out: list[StoredEntry]
-    ) -> dict[str, Any] | None:
+    def agent_response(self, raw: bytes, id: object, out: list[Draft]) -> dict[str, Any] | None:
         """Returns the facts that were expected with the answer."""
         method = self.asked(id)
         expect: dict[str, Any] | None = None
@@ -210,12 +215,12 @@ class Stamper:
             expect = self._asked.pop(id)[1]
         if method == acp.SESSION_PROMPT:
             self.close_turn(out)
-        out.append(StoredEntry("agent", raw, method=method, turn_id=self.turn_id, facts=expect))
+        out.append(Draft("agent", raw, method=method, turn_id=self.turn_id, facts=expect))
         if method == acp.SESSION_PROMPT:
             self.end_turn()
         return expect
 
-    def close_turn(self, out: list[StoredEntry]) -> None:
+    def close_turn(self, out: list[Draft]) -> None:
         """Complete everything that the turn leaves open; call before its last entry."""
         self.close_items(out)
         for tool_id in self._tools:
@@ -232,22 +237,26 @@ class Stamper:
         """The agent's process is gone: nobody will answer what it was asked."""
         self._asked.clear()
 
-    def close_items(self, out: list[StoredEntry]) -> None:
+    def close_items(self, out: list[Draft]) -> None:
         for item in self._items.values():
             self._complete(item, out)
         self._items.clear()
+
+    def _forget_completed(self, item_id: str | None) -> None:
+        for item in self._items.values():
+            if item.item_id == item_id:
+                item.take()
 
     def _chunk(
         self,
         kind: str,
         update: dict[str, Any],
         size_bytes: int,
-        entry: StoredEntry,
-        out: list[StoredEntry],
+        entry: Draft,
+        out: list[Draft],
     ) -> _OpenItem | None:
         """Returns the item when enough of it is held to complete a part."""
-        meta = update.get("_meta")
-        parent = meta.get("parentToolCallId") if meta else None
+        parent = parent_of(update) if "_meta" in update else None
         native_id = update.get("messageId")
         item = self._items.get(parent)
         if item is None or item.kind != kind or item.native_id != native_id:
@@ -266,7 +275,7 @@ class Stamper:
             return item
         return None
 
-    def _complete(self, item: _OpenItem, out: list[StoredEntry]) -> None:
+    def _complete(self, item: _OpenItem, out: list[Draft]) -> None:
         blocks = item.take()
         if not blocks:
             return
@@ -281,7 +290,7 @@ class Stamper:
         out.append(entry)
 
     def _tool(
-        self, update: dict[str, Any], size_bytes: int, entry: StoredEntry, out: list[StoredEntry]
+        self, update: dict[str, Any], size_bytes: int, entry: Draft, out: list[Draft]
     ) -> None:
         tool_id = update["toolCallId"]
         if not isinstance(tool_id, str):
@@ -294,33 +303,35 @@ class Stamper:
         known = self._tools.get(tool_id)
         if is_final:
             if known:
-                rest = {key: value for key, value in known.items() if key not in update}
+                rest = {key: value for key, value in known.items() if update.get(key) is None}
                 if rest:
                     entry.facts = {**(entry.facts or {}), "tool": rest}
             self._tools.pop(tool_id, None)
             return
-        if known is None:
+        self._remember(tool_id, update, size_bytes=size_bytes)
+
+    def _remember(self, tool_id: str, fields: Mapping[str, Any], *, size_bytes: int) -> None:
+        """Keep what a later, shorter update of the tool call will leave out."""
+        if tool_id not in self._tools:
             if len(self._tools) >= _MAX_OPEN_TOOLS or self.turn_id is None:
                 return
-            known = self._tools[tool_id] = {}
-        _remember(known, update, skip_bulk=size_bytes > _MAX_TOOL_FACTS_BYTES)
+            self._tools[tool_id] = {}
+        known = self._tools[tool_id]
+        skip_bulk = size_bytes > _MAX_TOOL_FACTS_BYTES
+        for key, value in fields.items():
+            if key in _NOT_A_FIELD or value is None:
+                continue
+            if skip_bulk and key in _BULKY:
+                known.pop(key, None)
+            else:
+                known[key] = value
 
-    def _mark_late(self, entry: StoredEntry) -> None:
+    def _mark_late(self, entry: Draft) -> None:
         if self.turn_id is None and self.last_turn_id is not None:
             entry.turn_id = self.last_turn_id
             entry.facts = {"late": True}
 
 
-def _place_of(entry: StoredEntry, out: list[StoredEntry]) -> int:
+def _place_of(entry: LogEntry, out: list[Draft]) -> int:
     """The seq that was next when this entry was stamped, for the arithmetic of `Stamper._chunk`."""
     return entry.seq - len(out)
-
-
-def _remember(known: dict[str, Any], update: Mapping[str, Any], *, skip_bulk: bool) -> None:
-    for key, value in update.items():
-        if key in _NOT_A_FIELD or value is None:
-            continue
-        if skip_bulk and key in _BULKY:
-            known.pop(key, None)
-        else:
-            known[key] = value

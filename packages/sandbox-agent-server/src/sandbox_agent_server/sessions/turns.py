@@ -7,8 +7,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox_agent_core.errors import AgentError, SandboxAgentError
+from sandbox_agent_core.errors import AgentAuthRequired, AgentError, SandboxAgentError
 from sandbox_agent_core.frames import Frame
+from sandbox_agent_core.frames.jsonrpc import AUTH_REQUIRED
 
 __all__ = ["Turn", "TurnLine", "TurnOutcome", "error_of_frame", "outcome_of_frame"]
 
@@ -90,11 +91,12 @@ def outcome_of_frame(frame: Frame) -> TurnOutcome:
     )
 
 
-def error_of_frame(frame: Frame) -> AgentError:
+def error_of_frame(frame: Frame) -> AgentError | AgentAuthRequired:
     """A JSON-RPC error as ours; the agent's code and data ride in the details."""
     error = frame.get("error")
     error = error if isinstance(error, dict) else {"message": repr(error)}
-    return AgentError(
+    kind = AgentAuthRequired if error.get("code") == AUTH_REQUIRED else AgentError
+    return kind(
         str(error.get("message") or "the agent answered with an error"),
         agentCode=error.get("code"),
         data=error.get("data"),

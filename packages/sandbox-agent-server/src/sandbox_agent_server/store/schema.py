@@ -6,7 +6,9 @@ import sqlite3
 
 __all__ = ["SCHEMA_VERSION", "migrate"]
 
-# `pos` is (session key << 40) | seq: one b-tree, clustered by session, ordered by seq.
+# A row of `chunks` is what one commit appended: lines of the frame view, joined by newlines. `pos` is
+# (session key << 40) | seq of the last line, so the chunk that holds a seq is the first at or after it: one
+# b-tree, clustered by session, ordered by seq.
 _V1 = """
 CREATE TABLE sessions (
     key INTEGER PRIMARY KEY,
@@ -17,15 +19,10 @@ CREATE TABLE sessions (
     settings TEXT NOT NULL,
     state TEXT NOT NULL
 );
-CREATE TABLE entries (
+CREATE TABLE chunks (
     pos INTEGER PRIMARY KEY,
-    time_ms INTEGER NOT NULL,
-    sender TEXT NOT NULL,
-    method TEXT,
-    turn_id TEXT,
-    item_id TEXT,
-    facts TEXT,
-    payload BLOB NOT NULL
+    count INTEGER NOT NULL,
+    lines BLOB NOT NULL
 );
 CREATE TABLE requests (
     session_key INTEGER NOT NULL,

@@ -11,7 +11,7 @@ import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -31,11 +31,10 @@ DB_NAME = "sandbox-agent.db"
 _SEQ_BITS = 40
 _SEQ_MASK = (1 << _SEQ_BITS) - 1
 
-_INSERT = (
-    "INSERT INTO entries (pos, time_ms, sender, method, turn_id, item_id, facts, payload)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_SELECT = "SELECT pos, time_ms, sender, method, turn_id, item_id, facts, payload FROM entries"
+_MAX_CHUNK_BYTES = 256 * 1024
+"""A commit of more is several chunks, so that reading one is never much work."""
+
+Chunk = tuple[int, int, bytes]
 
 
 @dataclass(slots=True)
@@ -126,7 +125,7 @@ class SqliteStore:
         """Forget a session that never came to life, with its log."""
         self._write(
             [
-                ("DELETE FROM entries WHERE pos > ? AND pos <= ?", _span(key)),
+                ("DELETE FROM chunks WHERE pos > ? AND pos <= ?", _span(key)),
                 ("DELETE FROM requests WHERE session_key = ?", (key,)),
                 ("DELETE FROM sessions WHERE key = ?", (key,)),
             ]
@@ -160,7 +159,7 @@ class SqliteStore:
     def commit(
         self,
         key: int,
-        entries: Iterable[StoredEntry],
+        entries: Sequence[StoredEntry],
         *,
         row: SessionRow | None = None,
         requests: Sequence[tuple[str, dict[str, Any], dict[str, Any] | None]] = (),
@@ -172,23 +171,7 @@ class SqliteStore:
         Raises:
             StorageError: disk full, read-only, I/O error. Nothing was written.
         """
-        base = key << _SEQ_BITS
-        size = 0
-        values = []
-        for entry in entries:
-            size += len(entry.payload)
-            values.append(
-                (
-                    base | entry.seq,
-                    entry.time_ms,
-                    entry.sender,
-                    entry.method,
-                    entry.turn_id,
-                    entry.item_id,
-                    None if entry.facts is None else _dump(entry.facts),
-                    entry.payload,
-                )
-            )
+        chunks = list(_chunks(key, entries))
         more: list[tuple[str, tuple[Any, ...]]] = [
             (
                 "INSERT INTO requests (session_key, id, asked, resolution) VALUES (?, ?, ?, ?)"
@@ -199,8 +182,8 @@ class SqliteStore:
         ]
         if row is not None:
             more.append(_session_update(row))
-        self._write(more, inserts=values)
-        self._checkpointer.note_written(size)
+        self._write(more, chunks=chunks)
+        self._checkpointer.note_written(sum(len(lines) for _, _, lines in chunks))
 
     def read(
         self, key: int, after: int, *, limit: int = 1000, max_bytes: int = 1 << 20
@@ -208,37 +191,31 @@ class SqliteStore:
         """Entries with `seq > after` in order; stops once `max_bytes` are read (but gives at least one)."""
         low, high = _span(key)
         cursor = self._db.execute(
-            f"{_SELECT} WHERE pos > ? AND pos <= ? ORDER BY pos LIMIT ?", (low + after, high, limit)
+            "SELECT pos, count, lines FROM chunks WHERE pos > ? AND pos <= ? ORDER BY pos",
+            (low + after, high),
         )
         page: list[StoredEntry] = []
         size = 0
-        for pos, time_ms, sender, method, turn_id, item_id, facts, payload in cursor:
-            page.append(
-                StoredEntry(
-                    sender,
-                    payload,
-                    method=method,
-                    turn_id=turn_id,
-                    item_id=item_id,
-                    facts=None if facts is None else loads(facts),
-                    seq=pos & _SEQ_MASK,
-                    time_ms=time_ms,
-                )
-            )
-            size += len(payload)
-            if size >= max_bytes:
-                break
-        cursor.close()
+        for pos, count, lines in cursor:
+            seq = (pos & _SEQ_MASK) - count
+            for line in lines.split(b"\n"):
+                seq += 1
+                if seq <= after:
+                    continue
+                page.append(StoredEntry(seq, line))
+                size += len(line)
+                if len(page) >= limit or size >= max_bytes:
+                    cursor.close()
+                    return page
         return page
 
-    def last_entry(self, key: int) -> tuple[int, int]:
-        """`(seq, time_ms)` of the newest entry; `(0, 0)` for an empty log."""
+    def last_seq(self, key: int) -> int:
+        """0 for an empty log."""
         low, high = _span(key)
-        found = self._db.execute(
-            "SELECT pos, time_ms FROM entries WHERE pos > ? AND pos <= ? ORDER BY pos DESC LIMIT 1",
-            (low, high),
+        (last,) = self._db.execute(
+            "SELECT max(pos) FROM chunks WHERE pos > ? AND pos <= ?", (low, high)
         ).fetchone()
-        return (found[0] & _SEQ_MASK, found[1]) if found else (0, 0)
+        return 0 if last is None else last & _SEQ_MASK
 
     # Requests
 
@@ -271,13 +248,13 @@ class SqliteStore:
         self,
         statements: Sequence[tuple[str, tuple[Any, ...]]],
         *,
-        inserts: Sequence[tuple[Any, ...]] = (),
+        chunks: Sequence[Chunk] = (),
     ) -> None:
         db = self._db
         try:
             db.execute("BEGIN IMMEDIATE")
-            if inserts:
-                db.executemany(_INSERT, inserts)
+            if chunks:
+                db.executemany("INSERT INTO chunks (pos, count, lines) VALUES (?, ?, ?)", chunks)
             for sql, values in statements:
                 db.execute(sql, values)
             db.execute("COMMIT")
@@ -286,6 +263,20 @@ class SqliteStore:
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise _storage_error(exc, self.path) from exc
+
+
+def _chunks(key: int, entries: Sequence[StoredEntry]) -> Iterator[Chunk]:
+    base = key << _SEQ_BITS
+    lines: list[bytes] = []
+    size = 0
+    for entry in entries:
+        if size >= _MAX_CHUNK_BYTES:
+            yield base | (entry.seq - 1), len(lines), b"\n".join(lines)
+            lines, size = [], 0
+        lines.append(entry.line)
+        size += len(entry.line)
+    if lines:
+        yield base | entries[-1].seq, len(lines), b"\n".join(lines)
 
 
 def _dump(value: Any) -> str:

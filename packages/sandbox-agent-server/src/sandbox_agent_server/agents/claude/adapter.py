@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -39,6 +40,8 @@ from sandbox_agent_server.agents.claude.waiting import LineWaiter
 from sandbox_agent_server.runtime.lines import OversizeLine
 
 __all__ = ["ClaudeAdapter"]
+
+logger = logging.getLogger(__name__)
 
 _RESOURCE_NOT_FOUND: Final = -32002
 """ACP: what the request names does not exist, here a conversation to resume."""
@@ -175,6 +178,8 @@ class ClaudeAdapter:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WRITE_S):
                 await self._write(translator.cancel())
+        # Nobody asked for this end: what the turn came to is for the session to say.
+        translator.abandon_prompt()
 
     # From the client
 
@@ -277,7 +282,7 @@ class ClaudeAdapter:
         elif message.get("type") == "control_response":
             self._emit(self._control_answered(message))
         elif self._translator is not None:
-            await self._put_out(self._translator.feed(message))
+            await self._put_out(_translated(self._translator, message, line))
         elif self._opening is not None:
             self._opening.early.append(message)
             if message.get("type") == "result":
@@ -304,7 +309,7 @@ class ClaudeAdapter:
             result = {"sessionId": params.session_id, **result}
         frames = [response(opening.id, result), translator.commands_update()]
         for message in opening.early:
-            frames += translator.feed(message).frames
+            frames += _translated(translator, message, jsonio.dumps(message)).frames
         return frames
 
     async def _ended(self, process: ClaudeProcess) -> bool:
@@ -343,6 +348,15 @@ class ClaudeAdapter:
         batch = list(self._outgoing)
         self._outgoing.clear()
         return batch
+
+
+def _translated(translator: Translator, message: Native, line: bytes) -> Output:
+    """A message of a shape that no Claude Code had so far costs that message, not the session."""
+    try:
+        return translator.feed(message)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
+        logger.exception("a message of Claude Code cannot be translated")
+        return Output([unparsed(line, f"cannot be translated: {exc!r}").frame], [])
 
 
 def _changed(

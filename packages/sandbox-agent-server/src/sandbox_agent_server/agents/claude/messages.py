@@ -49,7 +49,7 @@ class _Stream:
     """The message that is being streamed; one for each agent (the main one, sub-agents)."""
 
     message_id: str | None = None
-    blocks: dict[Any, _Block] = field(default_factory=dict)
+    blocks: dict[str, _Block] = field(default_factory=dict)
     unconfirmed: deque[_Block] = field(default_factory=deque)
     """Blocks whose full message has not come yet."""
 
@@ -95,12 +95,13 @@ class Messages:
         self._usage = {"input_tokens": metadata.get("post_tokens")}
         kept = _dict(metadata.get("preserved_messages"))
         uuids = kept.get("all_uuids") or kept.get("uuids")
-        self._repeated = frozenset(str(uuid) for uuid in uuids or ())
+        listed = uuids if isinstance(uuids, list) else []
+        self._repeated = frozenset(str(uuid) for uuid in listed)
 
     # Streaming
 
     def stream_event(self, message: Native) -> Read:
-        parent, event = message.get("parent_tool_use_id"), _dict(message.get("event"))
+        parent, event = _text(message.get("parent_tool_use_id")), _dict(message.get("event"))
         match event.get("type"):
             case "content_block_delta":
                 return self._delta(parent, event)
@@ -117,24 +118,24 @@ class Messages:
                 return Read([], is_understood=False)
 
     def _start(self, parent: str | None, started: Mapping[str, Any]) -> None:
-        self._streams[parent] = _Stream(started.get("id"))
+        self._streams[parent] = _Stream(_text(started.get("id")))
         if parent is None:
             self._usage = {}
             self._count(started.get("usage"))
-            self.model = started.get("model") or self.model
+            self.model = _text(started.get("model")) or self.model
 
     def _count(self, usage: Any) -> None:
         self._usage.update({key: value for key, value in _dict(usage).items() if value is not None})
 
     def _block_start(self, parent: str | None, event: Mapping[str, Any]) -> list[Update]:
         content = _dict(event.get("content_block"))
-        kind = content.get("type")
+        kind = str(content.get("type"))
         if kind not in _CHUNKS:
             # A tool call comes whole with its `assistant` message.
             return []
         stream = self._streams.setdefault(parent, _Stream())
-        block = _Block(str(kind))
-        stream.blocks[event.get("index")] = block
+        block = _Block(kind)
+        stream.blocks[str(event.get("index"))] = block
         stream.unconfirmed.append(block)
         return self._streamed(parent, stream, block, content.get(block.kind))
 
@@ -144,9 +145,10 @@ class Messages:
         if kind not in _CHUNKS:
             return Read([], is_understood=False)
         stream = self._streams.setdefault(parent, _Stream())
-        block = stream.blocks.get(event.get("index"))
+        index = str(event.get("index"))
+        block = stream.blocks.get(index)
         if block is None:
-            block = stream.blocks[event.get("index")] = _Block(kind)
+            block = stream.blocks[index] = _Block(kind)
             stream.unconfirmed.append(block)
         return Read(self._streamed(parent, stream, block, delta.get(kind)))
 
@@ -162,20 +164,20 @@ class Messages:
 
     def assistant(self, message: Native) -> Read:
         """One block of an answer, or all of one that was not streamed."""
-        if message.get("uuid") in self._repeated:
+        if _text(message.get("uuid")) in self._repeated:
             return Read([])
-        parent, body = message.get("parent_tool_use_id"), _dict(message.get("message"))
+        parent, body = _text(message.get("parent_tool_use_id")), _dict(message.get("message"))
         if parent is None:
-            self.last_error = message.get("error")
+            self.last_error = _text(message.get("error"))
         updates: list[Update] = []
         is_understood = True
         for block in _blocks(body.get("content")):
-            kind = block.get("type")
+            kind = str(block.get("type"))
             if kind in _CHUNKS:
                 updates += self._whole(message, parent, body.get("id"), block)
             elif kind in _TOOL_USES:
                 updates.append(self._tool_call(block, parent))
-            elif str(kind).endswith("tool_result"):
+            elif kind.endswith("tool_result"):
                 updates += self._tool_result(block, message, parent)
             else:
                 is_understood = False
@@ -235,7 +237,7 @@ class Messages:
 
     def user(self, message: Native) -> Read:
         """Tool results, and the prompt of a sub-agent."""
-        parent = message.get("parent_tool_use_id")
+        parent = _text(message.get("parent_tool_use_id"))
         blocks = _blocks(_dict(message.get("message")).get("content"))
         results = [block for block in blocks if str(block.get("type")).endswith("tool_result")]
         if results:
@@ -245,7 +247,7 @@ class Messages:
                 update for block in results for update in self._tool_result(block, native, parent)
             ]
             return Read(updates, is_understood=len(results) == len(blocks))
-        if parent is not None and all(block.get("type") == "text" for block in blocks):
+        if parent is not None and blocks and all(_text(block.get("text")) for block in blocks):
             return Read(
                 [
                     _chunk(acp.USER_MESSAGE_CHUNK, str(block["text"]), message.get("uuid"), parent)
@@ -294,6 +296,10 @@ def _meta(parent: str | None, claude: Mapping[str, Any]) -> dict[str, Any]:
     if parent is not None:
         meta["parentToolCallId"] = parent
     return meta
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _dict(value: Any) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def _lasting_name(lasting: list[dict[str, Any]]) -> str:
     rules = [
         _rule_text(rule)
         for update in lasting
-        for rule in update.get("rules") or []
+        for rule in (update["rules"] if isinstance(update.get("rules"), list) else [])
         if isinstance(rule, dict)
     ]
     if rules:

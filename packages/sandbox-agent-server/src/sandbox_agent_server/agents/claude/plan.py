@@ -43,7 +43,10 @@ class Plan:
 
     def _put(self, task_id: Any, content: Any, status: Any) -> None:
         if isinstance(content, str):
-            self._tasks[str(task_id)] = (content, status if status in _STATUSES else "pending")
+            self._tasks[str(task_id)] = (
+                content,
+                str(status) if str(status) in _STATUSES else "pending",
+            )
 
     def _update(self, given: Mapping[str, Any]) -> None:
         task_id = str(given.get("taskId"))

@@ -61,7 +61,7 @@ class Spending:
 
 def stop_reason(result: Mapping[str, Any], *, is_cancelled: bool) -> str | None:
     """None when the turn failed. `is_cancelled`: the client asked for it to stop."""
-    terminal, subtype = str(result.get("terminal_reason") or ""), result.get("subtype")
+    terminal, subtype = str(result.get("terminal_reason")), str(result.get("subtype"))
     if terminal.startswith("aborted") or (is_cancelled and subtype == "error_during_execution"):
         return "cancelled"
     # Before is_error: Claude counts both as errors, ACP has names for them.
@@ -70,7 +70,7 @@ def stop_reason(result: Mapping[str, Any], *, is_cancelled: bool) -> str | None:
     if subtype in _LIMITS:
         return "max_turn_requests"
     # A failure of the API has the subtype "success": only is_error tells.
-    if result.get("is_error") is True or str(subtype).startswith("error"):
+    if result.get("is_error") is True or subtype.startswith("error"):
         return None
     return "end_turn"
 

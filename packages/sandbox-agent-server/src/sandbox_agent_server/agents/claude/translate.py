@@ -83,6 +83,10 @@ class Translator:
             self._turns.prompt.is_cancelled = True
         return self._interrupt()
 
+    def abandon_prompt(self) -> None:
+        """It is not answered any more, whatever still comes."""
+        self._turns.end()
+
     def answer(self, request_id: Any, result: Mapping[str, Any] | None) -> Output:
         """The client's response to a request of Claude's; `result` is None for an error."""
         prompt = self._turns.prompt

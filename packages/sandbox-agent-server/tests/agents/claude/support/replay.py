@@ -42,7 +42,7 @@ class Replay:
     def __init__(self, *, session_id: str = "s", mode: str = "default") -> None:
         handshake = {**HANDSHAKE, "current_permission_mode": mode}
         offers = Offers(handshake, model=None, can_bypass=True)
-        self.translator = Translator(session_id=session_id, cwd="/work", offers=offers)
+        self.translator = Translator(session_id=session_id, cwd="/repo", offers=offers)
         self.out: list[dict[str, Any]] = []
 
     @property

@@ -1,0 +1,168 @@
+"""From a provider to a client; and that a failure on the way destroys what was made."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib.metadata import EntryPoint, EntryPoints
+from typing import Any
+
+import pytest
+from sandbox_agent_client import (
+    Endpoint,
+    LocalProvider,
+    SandboxAgent,
+    SandboxAgentSync,
+    SandboxRef,
+    SandboxSpec,
+    errors,
+    launch,
+)
+
+
+class Recording:
+    """A provider whose sandbox is the server of the tests."""
+
+    name = "recording"
+
+    def __init__(self, endpoint: Endpoint, *, fails: str | None = None) -> None:
+        self.calls: list[str] = []
+        self.specs: list[SandboxSpec] = []
+        self._endpoint = endpoint
+        self._fails = fails
+
+    async def create(self, spec: SandboxSpec) -> SandboxRef:
+        self.specs.append(spec)
+        spec.report("unpacking")
+        return await self._do("create", SandboxRef(provider=self.name, id="box-1"))
+
+    async def endpoint(self, ref: SandboxRef) -> Endpoint:
+        return await self._do("endpoint", self._endpoint)
+
+    async def destroy(self, ref: SandboxRef) -> None:
+        await self._do(f"destroy {ref.id}", None)
+
+    async def _do(self, call: str, result: Any) -> Any:
+        self.calls.append(call)
+        if call.split()[0] == self._fails:
+            raise errors.ProviderError(f"{call} failed")
+        return result
+
+
+async def test_a_provider_object_is_used_and_told_what_to_make(endpoint: Endpoint) -> None:
+    provider = Recording(endpoint)
+    steps: list[str] = []
+    async with SandboxAgent.start(
+        provider, env={"A": "b"}, labels={"of": "tests"}, report=steps.append
+    ) as client:
+        assert client.sandbox_ref == SandboxRef(provider="recording", id="box-1")
+        assert (await client.health()).status == "ok"
+        assert provider.calls == ["create", "endpoint"]
+    assert provider.calls == ["create", "endpoint", "destroy box-1"]
+    assert (provider.specs[0].env, provider.specs[0].labels) == ({"A": "b"}, {"of": "tests"})
+    assert steps == ["creating a recording sandbox", "unpacking", "waiting for the server"]
+
+
+def test_the_twin_runs_providers_in_a_loop_of_its_own(endpoint: Endpoint) -> None:
+    provider = Recording(endpoint)
+    with SandboxAgentSync.start(provider) as client:
+        assert client.health().status == "ok"
+    assert provider.calls == ["create", "endpoint", "destroy box-1"]
+
+
+async def test_a_failure_to_create_is_the_callers_to_know(endpoint: Endpoint) -> None:
+    provider = Recording(endpoint, fails="create")
+    with pytest.raises(errors.ProviderError, match="create failed"):
+        await SandboxAgent.start(provider)
+    assert provider.calls == ["create"]
+
+
+async def test_a_failure_after_that_destroys_what_was_made(endpoint: Endpoint) -> None:
+    provider = Recording(endpoint, fails="endpoint")
+    with pytest.raises(errors.ProviderError, match="endpoint failed"):
+        await SandboxAgent.start(provider)
+    assert provider.calls[-1] == "destroy box-1"
+
+
+async def test_a_server_that_does_not_answer_is_given_up_and_destroyed() -> None:
+    provider = Recording(Endpoint(url="http://127.0.0.1:1"))
+    with pytest.raises(errors.ServerStartFailed):
+        await SandboxAgent.start(provider, health_timeout=0.1)
+    assert provider.calls[-1] == "destroy box-1"
+
+
+async def test_a_server_with_another_token_is_not_waited_for(endpoint: Endpoint) -> None:
+    provider = Recording(Endpoint(url=endpoint.url, token="wrong"))
+    with pytest.raises(errors.TokenInvalid):
+        await SandboxAgent.start(provider)
+    assert provider.calls[-1] == "destroy box-1"
+
+
+async def test_a_launch_that_is_cancelled_destroys_what_was_made() -> None:
+    provider = Recording(Endpoint(url="http://127.0.0.1:1"))
+    task = asyncio.ensure_future(SandboxAgent.start(provider))
+    async with asyncio.timeout(5):
+        while "endpoint" not in provider.calls:
+            await asyncio.sleep(0.005)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert provider.calls[-1] == "destroy box-1"
+
+
+async def test_a_failure_to_clean_up_does_not_hide_the_first(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    provider = Recording(Endpoint(url="http://127.0.0.1:1"), fails="destroy")
+    with pytest.raises(errors.ServerStartFailed):
+        await SandboxAgent.start(provider, health_timeout=0.1)
+    assert "may be left behind" in caplog.text
+
+
+async def test_a_sandbox_that_cannot_be_removed_is_an_error(endpoint: Endpoint) -> None:
+    provider = Recording(endpoint, fails="destroy")
+    client = await SandboxAgent.start(provider)
+    with pytest.raises(errors.ProviderError, match="destroy"):
+        await client.destroy_sandbox()
+
+
+async def test_keep_leaves_the_sandbox(endpoint: Endpoint) -> None:
+    provider = Recording(endpoint)
+    async with SandboxAgent.start(provider, keep=True):
+        pass
+    assert provider.calls == ["create", "endpoint"]
+
+
+async def test_an_exception_in_the_block_destroys_the_sandbox(endpoint: Endpoint) -> None:
+    provider = Recording(endpoint)
+    with pytest.raises(ZeroDivisionError):
+        async with SandboxAgent.start(provider):
+            raise ZeroDivisionError
+    assert provider.calls[-1] == "destroy box-1"
+
+
+@pytest.mark.parametrize("name", launch.KNOWN)
+def test_a_provider_that_is_not_installed_says_how_to_get_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "entry_points", lambda **_: EntryPoints())
+    with pytest.raises(errors.ProviderNotInstalled, match=f"pip install sandbox-agent-{name}"):
+        launch.find_provider(name)
+
+
+def test_a_provider_that_does_not_exist_lists_those_that_do() -> None:
+    with pytest.raises(errors.ProviderNotInstalled, match="local"):
+        launch.find_provider("no-such-provider")
+
+
+def test_providers_are_found_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = EntryPoints(
+        [
+            EntryPoint("good", "sandbox_agent_client.local:LocalProvider", launch.GROUP),
+            EntryPoint("broken", "no_such_module:Provider", launch.GROUP),
+        ]
+    )
+    monkeypatch.setattr(launch, "entry_points", lambda **_: points)
+    assert isinstance(launch.find_provider("good"), LocalProvider)
+    assert isinstance(launch.find_provider("local"), LocalProvider)
+    with pytest.raises(errors.ProviderError, match="no_such_module"):
+        launch.find_provider("broken")

@@ -1,0 +1,223 @@
+"""The local provider: processes that start, fail to start, and end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from sandbox_agent_client import LocalProvider, SandboxAgent, SandboxSpec, errors, local
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def until(condition: object, seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+async def test_the_sandbox_is_gone_after_the_block() -> None:
+    async with SandboxAgent.start("local") as client:
+        assert client.sandbox_ref is not None
+        assert client.sandbox_ref.provider == "local"
+        pid = client.sandbox_ref.metadata["pid"]
+        assert is_running(pid)
+        assert os.getpgid(pid) == pid != os.getpgid(0)
+        assert client.token not in Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+    assert not is_running(pid)
+
+
+async def test_a_sandbox_can_be_kept_and_destroyed_later() -> None:
+    provider = LocalProvider()
+    async with SandboxAgent.start(provider, keep=True) as client:
+        ref = client.sandbox_ref
+    assert ref is not None
+    endpoint = await provider.endpoint(ref)
+    async with SandboxAgent.connect(endpoint.url, token=endpoint.token) as again:
+        assert (await again.health()).status == "ok"
+        with pytest.raises(RuntimeError):
+            await again.destroy_sandbox()
+    await provider.destroy(ref)
+    await provider.destroy(ref)
+    assert not is_running(ref.metadata["pid"])
+    with pytest.raises(errors.ProviderError):
+        await provider.endpoint(ref)
+
+
+async def test_a_client_can_be_awaited_and_destroyed_twice() -> None:
+    client = await SandboxAgent.start()
+    await client.destroy_sandbox()
+    await client.destroy_sandbox()
+    with pytest.raises(RuntimeError):
+        await client.health()
+
+
+async def test_files_are_removed_unless_they_have_a_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    async with SandboxAgent.start() as client:
+        await client.create_session("mock")
+        (run_dir,) = temporary.iterdir()
+        assert run_dir.stat().st_mode & 0o077 == 0
+    assert list(temporary.iterdir()) == []
+
+    kept = tmp_path / "data"
+    async with SandboxAgent.start(LocalProvider(data_dir=kept)) as client:
+        session = await client.create_session("mock", id="kept")
+        await session.prompt("remember")
+    assert list(temporary.iterdir()) == []
+    async with SandboxAgent.start(LocalProvider(data_dir=kept)) as client:
+        transcript = await (await client.get_session("kept")).transcript()
+    assert "remember" in json.dumps(transcript.to_wire())
+
+
+async def test_the_server_gets_its_directory_and_variables(tmp_path: Path) -> None:
+    provider = LocalProvider(cwd=tmp_path, env={"FROM_PROVIDER": "1"})
+    async with SandboxAgent.start(provider, env={"FROM_CALLER": "2"}) as client:
+        assert client.sandbox_ref is not None
+        pid = client.sandbox_ref.metadata["pid"]
+        environment = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+        assert {"FROM_PROVIDER=1", "FROM_CALLER=2"} <= set(environment)
+        assert Path(f"/proc/{pid}/cwd").resolve() == tmp_path
+
+
+async def test_a_server_setting_of_the_callers_own_does_not_get_in_the_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SANDBOX_AGENT_NO_TOKEN", "1")
+    monkeypatch.setenv("SANDBOX_AGENT_TOKEN", "the token of some other server")
+    monkeypatch.setenv("SANDBOX_AGENT_PORT", "1")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    async with SandboxAgent.start() as client:
+        assert client.token != "the token of some other server"
+        answer = httpx.get(f"{client.base_url}/v1/health", trust_env=False)
+        assert answer.status_code == 401
+
+
+async def test_a_server_that_dies_at_start_says_why_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(errors.ServerStartFailed) as caught:
+        await SandboxAgent.start(LocalProvider(config=tmp_path / "missing.toml"))
+    assert "missing.toml" in caught.value.details["log"]
+    assert caught.value.details["exitCode"] != 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def stubborn_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A server that says nothing, ignores SIGTERM and writes its pid."""
+    program = tmp_path / "server.py"
+    pid_file = tmp_path / "pid"
+    program.write_text(
+        textwrap.dedent(f"""
+            import os, pathlib, signal, time
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            pathlib.Path({str(pid_file)!r}).write_text(str(os.getpid()))
+            print("still loading", flush=True)
+            time.sleep(600)
+        """)
+    )
+    monkeypatch.setattr(local, "server_command", lambda: [sys.executable, str(program)])
+    monkeypatch.setattr(local, "STOP_GRACE_S", 0.1)
+    return pid_file
+
+
+async def test_a_server_that_never_listens_is_killed_in_time(stubborn_server: Path) -> None:
+    with pytest.raises(errors.ServerStartFailed, match="still loading"):
+        await SandboxAgent.start(LocalProvider(start_timeout=0.5))
+    assert not is_running(int(stubborn_server.read_text()))
+
+
+async def test_a_start_that_is_cancelled_leaves_nothing(stubborn_server: Path) -> None:
+    task = asyncio.ensure_future(SandboxAgent.start(LocalProvider()))
+    async with asyncio.timeout(5):
+        while not (stubborn_server.exists() and stubborn_server.read_text()):
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert not is_running(int(stubborn_server.read_text()))
+
+
+async def test_a_missing_server_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(local, "find_spec", lambda _name: None)
+    with pytest.raises(errors.ProviderNotInstalled, match="pip install sandbox-agent-server"):
+        await LocalProvider().create(SandboxSpec())
+
+
+def test_the_server_is_found_in_three_places(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = Path(sys.executable).parent / "sandbox-agent-server"
+    assert local.server_command() == [str(beside)]
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert local.server_command() == [str(tmp_path / "python"), "-m", "sandbox_agent_server"]
+    on_path = tmp_path / "bin" / "sandbox-agent-server"
+    on_path.parent.mkdir()
+    on_path.touch(mode=0o755)
+    assert local.server_command() == [str(on_path)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_no_server_survives_its_client(number: signal.Signals) -> None:
+    program = textwrap.dedent("""
+        import asyncio
+        from sandbox_agent_client import SandboxAgent
+
+        async def main():
+            client = await SandboxAgent.start()
+            print(client.sandbox_ref.metadata["pid"], flush=True)
+            await asyncio.sleep(600)
+
+        asyncio.run(main())
+    """)
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout:
+        pid = int(process.stdout.readline())
+        assert is_running(pid)
+        process.send_signal(number)
+        process.wait(10)
+    until(lambda: not is_running(pid))
+
+
+def test_a_program_that_forgets_to_close_leaves_no_files(tmp_path: Path) -> None:
+    program = textwrap.dedent("""
+        from sandbox_agent_client import SandboxAgentSync
+        client = SandboxAgentSync.start()
+        print(client.sandbox_ref.metadata["pid"], flush=True)
+    """)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not is_running(int(done.stdout))
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,170 @@
+"""A session that outlives its sandbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from cutting_proxy import CuttingProxy
+from sandbox_agent_client import (
+    Endpoint,
+    LocalProvider,
+    MemoryStore,
+    SandboxAgent,
+    SandboxAgentSync,
+    SqliteStore,
+    TranscriptStore,
+    errors,
+)
+from sandbox_agent_client._async import recorder as recorder_module
+from sandbox_agent_client.persistence import read_entries, read_transcript
+from sandbox_agent_core.frames import LogEntry
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TranscriptStore]:
+    yield MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "sessions.db")
+
+
+async def stored(store: TranscriptStore, session_id: str) -> list[LogEntry]:
+    entries = [entry async for entry in read_entries(store, session_id)]
+    await store.close()
+    return entries
+
+
+async def test_what_a_sandbox_knew_is_in_the_store_when_it_is_gone(store: TranscriptStore) -> None:
+    async with SandboxAgent.start(persistence=store) as client:
+        session = await client.create_session(
+            "mock", model="mock-smart", env={"KEY": "secret"}, metadata={"a": 1}
+        )
+        await session.prompt("text")
+        log = [entry async for entry in client._connection.history(session.info, 0)]
+    assert await stored(store, session.id) == log
+    record = await store.get_session(session.id)
+    await store.close()
+    assert record is not None
+    assert (record.agent, record.cwd) == ("mock", session.info.cwd)
+    assert record.settings["model"] == "mock-smart"
+    assert record.settings["metadata"] == {"a": 1}
+    assert "secret" not in repr(record)
+
+
+async def test_a_session_goes_on_in_a_new_sandbox(store: TranscriptStore) -> None:
+    async with SandboxAgent.start(persistence=store) as first:
+        session = await first.create_session("mock", mode="plan")
+        await session.prompt("the magic word is xyzzy")
+    before = await stored(store, session.id)
+    async with SandboxAgent.start(persistence=store) as second:
+        again = await second.resume_session(session.id)
+        assert again.id == session.id
+        assert again.info.mode == "plan"
+        # The mock agent says what it is told, and it is told what was said.
+        assert "xyzzy" in (await again.prompt("what was it?")).text
+    after = await stored(store, session.id)
+    assert after[: len(before)] == before
+    assert [entry.seq for entry in after] == list(range(1, len(after) + 1))
+    transcript = await read_transcript(store, session.id)
+    assert len([turn for turn in transcript.turns if turn.prompt]) == 2
+    async with SandboxAgent.start(persistence=store) as third:
+        await (await third.resume_or_create_session(session.id, "mock")).prompt("and now?")
+    last = await stored(store, session.id)
+    assert last[: len(after)] == after
+    assert [entry.seq for entry in last] == list(range(1, len(last) + 1))
+
+
+def test_the_twin_does_the_same(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "sessions.db")
+    with SandboxAgentSync.start(persistence=store) as first:
+        session = first.create_session("mock")
+        session.prompt("the magic word is xyzzy")
+    with SandboxAgentSync.start(persistence=store) as second:
+        assert "xyzzy" in second.resume_session(session.id).prompt("what was it?").text
+
+
+async def test_a_server_that_knows_the_session_goes_on_by_itself(
+    store: TranscriptStore, tmp_path: Path
+) -> None:
+    for number in (1, 2, 3):
+        provider = LocalProvider(data_dir=tmp_path / "data")
+        async with SandboxAgent.start(provider, persistence=store) as client:
+            session = await client.resume_or_create_session("mine", "mock")
+            await session.prompt(f"number {number}")
+            log = [entry async for entry in client._connection.history(session.info, 0)]
+    assert await stored(store, "mine") == log
+
+
+async def test_a_stranger_to_server_and_store_is_not_found(store: TranscriptStore) -> None:
+    async with SandboxAgent.start(persistence=store) as client:
+        with pytest.raises(errors.SessionNotFound):
+            await client.resume_session("no-such-session")
+        session = await client.resume_or_create_session("fresh", "mock")
+        assert session.info.continuity == "fresh"
+
+
+async def test_the_end_of_a_session_is_stored(store: TranscriptStore) -> None:
+    async with SandboxAgent.start(persistence=store) as client:
+        session = await client.create_session("mock")
+        await session.end()
+    record = await store.get_session(session.id)
+    await store.close()
+    assert record is not None
+    assert record.ended_at is not None
+
+
+async def test_streams_and_callbacks_are_stored_once(endpoint: Endpoint) -> None:
+    store = MemoryStore()
+    async with SandboxAgent.connect(
+        endpoint.url, token=endpoint.token, persistence=store
+    ) as client:
+        session = await client.create_session("mock")
+        session.on_event(lambda _event: None)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(session.prompt("burst 300x10"))
+            group.create_task(session.prompt("text"))
+        log = [entry async for entry in client._connection.history(session.info, 0)]
+    assert await store.entries(session.id, limit=10_000) == log
+
+
+async def test_what_came_while_the_store_was_broken_is_stored_later(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(recorder_module, "FLUSH_ENTRIES", 4)
+    store = BreakingStore()
+    async with SandboxAgent.connect(
+        endpoint.url, token=endpoint.token, persistence=store
+    ) as client:
+        session = await client.create_session("mock")
+        store.is_broken = True
+        assert (await session.prompt("text")).stop_reason == "end_turn"
+        assert "not stored" in caplog.text
+        store.is_broken = False
+        log = [entry async for entry in client._connection.history(session.info, 0)]
+    assert await store.entries(session.id) == log
+
+
+class BreakingStore(MemoryStore):
+    is_broken = False
+
+    async def append(self, session_id: str, entries: object) -> None:
+        if self.is_broken:
+            raise errors.StorageError("the disk is full")
+        await super().append(session_id, entries)  # type: ignore[arg-type]
+
+
+async def test_a_server_that_is_gone_at_the_end_loses_only_what_nobody_read(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = MemoryStore()
+    async with CuttingProxy(endpoint.url) as proxy:
+        async with SandboxAgent.connect(
+            proxy.url, token=endpoint.token, persistence=store, timeout=1
+        ) as client:
+            session = await client.create_session("mock")
+            await session.prompt("text")
+            known = await store.last_seq(session.id)
+            proxy.refuses = True
+            proxy.cut()
+        assert "not stored" in caplog.text
+    assert await store.last_seq(session.id) == known > 0
