@@ -55,7 +55,9 @@ async def test_every_event_from_now_on_is_told_in_order(session: Session) -> Non
     await until(lambda: seen and isinstance(seen[-1], TurnEnded))
     history = [event async for event in session.events(after=seen[0].seq - 1)]
     assert seen == history
-    assert [event.text for event in seen if isinstance(event, MessageCompleted)] == ["You said: after"]
+    assert [event.text for event in seen if isinstance(event, MessageCompleted)] == [
+        "You said: after"
+    ]
 
 
 async def test_an_async_callback_is_waited_for(session: Session) -> None:

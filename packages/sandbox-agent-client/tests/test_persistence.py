@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from sandbox_agent_client import (
     SandboxAgentSync,
     SqliteStore,
     TranscriptStore,
+    TurnStarted,
     errors,
 )
 from sandbox_agent_client._async import recorder as recorder_module
@@ -24,8 +25,8 @@ from sandbox_agent_core.frames import LogEntry
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TranscriptStore]:
-    yield MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "sessions.db")
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> TranscriptStore:
+    return MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "sessions.db")
 
 
 async def stored(store: TranscriptStore, session_id: str) -> list[LogEntry]:
@@ -60,8 +61,11 @@ async def test_a_session_goes_on_in_a_new_sandbox(store: TranscriptStore) -> Non
         again = await second.resume_session(session.id)
         assert again.id == session.id
         assert again.info.mode == "plan"
-        # The mock agent says what it is told, and it is told what was said.
-        assert "xyzzy" in (await again.prompt("what was it?")).text
+        events = [event async for event in again.prompt_stream("what was it?")]
+        # The agent is told what was said; people see only what was typed.
+        assert isinstance(events[0], TurnStarted)
+        assert events[0].text == "what was it?"
+        assert "xyzzy" in json.dumps(events[0].payload)
     after = await stored(store, session.id)
     assert after[: len(before)] == before
     assert [entry.seq for entry in after] == list(range(1, len(after) + 1))
@@ -80,7 +84,8 @@ def test_the_twin_does_the_same(tmp_path: Path) -> None:
         session = first.create_session("mock")
         session.prompt("the magic word is xyzzy")
     with SandboxAgentSync.start(persistence=store) as second:
-        assert "xyzzy" in second.resume_session(session.id).prompt("what was it?").text
+        started = next(second.resume_session(session.id).prompt_stream("what was it?"))
+        assert "xyzzy" in json.dumps(started.payload)
 
 
 async def test_a_server_that_knows_the_session_goes_on_by_itself(

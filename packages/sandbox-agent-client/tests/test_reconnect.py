@@ -57,7 +57,9 @@ async def test_a_prompt_survives_an_outage(endpoint: Endpoint, transport: str) -
             while not (seen and isinstance(seen[-1], TurnEnded)):
                 await asyncio.sleep(0.01)
         assert seen == [event async for event in session.events(after=seen[0].seq - 1)]
-        assert [event.text for event in seen if isinstance(event, MessageCompleted)] == [result.text]
+        assert [event.text for event in seen if isinstance(event, MessageCompleted)] == [
+            result.text
+        ]
 
 
 async def test_a_server_that_stays_away_is_an_error(endpoint: Endpoint, transport: str) -> None:

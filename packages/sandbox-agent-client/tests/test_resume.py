@@ -34,7 +34,9 @@ class Clock:
         return self.now
 
 
-def reconnection(clock: Clock, *, timeout_s: float | None = 10.0, jitter: float = 1.0) -> Reconnection:
+def reconnection(
+    clock: Clock, *, timeout_s: float | None = 10.0, jitter: float = 1.0
+) -> Reconnection:
     return Reconnection(timeout_s=timeout_s, clock=clock, jitter=lambda: jitter)
 
 

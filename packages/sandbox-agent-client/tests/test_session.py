@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from sandbox_agent_client import (
     ConfigChanged,
+    Endpoint,
     Event,
     MessageCompleted,
     MessageDelta,
@@ -112,6 +113,17 @@ async def test_a_task_that_is_cancelled_in_a_stream_cancels_the_turn_when_asked_
     await asyncio.wait([task])
     assert task.cancelled()
     assert (await end_of_turn(session, turn[0])).stop_reason == "cancelled"
+
+
+async def test_a_stream_that_is_open_when_the_client_closes_cancels_the_turn_when_asked_to(
+    session: Session, endpoint: Endpoint
+) -> None:
+    async with SandboxAgent.connect(endpoint.url, token=endpoint.token) as second:
+        same = await second.get_session(session.id)
+        async for event in same.prompt_stream("slow 60", cancel_on_exit=True):
+            if isinstance(event, MessageDelta):
+                break
+    assert (await end_of_turn(session, event.turn_id)).stop_reason == "cancelled"
 
 
 async def end_of_turn(session: Session, turn_id: str | None) -> TurnEnded:

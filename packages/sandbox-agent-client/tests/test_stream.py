@@ -201,7 +201,5 @@ async def test_an_interrupt_ends_it_while_it_waits_to_reconnect(
     monkeypatch.setattr(stream_module, "Reconnection", Slow)
     async with httpx.AsyncClient(transport=httpx.MockTransport(Server(events()))) as http:
         transport = Transport(Endpoint(url="http://test"), http_client=http)
-        entries = follow(
-            transport, "ses_1", after=0, interrupt=interrupt, reconnect_timeout_s=None
-        )
+        entries = follow(transport, "ses_1", after=0, interrupt=interrupt, reconnect_timeout_s=None)
         assert [entry async for entry in entries] == []

@@ -18,7 +18,12 @@ def test_only_events_of_the_turn_are_given() -> None:
     turn = TurnReader("turn_1")
     taken = [
         turn.take(one)
-        for one in (chunk(1, turn="turn_0"), chunk(2), chunk(3, turn=None), prompt_answer(4, turn="turn_0"))
+        for one in (
+            chunk(1, turn="turn_0"),
+            chunk(2),
+            chunk(3, turn=None),
+            prompt_answer(4, turn="turn_0"),
+        )
     ]
     assert [event is not None for event in taken] == [False, True, False, False]
     assert not turn.is_over
@@ -34,7 +39,11 @@ def test_the_text_is_the_last_message_of_the_assistant() -> None:
     )
     assert turn.is_over
     result = turn.result()
-    assert (result.turn_id, result.stop_reason, result.text) == ("turn_1", "end_turn", "It is done.")
+    assert (result.turn_id, result.stop_reason, result.text) == (
+        "turn_1",
+        "end_turn",
+        "It is done.",
+    )
 
 
 def test_a_turn_that_the_agent_left_raises_what_the_agent_left_behind() -> None:

@@ -28,6 +28,11 @@ def http_failures(what: str) -> Iterator[None]:
         raise Timeout(f"{what}: no answer in time; it may have been carried out.") from exc
     except httpx.RequestError as exc:
         raise ServerUnreachable(f"{what}: {str(exc) or type(exc).__name__}") from exc
+    except RuntimeError as exc:
+        # httpx, when another thread or task has closed the client meanwhile.
+        if "has been closed" not in str(exc):
+            raise
+        raise ServerUnreachable(f"{what}: the client is closed") from exc
 
 
 @contextmanager

@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sandbox_agent_core.api.sessions import SessionInfo
 from sandbox_agent_core.errors import SandboxAgentError
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.spi.persistence import TranscriptStore
 
-from sandbox_agent_client._async._backend import Portal
+from sandbox_agent_client._async._backend import Portal, finish
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.recorder import Recorder, open_recorder
 from sandbox_agent_client._async.stream import follow, read_entry
@@ -22,13 +22,22 @@ from sandbox_agent_client._calls import Call
 from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import sessions as calls
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "Leaving"]
 
 logger = logging.getLogger(__name__)
 
 PAGE_ENTRIES = 1000
+CANCEL_TIMEOUT_S = 10.0
+"""For the cancel of a turn whose stream was left."""
 
 T = TypeVar("T")
+
+
+class Leaving(NamedTuple):
+    """A turn that is cancelled when nobody watches it any more."""
+
+    session_id: str
+    turn_id: str
 
 
 class Connection:
@@ -43,6 +52,7 @@ class Connection:
         self.transport = transport
         self.portal = portal
         self.store = store
+        self.leaving: set[Leaving] = set()
         self._reconnect_timeout_s = reconnect_timeout_s
         self._interrupts: set[Interrupt] = set()
         self._watches: set[Watch] = set()
@@ -123,6 +133,17 @@ class Connection:
             await _sync(recorder)
             await recorder.put_ended(info.ended_at)
 
+    async def leave(self, turn: Leaving) -> None:
+        """Cancel the turn, if it is one to be cancelled."""
+        if turn not in self.leaving:
+            return
+        self.leaving.discard(turn)
+        call = calls.cancel(turn.session_id, turn.turn_id)
+        try:
+            await finish(lambda: self.call(call), timeout_s=CANCEL_TIMEOUT_S)
+        except (SandboxAgentError, TimeoutError) as exc:
+            logger.warning("session %s: turn %s not cancelled: %s", *turn, exc)
+
     def watching(self, watch: Watch) -> None:
         """Something of it runs in the background: end it with the client."""
         if self.is_closed:
@@ -131,6 +152,8 @@ class Connection:
 
     async def close(self) -> None:
         """End every stream, store what is left, disconnect. Nothing is left running."""
+        for turn in list(self.leaving):
+            await self.leave(turn)
         watches, self._watches = self._watches, set()
         for watch in watches:
             watch.end()

@@ -16,8 +16,7 @@ from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import project
 from sandbox_agent_core.view import Transcript
 
-from sandbox_agent_client._async._backend import finish
-from sandbox_agent_client._async.connection import Connection
+from sandbox_agent_client._async.connection import Connection, Leaving
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.reader import Subscriber
 from sandbox_agent_client._async.requests import (
@@ -33,9 +32,6 @@ from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._turn import PromptResult, TurnReader
 
 __all__ = ["Session"]
-
-CANCEL_TIMEOUT_S = 10.0
-"""For the cancel of a stream that was left."""
 
 
 class Session:
@@ -92,14 +88,20 @@ class Session:
         """
         accepted = await self._start(prompt)
         turn = TurnReader(accepted.turn_id)
+        # The client cancels it when it is closed first: after a `break` this generator is closed
+        # by a task of the event loop, at a time of its own.
+        ours = Leaving(self.id, turn.turn_id)
+        if cancel_on_exit:
+            self._connection.leaving.add(ours)
         try:
             async with aclosing(self._turn_events(turn, accepted.seq)) as events:
                 async for event in events:
                     yield event
             await self._connection.sync(self._info)
         finally:
-            if cancel_on_exit and not turn.is_over and not self._connection.is_closed:
-                await finish(lambda: self.cancel(turn.turn_id), timeout_s=CANCEL_TIMEOUT_S)
+            if not turn.is_over:
+                await self._connection.leave(ours)
+            self._connection.leaving.discard(ours)
 
     async def cancel(self, turn_id: str | None = None) -> CancelResult:
         """Cancel one turn, running or queued; without an id the running and all queued ones."""

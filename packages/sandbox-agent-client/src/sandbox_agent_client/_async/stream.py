@@ -24,7 +24,7 @@ async def follow(
     interrupt: Interrupt,
     reconnect_timeout_s: float | None,
 ) -> AsyncGenerator[LogEntry, None]:
-    """Entries with a seq above `after`, then live ones. Ends only when `interrupt` is set.
+    """Entries with a seq above `after`, then live ones. Ends only when `interrupt` is set or the client closed.
 
     Raises:
         ServerUnreachable: no connection within the deadline.
@@ -33,7 +33,7 @@ async def follow(
     """
     cursor = Cursor(after)
     reconnection = Reconnection(timeout_s=reconnect_timeout_s)
-    while not interrupt.is_set:
+    while not (interrupt.is_set or transport.is_closed):
         try:
             connection = _one_connection(transport, session_id, cursor, reconnection, interrupt)
             async with aclosing(connection) as entries:
@@ -42,7 +42,7 @@ async def follow(
             failure: SandboxAgentError = ServerUnreachable("The server closed the event stream.")
         except SandboxAgentError as exc:
             failure = exc
-        if interrupt.is_set:
+        if interrupt.is_set or transport.is_closed:
             return
         await interrupt.sleep(reconnection.delay_after(failure))
 

@@ -20,8 +20,7 @@ from sandbox_agent_core.view import Transcript
 from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import requests as request_calls
 from sandbox_agent_client._calls import sessions as calls
-from sandbox_agent_client._sync._backend import finish
-from sandbox_agent_client._sync.connection import Connection
+from sandbox_agent_client._sync.connection import Connection, Leaving
 from sandbox_agent_client._sync.interrupt import Interrupt
 from sandbox_agent_client._sync.reader import Subscriber
 from sandbox_agent_client._sync.requests import (
@@ -34,9 +33,6 @@ from sandbox_agent_client._sync.watch import Watch
 from sandbox_agent_client._turn import PromptResult, TurnReader
 
 __all__ = ["SessionSync"]
-
-CANCEL_TIMEOUT_S = 10.0
-"""For the cancel of a stream that was left."""
 
 
 class SessionSync:
@@ -93,14 +89,20 @@ class SessionSync:
         """
         accepted = self._start(prompt)
         turn = TurnReader(accepted.turn_id)
+        # The client cancels it when it is closed first: after a `break` this generator is closed
+        # by a task of the event loop, at a time of its own.
+        ours = Leaving(self.id, turn.turn_id)
+        if cancel_on_exit:
+            self._connection.leaving.add(ours)
         try:
             with closing(self._turn_events(turn, accepted.seq)) as events:
                 for event in events:
                     yield event
             self._connection.sync(self._info)
         finally:
-            if cancel_on_exit and not turn.is_over and not self._connection.is_closed:
-                finish(lambda: self.cancel(turn.turn_id), timeout_s=CANCEL_TIMEOUT_S)
+            if not turn.is_over:
+                self._connection.leave(ours)
+            self._connection.leaving.discard(ours)
 
     def cancel(self, turn_id: str | None = None) -> CancelResult:
         """Cancel one turn, running or queued; without an id the running and all queued ones."""

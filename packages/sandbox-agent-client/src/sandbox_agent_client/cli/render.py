@@ -154,7 +154,9 @@ class Renderer:
                 self.remark(f"the prompt was dropped: {reason}", "yellow")
             case PermissionResolved(outcome="selected"):
                 answer = event.option_name or event.option_kind or "answered"
-                self.remark(f"  permission: {answer} ({event.rule or event.actor or event.decided_by})")
+                self.remark(
+                    f"  permission: {answer} ({event.rule or event.actor or event.decided_by})"
+                )
             case PermissionResolved() | QuestionResolved(outcome="cancelled"):
                 self.remark("  the request was withdrawn")
             case SessionResumed(continuity=continuity, reason=reason):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from sandbox_agent_core.errors import Timeout, Unavailable
 from sandbox_agent_core.frames import Frame, house
@@ -16,6 +16,7 @@ from sandbox_agent_server.sessions.agent_run import AgentRun, OnBatch, OnGone
 from sandbox_agent_server.sessions.context import replay_text
 from sandbox_agent_server.sessions.controls import Call, Controls
 from sandbox_agent_server.sessions.feed import SessionLog
+from sandbox_agent_server.sessions.journal import Journal
 from sandbox_agent_server.sessions.launch import Handshake, Opened
 from sandbox_agent_server.sessions.stamping import Stamper
 from sandbox_agent_server.sessions.tasks import TaskBag
@@ -36,15 +37,12 @@ class SessionSecrets:
 MakeAdapter = Callable[[SessionRow, SessionSecrets], AgentAdapter]
 
 
-class Append(Protocol):
-    def __call__(self, entries: list[Draft], *, save_row: bool = False) -> None: ...
-
-
 class AgentHost:
     def __init__(
         self,
         row: SessionRow,
         log: SessionLog,
+        journal: Journal,
         stamper: Stamper,
         controls: Controls,
         secrets: SessionSecrets,
@@ -52,7 +50,6 @@ class AgentHost:
         *,
         make_adapter: MakeAdapter,
         version: str,
-        append: Append,
         on_batch: OnBatch,
         on_gone: OnGone,
     ) -> None:
@@ -64,7 +61,7 @@ class AgentHost:
         self._limits = limits
         self._make_adapter = make_adapter
         self._version = version
-        self._append = append
+        self._journal = journal
         self._on_batch = on_batch
         self._on_gone = on_gone
         self._run: AgentRun | None = None
@@ -174,7 +171,7 @@ class AgentHost:
             state["continuity"] = "fresh"
         else:
             entries.append(await self._resumed(opened))
-        self._append(entries, save_row=True)
+        self._journal.append(entries, save_row=True)
 
     def _handshake(self, run: AgentRun) -> Handshake:
         async def ask(method: str, params: dict[str, Any], logged: dict[str, Any] | None) -> Any:
@@ -227,7 +224,7 @@ class AgentHost:
         # The id is the seq of its entry, so it is never used twice in a session's life.
         frame = request(self._log.next_seq, method, params)
         shown = frame if logged is None else {**frame, "params": dict(logged)}
-        self._append([self._stamper.client_frame(shown, expect=facts)])
+        self._journal.append([self._stamper.client_frame(shown, expect=facts)])
         answer = run.expect(frame["id"])
         run.post(frame)
         return await answer

@@ -64,7 +64,7 @@ def recover(session: Session, store: SqliteStore) -> None:
         stamper.fact(house.TURN_DROPPED, {"turnId": queued_id, "reason": "interrupted"})
         for queued_id in state.get("queued") or ()
     )
-    session.append(out, save_row=True, changes=changes)
+    session.journal.append(out, save_row=True, changes=changes)
     logger.info("session %s: ended what an earlier server left open", session.id)
 
 

@@ -44,7 +44,9 @@ class FrameRouter:
                 self._notification(wire, method, step)
         if session.stamper.turn_id is None:
             session.stamper.close_items(step.out)
-        await session.commit_patiently(step.out, save_row=step.save_row, changes=step.changes)
+        await session.journal.append_patiently(
+            step.out, save_row=step.save_row, changes=step.changes
+        )
         for effect in step.effects:
             effect()
 

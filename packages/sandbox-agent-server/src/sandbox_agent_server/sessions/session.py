@@ -31,6 +31,7 @@ from sandbox_agent_server.sessions.context import context_block
 from sandbox_agent_server.sessions.controls import Controls
 from sandbox_agent_server.sessions.desk import RequestChange, RequestDesk
 from sandbox_agent_server.sessions.feed import SessionLog
+from sandbox_agent_server.sessions.journal import RETRY_EVERY_S, Journal
 from sandbox_agent_server.sessions.presenting import session_info
 from sandbox_agent_server.sessions.routing import FrameRouter
 from sandbox_agent_server.sessions.stamping import Stamper
@@ -42,8 +43,6 @@ from sandbox_agent_server.store import Draft, SessionRow, SqliteStore
 __all__ = ["Session"]
 
 logger = logging.getLogger(__name__)
-
-_STORAGE_RETRY_EVERY_S = 0.5
 
 
 class Session:
@@ -61,6 +60,9 @@ class Session:
         self._limits = limits
         self.log = SessionLog(store, row, ring_bytes=limits.ring_bytes)
         self.stamper = Stamper(lambda: self.log.next_seq)
+        self.journal = Journal(
+            row.id, self.log, retry_s=limits.storage_retry_s, refresh_state=self._refresh_state
+        )
         self.controls = Controls(row.state.get("controls"))
         self.turns = TurnLine()
         self.desk = RequestDesk(
@@ -74,20 +76,19 @@ class Session:
         self.agent = AgentHost(
             row,
             self.log,
+            self.journal,
             self.stamper,
             self.controls,
             secrets,
             limits,
             make_adapter=make_adapter,
             version=version,
-            append=self.append,
             on_batch=FrameRouter(self).route,
             on_gone=self._agent_gone,
         )
         self._tasks = TaskBag(row.id)
         self._is_waking = False
         self._cancel_timer: asyncio.TimerHandle | None = None
-        self._is_stalled = False
         self._is_closing = False
 
     # What others see
@@ -112,7 +113,7 @@ class Session:
     async def create(self) -> None:
         """Record the session and start its agent. Raises what `AgentHost.start` raises."""
         settings = self.row.settings
-        self.append(
+        self.journal.append(
             [
                 self.stamper.fact(
                     house.SESSION_CREATED,
@@ -130,7 +131,7 @@ class Session:
         """Start the agent of a dormant or ended session; one that runs is left alone."""
         if self.is_ended:
             self.row.ended_ms = None
-            self.append([], save_row=True)
+            self.journal.append([], save_row=True)
         await self.agent.start()
 
     async def end(self) -> None:
@@ -139,7 +140,9 @@ class Session:
             return
         await self._stop(TurnOutcome("cancelled"))
         self.row.ended_ms = self.log.last_time_ms
-        self.append([self.stamper.fact(house.SESSION_ENDED, {"reason": "deleted"})], save_row=True)
+        self.journal.append(
+            [self.stamper.fact(house.SESSION_ENDED, {"reason": "deleted"})], save_row=True
+        )
 
     async def shut_down(self) -> None:
         """The server stops: the turn ends as interrupted, the session can be resumed later."""
@@ -150,7 +153,7 @@ class Session:
 
     async def _stop(self, outcome: TurnOutcome) -> None:
         """Whatever cannot be recorded on the way must not keep the agent alive."""
-        self._is_closing = True
+        self._is_closing = self.journal.is_closing = True
         try:
             self._drop_queue(
                 "session_ended" if outcome.stop_reason == "cancelled" else "interrupted"
@@ -168,7 +171,7 @@ class Session:
         finally:
             self.desk.close()
             await self._tasks.cancel()
-            self._is_closing = False
+            self._is_closing = self.journal.is_closing = False
 
     # Prompts
 
@@ -196,7 +199,7 @@ class Session:
             house.TURN_QUEUED, {"turnId": turn.id, "prompt": blocks, "position": position}
         )
         try:
-            self.append([fact], save_row=True)
+            self.journal.append([fact], save_row=True)
         except StorageError:
             self.turns.queued.remove(turn)
             raise
@@ -224,7 +227,7 @@ class Session:
 
     def answer(self, request_id: str, body: AnswerRequest) -> dict[str, Any]:
         """Raises what `RequestDesk.answer` raises."""
-        self._check_writable()
+        self.journal.check_writable()
         return self.desk.answer(request_id, body)
 
     # Settings
@@ -252,63 +255,14 @@ class Session:
         for option_id, option_value in body.config_options.items():
             await self.agent.apply(self.controls.set_option(option_id, option_value))
             settings.setdefault("configOptions", {})[option_id] = option_value
-        self.append([], save_row=True)
+        self.journal.append([], save_row=True)
 
-    # The log
-
-    def append(
-        self,
-        entries: list[Draft],
-        *,
-        save_row: bool = False,
-        changes: list[RequestChange] | None = None,
-    ) -> None:
-        """One step of the session, committed. Raises: StorageError."""
-        self._check_writable()
-        self._commit(entries, save_row=save_row, changes=changes or [])
-
-    def _commit(
-        self, entries: list[Draft], *, save_row: bool, changes: list[RequestChange]
-    ) -> None:
-        if save_row:
-            self._refresh_state()
-        if entries or save_row or changes:
-            self.log.append(entries, save_row=save_row, requests=changes)
-
-    async def commit_patiently(
-        self, entries: list[Draft], *, save_row: bool, changes: list[RequestChange]
-    ) -> None:
-        """For what an agent wrote: hold the agent back until it can be stored.
-
-        Raises:
-            StorageError: it could not for `storage_retry_s`.
-        """
-        deadline = asyncio.get_running_loop().time() + self._limits.storage_retry_s
-        while True:
-            try:
-                self._commit(entries, save_row=save_row, changes=changes)
-            except StorageError as exc:
-                if not self._is_stalled:
-                    logger.error("session %s: %s", self.id, exc.message)
-                if asyncio.get_running_loop().time() >= deadline or self._is_closing:
-                    self._is_stalled = False
-                    raise
-                self._is_stalled = True
-                await asyncio.sleep(_STORAGE_RETRY_EVERY_S)
-            else:
-                self._is_stalled = False
-                return
+    # State
 
     def _refresh_state(self) -> None:
         self.row.state.update(self.turns.to_state())
         self.row.state["controls"] = self.controls.snapshot()
         self.row.state["running"] = self.agent.is_running
-
-    def _check_writable(self) -> None:
-        if self._is_stalled:
-            raise StorageError(
-                "the log cannot be written at the moment; free disk space and try again"
-            )
 
     def _check_open(self) -> None:
         if self.is_ended:
@@ -338,7 +292,7 @@ class Session:
         self.turns.current = turn
         self.row.state["context"] = None
         try:
-            self.append(entries, save_row=True)
+            self.journal.append(entries, save_row=True)
         except StorageError:
             self.turns.current = None
             self.row.state["context"] = context
@@ -370,7 +324,7 @@ class Session:
         except StorageError as exc:
             self.turns.queued.appendleft(turn)
             logger.error("session %s: cannot start turn %s: %s", self.id, turn.id, exc.message)
-            asyncio.get_running_loop().call_later(_STORAGE_RETRY_EVERY_S, self._advance)
+            asyncio.get_running_loop().call_later(RETRY_EVERY_S, self._advance)
 
     async def _wake_agent(self) -> None:
         try:
@@ -400,7 +354,7 @@ class Session:
         changes: list[RequestChange] = []
         self._close_turn(turn, outcome, entries, changes)
         try:
-            self._commit(entries, save_row=True, changes=changes)
+            self.journal.append(entries, save_row=True, changes=changes)
         finally:
             turn.finish(outcome)
 
@@ -434,7 +388,7 @@ class Session:
     def _drop(self, turn: Turn, reason: str) -> None:
         self.turns.queued.remove(turn)
         fact = self.stamper.fact(house.TURN_DROPPED, {"turnId": turn.id, "reason": reason})
-        self.append([fact], save_row=True)
+        self.journal.append([fact], save_row=True)
         turn.finish(TurnOutcome("cancelled" if reason == "cancelled" else "interrupted"))
 
     # Cancelling
@@ -447,7 +401,7 @@ class Session:
         out: list[Draft] = [self.stamper.client_frame(frame)]
         changes: list[RequestChange] = []
         answers = self.desk.cancel_all(out, changes)
-        self.append(out, changes=changes)
+        self.journal.append(out, changes=changes)
         self.agent.post(frame)
         for answer in answers:
             self.agent.post(answer)
@@ -487,7 +441,7 @@ class Session:
             self._close_turn(turn, outcome, out, changes)
         self.stamper.forget_asked()
         try:
-            await self.commit_patiently(out, save_row=True, changes=changes)
+            await self.journal.append_patiently(out, save_row=True, changes=changes)
         finally:
             if turn is not None:
                 turn.finish(outcome)

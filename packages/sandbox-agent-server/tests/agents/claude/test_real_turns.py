@@ -233,6 +233,8 @@ async def test_what_a_sub_agent_does_names_the_call_that_started_it(
     assert claude.text(parent=parent).startswith("I will use a tool.")
     assert "SCENARIO:tool" in claude.text("user_message_chunk", parent=parent)
     assert claude.tool(parent)["status"] == "completed"
+    for asked in claude.asked():
+        assert asked["params"]["toolCall"]["_meta"]["parentToolCallId"] == parent
 
 
 async def test_the_output_of_a_slash_command_is_told(start_claude: StartClaude) -> None:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_agent_server.agents.claude.results import Spending, prompt_answer, stop_reason
+from sandbox_agent_server.agents.claude.results import (
+    Spending,
+    context_size,
+    prompt_answer,
+    stop_reason,
+)
 
 
 def answer(result: dict[str, Any], *, last_error: str | None = None) -> dict[str, Any]:
@@ -83,6 +88,14 @@ def test_usage_of_an_aborted_message_comes_from_the_models() -> None:
         "cachedWriteTokens": 0,
         "totalTokens": 149,
     }
+
+
+@pytest.mark.parametrize(
+    ("model", "size"), [("opus", 5), ("sonnet", 7), ("son", None), (None, None), ("broken", None)]
+)
+def test_the_context_is_that_of_the_model_in_any_variant(model: Any, size: int | None) -> None:
+    usage = {"opus": {"contextWindow": 5}, "sonnet[1m]": {"contextWindow": 7}, "broken": None}
+    assert context_size({"modelUsage": usage}, model) == size
 
 
 def test_spending_goes_on_when_claude_starts_to_count_again() -> None:

@@ -223,6 +223,17 @@ def test_a_permission_for_a_call_nobody_told_of_tells_of_it_first() -> None:
     assert replay.to_client[1]["method"] == "session/request_permission"
 
 
+def test_a_sub_agent_that_asks_before_its_message_comes_is_known_by_its_task() -> None:
+    replay = Replay()
+    task = {"type": "system", "subtype": "task_started", "task_id": "a1", "tool_use_id": "t0"}
+    replay.claude(task)
+    replay.claude(permission(agent_id="a1"))
+    (call,) = [item for item in replay.updates if item["sessionUpdate"] == "tool_call"]
+    asked = replay.to_client[-1]["params"]["toolCall"]
+    assert call["_meta"]["parentToolCallId"] == "t0"
+    assert asked["_meta"]["parentToolCallId"] == "t0"
+
+
 def test_the_request_of_a_client_that_nobody_can_answer_is_refused() -> None:
     replay = Replay()
     request = {"subtype": "hook_callback", "callback_id": "x"}

@@ -45,7 +45,7 @@ class Asking:
         self._cwd = cwd
         self._open: dict[str, _Open] = {}
 
-    def ask(self, request_id: str, asked: dict[str, Any]) -> Frame | None:
+    def ask(self, request_id: str, asked: dict[str, Any], *, parent: str | None) -> Frame | None:
         """The client request for what Claude asks; None when a client cannot be asked that."""
         match asked:
             case {"subtype": "can_use_tool", "tool_name": "AskUserQuestion"}:
@@ -54,7 +54,9 @@ class Asking:
                 return request(request_id, acp.ELICITATION_CREATE, params)
             case {"subtype": "can_use_tool"}:
                 self._open[request_id] = _Open("permission", asked)
-                params = permission_params(asked, session_id=self._session_id, cwd=self._cwd)
+                params = permission_params(
+                    asked, session_id=self._session_id, cwd=self._cwd, parent=parent
+                )
                 return request(request_id, acp.SESSION_REQUEST_PERMISSION, params)
             case {"subtype": "elicitation"}:
                 self._open[request_id] = _Open("elicitation", asked)

@@ -28,6 +28,7 @@ class Read(NamedTuple):
 
 
 _MAX_OPEN_TOOLS: Final = 1024
+_MAX_AGENTS: Final = 256
 _CHUNKS: Final = {"text": acp.AGENT_MESSAGE_CHUNK, "thinking": acp.AGENT_THOUGHT_CHUNK}
 _CONTEXT: Final = (
     "input_tokens",
@@ -65,6 +66,8 @@ class Messages:
         self._cwd = cwd
         self._streams: dict[str | None, _Stream] = {}
         self._tools: dict[str, _OpenTool] = {}
+        self._agents: dict[str, str] = {}
+        """Sub-agents, and the tool calls that started them."""
         self._repeated: frozenset[str] = frozenset()
         self._plan = Plan()
         self._usage: dict[str, Any] = {}
@@ -208,11 +211,30 @@ class Messages:
                 return block.streamed_chars
         return 0
 
-    def announce(self, tool_id: str, name: str, tool_input: Any) -> list[Update]:
-        """A permission is asked for a call: tell of the call first if it was not told yet."""
-        if tool_id in self._tools:
+    def announce(self, asked: Mapping[str, Any]) -> list[Update]:
+        """A permission is asked for a call: tell of the call first if it was not told yet.
+
+        Seen on 2.1.197, where a sub-agent asks before its message is written.
+        """
+        tool_id, name = asked.get("tool_use_id"), asked.get("tool_name")
+        if not isinstance(tool_id, str) or not isinstance(name, str) or tool_id in self._tools:
             return []
-        return [self._tool_call({"id": tool_id, "name": name, "input": tool_input}, None)]
+        block = {"id": tool_id, "name": name, "input": asked.get("input")}
+        return [self._tool_call(block, self.parent_of(asked))]
+
+    def parent_of(self, asked: Mapping[str, Any]) -> str | None:
+        """The tool call that started the sub-agent that asks; None for the main agent."""
+        return self._agents.get(str(asked.get("agent_id")))
+
+    def read_task(self, message: Native) -> list[Update]:
+        """`task_started`: what a tool call started, a sub-agent or a command in the background."""
+        tool_id = _text(message.get("tool_use_id"))
+        if tool_id is None:
+            return []
+        if len(self._agents) >= _MAX_AGENTS:
+            del self._agents[next(iter(self._agents))]
+        self._agents[str(message.get("task_id"))] = tool_id
+        return [self.running(tool_id)]
 
     def _tool_call(self, block: Mapping[str, Any], parent: str | None) -> Update:
         tool_id, name = str(block.get("id")), str(block.get("name") or "")

@@ -20,8 +20,13 @@ _CANCELLED: Final = "The permission request was cancelled."
 _ACCEPT_EDITS_UPDATE: Final = {"type": "setMode", "mode": "acceptEdits", "destination": "session"}
 
 
-def permission_params(asked: Mapping[str, Any], *, session_id: str, cwd: str) -> dict[str, Any]:
-    """Parameters of `session/request_permission`; `asked` is the body of a `can_use_tool`."""
+def permission_params(
+    asked: Mapping[str, Any], *, session_id: str, cwd: str, parent: str | None = None
+) -> dict[str, Any]:
+    """Parameters of `session/request_permission`; `asked` is the body of a `can_use_tool`.
+
+    `parent` is the tool call of the sub-agent that asks.
+    """
     name = str(asked.get("tool_name") or "")
     fields = tool_fields(name, asked.get("input"), cwd=cwd)
     description = asked.get("description")
@@ -40,7 +45,7 @@ def permission_params(asked: Mapping[str, Any], *, session_id: str, cwd: str) ->
         "name": name,
         "status": "pending",
         **fields,
-        "_meta": {"claudeCode": claude},
+        "_meta": {"claudeCode": claude} | ({"parentToolCallId": parent} if parent else {}),
     }
     return {"sessionId": session_id, "toolCall": call, "options": _options(asked)}
 

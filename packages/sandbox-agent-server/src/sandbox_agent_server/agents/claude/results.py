@@ -107,10 +107,15 @@ def usage_update(
 
 
 def context_size(result: Mapping[str, Any], model: str | None) -> int | None:
+    """Of the model that answered, which is listed with its variant: `claude-opus-4-8[1m]`."""
     usage = result.get("modelUsage")
-    entry = usage.get(model) if isinstance(usage, Mapping) and model else None
-    size = entry.get("contextWindow") if isinstance(entry, Mapping) else None
-    return size if isinstance(size, int) and size > 0 else None
+    if not isinstance(usage, Mapping) or not model:
+        return None
+    for name, entry in usage.items():
+        if name == model or name.startswith(f"{model}["):
+            size = entry.get("contextWindow") if isinstance(entry, Mapping) else None
+            return size if isinstance(size, int) and size > 0 else None
+    return None
 
 
 def _failure(id: RequestId, result: Mapping[str, Any], last_error: str | None) -> Frame:

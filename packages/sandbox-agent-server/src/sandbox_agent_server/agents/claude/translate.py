@@ -176,15 +176,12 @@ class Translator:
     def _control_request(self, message: Native, replies: list[Native]) -> list[Frame]:
         request_id, asked = str(message.get("request_id")), message.get("request")
         asked = asked if isinstance(asked, dict) else {}
-        frame = self._asking.ask(request_id, asked)
+        parent = self._messages.parent_of(asked)
+        frame = self._asking.ask(request_id, asked, parent=parent)
         if frame is None:
             replies.append(self._asking.refuse(request_id, asked))
             return self._passed_on(message)
-        tool_id, name = asked.get("tool_use_id"), asked.get("tool_name")
-        announced: list[Update] = []
-        if isinstance(tool_id, str) and isinstance(name, str):
-            announced = self._messages.announce(tool_id, name, asked.get("input"))
-        return [*(self.update(update) for update in announced), frame]
+        return [*(self.update(update) for update in self._messages.announce(asked)), frame]
 
     def _result(self, message: Native) -> list[Frame]:
         frames = []
@@ -221,8 +218,8 @@ class Translator:
                 self._messages.read_compaction(message)
             case "status" if message.get("status") is None and "permissionMode" in message:
                 return frames
-            case "task_started" if isinstance(tool_id := message.get("tool_use_id"), str):
-                frames.append(self.update(self._messages.running(tool_id)))
+            case "task_started":
+                frames += [self.update(update) for update in self._messages.read_task(message)]
         return frames + self._passed_on(message)
 
     def _initialised(self, message: Native) -> list[Frame]:

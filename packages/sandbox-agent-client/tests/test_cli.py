@@ -1,0 +1,381 @@
+"""The command line as a person and a script use it: real processes, real terminals."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sandbox_agent_client import Endpoint, SandboxAgentSync
+from sandbox_agent_client.cli.exit_codes import ExitCode
+
+PROGRAM = [str(Path(sys.executable).parent / "sandbox-agent")]
+DEADLINE_S = 30.0
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """No setting of the person who runs the tests, and a data directory of the test's own."""
+    kept = {name: value for name, value in os.environ.items() if "SANDBOX_AGENT" not in name}
+    return {**kept, "XDG_DATA_HOME": str(tmp_path / "share"), "COLUMNS": "200", "TERM": "xterm"}
+
+
+@pytest.fixture
+def at_server(environment: dict[str, str], endpoint: Endpoint) -> dict[str, str]:
+    """Commands work at the server of the tests, which is faster than one of their own."""
+    return environment | {
+        "SANDBOX_AGENT_URL": endpoint.url,
+        "SANDBOX_AGENT_TOKEN": endpoint.token or "",
+    }
+
+
+def cli(
+    environment: dict[str, str], *arguments: str, input: str = "", cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *arguments],
+        env=environment,
+        input=input,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+
+
+def json_lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_the_version_is_told(environment: dict[str, str]) -> None:
+    done = cli(environment, "--version")
+    assert re.fullmatch(r"sandbox-agent \d+\.\d+\.\d+\S*\n", done.stdout)
+
+
+def test_help_tells_what_the_exit_status_means(environment: dict[str, str]) -> None:
+    text = " ".join(cli(environment, "run", "--help").stdout.split())
+    for code in ExitCode:
+        assert f" {code.value} " in text.replace(";", " ")
+
+
+def test_a_run_is_kept_and_can_be_looked_at_and_gone_on_with(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    assert cli(environment, "sessions", "list").stdout == "No sessions yet.\n"
+    done = cli(environment, "run", "--agent", "mock", "tool", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Let me look.\n● ls")
+    assert "✔ ls" in done.stdout
+    assert "end_turn" in done.stderr
+    (row,) = json_lines(cli(environment, "sessions", "list", "--json").stdout)
+    assert (row["agent"], row["status"], row["cwd"]) == ("mock", "dormant", str(tmp_path))
+    assert row["id"] in cli(environment, "sessions", "list").stdout
+    shown = cli(environment, "sessions", "show", row["id"]).stdout
+    assert "> tool" in shown
+    assert "● ls" in shown
+    again = cli(environment, "run", "--session", row["id"], "go on")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == "You said: go on\n"
+    transcript = json.loads(cli(environment, "sessions", "show", row["id"], "--json").stdout)
+    assert len([turn for turn in transcript["turns"] if "prompt" in turn]) == 2
+    events = json_lines(
+        cli(environment, "sessions", "events", row["id"], "--json", "--no-deltas").stdout
+    )
+    assert events[0]["type"] == "session.created"
+    assert "message.delta" not in [event["type"] for event in events]
+    text = cli(
+        environment, "sessions", "events", row["id"], "--after", str(events[0]["seq"])
+    ).stdout
+    assert "session.created" not in text
+    assert "turn.ended" in text
+
+
+def test_runs_at_the_same_time_do_not_meet(environment: dict[str, str]) -> None:
+    runs = [
+        subprocess.Popen(
+            [*PROGRAM, "run", "--agent", "mock", f"number {number}"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(3)
+    ]
+    said = [run.communicate(timeout=DEADLINE_S)[0] for run in runs]
+    assert said == [f"You said: number {number}\n" for number in range(3)]
+    assert len(json_lines(cli(environment, "sessions", "list", "--json").stdout)) == 3
+
+
+def test_json_is_one_event_per_line_and_nothing_else(environment: dict[str, str]) -> None:
+    done = cli(environment, "run", "--agent", "mock", "--json", "tool")
+    events = json_lines(done.stdout)
+    assert events[0]["type"] == "turn.started"
+    assert events[-1]["type"] == "turn.ended"
+    assert {"seq", "id", "sessionId", "time", "type", "turnId", "sender", "data"} == set(events[0])
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("prompt", "code"),
+    [
+        ("hello", ExitCode.OK),
+        ("refusal", ExitCode.STOPPED),
+        ("max-tokens", ExitCode.STOPPED),
+        ("error", ExitCode.AGENT),
+        ("crash", ExitCode.AGENT),
+        ("permission", ExitCode.DENIED),
+    ],
+)
+def test_the_exit_status_says_how_the_turn_ended(
+    at_server: dict[str, str], prompt: str, code: ExitCode
+) -> None:
+    done = cli(at_server, "run", "--agent", "mock", prompt)
+    assert done.returncode == code, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["run", "--agent", "no-such-agent", "hi"], ExitCode.USAGE, "no-such-agent"),
+        (["run", "--agent", "mock", "--mode", "no-such", "hi"], ExitCode.USAGE, "no-such"),
+        (["run", "--session", "../etc", "hi"], ExitCode.USAGE, "not a session id"),
+        (["run", "--sandbox", "local", "--url", "http://x", "hi"], ExitCode.USAGE, "--sandbox"),
+        (["run", "--url", "nonsense", "hi"], ExitCode.USAGE, "http://"),
+        (["run", "--env", "NO_SUCH_VARIABLE", "hi"], ExitCode.USAGE, "NO_SUCH_VARIABLE"),
+        (
+            ["run", "--sandbox", "local", "--cwd", "no-such-dir", "hi"],
+            ExitCode.USAGE,
+            "no-such-dir",
+        ),
+        (["run"], ExitCode.USAGE, "PROMPT"),
+        (["run", "--agent", "mock", ""], ExitCode.USAGE, "empty"),
+        (["run", "--sandbox", "no-such-place", "hi"], ExitCode.SANDBOX, "no-such-place"),
+        (["run", "--url", "http://127.0.0.1:1", "hi"], ExitCode.SANDBOX, "127.0.0.1:1"),
+        (["run", "--token-env", "NONE", "hi"], ExitCode.SANDBOX, ""),
+        (["sessions", "show", "no-such-session"], ExitCode.USAGE, "no-such-session"),
+        (["sessions", "events", "no-such-session"], ExitCode.USAGE, "no-such-session"),
+    ],
+)
+def test_what_cannot_be_done_is_said_on_stderr(
+    at_server: dict[str, str], arguments: list[str], code: ExitCode, message: str
+) -> None:
+    done = cli(at_server, *arguments)
+    assert done.returncode == code, done.stderr
+    assert message.lower() in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_local_store_without_the_session_says_so(environment: dict[str, str]) -> None:
+    done = cli(environment, "sessions", "show", "nothing")
+    assert done.returncode == ExitCode.USAGE
+    assert "no session" in done.stderr
+
+
+def test_yes_allows_and_is_on_record(at_server: dict[str, str]) -> None:
+    done = cli(at_server, "run", "--agent", "mock", "--yes", "--json", "permission")
+    assert done.returncode == 0
+    (resolved,) = [
+        event for event in json_lines(done.stdout) if event["type"] == "permission.resolved"
+    ]
+    assert resolved["data"]["optionKind"] == "allow_once"
+
+
+def test_a_prompt_can_come_from_stdin(at_server: dict[str, str]) -> None:
+    assert cli(at_server, "run", "--agent", "mock", "-", input="from a pipe").stdout == (
+        "You said: from a pipe\n"
+    )
+
+
+def test_sessions_of_a_server_are_listed_and_shown(
+    at_server: dict[str, str], endpoint: Endpoint
+) -> None:
+    with SandboxAgentSync.connect(endpoint.url, token=endpoint.token) as client:
+        session = client.create_session("mock")
+        session.prompt("plan")
+    rows = json_lines(cli(at_server, "sessions", "list", "--limit", "1", "--json").stdout)
+    assert [row["id"] for row in rows] == [session.id]
+    assert "> plan" in cli(at_server, "sessions", "show", session.id).stdout
+    assert cli(at_server, "sessions", "events", session.id).returncode == 0
+
+
+def test_agents_are_listed(at_server: dict[str, str]) -> None:
+    assert "mock" in cli(at_server, "agents").stdout
+    rows = json_lines(cli(at_server, "agents", "--json").stdout)
+    assert {"id": "mock", "installed": True}.items() <= next(
+        row for row in rows if row["id"] == "mock"
+    ).items()
+
+
+def test_a_turn_that_takes_too_long_is_cancelled(at_server: dict[str, str]) -> None:
+    done = cli(at_server, "run", "--agent", "mock", "--timeout", "0.3", "slow 60")
+    assert done.returncode == ExitCode.TIMEOUT
+    assert "cancelled" in done.stderr
+
+
+def test_a_reader_that_leaves_ends_the_run_quietly(at_server: dict[str, str]) -> None:
+    command = " ".join([*PROGRAM, "run", "--agent", "mock", "--json", "'stream 200'"])
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{command} | head -n 2"],
+        env=at_server,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+    )
+    assert len(done.stdout.splitlines()) == 2
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+
+
+def test_escape_sequences_of_an_agent_do_not_reach_the_terminal(at_server: dict[str, str]) -> None:
+    prompt = "\x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J bell\x07 back\x08"
+    done = cli(at_server, "run", "--agent", "mock", prompt)
+    assert done.stdout == "You said: red  2J bell back\n"
+
+
+class Terminal:
+    """A run with a person at the terminal."""
+
+    def __init__(self, environment: dict[str, str], *arguments: str) -> None:
+        self._master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [*PROGRAM, *arguments],
+            env=environment,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.text = ""
+
+    def wait_for(self, wanted: str) -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while wanted not in self.text:
+            assert time.monotonic() < deadline, self.text
+            self._read(0.1)
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def end(self) -> int:
+        deadline = time.monotonic() + DEADLINE_S
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, self.text
+            self._read(0.05)
+        self._read(0.05)
+        return self.process.returncode
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._master)
+
+    def _read(self, timeout_s: float) -> None:
+        ready, _, _ = select.select([self._master], [], [], timeout_s)
+        if ready:
+            try:
+                chunk = os.read(self._master, 65536).decode("utf-8", "replace")
+            except OSError:  # the other side is closed
+                return
+            self.text += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", chunk).replace("\r\n", "\n")
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    opened: list[Terminal] = []
+    yield opened
+    for terminal in opened:
+        terminal.close()
+
+
+def at_terminal(terminals: list[Terminal], environment: dict[str, str], prompt: str) -> Terminal:
+    terminals.append(Terminal(environment, "run", "--agent", "mock", prompt))
+    return terminals[-1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [("o\n", "I ran touch"), ("maybe\nR\n", "did not allow"), ("\x04", "did not")],
+)
+def test_a_person_is_asked_for_permission(
+    at_server: dict[str, str], terminals: list[Terminal], answer: str, said: str
+) -> None:
+    terminal = at_terminal(terminals, at_server, "permission")
+    terminal.wait_for("(o)nce, (a)lways, (r)eject?")
+    assert "touch allowed.txt" in terminal.text
+    terminal.type(answer)
+    assert terminal.end() == 0
+    assert said in terminal.text
+
+
+def test_a_person_is_asked_questions(at_server: dict[str, str], terminals: list[Terminal]) -> None:
+    terminal = at_terminal(terminals, at_server, "question")
+    terminal.wait_for("empty to decline:")
+    terminal.type("1\n")
+    while terminal.process.poll() is None and terminal.text.count("empty to decline:") < 2:
+        terminal._read(0.05)
+    terminal.type("1\n")
+    assert terminal.end() == 0
+    assert "did not want to answer" not in terminal.text
+
+
+def test_a_question_on_the_screen_is_withdrawn_when_somebody_else_answers(
+    at_server: dict[str, str], terminals: list[Terminal], endpoint: Endpoint
+) -> None:
+    terminal = at_terminal(terminals, at_server, "permission")
+    terminal.wait_for("(r)eject?")
+    found = re.search(r"session (\S+)", terminal.text)
+    assert found is not None
+    with SandboxAgentSync.connect(endpoint.url, token=endpoint.token) as client:
+        session = client.get_session(found[1])
+        (request,) = session.requests()
+        session.respond(request.id, reply="reject", actor="somebody else")
+    assert terminal.end() == 0
+    assert "somebody else" in terminal.text
+
+
+def test_ctrl_c_cancels_the_turn(at_server: dict[str, str], terminals: list[Terminal]) -> None:
+    terminal = at_terminal(terminals, at_server, "slow 60")
+    terminal.wait_for("1 2 3")
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.end() == ExitCode.CANCELLED
+    assert "cancelling the turn" in terminal.text
+    assert "cancelled" in terminal.text
+
+
+def test_ctrl_c_twice_leaves_at_once(at_server: dict[str, str], terminals: list[Terminal]) -> None:
+    terminal = at_terminal(terminals, at_server, "hang")
+    terminal.wait_for("session ")
+    time.sleep(0.3)  # nothing tells that the prompt has been sent
+    terminal.process.send_signal(signal.SIGINT)
+    terminal.wait_for("Ctrl-C again")
+    terminal.process.send_signal(signal.SIGINT)
+    started = time.monotonic()
+    assert terminal.end() == ExitCode.CANCELLED
+    assert time.monotonic() - started < 5
+    assert "Traceback" not in terminal.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_sandbox_starts_leaves_nothing(
+    environment: dict[str, str], terminals: list[Terminal], number: signal.Signals, tmp_path: Path
+) -> None:
+    terminal = at_terminal(terminals, environment | {"TMPDIR": str(tmp_path)}, "hello")
+    terminal.wait_for("creating")
+    terminal.process.send_signal(number)
+    assert terminal.end() == ExitCode.CANCELLED
+    assert "Traceback" not in terminal.text
+    assert not list(tmp_path.glob("sandbox-agent-*"))
