@@ -43,6 +43,7 @@ AVAILABLE_COMMANDS_UPDATE: Final = "available_commands_update"
 CURRENT_MODE_UPDATE: Final = "current_mode_update"
 CONFIG_OPTION_UPDATE: Final = "config_option_update"
 USAGE_UPDATE: Final = "usage_update"
+SESSION_INFO_UPDATE: Final = "session_info_update"
 
 TOOL_KINDS: Final = frozenset(
     {

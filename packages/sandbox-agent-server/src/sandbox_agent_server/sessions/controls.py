@@ -8,7 +8,7 @@ from typing import Any
 from sandbox_agent_core.errors import ModeNotSupported, ValueNotSupported
 from sandbox_agent_core.frames import acp
 
-__all__ = ["Call", "Controls"]
+__all__ = ["Call", "Controls", "agent_session_id_of"]
 
 Call = tuple[str, dict[str, Any], dict[str, Any]]
 """`(method, params, facts for the answer)` of the request that sets something."""
@@ -171,6 +171,18 @@ class Controls:
             self.model = model.get("currentValue")
         if (mode := self._option("mode")) is not None:
             self.mode = mode.get("currentValue")
+
+
+def agent_session_id_of(frame: Mapping[str, Any]) -> str | None:
+    """The agent's own id, when a `session_info_update` says that it goes by another from now on."""
+    try:
+        update = frame["params"]["update"]
+        if update["sessionUpdate"] != acp.SESSION_INFO_UPDATE:
+            return None
+        new_id = update["_meta"]["agentSessionId"]
+    except (KeyError, TypeError):
+        return None
+    return new_id if isinstance(new_id, str) else None
 
 
 def _set_option(option: dict[str, Any], value: str | bool) -> Call:

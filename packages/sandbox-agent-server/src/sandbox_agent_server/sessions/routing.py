@@ -34,7 +34,7 @@ class FrameRouter:
             method = wire.frame.get("method")
             if method == acp.SESSION_UPDATE:
                 session.stamper.update(wire.raw, wire.frame, step.out)
-                if session.controls.read_update(wire.frame):
+                if session.observe(wire.frame):
                     step.save_row = True
             elif not isinstance(method, str):
                 self._response(run, wire, step)

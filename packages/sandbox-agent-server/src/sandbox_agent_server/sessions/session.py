@@ -28,7 +28,7 @@ from sandbox_agent_core.spi.agent import AgentExit
 from sandbox_agent_server.sessions.agent_host import AgentHost, MakeAdapter, SessionSecrets
 from sandbox_agent_server.sessions.agent_run import AgentRun, exit_error
 from sandbox_agent_server.sessions.context import context_block
-from sandbox_agent_server.sessions.controls import Controls
+from sandbox_agent_server.sessions.controls import Controls, agent_session_id_of
 from sandbox_agent_server.sessions.desk import RequestChange, RequestDesk
 from sandbox_agent_server.sessions.feed import SessionLog
 from sandbox_agent_server.sessions.journal import RETRY_EVERY_S, Journal
@@ -258,6 +258,16 @@ class Session:
         self.journal.append([], save_row=True)
 
     # State
+
+    def observe(self, update: Frame) -> bool:
+        """A `session/update` of the agent; True when it changes what the store keeps of the session."""
+        if self.controls.read_update(update):
+            return True
+        # Claude's `/clear` starts a session of its own: resuming the old one would bring the old memory.
+        if (new_id := agent_session_id_of(update)) is None:
+            return False
+        self.row.state["agentSessionId"] = new_id
+        return True
 
     def _refresh_state(self) -> None:
         self.row.state.update(self.turns.to_state())
