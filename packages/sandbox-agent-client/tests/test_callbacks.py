@@ -229,6 +229,9 @@ async def test_of_two_clients_the_first_answer_counts_and_the_other_is_no_error(
     other.on_permission(racing("second", allow=False))
     with caplog.at_level(logging.WARNING):
         await session.prompt("permission")
+        async with asyncio.timeout(5):  # the turn may end before the winner hears that it won
+            while not answered:
+                await asyncio.sleep(0.01)
     assert len(answered) == 1
     kind = (await resolution(session)).option_kind
     assert kind == ("allow_once" if answered == ["first"] else "reject_once")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from importlib.metadata import EntryPoint, EntryPoints
-from typing import Any
 
 import pytest
 from sandbox_agent_client import (
@@ -33,19 +32,20 @@ class Recording:
     async def create(self, spec: SandboxSpec) -> SandboxRef:
         self.specs.append(spec)
         spec.report("unpacking")
-        return await self._do("create", SandboxRef(provider=self.name, id="box-1"))
+        self._do("create")
+        return SandboxRef(provider=self.name, id="box-1")
 
     async def endpoint(self, ref: SandboxRef) -> Endpoint:
-        return await self._do("endpoint", self._endpoint)
+        self._do("endpoint")
+        return self._endpoint
 
     async def destroy(self, ref: SandboxRef) -> None:
-        await self._do(f"destroy {ref.id}", None)
+        self._do(f"destroy {ref.id}")
 
-    async def _do(self, call: str, result: Any) -> Any:
+    def _do(self, call: str) -> None:
         self.calls.append(call)
         if call.split()[0] == self._fails:
             raise errors.ProviderError(f"{call} failed")
-        return result
 
 
 async def test_a_provider_object_is_used_and_told_what_to_make(endpoint: Endpoint) -> None:

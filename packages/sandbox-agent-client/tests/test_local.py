@@ -39,6 +39,7 @@ async def test_the_sandbox_is_gone_after_the_block() -> None:
         pid = client.sandbox_ref.metadata["pid"]
         assert is_running(pid)
         assert os.getpgid(pid) == pid != os.getpgid(0)
+        assert client.token
         assert client.token not in Path(f"/proc/{pid}/cmdline").read_bytes().decode()
     assert not is_running(pid)
 
@@ -183,7 +184,7 @@ def test_the_server_is_found_in_three_places(
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_no_server_survives_its_client(number: signal.Signals) -> None:
+def test_no_server_survives_its_client(number: signal.Signals, tmp_path: Path) -> None:
     program = textwrap.dedent("""
         import asyncio
         from sandbox_agent_client import SandboxAgent
@@ -195,7 +196,12 @@ def test_no_server_survives_its_client(number: signal.Signals) -> None:
 
         asyncio.run(main())
     """)
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout is not None
     with process.stdout:
         pid = int(process.stdout.readline())

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from cutting_proxy import CuttingProxy
 from sandbox_agent_client import Endpoint, Event, MessageCompleted, SandboxAgent, TurnEnded, errors
+from support.server import ServerProcess
 
 
 async def connected(proxy: CuttingProxy, endpoint: Endpoint, transport: str) -> SandboxAgent:
@@ -60,6 +61,32 @@ async def test_a_prompt_survives_an_outage(endpoint: Endpoint, transport: str) -
         assert [event.text for event in seen if isinstance(event, MessageCompleted)] == [
             result.text
         ]
+
+
+async def test_a_prompt_learns_that_its_server_was_killed(
+    server: ServerProcess, transport: str
+) -> None:
+    endpoint = Endpoint(url=server.url, token=server.token)
+    async with (
+        CuttingProxy(server.url) as proxy,
+        await connected(proxy, endpoint, transport) as client,
+    ):
+        session = await client.create_session("mock")
+        seqs: list[int] = []
+        session.on_event(lambda event: seqs.append(event.seq), after=0)
+        turn = asyncio.create_task(session.prompt("slow 60"))
+        await asyncio.sleep(0.2)
+        await asyncio.to_thread(server.kill)
+        await asyncio.to_thread(server.start)
+        proxy.retarget(server.url)
+        with pytest.raises(errors.Unavailable, match="stopped during the turn"):
+            await asyncio.wait_for(turn, 20)
+        assert (await session.prompt("hello")).text == "You said: hello"
+        history = [event.seq async for event in session.events()]
+        async with asyncio.timeout(5):
+            while len(seqs) < len(history):
+                await asyncio.sleep(0.01)
+        assert seqs == history
 
 
 async def test_a_server_that_stays_away_is_an_error(endpoint: Endpoint, transport: str) -> None:

@@ -15,8 +15,7 @@ class CuttingProxy:
     """`async with CuttingProxy(url) as proxy: … proxy.url … proxy.cut()`."""
 
     def __init__(self, target: str, *, cut_after_bytes: int | None = None) -> None:
-        parts = urlsplit(target)
-        self._host, self._port = parts.hostname, parts.port
+        self.retarget(target)
         self._cut_after_bytes = cut_after_bytes
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -42,6 +41,10 @@ class CuttingProxy:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5)
 
+    def retarget(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._host, self._port = parts.hostname, parts.port
+
     def cut(self) -> None:
         """Every connection, in the middle of whatever it does."""
         for writer in self._writers:
@@ -54,7 +57,8 @@ class CuttingProxy:
         self.connections += 1
         try:
             if not self.refuses:
-                await self._relay(reader, writer)
+                with suppress(OSError):  # nothing listens there now
+                    await self._relay(reader, writer)
         finally:
             self._tasks.discard(task)
             writer.close()

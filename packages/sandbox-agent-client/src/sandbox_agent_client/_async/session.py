@@ -69,6 +69,7 @@ class Session:
 
         Raises:
             errors.AgentExited, errors.AgentError: the turn ended with an error.
+            errors.Unavailable: the server was stopped during the turn, which is over.
             errors.ServerUnreachable: the server did not come back in time; the turn may go on.
         """
         accepted = await self._start(prompt)

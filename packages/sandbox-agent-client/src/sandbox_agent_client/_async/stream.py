@@ -33,7 +33,7 @@ async def follow(
     """
     cursor = Cursor(after)
     reconnection = Reconnection(timeout_s=reconnect_timeout_s)
-    while not (interrupt.is_set or transport.is_closed):
+    while not _is_over(transport, interrupt):
         try:
             connection = _one_connection(transport, session_id, cursor, reconnection, interrupt)
             async with aclosing(connection) as entries:
@@ -42,9 +42,13 @@ async def follow(
             failure: SandboxAgentError = ServerUnreachable("The server closed the event stream.")
         except SandboxAgentError as exc:
             failure = exc
-        if interrupt.is_set or transport.is_closed:
+        if _is_over(transport, interrupt):
             return
         await interrupt.sleep(reconnection.delay_after(failure))
+
+
+def _is_over(transport: Transport, interrupt: Interrupt) -> bool:
+    return interrupt.is_set or transport.is_closed
 
 
 def read_entry(session_id: str, wire: Mapping[str, Any]) -> LogEntry:

@@ -59,6 +59,7 @@ class Decider:
             task = self._open.get(event.request_id)
             if task is not None:
                 task.cancel()
+                self._screen.remark("")  # the question has no end of line
 
     async def _permission(self, request: PermissionRequest) -> None:
         match self._how:
