@@ -103,10 +103,7 @@ def _responses(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
     if route.result is not None:
         content["application/json"] = {"schema": of_model[route.result]}
     if route.streams is not None:
-        content["text/event-stream"] = {
-            "schema": {"type": "string"},
-            "description": route.streams,
-        }
+        content["text/event-stream"] = {"schema": {"type": "string", "description": route.streams}}
     success: dict[str, Any] = {"description": "Success"}
     if content:
         success["content"] = content

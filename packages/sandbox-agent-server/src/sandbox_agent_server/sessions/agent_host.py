@@ -195,7 +195,9 @@ class AgentHost:
         state = self._row.state
         continuity = "native"
         if not opened.is_native:
-            state["context"] = await replay_text(self._log, self._row.id) or None
+            # What another sandbox knew comes first; this one's log does not have it.
+            parts = (self._row.settings.get("context"), await replay_text(self._log, self._row.id))
+            state["context"] = "\n\n".join(filter(None, parts)) or None
             continuity = "replayed" if state["context"] else "lost"
         state["continuity"] = continuity
         params = {"continuity": continuity, "agentSessionId": opened.agent_session_id}

@@ -152,7 +152,7 @@ class SessionRegistry:
 
     def _new_row(self, body: CreateSession) -> SessionRow:
         settings = body.model_dump(
-            by_alias=True, exclude_none=True, exclude={"id", "env", "mcp_servers", "context"}
+            by_alias=True, exclude_none=True, exclude={"id", "env", "mcp_servers"}
         )
         settings["cwd"] = str(_workspace(body.cwd))
         state = {"context": body.context} if body.context else {}

@@ -60,13 +60,8 @@ def _wants_stream(request: Request) -> bool:
 
 def _page(request: Request, session: Session, query: StreamQuery, services: Services) -> Response:
     limits = services.settings.limits
-    limit = query_int(
-        request,
-        "limit",
-        default=min(_DEFAULT_PAGE, limits.max_page),
-        minimum=1,
-        maximum=limits.max_page,
-    )
+    asked = query_int(request, "limit", default=_DEFAULT_PAGE, minimum=1, maximum=MAX_SEQ)
+    limit = min(asked, limits.max_page)
     shown: list[bytes] = []
     after, size = query.after, 0
     while len(shown) < limit and size < limits.max_page_bytes:
@@ -124,7 +119,7 @@ routes = [
         query=[
             *_CURSOR,
             Query("limit", {"type": "integer", "minimum": 1, "default": _DEFAULT_PAGE},
-                  "Events in a page (not for a stream)."),
+                  "Events in a page, at most `max_page` (1000); not for a stream."),
         ],
         streams="`id:` is the seq, `data:` one event. Never ends by itself; a comment every 10 s of silence.",
         errors=[SessionNotFound, InvalidRequest, NotAcceptable, LimitReached],
