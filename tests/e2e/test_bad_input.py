@@ -78,7 +78,15 @@ def assert_problem(answer: httpx.Response, status: int, code: str, *words: str) 
         (b'{"agent": "mock", "cwd": "/there/is/no/such/place"}', "directory"),
         (b'{"agent": "mock", "id": "../../etc/passwd"}', "id"),
         (b'{"agent": "mock", "id": ""}', "id"),
+        (b'{"agent": "mock", "cwd": "/' + b"x" * 5000 + b'"}', "too long"),
+        (b'{"agent": "mock", "cwd": "/a\\u0000b"}', "directory"),
         (b'{"agent": "mock", "env": {"A": 1}}', "env"),
+        (b'{"agent": "mock", "env": {"A=B": "c"}}', "'A=B'"),
+        (b'{"agent": "mock", "env": {"": "c"}}', "empty"),
+        (b'{"agent": "mock", "env": {"A": "b\\u0000c"}}', "NUL"),
+        (b'{"agent": "mock", "metadata": {"a": NaN}}', "nan"),
+        (b'{"agent": "mock", "metadata": {"a": [1e999]}}', "inf"),
+        (b'{"agent": "mock", "metadata": {"a": ' + b"9" * 5000 + b"}}", "not JSON"),
         (b'{"agent": "mock", "permissionPolicy": {"timeoutS": -1}}', "timeoutS"),
         (b'{"agent": "mock", "permissionPolicy": {"rules": [{"action": "maybe"}]}}', "action"),
     ],
@@ -158,8 +166,14 @@ def test_other_cursors_that_cannot_be_are_refused(client: httpx.Client, session_
     assert_problem(client.get(path, headers=headers), 400, "invalid_request", "Last-Event-ID")
     answer = client.get(path, headers={"accept": "image/png"})
     assert_problem(answer, 406, "not_acceptable", "text/event-stream")
-    answer = client.get("/v1/sessions?cursor=somewhere")
-    assert_problem(answer, 400, "invalid_request", "cursor")
+
+
+@pytest.mark.parametrize("cursor", ["somewhere", "", "-1", "1_0", "1.0", "٣", "9" * 20, "9" * 5000])
+def test_a_cursor_that_no_page_gave_is_refused(client: httpx.Client, cursor: str) -> None:
+    answer = client.get("/v1/sessions", params={"cursor": cursor})
+    assert_problem(answer, 400, "invalid_request", "cursor", repr(cursor[:64]))
+    answer = client.get("/v1/sessions?limit=1001")
+    assert_problem(answer, 400, "invalid_request", "1000", "1001")
 
 
 @pytest.mark.parametrize(
@@ -212,8 +226,8 @@ def test_an_allowed_origin_may_call(server: ServerProcess, client: httpx.Client)
 def test_routes_and_methods_that_are_not_there(client: httpx.Client) -> None:
     assert_problem(client.get("/v2/nothing"), 404, "not_found", "/openapi.json")
     answer = client.put("/v1/sessions")
-    assert_problem(answer, 405, "method_not_allowed")
-    assert "POST" in answer.headers["allow"]
+    assert_problem(answer, 405, "method_not_allowed", "GET, HEAD, POST")
+    assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
 def test_something_that_is_not_http_does_no_harm(

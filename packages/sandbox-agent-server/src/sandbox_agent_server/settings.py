@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -126,7 +127,13 @@ class Settings(_Frozen):
 
 
 def is_loopback(host: str) -> bool:
-    return host in {"localhost", "::1", "[::1]"} or host.startswith("127.")
+    """A name or an address of this machine. `127.evil.example` is somebody else's name."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
@@ -148,22 +155,28 @@ def load_settings(
     path = config or (
         Path(environ[ENV_PREFIX + "CONFIG"]) if environ.get(ENV_PREFIX + "CONFIG") else None
     )
-    merged: dict[str, Any] = _read_file(path) if path is not None else {}
-    limits = dict(merged.pop("limits", {}))
-    _add_environment(merged, limits, environ)
     given = {key: value for key, value in flags.items() if value is not None}
-    limits.update(given.pop("limits", {}))
-    # An explicit flag replaces the other half of the pair, whichever source that came from.
-    if given.get("no_token"):
-        merged.pop("token", None)
-    elif "token" in given:
-        merged.pop("no_token", None)
-    merged.update(given)
+    merged: dict[str, Any] = _read_file(path) if path is not None else {}
+    limits = merged.pop("limits", {})
+    if not isinstance(limits, dict):
+        raise SettingsError(f"limits: expected a table, not {limits!r}")
+    for layer in (_of_environment(environ), given):
+        limits.update(layer.pop("limits", {}))
+        _lay_over(merged, layer)
     merged["limits"] = limits
     try:
         return Settings.model_validate(merged)
     except ValidationError as exc:
         raise SettingsError(_explain(exc)) from exc
+
+
+def _lay_over(merged: dict[str, Any], layer: dict[str, Any]) -> None:
+    """Of the pair `token` and `no_token`, the later layer also replaces the other half."""
+    if "token" in layer:
+        merged.pop("no_token", None)
+    elif str(layer.get("no_token")).lower() in _TRUE:
+        merged.pop("token", None)
+    merged.update(layer)
 
 
 def _read_file(path: Path) -> dict[str, Any]:
@@ -176,23 +189,25 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 _FROM_ENV = (
-    "host", "port", "token", "no_token", "insecure", "data_dir", "log_level", "log_format",
+    "host", "port", "token", "no_token", "insecure", "data_dir", "log_level", "log_format", "ready_file",
+    "exit_with_parent",
 )  # fmt: skip
 _LISTS_FROM_ENV = ("allow_hosts", "cors_origins")
 
 
-def _add_environment(
-    merged: dict[str, Any], limits: dict[str, Any], environ: Mapping[str, str]
-) -> None:
-    for name in _FROM_ENV:
-        if value := environ.get(ENV_PREFIX + name.upper()):
-            merged[name] = value
-    for name in _LISTS_FROM_ENV:
-        if value := environ.get(ENV_PREFIX + name.upper()):
-            merged[name] = [part.strip() for part in value.split(",") if part.strip()]
-    for name in Limits.model_fields:
-        if value := environ.get(ENV_PREFIX + name.upper()):
-            limits[name] = value
+_TRUE = frozenset({"true", "1", "yes", "on"})
+
+
+def _of_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    def given(names: Iterable[str]) -> dict[str, str]:
+        found = {name: environ.get(ENV_PREFIX + name.upper()) for name in names}
+        return {name: value for name, value in found.items() if value}
+
+    lists = {
+        name: [part.strip() for part in value.split(",") if part.strip()]
+        for name, value in given(_LISTS_FROM_ENV).items()
+    }
+    return {**given(_FROM_ENV), **lists, "limits": given(Limits.model_fields)}
 
 
 def _explain(exc: ValidationError) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -41,12 +42,7 @@ def parse_json(raw: bytes | str, limits: Limits) -> Any:
         raise InvalidRequest(f"the body is not UTF-8: {exc.reason} at byte {exc.start}") from exc
     except (ValueError, RecursionError) as exc:
         raise InvalidRequest(f"the body is not JSON: {exc}") from exc
-    if _depth_exceeds(value, limits.max_json_depth):
-        raise InvalidRequest(
-            f"the body is nested deeper than {limits.max_json_depth} levels",
-            limit="max_json_depth",
-            value=limits.max_json_depth,
-        )
+    _check_nesting(value, limits.max_json_depth)
     return value
 
 
@@ -116,7 +112,8 @@ async def _read_bounded(request: Request, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _depth_exceeds(value: Any, limit: int) -> bool:
+def _check_nesting(value: Any, limit: int) -> None:
+    """Raises: InvalidRequest, also for numbers that could not be written as JSON again."""
     level = [value]
     for _ in range(limit + 1):
         below: list[Any] = []
@@ -125,10 +122,14 @@ def _depth_exceeds(value: Any, limit: int) -> bool:
                 below.extend(item.values())
             elif isinstance(item, list):
                 below.extend(item)
+            elif isinstance(item, float) and not isfinite(item):
+                raise InvalidRequest(f"the body is not JSON: there is no number {item}")
         if not below:
-            return False
+            return
         level = below
-    return True
+    raise InvalidRequest(
+        f"the body is nested deeper than {limit} levels", limit="max_json_depth", value=limit
+    )
 
 
 def _errors(exc: ValidationError) -> list[dict[str, str]]:

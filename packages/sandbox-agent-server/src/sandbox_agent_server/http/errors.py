@@ -14,6 +14,7 @@ from sandbox_agent_core.wire.problem import CONTENT_TYPE, to_problem
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from sandbox_agent_server.jsonio import dumps
 
@@ -42,10 +43,19 @@ async def _starlettes(request: Request, exc: Exception) -> Response:
             NotFound(f"there is nothing at {request.url.path}; /openapi.json describes the routes")
         )
     if exc.status_code == 405:
-        allow = (exc.headers or {}).get("Allow", "")
+        allow = _methods_offered(request)
         error = MethodNotAllowed(f"{request.method} is not offered here; use {allow}")
         return problem_response(error, {"allow": allow})
     return problem_response(InvalidRequest(str(exc.detail)))
+
+
+def _methods_offered(request: Request) -> str:
+    """Of all routes at this path: Starlette tells those of the first one only."""
+    methods: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    return ", ".join(sorted(methods))
 
 
 def exception_handlers() -> dict[Any, Any]:

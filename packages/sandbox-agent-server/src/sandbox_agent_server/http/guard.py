@@ -47,20 +47,27 @@ class Guard:
         try:
             self._check_host(headers.get("host", ""))
             self._check_origin(origin, headers.get("host", ""))
-            if self._is_preflight(scope, headers):
-                await self._preflight(headers)(scope, receive, _with_cors(send, origin))
-                return
+        except SandboxAgentError as exc:
+            await _refuse(exc, scope, receive, send)
+            return
+        if origin is not None:
+            # From here on, so that an allowed page can also read why it was refused.
+            send = _with_cors(send, origin)
+        if self._is_preflight(scope, headers):
+            await self._preflight(headers)(scope, receive, send)
+            return
+        try:
             self._check_token(scope, headers)
         except SandboxAgentError as exc:
             await _refuse(exc, scope, receive, send)
             return
-        await self._app(scope, receive, _with_cors(send, origin) if origin else send)
+        await self._app(scope, receive, send)
 
     def _check_host(self, host: str) -> None:
         """Only on loopback: elsewhere the name is whatever the network calls this machine."""
         if not self._checks_host:
             return
-        name = (urlsplit(f"//{host}").hostname or "").lower()
+        name = _hostname(f"//{host}")
         if not (is_loopback(name) or name in self._allow_hosts):
             raise PermissionDenied(
                 f"Host {host!r} is not this server; call it by 127.0.0.1 or localhost, or start it with "
@@ -70,7 +77,7 @@ class Guard:
     def _check_origin(self, origin: str | None, host: str) -> None:
         if origin is None or origin in self._origins or "*" in self._origins:
             return
-        if urlsplit(origin).netloc == host:
+        if host and origin.partition("://")[2] == host:
             return
         raise PermissionDenied(
             f"web pages of {origin!r} may not call this server; start it with --cors-origin {origin}"
@@ -110,6 +117,14 @@ class Guard:
         )
 
 
+def _hostname(url: str) -> str:
+    """In lower case; empty when there is none to be found."""
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
 def _token_of_protocols(protocols: Iterable[str]) -> str:
     for protocol in protocols:
         if protocol.startswith(_BEARER_PROTOCOL):
@@ -117,9 +132,9 @@ def _token_of_protocols(protocols: Iterable[str]) -> str:
     return ""
 
 
-def _with_cors(send: Send, origin: str | None) -> Send:
+def _with_cors(send: Send, origin: str) -> Send:
     async def send_with_cors(message: Message) -> None:
-        if message["type"] == "http.response.start" and origin is not None:
+        if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers["access-control-allow-origin"] = origin
             headers.add_vary_header("Origin")

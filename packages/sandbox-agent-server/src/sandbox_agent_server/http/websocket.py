@@ -33,8 +33,8 @@ async def serve_websocket(
 ) -> None:
     """Until the client leaves or the server stops."""
     offered = websocket.scope.get("subprotocols", ())
-    await websocket.accept(WEBSOCKET_PROTOCOL if WEBSOCKET_PROTOCOL in offered else None)
     with counter.hold():
+        await websocket.accept(WEBSOCKET_PROTOCOL if WEBSOCKET_PROTOCOL in offered else None)
         pump = asyncio.ensure_future(_send_events(websocket, session, query, limits.heartbeat_s))
         commands = asyncio.ensure_future(_read_commands(websocket, session, limits))
         try:

@@ -161,7 +161,10 @@ class RequestDesk:
             return deny(request, "policy", rule="limit max_pending_requests")
         if request.kind == "question":
             return None
-        decision = decide(policy, request.tool_call, cwd=self._row.settings["cwd"])
+        # A permission may repeat no more of its tool call than the id: what it is was told before.
+        told = self._stamper.tool_so_far(request.tool_call.get("toolCallId"))
+        given = {key: value for key, value in request.tool_call.items() if value is not None}
+        decision = decide(policy, {**told, **given}, cwd=self._row.settings["cwd"])
         if decision.action == "ask":
             return None
         act = allow if decision.action == "allow" else deny

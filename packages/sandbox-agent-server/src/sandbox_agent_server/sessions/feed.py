@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from itertools import islice
 from typing import Any
 
 from sandbox_agent_core.frames.entry import rfc3339
@@ -30,7 +29,8 @@ class SessionLog:
     def __init__(self, store: SqliteStore, row: SessionRow, *, ring_bytes: int) -> None:
         self._store = store
         self._row = row
-        self._ring: deque[StoredEntry] = deque()
+        # Whole appends, oldest first: what one commit added stays or goes together.
+        self._ring: deque[tuple[Sequence[StoredEntry], int]] = deque()
         self._ring_size = 0
         self._ring_limit = ring_bytes
         self._bell = asyncio.Event()
@@ -75,7 +75,7 @@ class SessionLog:
         """Entries after a cursor, from memory when they are all there, else from disk."""
         if after >= self.last_seq:
             return []
-        if self._ring and self._ring[0].seq <= after + 1:
+        if self._ring and self._ring[0][0][0].seq <= after + 1:
             return self._page_from_ring(after, limit, max_bytes)
         return self._store.read(self._row.key, after, limit=limit, max_bytes=max_bytes)
 
@@ -115,23 +115,34 @@ class SessionLog:
         bell.set()
 
     def _remember(self, entries: Sequence[StoredEntry]) -> None:
-        self._ring.extend(entries)
-        self._ring_size += sum(entry.size_bytes for entry in entries)
+        if not entries:
+            return
+        size = sum([entry.size_bytes for entry in entries])
+        self._ring.append((entries, size))
+        self._ring_size += size
         self._shrink(self._ring_limit)
 
     def _shrink(self, limit: int) -> None:
         while self._ring and self._ring_size > limit:
-            self._ring_size -= self._ring.popleft().size_bytes
+            self._ring_size -= self._ring.popleft()[1]
 
     def _page_from_ring(self, after: int, limit: int, max_bytes: int) -> list[StoredEntry]:
         page: list[StoredEntry] = []
         size = 0
-        start = after + 1 - self._ring[0].seq
-        for entry in islice(self._ring, start, start + limit):
-            page.append(entry)
-            size += len(entry.line)
-            if size >= max_bytes:
-                break
+        for entries, entries_size in self._ring:
+            if entries[-1].seq <= after:
+                continue
+            rest = entries[max(0, after + 1 - entries[0].seq) :]
+            if len(page) + len(rest) <= limit and size + entries_size <= max_bytes:
+                page += rest
+                size += entries_size
+                continue
+            for entry in rest[: limit - len(page)]:
+                page.append(entry)
+                size += len(entry.line)
+                if size >= max_bytes:
+                    break
+            break
         return page
 
 

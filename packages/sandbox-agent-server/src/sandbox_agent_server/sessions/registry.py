@@ -7,6 +7,7 @@ import logging
 import os
 import sqlite3
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox_agent_core.api.sessions import CreateSession, SessionList
@@ -61,6 +62,7 @@ class SessionRegistry:
         """
         self._check_room()
         self._catalog.get(body.agent)
+        _check_env(body.env)
         row = self._new_row(body)
         try:
             self._store.create_session(row)
@@ -83,6 +85,7 @@ class SessionRegistry:
     async def resume(self, session_id: str, secrets: SessionSecrets) -> Session:
         """Start the agent of a session again. Raises what `create` raises, but keeps the session."""
         session = self.get(session_id)
+        _check_env(secrets.env)
         if not session.agent.is_running:
             self._check_room()
         held = session.agent.secrets
@@ -105,13 +108,7 @@ class SessionRegistry:
 
     def list(self, *, cursor: str | None, limit: int) -> SessionList:
         """Newest first. Raises: InvalidRequest for a cursor that is not one of ours."""
-        try:
-            before = int(cursor) if cursor is not None else None
-        except ValueError:
-            raise InvalidRequest(
-                f"`cursor` {cursor!r} is not a `nextCursor` of an earlier page"
-            ) from None
-        rows = self._store.list_sessions(before_key=before, limit=limit + 1)
+        rows = self._store.list_sessions(before_key=_key_of(cursor), limit=limit + 1)
         page = rows[:limit]
         return SessionList(
             sessions=[
@@ -208,10 +205,37 @@ class SessionRegistry:
         )
 
 
+def _key_of(cursor: str | None) -> int | None:
+    # int() also takes "1_0" and Arabic digits, and SQLite takes 64 bit.
+    if cursor is None or (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+        return None if cursor is None else int(cursor)
+    raise InvalidRequest(f"`cursor` {cursor[:64]!r} is not a `nextCursor` of an earlier page")
+
+
 def _workspace(cwd: str | None) -> Path:
     path = Path(cwd) if cwd is not None else Path.cwd()
     if not path.is_absolute():
         raise InvalidRequest(f"`cwd` {cwd!r} is not absolute", cwd=cwd)
-    if not path.is_dir():
+    try:
+        is_there = path.is_dir()
+    except OSError as exc:  # too long, or behind a directory that is closed to us
+        raise InvalidRequest(f"`cwd` {str(path)[:256]!r}: {exc.strerror}") from exc
+    if not is_there:
         raise InvalidRequest(f"`cwd` {str(path)!r} is not a directory in this sandbox", cwd=cwd)
     return path
+
+
+def _check_env(env: Mapping[str, str]) -> None:
+    """Raises: InvalidRequest for what no process can be given. Names the variable, never its value."""
+    for name, value in env.items():
+        text = name + value
+        try:
+            os.fsencode(text)
+            is_possible = bool(name) and "=" not in name and "\0" not in text
+        except UnicodeEncodeError:
+            is_possible = False
+        if not is_possible:
+            raise InvalidRequest(
+                f"`env`: {name[:64]!r} cannot be set: a name is not empty and has no `=`, and neither "
+                "it nor its value has a NUL character"
+            )

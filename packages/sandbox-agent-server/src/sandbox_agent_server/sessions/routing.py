@@ -33,8 +33,8 @@ class FrameRouter:
         for wire in batch:
             method = wire.frame.get("method")
             if method == acp.SESSION_UPDATE:
-                session.stamper.update(wire.raw, wire.frame, step.out)
-                if session.observe(wire.frame):
+                is_known = session.stamper.update(wire.raw, wire.frame, step.out)
+                if not is_known and session.observe(wire.frame):
                     step.save_row = True
             elif not isinstance(method, str):
                 self._response(run, wire, step)

@@ -239,6 +239,12 @@ class Session:
             ModeNotSupported, ValueNotSupported: the agent does not offer it; earlier members stay applied.
         """
         self._check_open()
+        try:
+            await self._apply(body)
+        finally:
+            self.journal.append([], save_row=True)
+
+    async def _apply(self, body: PatchSession) -> None:
         settings = self.row.settings
         if body.metadata is not None:
             settings["metadata"] = body.metadata
@@ -255,7 +261,6 @@ class Session:
         for option_id, option_value in body.config_options.items():
             await self.agent.apply(self.controls.set_option(option_id, option_value))
             settings.setdefault("configOptions", {})[option_id] = option_value
-        self.journal.append([], save_row=True)
 
     # State
 

@@ -157,14 +157,18 @@ class Stamper:
 
     # What the agent sends
 
-    def update(self, raw: bytes, frame: Frame, out: list[Draft]) -> None:
-        """A `session/update` notification. The hot path."""
+    def update(self, raw: bytes, frame: Frame, out: list[Draft]) -> bool:
+        """A `session/update` notification, the hot path.
+
+        False when it is neither a chunk nor about a tool call, so others may want to look at it.
+        """
         entry = Draft("agent", raw, method=acp.SESSION_UPDATE, turn_id=self.turn_id)
         if self.is_replaying:
             entry.facts = {"replay": True}
             out.append(entry)
-            return
+            return False
         full: _OpenItem | None = None
+        is_known = True
         try:
             update = frame["params"]["update"]
             kind = update["sessionUpdate"]
@@ -172,13 +176,16 @@ class Stamper:
                 full = self._chunk(kind, update, len(raw), entry, out)
             elif kind in (acp.TOOL_CALL, acp.TOOL_CALL_UPDATE):
                 self._tool(update, len(raw), entry, out)
-            elif kind == acp.PLAN:
-                self.close_items(out)
+            else:
+                is_known = False
+                if kind == acp.PLAN:
+                    self.close_items(out)
         except (KeyError, TypeError, AttributeError):
             pass  # Not the shape it should have: logged as it came, the projection says so.
         out.append(entry)
         if full is not None:
             self._complete(full, out)
+        return is_known
 
     def agent_request(
         self,
@@ -199,6 +206,10 @@ class Stamper:
                 "agent", raw, method=method, turn_id=self.turn_id, item_id=request_id, facts=facts
             )
         )
+
+    def tool_so_far(self, tool_id: object) -> Mapping[str, Any]:
+        """What the agent has told of a tool call that is open; empty when that is nothing."""
+        return self._tools.get(tool_id, {}) if isinstance(tool_id, str) else {}
 
     def agent_notification(self, raw: bytes, method: str | None, out: list[Draft]) -> None:
         out.append(Draft("agent", raw, method=method, turn_id=self.turn_id))

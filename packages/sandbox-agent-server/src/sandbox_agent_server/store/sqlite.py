@@ -34,6 +34,7 @@ _SEQ_MASK = (1 << _SEQ_BITS) - 1
 _MAX_CHUNK_BYTES = 256 * 1024
 """A commit of more is several chunks, so that reading one is never much work."""
 
+_INSERT_CHUNK = "INSERT INTO chunks (pos, count, lines) VALUES (?, ?, ?)"
 Chunk = tuple[int, int, bytes]
 
 
@@ -252,9 +253,12 @@ class SqliteStore:
     ) -> None:
         db = self._db
         try:
+            if len(chunks) == 1 and not statements:
+                # What most commits are: one statement is a transaction of its own.
+                db.execute(_INSERT_CHUNK, chunks[0])
+                return
             db.execute("BEGIN IMMEDIATE")
-            if chunks:
-                db.executemany("INSERT INTO chunks (pos, count, lines) VALUES (?, ?, ?)", chunks)
+            db.executemany(_INSERT_CHUNK, chunks)
             for sql, values in statements:
                 db.execute(sql, values)
             db.execute("COMMIT")
