@@ -16,7 +16,8 @@ from sandbox_agent_core.errors import StorageError
 
 from sandbox_agent_server import __version__
 from sandbox_agent_server.cli.arguments import parse_arguments
-from sandbox_agent_server.settings import Settings, SettingsError, load_settings
+from sandbox_agent_server.cli.own_environment import forget_variable
+from sandbox_agent_server.settings import ENV_PREFIX, Settings, SettingsError, load_settings
 
 __all__ = ["main"]
 
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"sandbox-agent-server: {exc}", file=sys.stderr)
         return _WRONG_SETTINGS
     # The agents' environment is made from nothing, but what they can read of ours (/proc) is not.
-    os.environ.pop("SANDBOX_AGENT_TOKEN", None)
+    forget_variable(f"{ENV_PREFIX}TOKEN")
     return _run(settings)
 
 
