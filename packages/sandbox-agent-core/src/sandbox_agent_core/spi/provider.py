@@ -2,32 +2,72 @@
 
 A provider is found by the entry-point group `sandbox_agent.providers` and imports its SDK on first
 use. It makes the server run *with a token*; the client waits for health and connects.
+
+Only `SandboxProvider` (create, endpoint, destroy) is required. `BaseProvider` adds what a provider may
+also be able to do, and says no, in words, to what it is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
-__all__ = ["Endpoint", "SandboxProvider", "SandboxRef", "SandboxSpec"]
+from sandbox_agent_core.errors import CapabilityNotSupported
+
+__all__ = [
+    "BaseProvider",
+    "Capabilities",
+    "Check",
+    "Endpoint",
+    "Preflight",
+    "SandboxInfo",
+    "SandboxProvider",
+    "SandboxRef",
+    "SandboxSpec",
+    "SandboxState",
+    "Wheel",
+    "capabilities_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A built distribution to install in a sandbox."""
+
+    filename: str
+    """As pip wants it: `name-version-py3-none-any.whl`."""
+    content: bytes = field(repr=False)
+
+
+def _no_wheels() -> Sequence[Wheel]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSpec:
     """What the caller asks for, whatever the provider."""
 
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Given to the server's environment in the sandbox. Nothing of the caller's own leaks in."""
     labels: Mapping[str, str] = field(default_factory=dict)
+    """Put on the sandbox where the provider can; the client adds its own (`sandbox-agent`, run, version)."""
+    agents: Sequence[str] = ()
+    """Installed while the sandbox is made, so that the first session does not wait."""
+    wheels: Callable[[], Sequence[Wheel]] = field(default=_no_wheels, repr=False)
+    """The server and core as installed here, packed on first call; empty when the server is not installed."""
+    wheelhouse: Sequence[Wheel] | Callable[[], Sequence[Wheel]] = field(default=(), repr=False)
+    """Also their dependencies, for a sandbox without network: then nothing is asked of an index."""
+    keep: bool = False
+    """The caller will leave it running: it must not end with this process."""
     report: Callable[[str], None] = lambda _step: None
     """Told in a few words which step is under way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxRef:
-    """Names one sandbox; can be stored and handed to another process."""
+    """Names one sandbox; can be stored and handed to another process. Holds no secret."""
 
     provider: str
     id: str
@@ -51,6 +91,61 @@ class Endpoint:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What the provider's own gateway wants on every request."""
     expires_at: datetime | None = None
+    """Ask `endpoint` again before this. None: it holds as long as the sandbox is not paused."""
+
+
+SandboxState = Literal["running", "paused", "stopped", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxInfo:
+    """One sandbox of ours, as the provider lists it."""
+
+    ref: SandboxRef
+    state: SandboxState = "unknown"
+    created_at: datetime | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a provider can do besides making and destroying."""
+
+    pause: bool = False
+    """`pause` and `resume`: a paused sandbox keeps its files, and its processes where the provider can."""
+    list: bool = False
+    logs: bool = False
+    extend: bool = False
+    """A sandbox has a lifetime, and `extend` prolongs it."""
+    snapshot: bool = False
+    private_url: bool = False
+    """Reaching the server takes more than its URL: the provider's gateway wants a header, or it is loopback."""
+    ports: bool = False
+    """Other ports of the sandbox can be reached from outside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One answer of `preflight`."""
+
+    name: str
+    ok: bool
+    message: str
+    """A sentence; when not ok, what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    checks: Sequence[Check]
+
+    @property
+    def ok(self) -> bool:
+        return all(check.ok for check in self.checks)
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{'ok' if check.ok else 'no'}  {check.name}: {check.message}" for check in self.checks
+        )
 
 
 class SandboxProvider(Protocol):
@@ -65,9 +160,72 @@ class SandboxProvider(Protocol):
         ...
 
     async def endpoint(self, ref: SandboxRef) -> Endpoint:
-        """Where its server answers now."""
+        """Where its server answers now, with its token.
+
+        Raises:
+            SandboxNotFound: there is no such sandbox (any more).
+        """
         ...
 
     async def destroy(self, ref: SandboxRef) -> None:
         """Remove the sandbox. Destroying one that is already gone succeeds."""
         ...
+
+
+class BaseProvider:
+    """What a provider may also do; each default says that it cannot."""
+
+    name: str = "custom"
+    capabilities: ClassVar[Capabilities] = Capabilities()
+    default_cwd: str | None = None
+    """The workspace directory in the sandbox, where sessions start unless told otherwise."""
+
+    async def preflight(self) -> Preflight:
+        """Credentials, SDK, daemon: checked before anything is made or billed. Never raises."""
+        return Preflight(())
+
+    async def reconnect(self, ref: SandboxRef) -> SandboxRef:
+        """Take over a sandbox that another process made; resumes a paused one.
+
+        Raises:
+            SandboxNotFound: it is gone.
+        """
+        await self.ensure_server(ref)
+        return ref
+
+    async def ensure_server(self, ref: SandboxRef) -> None:
+        """Start the server again where it does not run.
+
+        Raises:
+            SandboxNotFound: the sandbox is gone.
+            ServerStartFailed: with the last lines of its log.
+        """
+
+    async def pause(self, ref: SandboxRef) -> None:
+        raise self._cannot("pause")
+
+    async def resume(self, ref: SandboxRef) -> None:
+        raise self._cannot("resume")
+
+    async def extend(self, ref: SandboxRef, seconds: float) -> None:
+        """Let it live for at least `seconds` from now."""
+        raise self._cannot("extend")
+
+    async def list(self, labels: Mapping[str, str] | None = None) -> list[SandboxInfo]:
+        """The sandboxes of ours that carry all `labels`."""
+        raise self._cannot("list")
+
+    async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
+        """The last lines of the server's log."""
+        raise self._cannot("logs")
+
+    def _cannot(self, what: str) -> CapabilityNotSupported:
+        return CapabilityNotSupported(
+            f"Provider {self.name!r} cannot {what} sandboxes.", provider=self.name, capability=what
+        )
+
+
+def capabilities_of(provider: SandboxProvider) -> Capabilities:
+    """A provider of its own class need not declare any."""
+    declared = getattr(provider, "capabilities", None)
+    return declared if isinstance(declared, Capabilities) else Capabilities()
