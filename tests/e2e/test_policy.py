@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from support.server import ServerProcess, until
+
+MakeServer = Callable[..., ServerProcess]
 
 AGENT = """
 import json, sys
@@ -246,3 +248,43 @@ def test_the_deadline_decides_as_the_policy_says(
     (resolved,) = server.events(session_id, "permission.resolved")
     assert asked["data"]["default"] == on_timeout
     assert resolved["data"]["decidedBy"] == "timeout"
+
+
+@pytest.mark.parametrize(
+    ("mode", "told"),
+    [
+        ("ask", ["reject_once", "reject_once"]),
+        ("accept-edits", ["allow_once", "reject_once"]),
+        ("read-only", ["reject_once", "reject_once"]),
+        ("plan", ["reject_once", "reject_once"]),
+        ("bypass", ["allow_once", "allow_once"]),
+    ],
+)
+def test_a_permission_mode_holds_for_an_agent_that_has_none(
+    server: ServerProcess, client: httpx.Client, session_id: str, mode: str, told: list[str]
+) -> None:
+    info = client.patch(f"/v1/sessions/{session_id}", json={"mode": mode}).json()
+
+    assert info["permissionMode"] == mode
+    assert ask(server, session_id, at("a.py"), SHELL) == told
+    (changed,) = server.events(session_id, "permission_mode.changed")
+    assert changed["data"] == {"permissionMode": mode}
+    if mode not in ("ask", "accept-edits"):
+        rules = {
+            event["data"]["rule"] for event in server.events(session_id, "permission.resolved")
+        }
+        assert rules == {f"mode {mode}"}
+
+
+def test_a_permission_mode_is_there_again_after_a_restart(make_server: MakeServer) -> None:
+    server = make_server().start()
+    session_id = server.create("mock", mode="read-only")
+    server.stop()
+    server.start()
+
+    server.prompt(session_id, "permission")
+
+    (resolved,) = server.events(session_id, "permission.resolved")
+    assert resolved["data"]["rule"] == "mode read-only"
+    with server.client() as client:
+        assert client.get(f"/v1/sessions/{session_id}").json()["permissionMode"] == "read-only"

@@ -259,11 +259,12 @@ def test_the_head_of_a_transcript_is_what_the_session_is_now() -> None:
         update("usage_update", used=10, size=100, stamps={"seq": 6}),
         update("usage_update", used=20, cost={"amount": 1.5}, stamps={"seq": 7}),
         update("session_info_update", title="Fix it", stamps={"seq": 8}),
-        fact("session_ended", {"reason": "deleted"}, seq=9),
+        fact("permission_mode", {"mode": "read-only", "modeId": "plan"}, seq=9),
+        fact("session_ended", {"reason": "deleted"}, seq=10),
     )
-    assert (view.session_id, view.seq) == ("ses_1", 9)
+    assert (view.session_id, view.seq) == ("ses_1", 10)
     assert (view.agent, view.cwd, view.title) == ("claude", "/w", "Fix it")
-    assert (view.model, view.mode) == ("haiku", "plan")
+    assert (view.model, view.mode, view.permission_mode) == ("haiku", "plan", "read-only")
     assert [command.name for command in view.commands] == ["x"]
     assert view.usage is not None
     assert (view.usage.context_used, view.usage.context_size) == (20, 100)

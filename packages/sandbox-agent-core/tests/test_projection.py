@@ -154,7 +154,7 @@ def test_only_streamed_pieces_are_deltas() -> None:
 
 
 def test_every_fact_of_the_house_has_an_event() -> None:
-    params = {"agent": "a", "continuity": "lost", "toolCallId": "c"}
+    params = {"agent": "a", "continuity": "lost", "toolCallId": "c", "mode": "plan"}
     methods = [value for name, value in vars(house).items() if name.isupper() and name != "PREFIX"]
     for method in methods:
         event = _projected(fact(method.removeprefix(house.PREFIX), params))

@@ -14,6 +14,7 @@ from sandbox_agent_core.events import (
     MessageCompleted,
     MessageDelta,
     ModeChanged,
+    PermissionModeChanged,
     PermissionResolved,
     PlanUpdated,
     QuestionResolved,
@@ -161,7 +162,7 @@ class Renderer:
                 self.remark("  the request was withdrawn")
             case SessionResumed(continuity=continuity, reason=reason):
                 self.remark(f"resumed ({continuity})" + (f": {reason}" if reason else ""))
-            case ModeChanged(mode_id=mode):
+            case ModeChanged(mode_id=mode) | PermissionModeChanged(permission_mode=mode):
                 self.remark(f"mode: {mode}")
             case ErrorReported(message=message):
                 self.remark(f"error: {message}", "red")

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from sandbox_agent_core.api.base import RequestBody
 
-__all__ = ["DEFAULT_TIMEOUT_S", "PermissionAction", "PermissionPolicy", "PermissionRule"]
+__all__ = [
+    "DEFAULT_TIMEOUT_S",
+    "PERMISSION_MODES",
+    "PermissionAction",
+    "PermissionMode",
+    "PermissionPolicy",
+    "PermissionRule",
+]
 
 PermissionAction = Literal["allow", "deny", "ask"]
+PermissionMode = Literal["ask", "accept-edits", "read-only", "plan", "bypass"]
+"""Understood for every agent, beside the modes of its own.
+
+`ask`: whatever changes something is asked. `accept-edits`: edits of files in the workspace are allowed.
+`read-only`: whatever changes something is denied. `plan`: as `read-only`, but the agent may ask to leave
+it. `bypass`: everything is allowed.
+"""
+PERMISSION_MODES: tuple[PermissionMode, ...] = get_args(PermissionMode)
 
 DEFAULT_TIMEOUT_S = 3600.0
 """How long a permission or question waits for a person: one hour."""

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from sandbox_agent_core.api.base import RequestBody, ResponseBody
-from sandbox_agent_core.api.policy import PermissionPolicy
+from sandbox_agent_core.api.policy import PermissionMode, PermissionPolicy
 from sandbox_agent_core.ids import SESSION_ID_PATTERN
 
 __all__ = [
@@ -45,7 +45,9 @@ class CreateSession(RequestBody):
     )
     model: str | None = None
     mode: str | None = Field(
-        default=None, description="A mode id of the agent (`modes` of the session)."
+        default=None,
+        description="`ask`, `accept-edits`, `read-only`, `plan` or `bypass`, which every agent has; or a "
+        "mode id of the agent's own (`modes` of the session).",
     )
     thought_level: str | None = None
     system_prompt: str | None = Field(
@@ -107,6 +109,10 @@ class SessionInfo(ResponseBody):
     mode: str | None = None
     modes: list[dict[str, Any]] = Field(
         default_factory=list, description="`{id, name, description?}`."
+    )
+    permission_mode: PermissionMode | None = Field(
+        default=None,
+        description="How permissions are decided; null when the agent is in a mode of its own.",
     )
     model: str | None = None
     models: list[dict[str, Any]] = Field(

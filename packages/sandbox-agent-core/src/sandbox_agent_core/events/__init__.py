@@ -36,6 +36,7 @@ from sandbox_agent_core.events.settings import (
     ConfigChanged,
     ConfigOption,
     ModeChanged,
+    PermissionModeChanged,
 )
 from sandbox_agent_core.events.tool import (
     Diff,
@@ -78,6 +79,7 @@ __all__ = [
     "MessageCompleted",
     "MessageDelta",
     "ModeChanged",
+    "PermissionModeChanged",
     "PermissionOption",
     "PermissionRequested",
     "PermissionResolved",

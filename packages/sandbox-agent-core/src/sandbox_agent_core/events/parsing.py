@@ -25,7 +25,12 @@ from sandbox_agent_core.events.request import (
     QuestionResolved,
 )
 from sandbox_agent_core.events.session import SessionCreated, SessionEnded, SessionResumed
-from sandbox_agent_core.events.settings import CommandsUpdated, ConfigChanged, ModeChanged
+from sandbox_agent_core.events.settings import (
+    CommandsUpdated,
+    ConfigChanged,
+    ModeChanged,
+    PermissionModeChanged,
+)
 from sandbox_agent_core.events.tool import ToolCompleted, ToolStarted, ToolUpdated
 from sandbox_agent_core.events.turn import TurnDropped, TurnEnded, TurnQueued, TurnStarted
 from sandbox_agent_core.events.usage import UsageUpdated
@@ -56,6 +61,7 @@ Event = (
     | QuestionResolved
     | UsageUpdated
     | ModeChanged
+    | PermissionModeChanged
     | ConfigChanged
     | CommandsUpdated
     | AgentStarted

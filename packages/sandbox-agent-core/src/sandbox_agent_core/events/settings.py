@@ -9,7 +9,14 @@ from pydantic import Field
 from sandbox_agent_core.events.envelope import UniversalEvent
 from sandbox_agent_core.wire.model import OpenWireModel
 
-__all__ = ["Command", "CommandsUpdated", "ConfigChanged", "ConfigOption", "ModeChanged"]
+__all__ = [
+    "Command",
+    "CommandsUpdated",
+    "ConfigChanged",
+    "ConfigOption",
+    "ModeChanged",
+    "PermissionModeChanged",
+]
 
 
 class ConfigOption(OpenWireModel):
@@ -41,6 +48,16 @@ class ModeChanged(UniversalEvent):
     type: Literal["mode.changed"] = "mode.changed"
     mode_id: str
     """The mode from now on."""
+
+
+class PermissionModeChanged(UniversalEvent):
+    """Permissions are decided in another way, whichever mode of its own the agent is in."""
+
+    type: Literal["permission_mode.changed"] = "permission_mode.changed"
+    permission_mode: str
+    """`ask`, `accept-edits`, `read-only`, `plan` or `bypass`."""
+    mode_id: str | None = None
+    """The agent's own mode that goes with it; None: the server's policy alone enforces it."""
 
 
 class ConfigChanged(UniversalEvent):

@@ -17,6 +17,8 @@ skips these. `params` of each:
     tool_closed       {toolCallId, status: failed, reason}: the turn ended with the tool call open
     agent_started     {pid?, command: [str], version?}
     agent_exited      {exitCode?, signal?, stderrTail?, expected: bool}
+    permission_mode   {mode: ask|accept-edits|read-only|plan|bypass, modeId?}: how permissions are decided from
+                      now on; modeId is the agent's own mode, when it was set to one
     error             {code, message, retryable, data?}
     unparsed          {text, reason}: a line the agent wrote that is not a protocol message
 
@@ -49,5 +51,6 @@ REASONING_COMPLETED: Final = PREFIX + "reasoning_completed"
 TOOL_CLOSED: Final = PREFIX + "tool_closed"
 AGENT_STARTED: Final = PREFIX + "agent_started"
 AGENT_EXITED: Final = PREFIX + "agent_exited"
+PERMISSION_MODE: Final = PREFIX + "permission_mode"
 ERROR: Final = PREFIX + "error"
 UNPARSED: Final = PREFIX + "unparsed"

@@ -104,6 +104,14 @@ def _agent_exited(entry: LogEntry, params: Wire) -> Wire:
     return event(entry, "agent.exited", data)
 
 
+def _permission_mode(entry: LogEntry, params: Wire) -> Wire | None:
+    mode = as_str(params.get("mode"))
+    if mode is None:
+        return None
+    data = {"permissionMode": mode} | _texts(params, "modeId")
+    return event(entry, "permission_mode.changed", data)
+
+
 def _error(entry: LogEntry, params: Wire) -> Wire:
     data = fault_of(params) | {"retryable": params.get("retryable") is True}
     return event(entry, "error", data | _texts(params, "method"))
@@ -129,6 +137,7 @@ _FACTS: Final[dict[str, Callable[[LogEntry, Wire], Wire | None]]] = {
     house.TOOL_CLOSED: tool_closed,
     house.AGENT_STARTED: _agent_started,
     house.AGENT_EXITED: _agent_exited,
+    house.PERMISSION_MODE: _permission_mode,
     house.ERROR: _error,
     house.UNPARSED: _unparsed,
 }

@@ -22,6 +22,7 @@ from sandbox_agent_core.events import (
     MessageCompleted,
     MessageDelta,
     ModeChanged,
+    PermissionModeChanged,
     PermissionRequested,
     PermissionResolved,
     PlanUpdated,
@@ -98,6 +99,7 @@ class TranscriptFolder:
             QuestionResolved: requests.resolved,
             UsageUpdated: self._usage_updated,
             ModeChanged: self._mode_changed,
+            PermissionModeChanged: self._permission_mode_changed,
             ConfigChanged: self._config_changed,
             CommandsUpdated: self._commands_updated,
             AgentStarted: _not_shown,
@@ -172,6 +174,9 @@ class TranscriptFolder:
 
     def _mode_changed(self, event: ModeChanged) -> None:
         self._view.mode = event.mode_id
+
+    def _permission_mode_changed(self, event: PermissionModeChanged) -> None:
+        self._view.permission_mode = event.permission_mode
 
     def _config_changed(self, event: ConfigChanged) -> None:
         view = self._view

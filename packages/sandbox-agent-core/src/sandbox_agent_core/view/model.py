@@ -194,6 +194,7 @@ class Transcript(_View):
     title: str | None = None
     model: str | None = None
     mode: str | None = None
+    permission_mode: str | None = None
     turns: list[Turn] = Field(default_factory=list)
     queued: list[QueuedPrompt] = Field(default_factory=list)
     pending_requests: list[str] = Field(default_factory=list)

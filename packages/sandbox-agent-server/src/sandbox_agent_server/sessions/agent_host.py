@@ -129,6 +129,20 @@ class AgentHost:
             params = {"sessionId": self._row.state.get("agentSessionId"), **params}
             await self._ask(self._run, method, params, facts=facts)
 
+    async def set_mode(self, mode: str) -> None:
+        """Raises: ModeNotSupported, and what `apply` raises."""
+        change = self._controls.change_mode(mode)
+        if change.call is not None:
+            await self.apply(change.call)
+        if change.permission_mode == self._controls.permission_mode:
+            return
+        self._controls.permission_mode = change.permission_mode
+        if change.permission_mode is not None:
+            params: dict[str, Any] = {"mode": change.permission_mode}
+            if change.native is not None:
+                params["modeId"] = change.native
+            self._journal.append([self._stamper.fact(house.PERMISSION_MODE, params)])
+
     async def _open(self) -> None:
         run = AgentRun(
             self._row.id,
@@ -208,7 +222,9 @@ class AgentHost:
     async def _apply_settings(self) -> None:
         """What the session was created or patched with, again after every start."""
         settings = self._row.settings
-        for key in ("mode", "model", "thoughtLevel"):
+        if settings.get("mode") is not None:
+            await self.set_mode(settings["mode"])
+        for key in ("model", "thoughtLevel"):
             if settings.get(key) is not None:
                 await self.apply(self._controls.setter(key)(settings[key]))
         for option_id, value in (settings.get("configOptions") or {}).items():

@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from sandbox_agent_core.api.policy import PERMISSION_MODES, PermissionMode
 from sandbox_agent_core.errors import ModeNotSupported, ValueNotSupported
 from sandbox_agent_core.frames import acp
 
-__all__ = ["Call", "Controls", "agent_session_id_of"]
+__all__ = ["Call", "Controls", "ModeChange", "agent_session_id_of"]
 
 Call = tuple[str, dict[str, Any], dict[str, Any]]
 """`(method, params, facts for the answer)` of the request that sets something."""
+
+
+class ModeChange(NamedTuple):
+    call: Call | None
+    """What to ask of the agent. None: it has no mode for it, our policy alone enforces it."""
+    permission_mode: PermissionMode | None
+    native: str | None
+
 
 _SWITCH_UPDATES = frozenset({acp.CURRENT_MODE_UPDATE, acp.CONFIG_OPTION_UPDATE})
 
 
 class Controls:
-    def __init__(self, snapshot: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: Mapping[str, Any] | None = None,
+        *,
+        permission_modes: Mapping[str, str] | None = None,
+    ) -> None:
         snapshot = snapshot or {}
+        self._native_modes = permission_modes or {}
+        self.permission_mode: PermissionMode | None = snapshot.get("permissionMode")
+        self._first_mode: str | None = snapshot.get("firstMode")
         self.mode: str | None = snapshot.get("mode")
         self.modes: list[dict[str, Any]] = snapshot.get("modes", [])
         self.model: str | None = snapshot.get("model")
@@ -28,6 +45,8 @@ class Controls:
     def snapshot(self) -> dict[str, Any]:
         """What the store keeps, so that a dormant session can be shown and checked against."""
         return {
+            "permissionMode": self.permission_mode,
+            "firstMode": self._first_mode,
             "mode": self.mode,
             "modes": self.modes,
             "model": self.model,
@@ -66,6 +85,8 @@ class Controls:
                 for model in _dicts(models.get("availableModels"))
             ]
         self._read_options(result.get("configOptions"))
+        self._first_mode = self.mode
+        self._follow_mode()
 
     def read_update(self, frame: Mapping[str, Any]) -> bool:
         """A `session/update`; True when it changed something here."""
@@ -80,6 +101,7 @@ class Controls:
                 self._read_options(update["configOptions"])
         except (KeyError, TypeError):
             return False
+        self._follow_mode()
         return True
 
     def read_answer(self, method: str, facts: Mapping[str, Any] | None, result: Any) -> None:
@@ -101,25 +123,59 @@ class Controls:
 
     def setter(self, key: str) -> Callable[[str], Call]:
         """By the name that the API gives it: `mode`, `model` or `thoughtLevel`."""
-        return {
-            "mode": self.set_mode,
-            "model": self.set_model,
-            "thoughtLevel": self.set_thought_level,
-        }[key]
+        return {"model": self.set_model, "thoughtLevel": self.set_thought_level}[key]
 
-    def set_mode(self, mode: str) -> Call:
-        """Raises: ModeNotSupported."""
-        offered = [item.get("id") for item in self.modes]
-        if mode in offered:
+    def change_mode(self, mode: str) -> ModeChange:
+        """To a permission mode, which every agent has, or to a mode of the agent's own.
+
+        Raises:
+            ModeNotSupported: neither.
+        """
+        offered = self._mode_ids()
+        if (common := _permission_mode(mode)) is not None:
+            native = self._native_mode(common)
+        elif mode in offered:
+            common, native = self._permission_mode_of(mode), mode
+        else:
+            offered = list(dict.fromkeys([*offered, *PERMISSION_MODES]))
+            raise ModeNotSupported(
+                f"the agent has no mode {mode!r}; " + _offers(offered), offered=offered
+            )
+        # Also when it is in that mode as far as we know: telling it again is cheaper than being wrong.
+        return ModeChange(None if native is None else self._mode_call(native), common, native)
+
+    def _mode_ids(self) -> list[str]:
+        listed = [item.get("id") for item in self.modes] or [
+            choice["id"] for choice in _choices(self._option("mode"))
+        ]
+        return [mode for mode in listed if isinstance(mode, str)]
+
+    def _mode_call(self, mode: str) -> Call:
+        if any(item.get("id") == mode for item in self.modes):
             return acp.SESSION_SET_MODE, {"modeId": mode}, {"modeId": mode}
-        if self._option("mode") is not None:
-            try:
-                return self._set("mode", mode)
-            except ValueNotSupported as exc:
-                raise ModeNotSupported(exc.message, **exc.details) from exc
-        raise ModeNotSupported(
-            f"the agent has no mode {mode!r}; " + _offers(offered), offered=offered
+        return self._set("mode", mode)
+
+    def _native_mode(self, common: PermissionMode) -> str | None:
+        """The agent's own mode for it; else one in which it asks, so that our policy can decide."""
+        offered = self._mode_ids()
+        candidates = (
+            self._native_modes.get(common),
+            common,
+            self._native_modes.get("ask"),
+            self._first_mode,
         )
+        return next((mode for mode in candidates if mode in offered), None)
+
+    def _permission_mode_of(self, native: str) -> PermissionMode | None:
+        found = [mode for mode in PERMISSION_MODES if self._native_modes.get(mode) == native]
+        # An agent that goes planning by itself may also leave by itself: `plan`, not `read-only`.
+        return "plan" if "plan" in found else next(iter(found), None)
+
+    def _follow_mode(self) -> None:
+        """The agent says which mode it is in: a permission mode that goes with another is over."""
+        current = self.permission_mode
+        if self.mode is not None and (current is None or self._native_mode(current) != self.mode):
+            self.permission_mode = self._permission_mode_of(self.mode)
 
     def set_model(self, model: str) -> Call:
         """Raises: ValueNotSupported."""
@@ -212,6 +268,10 @@ def _choices(option: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _permission_mode(mode: str) -> PermissionMode | None:
+    return next((common for common in PERMISSION_MODES if common == mode), None)
 
 
 def _offers(offered: list[Any]) -> str:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sandbox_agent_core.api.policy import PermissionPolicy
+from sandbox_agent_core.api.policy import PermissionMode, PermissionPolicy
 from sandbox_agent_core.api.requests import AnswerRequest
 from sandbox_agent_core.errors import RequestAlreadyResolved, RequestNotFound, StorageError
 from sandbox_agent_core.frames import Frame
@@ -52,6 +52,7 @@ class RequestDesk:
         *,
         max_pending: int,
         send: Callable[[Frame], None],
+        permission_mode: Callable[[], PermissionMode | None],
     ) -> None:
         self._store = store
         self._row = row
@@ -59,6 +60,7 @@ class RequestDesk:
         self._stamper = stamper
         self._max_pending = max_pending
         self._send = send
+        self._permission_mode = permission_mode
         self._pending: dict[str, PendingRequest] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
@@ -164,7 +166,12 @@ class RequestDesk:
         # A permission may repeat no more of its tool call than the id: what it is was told before.
         told = self._stamper.tool_so_far(request.tool_call.get("toolCallId"))
         given = {key: value for key, value in request.tool_call.items() if value is not None}
-        decision = decide(policy, {**told, **given}, cwd=self._row.settings["cwd"])
+        decision = decide(
+            policy,
+            {**told, **given},
+            cwd=self._row.settings["cwd"],
+            mode=self._permission_mode(),
+        )
         if decision.action == "ask":
             return None
         act = allow if decision.action == "allow" else deny

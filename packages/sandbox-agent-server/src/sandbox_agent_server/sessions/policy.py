@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from sandbox_agent_core.api.policy import PermissionAction, PermissionPolicy, PermissionRule
+from sandbox_agent_core.api.policy import (
+    PermissionAction,
+    PermissionMode,
+    PermissionPolicy,
+    PermissionRule,
+)
 
 __all__ = ["Decision", "choose_option", "decide"]
 
@@ -23,12 +28,27 @@ class Decision:
     """Name of the rule that applied, or `default`."""
 
 
-def decide(policy: PermissionPolicy, tool_call: Mapping[str, Any], *, cwd: str) -> Decision:
-    """The first rule that applies decides; else the policy's default."""
+_CHANGING = frozenset({"edit", "delete", "move", "execute"})
+
+
+def decide(
+    policy: PermissionPolicy,
+    tool_call: Mapping[str, Any],
+    *,
+    cwd: str,
+    mode: PermissionMode | None = None,
+) -> Decision:
+    """What a mode forbids is denied; then the first rule that applies decides, then what the mode allows,
+    then the policy's default.
+    """
     subject = _Subject.of(tool_call, cwd)
+    if _is_forbidden(mode, subject.kind):
+        return Decision("deny", f"mode {mode}")
     for number, rule in enumerate(policy.rules, start=1):
         if _applies(rule, subject):
             return Decision(rule.action, rule.name or f"rule {number}")
+    if mode == "bypass" or (mode == "accept-edits" and _is_edit_inside(subject)):
+        return Decision("allow", f"mode {mode}")
     return Decision(policy.default, "default")
 
 
@@ -39,6 +59,19 @@ def choose_option(options: list[Any], wanted: tuple[str, ...]) -> dict[str, Any]
             if isinstance(option, dict) and option.get("kind") == kind and "optionId" in option:
                 return option
     return None
+
+
+def _is_forbidden(mode: PermissionMode | None, kind: str | None) -> bool:
+    if mode == "read-only":
+        return kind in _CHANGING or kind == "switch_mode"
+    return mode == "plan" and kind in _CHANGING
+
+
+def _is_edit_inside(subject: _Subject) -> bool:
+    """An edit that says which files, all of them in the workspace."""
+    relatives = [relative for _, relative in subject.paths]
+    is_inside = all(not path.startswith("../") and path != ".." for path in relatives)
+    return subject.kind == "edit" and bool(relatives) and is_inside
 
 
 @dataclass(frozen=True, slots=True)

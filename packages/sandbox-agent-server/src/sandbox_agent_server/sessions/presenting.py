@@ -30,6 +30,7 @@ def session_info(session: Session) -> SessionInfo:
         capabilities=row.state.get("capabilities") or {},
         mode=controls.mode,
         modes=controls.modes,
+        permission_mode=controls.permission_mode,
         model=controls.model,
         models=controls.models,
         thought_level=controls.thought_level,

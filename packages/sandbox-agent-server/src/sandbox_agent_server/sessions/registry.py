@@ -17,6 +17,7 @@ from sandbox_agent_core.errors import (
     SessionAlreadyExists,
     SessionNotFound,
     Unavailable,
+    UnsupportedAgent,
 )
 from sandbox_agent_core.ids import is_session_id, new_id
 from sandbox_agent_core.spi.agent import AgentAdapter, AgentContext
@@ -175,7 +176,16 @@ class SessionRegistry:
             make_adapter=self._make_adapter,
             secrets=secrets,
             version=self._version,
+            permission_modes=self._permission_modes(row.agent),
         )
+
+    def _permission_modes(self, agent: str) -> Mapping[str, str]:
+        try:
+            return self._catalog.get(agent).permission_modes
+        except (
+            UnsupportedAgent
+        ):  # the log of an agent that is configured no longer can still be read
+            return {}
 
     def _make_adapter(self, row: SessionRow, secrets: SessionSecrets) -> AgentAdapter:
         definition = self._catalog.get(row.agent)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from sandbox_agent_core.api.policy import PermissionPolicy
@@ -55,6 +56,7 @@ class Session:
         make_adapter: MakeAdapter,
         secrets: SessionSecrets,
         version: str,
+        permission_modes: Mapping[str, str],
     ) -> None:
         self.row = row
         self._limits = limits
@@ -63,7 +65,7 @@ class Session:
         self.journal = Journal(
             row.id, self.log, retry_s=limits.storage_retry_s, refresh_state=self._refresh_state
         )
-        self.controls = Controls(row.state.get("controls"))
+        self.controls = Controls(row.state.get("controls"), permission_modes=permission_modes)
         self.turns = TurnLine()
         self.desk = RequestDesk(
             store,
@@ -72,6 +74,7 @@ class Session:
             self.stamper,
             max_pending=limits.max_pending_requests,
             send=lambda frame: self.agent.post(frame),
+            permission_mode=lambda: self.controls.permission_mode,
         )
         self.agent = AgentHost(
             row,
@@ -250,8 +253,10 @@ class Session:
             settings["metadata"] = body.metadata
         if body.permission_policy is not None:
             settings["permissionPolicy"] = body.permission_policy.model_dump(by_alias=True)
+        if body.mode is not None:
+            await self.agent.set_mode(body.mode)
+            settings["mode"] = body.mode
         for key, value in (
-            ("mode", body.mode),
             ("model", body.model),
             ("thoughtLevel", body.thought_level),
         ):

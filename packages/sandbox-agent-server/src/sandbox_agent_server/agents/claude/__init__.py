@@ -14,4 +14,11 @@ DEFINITION = AgentDefinition(
     find=find,
     install_hint=INSTALL_HINT,
     env_names=ENV_NAMES,
+    permission_modes={
+        "ask": "default",
+        "accept-edits": "acceptEdits",
+        "read-only": "plan",
+        "plan": "plan",
+        "bypass": "bypassPermissions",
+    },
 )
