@@ -35,6 +35,12 @@
       StreamGap                          stream_gap
       ProviderError                      provider_error
         ProviderNotInstalled             provider_not_installed
+        ProviderAuthError                provider_auth
+        ProviderQuotaExceeded            provider_quota_exceeded     retryable
+        ProviderTimeout                  provider_timeout            retryable
+        ProviderUnavailable              provider_unavailable        retryable
+        SandboxNotFound                  sandbox_not_found
+        CapabilityNotSupported           capability_not_supported
 
 `code` is API: it is the last part of the problem's `type` (`urn:sandbox-agent:error:<code>`).
 The message is for people: what was expected, what came, what to do.

@@ -40,6 +40,11 @@ class Limits(_Frozen):
     max_body_bytes: int = Field(16 * _MIB, ge=1024, description="Largest request body.")
     max_json_depth: int = Field(64, ge=4, le=512, description="Deepest nesting of a request body.")
     max_line_bytes: int = Field(32 * _MIB, ge=4096, description="Longest line an agent may write.")
+    max_file_bytes: int = Field(
+        8 * _MIB,
+        ge=1024,
+        description="Largest file that an agent may read or write through ACP `fs/*`.",
+    )
     max_sessions: int = Field(256, ge=1, description="Agents running at the same time.")
     max_subscribers: int = Field(1024, ge=1, description="Open event streams (SSE and WebSocket).")
     max_pending_requests: int = Field(

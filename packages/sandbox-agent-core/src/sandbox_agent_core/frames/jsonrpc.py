@@ -18,6 +18,7 @@ __all__ = [
     "INVALID_REQUEST",
     "METHOD_NOT_FOUND",
     "PARSE_ERROR",
+    "RESOURCE_NOT_FOUND",
     "Frame",
     "FrameKind",
     "RequestId",
@@ -37,6 +38,8 @@ METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
 INTERNAL_ERROR = -32603
 CANCELLED = -32800
+RESOURCE_NOT_FOUND = -32002
+"""ACP: a file that is not there."""
 AUTH_REQUIRED = -32000
 """ACP: the agent has no credentials (`authenticate` first, or give it a key)."""
 

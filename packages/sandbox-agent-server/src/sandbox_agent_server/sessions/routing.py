@@ -12,6 +12,7 @@ from sandbox_agent_core.spi.agent import WireFrame
 
 from sandbox_agent_server.sessions.agent_run import AgentRun
 from sandbox_agent_server.sessions.desk import RequestChange
+from sandbox_agent_server.sessions.workspace_files import FILE_METHODS
 from sandbox_agent_server.store import Draft
 
 if TYPE_CHECKING:
@@ -58,6 +59,9 @@ class FrameRouter:
             )
             return
         session.stamper.agent_request(wire.raw, method, step.out)
+        if method in FILE_METHODS:
+            step.effects.append(lambda: session.files.serve(run, wire.frame))
+            return
         refusal = error_response(
             wire.frame["id"], METHOD_NOT_FOUND, f"the client does not offer {method}"
         )

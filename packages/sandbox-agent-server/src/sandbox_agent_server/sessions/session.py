@@ -32,12 +32,14 @@ from sandbox_agent_server.sessions.context import context_block
 from sandbox_agent_server.sessions.controls import Controls, agent_session_id_of
 from sandbox_agent_server.sessions.desk import RequestChange, RequestDesk
 from sandbox_agent_server.sessions.feed import SessionLog
+from sandbox_agent_server.sessions.file_requests import FileRequests
 from sandbox_agent_server.sessions.journal import RETRY_EVERY_S, Journal
 from sandbox_agent_server.sessions.presenting import session_info
 from sandbox_agent_server.sessions.routing import FrameRouter
 from sandbox_agent_server.sessions.stamping import Stamper
 from sandbox_agent_server.sessions.tasks import TaskBag
 from sandbox_agent_server.sessions.turns import Turn, TurnLine, TurnOutcome, outcome_of_frame
+from sandbox_agent_server.sessions.workspace_files import WorkspaceFiles
 from sandbox_agent_server.settings import Limits
 from sandbox_agent_server.store import Draft, SessionRow, SqliteStore
 
@@ -90,6 +92,13 @@ class Session:
             on_gone=self._agent_gone,
         )
         self._tasks = TaskBag(row.id)
+        self.files = FileRequests(
+            WorkspaceFiles(row.settings["cwd"], max_bytes=limits.max_file_bytes),
+            self.journal,
+            self.stamper,
+            self._tasks,
+            may_write=lambda: self.controls.permission_mode not in ("read-only", "plan"),
+        )
         self._is_waking = False
         self._cancel_timer: asyncio.TimerHandle | None = None
         self._is_closing = False
