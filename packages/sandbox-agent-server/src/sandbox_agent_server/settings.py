@@ -88,6 +88,13 @@ class AgentSettings(_Frozen):
     )
     env: Mapping[str, str] = Field(default_factory=dict)
     title: str | None = None
+    warm: int = Field(
+        0,
+        ge=0,
+        le=16,
+        description="How many are kept ready, started and opened, for sessions that bring no environment, "
+        "MCP servers or system prompt of their own.",
+    )
     options: Mapping[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -112,6 +119,9 @@ class Settings(_Frozen):
         (), description="Host names accepted besides the bound one."
     )
     cors_origins: tuple[str, ...] = Field((), description="Web origins that may call the API.")
+    warm: tuple[str, ...] = Field(
+        (), description="Agents of which one is kept ready, as with `warm = 1` of `[agents.NAME]`."
+    )
     ready_file: Path | None = None
     exit_with_parent: bool = False
     agents: Mapping[str, AgentSettings] = Field(default_factory=dict)
@@ -197,7 +207,7 @@ _FROM_ENV = (
     "host", "port", "token", "no_token", "insecure", "data_dir", "log_level", "log_format", "ready_file",
     "exit_with_parent",
 )  # fmt: skip
-_LISTS_FROM_ENV = ("allow_hosts", "cors_origins")
+_LISTS_FROM_ENV = ("allow_hosts", "cors_origins", "warm")
 
 
 _TRUE = frozenset({"true", "1", "yes", "on"})

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from sandbox_agent_core.api.agents import AgentList, Health
+from sandbox_agent_core.api.agents import AgentInfo, AgentList, Health
 
-from sandbox_agent_client._calls.call import Call, path, reads
+from sandbox_agent_client._calls.call import Call, path, query, reads
 
-__all__ = ["health", "list_agents"]
+__all__ = ["get_agent", "health", "list_agents"]
 
 
 def health() -> Call[Health]:
     return Call(method="GET", path=path("health"), parse=reads(Health))
 
 
-def list_agents() -> Call[AgentList]:
-    return Call(method="GET", path=path("agents"), parse=reads(AgentList))
+def list_agents(*, config: bool = False, fresh: bool = False) -> Call[AgentList]:
+    asked = query(config=config or None, no_cache=fresh or None)
+    return Call(method="GET", path=path("agents"), query=asked, parse=reads(AgentList))
+
+
+def get_agent(agent: str, *, config: bool = True, fresh: bool = False) -> Call[AgentInfo]:
+    asked = query(config=config or None, no_cache=fresh or None)
+    return Call(method="GET", path=path("agents", agent), query=asked, parse=reads(AgentInfo))

@@ -207,9 +207,19 @@ class SandboxAgentSync:
     def health(self) -> Health:
         return self._connection.call(agent_calls.health())
 
-    def list_agents(self) -> list[AgentInfo]:
-        """Every agent that the server knows, installed or not."""
-        return (self._connection.call(agent_calls.list_agents())).agents
+    def list_agents(self, *, config: bool = False, fresh: bool = False) -> list[AgentInfo]:
+        """Every agent that the server knows, installed or not.
+
+        `config` also asks each installed one for its modes, models and options, by starting it once; the
+        server remembers the answers for ten minutes, unless `fresh`. An agent that does not answer has
+        `config_error`.
+        """
+        call = agent_calls.list_agents(config=config, fresh=fresh)
+        return (self._connection.call(call)).agents
+
+    def get_agent(self, agent: str, *, config: bool = True, fresh: bool = False) -> AgentInfo:
+        """One agent, with what it offers. Raises: errors.UnsupportedAgent."""
+        return self._connection.call(agent_calls.get_agent(agent, config=config, fresh=fresh))
 
     # -- sessions
 

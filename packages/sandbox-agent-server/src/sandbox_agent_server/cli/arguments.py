@@ -106,6 +106,12 @@ def _parser() -> argparse.ArgumentParser:
         help="let web pages of this origin call the API; repeat for more",
     )
     add(
+        "--warm",
+        action="append",
+        metavar="AGENT",
+        help="keep one process of it ready, so that new sessions start at once; repeat for more",
+    )
+    add(
         "--limit",
         action="append",
         metavar="NAME=VALUE",

@@ -7,7 +7,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sandbox_agent_core.api.sessions import CreateSession, SessionList
@@ -20,20 +20,25 @@ from sandbox_agent_core.errors import (
     UnsupportedAgent,
 )
 from sandbox_agent_core.ids import is_session_id, new_id
-from sandbox_agent_core.spi.agent import AgentAdapter, AgentContext
+from sandbox_agent_core.spi.agent import AgentAdapter
 
 from sandbox_agent_server.agents.catalog import Catalog
-from sandbox_agent_server.agents.environment import build_environment
 from sandbox_agent_server.runtime.reaper import start_time
+from sandbox_agent_server.sessions.adapters import AdapterFactory
 from sandbox_agent_server.sessions.agent_host import SessionSecrets
+from sandbox_agent_server.sessions.probing import AgentProber
 from sandbox_agent_server.sessions.recovery import needs_recovery, reap_left_over, recover
 from sandbox_agent_server.sessions.session import Session
-from sandbox_agent_server.settings import AgentSettings, Settings
+from sandbox_agent_server.sessions.warm import WarmPool
+from sandbox_agent_server.settings import Settings
 from sandbox_agent_server.store import SessionRow, SqliteStore
 
 __all__ = ["SessionRegistry"]
 
 logger = logging.getLogger(__name__)
+
+_NO_SESSION = 0
+"""In the place of a session's key: whose process it is, when it is no session's."""
 
 
 class SessionRegistry:
@@ -44,6 +49,19 @@ class SessionRegistry:
         self._settings = settings
         self._catalog = catalog
         self._version = version
+        self._adapters = AdapterFactory(settings, catalog)
+        self._warm = WarmPool(
+            _warm_sizes(settings),
+            self._make_warm,
+            cwd=Path.cwd(),
+            client_version=version,
+            on_process=lambda pid: self._note_process(pid, _NO_SESSION),
+        )
+        self.prober = AgentProber(
+            self._make_probe,
+            timeout_s=settings.limits.agent_start_timeout_s,
+            client_version=version,
+        )
         self._live: dict[str, Session] = {}
         self._is_closing = False
 
@@ -53,6 +71,7 @@ class SessionRegistry:
         for row in self._store.list_sessions():
             if needs_recovery(row.state):
                 recover(self._load(row), self._store)
+        self._warm.fill()
 
     async def create(self, body: CreateSession) -> Session:
         """Make a session and start its agent. A failure leaves nothing behind.
@@ -126,6 +145,7 @@ class SessionRegistry:
     async def shut_down(self) -> None:
         """Stop every agent, end every stream. What cannot be recorded is logged."""
         self._is_closing = True
+        await self._warm.close()
         sessions = list(self._live.values())
         results = await asyncio.gather(
             *(session.shut_down() for session in sessions), return_exceptions=True
@@ -188,31 +208,47 @@ class SessionRegistry:
             return {}
 
     def _make_adapter(self, row: SessionRow, secrets: SessionSecrets) -> AgentAdapter:
-        definition = self._catalog.get(row.agent)
-        configured = self._settings.agents.get(row.agent) or AgentSettings.model_validate({})
-        limits = self._settings.limits
-
-        def on_process(pid: int) -> None:
-            if (started := start_time(pid)) is not None:
-                self._store.note_process(pid, started, row.key)
-
-        return definition.create(
-            AgentContext(
-                session_id=row.id,
-                cwd=Path(row.settings["cwd"]),
-                env=build_environment(
-                    os.environ,
-                    env_names=definition.env_names,
-                    configured=configured.env,
-                    session=secrets.env,
-                ),
-                command=configured.command,
-                options=configured.options,
-                max_line_bytes=limits.max_line_bytes,
-                stop_grace_s=limits.stop_grace_s,
-                on_process=on_process,
-            )
+        cwd = Path(row.settings["cwd"])
+        if _is_plain(row, secrets) and (warm := self._warm.take(row.agent, cwd)) is not None:
+            adapter, pids = warm
+            for pid in pids:
+                self._note_process(pid, row.key)
+            return adapter
+        return self._adapters.make(
+            row.agent,
+            session_id=row.id,
+            cwd=cwd,
+            env=secrets.env,
+            on_process=lambda pid: self._note_process(pid, row.key),
         )
+
+    def _make_warm(self, agent: str, cwd: Path, on_process: Callable[[int], None]) -> AgentAdapter:
+        return self._adapters.make(agent, session_id="warm", cwd=cwd, env={}, on_process=on_process)
+
+    def _make_probe(self, agent: str, cwd: Path) -> AgentAdapter:
+        return self._adapters.make(
+            agent,
+            session_id="probe",
+            cwd=cwd,
+            env={},
+            on_process=lambda pid: self._note_process(pid, _NO_SESSION),
+        )
+
+    def _note_process(self, pid: int, key: int) -> None:
+        if (started := start_time(pid)) is not None:
+            self._store.note_process(pid, started, key)
+
+
+def _is_plain(row: SessionRow, secrets: SessionSecrets) -> bool:
+    """An agent that was opened ahead of time was asked for nothing that this session would ask otherwise."""
+    is_new = row.state.get("agentSessionId") is None
+    has_own = secrets.env or secrets.mcp_servers or row.settings.get("systemPrompt")
+    return is_new and not has_own
+
+
+def _warm_sizes(settings: Settings) -> dict[str, int]:
+    named = dict.fromkeys(settings.warm, 1)
+    return named | {name: agent.warm for name, agent in settings.agents.items() if agent.warm}
 
 
 def _key_of(cursor: str | None) -> int | None:
