@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 pytest_plugins = ["support.fixtures"]
@@ -10,3 +15,22 @@ pytest_plugins = ["support.fixtures"]
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def data_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Local sandboxes keep their files here, and not beside the user's own."""
+    before = os.environ.get("SANDBOX_AGENT_DATA_DIR")
+    os.environ["SANDBOX_AGENT_DATA_DIR"] = str(tmp_path_factory.mktemp("data"))
+    yield
+    if before is None:
+        del os.environ["SANDBOX_AGENT_DATA_DIR"]
+    else:
+        os.environ["SANDBOX_AGENT_DATA_DIR"] = before
+
+
+def pytest_configure() -> None:
+    """No server of a test installs an agent, or finds those of this machine's user, unless the test says so."""
+    nothing = Path(tempfile.gettempdir(), "sandbox-agent-tests", "no-agents")
+    os.environ["SANDBOX_AGENT_AGENTS_DIR"] = str(nothing)
+    os.environ["SANDBOX_AGENT_REQUIRE_PREINSTALLED"] = "true"

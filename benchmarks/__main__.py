@@ -7,15 +7,14 @@ import sys
 import time
 from pathlib import Path
 
+from support.agents import installed_binary, load_pins
+
 from .report import describe_machine, text_table, write_into
 from .row import Plan, Row
 from .rows import MEASUREMENTS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = REPOSITORY / "docs" / "performance.md"
-sys.path.insert(0, str(REPOSITORY / "tests"))
-
-from support.agents import installed_binary, load_pins  # noqa: E402
 
 
 def main() -> int:

@@ -32,7 +32,7 @@ class InstallError(Exception):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--all", action="store_true", help="also codex, opencode and pi")
+    parser.add_argument("--all", action="store_true", help="also qwen and kilo")
     parser.add_argument("--peer", action="store_true", help="also the benchmarks' peer server")
     args = parser.parse_args()
     wanted = {"default"} | ({"all"} if args.all else set()) | ({"peer"} if args.peer else set())

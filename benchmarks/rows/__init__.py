@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.row import Measurement
 
-from . import big_updates, burst, catch_up, fan_out, footprint, latency, slow_reader, start
+from . import agents, big_updates, burst, catch_up, fan_out, footprint, latency, slow_reader, start
 
 MEASUREMENTS: dict[str, Measurement] = {
     "burst": burst.measure,
@@ -15,6 +15,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "start": start.measure,
     "footprint": footprint.measure,
     "big-updates": big_updates.measure,
+    "agents": agents.measure,
 }
 
 __all__ = ["MEASUREMENTS"]

@@ -87,8 +87,13 @@ async def test_an_error_of_the_model_api_is_an_error_of_the_prompt(
     client: SandboxAgent, options: dict[str, Any]
 ) -> None:
     session = await client.create_session(**options)
-    with pytest.raises(AgentAuthRequired, match="401"):
+    with pytest.raises(AgentAuthRequired, match="401") as caught:
         await session.prompt("SCENARIO:http401")
+    assert "ANTHROPIC_API_KEY" in caught.value.message
+    ended = [event async for event in session.events() if isinstance(event, TurnEnded)][-1]
+    assert ended.stop_reason == "error"
+    assert ended.error is not None
+    assert ended.error.code == "agent_auth_required"
     assert (await session.prompt("SCENARIO:text")).stop_reason == "end_turn"
 
 

@@ -7,15 +7,18 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from sandbox_agent_core.errors import SandboxAgentError, error_classes
+from support.agents import load_pins
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = sorted(
     path for path in (ROOT / "packages").iterdir() if (path / "pyproject.toml").exists()
 )
+VERSIONS = ROOT / "packages/sandbox-agent-server/src/sandbox_agent_server/install/versions.toml"
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc"}
 
 
@@ -53,7 +56,8 @@ def test_a_package_carries_the_licence_and_is_typed(package: Path) -> None:
 def test_in_repo_pins_are_of_this_version(package: Path) -> None:
     version = (ROOT / "VERSION").read_text(encoding="utf-8").strip()
     pins = re.findall(
-        r'"(sandbox-agent-[a-z]+)([^"]*)"', (package / "pyproject.toml").read_text(encoding="utf-8")
+        r'"(sandbox-agent-[a-z0-9]+)([^"]*)"',
+        (package / "pyproject.toml").read_text(encoding="utf-8"),
     )
     wrong = [(name, pin) for name, pin in pins if pin and pin != f"~={version}"]
     assert wrong == []
@@ -77,6 +81,7 @@ def test_every_error_has_its_own_code() -> None:
     [
         ("sandbox_agent_core", ["asyncio", "httpx", "starlette", "websockets", "anyio"]),
         ("sandbox_agent_client", ["sandbox_agent_server", "starlette", "uvicorn"]),
+        ("sandbox_agent_docker", ["docker", "requests", "sandbox_agent_client"]),
         ("sandbox_agent_server.app", ["sandbox_agent_client", "httpx"]),
     ],
 )
@@ -107,3 +112,13 @@ def test_no_tracked_file_names_this_machine() -> None:
         cwd=ROOT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert found.stdout == ""
+
+
+def test_agents_are_tested_in_the_versions_that_are_installed() -> None:
+    """One data file says both: a second version beside it would be tested and never installed."""
+    ours = tomllib.loads((ROOT / "tests/support/agents.toml").read_text(encoding="utf-8"))
+    served = VERSIONS.read_text(encoding="utf-8")
+    both = ours.keys() & tomllib.loads(served).keys()
+    assert {"claude", "codex", "opencode", "pi"} <= both
+    assert {name for name in both if ours[name].keys() != {"when"}} == set()
+    assert load_pins().keys() == ours.keys()

@@ -8,13 +8,16 @@ import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = ["AGENTS_DIR", "AgentPin", "installed_binary", "load_pins"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 AGENTS_DIR = REPOSITORY / ".agents"
 _PINS_FILE = Path(__file__).with_name("agents.toml")
+_VERSIONS_FILE = (
+    REPOSITORY / "packages/sandbox-agent-server/src/sandbox_agent_server/install/versions.toml"
+)
 _STAMP = "installed.json"
 
 
@@ -42,13 +45,30 @@ class AgentPin:
 
 
 def load_pins() -> dict[str, AgentPin]:
-    pins = tomllib.loads(_PINS_FILE.read_text(encoding="utf-8"))
     here = _npm_platform()
+    served = tomllib.loads(_VERSIONS_FILE.read_text(encoding="utf-8"))
+    pins = {}
+    for name, fields in tomllib.loads(_PINS_FILE.read_text(encoding="utf-8")).items():
+        table = _as_served(served[name], here) if name in served else fields
+        words = {
+            key: table[key].replace("{platform}", here) for key in ("package", "version", "binary")
+        }
+        pins[name] = AgentPin(name=name, when=fields["when"], **words)
+    return pins
+
+
+def _as_served(table: dict[str, Any], here: str) -> dict[str, str]:
+    """What the server installs, as npm puts it under node_modules/."""
+    if table["kind"] == "node":
+        binary = f".bin/{table['program']}"
+        return {"package": table["package"], "version": table["version"], "binary": binary}
+    theirs = table["platforms"].get(here, here)
+    words = {"platform": theirs, "version": table["version"]}
+    package = table["platform_package"].format(**words)
     return {
-        name: AgentPin(
-            name=name, **{key: text.replace("{platform}", here) for key, text in fields.items()}
-        )
-        for name, fields in pins.items()
+        "package": package,
+        "version": table.get("platform_version", "{version}").format(**words),
+        "binary": f"{package}/{table['path'].format(**words)}",
     }
 
 

@@ -5,7 +5,9 @@ from support.fixtures import claude_binary, scripted_llm
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,14 @@ from support.scripted_llm import ScriptedLLM
 from support.server import ServerProcess
 
 __all__ = [
+    "amp_binary",
     "claude_binary",
     "claude_env",
+    "codex_binary",
+    "codex_env",
     "make_server",
+    "pi_binary",
+    "pi_env",
     "plain_env",
     "require_agent",
     "scripted_llm",
@@ -39,6 +46,24 @@ def scripted_llm() -> Iterator[ScriptedLLM]:
 def claude_binary() -> Path:
     """The pinned Claude Code."""
     return require_agent("claude")
+
+
+@pytest.fixture(scope="session")
+def amp_binary() -> Path:
+    """The pinned Amp."""
+    return require_agent("amp")
+
+
+@pytest.fixture(scope="session")
+def codex_binary() -> Path:
+    """The pinned Codex."""
+    return require_agent("codex")
+
+
+@pytest.fixture(scope="session")
+def pi_binary() -> Path:
+    """The pinned Pi."""
+    return require_agent("pi")
 
 
 def require_agent(name: str) -> Path:
@@ -74,6 +99,43 @@ def claude_env(home: Path, llm: ScriptedLLM) -> dict[str, str]:
         "DISABLE_AUTOUPDATER": "1",
         "DISABLE_ERROR_REPORTING": "1",
         "DISABLE_TELEMETRY": "1",
+    }
+
+
+def codex_env(home: Path, llm: ScriptedLLM) -> dict[str, str]:
+    """What Codex needs to talk to `llm` and to nothing else. Retries once.
+
+    The model is one that Codex does not know: to those it offers its tools one by one, where the known
+    ones get a tool that runs JavaScript.
+    """
+    config = home / ".codex" / "config.toml"
+    if not config.exists():
+        config.parent.mkdir(parents=True, exist_ok=True)
+        retries = ("request_max_retries = 1", "stream_max_retries = 1")
+        provider = ("[model_providers.sandbox-agent]", 'name = "scripted"', *retries)
+        config.write_text("\n".join(('model = "scripted"', *provider, "")), encoding="utf-8")
+    return plain_env(home) | {
+        "OPENAI_API_KEY": "sk-scripted",
+        "OPENAI_BASE_URL": f"{llm.url}/v1",
+    }
+
+
+def pi_env(home: Path, llm: ScriptedLLM) -> dict[str, str]:
+    """What Pi needs to talk to `llm` and to nothing else. Retries once, at once."""
+    settings = home / ".pi" / "agent" / "settings.json"
+    if not settings.exists():
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        retry = {"maxRetries": 1, "baseDelayMs": 10, "provider": {"maxRetries": 0}}
+        model = {"defaultProvider": "anthropic", "defaultModel": "claude-sonnet-4-5"}
+        settings.write_text(json.dumps({**model, "retry": retry}), encoding="utf-8")
+    env = plain_env(home)
+    if node := shutil.which("node"):
+        env["PATH"] = f"{Path(node).parent}:{env['PATH']}"
+    return env | {
+        "ANTHROPIC_API_KEY": "sk-ant-scripted",
+        "ANTHROPIC_BASE_URL": llm.url,
+        "OPENAI_API_KEY": "sk-scripted",
+        "OPENAI_BASE_URL": f"{llm.url}/v1",
     }
 
 

@@ -100,6 +100,20 @@ def test_a_run_is_kept_and_can_be_looked_at_and_gone_on_with(
     assert "turn.ended" in text
 
 
+def test_options_of_a_run_are_the_providers(environment: dict[str, str], tmp_path: Path) -> None:
+    config = tmp_path / "server.toml"
+    config.write_text("log_level = 'no-such-level'")
+    done = cli(environment, "run", "-o", f"config={config}", "--agent", "mock", "text")
+    assert done.returncode == 5
+    assert "log_level" in done.stderr
+    done = cli(environment, "run", "--option", "colour=red", "--agent", "mock", "text")
+    assert done.returncode == 2
+    assert "no option `colour`" in done.stderr
+    done = cli(environment, "run", "--wheelhouse", str(tmp_path), "--agent", "mock", "text")
+    assert done.returncode == 2
+    assert "no wheels" in done.stderr
+
+
 def test_runs_at_the_same_time_do_not_meet(environment: dict[str, str]) -> None:
     runs = [
         subprocess.Popen(

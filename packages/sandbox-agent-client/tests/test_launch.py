@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
 
 import pytest
 from sandbox_agent_client import (
@@ -14,8 +16,9 @@ from sandbox_agent_client import (
     SandboxRef,
     SandboxSpec,
     errors,
-    launch,
+    providers,
 )
+from sandbox_agent_core.spi.labels import CREATED, OURS, RUN, VERSION
 
 
 class Recording:
@@ -58,8 +61,31 @@ async def test_a_provider_object_is_used_and_told_what_to_make(endpoint: Endpoin
         assert (await client.health()).status == "ok"
         assert provider.calls == ["create", "endpoint"]
     assert provider.calls == ["create", "endpoint", "destroy box-1"]
-    assert (provider.specs[0].env, provider.specs[0].labels) == ({"A": "b"}, {"of": "tests"})
-    assert steps == ["creating a recording sandbox", "unpacking", "waiting for the server"]
+    assert provider.specs[0].env == {"A": "b"}
+    labels = dict(provider.specs[0].labels)
+    assert labels.pop("of") == "tests"
+    assert set(labels) == {OURS, RUN, VERSION, CREATED}
+    said = ["creating a recording sandbox", "unpacking", "waiting for the server", "ready"]
+    assert [re.sub(r"^\[\d+\.\d s\] ", "", step) for step in steps] == said
+    assert [step.name for step in client.sandbox.startup] == said[:-1]
+
+
+async def test_the_provider_is_told_all_that_the_caller_wants(
+    endpoint: Endpoint, tmp_path: Path
+) -> None:
+    (tmp_path / "needed-1-py3-none-any.whl").write_bytes(b"wheel")
+    provider = Recording(endpoint)
+    async with SandboxAgent.start(provider, agents=["claude"], wheelhouse=tmp_path, keep=True):
+        pass
+    (spec,) = provider.specs
+    assert list(spec.agents) == ["claude"]
+    assert spec.keep
+    assert not callable(spec.wheelhouse)
+    assert [wheel.filename for wheel in spec.wheelhouse] == ["needed-1-py3-none-any.whl"]
+    assert [wheel.filename.split("-")[0] for wheel in spec.wheels()] == [
+        "sandbox_agent_core",
+        "sandbox_agent_server",
+    ]
 
 
 def test_the_twin_runs_providers_in_a_loop_of_its_own(endpoint: Endpoint) -> None:
@@ -140,29 +166,29 @@ async def test_an_exception_in_the_block_destroys_the_sandbox(endpoint: Endpoint
     assert provider.calls[-1] == "destroy box-1"
 
 
-@pytest.mark.parametrize("name", launch.KNOWN)
+@pytest.mark.parametrize("name", providers.KNOWN)
 def test_a_provider_that_is_not_installed_says_how_to_get_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "entry_points", lambda **_: EntryPoints())
+    monkeypatch.setattr(providers, "entry_points", lambda **_: EntryPoints())
     with pytest.raises(errors.ProviderNotInstalled, match=f"pip install sandbox-agent-{name}"):
-        launch.find_provider(name)
+        providers.find_provider(name)
 
 
 def test_a_provider_that_does_not_exist_lists_those_that_do() -> None:
     with pytest.raises(errors.ProviderNotInstalled, match="local"):
-        launch.find_provider("no-such-provider")
+        providers.find_provider("no-such-provider")
 
 
 def test_providers_are_found_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
     points = EntryPoints(
         [
-            EntryPoint("good", "sandbox_agent_client.local:LocalProvider", launch.GROUP),
-            EntryPoint("broken", "no_such_module:Provider", launch.GROUP),
+            EntryPoint("good", "sandbox_agent_client.local:LocalProvider", providers.GROUP),
+            EntryPoint("broken", "no_such_module:Provider", providers.GROUP),
         ]
     )
-    monkeypatch.setattr(launch, "entry_points", lambda **_: points)
-    assert isinstance(launch.find_provider("good"), LocalProvider)
-    assert isinstance(launch.find_provider("local"), LocalProvider)
+    monkeypatch.setattr(providers, "entry_points", lambda **_: points)
+    assert isinstance(providers.find_provider("good"), LocalProvider)
+    assert isinstance(providers.find_provider("local"), LocalProvider)
     with pytest.raises(errors.ProviderError, match="no_such_module"):
-        launch.find_provider("broken")
+        providers.find_provider("broken")

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sandbox_agent_client import LocalProvider, SandboxAgent, SandboxSpec, errors, local
+from sandbox_agent_client import LocalProvider, SandboxAgent, SandboxSpec, errors
+from sandbox_agent_client.local import command, provider, server
 
 
 def is_running(pid: int) -> bool:
@@ -72,20 +73,19 @@ async def test_a_client_can_be_awaited_and_destroyed_twice() -> None:
 async def test_files_are_removed_unless_they_have_a_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    monkeypatch.setenv("SANDBOX_AGENT_DATA_DIR", str(tmp_path / "user"))
+    sandboxes = tmp_path / "user" / "sandboxes"
     async with SandboxAgent.start() as client:
         await client.create_session("mock")
-        (run_dir,) = temporary.iterdir()
-        assert run_dir.stat().st_mode & 0o077 == 0
-    assert list(temporary.iterdir()) == []
+        (directory,) = sandboxes.iterdir()
+        assert directory.stat().st_mode & 0o077 == 0
+    assert list(sandboxes.iterdir()) == []
 
     kept = tmp_path / "data"
     async with SandboxAgent.start(LocalProvider(data_dir=kept)) as client:
         session = await client.create_session("mock", id="kept")
         await session.prompt("remember")
-    assert list(temporary.iterdir()) == []
+    assert list(sandboxes.iterdir()) == []
     async with SandboxAgent.start(LocalProvider(data_dir=kept)) as client:
         transcript = await (await client.get_session("kept")).transcript()
     assert "remember" in json.dumps(transcript.to_wire())
@@ -117,12 +117,12 @@ async def test_a_server_setting_of_the_callers_own_does_not_get_in_the_way(
 async def test_a_server_that_dies_at_start_says_why_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("SANDBOX_AGENT_DATA_DIR", str(tmp_path / "data"))
     with pytest.raises(errors.ServerStartFailed) as caught:
         await SandboxAgent.start(LocalProvider(config=tmp_path / "missing.toml"))
     assert "missing.toml" in caught.value.details["log"]
     assert caught.value.details["exitCode"] != 0
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "data" / "sandboxes").iterdir()) == []
 
 
 @pytest.fixture
@@ -139,8 +139,8 @@ def stubborn_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             time.sleep(600)
         """)
     )
-    monkeypatch.setattr(local, "server_command", lambda: [sys.executable, str(program)])
-    monkeypatch.setattr(local, "STOP_GRACE_S", 0.1)
+    monkeypatch.setattr(provider, "server_command", lambda: [sys.executable, str(program)])
+    monkeypatch.setattr(server, "STOP_GRACE_S", 0.1)
     return pid_file
 
 
@@ -164,7 +164,7 @@ async def test_a_start_that_is_cancelled_leaves_nothing(stubborn_server: Path) -
 async def test_a_missing_server_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     monkeypatch.setenv("PATH", "/nonexistent")
-    monkeypatch.setattr(local, "find_spec", lambda _name: None)
+    monkeypatch.setattr(command, "find_spec", lambda _name: None)
     with pytest.raises(errors.ProviderNotInstalled, match="pip install sandbox-agent-server"):
         await LocalProvider().create(SandboxSpec())
 
@@ -173,14 +173,14 @@ def test_the_server_is_found_in_three_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beside = Path(sys.executable).parent / "sandbox-agent-server"
-    assert local.server_command() == [str(beside)]
+    assert command.server_command() == [str(beside)]
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    assert local.server_command() == [str(tmp_path / "python"), "-m", "sandbox_agent_server"]
+    assert command.server_command() == [str(tmp_path / "python"), "-m", "sandbox_agent_server"]
     on_path = tmp_path / "bin" / "sandbox-agent-server"
     on_path.parent.mkdir()
     on_path.touch(mode=0o755)
-    assert local.server_command() == [str(on_path)]
+    assert command.server_command() == [str(on_path)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -198,7 +198,7 @@ def test_no_server_survives_its_client(number: signal.Signals, tmp_path: Path) -
     """)
     process = subprocess.Popen(
         [sys.executable, "-c", program],
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "SANDBOX_AGENT_DATA_DIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -219,11 +219,11 @@ def test_a_program_that_forgets_to_close_leaves_no_files(tmp_path: Path) -> None
     """)
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "TMPDIR": str(tmp_path)},
+        env={**os.environ, "SANDBOX_AGENT_DATA_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=30,
     )
     assert done.returncode == 0, done.stderr
     assert not is_running(int(done.stdout))
-    assert list(tmp_path.iterdir()) == []
+    assert list((tmp_path / "sandboxes").iterdir()) == []

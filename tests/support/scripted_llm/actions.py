@@ -26,6 +26,7 @@ class Say:
 class Call:
     name: str
     arguments: JSON = field(default_factory=dict)
+    namespace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,13 @@ class FreeformCall:
 @dataclass(frozen=True, slots=True)
 class LocalShell:
     argv: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class WebSearch:
+    """OpenAI's own search tool: the provider runs it, the agent only hears of it."""
+
+    query: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class Fail:
     status: int
 
 
-Action = Say | Call | FreeformCall | LocalShell | Hang | Drop | Fail
+Action = Say | Call | FreeformCall | LocalShell | WebSearch | Hang | Drop | Fail
 
 
 def calls_a_tool(actions: Sequence[Action]) -> bool:

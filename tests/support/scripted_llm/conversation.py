@@ -33,6 +33,12 @@ class OfferedTool:
     name: str
     kind: str
     schema: JSON
+    namespace: str | None = None
+    """Of the Responses API: a group of tools (an MCP server's, Codex's sub-agents)."""
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.namespace}__{self.name}" if self.namespace else self.name
 
     @property
     def properties(self) -> JSON:
@@ -58,10 +64,21 @@ def read_conversation(api: ApiName, body: JSON) -> Conversation:
     turns, tools = _READERS[api]
     return Conversation(
         turns=list(turns(messages)),
-        tools={tool.name: tool for tool in tools(body.get("tools") or []) if tool.name},
+        tools={tool.name: tool for tool in tools(_offered(api, body)) if tool.name},
         images=list(_images(messages)),
         body=body,
     )
+
+
+def _offered(api: ApiName, body: JSON) -> list[JSON]:
+    tools: list[JSON] = body.get("tools") or []
+    items = body.get("input")
+    if api != "responses" or not isinstance(items, list):
+        return tools
+    # For its newest models Codex offers them as the first item of the conversation.
+    return tools + [
+        tool for item in items if item.get("type") == "additional_tools" for tool in item["tools"]
+    ]
 
 
 def _text_of(content: Any) -> str:
@@ -146,13 +163,14 @@ def _responses_turns(items: list[JSON] | str) -> Iterator[Turn]:
             yield Turn(item["role"], _text_of(item.get("content")))
 
 
-def _responses_tools(tools: list[JSON]) -> Iterator[OfferedTool]:
+def _responses_tools(tools: list[JSON], namespace: str | None = None) -> Iterator[OfferedTool]:
     for tool in tools:
         if tool.get("type") == "namespace":
-            yield from _responses_tools(tool.get("tools") or [])
+            yield from _responses_tools(tool.get("tools") or [], tool.get("name"))
             continue
         name = tool.get("name") or tool.get("type") or ""
-        yield OfferedTool(name, tool.get("type") or "function", tool.get("parameters") or {})
+        kind, schema = tool.get("type") or "function", tool.get("parameters") or {}
+        yield OfferedTool(name, kind, schema, namespace)
 
 
 # ---- Gemini

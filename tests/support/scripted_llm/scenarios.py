@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from . import tool_calls
-from .actions import Action, Drop, Fail, Hang, Say
+from .actions import Action, Drop, Fail, Hang, Say, WebSearch
 from .conversation import Conversation
 
 ToolChooser = Callable[[Conversation, str], Action | None]
@@ -27,10 +28,11 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "ask": "ask the user which colour, then text",
     "plan": "write a two-step plan, then text",
     "subagent": "start a subagent that plays SUBAGENT<<scenario>> (tool), then text",
+    "web-search": "a web search that the provider runs, then text (Responses API only)",
     "mcp": "call the first mcp__ tool (TOOL<<suffix>>, ARGS<<json>>), then text",
     "memory": "the user texts it can see, as JSON: proves what a resumed agent remembers",
     "image": "how many images the request carries and of which type",
-    "huge": "200 kB of text in 1 kB deltas",
+    "huge": "200 kB of text in 1 kB deltas, no line twice",
     "slow": "400 deltas, one each 50 ms: to be cancelled",
     "slow-tool": "a shell call that sleeps 20 s, then text: to be cancelled",
     "hang": "a few words, then nothing for a minute",
@@ -47,11 +49,27 @@ _ONE_CALL: Final[Mapping[str, ToolChooser]] = {
     "edit-file": tool_calls.edit_file,
     "read-file": tool_calls.read_file,
     "ask": tool_calls.ask,
-    "plan": tool_calls.plan,
-    "subagent": tool_calls.subagent,
     "slow-tool": lambda conversation, user: tool_calls.shell(
         conversation, user, command="sleep 20; echo late"
     ),
+}
+
+
+def _huge_line(number: int) -> str:
+    """1 kB."""
+    seed = f"{number}".encode()
+    return (
+        "x"
+        + "".join(hashlib.sha512(seed + bytes([part])).hexdigest() for part in range(8))[:1022]
+        + "\n"
+    )
+
+
+_HUGE_LINES = [_huge_line(number) for number in range(200)]
+HUGE_TEXT: Final = "".join(_HUGE_LINES)
+_MAY_BE_HIDDEN: Final[Mapping[str, ToolChooser]] = {
+    "mcp": tool_calls.mcp,
+    "plan": tool_calls.plan,
 }
 _ONLY_TEXT: Final[Mapping[str, list[Action]]] = {
     "text": [Say(["Hello", " from", " the", " scripted", " model."], 0.05)],
@@ -59,7 +77,8 @@ _ONLY_TEXT: Final[Mapping[str, list[Action]]] = {
         Say(["Let me ", "think ", "about it."], 0.02, is_thought=True),
         Say(["Thought ", "done."], 0.02),
     ],
-    "huge": [Say(["x" * 1023 + "\n"] * 200, 0)],
+    # No line twice: some agents stop a model that repeats itself.
+    "huge": [Say(_HUGE_LINES, 0)],
     "slow": [Say([f"tick{number} " for number in range(400)], 0.05)],
     "hang": [Say(["before hang "], 0), Hang(60)],
     "drop": [Say(["about ", "to ", "drop "], 0.02), Drop()],
@@ -123,6 +142,8 @@ def _play(scene: _Scene, attempts: Counter[str]) -> list[Action]:
         return _ONLY_TEXT[scene.name]
     if choose := _ONE_CALL.get(scene.name):
         return scene.final if scene.results else [_PREAMBLE, scene.call(choose)]
+    if choose := _MAY_BE_HIDDEN.get(scene.name):
+        return _play_searched(scene, choose)
     if failure := re.fullmatch(r"http(\d{3})", scene.name):
         return [Fail(int(failure.group(1)))]
     return _play_special(scene, attempts)
@@ -140,11 +161,13 @@ def _play_special(scene: _Scene, attempts: Counter[str]) -> list[Action]:
             return (
                 [Say(["One more."]), scene.call(_second_shell_call)] if step == 1 else scene.final
             )
-        case "mcp":
-            return _play_mcp(scene)
+        case "subagent":
+            return _play_subagent(scene)
+        case "web-search":
+            return [Say(["Searching."]), WebSearch("scripted search"), Say(["Found it."])]
         case "memory":
-            seen = [text.strip()[:500] for text in scene.earlier]
-            return [Say(["I remember: ", json.dumps([s for s in seen if s and s[0] != "<"])])]
+            said = [_without_tags(text).strip()[:500] for text in scene.earlier]
+            return [Say(["I remember: ", json.dumps([text for text in said if text])])]
         case "image":
             images = scene.conversation.images
             kinds = ", ".join(sorted({image.media_type for image in images}))
@@ -156,11 +179,29 @@ def _play_special(scene: _Scene, attempts: Counter[str]) -> list[Action]:
     return [Say([f"Unknown scenario {scene.name}"])]
 
 
-def _play_mcp(scene: _Scene) -> list[Action]:
-    action = scene.call(tool_calls.mcp)
-    searched = "ToolSearch" in json.dumps(scene.conversation.body.get("messages", [])[-2:])
+def _without_tags(text: str) -> str:
+    """What the person wrote: agents put the time and reminders around it, in tags."""
+    names = "current_datetime|[a-z]*_?reminders?|system-reminder|environment_context"
+    return re.sub(rf"<({names})\b[^>]*>.*?</\1>", "", text, flags=re.S)
+
+
+def _play_searched(scene: _Scene, choose: ToolChooser) -> list[Action]:
+    """One call, behind a search for the tool where the agent offers it only then."""
+    action = scene.call(choose)
+    last = json.dumps(scene.conversation.body.get("messages", [])[-2:])
+    searched = any(name in last for name in tool_calls.SEARCHES)
     if not scene.results or (len(scene.results) == 1 and searched):
         return [_PREAMBLE, action]
+    return scene.final
+
+
+def _play_subagent(scene: _Scene) -> list[Action]:
+    if not scene.results:
+        return [_PREAMBLE, scene.call(tool_calls.subagent)]
+    if len(scene.results) == 1:
+        wait = tool_calls.wait_for_subagent(scene.conversation, scene.results[0])
+        if wait is not None:
+            return [wait]
     return scene.final
 
 

@@ -56,6 +56,8 @@ _CWD_PATTERNS = (
     r"current working directory[^/]{0,20}(/[A-Za-z0-9_./-]+)",
     r"directory:\s*(/[A-Za-z0-9_./-]+)",
 )
+SEARCHES = ("ToolSearch", "tool_search")
+"""Tools that find tools."""
 _PLACEHOLDERS: dict[str, Any] = {
     "boolean": False,
     "number": 1,
@@ -73,9 +75,9 @@ def marker(name: str, text: str) -> str | None:
 
 def shell(conversation: Conversation, user: str, *, command: str | None = None) -> Action | None:
     tool = _pick(conversation, _SHELL)
-    if tool is None:
-        return None
     command = command or marker("SHELL", user) or "echo hello-from-tool"
+    if tool is None:
+        return _in_javascript(conversation, command)
     if tool.kind == "local_shell":
         return LocalShell(["bash", "-lc", command])
     arguments: JSON
@@ -91,20 +93,30 @@ def shell(conversation: Conversation, user: str, *, command: str | None = None) 
         # Codex's way to ask to leave its own sandbox.
         arguments["sandbox_permissions"] = "require_escalated"
         arguments["justification"] = "scripted escalation"
+    if "YIELD" in user and "yield_time_ms" in tool.properties:
+        # Codex's way to leave a command running in the background.
+        arguments["yield_time_ms"] = 250
     return Call(tool.name, _with_required(tool, arguments))
+
+
+def _in_javascript(conversation: Conversation, command: str) -> Action | None:
+    """Codex's newest models get one tool, which runs JavaScript that calls the others."""
+    tool = conversation.tools.get("exec")
+    if tool is None or tool.kind != "custom":
+        return None
+    call = f"await tools.exec_command({json.dumps({'cmd': command})})"
+    return FreeformCall(tool.name, f"text(JSON.stringify({call}));\n")
 
 
 def write_file(conversation: Conversation, user: str) -> Action | None:
     path = _file_path(conversation, user)
     if tool := _pick(conversation, _WRITE):
-        content_key = "contents" if "contents" in tool.properties else "content"
+        known = [key for key in ("contents", "file_text") if key in tool.properties]
+        content_key = known[0] if known else "content"
         return Call(tool.name, {_path_key(tool): path, content_key: "hello scripted file\n"})
     patch_path = marker("FILE", user) or _DEFAULT_FILE
     patch = f"*** Begin Patch\n*** Add File: {patch_path}\n+hello scripted file\n*** End Patch\n"
-    if action := _apply_patch(conversation, patch):
-        return action
-    # Codex without the tool: it recognises this heredoc and shows it as a file change.
-    return shell(conversation, user, command=f"apply_patch <<'EOF'\n{patch}EOF\n")
+    return _patch(conversation, user, patch)
 
 
 def edit_file(conversation: Conversation, user: str) -> Action | None:
@@ -118,11 +130,19 @@ def edit_file(conversation: Conversation, user: str) -> Action | None:
         old_key = next((key for key in candidates if key in tool.properties), "old_string")
         arguments |= {old_key: "hello", old_key.replace("old", "new"): "goodbye"}
         return Call(tool.name, _with_required(tool, arguments))
-    return _apply_patch(
+    return _patch(
         conversation,
+        user,
         f"*** Begin Patch\n*** Update File: {marker('FILE', user) or _DEFAULT_FILE}\n@@\n"
         "-hello scripted file\n+goodbye scripted file\n*** End Patch\n",
     )
+
+
+def _patch(conversation: Conversation, user: str, patch: str) -> Action | None:
+    if action := _apply_patch(conversation, patch):
+        return action
+    # Codex without the tool: it recognises this heredoc and shows it as a file change.
+    return shell(conversation, user, command=f"apply_patch <<'EOF'\n{patch}EOF\n")
 
 
 def read_file(conversation: Conversation, user: str) -> Action | None:
@@ -135,7 +155,7 @@ def read_file(conversation: Conversation, user: str) -> Action | None:
 def plan(conversation: Conversation, _user: str) -> Action | None:
     tool = _pick(conversation, _PLAN)
     if tool is None:
-        return None
+        return _search(conversation, "select:TaskCreate")
     arguments: JSON
     if tool.name == "update_plan":
         steps = [
@@ -157,10 +177,12 @@ def plan(conversation: Conversation, _user: str) -> Action | None:
             ]
         }
     else:
+        wants_id = tool.name == "todo_write"
         entries = (("one", "in_progress"), ("two", "pending"))
         arguments = {
             "todos": [
                 {
+                    **({"id": name} if wants_id else {}),
                     "content": name,
                     "description": name,
                     "status": status,
@@ -205,26 +227,47 @@ def subagent(conversation: Conversation, user: str) -> Action | None:
         "prompt": f"{prompt} SHELL<<{command}>>" if command else prompt,
     }
     if "subagent_type" in tool.properties:
-        arguments["subagent_type"] = "general-purpose"
+        # OpenCode's is `general`; Claude Code's has the longer name.
+        is_claude = "general-purpose" in json.dumps(conversation.body)
+        arguments["subagent_type"] = "general-purpose" if is_claude else "general"
     if "run_in_background" in tool.properties:
         arguments["run_in_background"] = False
-    return Call(tool.name, _with_required(tool, arguments))
+    if tool.name == "spawn_agent":
+        arguments = {"message": arguments["prompt"]}
+        if "fork_turns" in tool.properties:
+            arguments["fork_turns"] = "none"
+    return Call(tool.name, _with_required(tool, arguments), tool.namespace)
+
+
+def wait_for_subagent(conversation: Conversation, started: str) -> Action | None:
+    """Codex's sub-agents run beside the agent; `started` is what the call that started one answered."""
+    tool = conversation.tools.get("wait_agent")
+    if tool is None:
+        return None
+    targets = {"targets": [json.loads(started)["agent_id"]]} if "targets" in tool.properties else {}
+    return Call(tool.name, targets, tool.namespace)
 
 
 def mcp(conversation: Conversation, user: str) -> Action | None:
     """Call an MCP tool: the one that ends in `TOOL<<name>>`, else the first offered.
 
-    Claude Code may offer MCP tools only after a search; then the answer is that search.
+    Claude Code and Qwen may offer MCP tools only after a search; then the answer is that search.
     """
     wanted = marker("TOOL", user)
     for tool in conversation.tools.values():
-        if tool.name.endswith(wanted) if wanted else tool.name.startswith("mcp__"):
+        if tool.full_name.endswith(wanted) if wanted else tool.full_name.startswith("mcp__"):
             given = json.loads(marker("ARGS", user) or "{}")
-            return Call(tool.name, _with_required(tool, given))
-    if "ToolSearch" in conversation.tools:
-        query = wanted or next(iter(re.findall(r"mcp__\w+", json.dumps(conversation.body))), "mcp")
-        selected = f"select:{query}" if query.startswith("mcp__") else query
-        return Call("ToolSearch", {"query": selected, "max_results": 5})
+            return Call(tool.name, _with_required(tool, given), tool.namespace)
+    named = re.findall(r"mcp__\w+", json.dumps(conversation.body))
+    fitting = [name for name in named if name.endswith(wanted or "")]
+    return _search(conversation, f"select:{fitting[0]}" if fitting else wanted or "mcp")
+
+
+def _search(conversation: Conversation, query: str) -> Action | None:
+    """Ask for tools that the agent has and does not offer from the start."""
+    for search in SEARCHES:
+        if search in conversation.tools:
+            return Call(search, {"query": query, "max_results": 5})
     return None
 
 

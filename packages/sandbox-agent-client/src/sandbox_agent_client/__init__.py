@@ -9,7 +9,7 @@
 `sandbox_agent_client.errors`.
 """
 
-from sandbox_agent_core.api.agents import AgentInfo, Health
+from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
 from sandbox_agent_core.api.policy import PermissionPolicy, PermissionRule
 from sandbox_agent_core.api.requests import Resolution
 from sandbox_agent_core.api.sessions import CancelResult, SessionInfo
@@ -59,17 +59,28 @@ from sandbox_agent_core.events import (
     UsageUpdated,
 )
 from sandbox_agent_core.frames import LogEntry
-from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef, SandboxSpec
+from sandbox_agent_core.spi.provider import (
+    BaseProvider,
+    Endpoint,
+    SandboxInfo,
+    SandboxProvider,
+    SandboxRef,
+    SandboxSpec,
+)
 from sandbox_agent_core.view import Transcript
 
 from sandbox_agent_client import errors
 from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._async.requests import PermissionRequest, QuestionRequest
+from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.session import Session
+from sandbox_agent_client._startup import StartupStep
 from sandbox_agent_client._sync.client import SandboxAgentSync
 from sandbox_agent_client._sync.requests import PermissionRequestSync, QuestionRequestSync
+from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.session import SessionSync
 from sandbox_agent_client._turn import PromptResult
+from sandbox_agent_client.credentials import Credential, LocalCredentials, local_credentials
 from sandbox_agent_client.local import LocalProvider
 from sandbox_agent_client.persistence import (
     MemoryStore,
@@ -84,16 +95,21 @@ __all__ = [
     "AgentStarted",
     "AgentUnparsed",
     "AgentUpdate",
+    "BaseProvider",
     "CancelResult",
     "CommandsUpdated",
     "ConfigChanged",
     "Cost",
+    "Credential",
     "Diff",
     "Endpoint",
     "ErrorReported",
     "Event",
     "Fault",
     "Health",
+    "InstallProgress",
+    "InstallResult",
+    "LocalCredentials",
     "LocalProvider",
     "Location",
     "LogEntry",
@@ -122,12 +138,15 @@ __all__ = [
     "ReasoningCompleted",
     "ReasoningDelta",
     "Resolution",
+    "Sandbox",
     "SandboxAgent",
     "SandboxAgentError",
     "SandboxAgentSync",
+    "SandboxInfo",
     "SandboxProvider",
     "SandboxRef",
     "SandboxSpec",
+    "SandboxSync",
     "Session",
     "SessionCreated",
     "SessionEnded",
@@ -136,6 +155,7 @@ __all__ = [
     "SessionResumed",
     "SessionSync",
     "SqliteStore",
+    "StartupStep",
     "TokenUsage",
     "ToolCallFields",
     "ToolCompleted",
@@ -150,4 +170,5 @@ __all__ = [
     "UniversalEvent",
     "UsageUpdated",
     "errors",
+    "local_credentials",
 ]

@@ -1,162 +1,324 @@
-"""From a provider's name to a server that answers. A launch that fails or is cancelled leaves nothing behind."""
+"""A sandbox whose server answers: made, or taken over. A launch that fails or is cancelled leaves nothing behind."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
-import httpx
 from sandbox_agent_core.errors import (
-    ProviderError,
-    ProviderNotInstalled,
+    CapabilityNotSupported,
+    InvalidRequest,
+    ProviderUnavailable,
     SandboxAgentError,
     ServerStartFailed,
-    TokenInvalid,
 )
-from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef, SandboxSpec
+from sandbox_agent_core.ids import new_id
+from sandbox_agent_core.spi.labels import OURS, own_labels
+from sandbox_agent_core.spi.provider import (
+    BaseProvider,
+    Capabilities,
+    Endpoint,
+    SandboxProvider,
+    SandboxRef,
+    SandboxSpec,
+    Wheel,
+    capabilities_of,
+)
 
-from sandbox_agent_client._connection import is_loopback, tls_for
-from sandbox_agent_client._failures import error_of_response, http_failures
-from sandbox_agent_client.local import LocalProvider
+from sandbox_agent_client._cancellation import outlast, run_to_end
+from sandbox_agent_client._health import wait_healthy
+from sandbox_agent_client._startup import Startup, StartupStep
+from sandbox_agent_client.providers import find_provider
+from sandbox_agent_client.wheelhouse import load_wheelhouse
+from sandbox_agent_client.wheels import server_wheels
 
-__all__ = ["HEALTH_TIMEOUT_S", "Launched", "find_provider", "launch"]
+__all__ = ["HEALTH_TIMEOUT_S", "Launched", "Request", "launch", "parse_ref", "require", "take_over"]
 
 logger = logging.getLogger(__name__)
 
-GROUP = "sandbox_agent.providers"
-KNOWN = ("cloudflare", "daytona", "docker", "e2b", "modal", "vercel")
-"""Providers of this project; each is the package `sandbox-agent-NAME`."""
-
 HEALTH_TIMEOUT_S = 60.0
 """From the sandbox being there until its server must answer."""
+PREFLIGHT_TIMEOUT_S = 20.0
 DESTROY_TIMEOUT_S = 60.0
-PROBE_TIMEOUT_S = 5.0
-FIRST_PAUSE_S = 0.05
-LONGEST_PAUSE_S = 1.0
+CREATE_CLEANUP_TIMEOUT_S = 60.0
+"""For a provider whose `create` was cancelled: it removes what it has made so far."""
+LOG_TIMEOUT_S = 10.0
+LOG_TAIL_LINES = 30
+"""Of the server's log, in the error when it does not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What sandbox to make, as the caller of `SandboxAgent.start` says it."""
+
+    sandbox: str | SandboxProvider
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    agents: Sequence[str] = ()
+    wheelhouse: Path | None = None
+    keep: bool = False
+    health_timeout_s: float = HEALTH_TIMEOUT_S
+    needs: Sequence[str] = ()
+    """Capabilities that the caller will use: their lack is told before anything is made."""
+
+
+@dataclass(eq=False, kw_only=True)
 class Launched:
-    """A sandbox that this client made."""
+    """A sandbox that this client made or took over. One caller at a time."""
 
     provider: SandboxProvider
     ref: SandboxRef
     endpoint: Endpoint = field(repr=False)
+    is_ours: bool
+    """This client made it."""
+    steps: Sequence[StartupStep]
+    health_timeout_s: float
+    is_paused: bool = False
+    """By this client."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return capabilities_of(self.provider)
 
     async def locate(self) -> Endpoint:
-        return await self.provider.endpoint(self.ref)
+        """Where its server answers now; a paused sandbox is resumed for it."""
+        if self.is_paused:
+            await self.resume()
+        else:
+            self.endpoint = await self.provider.endpoint(self.ref)
+        return self.endpoint
+
+    async def pause(self) -> None:
+        provider = self.require("pause")
+        self.is_paused = True
+        await provider.pause(self.ref)
+
+    async def resume(self) -> None:
+        """Until its server answers."""
+        provider = self.require("pause")
+        await provider.resume(self.ref)
+        await provider.ensure_server(self.ref)
+        self.endpoint = await self.provider.endpoint(self.ref)
+        await wait_healthy(self.endpoint, timeout_s=self.health_timeout_s)
+        self.is_paused = False
+
+    async def extend(self, seconds: float) -> None:
+        await self.require("extend").extend(self.ref, seconds)
+
+    async def logs(self, *, tail: int) -> str:
+        return await self.require("logs").logs(self.ref, tail=tail)
 
     async def destroy(self) -> None:
         await self.provider.destroy(self.ref)
 
+    def require(self, capability: str) -> BaseProvider:
+        """Raises: CapabilityNotSupported."""
+        return require(self.provider, capability)
 
-def find_provider(sandbox: str | SandboxProvider) -> SandboxProvider:
-    """The provider of a name, with its default options; a provider object as it is.
+
+def require(provider: SandboxProvider, capability: str) -> BaseProvider:
+    """The provider, which then has the methods of the capability.
 
     Raises:
-        ProviderNotInstalled: there is no such provider here; the message says how to get it.
-        ProviderError: it is installed but cannot be loaded.
+        CapabilityNotSupported: it has not.
     """
-    if not isinstance(sandbox, str):
-        return sandbox
-    if sandbox == LocalProvider.name:
-        return LocalProvider()
-    found: dict[str, EntryPoint] = {point.name: point for point in entry_points(group=GROUP)}
-    if sandbox not in found:
-        raise _not_installed(sandbox, sorted({LocalProvider.name, *found}))
-    try:
-        factory: Callable[[], SandboxProvider] = found[sandbox].load()
-        return factory()
-    except SandboxAgentError:
-        raise
-    except Exception as exc:
-        raise ProviderError(
-            f"Provider {sandbox!r} cannot be loaded: {exc}", provider=sandbox
-        ) from exc
+    if isinstance(provider, BaseProvider) and getattr(provider.capabilities, capability):
+        return provider
+    raise CapabilityNotSupported(
+        f"Provider {provider.name!r} cannot {capability} sandboxes.",
+        provider=provider.name,
+        capability=capability,
+    )
 
 
-def _not_installed(name: str, installed: list[str]) -> ProviderNotInstalled:
-    if name in KNOWN:
-        hint = f"Provider {name!r} is not installed. Run `pip install sandbox-agent-{name}`."
-    else:
-        hint = f"There is no provider {name!r}. Installed: {', '.join(installed)}."
-    return ProviderNotInstalled(hint, provider=name, installed=installed)
-
-
-async def launch(
-    sandbox: str | SandboxProvider,
-    *,
-    env: Mapping[str, str] | None = None,
-    labels: Mapping[str, str] | None = None,
-    report: Callable[[str], Any] | None = None,
-    health_timeout_s: float = HEALTH_TIMEOUT_S,
-) -> Launched:
-    """A sandbox whose server answers.
+async def launch(request: Request, *, report: Callable[[str], Any] | None = None) -> Launched:
+    """Make a sandbox.
 
     Raises:
-        ProviderError: the sandbox could not be made.
+        InvalidRequest: an option, a label or the wheelhouse is wrong.
+        ProviderError: it could not be made.
         ServerStartFailed: its server did not answer in time.
     """
-    tell = report or (lambda _step: None)
-    provider = find_provider(sandbox)
-    tell(f"creating a {provider.name} sandbox")
-    ref = await provider.create(SandboxSpec(env=env or {}, labels=labels or {}, report=tell))
+    startup = Startup(report)
+    provider = find_provider(request.sandbox, request.options)
+    for capability in request.needs:
+        require(provider, capability)
+    spec = _spec(request, startup)
+    await _check(provider, startup)
+    startup.step(f"creating a {provider.name} sandbox")
+    ref = await _create(provider, spec)
     try:
         endpoint = await provider.endpoint(ref)
-        tell("waiting for the server")
-        await _wait_healthy(endpoint, health_timeout_s)
+        startup.step("waiting for the server")
+        await _wait_healthy(provider, ref, endpoint, request.health_timeout_s)
     except BaseException:
         await _destroy(provider, ref)
         raise
-    return Launched(provider=provider, ref=ref, endpoint=endpoint)
+    startup.done()
+    return Launched(
+        provider=provider,
+        ref=ref,
+        endpoint=endpoint,
+        is_ours=True,
+        steps=startup.steps,
+        health_timeout_s=request.health_timeout_s,
+    )
+
+
+async def take_over(
+    request: Request, ref: SandboxRef, *, report: Callable[[str], Any] | None = None
+) -> Launched:
+    """Connect to a sandbox that another client made. A failure leaves it as it is.
+
+    Raises:
+        InvalidRequest: the reference is of another provider.
+        SandboxNotFound: it is gone.
+        ServerStartFailed: its server does not answer.
+    """
+    startup = Startup(report)
+    provider = find_provider(request.sandbox, request.options)
+    if ref.provider != provider.name:
+        raise InvalidRequest(
+            f"The reference is to a {ref.provider!r} sandbox, the provider is {provider.name!r}."
+        )
+    if request.env or request.labels or request.agents or request.wheelhouse:
+        raise InvalidRequest(
+            "`env`, `labels`, `agents` and `wheelhouse` are for a new sandbox; this one exists."
+        )
+    for capability in request.needs:
+        require(provider, capability)
+    startup.step(f"taking over {provider.name} sandbox {ref.id}")
+    if isinstance(provider, BaseProvider):
+        ref = await provider.reconnect(ref)
+    endpoint = await provider.endpoint(ref)
+    startup.step("waiting for the server")
+    await _wait_healthy(provider, ref, endpoint, request.health_timeout_s)
+    startup.done()
+    return Launched(
+        provider=provider,
+        ref=ref,
+        endpoint=endpoint,
+        is_ours=False,
+        steps=startup.steps,
+        health_timeout_s=request.health_timeout_s,
+    )
+
+
+def parse_ref(ref: SandboxRef | Mapping[str, Any] | str) -> SandboxRef:
+    """A reference, its JSON object, or that as text.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    if isinstance(ref, SandboxRef):
+        return ref
+    try:
+        return SandboxRef.from_json(json.loads(ref) if isinstance(ref, str) else ref)
+    except (ValueError, KeyError, TypeError) as exc:
+        raise InvalidRequest(
+            "That is no reference to a sandbox: expected the JSON of `client.sandbox_ref`, "
+            '{"provider": …, "id": …, "metadata": …}.'
+        ) from exc
+
+
+def _spec(request: Request, startup: Startup) -> SandboxSpec:
+    reserved = [name for name in request.labels if name.startswith(OURS)]
+    if reserved:
+        raise InvalidRequest(f"Labels that start with {OURS!r} are the client's own: {reserved}.")
+    wheelhouse: Sequence[Wheel] = load_wheelhouse(request.wheelhouse) if request.wheelhouse else ()
+    own = own_labels(
+        run_id=new_id("run"),
+        version=version("sandbox-agent-client"),
+        now=datetime.now(UTC),
+        keep=request.keep,
+    )
+    return SandboxSpec(
+        env=request.env,
+        labels={**request.labels, **own},
+        agents=tuple(request.agents),
+        wheels=server_wheels,
+        wheelhouse=wheelhouse,
+        keep=request.keep,
+        report=startup.step,
+    )
+
+
+async def _check(provider: SandboxProvider, startup: Startup) -> None:
+    """What is missing is said before anything is made or billed."""
+    if not isinstance(provider, BaseProvider):
+        return
+    startup.step(f"checking {provider.name}")
+    try:
+        async with asyncio.timeout(PREFLIGHT_TIMEOUT_S):
+            answer = await provider.preflight()
+    except TimeoutError as exc:
+        raise ProviderUnavailable(
+            f"Checking {provider.name} took more than {PREFLIGHT_TIMEOUT_S:g} s.",
+            provider=provider.name,
+        ) from exc
+    for check in answer.checks:
+        if not check.ok:
+            raise check.error(check.message, provider=provider.name, check=check.name)
+
+
+async def _create(provider: SandboxProvider, spec: SandboxSpec) -> SandboxRef:
+    """A cancellation reaches the provider once, so that a second one does not disturb its clean-up."""
+    task = asyncio.ensure_future(provider.create(spec))
+    try:
+        return await run_to_end(task, timeout_s=CREATE_CLEANUP_TIMEOUT_S)
+    except asyncio.CancelledError:
+        if not task.done():
+            logger.error(
+                "%s: a cancelled create did not clean up in time, a sandbox may be left behind",
+                provider.name,
+            )
+        elif not task.cancelled():
+            if exc := task.exception():
+                logger.warning("%s: cancelled while it failed: %s", provider.name, exc)
+            else:
+                await _destroy(provider, task.result())  # it was made just then
+        raise
+
+
+async def _wait_healthy(
+    provider: SandboxProvider, ref: SandboxRef, endpoint: Endpoint, timeout_s: float
+) -> None:
+    try:
+        await wait_healthy(endpoint, timeout_s=timeout_s)
+    except ServerStartFailed as exc:
+        log = await _last_words(provider, ref)
+        if not log:
+            raise
+        raise ServerStartFailed(f"{exc.message}\n{log}", **exc.details, log=log) from exc
+
+
+async def _last_words(provider: SandboxProvider, ref: SandboxRef) -> str:
+    if not (isinstance(provider, BaseProvider) and provider.capabilities.logs):
+        return ""
+    try:
+        async with asyncio.timeout(LOG_TIMEOUT_S):
+            return await provider.logs(ref, tail=LOG_TAIL_LINES)
+    except (SandboxAgentError, TimeoutError) as exc:
+        logger.warning("%s sandbox %s: no log: %s", ref.provider, ref.id, exc)
+        return ""
 
 
 async def _destroy(provider: SandboxProvider, ref: SandboxRef) -> None:
     """On the way out of a failure, also of a cancellation that is repeated."""
-    task = asyncio.create_task(provider.destroy(ref))
+    task = asyncio.ensure_future(provider.destroy(ref))
     try:
-        await asyncio.wait_for(asyncio.shield(task), DESTROY_TIMEOUT_S)
-    except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=DESTROY_TIMEOUT_S)
-        raise
-    except Exception:
-        logger.exception("%s sandbox %s may be left behind", ref.provider, ref.id)
-
-
-async def _wait_healthy(endpoint: Endpoint, timeout_s: float) -> None:
-    deadline = asyncio.get_running_loop().time() + timeout_s
-    pause = FIRST_PAUSE_S
-    url = endpoint.url
-    async with httpx.AsyncClient(trust_env=not is_loopback(url), verify=tls_for(url)) as http:
-        while True:
-            failure = await _probe(http, endpoint)
-            if failure is None:
-                return
-            if isinstance(failure, TokenInvalid):
-                raise failure
-            if asyncio.get_running_loop().time() + pause > deadline:
-                raise ServerStartFailed(
-                    f"The server did not answer within {timeout_s:g} s: {failure}",
-                    url=url,
-                ) from failure
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, LONGEST_PAUSE_S)
-
-
-async def _probe(http: httpx.AsyncClient, endpoint: Endpoint) -> SandboxAgentError | None:
-    headers = dict(endpoint.headers)
-    if endpoint.token is not None:
-        headers["Authorization"] = f"Bearer {endpoint.token}"
-    url = endpoint.url.rstrip("/") + "/v1/health"
-    try:
-        with http_failures(f"GET {url}"):
-            response = await http.get(url, headers=headers, timeout=PROBE_TIMEOUT_S)
-    except SandboxAgentError as exc:
-        return exc
-    if response.is_success:
-        return None
-    return error_of_response(response.status_code, response.content)
+        await outlast(task, timeout_s=DESTROY_TIMEOUT_S)
+    finally:
+        if not task.done():
+            task.cancel()
+            logger.error("%s sandbox %s may be left behind: no answer", ref.provider, ref.id)
+        elif not task.cancelled() and (exc := task.exception()):
+            logger.error("%s sandbox %s may be left behind", ref.provider, ref.id, exc_info=exc)

@@ -3,10 +3,12 @@
     SandboxAgentError
       InvalidRequest                     400 invalid_request
         UnsupportedAgent                 400 unsupported_agent
+        AgentNotInstallable              400 agent_not_installable
         ModeNotSupported                 400 mode_not_supported
         ValueNotSupported                400 value_not_supported
       TokenInvalid                       401 token_invalid
       PermissionDenied                   403 permission_denied
+        InstallForbidden                 403 install_forbidden
       NotFound                           404 not_found
         AgentNotInstalled                404 agent_not_installed
         SessionNotFound                  404 session_not_found
@@ -22,6 +24,12 @@
       AgentAuthRequired                  424 agent_auth_required
       LimitReached                       429 limit_reached           retryable
       InternalError                      500 internal_error
+      InstallFailed                      500 install_failed
+        IntegrityMismatch                500 integrity_mismatch
+        NodeMissing                      500 node_missing
+        PlatformNotSupported             500 platform_not_supported
+        RegistryAuthRequired             500 registry_auth_required
+        RegistryUnavailable              503 registry_unavailable    retryable
       AgentError                         502 agent_error
         AgentStartFailed                 502 agent_start_failed
         AgentExited                      502 agent_process_exited
@@ -78,6 +86,13 @@ class UnsupportedAgent(InvalidRequest):
     title = "Unsupported Agent"
 
 
+class AgentNotInstallable(InvalidRequest):
+    """Nothing here can install this agent, or this version of it; the message says what to do instead."""
+
+    code = "agent_not_installable"
+    title = "Agent Not Installable"
+
+
 class ModeNotSupported(InvalidRequest):
     code = "mode_not_supported"
     title = "Mode Not Supported"
@@ -100,6 +115,13 @@ class PermissionDenied(SandboxAgentError):
     code = "permission_denied"
     title = "Permission Denied"
     http_status = 403
+
+
+class InstallForbidden(PermissionDenied):
+    """The server was told to use what is installed (`require_preinstalled`)."""
+
+    code = "install_forbidden"
+    title = "Install Forbidden"
 
 
 class NotFound(SandboxAgentError):
@@ -193,6 +215,50 @@ class LimitReached(SandboxAgentError):
 
 class InternalError(SandboxAgentError):
     """A bug of ours; the server's log has the traceback under the request id."""
+
+
+class InstallFailed(SandboxAgentError):
+    """An agent could not be installed; what was installed before still is. `details.agent` names it."""
+
+    code = "install_failed"
+    title = "Install Failed"
+
+
+class IntegrityMismatch(InstallFailed):
+    """What was downloaded is not what the registry announced; it was thrown away."""
+
+    code = "integrity_mismatch"
+    title = "Integrity Mismatch"
+
+
+class NodeMissing(InstallFailed):
+    """The agent is JavaScript, and there is no Node.js, or one that is too old."""
+
+    code = "node_missing"
+    title = "Node.js Missing"
+
+
+class PlatformNotSupported(InstallFailed):
+    """The agent has no program for this operating system, processor or C library."""
+
+    code = "platform_not_supported"
+    title = "Platform Not Supported"
+
+
+class RegistryAuthRequired(InstallFailed):
+    """The npm registry wants other credentials than the npm configuration holds."""
+
+    code = "registry_auth_required"
+    title = "Registry Authentication Required"
+
+
+class RegistryUnavailable(InstallFailed):
+    """The npm registry could not be reached, or failed, or broke off, also after trying again."""
+
+    code = "registry_unavailable"
+    title = "Registry Unavailable"
+    http_status = 503
+    retryable = True
 
 
 class AgentError(SandboxAgentError):

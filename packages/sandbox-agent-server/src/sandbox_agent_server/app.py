@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -14,9 +16,11 @@ from sandbox_agent_server.http.errors import exception_handlers
 from sandbox_agent_server.http.guard import Guard
 from sandbox_agent_server.http.openapi import describe
 from sandbox_agent_server.http.route import ApiRoute, json_response
-from sandbox_agent_server.http.routes import events, requests, service, sessions
+from sandbox_agent_server.http.routes import events, installing, requests, service, sessions
 from sandbox_agent_server.http.services import Services
 from sandbox_agent_server.http.streams import StreamCounter
+from sandbox_agent_server.install.installer import create_installer
+from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.sessions.registry import SessionRegistry
 from sandbox_agent_server.settings import Settings
 from sandbox_agent_server.store import SqliteStore
@@ -25,6 +29,7 @@ __all__ = ["create_app", "open_store"]
 
 ROUTES: list[ApiRoute] = [
     *service.routes,
+    *installing.routes,
     *sessions.routes,
     *events.routes,
     *requests.routes,
@@ -39,10 +44,17 @@ def open_store(settings: Settings) -> SqliteStore:
 def create_app(settings: Settings, store: SqliteStore, *, token: str | None) -> Starlette:
     """The ASGI application. `app.state.services.registry` is recovered and shut down by the caller."""
     catalog = Catalog(settings.agents)
+    installs = InstallJobs(
+        create_installer(settings, os.environ),
+        # Without the network there is still a local source.
+        installs_by_itself=settings.auto_install
+        and (settings.agents_source is not None or not settings.require_preinstalled),
+    )
     services = Services(
         settings=settings,
         catalog=catalog,
-        registry=SessionRegistry(store, settings, catalog, version=__version__),
+        installs=installs,
+        registry=SessionRegistry(store, settings, catalog, installs, version=__version__),
         streams=StreamCounter(settings.limits.max_subscribers),
         version=__version__,
     )

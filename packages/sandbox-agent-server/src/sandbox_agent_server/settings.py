@@ -17,6 +17,7 @@ __all__ = [
     "Limits",
     "Settings",
     "SettingsError",
+    "default_agents_dir",
     "default_data_dir",
     "is_loopback",
     "load_settings",
@@ -75,6 +76,11 @@ class Limits(_Frozen):
     stop_grace_s: float = Field(
         1.0, gt=0, le=1.2, description="Between the steps that stop an agent: EOF, TERM, KILL."
     )
+    max_install_bytes: int = Field(
+        2048 * _MIB,
+        ge=1 * _MIB,
+        description="Largest package of an agent, packed and unpacked.",
+    )
     storage_retry_s: float = Field(
         30.0, ge=0, description="How long an agent is held back while its log cannot be written."
     )
@@ -122,10 +128,28 @@ class Settings(_Frozen):
     warm: tuple[str, ...] = Field(
         (), description="Agents of which one is kept ready, as with `warm = 1` of `[agents.NAME]`."
     )
+    agents_dir: Path = Field(
+        default_factory=lambda: default_agents_dir(os.environ),
+        description="Where agents are installed; its `bin/` is searched after the PATH.",
+    )
+    agents_source: Path | None = Field(
+        None, description="Install from this directory and never from the network."
+    )
+    auto_install: bool = Field(
+        True, description="Install an agent when a session wants it and it is not there."
+    )
+    require_preinstalled: bool = Field(
+        False, description="Never install anything from the network."
+    )
     ready_file: Path | None = None
     exit_with_parent: bool = False
     agents: Mapping[str, AgentSettings] = Field(default_factory=dict)
     limits: Limits = Field(default_factory=lambda: Limits.model_validate({}))
+
+    @property
+    def agents_bin(self) -> Path:
+        """Where the programs of installed agents are found."""
+        return self.agents_dir.absolute() / "bin"
 
     @model_validator(mode="after")
     def _is_safe(self) -> Self:
@@ -157,6 +181,11 @@ def default_data_dir(environ: Mapping[str, str]) -> Path:
         Path(environ.get("HOME", "~")).expanduser() / ".local/share"
     )
     return Path(base) / "sandbox-agent"
+
+
+def default_agents_dir(environ: Mapping[str, str]) -> Path:
+    """One for all servers of a user, whatever their `data_dir`: agents are large."""
+    return default_data_dir(environ) / "agents"
 
 
 def load_settings(
@@ -205,7 +234,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 _FROM_ENV = (
     "host", "port", "token", "no_token", "insecure", "data_dir", "log_level", "log_format", "ready_file",
-    "exit_with_parent",
+    "exit_with_parent", "agents_dir", "agents_source", "auto_install", "require_preinstalled",
 )  # fmt: skip
 _LISTS_FROM_ENV = ("allow_hosts", "cors_origins", "warm")
 

@@ -156,3 +156,13 @@ def test_the_end_of_the_loop_kills_at_once(tmp_path: Path, is_closing: bool) -> 
     asyncio.run(main())
     stat = proc_table.read_one(pids[0])
     assert stat is None
+
+
+async def test_terminating_leaves_no_time_to_finish(start: Any, tmp_path: Path) -> None:
+    finish = "sys.stdin.read(); time.sleep(1); open('finished', 'w').close()"
+    link = await start(f"print('ready', flush=True); {finish}", stop_grace_s=2.0)
+    await first_line(link)
+
+    assert (await link.terminate()).signal == 15
+
+    assert not (tmp_path / "finished").exists()

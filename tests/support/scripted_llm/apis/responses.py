@@ -6,7 +6,16 @@ import json
 from collections.abc import Iterator
 from itertools import count
 
-from support.scripted_llm.actions import JSON, Call, Drop, FreeformCall, Hang, LocalShell, Say
+from support.scripted_llm.actions import (
+    JSON,
+    Call,
+    Drop,
+    FreeformCall,
+    Hang,
+    LocalShell,
+    Say,
+    WebSearch,
+)
 
 from .reply import INPUT_TOKENS, OUTPUT_TOKENS, Event, Reply, Step, chunked
 
@@ -69,6 +78,8 @@ def _item_events(action: object, reply: Reply) -> Iterator[_ItemEvent]:
                 "arguments": "",
                 "call_id": reply.new_id("call"),
             }
+            if action.namespace is not None:
+                item["namespace"] = action.namespace
             kind = "response.function_call_arguments"
             yield from _call(item, kind, "arguments", json.dumps(action.arguments))
         case FreeformCall():
@@ -91,6 +102,12 @@ def _item_events(action: object, reply: Reply) -> Iterator[_ItemEvent]:
             }
             yield "response.output_item.added", 0, {"item": item}
             yield "response.output_item.done", 0, {"item": item}
+        case WebSearch():
+            search: JSON = {"type": "search", "query": action.query}
+            item = {"id": reply.new_id("ws"), "type": "web_search_call", "status": "in_progress"}
+            yield "response.output_item.added", 0, {"item": item}
+            finished = item | {"status": "completed", "action": search}
+            yield "response.output_item.done", 0, {"item": finished}
 
 
 def _message(action: Say, item_id: str) -> Iterator[_ItemEvent]:

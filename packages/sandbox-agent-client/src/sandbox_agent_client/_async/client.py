@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from sandbox_agent_core.api.agents import AgentInfo, Health
+from sandbox_agent_core.api.agents import AgentInfo, Health, InstallResult
 from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.api.sessions import CreateSession, SessionInfo
 from sandbox_agent_core.errors import SessionAlreadyExists, SessionNotFound
@@ -16,6 +18,9 @@ from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRe
 
 from sandbox_agent_client._async._backend import Opening, Portal, finish
 from sandbox_agent_client._async.connection import Connection
+from sandbox_agent_client._async.installing import OnProgress, install
+from sandbox_agent_client._async.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
+from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.session import Session
 from sandbox_agent_client._async.transport import DEFAULT_TIMEOUT_S, StreamKind, Transport
 from sandbox_agent_client._calls import agents as agent_calls
@@ -23,10 +28,17 @@ from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls.call import built
 from sandbox_agent_client._replay import new_context, settings_of
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
-from sandbox_agent_client.launch import HEALTH_TIMEOUT_S, Launched, launch
+from sandbox_agent_client.launch import (
+    HEALTH_TIMEOUT_S,
+    Request,
+    launch,
+    parse_ref,
+    take_over,
+)
 
 __all__ = ["SandboxAgent"]
 
+LOCAL = "local"
 DESTROY_TIMEOUT_S = 120.0
 PAGE_SESSIONS = 100
 Policy = PermissionPolicy | Mapping[str, Any]
@@ -36,11 +48,17 @@ class SandboxAgent:
     """A server and its sessions. Get one with `start` or `connect`."""
 
     def __init__(
-        self, connection: Connection, *, launched: Launched | None = None, keep: bool = True
+        self,
+        connection: Connection,
+        *,
+        sandbox: Sandbox | None = None,
+        keep: bool = True,
+        keep_alive: KeepAlive | None = None,
     ) -> None:
         self._connection = connection
-        self._launched = launched
+        self._sandbox = sandbox
         self._keep = keep
+        self._keep_alive = keep_alive
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.base_url}>"
@@ -50,39 +68,65 @@ class SandboxAgent:
     @classmethod
     def start(
         cls,
-        sandbox: str | SandboxProvider = "local",
+        sandbox: str | SandboxProvider | None = None,
         *,
-        keep: bool = False,
+        ref: SandboxRef | Mapping[str, Any] | str | None = None,
+        keep: bool | None = None,
         env: Mapping[str, str] | None = None,
         labels: Mapping[str, str] | None = None,
+        agents: Sequence[str] = (),
+        wheelhouse: str | PathLike[str] | None = None,
+        idle_timeout: float | None = IDLE_TIMEOUT_S,
+        on_idle: OnIdle = "lapse",
         report: Callable[[str], Any] | None = None,
         persistence: TranscriptStore | None = None,
         transport: StreamKind = "sse",
         timeout: float = DEFAULT_TIMEOUT_S,
         reconnect_timeout: float | None = RECONNECT_TIMEOUT_S,
         health_timeout: float = HEALTH_TIMEOUT_S,
+        **options: Any,
     ) -> Opening[SandboxAgent]:
         """Make a sandbox with the server in it, and connect. A failure leaves nothing behind.
 
-        Leaving the block destroys the sandbox, unless `keep`. `sandbox` is a provider or its name;
-        `env` is for the server in it; `report` is told which step is under way. Times are in seconds.
+        Leaving the block destroys the sandbox, unless `keep`. `sandbox` is a provider or its name
+        (default `"local"`); with a name, more keywords are the provider's own options. `env` is for the
+        server in it, `agents` are installed in it, `wheelhouse` is a directory for one without network.
+
+        With `ref` (of `client.sandbox_ref`, or its JSON) a sandbox that exists is taken over. Leaving
+        the block leaves it running, unless `keep=False`; so does a failure.
+
+        While a turn runs the sandbox's lifetime is extended, where it has one. Idle for `idle_timeout`
+        (None: never), it is left to lapse, or paused with `on_idle="pause"`; the next call resumes it.
+        `report` is told each step, and when. Times are in seconds.
 
         Raises:
             errors.ProviderNotInstalled: there is no such provider here.
+            errors.InvalidRequest: it does not take these options.
+            errors.SandboxNotFound: there is no sandbox of that `ref` any more.
             errors.ProviderError: the sandbox could not be made.
             errors.ServerStartFailed: the server in it did not answer.
         """
 
         async def open() -> SandboxAgent:
+            known = None if ref is None else parse_ref(ref)
+            request = Request(
+                sandbox=sandbox or (known.provider if known else LOCAL),
+                options=options,
+                env=env or {},
+                labels=labels or {},
+                agents=agents,
+                wheelhouse=Path(wheelhouse) if wheelhouse is not None else None,
+                keep=bool(keep),
+                health_timeout_s=health_timeout,
+                needs=["pause"] if on_idle == "pause" else [],
+            )
             portal = Portal()
             try:
                 launched = await portal.run(
-                    lambda: launch(
-                        sandbox,
-                        env=env,
-                        labels=labels,
-                        report=report,
-                        health_timeout_s=health_timeout,
+                    lambda: (
+                        launch(request, report=report)
+                        if known is None
+                        else take_over(request, known, report=report)
                     )
                 )
             except BaseException:
@@ -97,7 +141,14 @@ class SandboxAgent:
             connection = Connection(
                 carrier, portal=portal, store=persistence, reconnect_timeout_s=reconnect_timeout
             )
-            return cls(connection, launched=launched, keep=keep)
+            box = Sandbox(launched, portal, carrier)
+            keep_alive = None
+            if launched.capabilities.extend or on_idle == "pause":
+                keep_alive = KeepAlive(
+                    box, connection, idle_timeout_s=idle_timeout, on_idle=on_idle
+                )
+            stays = keep if keep is not None else not launched.is_ours
+            return cls(connection, sandbox=box, keep=stays, keep_alive=keep_alive)
 
         return Opening(open)
 
@@ -153,7 +204,7 @@ class SandboxAgent:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._launched is None or self._keep:
+        if self._sandbox is None or self._keep:
             await finish(self.close, timeout_s=DESTROY_TIMEOUT_S)
         else:
             await self.destroy_sandbox()
@@ -161,31 +212,44 @@ class SandboxAgent:
     async def close(self) -> None:
         """Disconnect. Streams end, callbacks stop; sessions and the sandbox live on."""
         if not self._connection.is_closed:
-            await self._connection.close()
+            await self._disconnect()
             await self._connection.portal.close()
 
     async def destroy_sandbox(self) -> None:
         """Disconnect and remove the sandbox with everything in it; doing it twice does nothing.
 
         Raises:
-            RuntimeError: this client did not start one.
+            RuntimeError: this client neither started one nor took one over.
             errors.ProviderError: it could not be removed; it may still cost money.
         """
-        if self._launched is None:
-            raise RuntimeError("This client is connected to a server that it did not start.")
-        await finish(self._destroy, timeout_s=DESTROY_TIMEOUT_S)
+        sandbox = self.sandbox
+        await finish(lambda: self._destroy(sandbox), timeout_s=DESTROY_TIMEOUT_S)
 
-    async def _destroy(self) -> None:
-        assert self._launched is not None
-        portal = self._connection.portal
+    async def _destroy(self, sandbox: Sandbox) -> None:
         try:
             if not self._connection.is_closed:
-                await self._connection.close()
+                await self._disconnect()
         finally:
             try:
-                await portal.run(self._launched.destroy)
+                await sandbox.destroy()
             finally:
-                await portal.close()
+                await self._connection.portal.close()
+
+    async def _disconnect(self) -> None:
+        if self._keep_alive is not None:
+            await self._keep_alive.stop()
+        await self._connection.close()
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """Pause, resume, extend it; its reference and its log.
+
+        Raises:
+            RuntimeError: this client is connected to a server that it did not start.
+        """
+        if self._sandbox is None:
+            raise RuntimeError("This client is connected to a server that it did not start.")
+        return self._sandbox
 
     @property
     def base_url(self) -> str:
@@ -198,8 +262,8 @@ class SandboxAgent:
 
     @property
     def sandbox_ref(self) -> SandboxRef | None:
-        """Names the sandbox that this client started; can be stored, the provider understands it."""
-        return self._launched.ref if self._launched is not None else None
+        """Names the sandbox, for `SandboxAgent.start(ref=…)` in any process; None after `connect`."""
+        return self._sandbox.ref if self._sandbox is not None else None
 
     # -- the server
 
@@ -220,6 +284,27 @@ class SandboxAgent:
         """One agent, with what it offers. Raises: errors.UnsupportedAgent."""
         return await self._connection.call(agent_calls.get_agent(agent, config=config, fresh=fresh))
 
+    async def install_agent(
+        self,
+        agent: str,
+        version: str | None = None,
+        *,
+        reinstall: bool = False,
+        on_progress: OnProgress | None = None,
+    ) -> InstallResult:
+        """Install an agent where the server is; the version that was tested, unless another is asked for.
+
+        `version` may be a tag such as `latest`. `on_progress` is told the steps and the bytes. Leaving
+        early does not stop it: asking again waits for the same installation.
+
+        Raises:
+            errors.AgentNotInstallable: nothing can install this agent, or this version.
+            errors.InstallForbidden: the server was told not to use the network.
+            errors.InstallFailed: and its kinds; what was installed before still works.
+        """
+        call = agent_calls.install(agent, version=version, reinstall=reinstall)
+        return await install(self._connection.transport, call, on_progress)
+
     # -- sessions
 
     async def create_session(
@@ -234,10 +319,14 @@ class SandboxAgent:
         mcp_servers: Sequence[Mapping[str, Any]] | None = None,
         system_prompt: str | None = None,
         env: Mapping[str, str] | None = None,
+        base_url: str | Mapping[str, str] | None = None,
         permission_policy: Policy | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Session:
         """Start an agent.
+
+        `base_url` is where its model requests go, a gateway or proxy: a URL for the agent's main
+        provider, or provider (`anthropic`, `openai`, …) -> URL. Keys belong into `env`.
 
         Raises:
             errors.AgentNotInstalled: the message says how to get it.
@@ -256,6 +345,7 @@ class SandboxAgent:
             mcp_servers=mcp_servers,
             system_prompt=system_prompt,
             env=env,
+            base_url=base_url,
             permission_policy=permission_policy,
             metadata=metadata,
         )
@@ -318,6 +408,7 @@ class SandboxAgent:
         mcp_servers: Sequence[Mapping[str, Any]] | None = None,
         system_prompt: str | None = None,
         env: Mapping[str, str] | None = None,
+        base_url: str | Mapping[str, str] | None = None,
         permission_policy: Policy | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Session:
@@ -337,6 +428,7 @@ class SandboxAgent:
                 mcp_servers=mcp_servers,
                 system_prompt=system_prompt,
                 env=env,
+                base_url=base_url,
                 permission_policy=permission_policy,
                 metadata=metadata,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple, TypeVar
@@ -53,6 +54,7 @@ class Connection:
         self.portal = portal
         self.store = store
         self.leaving: set[Leaving] = set()
+        self.called_at = time.monotonic()
         self._reconnect_timeout_s = reconnect_timeout_s
         self._interrupts: set[Interrupt] = set()
         self._watches: set[Watch] = set()
@@ -63,6 +65,7 @@ class Connection:
         return self.transport.is_closed
 
     async def call(self, call: Call[T]) -> T:
+        self.called_at = time.monotonic()
         return await self.transport.call(call)
 
     async def follow(

@@ -15,6 +15,8 @@ from sandbox_agent_client._resume import Cursor, Reconnection
 
 __all__ = ["follow", "read_entry"]
 
+ASLEEP_POLL_S = 0.2
+
 
 async def follow(
     transport: Transport,
@@ -34,6 +36,11 @@ async def follow(
     cursor = Cursor(after)
     reconnection = Reconnection(timeout_s=reconnect_timeout_s)
     while not _is_over(transport, interrupt):
+        if transport.is_asleep:
+            # Looking would wake the sandbox. Whoever calls next does that; then the count starts anew.
+            await interrupt.sleep(ASLEEP_POLL_S)
+            reconnection.alive()
+            continue
         try:
             connection = _one_connection(transport, session_id, cursor, reconnection, interrupt)
             async with aclosing(connection) as entries:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from typing import Any, NamedTuple, TypeVar
@@ -54,6 +55,7 @@ class Connection:
         self.portal = portal
         self.store = store
         self.leaving: set[Leaving] = set()
+        self.called_at = time.monotonic()
         self._reconnect_timeout_s = reconnect_timeout_s
         self._interrupts: set[Interrupt] = set()
         self._watches: set[Watch] = set()
@@ -64,6 +66,7 @@ class Connection:
         return self.transport.is_closed
 
     def call(self, call: Call[T]) -> T:
+        self.called_at = time.monotonic()
         return self.transport.call(call)
 
     def follow(

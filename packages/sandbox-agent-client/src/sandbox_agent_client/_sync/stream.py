@@ -16,6 +16,8 @@ from sandbox_agent_client._sync.transport import Transport
 
 __all__ = ["follow", "read_entry"]
 
+ASLEEP_POLL_S = 0.2
+
 
 def follow(
     transport: Transport,
@@ -35,6 +37,11 @@ def follow(
     cursor = Cursor(after)
     reconnection = Reconnection(timeout_s=reconnect_timeout_s)
     while not _is_over(transport, interrupt):
+        if transport.is_asleep:
+            # Looking would wake the sandbox. Whoever calls next does that; then the count starts anew.
+            interrupt.sleep(ASLEEP_POLL_S)
+            reconnection.alive()
+            continue
         try:
             connection = _one_connection(transport, session_id, cursor, reconnection, interrupt)
             with closing(connection) as entries:

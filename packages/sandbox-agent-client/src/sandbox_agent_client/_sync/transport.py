@@ -3,26 +3,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 import httpx
-from sandbox_agent_core.errors import ServerUnreachable
+from sandbox_agent_core.errors import SandboxAgentError, SandboxNotFound, ServerUnreachable
 from sandbox_agent_core.spi.provider import Endpoint
-from sandbox_agent_core.wire.sse import SseDecoder
+from sandbox_agent_core.wire.sse import SseDecoder, SseEvent
 
 from sandbox_agent_client._calls import Call
 from sandbox_agent_client._calls.events import stream_path, stream_query, websocket_path
 from sandbox_agent_client._connection import is_loopback, tls_for
 from sandbox_agent_client._failures import error_of_response, http_failures, read_json
 from sandbox_agent_client._resume import SILENCE_TIMEOUT_S
-from sandbox_agent_client._sync._backend import response_socket
+from sandbox_agent_client._sync._backend import Lock, response_socket
 from sandbox_agent_client._sync.interrupt import Interrupt
 from sandbox_agent_client._sync.websocket import websocket_batches
 
 __all__ = ["DEFAULT_TIMEOUT_S", "StreamKind", "Transport"]
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT_S = 30.0
 """For one request. Streams, and calls that last as long as a turn, have their own rules."""
@@ -49,7 +52,10 @@ class Transport:
         """`locate` asks the provider where the server answers now; a client that is given stays open."""
         self.endpoint = endpoint
         self.is_closed = False
+        self.is_asleep = False
+        """The sandbox is paused: the next call wakes it, streams wait until then."""
         self._locate = locate
+        self._locating = Lock()
         self._stream_kind = stream_kind
         self._timeout_s = timeout_s
         self._owns_http = http_client is None
@@ -72,20 +78,49 @@ class Transport:
             raise RuntimeError("The client is closed.")
         self.locate()
         url = self._url(call.path)
+        try:
+            with http_failures(f"{call.method} {url}"):
+                response = self._http.request(
+                    call.method,
+                    url,
+                    params=dict(call.query) or None,
+                    json=call.body,
+                    headers=self._headers(accept="application/json"),
+                    timeout=httpx.Timeout(
+                        self._timeout_s, read=self._timeout_s if call.has_deadline else None
+                    ),
+                )
+        except ServerUnreachable as exc:
+            self._explain(exc)
+            raise
+        if not response.is_success:
+            raise error_of_response(response.status_code, response.content)
+        return call.parse(_document(response))
+
+    def events(self, call: Call[Any]) -> Generator[SseEvent, None, None]:
+        """The server-sent events that answer a call, until the server ends them.
+
+        Raises:
+            SandboxAgentError: as `call`; ServerUnreachable when the connection breaks.
+        """
+        if self.is_closed:
+            raise RuntimeError("The client is closed.")
+        self.locate()
+        url = self._url(call.path)
         with http_failures(f"{call.method} {url}"):
-            response = self._http.request(
+            with self._http.stream(
                 call.method,
                 url,
                 params=dict(call.query) or None,
                 json=call.body,
-                headers=self._headers(accept="application/json"),
-                timeout=httpx.Timeout(
-                    self._timeout_s, read=self._timeout_s if call.has_deadline else None
-                ),
-            )
-        if not response.is_success:
-            raise error_of_response(response.status_code, response.content)
-        return call.parse(_document(response))
+                headers=self._headers(accept="text/event-stream") | {"Accept-Encoding": "identity"},
+                timeout=httpx.Timeout(self._timeout_s, read=SILENCE_TIMEOUT_S),
+            ) as response:
+                _check_stream(response)
+                decoder = SseDecoder()
+                for chunk in response.iter_bytes():
+                    for event in decoder.feed(chunk):
+                        yield event
 
     @contextmanager
     def stream(
@@ -101,11 +136,43 @@ class Transport:
             yield batches
 
     def locate(self, *, again: bool = False) -> None:
-        """Ask the provider for the endpoint, when what we know expires (or seems wrong: `again`)."""
+        """Ask the provider for the endpoint, when what we know expires (or seems wrong: `again`).
+
+        A paused sandbox is woken for it.
+        """
+        if self._locate is None or not (again or self._is_stale()):
+            return
+        with self._locating:
+            if again or self._is_stale():
+                self.endpoint = self._locate()
+                self.is_asleep = False
+
+    def fall_asleep(self, pause: Callable[[], None]) -> None:
+        """Calls that come meanwhile wait, and wake it.
+
+        A pause that failed may have happened all the same: waking what is awake does no harm.
+        """
+        with self._locating:
+            self.is_asleep = True
+            pause()
+
+    def _is_stale(self) -> bool:
         expires_at = self.endpoint.expires_at
-        is_stale = expires_at is not None and expires_at - EXPIRY_MARGIN < datetime.now(UTC)
-        if self._locate is not None and (again or is_stale):
-            self.endpoint = self._locate()
+        is_old = expires_at is not None and expires_at - EXPIRY_MARGIN < datetime.now(UTC)
+        return self.is_asleep or is_old
+
+    def _explain(self, failure: ServerUnreachable) -> None:
+        """The provider may know more than that nobody answers, and where the server is next time.
+
+        Raises:
+            SandboxNotFound: the sandbox is gone.
+        """
+        try:
+            self.locate(again=True)
+        except SandboxNotFound as exc:
+            raise exc from failure
+        except SandboxAgentError as exc:
+            logger.info("the provider does not know where the server is: %s", exc)
 
     def close(self) -> None:
         self.is_closed = True

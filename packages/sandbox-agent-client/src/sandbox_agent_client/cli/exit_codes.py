@@ -8,6 +8,8 @@ from sandbox_agent_client.errors import (
     AgentAuthRequired,
     AgentError,
     AgentNotInstalled,
+    InstallFailed,
+    InstallForbidden,
     InvalidRequest,
     NotFound,
     ProviderError,
@@ -31,7 +33,7 @@ class ExitCode(IntEnum):
     STOPPED = 3
     """The agent refused, or came to the end of its tokens or steps."""
     AGENT = 4
-    """The agent failed, ended, is not installed or has no credentials."""
+    """The agent failed, ended, is not installed, could not be installed, or has no credentials."""
     SANDBOX = 5
     """The sandbox or the server could not be started or reached."""
     DENIED = 6
@@ -48,7 +50,10 @@ EXIT_HELP = (
 
 # In this order: the first that fits decides.
 _BY_ERROR: tuple[tuple[tuple[type[SandboxAgentError], ...], ExitCode], ...] = (
-    ((AgentError, AgentNotInstalled, AgentAuthRequired), ExitCode.AGENT),
+    (
+        (AgentError, AgentNotInstalled, AgentAuthRequired, InstallFailed, InstallForbidden),
+        ExitCode.AGENT,
+    ),
     (
         (
             ProviderError,

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
 import sys
-from collections.abc import Coroutine
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from sandbox_agent_core.ids import is_session_id
 
+from sandbox_agent_client.cli import agents as agent_commands
 from sandbox_agent_client.cli import sessions as session_commands
-from sandbox_agent_client.cli.exit_codes import EXIT_HELP, ExitCode, of_error
+from sandbox_agent_client.cli.assignments import base_urls, environment, provider_options
+from sandbox_agent_client.cli.credentials import credentials_app
+from sandbox_agent_client.cli.exit_codes import EXIT_HELP
+from sandbox_agent_client.cli.outcome import finish
 from sandbox_agent_client.cli.places import TOKEN_VARIABLE, Place, resolve_place
-from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.plugins import add_plugin_commands
 from sandbox_agent_client.cli.run import RunOptions, run
-from sandbox_agent_client.errors import SandboxAgentError
+from sandbox_agent_client.cli.sandboxes import sandboxes_app
+from sandbox_agent_client.cli.wheelhouse import wheelhouse_app
 
 __all__ = ["app", "main"]
 
@@ -35,7 +34,15 @@ sessions_app = typer.Typer(
     help="What was said and done. Without --url: the sessions that `run` made on this machine.",
     no_args_is_help=True,
 )
+agents_app = typer.Typer(
+    help="The agents that can be run, installed or not; `install` one.",
+    invoke_without_command=True,
+)
 app.add_typer(sessions_app, name="sessions")
+app.add_typer(agents_app, name="agents")
+app.add_typer(credentials_app, name="credentials")
+app.add_typer(sandboxes_app, name="sandboxes")
+app.add_typer(wheelhouse_app, name="wheelhouse")
 
 Url = Annotated[
     str | None,
@@ -46,6 +53,9 @@ Url = Annotated[
 TokenEnv = Annotated[
     str,
     typer.Option("--token-env", help="The variable that holds the server's token.", metavar="NAME"),
+]
+AskThere = Annotated[
+    str | None, typer.Option("--sandbox", help="Ask there. Default: local.", show_default=False)
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
 
@@ -76,6 +86,24 @@ def run_command(
             help="Where the agent runs: local, docker, e2b, … Default: local.", show_default=False
         ),
     ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--option",
+            "-o",
+            metavar="KEY=VALUE",
+            help="An option of the sandbox's provider, such as image=…. Repeat for more.",
+            show_default=False,
+        ),
+    ] = None,
+    wheelhouse: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="For a sandbox without network: see `wheelhouse build`.",
+            show_default=False,
+        ),
+    ] = None,
     url: Url = None,
     token_env: TokenEnv = TOKEN_VARIABLE,
     agent: Annotated[
@@ -99,6 +127,14 @@ def run_command(
             show_default=False,
         ),
     ] = None,
+    base_url: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[PROVIDER=]URL",
+            help="Where its model requests go. Repeat for more providers.",
+            show_default=False,
+        ),
+    ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Allow everything the agent asks for.")
     ] = False,
@@ -119,7 +155,13 @@ def run_command(
     """Give an agent one prompt and watch it work. Ctrl-C cancels the turn, again leaves."""
     if session is not None and not is_session_id(session):
         raise typer.BadParameter(f"{session!r} is not a session id")
-    place = resolve_place(url=url, sandbox=sandbox, token_env=token_env)
+    place = resolve_place(
+        url=url,
+        sandbox=sandbox,
+        token_env=token_env,
+        options=provider_options(option or []),
+        wheelhouse=wheelhouse,
+    )
     options = RunOptions(
         prompt=sys.stdin.read() if prompt == "-" else prompt,
         place=place,
@@ -127,26 +169,51 @@ def run_command(
         cwd=_directory(cwd, place, is_new=session is None),
         model=model,
         mode=mode,
-        env=_environment(env or []),
+        env=environment(env or []),
+        base_url=base_urls(base_url or []),
         session_id=session,
         allow_all=yes,
         as_json=json,
         timeout_s=timeout,
     )
-    _finish(run(options))
+    finish(run(options))
 
 
-@app.command("agents")
-def agents_command(
+@agents_app.callback()
+def agents_list(
+    context: typer.Context,
     url: Url = None,
     token_env: TokenEnv = TOKEN_VARIABLE,
-    sandbox: Annotated[
-        str | None, typer.Option(help="Ask there. Default: local.", show_default=False)
-    ] = None,
+    sandbox: AskThere = None,
     json: Json = False,
 ) -> None:
-    """The agents that can be run, installed or not."""
-    _finish(_agents(resolve_place(url=url, sandbox=sandbox, token_env=token_env), as_json=json))
+    if context.invoked_subcommand is None:
+        place = resolve_place(url=url, sandbox=sandbox, token_env=token_env)
+        finish(agent_commands.list_agents(place, as_json=json))
+
+
+@agents_app.command("install")
+def agents_install(
+    agent: Annotated[str, typer.Argument(help="Its name, as `agents` lists it.")],
+    version: Annotated[
+        str | None,
+        typer.Option(
+            help="A version, or a tag such as latest. Default: the tested one.", show_default=False
+        ),
+    ] = None,
+    reinstall: Annotated[bool, typer.Option("--reinstall", help="Also when it is there.")] = False,
+    url: Url = None,
+    token_env: TokenEnv = TOKEN_VARIABLE,
+    sandbox: AskThere = None,
+    json: Json = False,
+) -> None:
+    """Install an agent where the server is."""
+    place = resolve_place(url=url, sandbox=sandbox, token_env=token_env)
+    finish(
+        agent_commands.install_agent(
+            place, agent, version=version, reinstall=reinstall, as_json=json
+        )
+    )
 
 
 @sessions_app.command("list")
@@ -158,7 +225,7 @@ def sessions_list(
 ) -> None:
     """Sessions, newest first."""
     place = resolve_place(url=url, sandbox=None, token_env=token_env)
-    _finish(session_commands.list_sessions(place, limit=limit, as_json=json))
+    finish(session_commands.list_sessions(place, limit=limit, as_json=json))
 
 
 @sessions_app.command("show")
@@ -170,7 +237,7 @@ def sessions_show(
 ) -> None:
     """A session as a conversation."""
     place = resolve_place(url=url, sandbox=None, token_env=token_env)
-    _finish(session_commands.show_session(place, session_id, as_json=json))
+    finish(session_commands.show_session(place, session_id, as_json=json))
 
 
 @sessions_app.command("events")
@@ -184,24 +251,9 @@ def sessions_events(
 ) -> None:
     """A session's events."""
     place = resolve_place(url=url, sandbox=None, token_env=token_env)
-    _finish(
+    finish(
         session_commands.show_events(place, session_id, after=after, deltas=deltas, as_json=json)
     )
-
-
-async def _agents(place: Place, *, as_json: bool) -> None:
-    async with place.open() as client:
-        agents = await client.list_agents()
-    if as_json:
-        for agent in agents:
-            print(json.dumps(agent.model_dump(mode="json", by_alias=True, exclude_none=True)))
-        return
-    table = Table("agent", "", "version", "", box=None, pad_edge=False)
-    for agent in agents:
-        state = "installed" if agent.installed else "not installed"
-        note = "" if agent.installed else agent.install_hint or ""
-        table.add_row(*map(plain, (agent.id, state, agent.version or "", note)))
-    Console(highlight=False).print(table)
 
 
 def _directory(cwd: str | None, place: Place, *, is_new: bool) -> str | None:
@@ -216,33 +268,6 @@ def _directory(cwd: str | None, place: Place, *, is_new: bool) -> str | None:
     return str(path)
 
 
-def _environment(items: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for item in items:
-        name, has_value, value = item.partition("=")
-        if not has_value:
-            if name not in os.environ:
-                raise typer.BadParameter(f"--env {name}: there is no such variable")
-            value = os.environ[name]
-        found[name] = value
-    return found
-
-
-def _finish(command: Coroutine[Any, Any, ExitCode | None]) -> None:
-    """Raises: typer.Exit with the status that the outcome stands for."""
-    try:
-        code = asyncio.run(command) or ExitCode.OK
-    except SandboxAgentError as exc:
-        print(f"sandbox-agent: {plain(exc.message)}", file=sys.stderr)
-        code = of_error(exc)
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        code = ExitCode.CANCELLED
-    except BrokenPipeError:
-        # The reader has left (`| head`). Python would complain again when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.FAILED
-    raise typer.Exit(int(code))
-
-
 def main() -> None:
+    add_plugin_commands(app)
     app(prog_name="sandbox-agent")

@@ -9,28 +9,22 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import typer
 
 from sandbox_agent_client._async.client import SandboxAgent
+from sandbox_agent_client._data_dir import data_dir
 from sandbox_agent_client.local import LocalProvider
 from sandbox_agent_client.persistence import SqliteStore
+from sandbox_agent_client.providers import find_provider
 
-__all__ = ["Place", "data_dir", "local_store", "resolve_place"]
+__all__ = ["Place", "local_store", "resolve_place"]
 
 URL_VARIABLE = "SANDBOX_AGENT_URL"
 TOKEN_VARIABLE = "SANDBOX_AGENT_TOKEN"  # noqa: S105 - the name of a variable
-DATA_VARIABLE = "SANDBOX_AGENT_DATA_DIR"
-
-
-def data_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """`$SANDBOX_AGENT_DATA_DIR`, else `$XDG_DATA_HOME/sandbox-agent`, else `~/.local/share/sandbox-agent`."""
-    if given := environ.get(DATA_VARIABLE):
-        return Path(given).expanduser().absolute()
-    base = environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser().absolute() / "sandbox-agent"
 
 
 def local_store() -> SqliteStore:
@@ -42,6 +36,9 @@ class Place:
     url: str | None = None
     token: str | None = None
     sandbox: str = LocalProvider.name
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """Of the sandbox's provider."""
+    wheelhouse: Path | None = None
 
     @property
     def is_local(self) -> bool:
@@ -56,22 +53,36 @@ class Place:
             async with SandboxAgent.connect(self.url, token=self.token) as client:
                 yield client
             return
-        provider: str | LocalProvider = self.sandbox
+        options = dict(self.options)
         if self.is_local and session_id is not None:
             kept = data_dir() / "cli" / "servers" / session_id
             kept.mkdir(parents=True, exist_ok=True, mode=0o700)
-            provider = LocalProvider(data_dir=kept)
+            options.setdefault("data_dir", kept)
         store = local_store() if session_id is not None else None
-        async with SandboxAgent.start(provider, persistence=store, report=report) as client:
+        async with SandboxAgent.start(
+            find_provider(self.sandbox, options),
+            wheelhouse=self.wheelhouse,
+            persistence=store,
+            report=report,
+        ) as client:
             yield client
 
 
-def resolve_place(*, url: str | None, sandbox: str | None, token_env: str) -> Place:
+def resolve_place(
+    *,
+    url: str | None,
+    sandbox: str | None,
+    token_env: str,
+    options: Mapping[str, Any] | None = None,
+    wheelhouse: Path | None = None,
+) -> Place:
     """The options, then the environment, then a local sandbox."""
-    if url is not None and sandbox is not None:
-        raise typer.BadParameter("give either --url or --sandbox")
-    if sandbox is not None:
-        return Place(sandbox=sandbox)
+    if url is not None and (sandbox is not None or options or wheelhouse):
+        raise typer.BadParameter("give either --url or --sandbox with its options")
+    if sandbox is not None or options or wheelhouse:
+        return Place(
+            sandbox=sandbox or LocalProvider.name, options=options or {}, wheelhouse=wheelhouse
+        )
     url = url or os.environ.get(URL_VARIABLE)
     if url is None:
         return Place()

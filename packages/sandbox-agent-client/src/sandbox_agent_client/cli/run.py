@@ -41,6 +41,7 @@ class RunOptions:
     model: str | None = None
     mode: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    base_url: str | Mapping[str, str] | None = None
     session_id: str | None = None
     allow_all: bool = False
     as_json: bool = False
@@ -112,17 +113,21 @@ async def _session(client: SandboxAgent, options: RunOptions, session_id: str | 
             model=options.model,
             mode=options.mode,
             env=options.env or None,
+            base_url=options.base_url,
         )
     session = await client.resume_or_create_session(
         options.session_id,
         options.agent or DEFAULT_AGENT,
         cwd=options.cwd,
         env=options.env or None,
+        base_url=options.base_url,
     )
     if options.agent not in {None, session.info.agent}:
         raise InvalidRequest(
             f"Session {session.id} is one of {session.info.agent!r}, not {options.agent!r}."
         )
+    if options.base_url is not None and options.base_url != session.info.base_url:
+        raise InvalidRequest(f"Session {session.id} was made with another base URL, which stays.")
     if options.model not in {None, session.info.model}:
         await session.set_model(str(options.model))
     if options.mode not in {None, session.info.mode}:

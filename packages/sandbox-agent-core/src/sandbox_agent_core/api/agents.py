@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
-from sandbox_agent_core.api.base import ResponseBody
+from sandbox_agent_core.api.base import RequestBody, ResponseBody
 
-__all__ = ["AgentConfig", "AgentInfo", "AgentList", "Health"]
+__all__ = [
+    "AgentConfig",
+    "AgentCredential",
+    "AgentInfo",
+    "AgentList",
+    "Health",
+    "InstallArtifact",
+    "InstallProgress",
+    "InstallRequest",
+    "InstallResult",
+]
 
 
 class AgentConfig(ResponseBody):
@@ -35,6 +45,19 @@ class AgentConfig(ResponseBody):
     thought_level: str | None = None
 
 
+class AgentCredential(ResponseBody):
+    """A place where the server looked for an agent's credentials and found some. Never a secret."""
+
+    source: str = Field(description="`$NAME` of a variable, or the path of a login file.")
+    provider: str | None = Field(default=None, description="Who takes it: `anthropic`, `openai`, …")
+    kind: str | None = Field(default=None, description="`api_key` or `oauth`.")
+    expires_at: str | None = Field(default=None, description="RFC 3339, UTC.")
+    expired: bool = False
+    problem: str | None = Field(
+        default=None, description="Why it cannot be used, or not for long; what to do."
+    )
+
+
 class AgentInfo(ResponseBody):
     id: str
     title: str
@@ -46,6 +69,16 @@ class AgentInfo(ResponseBody):
     )
     permission_modes: list[str] = Field(
         default_factory=list, description="Modes that every agent has, whatever its own are called."
+    )
+    credentials_available: bool | None = Field(
+        default=None,
+        description="Whether it finds something to log in with in its environment or its login files; "
+        "null when it is not known where it looks.",
+    )
+    credentials: list[AgentCredential] = Field(default_factory=list, description="Best first.")
+    base_url_providers: list[str] = Field(
+        default_factory=list,
+        description="Providers that `baseUrl` of a session can name; the first is the main one.",
     )
     config: AgentConfig | None = Field(
         default=None, description="With `?config=true`, of an agent that is installed and answers."
@@ -63,3 +96,46 @@ class Health(ResponseBody):
     status: str = "ok"
     version: str
     uptime_s: float
+
+
+class InstallRequest(RequestBody):
+    version: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("version", "agentVersion"),
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9.+_-]{0,127}$",
+        description="A version or a tag such as `latest`; else the one that was tested. "
+        "`agentVersion` is another name for it.",
+    )
+    reinstall: bool = Field(default=False, description="Also when it is there already.")
+    agent_process_version: str | None = Field(
+        default=None, description="Taken for compatibility: agents have no adapter process here."
+    )
+
+
+class InstallArtifact(ResponseBody):
+    kind: Literal["native_agent", "agent_process"] = "native_agent"
+    path: str = Field(description="The program to run.")
+    source: Literal["registry", "fallback", "local_path", "builtin"]
+    version: str | None = None
+
+
+class InstallResult(ResponseBody):
+    already_installed: bool = Field(alias="already_installed")
+    artifacts: list[InstallArtifact] = Field(
+        default_factory=list, description="What was installed; none if it was there."
+    )
+    version: str | None = Field(default=None, description="The version that is installed now.")
+    path: str | None = Field(default=None, description="Its program.")
+    note: str | None = Field(
+        default=None, description="What a person should know: another copy comes first on the PATH."
+    )
+
+
+class InstallProgress(ResponseBody):
+    agent: str
+    step: Literal[
+        "waiting", "resolving", "downloading", "unpacking", "running_npm", "finishing"
+    ] = Field(description="`waiting`: for another installation of the same agent.")
+    version: str | None = None
+    done_bytes: int | None = None
+    total_bytes: int | None = Field(default=None, description="When the registry says it.")

@@ -11,7 +11,13 @@ __all__ = ["RequestBody", "ResponseBody"]
 class RequestBody(BaseModel):
     """Unknown members are refused: a typing error must not be silently ignored."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        populate_by_name=True,
+        extra="forbid",
+        # A body can hold keys, and the text of an error ends up in logs.
+        hide_input_in_errors=True,
+    )
 
 
 class ResponseBody(BaseModel):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sandbox_agent_core.api.base import RequestBody, ResponseBody
+from sandbox_agent_core.api.base_urls import BaseUrls, check_base_urls
 from sandbox_agent_core.api.policy import PermissionMode, PermissionPolicy
 from sandbox_agent_core.ids import SESSION_ID_PATTERN
 
@@ -41,7 +42,9 @@ class CreateSession(RequestBody):
         description="Absolute path of the workspace; default: the server's own directory.",
     )
     mcp_servers: list[dict[str, Any]] = Field(
-        default_factory=list, description="ACP `McpServer` objects, passed to the agent."
+        default_factory=list,
+        repr=False,
+        description="ACP `McpServer` objects, passed to the agent.",
     )
     model: str | None = None
     mode: str | None = Field(
@@ -55,7 +58,13 @@ class CreateSession(RequestBody):
     )
     env: dict[str, str] = Field(
         default_factory=dict,
+        repr=False,
         description="Added to the agent's environment. Never logged or stored.",
+    )
+    base_url: BaseUrls | None = Field(
+        default=None,
+        description="Where its model requests go instead of to the provider: a URL for the agent's main "
+        "provider, or `{provider: URL}`. http or https, without keys in it: it is stored and shown.",
     )
     permission_policy: PermissionPolicy | None = None
     metadata: dict[str, Any] = Field(
@@ -66,6 +75,11 @@ class CreateSession(RequestBody):
         description="Earlier conversation, put before the first prompt (how a client carries a "
         "transcript into a new sandbox).",
     )
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_fit_to_be_shown(cls, base_url: BaseUrls | None) -> BaseUrls | None:
+        return None if base_url is None else check_base_urls(base_url)
 
 
 class PatchSession(RequestBody):
@@ -84,9 +98,11 @@ class PatchSession(RequestBody):
 class ResumeSession(RequestBody):
     """What a server forgets when it stops, because it is never written to disk."""
 
-    env: dict[str, str] = Field(default_factory=dict, description="As in CreateSession.")
+    env: dict[str, str] = Field(
+        default_factory=dict, repr=False, description="As in CreateSession."
+    )
     mcp_servers: list[dict[str, Any]] = Field(
-        default_factory=list, description="Replaces the session's, when given."
+        default_factory=list, repr=False, description="Replaces the session's, when given."
     )
 
 
@@ -120,6 +136,7 @@ class SessionInfo(ResponseBody):
     )
     thought_level: str | None = None
     thought_levels: list[dict[str, Any]] = Field(default_factory=list)
+    base_url: BaseUrls | None = Field(default=None, description="As in CreateSession.")
     config_options: list[dict[str, Any]] = Field(
         default_factory=list, description="ACP config options, complete."
     )

@@ -49,7 +49,7 @@ class AgentContext:
     session_id: str
     cwd: Path
     """Absolute, exists."""
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(repr=False)
     """The whole environment of the process: built from an allow-list plus what the session asked for."""
     command: Sequence[str] | None = None
     """From the configuration, instead of the agent's own launch command."""
@@ -112,6 +112,8 @@ class AgentDefinition:
     """Given an environment (PATH), find the program. None when it is not installed."""
     install_hint: str
     """A sentence for a person: what to run to get it."""
+    login_hint: str = ""
+    """A sentence for a person whom the agent refuses for want of credentials: which variable, which command."""
     env_names: Sequence[str] = ()
     """Variables of the server's own environment that this agent may see (its API keys, base URLs)."""
     command: Sequence[str] | None = None
@@ -119,3 +121,8 @@ class AgentDefinition:
     permission_modes: Mapping[str, str] = field(default_factory=dict)
     """Common permission mode (`ask`, `accept-edits`, `read-only`, `plan`, `bypass`) -> the agent's own
     mode id. The session's policy enforces a mode that is not here, or that the agent does not offer."""
+    base_url_env: Mapping[str, str] = field(default_factory=dict)
+    """LLM provider (`anthropic`, `openai`, `google`) -> the variable in which the adapter takes its base
+    URL. The first is the agent's main provider."""
+    needs_credentials: bool = True
+    """False: it works without any."""

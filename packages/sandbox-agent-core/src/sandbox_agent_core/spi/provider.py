@@ -9,12 +9,13 @@ also be able to do, and says no, in words, to what it is not.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal, Protocol
 
-from sandbox_agent_core.errors import CapabilityNotSupported
+from sandbox_agent_core.errors import CapabilityNotSupported, ProviderError
 
 __all__ = [
     "BaseProvider",
@@ -52,7 +53,7 @@ class SandboxSpec:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Given to the server's environment in the sandbox. Nothing of the caller's own leaks in."""
     labels: Mapping[str, str] = field(default_factory=dict)
-    """Put on the sandbox where the provider can; the client adds its own (`sandbox-agent`, run, version)."""
+    """Put on the sandbox where the provider can; the client adds its own (`spi.labels`)."""
     agents: Sequence[str] = ()
     """Installed while the sandbox is made, so that the first session does not wait."""
     wheels: Callable[[], Sequence[Wheel]] = field(default=_no_wheels, repr=False)
@@ -132,6 +133,8 @@ class Check:
     ok: bool
     message: str
     """A sentence; when not ok, what to do."""
+    error: type[ProviderError] = ProviderError
+    """What a start is refused with when this is not ok: ProviderAuthError, ProviderUnavailable, …"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +175,25 @@ class SandboxProvider(Protocol):
         ...
 
 
-class BaseProvider:
+class BaseProvider(ABC):
     """What a provider may also do; each default says that it cannot."""
 
     name: str = "custom"
     capabilities: ClassVar[Capabilities] = Capabilities()
     default_cwd: str | None = None
     """The workspace directory in the sandbox, where sessions start unless told otherwise."""
+
+    @abstractmethod
+    async def create(self, spec: SandboxSpec) -> SandboxRef:
+        """See `SandboxProvider`."""
+
+    @abstractmethod
+    async def endpoint(self, ref: SandboxRef) -> Endpoint:
+        """See `SandboxProvider`."""
+
+    @abstractmethod
+    async def destroy(self, ref: SandboxRef) -> None:
+        """See `SandboxProvider`."""
 
     async def preflight(self) -> Preflight:
         """Credentials, SDK, daemon: checked before anything is made or billed. Never raises."""
@@ -193,7 +208,7 @@ class BaseProvider:
         await self.ensure_server(ref)
         return ref
 
-    async def ensure_server(self, ref: SandboxRef) -> None:
+    async def ensure_server(self, ref: SandboxRef) -> None:  # noqa: B027 - where it cannot end alone
         """Start the server again where it does not run.
 
         Raises:
@@ -202,17 +217,19 @@ class BaseProvider:
         """
 
     async def pause(self, ref: SandboxRef) -> None:
+        """Stop using the processor; its files stay. Pausing a paused one succeeds."""
         raise self._cannot("pause")
 
     async def resume(self, ref: SandboxRef) -> None:
+        """Wake a paused one; the client calls `ensure_server` after it. Doing it to a running one succeeds."""
         raise self._cannot("resume")
 
     async def extend(self, ref: SandboxRef, seconds: float) -> None:
-        """Let it live for at least `seconds` from now."""
+        """Let it live for at least `seconds` from now. Never shortens its life."""
         raise self._cannot("extend")
 
     async def list(self, labels: Mapping[str, str] | None = None) -> list[SandboxInfo]:
-        """The sandboxes of ours that carry all `labels`."""
+        """The sandboxes of ours (those with the label `spi.labels.OURS`) that also carry all `labels`."""
         raise self._cannot("list")
 
     async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:

@@ -25,8 +25,17 @@ logger = logging.getLogger(__name__)
 _GROUP: Final = "sandbox_agent.agents"
 
 _BUILT_IN: Final[Mapping[str, str]] = {
+    "amp": "sandbox_agent_server.agents.amp:DEFINITION",
     "claude": "sandbox_agent_server.agents.claude:DEFINITION",
+    "codex": "sandbox_agent_server.agents.codex:DEFINITION",
+    "copilot": "sandbox_agent_server.agents.known.copilot:DEFINITION",
+    "cursor": "sandbox_agent_server.agents.known.cursor:DEFINITION",
+    "gemini": "sandbox_agent_server.agents.known.gemini:DEFINITION",
+    "kilo": "sandbox_agent_server.agents.opencode:KILO_DEFINITION",
     "mock": "sandbox_agent_server.agents.mock:DEFINITION",
+    "opencode": "sandbox_agent_server.agents.opencode:OPENCODE_DEFINITION",
+    "pi": "sandbox_agent_server.agents.pi:DEFINITION",
+    "qwen": "sandbox_agent_server.agents.known.qwen:DEFINITION",
 }
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
-__all__ = ["build_environment"]
+__all__ = ["build_environment", "with_programs"]
 
 _RESERVED = "SANDBOX_AGENT_"
 # A trailing `*` stands for anything.
@@ -42,3 +43,9 @@ def build_environment(
     env.update(configured or {})
     env.update(session or {})
     return {name: value for name, value in env.items() if not name.startswith(_RESERVED)}
+
+
+def with_programs(env: Mapping[str, str], directory: Path) -> dict[str, str]:
+    """The environment with one more directory to look for programs in, after all others."""
+    path = env.get("PATH")
+    return {**env, "PATH": f"{path}{os.pathsep}{directory}" if path else str(directory)}

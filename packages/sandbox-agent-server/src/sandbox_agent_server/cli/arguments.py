@@ -23,6 +23,10 @@ Protocol on stdio becomes an agent:
   [limits]
   max_sessions = 32
 
+commands:
+  sandbox-agent-server install-agent NAME|all   install an agent beforehand, see --help of it
+  sandbox-agent-server agent-versions           tested, installed and newest versions
+
 examples:
   sandbox-agent-server                          on 127.0.0.1:2468, prints a fresh token
   SANDBOX_AGENT_TOKEN=... sandbox-agent-server --host 0.0.0.0
@@ -110,6 +114,31 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         metavar="AGENT",
         help="keep one process of it ready, so that new sessions start at once; repeat for more",
+    )
+    add(
+        "--agents-dir",
+        type=Path,
+        metavar="DIR",
+        help="where agents are installed; programs on the PATH come first "
+        "(default ~/.local/share/sandbox-agent/agents)",
+    )
+    add(
+        "--agents-source",
+        type=Path,
+        metavar="DIR",
+        help="install agents from this directory and never from the network",
+    )
+    add(
+        "--auto-install",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="install an agent when a session wants it and it is not there (default on)",
+    )
+    add(
+        "--require-preinstalled",
+        action="store_const",
+        const=True,
+        help="never install anything from the network",
     )
     add(
         "--limit",

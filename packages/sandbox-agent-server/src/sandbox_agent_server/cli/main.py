@@ -21,12 +21,18 @@ from sandbox_agent_server.settings import ENV_PREFIX, Settings, SettingsError, l
 
 __all__ = ["main"]
 
+_COMMANDS = ("install-agent", "agent-versions")
 _FAILED = 1
 _WRONG_SETTINGS = 2
 
 
 def main(argv: list[str] | None = None) -> int:
     """The exit code."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if arguments and arguments[0] in _COMMANDS:
+        from sandbox_agent_server.cli.installing import run_command  # noqa: PLC0415 - as below
+
+        return run_command(arguments)
     flags, config = parse_arguments(argv)
     try:
         settings = load_settings(flags, os.environ, config)

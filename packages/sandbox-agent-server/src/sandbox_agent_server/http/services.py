@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from sandbox_agent_server.agents.catalog import Catalog
 from sandbox_agent_server.http.streams import StreamCounter
+from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.sessions.registry import SessionRegistry
 from sandbox_agent_server.settings import Settings
 
@@ -19,6 +20,7 @@ __all__ = ["Services", "services_of"]
 class Services:
     settings: Settings
     catalog: Catalog
+    installs: InstallJobs
     registry: SessionRegistry
     streams: StreamCounter
     version: str

@@ -10,9 +10,9 @@ from sandbox_agent_server.http.streams import StreamCounter, StreamQuery
 from sandbox_agent_server.sessions.encoding import encode_batch
 from sandbox_agent_server.sessions.session import Session
 
-__all__ = ["EventStream"]
+__all__ = ["HEADERS", "EventStream", "until_disconnected"]
 
-_HEADERS = [
+HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
     # Proxies of the nginx family buffer a response unless told not to.
@@ -35,9 +35,9 @@ class EventStream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._counter.hold():
-            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
             pump = asyncio.ensure_future(self._pump(send))
-            watch = asyncio.ensure_future(_disconnected(receive))
+            watch = asyncio.ensure_future(until_disconnected(receive))
             try:
                 await asyncio.wait({pump, watch}, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -61,6 +61,6 @@ class EventStream:
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _disconnected(receive: Receive) -> None:
+async def until_disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -7,7 +7,9 @@ id, from being given to somebody else, so signals cannot hit a stranger.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -19,6 +21,11 @@ from typing import IO, NamedTuple
 from sandbox_agent_core.errors import AgentNotInstalled, AgentStartFailed
 
 from sandbox_agent_server.runtime import proc_table
+from sandbox_agent_server.runtime.platforms import (
+    describe_foreign_program,
+    is_elf,
+    this_platform,
+)
 
 __all__ = ["ExitStatus", "Process"]
 
@@ -68,7 +75,7 @@ class Process:
                 start_new_session=True,
             )
         except (OSError, ValueError) as exc:
-            raise _why_not(exc, argv, cwd) from exc
+            raise _why_not(exc, argv, cwd, env) from exc
         return cls(popen)
 
     async def exited_within(self, seconds: float) -> bool:
@@ -169,23 +176,53 @@ def _status(returncode: int) -> ExitStatus:
 
 
 def _why_not(
-    exc: OSError | ValueError, argv: Sequence[str], cwd: str | Path
+    exc: OSError | ValueError, argv: Sequence[str], cwd: str | Path, env: Mapping[str, str]
 ) -> AgentNotInstalled | AgentStartFailed:
     program = argv[0] if argv else ""
     if not Path(cwd).is_dir():
         return AgentStartFailed(f"The working directory {str(cwd)!r} is not a directory.")
     if isinstance(exc, FileNotFoundError | NotADirectoryError):
-        if os.sep in program and Path(cwd, program).exists():
-            return AgentStartFailed(
-                f"{program!r} is there, but the interpreter that its first line names is not. Install that."
-            )
+        if (there := _located(program, cwd, env)) is not None:
+            return AgentStartFailed(_what_is_missing(there))
         return AgentNotInstalled(
             f"There is no program {program!r}. Install it, or give its full path in the configuration.",
             program=program,
         )
     if isinstance(exc, PermissionError):
         return AgentStartFailed(f"{program!r} may not be executed. Try `chmod +x` on it.")
+    if isinstance(exc, OSError) and exc.errno == errno.ENOEXEC:
+        return AgentStartFailed(_why_no_program(_located(program, cwd, env) or Path(program)))
     reason = exc.strerror if isinstance(exc, OSError) else str(exc)
     return AgentStartFailed(
         f"{program!r} could not be started: {reason}. Is it a program for this machine?"
+    )
+
+
+def _located(program: str, cwd: str | Path, env: Mapping[str, str]) -> Path | None:
+    if os.sep in program:
+        path = Path(cwd, program)
+        return path if path.exists() else None
+    found = shutil.which(program, path=env.get("PATH") or "")
+    return Path(found) if found else None
+
+
+def _what_is_missing(path: Path) -> str:
+    if is_elf(path):
+        return (
+            f"{str(path)!r} is there, but the loader that it is linked for is not: it was made for another "
+            f"C library (glibc or musl) than this machine ({this_platform()}) has. Install the one for it."
+        )
+    return f"{str(path)!r} is there, but the interpreter that its first line names is not. Install that."
+
+
+def _why_no_program(path: Path) -> str:
+    made_for = describe_foreign_program(path)
+    if made_for is not None:
+        return (
+            f"{str(path)!r} is a program for {made_for}, and this machine is {this_platform()}. "
+            "Install the one for it."
+        )
+    return (
+        f"{str(path)!r} is no program: it has neither a format that this machine ({this_platform()}) "
+        "knows, nor a first line that names an interpreter."
     )

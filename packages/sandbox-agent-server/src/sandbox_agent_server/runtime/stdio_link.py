@@ -115,11 +115,19 @@ class StdioLink:
         May be called at any time, by several at once, and again. Cancelling a caller does not stop
         it; cancelling everything, as the end of the loop does, kills at once.
         """
+        return await self._close(self._grace_s)
+
+    async def terminate(self) -> AgentExit:
+        """As `close`, but SIGTERM comes at once: for a program that at the end of its input would
+        first finish what it is doing."""
+        return await self._close(0)
+
+    async def _close(self, grace_s: float) -> AgentExit:
         if self._closing is None:
-            self._closing = asyncio.create_task(self._stop(), name=f"stop-{self.pid}")
+            self._closing = asyncio.create_task(self._stop(grace_s), name=f"stop-{self.pid}")
         return await asyncio.shield(self._closing)
 
-    async def _stop(self) -> AgentExit:
+    async def _stop(self, grace_s: float) -> AgentExit:
         running = self._running
         if running is None:
             return AgentExit()
@@ -127,7 +135,7 @@ class StdioLink:
         try:
             process.remember_tree()
             running.stdin.close()
-            if not await process.exited_within(self._grace_s):
+            if not await process.exited_within(grace_s):
                 process.remember_tree()
                 process.signal_tree(signal.SIGTERM)
                 await process.exited_within(self._grace_s)

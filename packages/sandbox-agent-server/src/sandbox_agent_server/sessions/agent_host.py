@@ -18,6 +18,7 @@ from sandbox_agent_server.sessions.controls import Call, Controls
 from sandbox_agent_server.sessions.feed import SessionLog
 from sandbox_agent_server.sessions.journal import Journal
 from sandbox_agent_server.sessions.launch import Handshake, Opened
+from sandbox_agent_server.sessions.redaction import Redaction
 from sandbox_agent_server.sessions.stamping import Stamper
 from sandbox_agent_server.sessions.tasks import TaskBag
 from sandbox_agent_server.settings import Limits
@@ -26,12 +27,16 @@ from sandbox_agent_server.store import Draft, SessionRow
 __all__ = ["AgentHost", "MakeAdapter", "SessionSecrets"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class SessionSecrets:
     """What a session was given and the disk never sees. Gone after a server restart."""
 
     env: dict[str, str] = field(default_factory=dict)
     mcp_servers: list[dict[str, Any]] = field(default_factory=list)
+
+    def renewed(self, given: SessionSecrets) -> SessionSecrets:
+        """With what is given laid over it: variables one by one, MCP servers as a whole."""
+        return SessionSecrets(self.env | given.env, given.mcp_servers or self.mcp_servers)
 
 
 MakeAdapter = Callable[[SessionRow, SessionSecrets], AgentAdapter]
@@ -50,6 +55,7 @@ class AgentHost:
         *,
         make_adapter: MakeAdapter,
         version: str,
+        login_hint: str,
         on_batch: OnBatch,
         on_gone: OnGone,
     ) -> None:
@@ -61,6 +67,7 @@ class AgentHost:
         self._limits = limits
         self._make_adapter = make_adapter
         self._version = version
+        self._login_hint = login_hint
         self._journal = journal
         self._on_batch = on_batch
         self._on_gone = on_gone
@@ -147,6 +154,7 @@ class AgentHost:
         run = AgentRun(
             self._row.id,
             self._make_adapter(self._row, self.secrets),
+            Redaction(self.secrets.env, self.secrets.mcp_servers),
             on_batch=self._on_batch,
             on_gone=self._on_gone,
         )
@@ -202,6 +210,7 @@ class AgentHost:
             mcp_servers=self.secrets.mcp_servers,
             meta={"systemPrompt": system_prompt} if system_prompt else {},
             client_version=self._version,
+            login_hint=self._login_hint,
             on_replay=set_replaying,
         )
 

@@ -13,6 +13,7 @@ from sandbox_agent_core.frames import Frame
 from sandbox_agent_core.frames.jsonrpc import RequestId
 from sandbox_agent_core.spi.agent import AgentAdapter, AgentExit, WireFrame
 
+from sandbox_agent_server.sessions.redaction import Redaction
 from sandbox_agent_server.sessions.tasks import TaskBag
 from sandbox_agent_server.sessions.turns import error_of_frame
 
@@ -31,9 +32,16 @@ class AgentRun:
     """
 
     def __init__(
-        self, name: str, adapter: AgentAdapter, *, on_batch: OnBatch, on_gone: OnGone
+        self,
+        name: str,
+        adapter: AgentAdapter,
+        redaction: Redaction,
+        *,
+        on_batch: OnBatch,
+        on_gone: OnGone,
     ) -> None:
         self._adapter = adapter
+        self._redaction = redaction
         self._on_batch = on_batch
         self._on_gone = on_gone
         self._outbox: deque[Frame] = deque()
@@ -52,6 +60,10 @@ class AgentRun:
         """Raises: AgentNotInstalled, AgentStartFailed."""
         try:
             await self._adapter.start()
+        except SandboxAgentError as exc:
+            await self._adapter.close()
+            # Not `from exc`: the traceback in a log would show what was taken out.
+            raise self._redaction.error(exc) from None
         except BaseException:
             await self._adapter.close()
             raise
@@ -93,13 +105,13 @@ class AgentRun:
         failure: SandboxAgentError | None = None
         try:
             async for batch in self._adapter.frames():
-                await self._on_batch(self, batch)
+                await self._on_batch(self, self._redaction.batch(batch))
         except SandboxAgentError as exc:
             logger.error("%s: its log cannot take what it writes: %s", self, exc.message)
             failure = exc
         except Exception:
             logger.exception("%s: reading failed", self)
-        ended = await self._adapter.close()
+        ended = self._redaction.exit(await self._adapter.close())
         self._is_gone = True
         error = failure or exit_error(ended)
         for future in list(self._waiting.values()):

@@ -57,7 +57,6 @@ class AgentAhead:
                 mcp_servers=[],
                 meta={},
                 client_version=self._client_version,
-                on_replay=lambda _on: None,
             ).open(None)
         except BaseException:
             await self._adapter.close()

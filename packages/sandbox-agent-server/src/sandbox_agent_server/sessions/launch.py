@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sandbox_agent_core.errors import AgentAuthRequired, AgentError, AgentExited
 from sandbox_agent_core.frames import acp
+from sandbox_agent_core.frames.jsonrpc import METHOD_NOT_FOUND
 
 __all__ = ["Continuity", "Handshake", "Opened", "redact_servers"]
 
@@ -15,6 +16,10 @@ Continuity = Literal["fresh", "native", "replayed", "lost"]
 Ask = Callable[[str, dict[str, Any], dict[str, Any] | None], Awaitable[Any]]
 """`(method, params, params as they may be logged)` -> result. Raises AgentError."""
 
+_LOGIN_HINT = (
+    "Set its API key in the environment of the server or of the session (`env`), or log in with the "
+    "agent's own program."
+)
 _CLIENT_CAPABILITIES: dict[str, Any] = {
     # The agent runs where its files are: it reads and writes them itself.
     "fs": {"readTextFile": False, "writeTextFile": False},
@@ -45,13 +50,15 @@ class Handshake:
         mcp_servers: list[dict[str, Any]],
         meta: Mapping[str, Any],
         client_version: str,
-        on_replay: Callable[[bool], None],
+        login_hint: str = "",
+        on_replay: Callable[[bool], None] = lambda _on: None,
     ) -> None:
         self._ask = ask
         self._cwd = cwd
         self._servers = mcp_servers
         self._meta = dict(meta)
         self._client_version = client_version
+        self._login_hint = login_hint
         self._on_replay = on_replay
 
     async def open(self, earlier_id: str | None) -> Opened:
@@ -100,8 +107,7 @@ class Handshake:
                 if isinstance(method, dict)
             ]
             raise AgentAuthRequired(
-                f"the agent has no credentials: {exc.message}. Set its API key in the environment of the "
-                "server or of the session (`env`), or log in with the agent's own program."
+                f"the agent has no credentials: {exc.message.rstrip('.')}. {self._login_hint or _LOGIN_HINT}"
                 + (f" It knows: {', '.join(names)}." if names else ""),
                 authMethods=names or None,
             ) from exc
@@ -110,7 +116,12 @@ class Handshake:
         """Prefers `session/resume`, which does not repeat the history, over `session/load`, which does."""
         of_session = capabilities.get("sessionCapabilities")
         if isinstance(of_session, dict) and of_session.get("resume") is not None:
-            return await self._ask_for_session(acp.SESSION_RESUME, {"sessionId": earlier_id})
+            try:
+                return await self._ask_for_session(acp.SESSION_RESUME, {"sessionId": earlier_id})
+            except AgentError as exc:
+                # Qwen announces it and does not know it.
+                if exc.details.get("agentCode") != METHOD_NOT_FOUND:
+                    raise
         if not capabilities.get("loadSession"):
             raise AgentError("the agent cannot load earlier sessions")
         self._on_replay(True)

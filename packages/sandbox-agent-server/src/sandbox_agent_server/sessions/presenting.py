@@ -35,6 +35,7 @@ def session_info(session: Session) -> SessionInfo:
         models=controls.models,
         thought_level=controls.thought_level,
         thought_levels=controls.thought_levels,
+        base_url=row.settings.get("baseUrl"),
         config_options=controls.options,
         continuity=row.state.get("continuity") or "fresh",
         current_turn_id=None if current is None else current.id,

@@ -20,9 +20,11 @@ from sandbox_agent_core.errors import (
     UnsupportedAgent,
 )
 from sandbox_agent_core.ids import is_session_id, new_id
-from sandbox_agent_core.spi.agent import AgentAdapter
+from sandbox_agent_core.spi.agent import AgentAdapter, AgentDefinition
 
+from sandbox_agent_server.agents.base_urls import base_url_environment
 from sandbox_agent_server.agents.catalog import Catalog
+from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.runtime.reaper import start_time
 from sandbox_agent_server.sessions.adapters import AdapterFactory
 from sandbox_agent_server.sessions.agent_host import SessionSecrets
@@ -43,13 +45,20 @@ _NO_SESSION = 0
 
 class SessionRegistry:
     def __init__(
-        self, store: SqliteStore, settings: Settings, catalog: Catalog, *, version: str
+        self,
+        store: SqliteStore,
+        settings: Settings,
+        catalog: Catalog,
+        installs: InstallJobs,
+        *,
+        version: str,
     ) -> None:
         self._store = store
         self._settings = settings
         self._catalog = catalog
         self._version = version
         self._adapters = AdapterFactory(settings, catalog)
+        self._installs = installs
         self._warm = WarmPool(
             _warm_sizes(settings),
             self._make_warm,
@@ -74,15 +83,17 @@ class SessionRegistry:
         self._warm.fill()
 
     async def create(self, body: CreateSession) -> Session:
-        """Make a session and start its agent. A failure leaves nothing behind.
+        """Make a session and start its agent, installed first if need be. A failure leaves nothing behind.
 
         Raises:
-            UnsupportedAgent, InvalidRequest, SessionAlreadyExists, LimitReached, and what the start
-            of an agent raises.
+            UnsupportedAgent, InvalidRequest, ValueNotSupported, SessionAlreadyExists, LimitReached,
+            InstallFailed, and what the start of an agent raises.
         """
         self._check_room()
-        self._catalog.get(body.agent)
+        definition = self._catalog.get(body.agent)
         _check_env(body.env)
+        base_url_environment(definition, body.base_url)
+        await self._install_if_missing(body.agent, body.env)
         row = self._new_row(body)
         try:
             self._store.create_session(row)
@@ -103,14 +114,21 @@ class SessionRegistry:
         return session
 
     async def resume(self, session_id: str, secrets: SessionSecrets) -> Session:
-        """Start the agent of a session again. Raises what `create` raises, but keeps the session."""
+        """Start the agent of a session again; one that runs only when `secrets` are new to it.
+
+        Raises:
+            Conflict: it is at work, so that it cannot be given them now.
+            And what `create` raises, but the session stays.
+        """
         session = self.get(session_id)
         _check_env(secrets.env)
         if not session.agent.is_running:
             self._check_room()
-        held = session.agent.secrets
-        held.env.update(secrets.env)
-        held.mcp_servers = secrets.mcp_servers or held.mcp_servers
+            await self._install_if_missing(session.row.agent, secrets.env)
+        renewed = session.agent.secrets.renewed(secrets)
+        if session.agent.is_running and renewed != session.agent.secrets:
+            await session.rest()
+        session.agent.secrets = renewed
         await session.resume()
         return session
 
@@ -145,6 +163,7 @@ class SessionRegistry:
     async def shut_down(self) -> None:
         """Stop every agent, end every stream. What cannot be recorded is logged."""
         self._is_closing = True
+        await self._installs.close()
         await self._warm.close()
         sessions = list(self._live.values())
         results = await asyncio.gather(
@@ -167,6 +186,14 @@ class SessionRegistry:
                 limit="max_sessions",
                 value=limit,
             )
+
+    async def _install_if_missing(self, agent: str, env: Mapping[str, str]) -> None:
+        """Raises: InstallFailed. An agent that nothing can install fails later, with its own hint."""
+        if not self._installs.installs_by_itself(agent) or self._adapters.has_own_command(agent):
+            return
+        if self._adapters.is_missing(agent, env):
+            await self._installs.install(agent)
+            self._check_room()
 
     def _new_row(self, body: CreateSession) -> SessionRow:
         settings = body.model_dump(
@@ -196,16 +223,15 @@ class SessionRegistry:
             make_adapter=self._make_adapter,
             secrets=secrets,
             version=self._version,
-            permission_modes=self._permission_modes(row.agent),
+            definition=self._definition(row.agent),
         )
 
-    def _permission_modes(self, agent: str) -> Mapping[str, str]:
+    def _definition(self, agent: str) -> AgentDefinition | None:
+        """None for an agent that is configured no longer: its sessions can still be read."""
         try:
-            return self._catalog.get(agent).permission_modes
-        except (
-            UnsupportedAgent
-        ):  # the log of an agent that is configured no longer can still be read
-            return {}
+            return self._catalog.get(agent)
+        except UnsupportedAgent:
+            return None
 
     def _make_adapter(self, row: SessionRow, secrets: SessionSecrets) -> AgentAdapter:
         cwd = Path(row.settings["cwd"])
@@ -219,6 +245,7 @@ class SessionRegistry:
             session_id=row.id,
             cwd=cwd,
             env=secrets.env,
+            base_url=row.settings.get("baseUrl"),
             on_process=lambda pid: self._note_process(pid, row.key),
         )
 
@@ -242,8 +269,8 @@ class SessionRegistry:
 def _is_plain(row: SessionRow, secrets: SessionSecrets) -> bool:
     """An agent that was opened ahead of time was asked for nothing that this session would ask otherwise."""
     is_new = row.state.get("agentSessionId") is None
-    has_own = secrets.env or secrets.mcp_servers or row.settings.get("systemPrompt")
-    return is_new and not has_own
+    has_secrets = secrets.env or secrets.mcp_servers
+    return is_new and not (has_secrets or row.settings.keys() & {"baseUrl", "systemPrompt"})
 
 
 def _warm_sizes(settings: Settings) -> dict[str, int]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.api.requests import AnswerRequest
 from sandbox_agent_core.api.sessions import PatchSession, SessionInfo
 from sandbox_agent_core.errors import (
+    Conflict,
     LimitReached,
     SandboxAgentError,
     SessionEnded,
@@ -24,7 +24,7 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_core.frames import Frame, acp, house
 from sandbox_agent_core.frames.jsonrpc import notification, request
 from sandbox_agent_core.ids import new_id
-from sandbox_agent_core.spi.agent import AgentExit
+from sandbox_agent_core.spi.agent import AgentDefinition, AgentExit
 
 from sandbox_agent_server.sessions.agent_host import AgentHost, MakeAdapter, SessionSecrets
 from sandbox_agent_server.sessions.agent_run import AgentRun, exit_error
@@ -58,7 +58,7 @@ class Session:
         make_adapter: MakeAdapter,
         secrets: SessionSecrets,
         version: str,
-        permission_modes: Mapping[str, str],
+        definition: AgentDefinition | None,
     ) -> None:
         self.row = row
         self._limits = limits
@@ -67,7 +67,10 @@ class Session:
         self.journal = Journal(
             row.id, self.log, retry_s=limits.storage_retry_s, refresh_state=self._refresh_state
         )
-        self.controls = Controls(row.state.get("controls"), permission_modes=permission_modes)
+        self.controls = Controls(
+            row.state.get("controls"),
+            permission_modes=definition.permission_modes if definition else None,
+        )
         self.turns = TurnLine()
         self.desk = RequestDesk(
             store,
@@ -88,6 +91,7 @@ class Session:
             limits,
             make_adapter=make_adapter,
             version=version,
+            login_hint=definition.login_hint if definition else "",
             on_batch=FrameRouter(self).route,
             on_gone=self._agent_gone,
         )
@@ -145,6 +149,15 @@ class Session:
             self.row.ended_ms = None
             self.journal.append([], save_row=True)
         await self.agent.start()
+
+    async def rest(self) -> None:
+        """Stop the idle agent; it can be resumed. Raises: Conflict while it is at work or starts."""
+        if self.turns.current is not None or self.turns.queued or not self.agent.is_ready:
+            raise Conflict(
+                f"the agent of session {self.id!r} is at work, and takes new `env` and `mcpServers` only "
+                "when it starts again; wait for the turn to end, or cancel it"
+            )
+        await self._stop(TurnOutcome("interrupted"))
 
     async def end(self) -> None:
         """Stop everything and close the log for writing. Ending twice is harmless."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from claude_driver import StartClaude
 from support.scripted_llm import ScriptedLLM
+from support.scripted_llm.scenarios import HUGE_TEXT
 
 pytestmark = pytest.mark.real_agent
 
@@ -70,7 +71,7 @@ async def test_a_huge_answer_arrives_whole(start_claude: StartClaude) -> None:
 
     await claude.prompt("SCENARIO:huge")
 
-    assert claude.text() == ("x" * 1023 + "\n") * 200
+    assert claude.text() == HUGE_TEXT
 
 
 async def test_a_command_has_its_title_output_and_exit_code(start_claude: StartClaude) -> None:

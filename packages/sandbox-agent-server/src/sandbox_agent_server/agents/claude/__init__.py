@@ -14,6 +14,7 @@ DEFINITION = AgentDefinition(
     find=find,
     install_hint=INSTALL_HINT,
     env_names=ENV_NAMES,
+    base_url_env={"anthropic": "ANTHROPIC_BASE_URL"},
     permission_modes={
         "ask": "default",
         "accept-edits": "acceptEdits",

@@ -36,7 +36,7 @@ from sandbox_agent_server.agents.claude.session_params import InvalidSession, Se
 from sandbox_agent_server.agents.claude.settings import Change, UnknownSetting, change_of
 from sandbox_agent_server.agents.claude.translate import Output, Translator
 from sandbox_agent_server.agents.claude.turns import Prompt
-from sandbox_agent_server.agents.claude.waiting import LineWaiter
+from sandbox_agent_server.agents.waiting import LineWaiter
 from sandbox_agent_server.runtime.lines import OversizeLine
 
 __all__ = ["ClaudeAdapter"]

@@ -63,6 +63,7 @@ ENV_NAMES: Final = (
 )
 
 _PROGRAM: Final = "claude"
+_MEMORY: Final = "/dev/shm"  # noqa: S108 - mkstemp makes the name
 _PACKAGE: Final = "@anthropic-ai/claude-code"
 # Where its own installers put it, which a login shell has on its PATH and a server may not.
 _HOMES: Final = (".local/bin/claude", ".claude/local/claude")
@@ -142,14 +143,24 @@ def environment(env: Mapping[str, str], *, uid: int | None = None) -> dict[str, 
 
 
 class McpConfigFile:
-    """The MCP servers in a file of our own: their keys must not be on the command line."""
+    """The MCP servers in a file of our own: their keys must not be on the command line.
+
+    The file is in memory where there is a place for that: keys are not written to disks.
+    """
 
     def __init__(self, servers: Mapping[str, object]) -> None:
         # Mode 0600, by mkstemp.
-        descriptor, name = tempfile.mkstemp(prefix="sandbox-agent-mcp-", suffix=".json")
+        descriptor, name = tempfile.mkstemp(
+            prefix="sandbox-agent-mcp-", suffix=".json", dir=_memory_directory()
+        )
         self.path = Path(name)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump({"mcpServers": dict(servers)}, file)
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
+
+
+def _memory_directory() -> str | None:
+    """None: where temporary files are."""
+    return _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None

@@ -18,6 +18,10 @@ __all__ = ["Spending", "context_size", "prompt_answer", "stop_reason", "usage_up
 _COST_DIGITS: Final = 9
 _LIMITS: Final = frozenset({"error_max_turns", "error_max_budget_usd"})
 _UNAUTHORIZED: Final = 401
+_CREDENTIALS_HINT: Final = (
+    "Set ANTHROPIC_API_KEY, or CLAUDE_CODE_OAUTH_TOKEN from `claude setup-token`, in the `env` of the "
+    "session or in the environment of the server; or log in with `/login` in `claude` itself."
+)
 _AUTH_ERRORS: Final = frozenset({"authentication_failed", "oauth_org_not_allowed"})
 _TOKENS: Final = {
     "inputTokens": ("input_tokens", "inputTokens"),
@@ -121,8 +125,10 @@ def context_size(result: Mapping[str, Any], model: str | None) -> int | None:
 def _failure(id: RequestId, result: Mapping[str, Any], last_error: str | None) -> Frame:
     data = {name: result[key] for key, name in _ERROR_DATA.items() if result.get(key)}
     needs_login = result.get("api_error_status") == _UNAUTHORIZED or last_error in _AUTH_ERRORS
-    code = AUTH_REQUIRED if needs_login else INTERNAL_ERROR
-    return error_response(id, code, _failure_text(result), data)
+    text = _failure_text(result)
+    if needs_login:
+        return error_response(id, AUTH_REQUIRED, f"{text}\n{_CREDENTIALS_HINT}", data)
+    return error_response(id, INTERNAL_ERROR, text, data)
 
 
 def _failure_text(result: Mapping[str, Any]) -> str:

@@ -27,4 +27,5 @@ DEFINITION = AgentDefinition(
     find=lambda _env: AgentInstallation(path="(built in)"),
     install_hint="It is part of the server: there is nothing to install.",
     permission_modes={"ask": "default", "bypass": "bypass"},
+    needs_credentials=False,
 )

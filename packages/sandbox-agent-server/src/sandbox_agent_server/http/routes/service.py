@@ -7,19 +7,30 @@ import os
 import time
 from pathlib import Path
 
-from sandbox_agent_core.api.agents import AgentConfig, AgentInfo, AgentList, Health
+from sandbox_agent_core.api.agents import (
+    AgentConfig,
+    AgentCredential,
+    AgentInfo,
+    AgentList,
+    Health,
+)
 from sandbox_agent_core.api.policy import PERMISSION_MODES
+from sandbox_agent_core.credentials import Discovery
 from sandbox_agent_core.errors import UnsupportedAgent
+from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.spi.agent import AgentDefinition
 from sandbox_agent_core.wire.problem import to_problem
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sandbox_agent_server.agents.credentials import find_credentials
+from sandbox_agent_server.agents.environment import build_environment, with_programs
 from sandbox_agent_server.http.body import query_bool
 from sandbox_agent_server.http.route import ApiRoute, Query, json_response
 from sandbox_agent_server.http.services import services_of
 from sandbox_agent_server.sessions.controls import Controls
 from sandbox_agent_server.sessions.probing import AgentOffer
+from sandbox_agent_server.settings import AgentSettings, Settings
 
 __all__ = ["routes"]
 
@@ -50,7 +61,7 @@ async def _agent(request: Request) -> Response:
 
 async def _agent_info(request: Request, definition: AgentDefinition) -> AgentInfo:
     # Looking for programs reads the disk and may ask one for its version.
-    info = await asyncio.to_thread(_info, definition)
+    info = await asyncio.to_thread(_info, definition, services_of(request).settings)
     if not info.installed or not query_bool(request, "config", default=False):
         return info
     offer = await services_of(request).registry.prober.probe(
@@ -87,8 +98,9 @@ def _modified(path: str | None) -> int | None:
         return None
 
 
-def _info(definition: AgentDefinition) -> AgentInfo:
-    found = definition.find(os.environ)
+def _info(definition: AgentDefinition, settings: Settings) -> AgentInfo:
+    found = definition.find(with_programs(os.environ, settings.agents_bin))
+    login = _login(definition, settings)
     return AgentInfo(
         id=definition.name,
         title=definition.title,
@@ -97,7 +109,38 @@ def _info(definition: AgentDefinition) -> AgentInfo:
         path=found.path if found else None,
         install_hint=None if found else definition.install_hint,
         permission_modes=list(PERMISSION_MODES),
+        credentials_available=login.is_available if login else _is_free(definition),
+        credentials=_credentials(login) if login else [],
+        base_url_providers=list(definition.base_url_env),
     )
+
+
+def _login(definition: AgentDefinition, settings: Settings) -> Discovery | None:
+    """What a session that adds nothing of its own would log in with."""
+    configured = settings.agents.get(definition.name) or AgentSettings.model_validate({})
+    env = build_environment(os.environ, env_names=definition.env_names, configured=configured.env)
+    return find_credentials(definition.name, env) if definition.needs_credentials else None
+
+
+def _is_free(definition: AgentDefinition) -> bool | None:
+    return None if definition.needs_credentials else True
+
+
+def _credentials(login: Discovery) -> list[AgentCredential]:
+    problems = {problem.source: problem.message for problem in login.problems}
+    found = [
+        AgentCredential(
+            source=credential.source,
+            provider=credential.provider,
+            kind=credential.kind,
+            expires_at=None if credential.expires_ms is None else rfc3339(credential.expires_ms),
+            expired=credential.is_expired(login.now_ms),
+            problem=problems.pop(credential.source, None),
+        )
+        for credential in login.credentials
+        if not credential.is_borrowed
+    ]
+    return found + [AgentCredential(source=at, problem=what) for at, what in problems.items()]
 
 
 _CONFIG = [

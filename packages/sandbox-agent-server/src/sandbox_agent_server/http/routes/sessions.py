@@ -22,6 +22,7 @@ from sandbox_agent_core.errors import (
     AgentExited,
     AgentNotInstalled,
     AgentStartFailed,
+    Conflict,
     LimitReached,
     ModeNotSupported,
     SessionAlreadyExists,
@@ -153,8 +154,8 @@ routes = [
     ),
     ApiRoute(
         method="POST", path="/v1/sessions/{session_id}/resume", handler=_resume, tag="sessions",
-        summary="Start the agent of a dormant or ended session again.",
-        body=ResumeSession, result=SessionInfo, errors=[SessionNotFound, *_START_ERRORS],
+        summary="Start the agent of a dormant or ended session again, or an idle one with new keys.",
+        body=ResumeSession, result=SessionInfo, errors=[SessionNotFound, Conflict, *_START_ERRORS],
     ),
     ApiRoute(
         method="POST", path="/v1/sessions/{session_id}/prompt", handler=_prompt, tag="turns", status=202,

@@ -1,0 +1,58 @@
+"""Waiting until the server in a sandbox answers."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+from sandbox_agent_core.errors import SandboxAgentError, ServerStartFailed, TokenInvalid
+from sandbox_agent_core.spi.provider import Endpoint
+
+from sandbox_agent_client._connection import is_loopback, tls_for
+from sandbox_agent_client._failures import error_of_response, http_failures
+
+__all__ = ["wait_healthy"]
+
+PROBE_TIMEOUT_S = 5.0
+FIRST_PAUSE_S = 0.05
+LONGEST_PAUSE_S = 1.0
+
+
+async def wait_healthy(endpoint: Endpoint, *, timeout_s: float) -> None:
+    """Raises:
+    ServerStartFailed: it did not answer in time.
+    TokenInvalid: it wants another token, so it is not the one that was started.
+    """
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    pause = FIRST_PAUSE_S
+    url = endpoint.url
+    async with httpx.AsyncClient(trust_env=not is_loopback(url), verify=tls_for(url)) as http:
+        while True:
+            failure = await _probe(http, endpoint)
+            if failure is None:
+                return
+            if isinstance(failure, TokenInvalid):
+                raise failure
+            if asyncio.get_running_loop().time() + pause > deadline:
+                raise ServerStartFailed(
+                    f"The server did not answer within {timeout_s:g} s: {failure}",
+                    step="health",
+                    url=url,
+                ) from failure
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, LONGEST_PAUSE_S)
+
+
+async def _probe(http: httpx.AsyncClient, endpoint: Endpoint) -> SandboxAgentError | None:
+    headers = dict(endpoint.headers)
+    if endpoint.token is not None:
+        headers["Authorization"] = f"Bearer {endpoint.token}"
+    url = endpoint.url.rstrip("/") + "/v1/health"
+    try:
+        with http_failures(f"GET {url}"):
+            response = await http.get(url, headers=headers, timeout=PROBE_TIMEOUT_S)
+    except SandboxAgentError as exc:
+        return exc
+    if response.is_success:
+        return None
+    return error_of_response(response.status_code, response.content)

@@ -1,0 +1,96 @@
+# Generated from `_async/keepalive.py` by `scripts/unasync.py`: do not edit.
+"""Keeps a sandbox alive while it is used, and lets go of it when it is not."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Literal
+
+from sandbox_agent_core.errors import SandboxAgentError, SandboxNotFound
+
+from sandbox_agent_client._calls import sessions as calls
+from sandbox_agent_client._sync._backend import Background, Event
+from sandbox_agent_client._sync.connection import Connection
+from sandbox_agent_client._sync.sandbox import SandboxSync
+
+__all__ = ["IDLE_TIMEOUT_S", "KeepAlive", "OnIdle"]
+
+logger = logging.getLogger(__name__)
+
+IDLE_TIMEOUT_S = 900.0
+"""Without a turn and without a call for that long, a sandbox is idle."""
+TICK_S = 30.0
+EXTENSION_S = 300.0
+"""How long a sandbox that is in use lives on when its client is suddenly gone."""
+PAGE_SESSIONS = 100
+
+_BUSY = ("starting", "running", "waiting")
+
+OnIdle = Literal["lapse", "pause"]
+
+
+class KeepAlive:
+    """Looks at the server from time to time: also a turn that another client started counts as use."""
+
+    def __init__(
+        self,
+        sandbox: SandboxSync,
+        connection: Connection,
+        *,
+        idle_timeout_s: float | None,
+        on_idle: OnIdle,
+    ) -> None:
+        """`idle_timeout_s` None: never idle as long as the client is open."""
+        self._sandbox = sandbox
+        self._connection = connection
+        self._idle_timeout_s = idle_timeout_s
+        self._on_idle = on_idle
+        self._tick_s = TICK_S if idle_timeout_s is None else min(TICK_S, idle_timeout_s / 4)
+        self._active_at = time.monotonic()
+        self._stopping = Event()
+        self._background = Background(f"keep {sandbox.ref.id} alive", self._run)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._background.stop()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._tick_s):
+            try:
+                self._look()
+            except SandboxNotFound as exc:
+                logger.warning("sandbox %s: %s", self._sandbox.ref.id, exc)
+                return
+            except SandboxAgentError as exc:
+                logger.warning("sandbox %s: not kept alive: %s", self._sandbox.ref.id, exc)
+
+    def _look(self) -> None:
+        if self._sandbox.is_paused:
+            return
+        if self._is_busy():
+            self._active_at = time.monotonic()
+        active_at = max(self._active_at, self._connection.called_at)
+        is_idle = (
+            self._idle_timeout_s is not None
+            and time.monotonic() - active_at >= self._idle_timeout_s
+        )
+        if not is_idle:
+            if self._sandbox.capabilities.extend:
+                self._sandbox.extend(EXTENSION_S)
+        elif self._on_idle == "pause":
+            logger.info("sandbox %s is idle: pausing it", self._sandbox.ref.id)
+            self._sandbox.pause()
+
+    def _is_busy(self) -> bool:
+        cursor: str | None = None
+        while True:
+            # Past `Connection.call`: looking is no use.
+            page = self._connection.transport.call(
+                calls.list_page(limit=PAGE_SESSIONS, cursor=cursor)
+            )
+            if any(info.status in _BUSY for info in page.sessions):
+                return True
+            cursor = page.next_cursor
+            if cursor is None:
+                return False

@@ -1,0 +1,100 @@
+"""`sandbox-agent agents`: which there are, and installing one where the server is."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+)
+from rich.table import Table
+from sandbox_agent_core.api.agents import InstallProgress, InstallResult
+
+from sandbox_agent_client.cli.places import Place
+from sandbox_agent_client.cli.plain import plain
+
+__all__ = ["install_agent", "list_agents"]
+
+
+async def list_agents(place: Place, *, as_json: bool) -> None:
+    async with place.open() as client:
+        agents = await client.list_agents()
+    if as_json:
+        for agent in agents:
+            print(json.dumps(agent.model_dump(mode="json", by_alias=True, exclude_none=True)))
+        return
+    table = Table("agent", "", "version", "", box=None, pad_edge=False)
+    for agent in agents:
+        state = "installed" if agent.installed else "not installed"
+        note = "" if agent.installed else agent.install_hint or ""
+        table.add_row(*map(plain, (agent.id, state, agent.version or "", note)))
+    Console(highlight=False).print(table)
+
+
+async def install_agent(
+    place: Place, agent: str, *, version: str | None, reinstall: bool, as_json: bool
+) -> None:
+    """The progress goes to stderr, the result to stdout."""
+    async with place.open() as client:
+        with _Shown() as shown:
+            result = await client.install_agent(
+                agent, version, reinstall=reinstall, on_progress=shown.show
+            )
+    if as_json:
+        print(json.dumps(result.model_dump(mode="json", by_alias=True, exclude_none=True)))
+        return
+    print(plain(_sentence(agent, result)))
+    if result.note:
+        print(plain(result.note), file=sys.stderr)
+
+
+def _sentence(agent: str, result: InstallResult) -> str:
+    said = "is there already" if result.already_installed else "installed"
+    name = " ".join(filter(None, (agent, result.version)))
+    return f"{name} {said}: {result.path}" if result.path else f"{name} {said}"
+
+
+class _Shown:
+    """A bar on a terminal, a line for each step elsewhere."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            DownloadColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("asking the server", total=None)
+        self._step: str | None = None
+
+    def __enter__(self) -> _Shown:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._bar.stop()
+
+    def show(self, progress: InstallProgress) -> None:
+        step = progress.step.replace("_", " ")
+        words = " ".join(filter(None, (progress.agent, progress.version)))
+        text = plain(f"{words}: {step}")
+        if self._console.is_terminal:
+            self._bar.update(
+                self._task,
+                description=text,
+                completed=progress.done_bytes or 0,
+                total=progress.total_bytes,
+            )
+        elif step != self._step:
+            print(text, file=sys.stderr)
+        self._step = step

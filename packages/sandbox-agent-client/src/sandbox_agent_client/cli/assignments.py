@@ -1,0 +1,53 @@
+"""Options of the form NAME=VALUE."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+
+__all__ = ["base_urls", "environment", "provider_options"]
+
+# A URL can have a `=` in it, but not before its colon.
+_OF_A_PROVIDER = re.compile(r"([\w-]+)=(.*)", re.S)
+
+
+def environment(items: Sequence[str]) -> dict[str, str]:
+    """`--env NAME[=VALUE]`: without a value, that of this process. Raises: typer.BadParameter."""
+    found: dict[str, str] = {}
+    for item in items:
+        name, has_value, value = item.partition("=")
+        if not has_value:
+            if name not in os.environ:
+                raise typer.BadParameter(f"--env {name}: there is no such variable")
+            value = os.environ[name]
+        found[name] = value
+    return found
+
+
+def base_urls(items: Sequence[str]) -> str | dict[str, str] | None:
+    """`--base-url [PROVIDER=]URL`. Raises: typer.BadParameter."""
+    if len(items) == 1 and _OF_A_PROVIDER.fullmatch(items[0]) is None:
+        return items[0]
+    named = [_OF_A_PROVIDER.fullmatch(item) for item in items]
+    if None in named:
+        raise typer.BadParameter("--base-url: several need their providers, as PROVIDER=URL")
+    return {found[1]: found[2] for found in named if found} or None
+
+
+def provider_options(items: Sequence[str]) -> dict[str, Any]:
+    """`--option KEY=VALUE`: numbers, booleans, lists and objects as in JSON, else text. Raises: typer.BadParameter."""
+    found: dict[str, Any] = {}
+    for item in items:
+        name, has_value, value = item.partition("=")
+        if not has_value or not name.isidentifier():
+            raise typer.BadParameter(f"--option {item!r}: use KEY=VALUE")
+        try:
+            found[name] = json.loads(value)
+        except ValueError:
+            found[name] = value
+    return found

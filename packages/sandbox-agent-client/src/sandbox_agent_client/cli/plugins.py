@@ -1,0 +1,64 @@
+"""Commands of other packages (`sandbox_agent_core.spi.command`). Their options are theirs to parse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+import typer
+from sandbox_agent_core.spi.command import GROUP
+from sandbox_agent_core.spi.provider import Wheel
+
+from sandbox_agent_client.wheelhouse import load_wheelhouse
+from sandbox_agent_client.wheels import server_wheels
+
+__all__ = ["add_plugin_commands"]
+
+KNOWN = {"image": "sandbox-agent-docker"}
+"""Commands of this project's other packages, so that one that is not installed says how to get it."""
+EXIT_NOT_INSTALLED = 2
+_AS_THEY_ARE = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    wheels: Callable[[], Sequence[Wheel]] = server_wheels
+    load_wheelhouse: Callable[[Path], Sequence[Wheel]] = load_wheelhouse
+
+
+def add_plugin_commands(app: typer.Typer, points: Iterable[EntryPoint] | None = None) -> None:
+    """Nothing of a plug-in is imported before its command is given."""
+    found = {point.name: point for point in points or entry_points(group=GROUP)}
+    taken = {command.name for command in app.registered_commands}
+    taken |= {group.name for group in app.registered_groups}
+    for name in sorted({*found, *KNOWN} - taken):
+        point = found.get(name)
+        # `--help` is the plug-in's own.
+        app.command(
+            name,
+            context_settings=_AS_THEY_ARE,
+            add_help_option=False,
+            help=_help(name, point),
+            hidden=point is None,
+        )(_runner(name, point))
+
+
+def _help(name: str, point: EntryPoint | None) -> str:
+    package = point.dist.name if point is not None and point.dist else KNOWN.get(name, "a plug-in")
+    return f"Of {package}."
+
+
+def _runner(name: str, point: EntryPoint | None) -> Callable[[typer.Context], None]:
+    def run(context: typer.Context) -> None:
+        if point is None:
+            typer.echo(
+                f"sandbox-agent: `{name}` is of {KNOWN[name]}, which is not installed. "
+                f"Run `pip install {KNOWN[name]}`.",
+                err=True,
+            )
+            raise typer.Exit(EXIT_NOT_INSTALLED)
+        raise typer.Exit(point.load()(context.args, _Context()))
+
+    return run

@@ -1,0 +1,266 @@
+"""`sandbox-agent sandboxes`: what is there, over all providers, and getting rid of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sandbox_agent_core.spi.provider import BaseProvider, SandboxInfo, SandboxProvider
+
+from sandbox_agent_client.cli.assignments import provider_options
+from sandbox_agent_client.cli.exit_codes import ExitCode, of_error
+from sandbox_agent_client.cli.outcome import finish
+from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.errors import CapabilityNotSupported, ProviderError, SandboxAgentError
+from sandbox_agent_client.inventory import Inventory, Item, age_of, is_orphan, take_inventory
+from sandbox_agent_client.providers import find_provider, installed_providers
+
+__all__ = ["sandboxes_app"]
+
+LOG_LINES = 200
+DEFAULT_AGE = "24h"
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+sandboxes_app = typer.Typer(
+    help="The sandboxes that exist, of all installed providers.", no_args_is_help=True
+)
+
+Provider = Annotated[
+    str | None,
+    typer.Option("--provider", help="Only this one. Default: all.", show_default=False),
+]
+Options = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--option",
+        "-o",
+        metavar="KEY=VALUE",
+        help="An option of the --provider. Repeat for more.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
+Ids = Annotated[list[str], typer.Argument(metavar="ID...")]
+
+
+@sandboxes_app.command("list")
+def list_command(provider: Provider = None, option: Options = None, json: Json = False) -> None:
+    """Sandboxes of ours: those with the label `sandbox-agent`."""
+    finish(_list(_providers(provider, option), as_json=json))
+
+
+@sandboxes_app.command("destroy")
+def destroy_command(ids: Ids, provider: Provider = None, option: Options = None) -> None:
+    """Remove sandboxes with everything in them."""
+    finish(_destroy_by_id(_providers(provider, option), ids))
+
+
+@sandboxes_app.command("sweep")
+def sweep_command(
+    older_than: Annotated[
+        str, typer.Option(metavar="AGE", help="As 90s, 30m, 24h or 7d.")
+    ] = DEFAULT_AGE,
+    kept: Annotated[
+        bool, typer.Option("--kept", help="Also those that were started to stay.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    provider: Provider = None,
+    option: Options = None,
+    json: Json = False,
+) -> None:
+    """Remove sandboxes that nobody has removed: older than an age, and not started to stay."""
+    age = _duration(older_than)
+    finish(
+        _sweep(_providers(provider, option), older_than=age, also_kept=kept, yes=yes, as_json=json)
+    )
+
+
+@sandboxes_app.command("logs")
+def logs_command(
+    id: Annotated[str, typer.Argument(metavar="ID")],
+    tail: Annotated[int, typer.Option(min=1, help="How many of the last lines.")] = LOG_LINES,
+    provider: Provider = None,
+    option: Options = None,
+) -> None:
+    """The log of the server in a sandbox."""
+    finish(_logs(_providers(provider, option), id, tail=tail))
+
+
+@sandboxes_app.command("check")
+def check_command(provider: Provider = None, option: Options = None, json: Json = False) -> None:
+    """Whether the providers can be used from here. Exit status 5: the --provider cannot."""
+    finish(_check(_providers(provider, option), as_json=json, must_work=provider is not None))
+
+
+def _providers(name: str | None, option: list[str] | None) -> list[SandboxProvider]:
+    """All that can be loaded; the named one has to be.
+
+    Raises:
+        typer.Exit, typer.BadParameter: it is not, or refuses the options.
+    """
+    options = provider_options(option or [])
+    if options and name is None:
+        raise typer.BadParameter("--option is for one --provider")
+    found = []
+    for candidate in [name] if name is not None else installed_providers():
+        try:
+            found.append(find_provider(candidate, options))
+        except SandboxAgentError as exc:
+            print(f"sandbox-agent: {plain(exc.message)}", file=sys.stderr)
+            if name is not None:
+                raise typer.Exit(int(of_error(exc))) from exc
+    return found
+
+
+async def _list(providers: Sequence[SandboxProvider], *, as_json: bool) -> None:
+    inventory = await take_inventory(providers)
+    _show([item.info for item in inventory.items], as_json=as_json)
+    _tell_problems(inventory)
+    _raise_single(inventory, providers)
+
+
+async def _destroy_by_id(providers: Sequence[SandboxProvider], ids: Sequence[str]) -> ExitCode:
+    inventory = await take_inventory(providers)
+    _tell_problems(inventory)
+    return await _destroy([inventory.find(id) for id in ids])
+
+
+async def _sweep(
+    providers: Sequence[SandboxProvider],
+    *,
+    older_than: timedelta,
+    also_kept: bool,
+    yes: bool,
+    as_json: bool,
+) -> ExitCode:
+    inventory = await take_inventory(providers)
+    _tell_problems(inventory)
+    now = datetime.now(UTC)
+    orphans = [
+        item
+        for item in inventory.items
+        if is_orphan(item.info, now=now, older_than=older_than, also_kept=also_kept)
+    ]
+    if not orphans:
+        if not as_json:
+            print("nothing to remove", file=sys.stderr)
+        return ExitCode.OK
+    _show([item.info for item in orphans], as_json=as_json)
+    if not yes and not _confirmed(len(orphans)):
+        return ExitCode.USAGE
+    return await _destroy(orphans)
+
+
+def _confirmed(count: int) -> bool:
+    if not _is_terminal():
+        print("sandbox-agent: nobody can be asked here; --yes removes them", file=sys.stderr)
+        return False
+    print(f"Remove {count}? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+async def _destroy(items: Sequence[Item]) -> ExitCode:
+    code = ExitCode.OK
+    for item in items:
+        ref = item.info.ref
+        try:
+            await item.provider.destroy(ref)
+        except SandboxAgentError as exc:
+            print(f"sandbox-agent: {ref.provider} {ref.id}: {plain(exc.message)}", file=sys.stderr)
+            code = ExitCode.SANDBOX
+        else:
+            print(f"removed {ref.provider} {ref.id}", file=sys.stderr)
+    return code
+
+
+async def _logs(providers: Sequence[SandboxProvider], id: str, *, tail: int) -> None:
+    inventory = await take_inventory(providers)
+    item = inventory.find(id)
+    if not item.provider.capabilities.logs:
+        raise CapabilityNotSupported(f"Provider {item.provider.name!r} has no logs.")
+    print(plain(await item.provider.logs(item.info.ref, tail=tail)))
+
+
+async def _check(
+    providers: Sequence[SandboxProvider], *, as_json: bool, must_work: bool
+) -> ExitCode:
+    table = Table("provider", "", "check", "", box=None, pad_edge=False)
+    all_ok = True
+    for provider in providers:
+        answer = await provider.preflight() if isinstance(provider, BaseProvider) else None
+        for check in answer.checks if answer is not None else ():
+            all_ok = all_ok and check.ok
+            if as_json:
+                facts = {"check": check.name, "ok": check.ok, "message": check.message}
+                print(json.dumps({"provider": provider.name, **facts}))
+            state = "ok" if check.ok else "no"
+            table.add_row(*map(plain, (provider.name, state, check.name, check.message)))
+    if not as_json:
+        Console(highlight=False).print(table)
+    return ExitCode.SANDBOX if must_work and not all_ok else ExitCode.OK
+
+
+def _show(infos: Sequence[SandboxInfo], *, as_json: bool) -> None:
+    if as_json:
+        for info in infos:
+            print(json.dumps(_wire(info)))
+        return
+    now = datetime.now(UTC)
+    table = Table("provider", "id", "state", "age", "labels", box=None, pad_edge=False)
+    for info in infos:
+        own = {name: value for name, value in info.labels.items() if "sandbox-agent" not in name}
+        labels = " ".join(f"{name}={value}" for name, value in own.items())
+        age = age_of(info, now)
+        cells = (info.ref.provider, info.ref.id, info.state, _words(age), labels)
+        table.add_row(*map(plain, cells))
+    Console(highlight=False).print(table)
+
+
+def _wire(info: SandboxInfo) -> dict[str, Any]:
+    made = info.created_at
+    return {
+        "ref": info.ref.to_json(),
+        "state": info.state,
+        "createdAt": made.isoformat() if made is not None else None,
+        "labels": dict(info.labels),
+    }
+
+
+def _tell_problems(inventory: Inventory) -> None:
+    for name, problem in inventory.problems.items():
+        print(f"sandbox-agent: {name}: {plain(problem.message)}", file=sys.stderr)
+
+
+def _raise_single(inventory: Inventory, providers: Sequence[SandboxProvider]) -> None:
+    """Asked for one provider, its failure is the command's."""
+    if len(providers) == 1 and inventory.problems:
+        (problem,) = inventory.problems.values()
+        raise problem if isinstance(problem, ProviderError) else ProviderError(problem.message)
+
+
+def _words(age: timedelta | None) -> str:
+    if age is None:
+        return "?"
+    minutes = int(age.total_seconds()) // 60
+    if minutes < 60:
+        return f"{minutes}m"
+    return f"{minutes // 60}h" if minutes < 48 * 60 else f"{minutes // 1440}d"
+
+
+def _duration(text: str) -> timedelta:
+    """Raises: typer.BadParameter."""
+    found = re.fullmatch(r"(\d+)([smhd])", text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no age: use 90s, 30m, 24h or 7d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})

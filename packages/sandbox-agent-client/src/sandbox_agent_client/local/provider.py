@@ -1,0 +1,233 @@
+"""Sandboxes that are server processes of this machine.
+
+The agents are not confined here; what they may do is up to the permission policy of their sessions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from sandbox_agent_core.errors import (
+    ProviderNotInstalled,
+    ProviderTimeout,
+    SandboxNotFound,
+    ServerStartFailed,
+)
+from sandbox_agent_core.ids import new_id
+from sandbox_agent_core.spi.provider import (
+    BaseProvider,
+    Capabilities,
+    Check,
+    Endpoint,
+    Preflight,
+    SandboxInfo,
+    SandboxRef,
+    SandboxSpec,
+)
+
+from sandbox_agent_client._data_dir import data_dir as user_data_dir
+from sandbox_agent_client.local.command import server_command
+from sandbox_agent_client.local.server import LocalServer, known_servers, spawn
+
+__all__ = ["LocalProvider"]
+
+START_TIMEOUT_S = 30.0
+POLL_S = 0.02
+LOG_TAIL_LINES = 30
+AGENT_INSTALL_TIMEOUT_S = 900.0
+
+
+class LocalProvider(BaseProvider):
+    """A sandbox ends with the process that made it, unless that keeps it. It has no pause: a stopped
+    process keeps its memory, and what its agents are connected to would hang up."""
+
+    name = "local"
+    capabilities = Capabilities(list=True, logs=True, private_url=True, ports=True)
+
+    def __init__(
+        self,
+        *,
+        data_dir: str | os.PathLike[str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        env: Mapping[str, str] | None = None,
+        config: str | os.PathLike[str] | None = None,
+        start_timeout: float = START_TIMEOUT_S,
+    ) -> None:
+        """`data_dir` keeps the sessions' logs; without one they are gone with the sandbox.
+
+        `cwd` is the server's directory, the default of its sessions; `env` is added to this
+        process's environment; `config` is a configuration file of the server.
+        """
+        self._data_dir = Path(data_dir).expanduser() if data_dir is not None else None
+        self._cwd = cwd
+        self._env = dict(env or {})
+        self._config = config
+        self._start_timeout_s = start_timeout
+
+    async def preflight(self) -> Preflight:
+        try:
+            found = " ".join(server_command())
+        except ProviderNotInstalled as exc:
+            return Preflight([Check(name="server", ok=False, message=exc.message, error=type(exc))])
+        return Preflight([Check(name="server", ok=True, message=found)])
+
+    async def create(self, spec: SandboxSpec) -> SandboxRef:
+        """Start a server.
+
+        Raises:
+            ProviderNotInstalled: the package `sandbox-agent-server` is not installed.
+            ServerStartFailed: the server ended or did not listen in time; `details.log` says why.
+        """
+        # This machine is the user's own: agents find their logins through the user's environment,
+        # of which the server passes on only what each agent may see.
+        env = {**os.environ, **self._env, **spec.env}
+        for agent in spec.agents:
+            spec.report(f"installing the agent {agent}")
+            await self._install_agent(agent, env)
+        server = self._spawn(spec, env)
+        try:
+            await self._wait_ready(server)
+        except BaseException:
+            await self._stop(server)
+            raise
+        return _ref(server)
+
+    async def endpoint(self, ref: SandboxRef) -> Endpoint:
+        """Raises: SandboxNotFound when its server does not run any more."""
+        server = _find(ref)
+        if server is None or not server.is_running:
+            raise SandboxNotFound(
+                f"The local sandbox {ref.id!r} does not run (any more).", provider=self.name
+            )
+        url = server.url()
+        if url is None:
+            raise ServerStartFailed(f"The local sandbox {ref.id!r} does not listen yet.")
+        return Endpoint(url=url, token=server.token())
+
+    async def destroy(self, ref: SandboxRef) -> None:
+        """Stop the server and its agents. Destroying one that is already gone succeeds."""
+        server = _find(ref)
+        if server is not None:
+            await self._stop(server)
+
+    async def list(self, labels: Mapping[str, str] | None = None) -> list[SandboxInfo]:
+        """Also those whose server has ended and that nobody has destroyed: they are `stopped`."""
+        wanted = (labels or {}).items()
+        return [
+            SandboxInfo(
+                ref=_ref(server),
+                state="running" if server.is_running else "stopped",
+                created_at=server.created_at,
+                labels=server.record.labels,
+            )
+            for server in known_servers(_root())
+            if wanted <= server.record.labels.items()
+        ]
+
+    async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
+        server = _find(ref)
+        if server is None:
+            raise SandboxNotFound(f"There is no local sandbox {ref.id!r}.", provider=self.name)
+        return server.log(tail=tail)
+
+    def _spawn(self, spec: SandboxSpec, env: Mapping[str, str]) -> LocalServer:
+        id = new_id("local")
+        directory = _root() / id
+        arguments = [
+            *("--host", "127.0.0.1", "--port", "0"),
+            *("--data-dir", str(self._data_dir or directory / "data")),
+            *("--ready-file", str(directory / "ready.json")),
+        ]
+        if not spec.keep:
+            arguments.append("--exit-with-parent")
+        if self._config is not None:
+            arguments += ["--config", str(self._config)]
+        server = spawn(
+            directory,
+            [*server_command(), *arguments],
+            id=id,
+            token=secrets.token_urlsafe(32),
+            env=env,
+            labels=spec.labels,
+            cwd=self._cwd,
+        )
+        if not spec.keep:
+            server.end_with_this_process()
+        return server
+
+    async def _install_agent(self, agent: str, env: Mapping[str, str]) -> None:
+        config = ["--config", str(self._config)] if self._config is not None else []
+        process = await asyncio.create_subprocess_exec(
+            *server_command(),
+            *("install-agent", agent, *config),
+            env=env,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        try:
+            async with asyncio.timeout(AGENT_INSTALL_TIMEOUT_S):
+                output, _ = await process.communicate()
+        except TimeoutError as exc:
+            raise ProviderTimeout(
+                f"Installing the agent {agent!r} took more than {AGENT_INSTALL_TIMEOUT_S:g} s."
+            ) from exc
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode != 0:
+            log = "\n".join(output.decode(errors="replace").splitlines()[-LOG_TAIL_LINES:])
+            raise ServerStartFailed(
+                f"The agent {agent!r} could not be installed (status {process.returncode}).\n{log}",
+                step="install_agent",
+                exitCode=process.returncode,
+                log=log,
+            )
+
+    async def _stop(self, server: LocalServer) -> None:
+        await asyncio.shield(asyncio.to_thread(server.stop))
+
+    async def _wait_ready(self, server: LocalServer) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._start_timeout_s
+        while server.url() is None:
+            if not server.is_running:
+                log = server.log(tail=LOG_TAIL_LINES)
+                raise ServerStartFailed(
+                    f"The server ended with status {server.exit_code} while it started.\n{log}",
+                    step="start",
+                    exitCode=server.exit_code,
+                    log=log,
+                )
+            if loop.time() > deadline:
+                log = server.log(tail=LOG_TAIL_LINES)
+                raise ServerStartFailed(
+                    f"The server did not listen within {self._start_timeout_s:g} s.\n{log}",
+                    step="start",
+                    log=log,
+                )
+            await asyncio.sleep(POLL_S)
+
+
+def _root() -> Path:
+    return user_data_dir() / "sandboxes"
+
+
+def _ref(server: LocalServer) -> SandboxRef:
+    return SandboxRef(
+        provider=LocalProvider.name,
+        id=server.record.id,
+        metadata={"pid": server.record.pid, "directory": str(server.directory)},
+    )
+
+
+def _find(ref: SandboxRef) -> LocalServer | None:
+    """By its directory: the data directory of this process may be another than its maker's."""
+    directory = ref.metadata.get("directory")
+    server = LocalServer.at(Path(directory) if isinstance(directory, str) else _root() / ref.id)
+    return server if server is not None and server.record.id == ref.id else None

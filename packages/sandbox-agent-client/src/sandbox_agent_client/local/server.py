@@ -1,0 +1,190 @@
+"""One server process of this machine and the private directory of its files.
+
+The directory is how another process finds the server: `sandbox.json` (who it is), `token`, `ready.json`
+(written by the server), `server.log`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sandbox_agent_core.errors import ServerStartFailed
+
+from sandbox_agent_client.local.identity import started_at
+
+__all__ = ["LocalServer", "Record", "known_servers", "spawn"]
+
+STOP_GRACE_S = 6.0
+"""The server stops its agents in this time; then it is killed."""
+KILL_TIMEOUT_S = 5.0
+POLL_S = 0.02
+RECORD = "sandbox.json"
+TOKEN_VARIABLE = "SANDBOX_AGENT_TOKEN"  # noqa: S105 - the name of a variable
+NO_TOKEN_VARIABLE = "SANDBOX_AGENT_NO_TOKEN"  # noqa: S105
+
+_children: dict[int, subprocess.Popen[bytes]] = {}
+"""Those that this process started: it has to take their exit status."""
+_ending_with_us: dict[str, LocalServer] = {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """`sandbox.json`."""
+
+    id: str
+    pid: int
+    started_at: str
+    """Tells the process from a later one with the same pid."""
+    created_at: str
+    labels: Mapping[str, str]
+
+
+class LocalServer:
+    def __init__(self, directory: Path, record: Record) -> None:
+        self.directory = directory
+        self.record = record
+
+    @classmethod
+    def at(cls, directory: Path) -> LocalServer | None:
+        """The one whose directory that is, running or not."""
+        try:
+            wire = json.loads((directory / RECORD).read_text(encoding="utf-8"))
+            return cls(directory, Record(**wire))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    @property
+    def is_running(self) -> bool:
+        return started_at(self.record.pid) == self.record.started_at
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; also when another process started it, which alone can know."""
+        child = _children.get(self.record.pid)
+        return child.poll() if child is not None else None
+
+    @property
+    def created_at(self) -> datetime:
+        return datetime.fromisoformat(self.record.created_at)
+
+    def url(self) -> str | None:
+        """None until it listens."""
+        # The file is moved into place when it is complete; a failed parse would only mean "not yet".
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            url: str = json.loads((self.directory / "ready.json").read_text("utf-8"))["url"]
+            return url
+        return None
+
+    def token(self) -> str:
+        """Raises: OSError when its directory is gone."""
+        return (self.directory / "token").read_text("utf-8")
+
+    def log(self, *, tail: int) -> str:
+        try:
+            text = (self.directory / "server.log").read_text("utf-8", "replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-tail:]) if tail > 0 else ""
+
+    def end_with_this_process(self) -> None:
+        """The server does so by itself; this removes its files, too."""
+        _ending_with_us[self.record.id] = self
+
+    def stop(self) -> None:
+        """TERM, then KILL for its whole process group; its files are removed. Blocks until then."""
+        pid = self.record.pid
+        if self.is_running:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+            if not self._ended(STOP_GRACE_S):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(pid, signal.SIGKILL)
+                self._ended(KILL_TIMEOUT_S)
+        if (child := _children.pop(pid, None)) is not None:
+            child.poll()
+        _ending_with_us.pop(self.record.id, None)
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _ended(self, timeout_s: float) -> bool:
+        deadline = time.monotonic() + timeout_s
+        while self.is_running:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_S)
+        return True
+
+
+def spawn(
+    directory: Path,
+    command: Sequence[str],
+    *,
+    id: str,
+    token: str,
+    env: Mapping[str, str],
+    labels: Mapping[str, str],
+    cwd: str | os.PathLike[str] | None,
+) -> LocalServer:
+    """Start it with its files in `directory`, which is made.
+
+    Raises:
+        ServerStartFailed: it cannot be run.
+    """
+    directory.mkdir(mode=0o700, parents=True)
+    try:
+        token_file = directory / "token"
+        token_file.touch(mode=0o600)
+        token_file.write_text(token, "utf-8")
+        given = {**env, TOKEN_VARIABLE: token}
+        given.pop(NO_TOKEN_VARIABLE, None)
+        with (directory / "server.log").open("wb") as log:
+            process = subprocess.Popen(  # noqa: S603 - our own server
+                command,
+                cwd=cwd,
+                env=given,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # Its own session: Ctrl-C at the terminal is for the client, which cancels the turn.
+                start_new_session=True,
+            )
+    except OSError as exc:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise ServerStartFailed(f"The server cannot be run: {exc}", step="start") from exc
+    _children[process.pid] = process
+    record = Record(
+        id=id,
+        pid=process.pid,
+        started_at=started_at(process.pid) or "",
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        labels=dict(labels),
+    )
+    part = directory / f"{RECORD}.part"
+    part.write_text(json.dumps(asdict(record)), encoding="utf-8")
+    part.replace(directory / RECORD)
+    return LocalServer(directory, record)
+
+
+@atexit.register
+def _stop_ours() -> None:
+    for server in list(_ending_with_us.values()):
+        server.stop()
+
+
+def known_servers(root: Path) -> Iterator[LocalServer]:
+    """Those with a directory in `root`, by age."""
+    directories = sorted(root.iterdir()) if root.is_dir() else []
+    for directory in directories:
+        server = LocalServer.at(directory)
+        if server is not None:
+            yield server

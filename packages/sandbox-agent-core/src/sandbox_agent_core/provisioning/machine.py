@@ -1,0 +1,80 @@
+"""The computer inside a sandbox, as little of it as putting a server there takes."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from typing import Protocol
+
+from sandbox_agent_core.errors import ServerStartFailed
+
+__all__ = ["CommandResult", "Machine", "detached", "find_home"]
+
+QUICK_TIMEOUT_S = 60.0
+"""For a script that only looks or moves files; looking starts a Python or two."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    exit_code: int
+    stdout: str = ""
+    stderr: str = ""
+
+    @property
+    def output(self) -> str:
+        """Both streams, for an error's message."""
+        return "\n".join(part.strip() for part in (self.stdout, self.stderr) if part.strip())
+
+
+class Machine(Protocol):
+    """Scripts are for POSIX `sh`, so a machine runs them as `sh -c SCRIPT`. They never hold a secret:
+    what is secret is written to files."""
+
+    async def run(self, script: str, *, timeout_s: float) -> CommandResult:
+        """Run to the end. A script that fails is a result, not an error.
+
+        Raises:
+            ProviderTimeout: it did not end within `timeout_s`; it is not waited for any more.
+            SandboxNotFound: the machine is gone.
+            ProviderError: the script could not be run at all.
+        """
+        ...
+
+    async def write(self, path: str, content: bytes, *, mode: int = 0o600) -> None:
+        """Write a file in a directory that exists, with this mode, over what is there.
+
+        Raises:
+            ProviderError: it could not be written.
+        """
+        ...
+
+    async def spawn(self, script: str) -> None:
+        """Start a script that goes on running when this call is over.
+
+        Where the provider has no way of its own: `await self.run(detached(script), timeout_s=...)`.
+        """
+        ...
+
+
+def detached(script: str) -> str:
+    """A script that starts `script` in the background, out of reach of what ends with its caller."""
+    background = f"nohup sh -c {shlex.quote(script)} </dev/null >/dev/null 2>&1 &"
+    return f"if command -v setsid >/dev/null 2>&1; then setsid {background} else {background} fi"
+
+
+async def find_home(machine: Machine) -> str:
+    """The home directory of the user that the machine's scripts run as.
+
+    Raises:
+        ServerStartFailed: there is none that can be written.
+    """
+    result = await machine.run(
+        'mkdir -p "$HOME" && [ -w "$HOME" ] && printf %s "$HOME"', timeout_s=QUICK_TIMEOUT_S
+    )
+    home = result.stdout.strip()
+    if result.exit_code != 0 or not home.startswith("/"):
+        raise ServerStartFailed(
+            "The sandbox's user has no home directory that can be written. Set HOME in the image.",
+            log=result.output or None,
+        )
+    return home

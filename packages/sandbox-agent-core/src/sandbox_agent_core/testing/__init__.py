@@ -1,0 +1,1 @@
+"""For the tests of those who implement our interfaces; needs the extra `[testing]`."""

@@ -1,0 +1,1 @@
+"""Images: the one that a sandbox is made from, pulled or built."""

@@ -1,0 +1,95 @@
+"""The computer inside a container, for `sandbox_agent_core.provisioning`."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from posixpath import basename, dirname
+from typing import Any, TypeVar
+
+from sandbox_agent_core.errors import ProviderError, ProviderTimeout
+from sandbox_agent_core.provisioning import CommandResult
+
+from sandbox_agent_docker import containers
+from sandbox_agent_docker.archive import Owner, directory_archive, file_archive
+from sandbox_agent_docker.daemon import Daemon, Use
+
+__all__ = ["ContainerMachine"]
+
+T = TypeVar("T")
+
+QUICK_TIMEOUT_S = 30.0
+CUT_OFF = 128 + 9
+"""The exit status of a script whose container was stopped under it."""
+
+
+class ContainerMachine:
+    """Scripts run as the container's own user, and files belong to that."""
+
+    def __init__(self, daemon: Daemon, container_id: str) -> None:
+        self._daemon = daemon
+        self._id = container_id
+        self._known_owner: Owner | None = None
+
+    async def run(self, script: str, *, timeout_s: float) -> CommandResult:
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._call(partial(_run, self._id, script), only_listens=True)
+        except TimeoutError as exc:
+            raise ProviderTimeout(
+                f"A script in the sandbox did not end within {timeout_s:g} s.",
+                provider="docker",
+                sandbox=self._id,
+            ) from exc
+
+    async def spawn(self, script: str) -> None:
+        await self._call(partial(_spawn, self._id, script))
+
+    async def write(self, path: str, content: bytes, *, mode: int = 0o600) -> None:
+        archive = file_archive(basename(path), content, mode=mode, owner=await self.owner())
+        await self._call(partial(containers.unpack, self._id, dirname(path), archive))
+
+    async def give(self, path: str, *, mode: int, is_image_read_only: bool) -> None:
+        """Make the directory where it is missing; it belongs to the container's user afterwards.
+
+        `is_image_read_only`: it is a volume.
+        """
+        archive = directory_archive(path.lstrip("/"), mode=mode, owner=await self.owner())
+        give = containers.unpack_into_volumes if is_image_read_only else containers.unpack
+        await self._call(partial(give, self._id, "/", archive))
+
+    async def owner(self) -> Owner:
+        """Who the container's user is."""
+        if self._known_owner is None:
+            done = await self.run("id -u && id -g", timeout_s=QUICK_TIMEOUT_S)
+            numbers = done.stdout.split()
+            if done.exit_code != 0 or len(numbers) != 2:
+                raise ProviderError(
+                    f"The sandbox does not say who its user is: {done.output}", provider="docker"
+                )
+            self._known_owner = Owner(int(numbers[0]), int(numbers[1]))
+        return self._known_owner
+
+    async def _call(self, use: Use[T], *, only_listens: bool = False) -> T:
+        return await self._daemon.call(use, sandbox=self._id, only_listens=only_listens)
+
+
+def _run(container_id: str, script: str, client: Any) -> CommandResult:
+    made = client.api.exec_create(container_id, ["/bin/sh", "-c", script])
+    out, err = bytearray(), bytearray()
+    for from_out, from_err in client.api.exec_start(made["Id"], stream=True, demux=True):
+        out += from_out or b""
+        err += from_err or b""
+    status = client.api.exec_inspect(made["Id"])["ExitCode"]
+    return CommandResult(
+        CUT_OFF if status is None else status,
+        out.decode("utf-8", "replace"),
+        err.decode("utf-8", "replace"),
+    )
+
+
+def _spawn(container_id: str, script: str, client: Any) -> None:
+    made = client.api.exec_create(
+        container_id, ["/bin/sh", "-c", script], stdout=False, stderr=False
+    )
+    client.api.exec_start(made["Id"], detach=True)

@@ -1,0 +1,351 @@
+"""The provider: containers, made and found again by their labels."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, ClassVar
+
+from sandbox_agent_core.errors import (
+    InvalidRequest,
+    ProviderError,
+    SandboxAgentError,
+    SandboxNotFound,
+    ServerStartFailed,
+)
+from sandbox_agent_core.provisioning import (
+    ServerLayout,
+    ensure_running,
+    provision,
+    tail_log,
+)
+from sandbox_agent_core.spi.labels import OURS
+from sandbox_agent_core.spi.provider import (
+    BaseProvider,
+    Capabilities,
+    Endpoint,
+    Preflight,
+    SandboxInfo,
+    SandboxRef,
+    SandboxSpec,
+)
+
+from sandbox_agent_docker import containers, options
+from sandbox_agent_docker.containers import Container
+from sandbox_agent_docker.daemon import Daemon
+from sandbox_agent_docker.daemon_address import find_daemon
+from sandbox_agent_docker.image.choice import choose_image, get_image
+from sandbox_agent_docker.machine import ContainerMachine
+from sandbox_agent_docker.options import ContainerOptions, Gpus, Mounts, Ports, Pull
+from sandbox_agent_docker.preflight import check_daemon
+from sandbox_agent_docker.workspace import prepare_directories
+
+__all__ = ["DockerProvider"]
+
+logger = logging.getLogger(__name__)
+
+READY_TIMEOUT_S = 60.0
+"""From the start of the server until it listens."""
+CREATE_LABEL = "sandbox-agent-docker-create"
+"""Unique to one call of `create`, which removes by it what it has made when it fails."""
+
+
+class DockerProvider(BaseProvider):
+    """Sandboxes are containers of one image; their ports are reachable from this machine only.
+
+    Hardened unless told otherwise: not root, no capabilities, no new privileges, limits on memory,
+    processors and processes. The server's token and environment are files in the container that only its
+    user can read, so `docker inspect` does not show them.
+    """
+
+    name = "docker"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        pause=True, list=True, logs=True, private_url=True, ports=True
+    )
+
+    def __init__(
+        self,
+        image: str | None = None,
+        *,
+        mounts: Mounts | None = None,
+        env: Mapping[str, str] | None = None,
+        workdir: str = options.WORKDIR,
+        user: str | None = None,
+        cpus: float | None = None,
+        memory: str | int | None = None,
+        pids_limit: int | None = None,
+        read_only: bool = False,
+        tmpfs: Mapping[str, str] | None = None,
+        hardened: bool = True,
+        network: str | list[str] | None = None,
+        ports: Ports = (),
+        publish_address: str | None = None,
+        endpoint_host: str | None = None,
+        extra_hosts: Mapping[str, str] | None = None,
+        gpus: Gpus | None = None,
+        runtime: str | None = None,
+        pull: Pull = "missing",
+        name: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        server_port: int = options.SERVER_PORT,
+        ready_timeout: float = READY_TIMEOUT_S,
+        docker_host: str | None = None,
+        context: str | None = None,
+        create_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Nothing is asked of a daemon before the first call.
+
+        Args:
+            image: What to run. It needs `/bin/sh`, and the server or a Python >= 3.11. Default: the image
+                that `sandbox-agent image build` made, else `python:3.12-slim`, into which the server is
+                installed each time.
+            mounts: A directory of the daemon's machine, or the name of a volume, to its path in the sandbox:
+                `{"./repo": "/workspace", "cache": "/cache:ro"}`.
+            env: For the server and its agents; that of the single start wins. Not visible from outside.
+            workdir: Where sessions start; made when it is missing.
+            user: `uid`, `uid:gid` or a name of the image. Default: the image's own; `1000:1000` where that
+                is root.
+            cpus: Processors, 2.0 or as many as there are. memory: `512m`, `4g` (the default) or bytes, swap
+                included. pids_limit: processes and threads, 1024.
+            read_only: The image cannot be written; the server's files, the home and `workdir` are volumes
+                that end with the container, `/tmp` is in memory.
+            tmpfs: Path to mount options: `{"/scratch": "size=512m"}`.
+            hardened: False leaves user, capabilities and privileges to the image and to Docker, and sets
+                only the limits that are given.
+            network: A network, or several, that exist. With `docker network create --internal` the sandbox
+                has no internet, and the server is reached by the container's own address (Linux). `host`
+                gives up the isolation of the network.
+            ports: More ports of the sandbox to publish, on ports of Docker's choice or yours (`{3000: 8080}`);
+                `port_url` says where they are.
+            publish_address: Where ports are published. Default: 127.0.0.1.
+            endpoint_host: The name by which this machine reaches published ports. Default: the daemon's.
+            extra_hosts: Name to address, for the sandbox's `/etc/hosts`; the address `host-gateway` is the
+                daemon's machine.
+            gpus: `all`, how many, or which ids. runtime: an OCI runtime such as `runsc`.
+            pull: When to pull the image.
+            name: The container's name, for one sandbox at a time. labels: put on each.
+            server_port: In the container. ready_timeout: seconds for the server to listen.
+            docker_host: The daemon, `unix://`, `tcp://` or `ssh://`. context: one of `docker context ls`.
+                Default: as the `docker` program finds it.
+            create_options: Arguments of docker-py's `containers.create`, laid over ours.
+
+        Raises:
+            InvalidRequest: an option is wrong.
+        """
+        if docker_host is not None and context is not None:
+            raise InvalidRequest("Give either docker_host or context.")
+        self.default_cwd = workdir
+        self._image = image
+        self._pull: Pull = pull
+        self._name = name
+        self._labels = dict(labels or {})
+        self._env = dict(env or {})
+        self._ready_timeout_s = ready_timeout
+        self._publish_address = publish_address
+        self._endpoint_host = endpoint_host
+        self._options = ContainerOptions(
+            mounts=dict(mounts or {}),
+            network=network,
+            ports=ports,
+            publish_address=publish_address or "127.0.0.1",
+            extra_hosts=dict(extra_hosts or {}),
+            gpus=gpus,
+            runtime=runtime,
+            user=user,
+            cpus=cpus,
+            memory=memory,
+            pids_limit=pids_limit,
+            read_only=read_only,
+            tmpfs=dict(tmpfs or {}),
+            hardened=hardened,
+            server_port=server_port,
+            workdir=workdir,
+            create_options=dict(create_options or {}),
+        )
+        self._layout = ServerLayout(options.STATE_PARENT)
+        self._daemon = Daemon(partial(find_daemon, docker_host=docker_host, context=context))
+
+    async def preflight(self) -> Preflight:
+        return await check_daemon(
+            self._daemon,
+            image=self._image,
+            pull=self._pull,
+            is_reachable=self._publish_address is not None or self._endpoint_host is not None,
+        )
+
+    async def create(self, spec: SandboxSpec) -> SandboxRef:
+        """Raises:
+        ProviderUnavailable: the daemon does not answer.
+        ProviderError: the image cannot be had, or Docker refuses; the message says which and why.
+        ServerStartFailed: the server could not be installed or did not listen; `details.log` has its words.
+        """
+        choice = await choose_image(self._daemon, self._image, self._pull)
+        facts = await get_image(self._daemon, choice, pull=self._pull, report=spec.report)
+        create_id = secrets.token_hex(8)
+        arguments = self._options.arguments(
+            facts,
+            state=self._layout.state,
+            pid_file=self._layout.pid,
+            labels={**self._labels, **spec.labels, CREATE_LABEL: create_id},
+            processors=await self._daemon.call(lambda client: int(client.info()["NCPU"])),
+        )
+        name = self._name or f"sandbox-agent-{create_id}"
+        spec.report(f"creating the container {name}")
+        try:
+            container_id = await self._daemon.call(
+                partial(
+                    containers.create, image=choice.name, name=name, arguments=arguments,
+                    networks=self._options.networks[1:],
+                )
+            )  # fmt: skip
+            await self._start_server(container_id, spec)
+        except BaseException:
+            await self._discard(create_id)
+            raise
+        return SandboxRef(provider=self.name, id=container_id, metadata={"name": name})
+
+    async def _discard(self, create_id: str) -> None:
+        """On the way out of a failure, which stays the one that is raised."""
+        try:
+            await self._daemon.call(partial(containers.remove_labelled, CREATE_LABEL, create_id))
+        except SandboxAgentError:
+            logger.exception("the container of create %s may be left behind", create_id)
+
+    async def _start_server(self, container_id: str, spec: SandboxSpec) -> None:
+        spec.report("starting the container")
+        await self._daemon.call(partial(containers.start, container_id), sandbox=container_id)
+        machine = self._machine(container_id)
+        await prepare_directories(
+            machine,
+            state=self._layout.state,
+            workdir=self._options.workdir,
+            is_image_read_only=self._options.read_only,
+            is_the_callers=self._options.is_mounted,
+        )
+        await provision(
+            machine,
+            spec,
+            self._layout,
+            port=self._options.server_port,
+            host="127.0.0.1" if self._options.shares_host_network else "0.0.0.0",  # noqa: S104
+            cwd=self._options.workdir,
+            env={**self._env, **spec.env},
+            ready_timeout_s=self._ready_timeout_s,
+        )
+
+    async def endpoint(self, ref: SandboxRef) -> Endpoint:
+        """Asked of Docker each time: a container that was stopped and started has another port.
+
+        Raises:
+            SandboxNotFound: the container is gone.
+            ProviderError: it is stopped (`details.state`).
+            ServerStartFailed: no server was ever put into it.
+        """
+        container = await self._inspect(ref)
+        url = self._url(container, self._options.server_port)
+        return Endpoint(url=url, token=await self._token(container))
+
+    async def port_url(self, ref: SandboxRef, port: int) -> str:
+        """Where a port from `ports` is reached from here.
+
+        Raises:
+            SandboxNotFound: the container is gone.
+            ProviderError: it is stopped, or the port is not published.
+        """
+        return self._url(await self._inspect(ref), port)
+
+    async def ensure_server(self, ref: SandboxRef) -> None:
+        """Resume or start the container where that is due, and the server in it."""
+        await self.resume(ref)
+        await ensure_running(self._machine(ref.id), self._layout, timeout_s=self._ready_timeout_s)
+
+    async def pause(self, ref: SandboxRef) -> None:
+        """Freeze its processes; they keep their memory. Pausing one that is paused or stopped succeeds."""
+        await self._daemon.call(partial(containers.pause, ref.id), sandbox=ref.id)
+
+    async def resume(self, ref: SandboxRef) -> None:
+        """Also starts a container that was stopped; its server then needs `ensure_server`."""
+        await self._daemon.call(partial(containers.wake, ref.id), sandbox=ref.id)
+
+    async def destroy(self, ref: SandboxRef) -> None:
+        """Remove the container and the volumes that were made with it; named volumes stay."""
+        try:
+            await self._daemon.call(partial(containers.remove, ref.id), sandbox=ref.id)
+        except SandboxNotFound:
+            return
+
+    async def list(self, labels: Mapping[str, str] | None = None) -> list[SandboxInfo]:
+        wanted = [OURS, *(f"{name}={value}" for name, value in (labels or {}).items())]
+        found = await self._daemon.call(partial(containers.list_labelled, wanted))
+        return [
+            SandboxInfo(
+                ref=SandboxRef(provider=self.name, id=one.id, metadata={"name": one.name}),
+                state=one.state,
+                created_at=one.created_at,
+                labels=one.labels,
+            )
+            for one in found
+        ]
+
+    async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
+        """Also of a container that is paused or stopped."""
+        container = await self._inspect(ref)
+        if container.state == "running":
+            return await tail_log(self._machine(ref.id), self._layout, tail=tail)
+        log = await self._read(container, self._layout.log)
+        return "\n".join(log.decode("utf-8", "replace").splitlines()[-tail:] if tail > 0 else [])
+
+    def _url(self, container: Container, port: int) -> str:
+        if container.state == "stopped":
+            raise ProviderError(
+                f"The Docker sandbox {container.name!r} is stopped. Resume it, or start its server again with "
+                "`ensure_server`.",
+                provider=self.name,
+                sandbox=container.id,
+                state=container.state,
+            )
+        address = self._daemon.address
+        machine = self._endpoint_host or self._reach(address.machine)
+        if self._options.shares_host_network:
+            return _http(machine, port)
+        if (published := container.published.get(port)) is not None:
+            return _http(machine, published)
+        if container.addresses and address.is_local:
+            return _http(container.addresses[0], port)
+        raise ProviderError(
+            f"Port {port} of the Docker sandbox {container.name!r} is not published. Give it in `ports`; a "
+            "container in internal networks only can be reached from the daemon's own machine.",
+            provider=self.name,
+            sandbox=container.id,
+        )
+
+    def _reach(self, machine: str) -> str:
+        """A port that is published on one address is reached there."""
+        published = self._publish_address
+        return machine if published in {None, "0.0.0.0", "::"} else str(published)  # noqa: S104
+
+    async def _token(self, container: Container) -> str:
+        token = (await self._read(container, self._layout.token)).decode().strip()
+        if not token:
+            raise ServerStartFailed(
+                f"There is no server in the container {container.name!r}: {self._layout.token} is missing.",
+                step="token",
+            )
+        return token
+
+    async def _read(self, container: Container, path: str) -> bytes:
+        return await self._daemon.call(
+            partial(containers.read_file, container.id, path), sandbox=container.id
+        )
+
+    async def _inspect(self, ref: SandboxRef) -> Container:
+        return await self._daemon.call(partial(containers.inspect, ref.id), sandbox=ref.id)
+
+    def _machine(self, container_id: str) -> ContainerMachine:
+        return ContainerMachine(self._daemon, container_id)
+
+
+def _http(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

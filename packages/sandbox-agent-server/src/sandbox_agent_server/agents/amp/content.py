@@ -1,0 +1,37 @@
+"""What a prompt holds for Amp, which takes one text."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+__all__ = ["UnsupportedContent", "prompt_text"]
+
+
+class UnsupportedContent(ValueError):
+    """A block of a prompt that Amp cannot take."""
+
+
+def prompt_text(blocks: Any) -> str:
+    """Raises: UnsupportedContent when it is no list of blocks, or one has no counterpart in Amp."""
+    if not isinstance(blocks, list) or not blocks:
+        raise UnsupportedContent("`prompt` must be a list of at least one content block")
+    return "\n\n".join(_text(block) for block in blocks)
+
+
+def _text(block: Any) -> str:
+    match block:
+        case {"type": "text", "text": str(text)}:
+            return text
+        case {"type": "resource_link", "uri": str(uri)} if uri.startswith("file://"):
+            # What a person types to Amp to mention a file.
+            return f"@{unquote(urlsplit(uri).path)}"
+        case {"type": "resource_link", "uri": str(uri)}:
+            return uri
+        case {"type": "resource", "resource": {"uri": str(uri), "text": str(text)}}:
+            return f'<context uri="{uri}">\n{text}\n</context>'
+        case _:
+            kind = block.get("type") if isinstance(block, dict) else type(block).__name__
+            raise UnsupportedContent(
+                f"Amp takes text, resource_link and text resource blocks, not {kind!r}"
+            )

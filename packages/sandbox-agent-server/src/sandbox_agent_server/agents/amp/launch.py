@@ -1,0 +1,143 @@
+"""Finding Amp and starting it: command line, login, and the settings file that makes it ask."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sandbox_agent_core.spi.agent import AgentInstallation
+
+from sandbox_agent_server.agents.acp.definition import find_program
+
+__all__ = [
+    "ENV_NAMES",
+    "INSTALL_HINT",
+    "LOGIN_HINT",
+    "InvalidSettings",
+    "command_line",
+    "find",
+    "is_logged_in",
+    "settings_with",
+    "version_at",
+]
+
+INSTALL_HINT: Final = "Run `npm install -g @sourcegraph/amp`."
+LOGIN_HINT: Final = "Set AMP_API_KEY in the environment, or run `amp login` as this user."
+ENV_NAMES: Final = ("AMP_API_KEY", "AMP_SETTINGS_FILE", "AMP_TOOLBOX", "AMP_URL")
+
+_PROGRAM: Final = "amp"
+_PACKAGES: Final = ("@ampcode/cli", "@sourcegraph/amp")
+_HOMES: Final = (".amp/bin/amp", ".local/bin/amp")
+_JSONC: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_TRAILING_COMMA: Final = re.compile(r'"(?:\\.|[^"\\])*"|,(?=\s*[}\]])')
+_PERMISSIONS: Final = "amp.permissions"
+
+
+class InvalidSettings(ValueError):
+    """The user's own settings of Amp cannot be read, so they cannot be kept."""
+
+
+def find(env: Mapping[str, str]) -> AgentInstallation | None:
+    candidates = [_PROGRAM]
+    if home := env.get("HOME"):
+        candidates += [str(Path(home, path)) for path in _HOMES]
+    for candidate in candidates:
+        if (found := find_program(candidate, env)) is not None:
+            return AgentInstallation(path=found.path, version=version_at(found.path))
+    return None
+
+
+def version_at(path: str) -> str | None:
+    """Read from where it is installed: asking the program takes a second."""
+    for directory in list(Path(path).resolve().parents)[:2]:
+        try:
+            package = json.loads((directory / "package.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(package, dict) and str(package.get("name")).startswith(_PACKAGES):
+            version = package.get("version")
+            return version if isinstance(version, str) else None
+    return None
+
+
+def is_logged_in(env: Mapping[str, str]) -> bool:
+    """Without a key Amp would open a browser and wait for a code."""
+    if env.get("AMP_API_KEY"):
+        return True
+    data = env.get("XDG_DATA_HOME") or Path(env.get("HOME") or "/", ".local", "share")
+    return Path(data, "amp", "secrets.json").is_file()
+
+
+def command_line(
+    command: Sequence[str],
+    *,
+    thread: str | None,
+    settings: Path,
+    mcp_config: Path | None,
+    extra: Sequence[str] = (),
+) -> list[str]:
+    """The prompt is not on it: it comes on stdin, where nobody else sees it."""
+    argv = [*command]
+    if thread is not None:
+        argv += ["threads", "continue", thread]
+    argv += ["--execute", "--stream-json", "--stream-json-thinking", "--stream-json-input"]
+    argv += ["--settings-file", str(settings)]
+    if mcp_config is not None:
+        argv += ["--mcp-config", str(mcp_config)]
+    return [*argv, *extra]
+
+
+def settings_with(
+    env: Mapping[str, str], *, ask_program: Path, system_prompt: str | None
+) -> dict[str, Any]:
+    """The user's settings, changed so that what they do not allow or reject is asked about.
+
+    Raises:
+        InvalidSettings: there are some and they cannot be read.
+    """
+    settings = _own_settings(env)
+    rules = settings.get(_PERMISSIONS)
+    ask = {"action": "delegate", "to": str(ask_program)}
+    kept = [
+        # Amp can ask nobody by itself when it is driven like this.
+        {**rule, **ask} if rule.get("action") == "ask" else rule
+        for rule in (rules if isinstance(rules, list) else [])
+        if isinstance(rule, dict)
+    ]
+    # Amp's built-in rules come after ours, so they never apply: more is asked than Amp would ask.
+    settings[_PERMISSIONS] = [*kept, {"tool": "*", **ask}]
+    # A switch of the user's own that would go round all rules.
+    settings.pop("amp.dangerouslyAllowAll", None)
+    if system_prompt is not None:
+        own = settings.get("amp.systemPrompt")
+        parts = [own, system_prompt] if isinstance(own, str) else [system_prompt]
+        settings["amp.systemPrompt"] = "\n\n".join(parts)
+    return settings
+
+
+def _own_settings(env: Mapping[str, str]) -> dict[str, Any]:
+    config = env.get("XDG_CONFIG_HOME") or Path(env.get("HOME") or "/", ".config")
+    path = Path(env.get("AMP_SETTINGS_FILE") or Path(config, "amp", "settings.json"))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as exc:
+        raise InvalidSettings(f"Amp's settings {path} cannot be read: {exc}") from exc
+    try:
+        settings = json.loads(_without_comments(text)) if text.strip() else {}
+    except ValueError as exc:
+        raise InvalidSettings(f"Amp's settings {path} are not JSON: {exc}") from exc
+    if not isinstance(settings, dict):
+        raise InvalidSettings(f"Amp's settings {path} are not a JSON object")
+    return settings
+
+
+def _without_comments(text: str) -> str:
+    """Amp takes comments and trailing commas in its settings."""
+    for pattern in (_JSONC, _TRAILING_COMMA):
+        text = pattern.sub(lambda found: found[0] if found[0].startswith('"') else " ", text)
+    return text

@@ -1,0 +1,26 @@
+"""Codex, natively: its app-server protocol translated to ACP frames in process."""
+
+from sandbox_agent_core.spi.agent import AgentDefinition
+
+from sandbox_agent_server.agents.codex.adapter import CodexAdapter
+from sandbox_agent_server.agents.codex.launch import ENV_NAMES, INSTALL_HINT, LOGIN_HINT, find
+
+__all__ = ["DEFINITION", "CodexAdapter"]
+
+DEFINITION = AgentDefinition(
+    name="codex",
+    title="Codex",
+    create=CodexAdapter,
+    find=find,
+    install_hint=INSTALL_HINT,
+    login_hint=LOGIN_HINT,
+    env_names=ENV_NAMES,
+    base_url_env={"openai": "OPENAI_BASE_URL"},
+    # No `accept-edits`: Codex's `auto` also runs commands without asking, in its sandbox.
+    permission_modes={
+        "ask": "untrusted",
+        "read-only": "read-only",
+        "plan": "plan",
+        "bypass": "full-access",
+    },
+)

@@ -1,0 +1,93 @@
+"""Modes: Codex's approval policy, sandbox and collaboration mode under one name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sandbox_agent_server.agents.codex.native import Native
+from sandbox_agent_server.agents.codex.reading import members, text
+
+__all__ = ["CUSTOM", "DEFAULT", "MODES", "Mode", "collaboration", "name_of", "sandbox_policy"]
+
+DEFAULT: Final = "untrusted"
+CUSTOM: Final = "custom"
+"""What `config.toml` says, when that is none of ours."""
+
+_POLICIES: Final[Mapping[str, str]] = {
+    "read-only": "readOnly",
+    "workspace-write": "workspaceWrite",
+    "danger-full-access": "dangerFullAccess",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    name: str
+    description: str
+    approval_policy: str
+    sandbox: str
+    """By the name that `thread/start` takes."""
+    plans: bool = False
+
+
+# Named after Codex's presets (read-only, auto, full-access) and its words (untrusted, plan).
+MODES: Final[Mapping[str, Mode]] = {
+    "untrusted": Mode(
+        "Ask",
+        "Ask before every command and edit",
+        "untrusted",
+        "workspace-write",
+    ),
+    "auto": Mode(
+        "Auto",
+        "Edit and run commands in the workspace, ask before leaving its sandbox",
+        "on-request",
+        "workspace-write",
+    ),
+    "read-only": Mode("Read only", "Read, ask before anything else", "on-request", "read-only"),
+    "plan": Mode(
+        "Plan", "Read, ask questions and propose a plan", "on-request", "read-only", plans=True
+    ),
+    "full-access": Mode("Full access", "No sandbox, ask nothing", "never", "danger-full-access"),
+}
+
+
+def sandbox_policy(mode: Mode, workspace: Any, directories: tuple[str, ...]) -> Native:
+    """`sandboxPolicy` of a mode. `workspace` is `[sandbox_workspace_write]` of the configuration."""
+    kind = _POLICIES[mode.sandbox]
+    if kind == "dangerFullAccess":
+        return {"type": kind}
+    if kind == "readOnly":
+        return {"type": kind, "networkAccess": False}
+    given = members(workspace)
+    roots = given.get("writable_roots")
+    return {
+        "type": kind,
+        "writableRoots": [*(roots if isinstance(roots, list) else []), *directories],
+        "networkAccess": given.get("network_access") is True,
+        "excludeTmpdirEnvVar": given.get("exclude_tmpdir_env_var") is True,
+        "excludeSlashTmp": given.get("exclude_slash_tmp") is True,
+    }
+
+
+def collaboration(*, plans: bool, model: str, effort: str | None) -> Native:
+    """`collaborationMode`, which states model and effort, too. Without instructions: Codex's own."""
+    settings = {"model": model, "reasoning_effort": effort, "developer_instructions": None}
+    return {"mode": "plan" if plans else "default", "settings": settings}
+
+
+def name_of(settings: Native) -> str:
+    """The mode that a thread is in, from the answer to `thread/start` or from its settings."""
+    policy = settings.get("sandboxPolicy", settings.get("sandbox"))
+    kind = text(members(policy).get("type"))
+    plans = members(settings.get("collaborationMode")).get("mode") == "plan"
+    for name, mode in MODES.items():
+        if (
+            mode.approval_policy == settings.get("approvalPolicy")
+            and _POLICIES[mode.sandbox] == kind
+            and mode.plans == plans
+        ):
+            return name
+    return CUSTOM

@@ -1,0 +1,117 @@
+"""How a turn ended, as the answer to `session/prompt`, and what it used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sandbox_agent_core.frames import Frame, RequestId, acp
+from sandbox_agent_core.frames.jsonrpc import (
+    AUTH_REQUIRED,
+    INTERNAL_ERROR,
+    error_response,
+    response,
+)
+
+from sandbox_agent_server.agents.codex.launch import LOGIN_HINT
+from sandbox_agent_server.agents.codex.native import Native
+from sandbox_agent_server.agents.codex.reading import count, members, text
+
+__all__ = ["Spending", "prompt_answer", "start_failed"]
+
+_UNAUTHORIZED: Final = 401
+_COUNTS: Final = (
+    "inputTokens",
+    "cachedInputTokens",
+    "cacheWriteInputTokens",
+    "outputTokens",
+    "reasoningOutputTokens",
+    "totalTokens",
+)
+
+
+class Spending:
+    """Tokens of the main thread. Codex counts for the whole thread; a turn is the difference."""
+
+    def __init__(self) -> None:
+        self._total: dict[str, int] | None = None
+        self._before: dict[str, int] | None = None
+
+    def begin_turn(self) -> None:
+        self._before = self._total
+
+    def read(self, usage: Native) -> dict[str, Any] | None:
+        """`tokenUsage` of an update; the update that says how full the context is."""
+        total, last = _counts(usage.get("total")), _counts(usage.get("last"))
+        if self._before is None:
+            # The first news of a thread that was resumed: what it had used before is not told.
+            self._before = {name: total[name] - last[name] for name in _COUNTS}
+        self._total = total
+        size = count(usage.get("modelContextWindow"))
+        if size is None:
+            return None
+        return {"sessionUpdate": acp.USAGE_UPDATE, "used": last["totalTokens"], "size": size}
+
+    def of_turn(self) -> dict[str, int]:
+        """ACP's `usage`, where the parts add up: what came from a cache is not in the input."""
+        total, before = self._total or {}, self._before or {}
+        used = {name: max(total.get(name, 0) - before.get(name, 0), 0) for name in _COUNTS}
+        cached, written = used["cachedInputTokens"], used["cacheWriteInputTokens"]
+        return {
+            "inputTokens": max(used["inputTokens"] - cached - written, 0),
+            "outputTokens": used["outputTokens"],
+            "cachedReadTokens": cached,
+            "cachedWriteTokens": written,
+            "thoughtTokens": used["reasoningOutputTokens"],
+            "totalTokens": used["totalTokens"],
+        }
+
+
+def prompt_answer(id: RequestId, turn: Native, usage: Mapping[str, int]) -> Frame:
+    """For a turn that is over."""
+    status = turn.get("status")
+    if status == "failed":
+        return _failed(id, members(turn.get("error")))
+    meta = {"turnId": turn.get("id"), "durationMs": turn.get("durationMs")}
+    return response(
+        id,
+        {
+            "stopReason": "cancelled" if status == "interrupted" else "end_turn",
+            "usage": dict(usage),
+            "_meta": {"codex": {key: value for key, value in meta.items() if value is not None}},
+        },
+    )
+
+
+def start_failed(id: RequestId, error: Native) -> Frame:
+    """Codex did not take the prompt."""
+    message = text(error.get("message")) or "Codex refused the prompt"
+    return error_response(id, INTERNAL_ERROR, message, error.get("data"))
+
+
+def _failed(id: RequestId, error: Native) -> Frame:
+    message = text(error.get("message")) or "Codex ended the turn with an error"
+    info = error.get("codexErrorInfo")
+    status = _http_status(info)
+    known = {
+        "codexErrorInfo": info,
+        "httpStatusCode": status,
+        "additionalDetails": error.get("additionalDetails"),
+    }
+    data = {key: value for key, value in known.items() if value is not None}
+    if info == "unauthorized" or status == _UNAUTHORIZED:
+        return error_response(id, AUTH_REQUIRED, f"{message}\n{LOGIN_HINT}", data)
+    return error_response(id, INTERNAL_ERROR, message, data)
+
+
+def _http_status(info: Any) -> int | None:
+    """From `{kind: {httpStatusCode}}`."""
+    for details in members(info).values():
+        if (status := count(members(details).get("httpStatusCode"))) is not None:
+            return status
+    return None
+
+
+def _counts(value: Any) -> dict[str, int]:
+    given = members(value)
+    return {name: count(given.get(name)) or 0 for name in _COUNTS}

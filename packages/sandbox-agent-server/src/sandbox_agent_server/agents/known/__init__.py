@@ -1,0 +1,1 @@
+"""Agents that speak ACP and take no more than a small specification each."""

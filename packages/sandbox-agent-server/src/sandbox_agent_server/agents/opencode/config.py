@@ -1,0 +1,113 @@
+"""The configuration given in a variable, which OpenCode lays over the user's own files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from sandbox_agent_server.agents.opencode.flavour import Flavour
+
+__all__ = ["config_content"]
+
+_ASKED_FOR: Final = ("bash", "edit", "webfetch")
+"""By itself it asks for none of them."""
+_FILES: Final = ("config.json", "{name}.json", "{name}.jsonc")
+_KEYS: Final = (
+    "ANTHROPIC_API_KEY", "CEREBRAS_API_KEY", "DEEPSEEK_API_KEY", "GEMINI_API_KEY",
+    "GOOGLE_GENERATIVE_AI_API_KEY", "GROQ_API_KEY", "MISTRAL_API_KEY", "OPENAI_API_KEY",
+    "OPENROUTER_API_KEY", "XAI_API_KEY", "ZAI_API_KEY",
+)  # fmt: skip
+# Its SDKs want the version of the API in the URL, which these two variables do without.
+_BASE_URLS: Final = {
+    "anthropic": ("ANTHROPIC_BASE_URL", "/v1"),
+    "openai": ("OPENAI_BASE_URL", ""),
+    "google": ("GOOGLE_GEMINI_BASE_URL", "/v1beta"),
+}
+# A string, or a comment, or a comma before a closing bracket.
+_JSONC: Final = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])', re.S)
+
+
+def config_content(flavour: Flavour, env: Mapping[str, str]) -> str:
+    """JSON for the variable. What the user has settled, in files or in the variable, is left to them.
+
+    A configuration in the workspace is not the user's: what a repository brings along may not make
+    the agent stop asking.
+    """
+    given = _parsed(env.get(f"{flavour.prefix}CONFIG_CONTENT", ""))
+    ours: dict[str, Any] = {"share": "disabled", "autoupdate": False}
+    settled = [given.get("permission"), *(own.get("permission") for own in _own(flavour, env))]
+    if missing := {tool: "ask" for tool in _ASKED_FOR if not _settles(settled, tool)}:
+        ours["permission"] = missing
+    providers = {
+        provider: {"options": {"baseURL": _with_version(env[name], version)}}
+        for provider, (name, version) in _BASE_URLS.items()
+        if env.get(name)
+    }
+    if providers:
+        ours["provider"] = providers
+    if any(env.get(key) for key in _KEYS) and not _has_account(flavour, env):
+        # Its own provider has models that need no key, and would come first.
+        ours["disabled_providers"] = [flavour.name]
+    return json.dumps(_merged(ours, given))
+
+
+def _settles(permissions: list[Any], tool: str) -> bool:
+    """One word holds for all tools; so does `*`."""
+    return any(
+        isinstance(permission, str)
+        or (isinstance(permission, dict) and (tool in permission or "*" in permission))
+        for permission in permissions
+    )
+
+
+def _own(flavour: Flavour, env: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+    home = env.get("HOME") or "~"
+    folders = [Path(env.get("XDG_CONFIG_HOME") or Path(home, ".config"), flavour.name)]
+    if directory := env.get(f"{flavour.prefix}CONFIG_DIR"):
+        folders.append(Path(directory))
+    files = [folder / name.format(name=flavour.name) for folder in folders for name in _FILES]
+    if file := env.get(f"{flavour.prefix}CONFIG"):
+        files.append(Path(file))
+    for path in files:
+        try:
+            yield _parsed(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+
+
+def _has_account(flavour: Flavour, env: Mapping[str, str]) -> bool:
+    """With the agent's own provider."""
+    if env.get(f"{flavour.prefix}API_KEY"):
+        return True
+    data = Path(env.get("XDG_DATA_HOME") or Path(env.get("HOME") or "~", ".local/share"))
+    try:
+        logins = json.loads((data / flavour.name / "auth.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(logins, dict) and flavour.name in logins
+
+
+def _with_version(url: str, version: str) -> str:
+    url = url.rstrip("/")
+    return url if url.endswith(version) else f"{url}{version}"
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """JSON with comments; nothing when it is none, which the agent itself will say."""
+    try:
+        value = json.loads(_JSONC.sub(lambda found: found.group(1) or "", text))
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged

@@ -1,0 +1,133 @@
+"""A running prompt: what it has cost, how it failed, and when it is over. Pure.
+
+OpenCode says `session.idle` more than once: after an abort or an error also before it has closed the
+message that it was writing. Only an idle session without an open message has finished its turn.
+
+When the model's API closes the connection in the middle of an answer, OpenCode asks again, at once and
+without end: each answer is a message that finished for no reason. Somebody pays for them, so the
+turn is stopped at some point.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sandbox_agent_core.frames import Frame, RequestId
+from sandbox_agent_core.frames.jsonrpc import (
+    AUTH_REQUIRED,
+    INTERNAL_ERROR,
+    error_response,
+    response,
+)
+
+from sandbox_agent_server.agents.opencode.native import Native, as_dict, text_in
+
+__all__ = ["MAX_BROKEN_MESSAGES", "Turn", "count"]
+
+MAX_BROKEN_MESSAGES: Final = 4
+"""In a row."""
+
+_ABORTED: Final = "MessageAbortedError"
+_TOO_LONG: Final = "MessageOutputLengthError"
+_NO_KEY: Final = "ProviderAuthError"
+_UNAUTHORIZED: Final = frozenset({401, 403})
+_NO_REASON: Final = frozenset({"other", "unknown"})
+_STOP_REASONS: Final = {"length": "max_tokens", "content-filter": "refusal"}
+_TOKENS: Final = ("inputTokens", "outputTokens", "cachedReadTokens", "cachedWriteTokens")
+
+
+@dataclass(slots=True)
+class Turn:
+    id: RequestId
+    """Of the `session/prompt` that it answers."""
+    login_hint: str
+    is_cancelled: bool = False
+    has_begun: bool = False
+    """OpenCode has taken the prompt up: what it said before was about an earlier turn."""
+    _error: Native = field(default_factory=dict)
+    _finish: str | None = None
+    _broken: dict[str, None] = field(default_factory=dict)
+    _open: set[str] = field(default_factory=set)
+    _usage: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By message: each says its own total again and again."""
+
+    @property
+    def is_answered(self) -> bool:
+        """A message was begun, and every one that was begun is complete."""
+        return bool(self._usage) and not self._open
+
+    @property
+    def is_stuck(self) -> bool:
+        return len(self._broken) >= MAX_BROKEN_MESSAGES
+
+    def read_message(self, message: Native, *, is_main: bool) -> None:
+        """An assistant's message, of the session itself or of a sub-agent."""
+        message_id = str(message.get("id"))
+        self._usage[message_id] = count(message.get("tokens"))
+        if not is_main:
+            return
+        if as_dict(message.get("time")).get("completed") is None:
+            self._open.add(message_id)
+            return
+        self._open.discard(message_id)
+        self._finish = text_in(message, "finish")
+        if self._finish in _NO_REASON:
+            self._broken[message_id] = None
+        elif self._finish is not None:
+            self._broken.clear()
+        if error := as_dict(message.get("error")):
+            self._error = error
+
+    def read_error(self, error: Any) -> None:
+        """`session.error`: also says what fails before there is a message."""
+        self._error = as_dict(error) or {"name": "UnknownError"}
+
+    def answer(self) -> Frame:
+        """The response to `session/prompt`."""
+        name = text_in(self._error, "name")
+        if self.is_stuck and not self.is_cancelled:
+            text = f"the model's answers broke off {len(self._broken)} times in a row"
+            return error_response(self.id, INTERNAL_ERROR, text, {"errorName": "BrokenAnswers"})
+        if self.is_cancelled or name == _ABORTED:
+            return self._stopped("cancelled")
+        if name == _TOO_LONG:
+            return self._stopped("max_tokens")
+        if name is not None:
+            return self._failed(name)
+        return self._stopped(_STOP_REASONS.get(self._finish or "", "end_turn"))
+
+    def _stopped(self, reason: str) -> Frame:
+        counts = {
+            name: sum(usage[name] for usage in self._usage.values())
+            for name in (*_TOKENS, "totalTokens")
+        }
+        return response(self.id, {"stopReason": reason, "usage": counts})
+
+    def _failed(self, name: str) -> Frame:
+        told = as_dict(self._error.get("data"))
+        text = text_in(told, "message") or name
+        data: dict[str, Any] = {"errorName": name}
+        status = told.get("statusCode")
+        if isinstance(status, int):
+            data["apiErrorStatus"] = status
+        if name == _NO_KEY or status in _UNAUTHORIZED:
+            return error_response(self.id, AUTH_REQUIRED, f"{text}\n{self.login_hint}", data)
+        return error_response(self.id, INTERNAL_ERROR, text, data)
+
+
+def count(tokens: Any) -> dict[str, int]:
+    """OpenCode's token counts in ACP's words. It counts reasoning apart from the output."""
+    tokens = as_dict(tokens)
+    cache = as_dict(tokens.get("cache"))
+    numbers = (
+        _number(tokens.get("input")),
+        _number(tokens.get("output")) + _number(tokens.get("reasoning")),
+        _number(cache.get("read")),
+        _number(cache.get("write")),
+    )
+    return {**dict(zip(_TOKENS, numbers, strict=True)), "totalTokens": sum(numbers)}
+
+
+def _number(value: Any) -> int:
+    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else 0

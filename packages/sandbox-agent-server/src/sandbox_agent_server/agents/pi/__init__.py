@@ -1,0 +1,24 @@
+"""Pi, natively: its RPC mode translated to ACP frames in process, with a permission gate of our own."""
+
+from sandbox_agent_core.spi.agent import AgentDefinition
+
+from sandbox_agent_server.agents.grants import PERMISSION_MODES
+from sandbox_agent_server.agents.pi.adapter import PiAdapter
+from sandbox_agent_server.agents.pi.launch import ENV_NAMES, INSTALL_HINT, find
+
+__all__ = ["DEFINITION", "PiAdapter"]
+
+DEFINITION = AgentDefinition(
+    name="pi",
+    title="Pi",
+    create=PiAdapter,
+    find=find,
+    install_hint=INSTALL_HINT,
+    env_names=ENV_NAMES,
+    permission_modes=PERMISSION_MODES,
+    base_url_env={
+        "anthropic": "ANTHROPIC_BASE_URL",
+        "openai": "OPENAI_BASE_URL",
+        "google": "GOOGLE_GEMINI_BASE_URL",
+    },
+)

@@ -1,0 +1,182 @@
+"""Finding Pi and starting it: command line, environment, our extensions, the file of a resumed session."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sandbox_agent_core.errors import AgentStartFailed
+from sandbox_agent_core.spi.agent import AgentInstallation
+
+from sandbox_agent_server.agents.acp.definition import find_program
+
+__all__ = [
+    "ENV_NAMES",
+    "INSTALL_HINT",
+    "PromptFile",
+    "check_node",
+    "command_line",
+    "environment",
+    "find",
+    "says_settled",
+    "session_argument",
+    "version_at",
+]
+
+INSTALL_HINT: Final = (
+    "Run `npm install -g @earendil-works/pi-coding-agent` (Node.js 20.6 or later)."
+)
+
+ENV_NAMES: Final = (
+    "AI_GATEWAY_API_KEY",
+    "ANTHROPIC_*",
+    "AWS_*",
+    "AZURE_OPENAI_*",
+    "CEREBRAS_API_KEY",
+    "CLOUDFLARE_*",
+    "COPILOT_GITHUB_TOKEN",
+    "DEEPSEEK_API_KEY",
+    "FIREWORKS_API_KEY",
+    "GEMINI_API_KEY",
+    "GOOGLE_*",
+    "GROQ_API_KEY",
+    "HF_TOKEN",
+    "KIMI_API_KEY",
+    "MINIMAX_*",
+    "MISTRAL_API_KEY",
+    "MOONSHOT_API_KEY",
+    "OPENAI_*",
+    "OPENCODE_API_KEY",
+    "OPENROUTER_API_KEY",
+    "TOGETHER_API_KEY",
+    "XAI_API_KEY",
+    "XIAOMI_*",
+    "ZAI_API_KEY",
+    # Not PI_*: a server that was itself started by Pi has PI_SESSION_FILE and the like.
+    "PI_CACHE_RETENTION",
+    "PI_CODING_AGENT_DIR",
+    "PI_CODING_AGENT_SESSION_DIR",
+    "PI_OFFLINE",
+    "PI_PACKAGE_DIR",
+    "PI_SKIP_VERSION_CHECK",
+    "PI_TELEMETRY",
+)
+
+_PROGRAM: Final = "pi"
+_PACKAGE: Final = "/pi-coding-agent"
+_SAYS_SETTLED: Final = (0, 80, 6)
+_EXTENSIONS: Final = Path(__file__).parent / "extensions"
+_OURS: Final = ("permission_gate.ts", "base_urls.ts")
+_SHEBANG_BYTES: Final = 256
+
+
+def find(env: Mapping[str, str]) -> AgentInstallation | None:
+    found = find_program(_PROGRAM, env)
+    if found is None:
+        return None
+    version = version_at(found.path)
+    # There is another program of this name, which computes digits of the number.
+    if version is None and not _first_line(found.path).startswith(b"#!"):
+        return None
+    return AgentInstallation(path=found.path, version=version)
+
+
+def version_at(path: str) -> str | None:
+    """Read from where it is installed: asking the program takes most of a second."""
+    real = Path(path).resolve()
+    for directory in list(real.parents)[:3]:
+        package = _read_json(directory / "package.json")
+        if str(package.get("name")).endswith(_PACKAGE):
+            version = package.get("version")
+            return version if isinstance(version, str) else None
+    return None
+
+
+def says_settled(version: str | None) -> bool:
+    """Whether this version tells when nothing more comes of a prompt."""
+    numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version or "")
+    return numbers is not None and tuple(map(int, numbers.groups())) >= _SAYS_SETTLED
+
+
+def check_node(command: Sequence[str], env: Mapping[str, str]) -> None:
+    """Raises: AgentStartFailed when the program is a script for Node.js and there is no `node`."""
+    program = find_program(command[0], env)
+    if program is None or b"node" not in _first_line(program.path):
+        return
+    if shutil.which("node", path=env.get("PATH") or "") is None:
+        raise AgentStartFailed(
+            f"Pi ({program.path}) needs Node.js, and there is no `node` on its PATH. "
+            "Install Node.js 20.6 or later, or set PATH in `[agents.pi] env`.",
+            missing="node",
+        )
+
+
+def command_line(
+    command: Sequence[str],
+    *,
+    session: str | None,
+    system_prompt: Path | None,
+    extra: Sequence[str] = (),
+) -> list[str]:
+    argv = [*command, "--mode", "rpc"]
+    for name in _OURS:
+        argv += ["--extension", str(_EXTENSIONS / name)]
+    if session is not None:
+        argv += ["--session", session]
+    if system_prompt is not None:
+        argv += ["--append-system-prompt", str(system_prompt)]
+    return [*argv, *extra]
+
+
+def environment(env: Mapping[str, str]) -> dict[str, str]:
+    """No updates, no look-ups of versions, no telemetry: nobody asked for them in a sandbox."""
+    return {"PI_OFFLINE": "1", "PI_SKIP_VERSION_CHECK": "1", "PI_TELEMETRY": "0", **env}
+
+
+def session_argument(session_id: str, env: Mapping[str, str]) -> str:
+    """The session's file, else its id: with that Pi reads every session of the directory to find it."""
+    home = Path(env.get("PI_CODING_AGENT_DIR") or Path(env.get("HOME") or "~", ".pi", "agent"))
+    directory = env.get("PI_CODING_AGENT_SESSION_DIR")
+    roots = [Path(directory)] if directory else [home / "sessions"]
+    for root in roots:
+        for pattern in (f"*/*_{session_id}.jsonl", f"*_{session_id}.jsonl"):
+            for path in root.expanduser().glob(pattern):
+                return str(path)
+    return session_id
+
+
+class PromptFile:
+    """A text for the system prompt, which Pi takes as a file: all users see what a command line says."""
+
+    def __init__(self, text: str) -> None:
+        # Mode 0600, by mkstemp.
+        descriptor, name = tempfile.mkstemp(prefix="sandbox-agent-prompt-", suffix=".md")
+        self.path = Path(name)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def _first_line(path: str) -> bytes:
+    try:
+        with Path(path).open("rb") as file:
+            start = file.read(_SHEBANG_BYTES)
+    except OSError:
+        return b""
+    return start.partition(b"\n")[0] if start.startswith(b"#!") else b""
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,103 @@
+"""How a turn ended: what the model's last message says, as the answer to `session/prompt`; and usage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sandbox_agent_core.frames import Frame, acp
+from sandbox_agent_core.frames.jsonrpc import (
+    AUTH_REQUIRED,
+    INTERNAL_ERROR,
+    error_response,
+    response,
+)
+
+from sandbox_agent_server.agents.pi.native import Native
+from sandbox_agent_server.agents.pi.turns import Prompt
+
+__all__ = ["CREDENTIALS_HINT", "Outcome", "failure", "usage_update"]
+
+CREDENTIALS_HINT: Final = (
+    "Set the key of a provider (ANTHROPIC_API_KEY, OPENAI_API_KEY, …) in the environment, "
+    "or log in with `/login` in Pi itself."
+)
+
+_STATUS: Final = re.compile(r"\A\D{0,40}?\b([45]\d\d)\b")
+_UNAUTHORIZED: Final = 401
+_NO_CREDENTIALS: Final = re.compile(r"\ANo (?:API key|models? )|\AAuthentication failed")
+_STOP_REASONS: Final = {"stop": "end_turn", "toolUse": "end_turn", "length": "max_tokens"}
+_TOKENS: Final = {
+    "inputTokens": "input",
+    "outputTokens": "output",
+    "cachedReadTokens": "cacheRead",
+    "cachedWriteTokens": "cacheWrite",
+    "thoughtTokens": "reasoning",
+    "totalTokens": "totalTokens",
+}
+
+
+class Outcome:
+    """What the messages of the model came to since the prompt."""
+
+    def __init__(self) -> None:
+        self.model: str | None = None
+        self._last: Native = {}
+        self._tokens = dict.fromkeys(_TOKENS, 0)
+        self._cost = 0.0
+
+    def read(self, message: Native) -> None:
+        self._last = message
+        model = message.get("model")
+        self.model = model if isinstance(model, str) else self.model
+        usage = message.get("usage")
+        usage = usage if isinstance(usage, dict) else {}
+        for name, key in _TOKENS.items():
+            self._tokens[name] += count if isinstance(count := usage.get(key), int) else 0
+        cost = usage.get("cost")
+        total = cost.get("total") if isinstance(cost, dict) else None
+        self._cost += total if isinstance(total, (int, float)) else 0
+
+    def answer(self, prompt: Prompt) -> Frame:
+        """The response to `session/prompt`."""
+        reason = self._stop_reason(is_cancelled=prompt.is_cancelled)
+        if reason is None:
+            return failure(prompt, str(self._last.get("errorMessage") or "Pi ended with an error"))
+        tokens = {name: count for name, count in self._tokens.items() if name != "thoughtTokens"}
+        if self._tokens["thoughtTokens"]:
+            tokens["thoughtTokens"] = self._tokens["thoughtTokens"]
+        meta = {"cost": {"amount": round(self._cost, 9), "currency": "USD"}}
+        return response(prompt.id, {"stopReason": reason, "usage": tokens, "_meta": meta})
+
+    def _stop_reason(self, *, is_cancelled: bool) -> str | None:
+        """None when the turn failed."""
+        stopped = self._last.get("stopReason")
+        if stopped == "aborted" or (is_cancelled and stopped != "stop"):
+            return "cancelled"
+        return None if stopped == "error" else _STOP_REASONS.get(str(stopped), "end_turn")
+
+
+def failure(prompt: Prompt, message: str) -> Frame:
+    """The answer to a prompt that failed; `message` is Pi's, which repeats the provider's."""
+    status = int(found.group(1)) if (found := _STATUS.match(message)) else None
+    data = {"apiErrorStatus": status} if status is not None else None
+    if status == _UNAUTHORIZED or _NO_CREDENTIALS.match(message):
+        return error_response(prompt.id, AUTH_REQUIRED, f"{message}\n{CREDENTIALS_HINT}", data)
+    return error_response(prompt.id, INTERNAL_ERROR, message, data)
+
+
+def usage_update(stats: Mapping[str, Any], *, model: str | None) -> dict[str, Any] | None:
+    """From `get_session_stats`: how full the context is, and what the session has cost."""
+    context = stats.get("contextUsage")
+    context = context if isinstance(context, dict) else {}
+    used, size = context.get("tokens"), context.get("contextWindow")
+    # Right after a compaction Pi does not know how full the context is.
+    if not isinstance(used, int) or not isinstance(size, int):
+        return None
+    update: dict[str, Any] = {"sessionUpdate": acp.USAGE_UPDATE, "used": used, "size": size}
+    if isinstance(cost := stats.get("cost"), (int, float)):
+        update["cost"] = {"amount": round(cost, 9), "currency": "USD"}
+    if model is not None:
+        update["_meta"] = {"model": model}
+    return update

@@ -1,0 +1,235 @@
+"""Pi's messages as ACP frames. Pure: message in, frames (and lines to answer with) out.
+
+Nothing is dropped: what ACP has no word for (retries, compactions, notices of extensions) goes on as
+the notification `_pi/<type>` with the message as it came, except for `_NOISE`, which is said elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from sandbox_agent_core.frames import Frame, acp, house
+from sandbox_agent_core.frames.jsonrpc import notification, response
+
+from sandbox_agent_server.agents.grants import Grants
+from sandbox_agent_server.agents.pi.asking import Answered, Asking
+from sandbox_agent_server.agents.pi.messages import Messages, Update
+from sandbox_agent_server.agents.pi.native import Native, command
+from sandbox_agent_server.agents.pi.offers import Offers
+from sandbox_agent_server.agents.pi.results import Outcome, failure, usage_update
+from sandbox_agent_server.agents.pi.turns import Prompt, Turns
+
+__all__ = ["EXTENSION", "Output", "Translator"]
+
+EXTENSION: Final = "_pi/"
+
+_NOISE: Final = frozenset(
+    {
+        "agent_end",
+        "agent_settled",
+        "agent_start",
+        "entry_appended",
+        "message_end",  # whole messages: streamed before, or the results of tools
+        "message_start",
+        "message_update",  # starts, ends, and the input of a tool call, which comes whole
+        "turn_end",
+        "turn_start",
+    }
+)
+_DIALOGS: Final = frozenset({"select", "confirm", "input", "editor"})
+_TOLD_ROLES: Final = frozenset({"assistant", "system", "toolResult", "user"})
+
+
+class Output(NamedTuple):
+    frames: list[Frame]
+    """For the client."""
+    replies: list[Native]
+    """For Pi, to be written after the message that caused them was read."""
+
+
+class Translator:
+    """One session. `feed` it every message except responses to commands of the adapter's own."""
+
+    def __init__(
+        self,
+        *,
+        session_id: str,
+        cwd: str,
+        offers: Offers,
+        says_settled: bool,
+        new_id: Callable[[], str],
+    ) -> None:
+        self.offers = offers
+        self._session_id = session_id
+        self._messages = Messages(cwd=cwd, new_id=new_id)
+        self._asking = Asking(session_id=session_id, cwd=cwd)
+        self._turns = Turns(says_settled=says_settled)
+        self._outcome = Outcome()
+        self._expects_echo = False
+
+    @property
+    def grants(self) -> Grants:
+        return self._asking.grants
+
+    @property
+    def is_prompted(self) -> bool:
+        return self._turns.prompt is not None
+
+    def prompt(self, prompt: Prompt, message: str, images: list[Native]) -> Native:
+        self._turns.begin(prompt)
+        self._outcome = Outcome()
+        self._expects_echo = True
+        fields: dict[str, Any] = {"message": message}
+        if images:
+            fields["images"] = images
+        # Only matters while an extension has started a run by itself: Pi refuses the prompt otherwise.
+        return command(prompt.command_id, "prompt", streamingBehavior="followUp", **fields)
+
+    def cancel(self) -> Output:
+        """Stops the turn. Its end is answered once, as ever, by `feed`."""
+        if self._turns.prompt is not None:
+            self._turns.prompt.is_cancelled = True
+        frames, replies = self._asking.cancel_all()
+        return Output(frames, [*replies, command("abort", "abort")])
+
+    def answer(self, request_id: Any, result: Mapping[str, Any] | None) -> Output:
+        """The client's response to a request of Pi's; `result` is None for an error."""
+        answered = self._asking.answer(request_id, result)
+        if answered is None:
+            return Output([], [])
+        output = self._put_through(answered)
+        prompt = self._turns.prompt
+        if answered.stops_turn and prompt is not None and not prompt.is_cancelled:
+            output.replies.append(command("abort", "abort"))
+        return output
+
+    def feed(self, message: Native) -> Output:
+        if message.get("type") == "extension_ui_request":
+            return self._dialog(message)
+        if message.get("type") == "response":
+            return self._response(message)
+        frames = self._translate(message)
+        reply = self._turns.read(message)
+        return Output(frames, [reply] if reply is not None else [])
+
+    def history(self, messages: Any) -> list[Frame]:
+        """What was said before, for `session/load`."""
+        updates: list[Update] = []
+        for message in messages if isinstance(messages, list) else []:
+            match message:
+                case {"role": "user"}:
+                    updates += self._messages.user(message)
+                case {"role": "assistant"}:
+                    updates += self._messages.end(message)
+                case {"role": "toolResult", "toolCallId": str(tool_id)}:
+                    name, failed = str(message.get("toolName")), message.get("isError") is True
+                    updates += self._messages.result(tool_id, name, message, is_error=failed)
+        return [self.update(update) for update in updates]
+
+    def update(self, update: Update) -> Frame:
+        return notification(acp.SESSION_UPDATE, {"sessionId": self._session_id, "update": update})
+
+    def commands_update(self) -> Frame:
+        commands = self.offers.commands()
+        return self.update(
+            {"sessionUpdate": acp.AVAILABLE_COMMANDS_UPDATE, "availableCommands": commands}
+        )
+
+    def config_update(self) -> Frame:
+        options = self.offers.config_options()
+        return self.update({"sessionUpdate": acp.CONFIG_OPTION_UPDATE, "configOptions": options})
+
+    def _translate(self, message: Native) -> list[Frame]:
+        match message:
+            case {"type": "message_update", "assistantMessageEvent": dict(event)}:
+                return self._updates(self._messages.stream(event) or [])
+            case {"type": "message_start", "message": dict(started)}:
+                self._messages.start(started)
+                return []
+            case {"type": "message_end", "message": dict(ended)}:
+                return self._message_ended(ended, message)
+            case {"type": "tool_execution_start"}:
+                tool_id, name = str(message.get("toolCallId")), str(message.get("toolName"))
+                return self._updates(self._messages.announce(tool_id, name, message.get("args")))
+            case {"type": "tool_execution_update"}:
+                return self._updates(self._messages.progress(message))
+            case {"type": "tool_execution_end"}:
+                withdrawn = self._asking.withdraw(str(message.get("toolCallId")))
+                return withdrawn + self._updates(self._messages.tool_ended(message))
+            case {"type": "thinking_level_changed", "level": level}:
+                changed = self.offers.read_state({"thinkingLevel": level})
+                return [self.config_update()] if changed else []
+            case {"type": "extension_error"}:
+                return [_extension_failed(message)]
+            case _:
+                return self._passed_on(message)
+
+    def _message_ended(self, ended: Native, message: Native) -> list[Frame]:
+        role = ended.get("role")
+        if role == "assistant":
+            self._outcome.read(ended)
+            return self._updates(self._messages.end(ended))
+        if role == "user":
+            is_echo, self._expects_echo = self._expects_echo, False
+            return [] if is_echo else self._updates(self._messages.user(ended))
+        if role in _TOLD_ROLES:
+            return []
+        return [self._extension("message", message)]
+
+    def _response(self, message: Native) -> Output:
+        prompt = self._turns.prompt
+        if prompt is not None and message.get("id") == prompt.command_id:
+            if message.get("success") is True:
+                return Output([], [] if prompt.has_begun else [self._turns.accepted()])
+            self._turns.end()
+            if prompt.is_cancelled:
+                return Output([response(prompt.id, {"stopReason": "cancelled"})], [])
+            return Output([failure(prompt, str(message.get("error")))], [])
+        if prompt is not None and self._turns.is_over(message):
+            return Output(self._over(prompt, message), [])
+        failed = message.get("success") is False
+        return Output(self._passed_on(message) if failed else [], [])
+
+    def _over(self, prompt: Prompt, message: Native) -> list[Frame]:
+        self._turns.end()
+        frames = []
+        stats = message.get("data")
+        if message.get("command") == "get_session_stats" and isinstance(stats, dict):
+            update = usage_update(stats, model=self._outcome.model)
+            frames = [self.update(update)] if update is not None else []
+        return [*frames, self._outcome.answer(prompt)]
+
+    def _dialog(self, dialog: Native) -> Output:
+        if dialog.get("method") not in _DIALOGS or not isinstance(dialog.get("id"), str):
+            return Output([self._extension(str(dialog.get("method")), dialog)], [])
+        answered = self._asking.granted(dialog)
+        if answered is not None:
+            return self._put_through(answered)
+        return Output([self._asking.ask(dialog)], [])
+
+    def _put_through(self, answered: Answered) -> Output:
+        frames = []
+        if answered.running is not None:
+            frames.append(self.update(self._messages.running(answered.running)))
+        return Output(frames, [answered.reply])
+
+    def _updates(self, updates: list[Update]) -> list[Frame]:
+        return [self.update(update) for update in updates]
+
+    def _passed_on(self, message: Native) -> list[Frame]:
+        kind = str(message.get("type"))
+        return [] if kind in _NOISE else [self._extension(kind, message)]
+
+    def _extension(self, name: str, message: Native) -> Frame:
+        return notification(EXTENSION + name, {"sessionId": self._session_id, "message": message})
+
+
+def _extension_failed(message: Native) -> Frame:
+    path, error = message.get("extensionPath"), message.get("error")
+    params = {
+        "code": "agent_error",
+        "message": f"extension {path} failed at {message.get('event')}: {error}",
+        "retryable": False,
+    }
+    return notification(house.ERROR, params)

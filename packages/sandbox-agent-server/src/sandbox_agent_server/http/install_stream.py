@@ -1,0 +1,92 @@
+"""An installation as server-sent events: `progress` any number of times, then `completed` or `error`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from pydantic import BaseModel
+from sandbox_agent_core.api.agents import InstallProgress, InstallResult
+from sandbox_agent_core.errors import InternalError, SandboxAgentError
+from sandbox_agent_core.wire.problem import to_problem
+from sandbox_agent_core.wire.sse import comment, encode
+from starlette.types import Receive, Scope, Send
+
+from sandbox_agent_server.http.sse import HEADERS, until_disconnected
+from sandbox_agent_server.http.streams import StreamCounter
+from sandbox_agent_server.jsonio import dumps
+
+__all__ = ["InstallStream"]
+
+Run = Callable[[Callable[[InstallProgress], None]], Awaitable[InstallResult]]
+
+
+class InstallStream:
+    """An ASGI response. A slow reader misses steps of the progress, never the end."""
+
+    def __init__(self, run: Run, counter: StreamCounter, *, heartbeat_s: float) -> None:
+        self._run = run
+        self._counter = counter
+        self._heartbeat_s = heartbeat_s
+        self._latest: InstallProgress | None = None
+        self._bell = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._counter.hold():
+            await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+            pump = asyncio.ensure_future(self._pump(send))
+            watch = asyncio.ensure_future(until_disconnected(receive))
+            try:
+                await asyncio.wait({pump, watch}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (pump, watch):
+                    task.cancel()
+                results = await asyncio.gather(pump, watch, return_exceptions=True)
+            for result in results:
+                if isinstance(result, Exception):
+                    raise result
+
+    async def _pump(self, send: Send) -> None:
+        install = asyncio.ensure_future(self._run(self._note))
+        install.add_done_callback(lambda _done: self._bell.set())
+        try:
+            while not install.done():
+                await self._wait()
+                progress, self._latest = self._latest, None
+                if progress is not None:
+                    await _send(send, _event("progress", progress))
+                elif not install.done():
+                    await _send(send, comment("heartbeat"))
+            await _send(send, _ending(install), more=False)
+        finally:
+            install.cancel()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(self._heartbeat_s):
+                await self._bell.wait()
+        except TimeoutError:
+            return
+        self._bell.clear()
+
+    def _note(self, progress: InstallProgress) -> None:
+        self._latest = progress
+        self._bell.set()
+
+
+def _ending(install: asyncio.Future[InstallResult]) -> bytes:
+    error = install.exception()
+    if error is None:
+        return _event("completed", install.result())
+    if not isinstance(error, SandboxAgentError):
+        error = InternalError("the installation failed; the log of the server says why")
+    return encode(dumps(to_problem(error)), event="error")
+
+
+def _event(name: str, body: BaseModel) -> bytes:
+    document = body.model_dump(by_alias=True, exclude_none=True, mode="json")
+    return encode(dumps(document), event=name)
+
+
+async def _send(send: Send, body: bytes, *, more: bool = True) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": more})

@@ -1,0 +1,311 @@
+"""One installation, from what is wanted to a program in `bin/`. Blocks; safe to be killed at any moment."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sandbox_agent_core.api.agents import InstallProgress
+from sandbox_agent_core.errors import InstallFailed, InstallForbidden, PlatformNotSupported
+
+from sandbox_agent_server.install.agents_dir import AgentsDir, InstalledVersion, Source
+from sandbox_agent_server.install.local_source import LocalSource
+from sandbox_agent_server.install.node import require_node
+from sandbox_agent_server.install.npm_install import install_with_npm, write_launcher
+from sandbox_agent_server.install.npmrc import load_npm_config
+from sandbox_agent_server.install.pins import AgentPin, PackagePin, find_pin
+from sandbox_agent_server.install.unpacking import unpack
+from sandbox_agent_server.runtime.platforms import describe_foreign_program, this_platform
+from sandbox_agent_server.settings import Settings
+
+if TYPE_CHECKING:
+    from sandbox_agent_server.install.registry import Registry
+
+__all__ = ["Installed", "Installer", "OnProgress", "create_installer"]
+
+logger = logging.getLogger(__name__)
+
+OnProgress = Callable[[InstallProgress], None]
+"""Called often, in the thread that installs. What it raises ends the installation."""
+
+PROGRESS_EVERY_S: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    version: InstalledVersion
+    already: bool
+    """Nothing was downloaded: it was there, or somebody else brought it meanwhile."""
+
+
+class Installer:
+    def __init__(
+        self,
+        agents_dir: AgentsDir,
+        *,
+        environ: Mapping[str, str],
+        source: Path | None = None,
+        may_use_network: bool = True,
+        max_bytes: int,
+    ) -> None:
+        """`environ` tells npm's configuration and where Node.js is; with a `source` no network is used."""
+        self.agents_dir = agents_dir
+        self._environ = environ
+        self._source = source
+        self._may_use_network = may_use_network
+        self._max_bytes = max_bytes
+
+    def install(
+        self,
+        agent: str,
+        *,
+        version: str | None = None,
+        reinstall: bool = False,
+        on_progress: OnProgress = lambda _progress: None,
+    ) -> Installed:
+        """Have the version (else the tested one) in the directory, and `bin/` lead to it.
+
+        Raises:
+            AgentNotInstallable, InstallForbidden, and InstallFailed with its kinds. What was installed
+            before works as before.
+        """
+        return _Run(self, find_pin(agent), reinstall, on_progress).run(version)
+
+    def newest_version(self, agent: str) -> str:
+        """What the registry has as `latest`. Raises: as `install`."""
+        pin = find_pin(agent)
+        with self.registry(pin) as registry:
+            return registry.version(pin.package, "latest")
+
+    def local_source(self) -> LocalSource | None:
+        return LocalSource(self._source) if self._source is not None else None
+
+    def registry(self, pin: AgentPin) -> Registry:
+        """Raises: InstallForbidden when there must be no network."""
+        if not self._may_use_network:
+            raise InstallForbidden(
+                f"{pin.name} is not installed, and nothing may be installed from the network here "
+                "(`require_preinstalled`). Put it on the PATH or into the agents' directory beforehand.",
+                agent=pin.name,
+            )
+        # Most servers never install anything: they do without an HTTP client.
+        from sandbox_agent_server.install.registry import Registry  # noqa: PLC0415
+
+        return Registry(load_npm_config(self._environ))
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        return self._environ
+
+    @property
+    def max_bytes(self) -> int:
+        return self._max_bytes
+
+
+def create_installer(settings: Settings, environ: Mapping[str, str]) -> Installer:
+    """As the settings say; `environ` holds npm's configuration."""
+    return Installer(
+        AgentsDir(settings.agents_dir),
+        environ=environ,
+        source=settings.agents_source,
+        may_use_network=not settings.require_preinstalled,
+        max_bytes=settings.limits.max_install_bytes,
+    )
+
+
+class _Run:
+    """One call of `install`."""
+
+    def __init__(
+        self, installer: Installer, pin: AgentPin, reinstall: bool, on_progress: OnProgress
+    ) -> None:
+        self._installer = installer
+        self._agents_dir = installer.agents_dir
+        self._pin = pin
+        self._reinstall = reinstall
+        self._on_progress = on_progress
+        self._version: str | None = None
+        self._told_at = 0.0
+        self._step: str | None = None
+
+    def run(self, version: str | None) -> Installed:
+        pin, agents_dir = self._pin, self._agents_dir
+        source = self._installer.local_source()
+        if source is not None:
+            self._version = version or source.choose_version(pin, this_platform())
+        else:
+            self._version = version or pin.version
+        if (there := self._there(self._version)) is not None:
+            return there
+        registry: Registry | None = None
+        try:
+            if source is None:
+                registry = self._installer.registry(pin)
+                if version is not None:
+                    self._tell("resolving")
+                    # May be a tag. Before the lock: others need not wait for it.
+                    self._version = registry.version(pin.package, version)
+            with agents_dir.locked(
+                pin.name,
+                on_wait=lambda: self._tell("waiting"),
+                check=lambda: self._tell("waiting"),
+            ):
+                if (there := self._there(self._version)) is not None:
+                    return there
+                installed = self._bring(self._version, source, registry)
+                self._tell("finishing")
+                agents_dir.activate(installed, pin.program)
+                if self._reinstall:
+                    agents_dir.forget_older_generations(installed)
+        except OSError as exc:
+            raise InstallFailed(
+                f"{pin.name} could not be installed in {str(agents_dir.root)!r}: {exc.strerror or exc}",
+                agent=pin.name,
+            ) from exc
+        finally:
+            if registry is not None:
+                registry.close()
+        logger.info("installed %s %s: %s", pin.name, installed.version, installed.program)
+        return Installed(version=installed, already=False)
+
+    def _there(self, version: str) -> Installed | None:
+        """The version if it is there and wanted as it is; makes it the one in use."""
+        found = None if self._reinstall else self._agents_dir.find(self._pin.name, version)
+        if found is None:
+            return None
+        if self._agents_dir.active(self._pin.name, self._pin.program) != found:
+            with self._agents_dir.locked(
+                self._pin.name, on_wait=lambda: self._tell("waiting"), check=lambda: None
+            ):
+                self._agents_dir.activate(found, self._pin.program)
+        return Installed(version=found, already=True)
+
+    def _bring(
+        self, version: str, source: LocalSource | None, registry: Registry | None
+    ) -> InstalledVersion:
+        staged = self._agents_dir.stage(self._pin.name)
+        kind: Source = "local_path"
+        if source is not None and (unpacked := source.unpacked(self._pin.name, version)):
+            shutil.copytree(unpacked.directory, staged, symlinks=True, dirs_exist_ok=True)
+            program = self._program_of_copy(staged, unpacked)
+        elif self._pin.kind == "node":
+            kind = "registry"
+            program = self._bring_node(version, staged, source)
+        else:
+            package = self._pin.package_for(this_platform(), version)
+            if source is not None:
+                archive = source.archive(self._pin, this_platform(), version)
+            else:
+                assert registry is not None
+                kind = "registry"
+                archive = self._download(registry, package, staged)
+            program = self._unpack(archive, package, staged)
+            if kind == "registry":
+                archive.unlink()
+        self._check_program(program)
+        return self._agents_dir.commit(
+            staged, agent=self._pin.name, version=version, program=program, source=kind
+        )
+
+    def _download(self, registry: Registry, package: PackagePin, staged: Path) -> Path:
+        self._tell("resolving")
+        dist = registry.dist(package.name, package.version)
+        archive = staged / "package.tgz"
+        registry.download(
+            dist,
+            archive,
+            max_bytes=self._installer.max_bytes,
+            on_progress=lambda done, total: self._tell("downloading", done, total),
+        )
+        return archive
+
+    def _unpack(self, archive: Path, package: PackagePin, staged: Path) -> Path:
+        done = 0
+
+        def on_bytes(count: int) -> None:
+            nonlocal done
+            done += count
+            self._tell("unpacking", done)
+
+        directory = staged / "package"
+        unpack(archive, directory, max_bytes=self._installer.max_bytes, on_bytes=on_bytes)
+        self._check_package(directory, package, archive)
+        program = next(directory.glob(package.path), None)
+        if program is None:
+            raise InstallFailed(
+                f"{package.spec} holds no {package.path!r}: this version is built differently.",
+                agent=self._pin.name,
+            )
+        program.chmod(0o755)  # some packages leave that to an install script
+        return program
+
+    def _check_package(self, directory: Path, package: PackagePin, archive: Path) -> None:
+        """That an archive from a directory is what its name says."""
+        try:
+            said = json.loads((directory / "package.json").read_text(encoding="utf-8"))
+            found = f"{said['name']}@{said['version']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            found = "no npm package"
+        if found != package.spec:
+            raise InstallFailed(
+                f"{archive.name} is {found}, not {package.spec}.", agent=self._pin.name
+            )
+
+    def _bring_node(self, version: str, staged: Path, source: LocalSource | None) -> Path:
+        if source is not None:
+            source.archive(self._pin, this_platform(), version)  # says that there is none, and why
+        tools = require_node(
+            self._installer.environ, agent=self._pin.name, at_least=self._pin.min_node
+        )
+        package = self._pin.package_for(this_platform(), version)
+        self._tell("running_npm")
+        install_with_npm(
+            package,
+            staged,
+            tools=tools,
+            environ=self._installer.environ,
+            check=lambda: self._tell("running_npm"),
+        )
+        return write_launcher(self._pin, staged, tools)
+
+    def _program_of_copy(self, staged: Path, copied: InstalledVersion) -> Path:
+        if self._pin.kind == "node":
+            # The Node.js of the machine that it was installed on is not here.
+            tools = require_node(
+                self._installer.environ, agent=self._pin.name, at_least=self._pin.min_node
+            )
+            return write_launcher(self._pin, staged, tools)
+        return staged / copied.program.relative_to(copied.directory)
+
+    def _check_program(self, program: Path) -> None:
+        if (foreign := describe_foreign_program(program)) is not None:
+            raise PlatformNotSupported(
+                f"This {self._pin.name} is a program for {foreign}, and this machine is {this_platform()}.",
+                agent=self._pin.name,
+                platform=this_platform(),
+            )
+
+    def _tell(self, step: str, done: int | None = None, total: int | None = None) -> None:
+        """At most ten times a second, but every new step and the last byte."""
+        now = time.monotonic()
+        is_news = step != self._step or (done is not None and done == total)
+        if not is_news and now - self._told_at < PROGRESS_EVERY_S:
+            return
+        self._step, self._told_at = step, now
+        self._on_progress(
+            InstallProgress.model_validate(
+                {
+                    "agent": self._pin.name,
+                    "step": step,
+                    "version": self._version,
+                    "done_bytes": done,
+                    "total_bytes": total,
+                }
+            )
+        )

@@ -1,0 +1,60 @@
+"""Makes `support/` importable by the tests of this folder, and starts OpenCode for them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+
+from sandbox_agent_core.spi.agent import AgentContext
+from sandbox_agent_server.agents.opencode import OPENCODE_DEFINITION
+from support.adapter_driver import AdapterDriver, StartAdapter
+from support.fixtures import plain_env, require_agent
+from support.scripted_llm import ScriptedLLM
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    path = tmp_path / "home"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def cwd(tmp_path: Path) -> Path:
+    path = tmp_path / "work"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+async def start_opencode(
+    scripted_llm: ScriptedLLM, home: Path, cwd: Path
+) -> AsyncIterator[StartAdapter]:
+    """The real OpenCode behind its adapter, against the scripted model; stopped after the test."""
+    binary = require_agent("opencode")
+    async with AsyncExitStack() as stack:
+
+        async def start(*, env: dict[str, str] | None = None, **fields: Any) -> AdapterDriver:
+            given = {
+                "ANTHROPIC_API_KEY": "sk-ant-scripted",
+                "ANTHROPIC_BASE_URL": scripted_llm.url,
+                "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
+            }
+            context = AgentContext(
+                session_id="test",
+                cwd=cwd,
+                env=plain_env(home) | given | (env or {}),
+                command=[str(binary)],
+                **fields,
+            )
+            adapter = OPENCODE_DEFINITION.create(context)
+            return await stack.enter_async_context(AdapterDriver(adapter, context))
+
+        yield start

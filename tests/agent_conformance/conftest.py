@@ -1,0 +1,91 @@
+"""One server and one model for all agents of a worker; a session of an agent is shared where that does no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from agent_conformance.matrix import Matrix
+from agent_conformance.under_test import AGENTS, AgentUnderTest
+from sandbox_agent_client import SandboxAgentSync, SessionSync
+from support.fixtures import require_agent
+from support.scripted_llm import ScriptedLLM
+from support.server import ServerProcess
+
+
+class Lab:
+    """Where the agents of this worker live."""
+
+    def __init__(self, directory: Path, llm: ScriptedLLM, server: ServerProcess) -> None:
+        self.llm = llm
+        self.server = server
+        self._directory = directory
+        self._count = 0
+        self._shared: dict[str, SessionSync] = {}
+        self.client = SandboxAgentSync.connect(base_url=server.url, token=server.token)
+
+    def new_session(self, agent: AgentUnderTest, **options: Any) -> SessionSync:
+        """In a home and a workspace of its own."""
+        require_agent(agent.name)
+        self._count += 1
+        home = self._directory / f"{agent.name}-{self._count}"
+        workspace = home / "workspace"
+        workspace.mkdir(parents=True)
+        env = agent.session_env(home, self.llm)
+        return self.client.create_session(agent.name, cwd=str(workspace), env=env, **options)
+
+    def shared_session(self, agent: AgentUnderTest) -> SessionSync:
+        """One that other tests have used: idle, in its first mode, with files that they left."""
+        session = self._shared.get(agent.name)
+        if session is None or session.refresh().status != "idle":
+            session = self._shared[agent.name] = self.new_session(agent)
+        return session
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    directory = tmp_path_factory.mktemp("conformance")
+    server = ServerProcess(directory).start()
+    with ScriptedLLM() as llm:
+        made = Lab(directory, llm, server)
+        yield made
+        made.client.close()
+        server.stop()
+
+
+@pytest.fixture
+def session(lab: Lab, agent: AgentUnderTest) -> SessionSync:
+    return lab.shared_session(agent)
+
+
+@pytest.fixture
+def fresh_session(lab: Lab, agent: AgentUnderTest) -> Iterator[SessionSync]:
+    made = lab.new_session(agent)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def workspace(request: pytest.FixtureRequest) -> Path:
+    """Of the session that the test uses."""
+    name = "fresh_session" if "fresh_session" in request.fixturenames else "session"
+    used: SessionSync = request.getfixturevalue(name)
+    return Path(used.info.cwd)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every scenario over every agent that has the feature."""
+    if (mark := metafunc.definition.get_closest_marker("feature")) is None:
+        return
+    params = [
+        pytest.param(agent, id=name, marks=[pytest.mark.xdist_group(name), pytest.mark.real_agent])
+        for name, agent in AGENTS.items()
+        if mark.args[0] not in agent.lacks
+    ]
+    metafunc.parametrize("agent", params)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Matrix(), "agent-matrix")

@@ -1,0 +1,151 @@
+"""The agents that the suite drives: how each reaches a scripted model, and what it does not have, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support.agents import installed_binary, load_pins
+from support.fixtures import claude_env, codex_env, pi_env, plain_env
+from support.scripted_llm import ScriptedLLM
+
+__all__ = ["AGENTS", "FEATURES", "AgentUnderTest"]
+
+FEATURES: Mapping[str, str] = {
+    "text": "streamed text",
+    "reasoning": "reasoning",
+    "allow": "tool allowed",
+    "deny": "tool denied",
+    "always": "tool always allowed",
+    "write": "file written, with a diff",
+    "edit": "file edited, with a diff",
+    "question": "question to a person",
+    "plan": "plan",
+    "cancel-text": "cancel while it streams, then another prompt",
+    "cancel-tool": "cancel while a tool runs, then another prompt",
+    "cancel-permission": "cancel while a permission waits, then another prompt",
+    "queue": "two prompts queued",
+    "api-errors": "model API 401, 429, 500, dropped: a typed error, then another prompt",
+    "huge": "huge answer",
+    "resume": "remembers after a restart of the server",
+    "side-by-side": "two sessions side by side",
+    "mcp": "MCP server of the session",
+    "image": "image in a prompt",
+    "read-only": "`read-only` holds",
+    "bypass": "`bypass` asks nothing",
+}
+"""In the order of the matrix; the value is what it is called there."""
+
+EnvMaker = Callable[[Path, ScriptedLLM], dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentUnderTest:
+    name: str
+    env: EnvMaker
+    lacks: Mapping[str, str] = field(default_factory=dict)
+    """Feature -> why it is not there. A sentence for the matrix in the docs."""
+    remarks: Mapping[str, str] = field(default_factory=dict)
+    """Feature -> what is different about it, though it is there."""
+    continuity: frozenset[str] = frozenset({"native"})
+    """How its memory comes back after a restart."""
+    retries: frozenset[str] = frozenset()
+    """Failures of the model after which it tries again for minutes."""
+
+    def session_env(self, home: Path, llm: ScriptedLLM) -> dict[str, str]:
+        """Of a session: its own home, the scripted model, and a PATH with the agent's program on it."""
+        env = self.env(home, llm)
+        binary = installed_binary(load_pins()[self.name])
+        assert binary is not None, f"{self.name} is not installed"
+        return env | {"PATH": f"{binary.parent}:{env['PATH']}"}
+
+
+def _claude(home: Path, llm: ScriptedLLM) -> dict[str, str]:
+    return claude_env(home, llm) | {"CLAUDE_CODE_ENABLE_TODO_TOOLS": "1"}
+
+
+def _anthropic(home: Path, llm: ScriptedLLM) -> dict[str, str]:
+    return plain_env(home) | {"ANTHROPIC_API_KEY": "sk-ant-scripted", "ANTHROPIC_BASE_URL": llm.url}
+
+
+def _opencode(home: Path, llm: ScriptedLLM) -> dict[str, str]:
+    return _anthropic(home, llm) | {"OPENCODE_DISABLE_DEFAULT_PLUGINS": "1"}
+
+
+def _openai(home: Path, llm: ScriptedLLM) -> dict[str, str]:
+    return plain_env(home) | {
+        "OPENAI_API_KEY": "sk-scripted",
+        "OPENAI_BASE_URL": f"{llm.url}/v1",
+        "OPENAI_MODEL": "scripted-1",
+    }
+
+
+def _copilot(home: Path, llm: ScriptedLLM) -> dict[str, str]:
+    return _openai(home, llm) | {"COPILOT_MODEL": "scripted-1"}
+
+
+def _gemini(home: Path, llm: ScriptedLLM) -> dict[str, str]:
+    return plain_env(home) | {"GEMINI_API_KEY": "gm-0123456789", "GOOGLE_GEMINI_BASE_URL": llm.url}
+
+
+_NO_QUESTIONS = "It offers its model no tool to ask a person when it is driven over ACP."
+_NO_PLAN = "It tells its plan in words only, or keeps none."
+_TRIES_LONG = "After some failures it tries again for minutes; the turn can be cancelled meanwhile."
+
+AGENTS: Mapping[str, AgentUnderTest] = {
+    agent.name: agent
+    for agent in (
+        AgentUnderTest("claude", _claude),
+        AgentUnderTest(
+            "codex",
+            codex_env,
+            lacks={
+                "question": "Its model may ask a person in its plan mode only.",
+                "plan": "Codex 0.169 offers its model no tool for a plan.",
+            },
+        ),
+        AgentUnderTest("opencode", _opencode),
+        AgentUnderTest(
+            "pi",
+            pi_env,
+            lacks={
+                "question": "It has no tool to ask a person; dialogs of its extensions are questions.",
+                "plan": _NO_PLAN,
+                "mcp": "It has no MCP client: a session with MCP servers is refused.",
+            },
+        ),
+        AgentUnderTest(
+            "gemini",
+            _gemini,
+            lacks={"question": _NO_QUESTIONS, "plan": _NO_PLAN},
+            retries=frozenset({"http429", "http500", "drop"}),
+            continuity=frozenset({"native", "replayed"}),
+            remarks={
+                "resume": "It writes its own record late: when the server was killed before that, the "
+                "transcript is given back as context.",
+                "api-errors": _TRIES_LONG,
+            },
+        ),
+        AgentUnderTest(
+            "copilot",
+            _copilot,
+            lacks={
+                "question": _NO_QUESTIONS,
+                "plan": _NO_PLAN,
+                "mcp": "It takes MCP servers over HTTP only, not as a program.",
+            },
+        ),
+        AgentUnderTest(
+            "qwen",
+            _openai,
+            lacks={
+                "question": _NO_QUESTIONS,
+                "image": "It keeps images from a model that is named by OPENAI_MODEL.",
+            },
+            retries=frozenset({"http429", "http500", "drop"}),
+            remarks={"api-errors": _TRIES_LONG},
+        ),
+        AgentUnderTest("kilo", _anthropic),
+    )
+}
