@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from benchmarks.row import Measurement
 
-from . import agents, big_updates, burst, catch_up, fan_out, footprint, latency, slow_reader, start
+from . import (
+    agents,
+    big_updates,
+    burst,
+    catch_up,
+    docker_start,
+    fan_out,
+    footprint,
+    latency,
+    slow_reader,
+    start,
+)
 
 MEASUREMENTS: dict[str, Measurement] = {
     "burst": burst.measure,
@@ -13,6 +24,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "slow-reader": slow_reader.measure,
     "fan-out": fan_out.measure,
     "start": start.measure,
+    "docker-start": docker_start.measure,
     "footprint": footprint.measure,
     "big-updates": big_updates.measure,
     "agents": agents.measure,

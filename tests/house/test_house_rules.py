@@ -82,6 +82,7 @@ def test_every_error_has_its_own_code() -> None:
         ("sandbox_agent_core", ["asyncio", "httpx", "starlette", "websockets", "anyio"]),
         ("sandbox_agent_client", ["sandbox_agent_server", "starlette", "uvicorn"]),
         ("sandbox_agent_docker", ["docker", "requests", "sandbox_agent_client"]),
+        ("sandbox_agent_e2b", ["e2b", "httpx", "sandbox_agent_client"]),
         ("sandbox_agent_server.app", ["sandbox_agent_client", "httpx"]),
     ],
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("core", "server", "client")
+PACKAGES = ("core", "server", "client", "docker")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -96,3 +96,15 @@ finally:
     server.wait(10)
 """
     assert run(bin_dir / "python", "-c", code).strip() == "idle"
+
+
+def test_the_docker_provider_brings_its_files_and_works_beside_the_client(
+    wheels: dict[str, Path], tmp_path: Path
+) -> None:
+    bin_dir = install(tmp_path / "venv", wheels["core"], wheels["client"], wheels["docker"])
+    assert "FROM" in run(bin_dir / "sandbox-agent", "image", "dockerfile")
+    code = """
+from sandbox_agent_client.providers import find_provider
+print(type(find_provider("docker", {"memory": "1g"})).__name__)
+"""
+    assert run(bin_dir / "python", "-c", code).strip() == "DockerProvider"

@@ -13,7 +13,7 @@ from sandbox_agent_core.spi.agent import AgentAdapter, AgentContext, AgentExit
 
 __all__ = ["WAIT_S", "AdapterDriver", "Answer", "StartAdapter", "leave_open", "option"]
 
-WAIT_S = 20
+WAIT_S = 60
 
 Answer = Callable[[Frame], dict[str, Any] | None]
 """The result for a request of the agent; None leaves it open."""

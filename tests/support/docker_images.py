@@ -17,17 +17,27 @@ __all__ = ["base_image_archive"]
 
 _BASE = Path(sys.base_prefix)
 _VERSION = f"python3.{sys.version_info.minor}"
+_BASH = Path("/bin/bash").resolve()
+"""Agents run commands with it."""
 _LEFT_OUT = re.compile(
     r"(^|/)(__pycache__|site-packages|test|tests|idlelib|tkinter|turtledemo|config-[^/]*)(/|$)"
 )
 _DIRECTORIES = ("bin", "dev", "etc", "proc", "root", "sys", "usr/local/bin", "var/lib")
+_GLIBC = (
+    "libdl.so.2",
+    "libm.so.6",
+    "libpthread.so.0",
+    "libresolv.so.2",
+    "librt.so.1",
+    "libutil.so.1",
+)
 _PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
 _GROUP = "root:x:0:\nnogroup:x:65534:\n"
 
 
 @cache
 def base_image_archive() -> bytes:
-    """A root file system for `docker import`: sh and the usual programs, Python with ssl, sqlite and venv.
+    """A root file system for `docker import`: sh, bash and the usual programs, Python with ssl, sqlite and venv.
 
     Python is under /usr/local, found without any variable.
     """
@@ -39,6 +49,7 @@ def base_image_archive() -> bytes:
         _add_text(tar, "etc/passwd", _PASSWD)
         _add_text(tar, "etc/group", _GROUP)
         _add_busybox(tar)
+        tar.add(_BASH, "bin/bash")
         _add_python(tar)
     return buffer.getvalue()
 
@@ -60,8 +71,12 @@ def _add_python(tar: tarfile.TarFile) -> None:
     tar.add(library, f"usr/local/lib/{_VERSION}", filter=_without_extras)
     # Also what compiled wheels want of a usual system.
     wheels = Path(sysconfig.get_path("platlib")).rglob("*.so")
-    needed = {program.resolve(), *library.glob("lib-dynload/*.so"), *wheels}
-    for path in sorted(set(_libraries(needed))):
+    needed = {program.resolve(), _BASH, *library.glob("lib-dynload/*.so"), *wheels}
+    found = set(_libraries(needed))
+    # The rest of glibc, which programs that were built for an older one ask for.
+    directory = Path(next(path for path in found if path.endswith("/libc.so.6"))).parent
+    found |= {str(path) for name in _GLIBC if (path := directory / name).exists()}
+    for path in sorted(found):
         # Where the loader looks: a Python that was built elsewhere asks for its library by its old path.
         tar.add(os.path.realpath(path), path.lstrip("/"))
 

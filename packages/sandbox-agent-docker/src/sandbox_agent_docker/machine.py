@@ -29,7 +29,8 @@ class ContainerMachine:
     def __init__(self, daemon: Daemon, container_id: str) -> None:
         self._daemon = daemon
         self._id = container_id
-        self._known_owner: Owner | None = None
+        self.owner: Owner | None = None
+        """Who the container's user is, once that is known."""
 
     async def run(self, script: str, *, timeout_s: float) -> CommandResult:
         try:
@@ -46,7 +47,7 @@ class ContainerMachine:
         await self._call(partial(_spawn, self._id, script))
 
     async def write(self, path: str, content: bytes, *, mode: int = 0o600) -> None:
-        archive = file_archive(basename(path), content, mode=mode, owner=await self.owner())
+        archive = file_archive(basename(path), content, mode=mode, owner=await self._ask_owner())
         await self._call(partial(containers.unpack, self._id, dirname(path), archive))
 
     async def give(self, path: str, *, mode: int, is_image_read_only: bool) -> None:
@@ -54,21 +55,20 @@ class ContainerMachine:
 
         `is_image_read_only`: it is a volume.
         """
-        archive = directory_archive(path.lstrip("/"), mode=mode, owner=await self.owner())
+        archive = directory_archive(path.lstrip("/"), mode=mode, owner=await self._ask_owner())
         give = containers.unpack_into_volumes if is_image_read_only else containers.unpack
         await self._call(partial(give, self._id, "/", archive))
 
-    async def owner(self) -> Owner:
-        """Who the container's user is."""
-        if self._known_owner is None:
+    async def _ask_owner(self) -> Owner:
+        if self.owner is None:
             done = await self.run("id -u && id -g", timeout_s=QUICK_TIMEOUT_S)
             numbers = done.stdout.split()
             if done.exit_code != 0 or len(numbers) != 2:
                 raise ProviderError(
                     f"The sandbox does not say who its user is: {done.output}", provider="docker"
                 )
-            self._known_owner = Owner(int(numbers[0]), int(numbers[1]))
-        return self._known_owner
+            self.owner = Owner(int(numbers[0]), int(numbers[1]))
+        return self.owner
 
     async def _call(self, use: Use[T], *, only_listens: bool = False) -> T:
         return await self._daemon.call(use, sandbox=self._id, only_listens=only_listens)

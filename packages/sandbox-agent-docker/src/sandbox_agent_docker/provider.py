@@ -312,7 +312,8 @@ class DockerProvider(BaseProvider):
             return _http(machine, port)
         if (published := container.published.get(port)) is not None:
             return _http(machine, published)
-        if container.addresses and address.is_local:
+        # Docker publishes nothing from internal networks.
+        if container.addresses and not container.published and address.is_local:
             return _http(container.addresses[0], port)
         raise ProviderError(
             f"Port {port} of the Docker sandbox {container.name!r} is not published. Give it in `ports`; a "

@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 from sandbox_agent_core.errors import ProviderError
 
+from sandbox_agent_docker.archive import Owner
 from sandbox_agent_docker.machine import QUICK_TIMEOUT_S, ContainerMachine
 
 __all__ = ["prepare_directories"]
 
 _SURVEY = """
-printf 'home=%s\\n' "$HOME"
+id -u && id -g && printf '%s\\n' "$HOME" || exit 1
 for path in {paths} "$HOME"; do
   if [ ! -d "$path" ]; then echo "missing=$path"; elif [ ! -w "$path" ]; then echo "closed=$path"; fi
 done
@@ -38,16 +39,16 @@ async def prepare_directories(
         _SURVEY.format(paths=f"{shlex.quote(state)} {shlex.quote(workdir)}"),
         timeout_s=QUICK_TIMEOUT_S,
     )
-    facts = [line.partition("=") for line in done.stdout.splitlines()]
-    if done.exit_code != 0 or not facts:
+    lines = done.stdout.splitlines()
+    if done.exit_code != 0 or len(lines) < 3:
         raise ProviderError(
             f"The container does not run scripts: {done.output or 'it has ended'}",
             provider="docker",
             exitCode=done.exit_code,
         )
-    home = facts[0][2]
-    modes = {state: 0o700, home: 0o700}
-    for kind, _, path in dict.fromkeys(facts[1:]):
+    machine.owner = Owner(int(lines[0]), int(lines[1]))
+    modes = {state: 0o700, lines[2]: 0o700}
+    for kind, _, path in (line.partition("=") for line in dict.fromkeys(lines[3:])):
         is_the_state = path == state
         if is_the_callers(path) and not is_the_state:
             continue

@@ -30,7 +30,8 @@ class _Context:
 
 def add_plugin_commands(app: typer.Typer, points: Iterable[EntryPoint] | None = None) -> None:
     """Nothing of a plug-in is imported before its command is given."""
-    found = {point.name: point for point in points or entry_points(group=GROUP)}
+    given = entry_points(group=GROUP) if points is None else points
+    found = {point.name: point for point in given}
     taken = {command.name for command in app.registered_commands}
     taken |= {group.name for group in app.registered_groups}
     for name in sorted({*found, *KNOWN} - taken):

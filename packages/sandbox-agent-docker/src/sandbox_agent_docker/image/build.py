@@ -20,7 +20,7 @@ from sandbox_agent_docker.image.choice import PLAIN_IMAGE, full_image
 
 __all__ = ["PACKAGES", "build_image", "dockerfile"]
 
-PACKAGES = ("git", "curl", "ca-certificates", "openssh-client", "ripgrep", "procps")
+PACKAGES = ("bash", "git", "curl", "ca-certificates", "openssh-client", "ripgrep", "procps")
 """What agents like to have, of the base's distribution."""
 BUILD_SILENCE_TIMEOUT_S = 1800.0
 """For one step that says nothing: an agent may be hundreds of megabytes."""

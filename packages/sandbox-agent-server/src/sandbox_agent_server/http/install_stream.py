@@ -22,13 +22,14 @@ Run = Callable[[Callable[[InstallProgress], None]], Awaitable[InstallResult]]
 
 
 class InstallStream:
-    """An ASGI response. A slow reader misses steps of the progress, never the end."""
+    """An ASGI response. A slow reader misses bytes of the progress, never a step or the end."""
 
     def __init__(self, run: Run, counter: StreamCounter, *, heartbeat_s: float) -> None:
         self._run = run
         self._counter = counter
         self._heartbeat_s = heartbeat_s
-        self._latest: InstallProgress | None = None
+        self._due: dict[str, InstallProgress] = {}
+        """The latest of each step."""
         self._bell = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,12 +53,10 @@ class InstallStream:
         try:
             while not install.done():
                 await self._wait()
-                progress, self._latest = self._latest, None
-                if progress is not None:
-                    await _send(send, _event("progress", progress))
-                elif not install.done():
-                    await _send(send, comment("heartbeat"))
-            await _send(send, _ending(install), more=False)
+                news = self._take_due()
+                if news or not install.done():
+                    await _send(send, news or comment("heartbeat"))
+            await _send(send, self._take_due() + _ending(install), more=False)
         finally:
             install.cancel()
 
@@ -70,8 +69,13 @@ class InstallStream:
         self._bell.clear()
 
     def _note(self, progress: InstallProgress) -> None:
-        self._latest = progress
+        self._due[progress.step] = progress
         self._bell.set()
+
+    def _take_due(self) -> bytes:
+        events = [_event("progress", progress) for progress in self._due.values()]
+        self._due.clear()
+        return b"".join(events)
 
 
 def _ending(install: asyncio.Future[InstallResult]) -> bytes:

@@ -90,6 +90,7 @@ def test_without_login_and_key_no_thread_is_made() -> None:
     with pytest.raises(NoCredentials, match="OPENAI_API_KEY"):
         opening().thread_request({})
     opening(LOGIN).thread_request({})
+    opening().thread_request({"CODEX_ACCESS_TOKEN": "token"})
     opening().thread_request(KEY)
 
 

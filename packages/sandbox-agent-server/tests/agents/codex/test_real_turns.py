@@ -236,3 +236,29 @@ async def test_the_system_prompt_is_added(
     await codex.prompt("SCENARIO:text")
 
     assert "Always answer in rhymes." in str(scripted_llm.requests[-1].body["input"])
+
+
+async def test_the_newest_models_whose_one_tool_runs_javascript_look_the_same(
+    start_codex: StartAdapter, cwd: Path
+) -> None:
+    codex = await start_codex()
+    await codex.open()
+    await codex.set("session/set_config_option", configId="model", value="gpt-6.1-sol")
+
+    await codex.prompt("SCENARIO:tool SHELL<<touch made>>")
+    command = codex.last_tool()
+    await codex.prompt("SCENARIO:subagent")
+
+    assert (command["kind"], command["title"], command["status"]) == (
+        "execute",
+        "touch made",
+        "completed",
+    )
+    assert len(codex.asked()) == 1
+    assert (cwd / "made").exists()
+    started = next(
+        update
+        for update in codex.updates("tool_call")
+        if "agentThreadId" in update.get("rawInput", {})
+    )
+    assert codex.text(parent=started["toolCallId"])

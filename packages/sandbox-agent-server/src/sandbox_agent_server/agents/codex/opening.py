@@ -54,7 +54,10 @@ class Opening:
         """Raises: NoCredentials."""
         configuration = self._configuration
         account = members(self.told.get("account/read"))
-        needs_login = account.get("requiresOpenaiAuth") is True
+        # An access token is only looked at with the first prompt.
+        needs_login = account.get("requiresOpenaiAuth") is True and not env.get(
+            "CODEX_ACCESS_TOKEN"
+        )
         provider, settings = provider_settings(
             env,
             configured=text(configuration.get("model_provider")),

@@ -1,0 +1,82 @@
+"""Daytona's API: who asks, where, and again when nothing has been done yet."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
+
+from sandbox_agent_core.errors import ProviderQuotaExceeded, ProviderUnavailable
+
+from sandbox_agent_daytona.errors import TOO_MANY_REQUESTS, daytona_errors
+
+if TYPE_CHECKING:
+    from daytona import AsyncDaytona
+
+__all__ = ["Api", "call"]
+
+T = TypeVar("T")
+
+ATTEMPTS = 3
+"""Of a request that Daytona answers with 429; of one that may be repeated, also when Daytona is down."""
+FIRST_PAUSE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    api_key: str | None = field(repr=False)
+    api_url: str | None
+    target: str | None
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[AsyncDaytona]:
+        """One for each operation: it belongs to an event loop, and a provider to none.
+
+        Raises:
+            ProviderAuthError: there is no key.
+        """
+        # It takes seconds the first time.
+        await asyncio.to_thread(_load_sdk)
+        from daytona import AsyncDaytona, DaytonaConfig  # noqa: PLC0415 - loaded by now
+
+        config = DaytonaConfig(api_key=self.api_key, api_url=self.api_url, target=self.target)
+        with daytona_errors():
+            client = AsyncDaytona(config)
+        try:
+            yield client
+        finally:
+            await client.close()
+
+
+async def call(
+    ask: Callable[[], Awaitable[T]], *, sandbox: str | None = None, is_repeatable: bool = False
+) -> T:
+    """Ask again where Daytona had too much to do, which its SDK leaves to us.
+
+    `is_repeatable`: doing it twice is the same as once.
+
+    Raises:
+        SandboxAgentError: as `daytona_errors` says.
+    """
+    pause = FIRST_PAUSE_S
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with daytona_errors(sandbox=sandbox):
+                return await ask()
+        except ProviderQuotaExceeded as exc:
+            if attempt == ATTEMPTS or exc.details.get("status") != TOO_MANY_REQUESTS:
+                raise
+        except ProviderUnavailable:
+            if attempt == ATTEMPTS or not is_repeatable:
+                raise
+        await asyncio.sleep(pause)
+        pause *= 2
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _load_sdk() -> None:
+    # The package loads its parts when their names are asked for.
+    assert importlib.import_module("daytona").AsyncDaytona

@@ -1,0 +1,353 @@
+"""The provider: E2B sandboxes, made and found again by their metadata."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from sandbox_agent_core.errors import (
+    InvalidRequest,
+    ProviderAuthError,
+    ProviderError,
+    ProviderNotInstalled,
+    SandboxAgentError,
+    SandboxNotFound,
+)
+from sandbox_agent_core.provisioning import (
+    ServerLayout,
+    ensure_running,
+    find_home,
+    provision,
+    read_token,
+    tail_log,
+)
+from sandbox_agent_core.spi.labels import OURS
+from sandbox_agent_core.spi.provider import (
+    BaseProvider,
+    Capabilities,
+    Check,
+    Endpoint,
+    Preflight,
+    SandboxInfo,
+    SandboxRef,
+    SandboxSpec,
+)
+
+from sandbox_agent_e2b.errors import PROVIDER, e2b_errors
+from sandbox_agent_e2b.machine import E2BMachine
+
+if TYPE_CHECKING:
+    from e2b import AsyncSandbox
+    from e2b.sandbox.sandbox_api import SandboxInfo as E2BInfo
+
+__all__ = ["E2BProvider"]
+
+logger = logging.getLogger(__name__)
+
+SERVER_PORT = 2468
+LIFETIME_S = 3600.0
+"""E2B's own default is five minutes. The most is an hour, or a day with a paid plan."""
+READY_TIMEOUT_S = 60.0
+LOOK_TIMEOUT_S = 1
+"""With this a running sandbox is connected to: E2B takes it as a lower bound, so no life is prolonged."""
+CREATE_LABEL = "sandbox-agent-e2b-create"
+"""Unique to one call of `create`, which removes by it what it has made when it fails."""
+TRAFFIC_HEADER = "e2b-traffic-access-token"
+
+OnTimeout = Literal["kill", "pause"]
+
+
+@dataclass(slots=True)
+class _Opened:
+    """A sandbox that this object is connected to."""
+
+    sandbox: AsyncSandbox
+    token: str | None = field(default=None, repr=False)
+    layout: ServerLayout | None = None
+
+    @property
+    def machine(self) -> E2BMachine:
+        return E2BMachine(self.sandbox)
+
+    async def find_layout(self) -> ServerLayout:
+        if self.layout is None:
+            self.layout = ServerLayout(await find_home(self.machine))
+        return self.layout
+
+
+class E2BProvider(BaseProvider):
+    """Sandboxes are E2B's micro virtual machines, made from a template.
+
+    Their ports have public names; unless `public_traffic`, E2B wants a token of its own with every request,
+    which the endpoint carries. The server's token is asked for in either case.
+    """
+
+    name = PROVIDER
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        pause=True, list=True, logs=True, extend=True, private_url=True, ports=True
+    )
+
+    def __init__(
+        self,
+        template: str | None = None,
+        *,
+        env: Mapping[str, str] | None = None,
+        lifetime: float = LIFETIME_S,
+        on_timeout: OnTimeout = "kill",
+        public_traffic: bool = False,
+        internet: bool = True,
+        server_port: int = SERVER_PORT,
+        ready_timeout: float = READY_TIMEOUT_S,
+        api_key: str | None = None,
+        domain: str | None = None,
+        api_url: str | None = None,
+        sandbox_url: str | None = None,
+        request_timeout: float | None = None,
+        create_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Nothing is asked of E2B before the first call.
+
+        Args:
+            template: Name or id. It needs the server or a Python >= 3.11. Default: E2B's `base`.
+            env: For the server and its agents; that of the single start wins. In a file of the sandbox's user.
+            lifetime: Seconds until E2B ends the sandbox, unless it is extended.
+            on_timeout: What E2B does then. A paused sandbox costs storage until it is destroyed.
+            public_traffic: Let everybody reach the sandbox's ports by their names, without E2B's token.
+            internet: Whether the sandbox reaches the internet.
+            server_port: In the sandbox. ready_timeout: seconds for the server to listen.
+            api_key: Default: $E2B_API_KEY. domain, api_url, sandbox_url: for an E2B of your own.
+            request_timeout: Seconds for one request to E2B.
+            create_options: Arguments of the SDK's `AsyncSandbox.create`, laid over ours.
+
+        Raises:
+            InvalidRequest: an option is wrong.
+        """
+        if lifetime < 1:
+            raise InvalidRequest(f"lifetime={lifetime:g}: give at least one second")
+        if on_timeout not in ("kill", "pause"):
+            raise InvalidRequest(f"on_timeout={on_timeout!r}: use 'kill' or 'pause'")
+        self._template = template
+        self._env = dict(env or {})
+        self._lifetime_s = lifetime
+        self._on_timeout: OnTimeout = on_timeout
+        self._public_traffic = public_traffic
+        self._internet = internet
+        self._port = server_port
+        self._ready_timeout_s = ready_timeout
+        self._create_options = dict(create_options or {})
+        given = {
+            "api_key": api_key,
+            "domain": domain,
+            "api_url": api_url,
+            "sandbox_url": sandbox_url,
+            "request_timeout": request_timeout,
+        }
+        self._api: dict[str, Any] = {
+            name: value for name, value in given.items() if value is not None
+        }
+        self._opened: dict[str, _Opened] = {}
+
+    async def preflight(self) -> Preflight:
+        if find_spec("e2b") is None:
+            message = "E2B's SDK is missing. Run `pip install sandbox-agent-e2b`."
+            return Preflight(
+                [Check(name="SDK", ok=False, message=message, error=ProviderNotInstalled)]
+            )
+        checks = [Check(name="SDK", ok=True, message="installed")]
+        if not (self._api.get("api_key") or os.environ.get("E2B_API_KEY")):
+            message = "There is no key. Set E2B_API_KEY; e2b.dev/dashboard has it."
+            return Preflight(
+                [*checks, Check(name="key", ok=False, message=message, error=ProviderAuthError)]
+            )
+        try:
+            await self._page({OURS: "1"}, limit=1)
+        except SandboxAgentError as exc:
+            kind = type(exc) if isinstance(exc, ProviderError) else ProviderError
+            return Preflight(
+                [*checks, Check(name="key", ok=False, message=exc.message, error=kind)]
+            )
+        return Preflight([*checks, Check(name="key", ok=True, message="E2B takes it")])
+
+    async def create(self, spec: SandboxSpec) -> SandboxRef:
+        """Raises:
+        ProviderAuthError, ProviderQuotaExceeded, ProviderUnavailable, ProviderError: E2B refuses.
+        ServerStartFailed: the server could not be installed or did not listen; `details.log` has its words.
+        """
+        create_id = secrets.token_hex(8)
+        spec.report(f"creating an E2B sandbox from {self._template or 'the base template'}")
+        try:
+            sandbox = await self._make({**spec.labels, CREATE_LABEL: create_id})
+            opened = _Opened(sandbox)
+            layout = await opened.find_layout()
+            opened.token = await provision(
+                opened.machine,
+                spec,
+                layout,
+                port=self._port,
+                cwd=layout.home,
+                env={**self._env, **spec.env},
+                ready_timeout_s=self._ready_timeout_s,
+            )
+        except BaseException:
+            await self._discard(create_id)
+            raise
+        self._opened[sandbox.sandbox_id] = opened
+        return SandboxRef(provider=self.name, id=sandbox.sandbox_id)
+
+    async def _make(self, labels: Mapping[str, str]) -> AsyncSandbox:
+        from e2b import AsyncSandbox  # noqa: PLC0415 - the SDK is imported on first use
+
+        options: dict[str, Any] = {
+            "template": self._template,
+            "timeout": round(self._lifetime_s),
+            "metadata": dict(labels),
+            "allow_internet_access": self._internet,
+            "network": {"allow_public_traffic": self._public_traffic},
+            "lifecycle": {"on_timeout": self._on_timeout},
+            **self._create_options,
+        }
+        with e2b_errors():
+            return await AsyncSandbox.create(**options, **self._api)
+
+    async def _discard(self, create_id: str) -> None:
+        """On the way out of a failure, which stays the one that is raised."""
+        try:
+            for info in await self._page({CREATE_LABEL: create_id}):
+                await self.destroy(SandboxRef(provider=self.name, id=info.sandbox_id))
+        except SandboxAgentError:
+            logger.exception("the E2B sandbox of create %s may be left behind", create_id)
+
+    async def endpoint(self, ref: SandboxRef) -> Endpoint:
+        """Raises:
+        SandboxNotFound: it was killed, or its lifetime is over.
+        ProviderError: it is paused (`details.state`).
+        """
+        opened = await self._look(ref)
+        if opened.token is None:
+            opened.token = await read_token(opened.machine, await opened.find_layout())
+        traffic_token = opened.sandbox.traffic_access_token
+        return Endpoint(
+            url=self._url(opened.sandbox.get_host(self._port)),
+            token=opened.token,
+            headers={TRAFFIC_HEADER: traffic_token} if traffic_token else {},
+        )
+
+    def _url(self, host: str) -> str:
+        return f"https://{host}"
+
+    async def ensure_server(self, ref: SandboxRef) -> None:
+        """Resume the sandbox where that is due, and start the server in it where it does not run."""
+        opened = await self._wake(ref)
+        layout = await opened.find_layout()
+        await ensure_running(opened.machine, layout, timeout_s=self._ready_timeout_s)
+
+    async def pause(self, ref: SandboxRef) -> None:
+        """Its files and memory are kept by E2B; so is the sandbox, until it is destroyed."""
+        sandbox = (await self._look(ref, may_be_paused=True)).sandbox
+        with e2b_errors(sandbox=ref.id):
+            await sandbox.pause(**self._api)
+
+    async def resume(self, ref: SandboxRef) -> None:
+        """With a whole lifetime before it."""
+        await self._wake(ref)
+
+    async def extend(self, ref: SandboxRef, seconds: float) -> None:
+        info = await self._info(ref)
+        # E2B's call also shortens.
+        if info.end_at >= datetime.now(UTC) + timedelta(seconds=seconds):
+            return
+        from e2b import AsyncSandbox  # noqa: PLC0415 - the SDK is imported on first use
+
+        with e2b_errors(sandbox=ref.id):
+            await AsyncSandbox.set_timeout(ref.id, round(seconds), **self._api)
+
+    async def destroy(self, ref: SandboxRef) -> None:
+        from e2b import AsyncSandbox  # noqa: PLC0415 - the SDK is imported on first use
+
+        self._opened.pop(ref.id, None)
+        try:
+            with e2b_errors(sandbox=ref.id):
+                await AsyncSandbox.kill(ref.id, **self._api)
+        except SandboxNotFound:
+            return
+
+    async def list(self, labels: Mapping[str, str] | None = None) -> list[SandboxInfo]:
+        found = await self._page({OURS: "1", **(labels or {})})
+        return [
+            SandboxInfo(
+                ref=SandboxRef(provider=self.name, id=info.sandbox_id),
+                state="paused" if _is_paused(info) else "running",
+                created_at=info.started_at,
+                labels=info.metadata,
+            )
+            for info in found
+        ]
+
+    async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
+        """Raises: ProviderError when it is paused."""
+        opened = await self._look(ref)
+        return await tail_log(opened.machine, await opened.find_layout(), tail=tail)
+
+    # Finding sandboxes again
+
+    async def _info(self, ref: SandboxRef) -> E2BInfo:
+        from e2b import AsyncSandbox  # noqa: PLC0415 - the SDK is imported on first use
+
+        with e2b_errors(sandbox=ref.id):
+            return await AsyncSandbox.get_info(ref.id, **self._api)
+
+    async def _look(self, ref: SandboxRef, *, may_be_paused: bool = False) -> _Opened:
+        """Connected, and neither resumed nor prolonged by it."""
+        info = await self._info(ref)
+        if _is_paused(info) and not may_be_paused:
+            raise ProviderError(
+                f"The E2B sandbox {ref.id!r} is paused. Resume it first.",
+                provider=self.name,
+                sandbox=ref.id,
+                state="paused",
+            )
+        if ref.id not in self._opened:
+            await self._connect(ref, LOOK_TIMEOUT_S)
+        return self._opened[ref.id]
+
+    async def _wake(self, ref: SandboxRef) -> _Opened:
+        return await self._connect(ref, round(self._lifetime_s))
+
+    async def _connect(self, ref: SandboxRef, timeout_s: int) -> _Opened:
+        from e2b import AsyncSandbox  # noqa: PLC0415 - the SDK is imported on first use
+
+        with e2b_errors(sandbox=ref.id):
+            sandbox = await AsyncSandbox.connect(ref.id, timeout=timeout_s, **self._api)
+        known = self._opened.get(ref.id)
+        opened = self._opened[ref.id] = _Opened(sandbox)
+        if known is not None:
+            opened.token, opened.layout = known.token, known.layout
+        return opened
+
+    async def _page(
+        self, metadata: Mapping[str, str], *, limit: int | None = None
+    ) -> Sequence[E2BInfo]:
+        from e2b import AsyncSandbox, SandboxQuery  # noqa: PLC0415 - the SDK is imported on first use
+        from e2b.api.client.models.sandbox_state import SandboxState  # noqa: PLC0415
+
+        query = SandboxQuery(
+            metadata=dict(metadata), state=[SandboxState.RUNNING, SandboxState.PAUSED]
+        )
+        found: Sequence[E2BInfo] = []
+        with e2b_errors():
+            paginator = AsyncSandbox.list(query=query, limit=limit, **self._api)
+            while paginator.has_next:
+                found = [*found, *await paginator.next_items()]
+                if limit is not None and len(found) >= limit:
+                    break
+        return found
+
+
+def _is_paused(info: E2BInfo) -> bool:
+    return str(info.state.value) == "paused"
