@@ -146,6 +146,10 @@ class SessionInfo(ResponseBody):
     current_turn_id: str | None = None
     queued_turns: int = 0
     pending_requests: int = 0
+    unparsed: int = Field(
+        default=0,
+        description="What the agent wrote that is no protocol message (`agent.unparsed` events).",
+    )
     permission_policy: PermissionPolicy = Field(default_factory=PermissionPolicy)
     metadata: dict[str, Any] = Field(default_factory=dict)
 

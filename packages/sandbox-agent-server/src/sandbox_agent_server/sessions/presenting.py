@@ -41,6 +41,7 @@ def session_info(session: Session) -> SessionInfo:
         current_turn_id=None if current is None else current.id,
         queued_turns=len(session.turns.queued),
         pending_requests=len(session.desk),
+        unparsed=row.state.get("unparsed") or 0,
         permission_policy=session.policy,
         metadata=row.settings.get("metadata") or {},
     )

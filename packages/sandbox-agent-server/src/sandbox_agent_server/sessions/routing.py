@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sandbox_agent_core.frames import acp
+from sandbox_agent_core.frames import acp, house
 from sandbox_agent_core.frames.jsonrpc import METHOD_NOT_FOUND, error_response
 from sandbox_agent_core.spi.agent import WireFrame
 
@@ -71,6 +71,9 @@ class FrameRouter:
     def _notification(self, wire: WireFrame, method: str, step: _Step) -> None:
         session = self._session
         session.stamper.agent_notification(wire.raw, method, step.out)
+        if method == house.UNPARSED:
+            session.row.state["unparsed"] = (session.row.state.get("unparsed") or 0) + 1
+            step.save_row = True
         if method == acp.CANCEL_REQUEST:
             params = wire.frame.get("params")
             rpc_id = params.get("requestId") if isinstance(params, dict) else None
