@@ -77,3 +77,25 @@ def test_requests_go_to_the_base_url_over_the_environment_and_after_a_restart(
     assert resumed["baseUrl"] == base_url
     assert server.prompt(session_id, "SCENARIO:text")["stopReason"] == "end_turn"
     assert len(scripted_llm.requests) > before
+
+
+@pytest.mark.real_agent
+def test_a_gateway_may_have_models_that_the_agent_does_not_know(
+    make_server: MakeServer, claude_binary: Path, scripted_llm: ScriptedLLM, tmp_path: Path
+) -> None:
+    env = claude_env(tmp_path, scripted_llm)
+    del env["ANTHROPIC_BASE_URL"]
+    env["PATH"] = f"{claude_binary.parent}:{env['PATH']}"
+    server = make_server(env=env).start()
+    wanted = {"agent": "claude", "cwd": str(tmp_path), "model": "house/large"}
+
+    refused = create(server, **wanted)
+    made = create(server, **wanted, baseUrl=scripted_llm.url)
+    server.prompt(made["id"], "SCENARIO:text")
+
+    assert refused["type"] == "urn:sandbox-agent:error:value_not_supported"
+    assert refused["details"]["offered"]
+    models = {
+        request.body["model"] for request in scripted_llm.requests if request.scenario == "text"
+    }
+    assert models == {"house/large"}

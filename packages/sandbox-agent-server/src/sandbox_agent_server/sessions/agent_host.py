@@ -203,16 +203,27 @@ class AgentHost:
             self._stamper.is_replaying = on
 
         settings = self._row.settings
-        system_prompt = settings.get("systemPrompt")
         return Handshake(
             ask,
             cwd=settings["cwd"],
             mcp_servers=self.secrets.mcp_servers,
-            meta={"systemPrompt": system_prompt} if system_prompt else {},
+            meta=self._session_meta(),
             client_version=self._version,
             login_hint=self._login_hint,
             on_replay=set_replaying,
         )
+
+    def _session_meta(self) -> dict[str, Any]:
+        """What ACP has no field for, and the adapters of ours understand."""
+        settings = self._row.settings
+        meta = {"systemPrompt": settings.get("systemPrompt")}
+        is_gateway = settings.get("baseUrl") or any(
+            name.endswith("_BASE_URL") for name in self.secrets.env
+        )
+        if is_gateway:
+            # A gateway has models that the agent has never heard of, and so does not offer.
+            meta["model"] = settings.get("model")
+        return {name: value for name, value in meta.items() if value}
 
     async def _resumed(self, opened: Opened) -> Draft:
         state = self._row.state
@@ -234,7 +245,11 @@ class AgentHost:
         if settings.get("mode") is not None:
             await self.set_mode(settings["mode"])
         for key in ("model", "thoughtLevel"):
-            if settings.get(key) is not None:
+            # A model that came with the opening of the session is set, whether it is offered or not.
+            if settings.get(key) is not None and (key, settings[key]) != (
+                "model",
+                self._controls.model,
+            ):
                 await self.apply(self._controls.setter(key)(settings[key]))
         for option_id, value in (settings.get("configOptions") or {}).items():
             await self.apply(self._controls.set_option(option_id, value))
