@@ -32,12 +32,11 @@ class InstallError(Exception):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--all", action="store_true", help="also qwen and kilo")
     parser.add_argument("--peer", action="store_true", help="also the benchmarks' peer server")
     args = parser.parse_args()
-    wanted = {"default"} | ({"all"} if args.all else set()) | ({"peer"} if args.peer else set())
+    wanted = {"default"} | ({"peer"} if args.peer else set())
     # Tests skip what is missing, so a laptop without npm is no error; CI must have run them all.
-    failure_code = 1 if os.environ.get("CI") or args.all or args.peer else 0
+    failure_code = 1 if os.environ.get("CI") or args.peer else 0
     pins = [pin for pin in load_pins().values() if pin.when in wanted]
 
     if all(map(installed_binary, pins)):

@@ -27,7 +27,7 @@ class AgentPin:
     package: str
     version: str
     binary: str
-    when: Literal["default", "all", "peer"]
+    when: Literal["default", "peer"]
 
     @property
     def spec(self) -> str:
