@@ -18,10 +18,10 @@ from sandbox_agent_server.agents.claude.launch import (
     version_at,
 )
 from sandbox_agent_server.agents.claude.session_params import (
-    InvalidSession,
     SessionParams,
     mcp_config,
 )
+from sandbox_agent_server.agents.session_request import InvalidSession
 
 ID = "11111111-1111-4111-8111-111111111111"
 

@@ -13,11 +13,11 @@ from sandbox_agent_server.agents.codex.launch import PROVIDER, command_line, pro
 from sandbox_agent_server.agents.codex.offers import Offers
 from sandbox_agent_server.agents.codex.opening import NoCredentials, Opening
 from sandbox_agent_server.agents.codex.session_params import (
-    InvalidSession,
     SessionParams,
     mcp_settings,
 )
 from sandbox_agent_server.agents.codex.settings import UnknownSetting, settings_of
+from sandbox_agent_server.agents.session_request import InvalidSession
 
 NO_LOGIN = {"account": None, "requiresOpenaiAuth": True}
 LOGIN = {"account": {"type": "chatgpt"}, "requiresOpenaiAuth": True}

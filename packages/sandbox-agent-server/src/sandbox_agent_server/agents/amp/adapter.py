@@ -39,14 +39,11 @@ from sandbox_agent_server.agents.amp.launch import (
     version_at,
 )
 from sandbox_agent_server.agents.amp.process import AmpProcess
-from sandbox_agent_server.agents.amp.session_params import (
-    InvalidSession,
-    SessionParams,
-    UnknownThread,
-)
+from sandbox_agent_server.agents.amp.session_params import SessionParams, UnknownThread
 from sandbox_agent_server.agents.amp.tools import READ_ONLY, scope_of
 from sandbox_agent_server.agents.amp.translate import Translator
 from sandbox_agent_server.agents.grants import Decision, Grants, UnknownMode
+from sandbox_agent_server.agents.session_request import InvalidSession
 from sandbox_agent_server.agents.waiting import LineWaiter
 from sandbox_agent_server.runtime.lines import OversizeLine
 

@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sandbox_agent_server.agents.claude.session_params import InvalidSession as InvalidServers
-from sandbox_agent_server.agents.claude.session_params import mcp_config
+from sandbox_agent_server.agents.session_request import (
+    McpServer,
+    meta_of,
+    read_cwd,
+    read_mcp_servers,
+    read_system_prompt,
+)
 
-__all__ = ["InvalidSession", "SessionParams", "UnknownThread"]
+__all__ = ["SessionParams", "UnknownThread"]
 
 _THREAD: Final = re.compile(r"T-[0-9A-Za-z-]{1,80}")
-
-
-class InvalidSession(ValueError):
-    """The parameters are not what ACP says."""
 
 
 class UnknownThread(ValueError):
@@ -40,28 +41,17 @@ class SessionParams:
         if is_resumed and (not isinstance(thread, str) or not _THREAD.fullmatch(thread)):
             # Also the id of a session that was never prompted: there is nothing to continue.
             raise UnknownThread(f"Amp has no thread {thread!r}")
-        given = params.get("cwd")
-        if given is not None and (not isinstance(given, str) or not Path(given).is_absolute()):
-            raise InvalidSession(f"`cwd` must be an absolute path, not {given!r}")
-        meta = params.get("_meta")
-        prompt = meta.get("systemPrompt") if isinstance(meta, dict) else None
-        if isinstance(prompt, dict):
-            prompt = prompt.get("append")
+        servers = read_mcp_servers(params.get("mcpServers"))
         return cls(
             thread=thread,
-            cwd=Path(given) if given is not None else cwd,
-            mcp_servers=_servers(params.get("mcpServers")),
-            system_prompt=prompt if isinstance(prompt, str) and prompt else None,
+            cwd=read_cwd(params.get("cwd"), cwd),
+            mcp_servers={server.name: _config(server) for server in servers},
+            system_prompt=read_system_prompt(meta_of(params).get("systemPrompt")),
         )
 
 
-def _servers(given: Any) -> dict[str, Any]:
-    try:
-        servers = mcp_config(given)
-    except InvalidServers as exc:
-        raise InvalidSession(str(exc)) from exc
-    # Amp tells the kinds apart by their members.
-    return {
-        name: {key: value for key, value in server.items() if key != "type"}
-        for name, server in servers.items()
-    }
+def _config(server: McpServer) -> dict[str, Any]:
+    """Amp tells the kinds apart by their members."""
+    if server.transport == "stdio":
+        return {"command": server.command, "args": list(server.args), "env": dict(server.env)}
+    return {"url": server.url, "headers": dict(server.headers)}

@@ -32,12 +32,13 @@ from sandbox_agent_server.agents.claude.launch import INSTALL_HINT, find, versio
 from sandbox_agent_server.agents.claude.native import Native, control_request, user_message
 from sandbox_agent_server.agents.claude.offers import Offers
 from sandbox_agent_server.agents.claude.process import ClaudeProcess
-from sandbox_agent_server.agents.claude.session_params import InvalidSession, SessionParams
+from sandbox_agent_server.agents.claude.session_params import SessionParams
 from sandbox_agent_server.agents.claude.settings import Change, UnknownSetting, change_of
 from sandbox_agent_server.agents.claude.translate import Output, Translator
 from sandbox_agent_server.agents.claude.turns import Prompt
+from sandbox_agent_server.agents.native_lines import native_messages
+from sandbox_agent_server.agents.session_request import InvalidSession
 from sandbox_agent_server.agents.waiting import LineWaiter
-from sandbox_agent_server.runtime.lines import OversizeLine
 
 __all__ = ["ClaudeAdapter"]
 
@@ -263,23 +264,14 @@ class ClaudeAdapter:
     # From Claude
 
     async def _read(self, lines: list[bytes]) -> None:
-        for line in lines:
-            if isinstance(line, OversizeLine):
-                self._outgoing.append(
-                    unparsed(line, f"the line is too long: {line.size_bytes} bytes")
-                )
-            elif line.strip():
-                await self._read_line(line)
+        for line, message in native_messages(lines):
+            if isinstance(message, WireFrame):
+                self._outgoing.append(message)
+            else:
+                await self._read_message(line, message)
 
-    async def _read_line(self, line: bytes) -> None:
-        try:
-            message = jsonio.loads(line)
-        except (ValueError, RecursionError) as exc:
-            self._outgoing.append(unparsed(line, f"not JSON: {exc}"))
-            return
-        if not isinstance(message, dict):
-            self._outgoing.append(unparsed(line, "not a JSON object"))
-        elif message.get("type") == "control_response":
+    async def _read_message(self, line: bytes, message: Native) -> None:
+        if message.get("type") == "control_response":
             self._emit(self._control_answered(message))
         elif self._translator is not None:
             await self._put_out(_translated(self._translator, message, line))

@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-__all__ = ["InvalidSession", "SessionParams", "mcp_config"]
+from sandbox_agent_server.agents.session_request import (
+    McpServer,
+    meta_of,
+    read_cwd,
+    read_directories,
+    read_mcp_servers,
+    read_system_prompt,
+    read_uuid,
+)
 
-
-class InvalidSession(ValueError):
-    """The parameters are not what ACP says, or not what Claude Code can do."""
+__all__ = ["SessionParams", "mcp_config"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,53 +39,16 @@ class SessionParams:
         Raises:
             InvalidSession: see the message.
         """
-        meta = params.get("_meta")
-        meta = meta if isinstance(meta, dict) else {}
+        meta = meta_of(params)
         return cls(
-            session_id=new_id or _session_id(params.get("sessionId")),
+            session_id=new_id or read_uuid(params.get("sessionId")),
             is_resumed=new_id is None,
-            cwd=_cwd(params.get("cwd"), cwd),
+            cwd=read_cwd(params.get("cwd"), cwd),
             mcp_servers=mcp_config(params.get("mcpServers")),
-            directories=_directories(params.get("additionalDirectories")),
+            directories=read_directories(params.get("additionalDirectories")),
             model=meta["model"] if isinstance(meta.get("model"), str) else None,
-            system_prompt=_system_prompt(meta.get("systemPrompt")),
+            system_prompt=read_system_prompt(meta.get("systemPrompt")),
         )
-
-
-def _session_id(value: Any) -> str:
-    # `--resume` also takes names and searches, and a value with a dash in front would be an option.
-    try:
-        return str(UUID(value))
-    except (AttributeError, TypeError, ValueError):
-        raise InvalidSession(
-            f"`sessionId` must be a UUID, as `session/new` gave, not {value!r}"
-        ) from None
-
-
-def _cwd(value: Any, default: Path) -> Path:
-    if value is None:
-        return default
-    if not isinstance(value, str) or not Path(value).is_absolute():
-        raise InvalidSession(f"`cwd` must be an absolute path, not {value!r}")
-    return Path(value)
-
-
-def _directories(value: Any) -> tuple[str, ...]:
-    paths = value if isinstance(value, list) else []
-    for path in paths:
-        if not isinstance(path, str) or not Path(path).is_absolute():
-            raise InvalidSession(f"`additionalDirectories` must be absolute paths, not {path!r}")
-    return tuple(paths)
-
-
-def _system_prompt(value: Any) -> str | None:
-    match value:
-        case str() if value:
-            return value
-        case {"append": str(text)} if text:
-            return text
-        case _:
-            return None
 
 
 def mcp_config(servers: Any) -> dict[str, Any]:
@@ -89,39 +57,15 @@ def mcp_config(servers: Any) -> dict[str, Any]:
     Raises:
         InvalidSession: a server without a name, a transport that Claude does not speak, ….
     """
-    if servers is None:
-        return {}
-    if not isinstance(servers, list):
-        raise InvalidSession("`mcpServers` must be a list")
-    return dict(_server(item) for item in servers)
+    return {server.name: _config(server) for server in read_mcp_servers(servers)}
 
 
-def _server(item: Any) -> tuple[str, dict[str, Any]]:
-    match item:
-        case {"name": str(name), "type": ("http" | "sse") as kind, "url": str(url)} if name:
-            return name, {"type": kind, "url": url, "headers": _pairs(item.get("headers"))}
-        case {"name": str(name), "command": str(command)} if name and command:
-            arguments = item.get("args")
-            return name, {
-                "type": "stdio",
-                "command": command,
-                "args": [str(arg) for arg in arguments] if isinstance(arguments, list) else [],
-                "env": _pairs(item.get("env")),
-            }
-        case _:
-            shown = item.get("name") if isinstance(item, dict) else item
-            raise InvalidSession(
-                f"MCP server {shown!r} needs a `name` and either `command` or `type` http|sse and `url`"
-            )
-
-
-def _pairs(value: Any) -> dict[str, str]:
-    """ACP writes environments and headers as `[{name, value}]`; objects are taken, too."""
-    if isinstance(value, dict):
-        return {str(name): str(text) for name, text in value.items()}
-    pairs = value if isinstance(value, list) else []
-    return {
-        str(pair["name"]): str(pair["value"])
-        for pair in pairs
-        if isinstance(pair, dict) and "name" in pair and "value" in pair
-    }
+def _config(server: McpServer) -> dict[str, Any]:
+    if server.transport == "stdio":
+        return {
+            "type": "stdio",
+            "command": server.command,
+            "args": list(server.args),
+            "env": dict(server.env),
+        }
+    return {"type": server.transport, "url": server.url, "headers": dict(server.headers)}

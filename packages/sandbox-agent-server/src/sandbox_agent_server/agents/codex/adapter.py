@@ -32,12 +32,13 @@ from sandbox_agent_server.agents.codex.launch import INSTALL_HINT, command_line,
 from sandbox_agent_server.agents.codex.native import Native, notification, request
 from sandbox_agent_server.agents.codex.opening import NoCredentials, Opening
 from sandbox_agent_server.agents.codex.reading import members, text
-from sandbox_agent_server.agents.codex.session_params import InvalidSession, SessionParams
+from sandbox_agent_server.agents.codex.session_params import SessionParams
 from sandbox_agent_server.agents.codex.settings import UnknownSetting, settings_of
 from sandbox_agent_server.agents.codex.translate import Call, Output, Translator
 from sandbox_agent_server.agents.codex.turns import Prompt
+from sandbox_agent_server.agents.native_lines import native_messages
+from sandbox_agent_server.agents.session_request import InvalidSession
 from sandbox_agent_server.agents.waiting import LineWaiter
-from sandbox_agent_server.runtime.lines import OversizeLine
 from sandbox_agent_server.runtime.stdio_link import StdioLink
 
 __all__ = ["CodexAdapter"]
@@ -318,21 +319,14 @@ class CodexAdapter:
     # From Codex
 
     async def _read(self, lines: list[bytes]) -> None:
-        for line in lines:
-            if isinstance(line, OversizeLine):
-                self._outgoing.append(
-                    unparsed(line, f"the line is too long: {line.size_bytes} bytes")
-                )
-            elif line.strip():
-                await self._read_line(line)
+        for line, message in native_messages(lines):
+            if isinstance(message, WireFrame):
+                self._outgoing.append(message)
+            else:
+                await self._read_message(line, message)
 
-    async def _read_line(self, line: bytes) -> None:
-        try:
-            message = jsonio.loads(line)
-        except (ValueError, RecursionError) as exc:
-            self._outgoing.append(unparsed(line, f"not JSON: {exc}"))
-            return
-        if not isinstance(message, dict) or not (message.keys() & {"method", "result", "error"}):
+    async def _read_message(self, line: bytes, message: Native) -> None:
+        if not (message.keys() & {"method", "result", "error"}):
             self._outgoing.append(
                 unparsed(line, "neither a request, a notification nor a response")
             )

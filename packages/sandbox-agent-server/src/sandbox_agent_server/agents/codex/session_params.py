@@ -7,17 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
 
 from sandbox_agent_server.agents.codex.native import Native
+from sandbox_agent_server.agents.session_request import (
+    InvalidSession,
+    McpServer,
+    meta_of,
+    read_cwd,
+    read_directories,
+    read_mcp_servers,
+    read_system_prompt,
+    read_uuid,
+)
 
-__all__ = ["InvalidSession", "SessionParams", "mcp_settings"]
+__all__ = ["SessionParams", "mcp_settings"]
 
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]")
-
-
-class InvalidSession(ValueError):
-    """The parameters are not what ACP says, or not what Codex can do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,15 +41,14 @@ class SessionParams:
     @classmethod
     def read(cls, params: Mapping[str, Any], *, is_resumed: bool, cwd: Path) -> SessionParams:
         """Raises: InvalidSession."""
-        meta = params.get("_meta")
-        meta = meta if isinstance(meta, dict) else {}
+        meta = meta_of(params)
         return cls(
-            thread_id=_thread_id(params.get("sessionId")) if is_resumed else None,
-            cwd=_cwd(params.get("cwd"), cwd),
+            thread_id=read_uuid(params.get("sessionId")) if is_resumed else None,
+            cwd=read_cwd(params.get("cwd"), cwd),
             mcp_servers=mcp_settings(params.get("mcpServers")),
-            directories=_directories(params.get("additionalDirectories")),
+            directories=read_directories(params.get("additionalDirectories")),
             model=meta["model"] if isinstance(meta.get("model"), str) else None,
-            system_prompt=_system_prompt(meta.get("systemPrompt")),
+            system_prompt=read_system_prompt(meta.get("systemPrompt")),
         )
 
     def thread_params(self, configuration: Native) -> Native:
@@ -61,89 +65,29 @@ class SessionParams:
         return params
 
 
-def _thread_id(value: Any) -> str:
-    try:
-        return str(UUID(value))
-    except (AttributeError, TypeError, ValueError):
-        raise InvalidSession(
-            f"`sessionId` must be a UUID, as `session/new` gave, not {value!r}"
-        ) from None
-
-
-def _cwd(value: Any, default: Path) -> Path:
-    if value is None:
-        return default
-    if not isinstance(value, str) or not Path(value).is_absolute():
-        raise InvalidSession(f"`cwd` must be an absolute path, not {value!r}")
-    return Path(value)
-
-
-def _directories(value: Any) -> tuple[str, ...]:
-    paths = value if isinstance(value, list) else []
-    for path in paths:
-        if not isinstance(path, str) or not Path(path).is_absolute():
-            raise InvalidSession(f"`additionalDirectories` must be absolute paths, not {path!r}")
-    return tuple(paths)
-
-
-def _system_prompt(value: Any) -> str | None:
-    match value:
-        case str() if value:
-            return value
-        case {"append": str(text)} if text:
-            return text
-        case _:
-            return None
-
-
 def mcp_settings(servers: Any) -> dict[str, Any]:
     """ACP's MCP servers as Codex's settings `mcp_servers.NAME`.
 
     Raises:
         InvalidSession: a server without a name, a transport that Codex does not speak, ….
     """
-    if servers is None:
-        return {}
-    if not isinstance(servers, list):
-        raise InvalidSession("`mcpServers` must be a list")
     settings: dict[str, Any] = {}
-    for item in servers:
-        name, server = _server(item)
+    for server in read_mcp_servers(servers):
         # Codex makes tool names of it, and a dot would be another table.
-        setting = f"mcp_servers.{_NOT_IN_NAMES.sub('_', name)}"
+        setting = f"mcp_servers.{_NOT_IN_NAMES.sub('_', server.name)}"
         if setting in settings:
-            raise InvalidSession(f"two MCP servers would have the name of {name!r} in Codex")
-        settings[setting] = server
+            raise InvalidSession(f"two MCP servers would have the name of {server.name!r} in Codex")
+        settings[setting] = _setting(server)
     return settings
 
 
-def _server(item: Any) -> tuple[str, dict[str, Any]]:
-    match item:
-        case {"name": str(name), "type": "http", "url": str(url)} if name:
-            return name, {"url": url, "http_headers": _pairs(item.get("headers"))}
-        case {"name": str(name), "type": "sse"}:
-            raise InvalidSession(f"MCP server {name!r}: Codex speaks stdio and http, not sse")
-        case {"name": str(name), "command": str(command)} if name and command:
-            arguments = item.get("args")
-            return name, {
-                "command": command,
-                "args": [str(arg) for arg in arguments] if isinstance(arguments, list) else [],
-                "env": _pairs(item.get("env")),
-            }
-        case _:
-            shown = item.get("name") if isinstance(item, dict) else item
+def _setting(server: McpServer) -> dict[str, Any]:
+    match server.transport:
+        case "stdio":
+            return {"command": server.command, "args": list(server.args), "env": dict(server.env)}
+        case "http":
+            return {"url": server.url, "http_headers": dict(server.headers)}
+        case "sse":
             raise InvalidSession(
-                f"MCP server {shown!r} needs a `name` and either `command` or `type` http and `url`"
+                f"MCP server {server.name!r}: Codex speaks stdio and http, not sse"
             )
-
-
-def _pairs(value: Any) -> dict[str, str]:
-    """ACP writes environments and headers as `[{name, value}]`; objects are taken, too."""
-    if isinstance(value, dict):
-        return {str(name): str(text) for name, text in value.items()}
-    pairs = value if isinstance(value, list) else []
-    return {
-        str(pair["name"]): str(pair["value"])
-        for pair in pairs
-        if isinstance(pair, dict) and "name" in pair and "value" in pair
-    }

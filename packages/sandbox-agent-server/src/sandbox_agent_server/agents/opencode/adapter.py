@@ -38,8 +38,9 @@ from sandbox_agent_server.agents.opencode.opening import (
     open_session,
 )
 from sandbox_agent_server.agents.opencode.process import OpenCodeProcess
-from sandbox_agent_server.agents.opencode.session_params import InvalidSession, SessionParams
+from sandbox_agent_server.agents.opencode.session_params import SessionParams
 from sandbox_agent_server.agents.opencode.translate import Call, Output, Translator
+from sandbox_agent_server.agents.session_request import InvalidSession
 from sandbox_agent_server.agents.waiting import LineWaiter
 from sandbox_agent_server.runtime.http_peer import HttpPeer, PeerError, PeerGone
 

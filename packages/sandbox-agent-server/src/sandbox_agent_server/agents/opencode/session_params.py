@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox_agent_server.agents.opencode.native import Native, as_dict, text_in
+from sandbox_agent_server.agents.opencode.native import Native
+from sandbox_agent_server.agents.session_request import (
+    InvalidSession,
+    McpServer,
+    meta_of,
+    read_cwd,
+    read_mcp_servers,
+    read_system_prompt,
+)
 
-__all__ = ["InvalidSession", "SessionParams"]
-
-
-class InvalidSession(ValueError):
-    """The parameters are not what ACP says, or not what OpenCode can do."""
+__all__ = ["SessionParams"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +32,12 @@ class SessionParams:
     @classmethod
     def read(cls, params: Mapping[str, Any], *, is_resumed: bool, cwd: Path) -> SessionParams:
         """Raises: InvalidSession."""
-        prompt = as_dict(params.get("_meta")).get("systemPrompt")
-        prompt = text_in(prompt, "append") if isinstance(prompt, dict) else prompt
+        servers = read_mcp_servers(params.get("mcpServers"))
         return cls(
-            cwd=_cwd(params.get("cwd"), cwd),
-            mcp_servers=_servers(params.get("mcpServers")),
+            cwd=read_cwd(params.get("cwd"), cwd),
+            mcp_servers={server.name: _config(server) for server in servers},
             resumed_id=_session_id(params.get("sessionId")) if is_resumed else None,
-            system_prompt=prompt if isinstance(prompt, str) and prompt else None,
+            system_prompt=read_system_prompt(meta_of(params).get("systemPrompt")),
         )
 
 
@@ -45,53 +48,14 @@ def _session_id(value: Any) -> str:
     return value
 
 
-def _cwd(value: Any, default: Path) -> Path:
-    if value is None:
-        return default
-    if not isinstance(value, str) or not Path(value).is_absolute():
-        raise InvalidSession(f"`cwd` must be an absolute path, not {value!r}")
-    return Path(value)
-
-
-def _servers(servers: Any) -> dict[str, Native]:
-    if servers is None:
-        return {}
-    if not isinstance(servers, list):
-        raise InvalidSession("`mcpServers` must be a list")
-    return dict(_server(item) for item in servers)
-
-
-def _server(item: Any) -> tuple[str, Native]:
-    match item:
-        case {"name": str(name), "type": "http" | "sse", "url": str(url)} if name:
-            # Without a person in front of a browser there is nothing to log in with.
-            return name, {
-                "type": "remote",
-                "url": url,
-                "headers": _pairs(item.get("headers")),
-                "oauth": False,
-            }
-        case {"name": str(name), "command": str(command)} if name and command:
-            arguments = item.get("args")
-            return name, {
-                "type": "local",
-                "command": [command, *(map(str, arguments) if isinstance(arguments, list) else ())],
-                "environment": _pairs(item.get("env")),
-            }
-        case _:
-            shown = item.get("name") if isinstance(item, dict) else item
-            raise InvalidSession(
-                f"MCP server {shown!r} needs a `name` and either `command` or `type` http|sse and `url`"
-            )
-
-
-def _pairs(value: Any) -> dict[str, str]:
-    """ACP writes environments and headers as `[{name, value}]`; objects are taken, too."""
-    if isinstance(value, dict):
-        return {str(name): str(text) for name, text in value.items()}
-    pairs = value if isinstance(value, list) else []
+def _config(server: McpServer) -> Native:
+    if server.transport == "stdio":
+        command = [server.command, *server.args]
+        return {"type": "local", "command": command, "environment": dict(server.env)}
     return {
-        str(pair["name"]): str(pair["value"])
-        for pair in pairs
-        if isinstance(pair, dict) and "name" in pair and "value" in pair
+        "type": "remote",
+        "url": server.url,
+        "headers": dict(server.headers),
+        # Without a person in front of a browser there is nothing to log in with.
+        "oauth": False,
     }

@@ -28,6 +28,7 @@ from sandbox_agent_server import jsonio
 from sandbox_agent_server.agents.acp.definition import find_program
 from sandbox_agent_server.agents.acp.reading import unparsed, wire
 from sandbox_agent_server.agents.grants import UnknownMode
+from sandbox_agent_server.agents.native_lines import native_messages
 from sandbox_agent_server.agents.pi.content import UnsupportedContent, prompt_content
 from sandbox_agent_server.agents.pi.launch import (
     INSTALL_HINT,
@@ -40,11 +41,11 @@ from sandbox_agent_server.agents.pi.native import Native, command
 from sandbox_agent_server.agents.pi.offers import Offers, UnknownSetting
 from sandbox_agent_server.agents.pi.process import PiProcess
 from sandbox_agent_server.agents.pi.results import CREDENTIALS_HINT
-from sandbox_agent_server.agents.pi.session_params import InvalidSession, SessionParams
+from sandbox_agent_server.agents.pi.session_params import SessionParams
 from sandbox_agent_server.agents.pi.translate import Output, Translator
 from sandbox_agent_server.agents.pi.turns import Prompt
+from sandbox_agent_server.agents.session_request import InvalidSession
 from sandbox_agent_server.agents.waiting import LineWaiter
-from sandbox_agent_server.runtime.lines import OversizeLine
 
 __all__ = ["PiAdapter"]
 
@@ -250,23 +251,14 @@ class PiAdapter:
     # From Pi
 
     async def _read(self, lines: list[bytes]) -> None:
-        for line in lines:
-            if isinstance(line, OversizeLine):
-                self._outgoing.append(
-                    unparsed(line, f"the line is too long: {line.size_bytes} bytes")
-                )
-            elif line.strip():
-                await self._read_line(line)
+        for line, message in native_messages(lines):
+            if isinstance(message, WireFrame):
+                self._outgoing.append(message)
+            else:
+                await self._read_message(line, message)
 
-    async def _read_line(self, line: bytes) -> None:
-        try:
-            message = jsonio.loads(line)
-        except (ValueError, RecursionError) as exc:
-            self._outgoing.append(unparsed(line, f"not JSON: {exc}"))
-            return
-        if not isinstance(message, dict):
-            self._outgoing.append(unparsed(line, "not a JSON object"))
-        elif message.get("type") == "response" and str(message.get("id")) in self._asked:
+    async def _read_message(self, line: bytes, message: Native) -> None:
+        if message.get("type") == "response" and str(message.get("id")) in self._asked:
             await self._asked.pop(str(message["id"]))(message)
         elif self._translator is not None:
             await self._put_out(_translated(self._translator, message, line))

@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-__all__ = ["InvalidSession", "SessionParams"]
+from sandbox_agent_server.agents.session_request import (
+    InvalidSession,
+    meta_of,
+    read_cwd,
+    read_system_prompt,
+    read_uuid,
+)
 
-
-class InvalidSession(ValueError):
-    """The parameters are not what ACP says, or not what Pi can do."""
+__all__ = ["SessionParams"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,13 +30,10 @@ class SessionParams:
     def read(cls, params: Mapping[str, Any], *, is_resumed: bool, cwd: Path) -> SessionParams:
         """Raises: InvalidSession."""
         _refuse_mcp_servers(params.get("mcpServers"))
-        meta = params.get("_meta")
         return cls(
-            resumed_id=_session_id(params.get("sessionId")) if is_resumed else None,
-            cwd=_cwd(params.get("cwd"), cwd),
-            system_prompt=_system_prompt(
-                meta.get("systemPrompt") if isinstance(meta, dict) else None
-            ),
+            resumed_id=read_uuid(params.get("sessionId")) if is_resumed else None,
+            cwd=read_cwd(params.get("cwd"), cwd),
+            system_prompt=read_system_prompt(meta_of(params).get("systemPrompt")),
         )
 
 
@@ -47,31 +47,3 @@ def _refuse_mcp_servers(servers: Any) -> None:
         f"Pi cannot use MCP servers, and the session has: {', '.join(names)}. "
         "Leave them out, or give Pi an extension that offers their tools."
     )
-
-
-def _session_id(value: Any) -> str:
-    # `--session` also takes paths and prefixes, and a value with a dash in front would be an option.
-    try:
-        return str(UUID(value))
-    except (AttributeError, TypeError, ValueError):
-        raise InvalidSession(
-            f"`sessionId` must be a UUID, as `session/new` gave, not {value!r}"
-        ) from None
-
-
-def _cwd(value: Any, default: Path) -> Path:
-    if value is None:
-        return default
-    if not isinstance(value, str) or not Path(value).is_absolute():
-        raise InvalidSession(f"`cwd` must be an absolute path, not {value!r}")
-    return Path(value)
-
-
-def _system_prompt(value: Any) -> str | None:
-    match value:
-        case str() if value:
-            return value
-        case {"append": str(text)} if text:
-            return text
-        case _:
-            return None
