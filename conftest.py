@@ -29,8 +29,13 @@ def data_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         os.environ["SANDBOX_AGENT_DATA_DIR"] = before
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """No server of a test installs an agent, or finds those of this machine's user, unless the test says so."""
     nothing = Path(tempfile.gettempdir(), "sandbox-agent-tests", "no-agents")
     os.environ["SANDBOX_AGENT_AGENTS_DIR"] = str(nothing)
     os.environ["SANDBOX_AGENT_REQUIRE_PREINSTALLED"] = "true"
+    # Here, because the process that xdist's workers report to reads no other conftest; and not above,
+    # because it imports the fixtures, which pytest wants to import itself.
+    from agent_conformance.matrix import Matrix  # noqa: PLC0415
+
+    config.pluginmanager.register(Matrix(), "agent-matrix")

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from agent_conformance.matrix import Matrix
 from agent_conformance.under_test import AGENTS, AgentUnderTest
 from sandbox_agent_client import SandboxAgentSync, SessionSync
 from support.fixtures import require_agent
@@ -80,12 +79,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if (mark := metafunc.definition.get_closest_marker("feature")) is None:
         return
     params = [
-        pytest.param(agent, id=name, marks=[pytest.mark.xdist_group(name), pytest.mark.real_agent])
+        pytest.param(agent, id=name, marks=pytest.mark.real_agent)
         for name, agent in AGENTS.items()
         if mark.args[0] not in agent.lacks
     ]
     metafunc.parametrize("agent", params)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(Matrix(), "agent-matrix")
