@@ -133,7 +133,7 @@ AGENTS: Mapping[str, AgentUnderTest] = {
             lacks={
                 "question": _NO_QUESTIONS,
                 "plan": _NO_PLAN,
-                "mcp": "It takes MCP servers over HTTP only, not as a program.",
+                "mcp": "It takes MCP servers over HTTP only: a session with a program is refused.",
             },
         ),
         AgentUnderTest(

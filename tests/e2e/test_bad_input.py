@@ -98,6 +98,14 @@ def test_a_body_that_cannot_be_a_session_is_refused(
     assert_problem(answer, 400, "invalid_request", word)
 
 
+def test_mcp_servers_that_an_agent_would_drop_are_refused(client: httpx.Client) -> None:
+    server = {"name": "docs", "command": "docs-mcp", "args": [], "env": []}
+    refused = client.post("/v1/sessions", json={"agent": "copilot", "mcpServers": [server]})
+    assert refused.status_code == 400
+    assert refused.json()["details"]["offered"] == ["http", "sse"]
+    assert "'docs'" in refused.json()["detail"]
+
+
 def test_an_unknown_agent_is_refused_with_those_there_are(client: httpx.Client) -> None:
     answer = client.post("/v1/sessions", json={"agent": "claud"})
     assert_problem(answer, 400, "unsupported_agent", "claude", "mock")

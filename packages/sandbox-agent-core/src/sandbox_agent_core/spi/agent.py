@@ -118,6 +118,9 @@ class AgentDefinition:
     """Variables of the server's own environment that this agent may see (its API keys, base URLs)."""
     command: Sequence[str] | None = None
     """The default launch command, for agents that are one."""
+    mcp_transports: Sequence[str] = ("stdio", "http", "sse")
+    """Of the MCP servers that it takes. A session with another is refused: one that silently lacks its
+    tools would be worse than none."""
     permission_modes: Mapping[str, str] = field(default_factory=dict)
     """Common permission mode (`ask`, `accept-edits`, `read-only`, `plan`, `bypass`) -> the agent's own
     mode id. The session's policy enforces a mode that is not here, or that the agent does not offer."""

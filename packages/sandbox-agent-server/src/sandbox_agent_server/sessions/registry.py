@@ -7,8 +7,9 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from sandbox_agent_core.api.sessions import CreateSession, SessionList
 from sandbox_agent_core.errors import (
@@ -18,6 +19,7 @@ from sandbox_agent_core.errors import (
     SessionNotFound,
     Unavailable,
     UnsupportedAgent,
+    ValueNotSupported,
 )
 from sandbox_agent_core.ids import is_session_id, new_id
 from sandbox_agent_core.spi.agent import AgentAdapter, AgentDefinition
@@ -93,6 +95,7 @@ class SessionRegistry:
         definition = self._catalog.get(body.agent)
         _check_env(body.env)
         base_url_environment(definition, body.base_url)
+        _check_mcp_servers(definition, body.mcp_servers)
         await self._install_if_missing(body.agent, body.env)
         row = self._new_row(body)
         try:
@@ -296,6 +299,20 @@ def _workspace(cwd: str | None) -> Path:
     if not is_there:
         raise InvalidRequest(f"`cwd` {str(path)!r} is not a directory in this sandbox", cwd=cwd)
     return path
+
+
+def _check_mcp_servers(definition: AgentDefinition, servers: Iterable[Mapping[str, Any]]) -> None:
+    """Raises: ValueNotSupported."""
+    taken = definition.mcp_transports
+    for server in servers:
+        # ACP: one without a type is a program.
+        transport = server.get("type", "stdio")
+        if transport in ("stdio", "http", "sse") and transport not in taken:
+            raise ValueNotSupported(
+                f"MCP server {str(server.get('name'))!r}: {definition.title} takes none over {transport}; "
+                f"it takes: {', '.join(taken) or 'none'}",
+                offered=list(taken),
+            )
 
 
 def _check_env(env: Mapping[str, str]) -> None:

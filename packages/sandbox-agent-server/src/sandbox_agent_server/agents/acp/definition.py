@@ -35,6 +35,7 @@ def acp_definition(
     environment: Callable[[Mapping[str, str]], Mapping[str, str]] = dict,
     normaliser: Callable[[], Normaliser] | None = None,
     permission_modes: Mapping[str, str] | None = None,
+    mcp_transports: Sequence[str] = ("stdio", "http", "sse"),
     base_url_env: Mapping[str, str] | None = None,
 ) -> AgentDefinition:
     """An agent that `command` starts and that speaks ACP on its stdio.
@@ -67,6 +68,7 @@ def acp_definition(
         env_names=tuple(env_names),
         command=command,
         permission_modes=permission_modes or {},
+        mcp_transports=tuple(mcp_transports),
         base_url_env=base_url_env or {},
     )
 

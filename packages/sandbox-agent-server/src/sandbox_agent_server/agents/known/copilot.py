@@ -46,5 +46,7 @@ DEFINITION = acp_definition(
     env_names=("COPILOT_*", "GH_TOKEN", "GITHUB_TOKEN", "OPENAI_*", "ANTHROPIC_*"),
     environment=_environment,
     base_url_env={"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL"},
+    # Others it drops without a word.
+    mcp_transports=("http", "sse"),
     permission_modes={"ask": f"{_MODE}agent", "plan": f"{_MODE}plan"},
 )
