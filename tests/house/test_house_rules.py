@@ -83,6 +83,10 @@ def test_every_error_has_its_own_code() -> None:
         ("sandbox_agent_client", ["sandbox_agent_server", "starlette", "uvicorn"]),
         ("sandbox_agent_docker", ["docker", "requests", "sandbox_agent_client"]),
         ("sandbox_agent_e2b", ["e2b", "httpx", "sandbox_agent_client"]),
+        ("sandbox_agent_daytona", ["daytona", "aiohttp", "sandbox_agent_client"]),
+        ("sandbox_agent_modal", ["modal", "grpclib", "sandbox_agent_client"]),
+        ("sandbox_agent_vercel", ["vercel", "httpx2", "sandbox_agent_client"]),
+        ("sandbox_agent_cloudflare", ["httpx", "sandbox_agent_client"]),
         ("sandbox_agent_server.app", ["sandbox_agent_client", "httpx"]),
     ],
 )

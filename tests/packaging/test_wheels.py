@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("core", "server", "client", "docker")
+PACKAGES = ("core", "server", "client", "docker", "e2b", "daytona", "modal", "vercel", "cloudflare")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -100,6 +100,31 @@ async def test_an_endpoint_that_expires_is_renewed_before_it_is_used() -> None:
     assert seen == ["Bearer fresh", "Bearer fresh"]
 
 
+@pytest.mark.parametrize("is_gone", [True, False])
+async def test_a_gateway_that_refuses_makes_the_provider_be_asked(is_gone: bool) -> None:
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["x-gateway"])
+        if seen[-1] == "fresh":
+            return httpx.Response(200, json=HEALTH)
+        return httpx.Response(401, text="unknown sandbox")
+
+    async def locate() -> Endpoint:
+        if is_gone:
+            raise errors.SandboxNotFound("it was destroyed")
+        return Endpoint(url="http://test", headers={"x-gateway": "fresh"})
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        known = Endpoint(url="http://test", headers={"x-gateway": "old"})
+        transport = Transport(known, http_client=http, locate=locate)
+        with pytest.raises(errors.SandboxNotFound if is_gone else errors.TokenInvalid):
+            await transport.call(agents.health())
+        if not is_gone:
+            assert (await transport.call(agents.health())).status == "ok"
+            assert seen == ["old", "fresh"]
+
+
 async def test_connecting_to_nothing_says_where_and_leaves_nothing_open() -> None:
     with pytest.raises(errors.ServerUnreachable, match="http://127.0.0.1:1/"):
         await SandboxAgent.connect("http://127.0.0.1:1")

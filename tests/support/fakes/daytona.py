@@ -95,6 +95,8 @@ class FakeDaytona:
         self.bodies: list[tuple[str, Any]] = []
         self.faults: dict[str, list[int]] = {}
         self.fault_message = "planned"
+        self.first_state = "started"
+        """What a new sandbox comes to."""
         self.busy_for = 0
         """How often a new sandbox refuses to be destroyed."""
         self.is_list_late = False
@@ -184,6 +186,7 @@ class FakeDaytona:
             PrivateMachine, self.root, id_, env=wanted.env or {}, has_server=self.has_server
         )
         box = self.boxes[id_] = Box(id_, name, machine, wanted, busy_for=self.busy_for)
+        box.change(self.first_state, by="creating")
         _set_ttl(box, wanted.ttl_minutes or 0)
         return self._answer(box)
 

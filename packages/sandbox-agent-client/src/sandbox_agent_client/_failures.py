@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 from sandbox_agent_core.errors import InternalError, SandboxAgentError, ServerUnreachable, Timeout
-from sandbox_agent_core.wire.problem import from_problem
+from sandbox_agent_core.wire.problem import CONTENT_TYPE, from_problem
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-__all__ = ["error_of_response", "http_failures", "read_json", "websocket_failures"]
+__all__ = ["error_of_response", "http_failures", "is_problem", "read_json", "websocket_failures"]
 
 _EXCERPT_CHARS = 300
 
@@ -54,6 +54,12 @@ def error_of_response(status: int, body: bytes) -> SandboxAgentError:
         text = body.decode("utf-8", "replace").strip()[:_EXCERPT_CHARS]
         problem = {"detail": f"the server answered {status}: {text}" if text else None}
     return from_problem(problem, status)
+
+
+def is_problem(response: httpx.Response) -> bool:
+    """The error is our server's own: it says so by the type of its content."""
+    kind: str = response.headers.get("content-type", "")
+    return kind.startswith(CONTENT_TYPE)
 
 
 def read_json(text: str | bytes, what: str) -> Any:

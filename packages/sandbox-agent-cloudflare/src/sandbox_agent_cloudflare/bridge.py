@@ -6,12 +6,18 @@ import asyncio
 import base64
 import binascii
 import json
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sandbox_agent_core.errors import ProviderError, ProviderQuotaExceeded, ProviderUnavailable
+from sandbox_agent_core.errors import (
+    ProviderError,
+    ProviderQuotaExceeded,
+    ProviderUnavailable,
+    SandboxNotFound,
+)
 from sandbox_agent_core.provisioning import CommandResult
 
 from sandbox_agent_cloudflare.errors import PROVIDER, bridge_failures, error_of
@@ -51,23 +57,21 @@ class Bridge:
     ) -> CommandResult:
         """In the workspace; a program that fails is a result. May end with ProviderError after `timeout_s`."""
         body = {"argv": list(argv), "cwd": WORKSPACE, "timeout_ms": round(timeout_s * 1000)}
-        return _result(
-            await self._send("POST", f"/v1/sandbox/{sandbox}/exec", body=body, waits=True)
-        )
+        return _result(await self._send("POST", f"{_path(sandbox)}/exec", body=body, waits=True))
 
     async def write(self, sandbox: str, name: str, content: bytes) -> None:
         """A file of the workspace."""
-        await self._send("PUT", f"/v1/sandbox/{sandbox}/file{WORKSPACE}/{name}", content=content)
+        await self._send("PUT", f"{_path(sandbox)}/file{WORKSPACE}/{name}", content=content)
 
     async def tunnel(self, sandbox: str, port: int, *, name: str | None) -> str:
         """The public URL of a port on which something listens already; the same for each call."""
         body = {} if name is None else {"name": name}
-        answer = await self._send("POST", f"/v1/sandbox/{sandbox}/tunnel/{port}", body=body)
+        answer = await self._send("POST", f"{_path(sandbox)}/tunnel/{port}", body=body)
         return str(_field(answer, "url"))
 
     async def delete(self, sandbox: str) -> None:
         """Deleting what is not there succeeds."""
-        await self._send("DELETE", f"/v1/sandbox/{sandbox}")
+        await self._send("DELETE", _path(sandbox))
 
     async def _send(
         self,
@@ -83,14 +87,13 @@ class Bridge:
         Raises:
             ProviderError: as `errors` says.
         """
-        sandbox = path.split("/")[3] if path.startswith("/v1/sandbox/") else None
         pause = FIRST_PAUSE_S
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 async with self._client(waits=waits) as http:
                     response = await http.request(method, path, json=body, content=content)
                 if not response.is_success:
-                    raise error_of(response, sandbox=sandbox)
+                    raise error_of(response)
             except ProviderQuotaExceeded as exc:
                 if attempt == ATTEMPTS or exc.details.get("status") != TOO_MANY_REQUESTS:
                     raise
@@ -114,6 +117,15 @@ class Bridge:
                 base_url=self.url, headers=headers, timeout=timeout
             ) as client:
                 yield client
+
+
+def _path(sandbox: str) -> str:
+    """Raises: SandboxNotFound for what is no id of Cloudflare's and may be anything in a path."""
+    if not re.fullmatch("[a-z2-7]{1,128}", sandbox):
+        raise SandboxNotFound(
+            f"{sandbox!r} is no sandbox of Cloudflare's.", provider=PROVIDER, sandbox=sandbox
+        )
+    return f"/v1/sandbox/{sandbox}"
 
 
 def _field(content: bytes, name: str) -> object:

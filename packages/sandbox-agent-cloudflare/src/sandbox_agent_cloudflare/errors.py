@@ -13,7 +13,6 @@ from sandbox_agent_core.errors import (
     ProviderQuotaExceeded,
     ProviderTimeout,
     ProviderUnavailable,
-    SandboxNotFound,
 )
 
 if TYPE_CHECKING:
@@ -45,19 +44,17 @@ def bridge_failures(url: str) -> Iterator[None]:
         ) from exc
 
 
-def error_of(response: httpx.Response, *, sandbox: str | None) -> ProviderError:
+def error_of(response: httpx.Response) -> ProviderError:
     """Of an answer that is not a success. Its body has been read."""
     said, code = _said(response)
     status = response.status_code
-    facts = {"provider": PROVIDER, "sandbox": sandbox, "status": status, "reason": code}
+    facts = {"provider": PROVIDER, "status": status, "reason": code}
     if status in (401, 403) and code in (None, "unauthorized"):
         return ProviderAuthError(
             f"The Cloudflare bridge refused the key: {said}. Set CLOUDFLARE_SANDBOX_API_KEY to what the Worker "
             "has as SANDBOX_API_KEY.",
             **facts,
         )
-    if status == 400 and sandbox is not None and "sandbox id" in said.lower():
-        return SandboxNotFound(f"{sandbox!r} is no sandbox of Cloudflare's.", **facts)
     if status == 429 or code == "capacity_exceeded":
         return ProviderQuotaExceeded(
             f"Cloudflare runs no more containers for now: {said}. Destroy some, or raise `max_instances` in the "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -15,7 +16,6 @@ from sandbox_agent_core.errors import (
     ProviderError,
     SandboxAgentError,
     SandboxNotFound,
-    ServerStartFailed,
 )
 from sandbox_agent_core.provisioning import (
     ServerLayout,
@@ -57,11 +57,10 @@ SETTLE_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A sandbox with a server of ours in it."""
+    """A sandbox that we have made, and not an empty one of the same name."""
 
     machine: CloudflareMachine
     layout: ServerLayout
-    token: str
 
 
 class CloudflareProvider(BaseProvider):
@@ -189,7 +188,7 @@ class CloudflareProvider(BaseProvider):
         url = await self._bridge.tunnel(
             ref.id, self._server_port(ref), name=self._name_of_tunnel(ref)
         )
-        return Endpoint(url=url, token=opened.token)
+        return Endpoint(url=url, token=await read_token(opened.machine, opened.layout))
 
     async def port_url(self, ref: SandboxRef, port: int) -> str:
         """A tunnel to a port on which something listens in the sandbox.
@@ -212,8 +211,9 @@ class CloudflareProvider(BaseProvider):
         """A call is what keeps it awake, for `sleep_after` from then; what goes through the tunnel is none.
 
         Raises:
-            ProviderError: `seconds` are more than that.
+            ProviderError: `seconds` are more than that; it has been kept awake for as long as it can be.
         """
+        await self._open(ref)
         if seconds > self._sleep_after_s:
             raise ProviderError(
                 f"A Cloudflare sandbox can be kept awake for {self._sleep_after_s:g} s at a time, not {seconds:g}. "
@@ -221,7 +221,6 @@ class CloudflareProvider(BaseProvider):
                 provider=self.name,
                 sandbox=ref.id,
             )
-        await self._open(ref)
 
     async def destroy(self, ref: SandboxRef) -> None:
         try:
@@ -242,17 +241,16 @@ class CloudflareProvider(BaseProvider):
         machine = CloudflareMachine(self._bridge, ref.id)
         home = ref.metadata.get("home")
         layout = ServerLayout(str(home) if home else await find_home(machine))
-        try:
-            token = await read_token(machine, layout)
-        except ServerStartFailed as exc:
+        look = f"[ -d {shlex.quote(layout.state)} ]"
+        if (await machine.run(look, timeout_s=LOOK_TIMEOUT_S)).exit_code != 0:
             await self._discard(ref.id)
             raise SandboxNotFound(
                 f"There is no Cloudflare sandbox {ref.id!r} (any more): it was destroyed, or it slept, which "
                 "loses its files.",
                 provider=self.name,
                 sandbox=ref.id,
-            ) from exc
-        return _Opened(machine, layout, token)
+            )
+        return _Opened(machine, layout)
 
     def _name_of_tunnel(self, ref: SandboxRef) -> str | None:
         return f"{self._tunnel_name}-{ref.id[:12]}" if self._tunnel_name else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ __all__ = ["Api", "call"]
 
 T = TypeVar("T")
 
+DEFAULT_API_URL = "https://app.daytona.io/api"
 ATTEMPTS = 3
 """Of a request that Daytona answers with 429; of one that may be repeated, also when Daytona is down."""
 FIRST_PAUSE_S = 0.5
@@ -42,13 +44,15 @@ class Api:
         await asyncio.to_thread(_load_sdk)
         from daytona import AsyncDaytona, DaytonaConfig  # noqa: PLC0415 - loaded by now
 
-        config = DaytonaConfig(api_key=self.api_key, api_url=self.api_url, target=self.target)
+        # Without a URL the SDK warns of an option of its own that nobody gave.
+        url = self.api_url or os.environ.get("DAYTONA_API_URL") or DEFAULT_API_URL
+        config = DaytonaConfig(api_key=self.api_key, api_url=url, target=self.target)
         with daytona_errors():
             client = AsyncDaytona(config)
         try:
             yield client
         finally:
-            await client.close()
+            await client.close()  # type: ignore[no-untyped-call]  # the SDK forgot
 
 
 async def call(

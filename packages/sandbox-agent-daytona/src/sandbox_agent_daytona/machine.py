@@ -34,9 +34,7 @@ class DaytonaMachine:
             lambda: self._sandbox.process.exec(command, timeout=math.ceil(timeout_s)),
             sandbox=self._sandbox.id,
         )
-        stdout, _, stderr = done.result.partition(f"\n{mark}")
-        # Some versions of the toolbox say no code for success.
-        return CommandResult(int(done.exit_code or 0), stdout, stderr.removeprefix("\n"))
+        return _result(done.result, mark, done.exit_code)
 
     async def write(self, path: str, content: bytes, *, mode: int = 0o600) -> None:
         sandbox = self._sandbox
@@ -58,8 +56,16 @@ def _with_errors_apart(script: str, mark: str) -> str:
 errors=$(mktemp) || exit 1
 /bin/sh -c {shlex.quote(script)} 2>"$errors"
 code=$?
-printf '\\n%s\\n' {shlex.quote(mark)}
+printf '\\n%s %s\\n' {shlex.quote(mark)} "$code"
 cat "$errors"
 rm -f "$errors"
 exit $code
 """
+
+
+def _result(text: str, mark: str, exit_code: int | None) -> CommandResult:
+    stdout, found, rest = text.partition(f"\n{mark} ")
+    if not found:  # it did not get that far
+        return CommandResult(exit_code or 1, stdout)
+    code, _, stderr = rest.partition("\n")
+    return CommandResult(int(code), stdout, stderr)

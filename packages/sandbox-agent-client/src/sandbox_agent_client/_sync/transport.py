@@ -17,7 +17,12 @@ from sandbox_agent_core.wire.sse import SseDecoder, SseEvent
 from sandbox_agent_client._calls import Call
 from sandbox_agent_client._calls.events import stream_path, stream_query, websocket_path
 from sandbox_agent_client._connection import is_loopback, tls_for
-from sandbox_agent_client._failures import error_of_response, http_failures, read_json
+from sandbox_agent_client._failures import (
+    error_of_response,
+    http_failures,
+    is_problem,
+    read_json,
+)
 from sandbox_agent_client._resume import SILENCE_TIMEOUT_S
 from sandbox_agent_client._sync._backend import Lock, response_socket
 from sandbox_agent_client._sync.interrupt import Interrupt
@@ -94,7 +99,10 @@ class Transport:
             self._explain(exc)
             raise
         if not response.is_success:
-            raise error_of_response(response.status_code, response.content)
+            error = error_of_response(response.status_code, response.content)
+            if not is_problem(response):  # a gateway's, which may not know the sandbox any more
+                self._explain(error)
+            raise error
         return call.parse(_document(response))
 
     def events(self, call: Call[Any]) -> Generator[SseEvent, None, None]:
@@ -161,8 +169,8 @@ class Transport:
         is_old = expires_at is not None and expires_at - EXPIRY_MARGIN < datetime.now(UTC)
         return self.is_asleep or is_old
 
-    def _explain(self, failure: ServerUnreachable) -> None:
-        """The provider may know more than that nobody answers, and where the server is next time.
+    def _explain(self, failure: SandboxAgentError) -> None:
+        """The provider may know more than that the server does not answer, and where it is next time.
 
         Raises:
             SandboxNotFound: the sandbox is gone.

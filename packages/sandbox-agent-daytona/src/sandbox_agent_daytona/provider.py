@@ -1,0 +1,380 @@
+"""The provider: Daytona sandboxes, found again by their labels."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from sandbox_agent_core.errors import InvalidRequest, SandboxAgentError, SandboxNotFound
+from sandbox_agent_core.provisioning import (
+    ServerLayout,
+    ensure_running,
+    find_home,
+    provision,
+    read_token,
+    tail_log,
+)
+from sandbox_agent_core.spi.labels import OURS
+from sandbox_agent_core.spi.provider import (
+    BaseProvider,
+    Capabilities,
+    Endpoint,
+    Preflight,
+    SandboxInfo,
+    SandboxRef,
+    SandboxSpec,
+)
+
+from sandbox_agent_daytona import lifecycle
+from sandbox_agent_daytona.api import Api, call
+from sandbox_agent_daytona.errors import PROVIDER
+from sandbox_agent_daytona.machine import DaytonaMachine
+from sandbox_agent_daytona.options import SandboxOptions, to_minutes
+from sandbox_agent_daytona.preflight import check_account
+
+if TYPE_CHECKING:
+    from daytona import AsyncDaytona, AsyncSandbox, Image
+
+__all__ = ["DaytonaProvider"]
+
+logger = logging.getLogger(__name__)
+
+SERVER_PORT = 2468
+LIFETIME_S = 3600.0
+"""Daytona's own default is none: what is forgotten costs money until somebody looks."""
+PAUSED_LIFETIME_S = 7 * 24 * 3600.0
+READY_TIMEOUT_S = 60.0
+REQUEST_TIMEOUT_S = 60.0
+LINK_LIFETIME_S = 3600.0
+"""Of a link to another port."""
+SETTLE_TIMEOUT_S = 50.0
+"""For a sandbox to appear whose create was cancelled, so that it can be destroyed."""
+CREATE_LABEL = "sandbox-agent-daytona-create"
+"""Unique to one call of `create`, which removes only what carries it when it fails."""
+LANGUAGE_LABEL = "code-toolbox-language"
+"""The SDK's own, on every sandbox."""
+PREVIEW_HEADER = "X-Daytona-Preview-Token"
+
+PauseAs = Literal["stop", "freeze"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A sandbox that runs."""
+
+    sandbox: AsyncSandbox
+    machine: DaytonaMachine
+    layout: ServerLayout
+
+
+class DaytonaProvider(BaseProvider):
+    """Sandboxes are made from an image or from a snapshot of Daytona's.
+
+    Their ports have names that anybody can look up; unless `public`, Daytona wants a token of its own with
+    every request, which the endpoint carries. The server's token is asked for in either case.
+    """
+
+    name = PROVIDER
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        pause=True, list=True, logs=True, extend=True, private_url=True, ports=True
+    )
+
+    def __init__(
+        self,
+        image: str | Image | None = None,
+        *,
+        snapshot: str | None = None,
+        cpu: int | None = None,
+        memory_gb: int | None = None,
+        disk_gb: int | None = None,
+        gpus: int | None = None,
+        env: Mapping[str, str] | None = None,
+        workdir: str | None = None,
+        user: str | None = None,
+        lifetime: float | None = LIFETIME_S,
+        paused_lifetime: float | None = PAUSED_LIFETIME_S,
+        auto_stop: float = 0,
+        pause_as: PauseAs = "stop",
+        internet: bool = True,
+        allowed_domains: Sequence[str] = (),
+        volumes: Mapping[str, str] | None = None,
+        secrets: Mapping[str, str] | None = None,
+        public: bool = False,
+        target: str | None = None,
+        server_port: int = SERVER_PORT,
+        ready_timeout: float = READY_TIMEOUT_S,
+        api_key: str | None = None,
+        api_url: str | None = None,
+        request_timeout: float = REQUEST_TIMEOUT_S,
+        create_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Nothing is asked of Daytona before the first call.
+
+        Args:
+            image: A registry's name, or a `daytona.Image` that Daytona builds. It needs the server or a
+                Python >= 3.11. The first use takes minutes.
+            snapshot: Name of one of your snapshots, which starts at once. Default: Daytona's own.
+            cpu: Processors. memory_gb, disk_gb, gpus: as the name says. All of them only with an image.
+            env: For the server and its agents; that of the single start wins. In a file of the sandbox's user.
+            workdir: Where sessions start; made when it is missing. Default: the user's home.
+            user: Who runs in the sandbox. Default: the image's own.
+            lifetime: Seconds until Daytona destroys the sandbox, unless it is extended. Rounded up to
+                minutes. None: until it is destroyed by somebody.
+            paused_lifetime: The same for one that is paused; it begins when it is.
+            auto_stop: Seconds without a request until Daytona stops the sandbox. 0: it does not.
+            pause_as: What `pause` does. `freeze` keeps the memory, where the sandbox's class can.
+            internet: Whether the sandbox reaches the internet. allowed_domains: only these of it.
+            volumes: Id of a volume to its path in the sandbox.
+            secrets: Name of a variable to the name of your organization's secret whose placeholder it holds.
+            public: Let everybody reach the sandbox's ports by their names, without Daytona's token.
+            target: The region. Default: $DAYTONA_TARGET, or your organization's.
+            server_port: In the sandbox. ready_timeout: seconds for the server to listen.
+            api_key: Default: $DAYTONA_API_KEY. api_url: of a Daytona of your own, $DAYTONA_API_URL.
+            request_timeout: Seconds for one request to Daytona's API.
+            create_options: Fields of the SDK's parameters of `create`, laid over ours.
+
+        Raises:
+            InvalidRequest: options are wrong, or do not go together.
+        """
+        if pause_as not in ("stop", "freeze"):
+            raise InvalidRequest(f"pause_as={pause_as!r}: use 'stop' or 'freeze'")
+        self._options = SandboxOptions(
+            image=image,
+            snapshot=snapshot,
+            cpu=cpu,
+            memory_gb=memory_gb,
+            disk_gb=disk_gb,
+            gpus=gpus,
+            user=user,
+            lifetime_s=lifetime,
+            auto_stop_s=auto_stop,
+            internet=internet,
+            allowed_domains=tuple(allowed_domains),
+            volumes=dict(volumes or {}),
+            secrets=dict(secrets or {}),
+            public=public,
+            create_options=dict(create_options or {}),
+        )
+        self.default_cwd = workdir
+        self._env = dict(env or {})
+        self._paused_lifetime_s = paused_lifetime
+        self._pause_as: PauseAs = pause_as
+        self._port = server_port
+        self._ready_timeout_s = ready_timeout
+        self._request_timeout_s = request_timeout
+        self._api = Api(api_key=api_key, api_url=api_url, target=target)
+
+    async def preflight(self) -> Preflight:
+        return await check_account(self._api, request_timeout_s=self._request_timeout_s)
+
+    async def create(self, spec: SandboxSpec) -> SandboxRef:
+        """Raises:
+        InvalidRequest: Daytona, or its SDK, refuses an option.
+        ProviderAuthError, ProviderQuotaExceeded, ProviderTimeout, ProviderUnavailable, ProviderError
+        ServerStartFailed: the server could not be installed or did not listen; `details.log` has its words.
+        """
+        create_id = secrets.token_hex(8)
+        # Ours to choose, so that it is known what to destroy when the answer never comes. Daytona's list by
+        # labels lags behind (daytonaio/daytona#5138).
+        name = self._options.create_options.get("name") or f"sandbox-agent-{create_id}"
+        spec.report(f"creating a Daytona sandbox from {self._options.source}")
+        async with self._api.client() as client:
+            labels = {**spec.labels, CREATE_LABEL: create_id}
+            parameters = self._options.parameters(name=name, labels=labels)
+            ask = partial(client.create, parameters, timeout=self._options.create_timeout_s)
+            making = asyncio.ensure_future(call(ask))
+            try:
+                opened = await self._open(await asyncio.shield(making), None)
+                await provision(
+                    opened.machine,
+                    spec,
+                    opened.layout,
+                    port=self._port,
+                    cwd=self.default_cwd or opened.layout.home,
+                    env={**self._env, **spec.env},
+                    ready_timeout_s=self._ready_timeout_s,
+                )
+            except BaseException:
+                await self._discard(client, making, name=name, create_id=create_id)
+                raise
+        return SandboxRef(
+            provider=self.name,
+            id=opened.sandbox.id,
+            metadata={"name": name, "port": self._port, "home": opened.layout.home},
+        )
+
+    async def _discard(
+        self,
+        client: AsyncDaytona,
+        making: asyncio.Future[AsyncSandbox],
+        *,
+        name: str,
+        create_id: str,
+    ) -> None:
+        """On the way out of a failure, which stays the one that is raised.
+
+        Daytona goes on with a create whose caller has left, so what it makes is waited for.
+        """
+        try:
+            async with asyncio.timeout(SETTLE_TIMEOUT_S):
+                is_over = False
+                while not (await self._removed(client, name, create_id) or is_over):
+                    # Once more after the answer: it may have come while we looked.
+                    is_over = making.done()
+                    await asyncio.sleep(0 if is_over else lifecycle.LOOK_S)
+        except (SandboxAgentError, TimeoutError):
+            logger.exception("the Daytona sandbox %s may be left behind", name)
+        finally:
+            making.cancel()
+            await asyncio.gather(making, return_exceptions=True)
+
+    async def _removed(self, client: AsyncDaytona, name: str, create_id: str) -> bool:
+        """False when there is nothing yet. A sandbox that had the name before is left alone."""
+        try:
+            sandbox = await lifecycle.find(client, name, timeout_s=self._request_timeout_s)
+        except SandboxNotFound:
+            return False
+        if sandbox.labels.get(CREATE_LABEL) == create_id:
+            await lifecycle.remove(client, sandbox.id, timeout_s=self._request_timeout_s)
+        return True
+
+    async def endpoint(self, ref: SandboxRef) -> Endpoint:
+        """Asked of Daytona each time: its token is another one after a restart.
+
+        Raises:
+            SandboxNotFound: it was destroyed, or its lifetime is over.
+            ProviderError: it does not run (`details.state`).
+        """
+        async with self._running(ref) as opened:
+            token = await read_token(opened.machine, opened.layout)
+            ask = partial(
+                opened.sandbox.get_preview_link,
+                self._server_port(ref),
+                request_timeout=self._request_timeout_s,
+            )
+            link = await call(ask, sandbox=ref.id, is_repeatable=True)
+        return Endpoint(url=link.url.rstrip("/"), token=token, headers={PREVIEW_HEADER: link.token})
+
+    async def port_url(
+        self, ref: SandboxRef, port: int, *, lifetime: float = LINK_LIFETIME_S
+    ) -> str:
+        """Where another port is reached, by a browser too: Daytona's token is in the URL, for `lifetime` seconds.
+
+        Raises:
+            SandboxNotFound: it was destroyed.
+        """
+        async with self._api.client() as client:
+            sandbox = await self._find(client, ref)
+            ask = partial(
+                sandbox.create_signed_preview_url,
+                port,
+                expires_in_seconds=round(lifetime),
+                request_timeout=self._request_timeout_s,
+            )
+            return (await call(ask, sandbox=ref.id)).url
+
+    async def ensure_server(self, ref: SandboxRef) -> None:
+        """Start the sandbox where that is due, and the server in it where it does not run."""
+        await self.resume(ref)
+        async with self._running(ref) as opened:
+            await ensure_running(opened.machine, opened.layout, timeout_s=self._ready_timeout_s)
+
+    async def pause(self, ref: SandboxRef) -> None:
+        """Stop it, or freeze it with `pause_as="freeze"`. Stopped, its files stay and its processes are gone.
+
+        It is destroyed when `paused_lifetime` is over.
+        """
+        async with self._api.client() as client:
+            sandbox = await lifecycle.settled(client, ref.id, timeout_s=self._request_timeout_s)
+            await self._set_lifetime(sandbox, self._paused_lifetime_s)
+            await lifecycle.sleep(sandbox, keep_memory=self._pause_as == "freeze")
+
+    async def resume(self, ref: SandboxRef) -> None:
+        """With a whole lifetime before it. Its server needs `ensure_server`."""
+        async with self._api.client() as client:
+            sandbox = await lifecycle.settled(client, ref.id, timeout_s=self._request_timeout_s)
+            if await lifecycle.wake(sandbox):
+                await self._set_lifetime(sandbox, self._options.lifetime_s)
+
+    async def extend(self, ref: SandboxRef, seconds: float) -> None:
+        async with self._api.client() as client:
+            sandbox = await self._find(client, ref)
+            if sandbox.auto_stop_interval or sandbox.auto_pause_interval:
+                refresh = partial(sandbox.refresh_activity, request_timeout=self._request_timeout_s)
+                await call(refresh, sandbox=ref.id, is_repeatable=True)
+            ends = sandbox.auto_destroy_at
+            # Daytona's call also shortens.
+            if ends is not None and _time(ends) < datetime.now(UTC) + timedelta(seconds=seconds):
+                await self._set_lifetime(sandbox, seconds)
+
+    async def destroy(self, ref: SandboxRef) -> None:
+        async with self._api.client() as client:
+            await lifecycle.remove(client, ref.id, timeout_s=self._request_timeout_s)
+
+    async def list(self, labels: Mapping[str, str] | None = None) -> list[SandboxInfo]:
+        """Daytona's list lags behind by a second or two: what was just destroyed may be in it."""
+        from daytona import ListSandboxesQuery  # noqa: PLC0415 - the SDK is imported on first use
+
+        query = ListSandboxesQuery(labels={**(labels or {}), OURS: "1"})
+        async with self._api.client() as client:
+
+            async def ask() -> list[SandboxInfo]:
+                found = client.list(query, request_timeout=self._request_timeout_s)
+                return [self._info(one) async for one in found if not lifecycle.is_gone(one)]
+
+            return await call(ask, is_repeatable=True)
+
+    async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
+        """Raises: ProviderError when it does not run."""
+        async with self._running(ref) as opened:
+            return await tail_log(opened.machine, opened.layout, tail=tail)
+
+    # Finding sandboxes again
+
+    @asynccontextmanager
+    async def _running(self, ref: SandboxRef) -> AsyncIterator[_Opened]:
+        async with self._api.client() as client:
+            yield await self._open(await self._find(client, ref), ref.metadata.get("home"))
+
+    async def _open(self, sandbox: AsyncSandbox, home: str | None) -> _Opened:
+        lifecycle.require_running(sandbox)
+        machine = DaytonaMachine(sandbox)
+        return _Opened(sandbox, machine, ServerLayout(home or await find_home(machine)))
+
+    async def _find(self, client: AsyncDaytona, ref: SandboxRef) -> AsyncSandbox:
+        return await lifecycle.find(client, ref.id, timeout_s=self._request_timeout_s)
+
+    async def _set_lifetime(self, sandbox: AsyncSandbox, seconds: float | None) -> None:
+        """From now on. None: for ever, as far as the organization allows that."""
+        ask = partial(
+            sandbox.set_ttl, to_minutes(seconds or 0), request_timeout=self._request_timeout_s
+        )
+        await call(ask, sandbox=sandbox.id, is_repeatable=True)
+
+    def _info(self, sandbox: AsyncSandbox) -> SandboxInfo:
+        labels = {name: value for name, value in sandbox.labels.items() if name != LANGUAGE_LABEL}
+        return SandboxInfo(
+            ref=SandboxRef(
+                provider=self.name,
+                id=sandbox.id,
+                metadata={"name": sandbox.name, "port": self._port},
+            ),
+            state=lifecycle.state_of(sandbox),
+            created_at=None if sandbox.created_at is None else _time(sandbox.created_at),
+            labels=labels,
+        )
+
+    def _server_port(self, ref: SandboxRef) -> int:
+        return int(ref.metadata.get("port", self._port))
+
+
+def _time(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -1,0 +1,326 @@
+"""The provider: sandboxes of a Modal app, found again by their tags."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sandbox_agent_core.errors import (
+    InvalidRequest,
+    ProviderError,
+    ProviderNotInstalled,
+    SandboxAgentError,
+    SandboxNotFound,
+)
+from sandbox_agent_core.provisioning import (
+    ServerLayout,
+    ensure_running,
+    find_home,
+    provision,
+    read_token,
+    tail_log,
+)
+from sandbox_agent_core.spi.labels import OURS, created_at
+from sandbox_agent_core.spi.provider import (
+    BaseProvider,
+    Capabilities,
+    Check,
+    Endpoint,
+    Preflight,
+    SandboxInfo,
+    SandboxRef,
+    SandboxSpec,
+)
+
+from sandbox_agent_modal.account import Account, attached, detach, to_its_end
+from sandbox_agent_modal.errors import PROVIDER
+from sandbox_agent_modal.machine import ModalMachine
+
+if TYPE_CHECKING:
+    from modal import App, Client, Image, Sandbox
+
+__all__ = ["ModalProvider"]
+
+logger = logging.getLogger(__name__)
+
+SERVER_PORT = 2468
+APP_NAME = "sandbox-agent"
+PYTHON_VERSION = "3.12"
+"""Of the default image."""
+WORKSPACE = "workspace"
+"""In the home directory, where sessions start unless told otherwise."""
+LIFETIME_S = 4 * 3600.0
+"""Modal's own default is five minutes, and it cannot be prolonged. The most is a day."""
+LONGEST_LIFETIME_S = 24 * 3600.0
+MEMORY_MB = 1024
+"""Modal's own default is 128, a promise and no limit."""
+READY_TIMEOUT_S = 60.0
+REQUEST_TIMEOUT_S = 60.0
+CREATE_TIMEOUT_S = 600.0
+"""The first time an image is used, Modal builds it."""
+CREATE_TAG = "sandbox-agent-create"
+"""Unique to one call of `create`, which terminates by it what it has made when it fails."""
+
+
+class ModalProvider(BaseProvider):
+    """Sandboxes are Modal's containers, in one app. They end with their lifetime, and their files with them.
+
+    The server's port has a tunnel with a public URL: its token is all that protects it.
+    """
+
+    name = PROVIDER
+    capabilities: ClassVar[Capabilities] = Capabilities(list=True, logs=True, ports=True)
+    default_cwd = f"/root/{WORKSPACE}"
+
+    def __init__(
+        self,
+        image: str | Image | None = None,
+        *,
+        app: str = APP_NAME,
+        env: Mapping[str, str] | None = None,
+        workdir: str | None = None,
+        lifetime: float = LIFETIME_S,
+        idle_timeout: float | None = None,
+        cpu: float | None = None,
+        memory_mb: int = MEMORY_MB,
+        gpu: str | None = None,
+        internet: bool = True,
+        ports: Sequence[int] = (),
+        region: str | None = None,
+        volumes: Mapping[str, Any] | None = None,
+        server_port: int = SERVER_PORT,
+        ready_timeout: float = READY_TIMEOUT_S,
+        create_timeout: float = CREATE_TIMEOUT_S,
+        request_timeout: float = REQUEST_TIMEOUT_S,
+        token_id: str | None = None,
+        token_secret: str | None = None,
+        environment: str | None = None,
+        create_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Nothing is asked of Modal before the first call.
+
+        Args:
+            image: A name in a registry, or a `modal.Image`. It needs the server or a Python >= 3.11. Default:
+                Modal's Debian with Python 3.12.
+            app: The Modal app that the sandboxes belong to; made when it is missing.
+            env: For the server and its agents; that of the single start wins. In a file of the sandbox's user.
+            workdir: Where sessions start. Default: `workspace` in the home directory.
+            lifetime: Seconds until Modal ends the sandbox; nothing prolongs it. At most a day.
+            idle_timeout: Seconds without a connection or a command after which Modal ends it. An agent that
+                works while nobody is connected is idle to Modal.
+            cpu: Cores that are promised, 0.125 unless said. memory_mb: promised, and billed. gpu: `T4`, `H100:2`.
+            internet: Whether the sandbox reaches the internet.
+            ports: More ports with tunnels; `port_url` says where they are.
+            region: Where it runs. volumes: path to a `modal.Volume`.
+            server_port: In the sandbox. ready_timeout: seconds for the server to listen.
+            create_timeout: Seconds for Modal to make the sandbox, and its image the first time.
+            request_timeout: Seconds for any other request.
+            token_id, token_secret: Both or none. Default: MODAL_TOKEN_ID and MODAL_TOKEN_SECRET, or
+                `~/.modal.toml`.
+            environment: Modal's. Default: as Modal's configuration says.
+            create_options: Arguments of the SDK's `Sandbox.create`, laid over ours; `tags` and `encrypted_ports`
+                are added.
+
+        Raises:
+            InvalidRequest: an option is wrong.
+        """
+        if not 1 <= lifetime <= LONGEST_LIFETIME_S:
+            raise InvalidRequest(
+                f"lifetime={lifetime:g}: Modal takes 1 to {LONGEST_LIFETIME_S:g} s"
+            )
+        if bool(token_id) != bool(token_secret):
+            raise InvalidRequest("Give token_id and token_secret, or neither.")
+        self._image = image
+        self._env = dict(env or {})
+        self._workdir = workdir
+        self._port = server_port
+        self._ready_timeout_s = ready_timeout
+        self._create_timeout_s = create_timeout
+        self._account = Account(
+            app_name=app,
+            environment=environment,
+            token_id=token_id,
+            token_secret=token_secret,
+            request_timeout_s=request_timeout,
+        )
+        given: dict[str, Any] = {
+            "timeout": round(lifetime),
+            "idle_timeout": None if idle_timeout is None else round(idle_timeout),
+            "cpu": cpu,
+            "memory": memory_mb,
+            "gpu": gpu,
+            # Modal's `block_network` would close the tunnel too.
+            "outbound_cidr_allowlist": None if internet else [],
+            "encrypted_ports": [server_port, *ports],
+            "region": region,
+            "volumes": dict(volumes) if volumes else None,
+        }
+        self._arguments = {name: value for name, value in given.items() if value is not None}
+        self._create_options = dict(create_options or {})
+        if workdir is not None:
+            self.default_cwd = workdir
+
+    async def preflight(self) -> Preflight:
+        if find_spec("modal") is None:
+            message = "Modal's SDK is missing. Run `pip install sandbox-agent-modal`."
+            return Preflight(
+                [Check(name="SDK", ok=False, message=message, error=ProviderNotInstalled)]
+            )
+        checks = [Check(name="SDK", ok=True, message="installed")]
+        try:
+            async with self._account.client() as client:
+                hello: Any = client.hello  # untyped
+                await self._account.ask(hello.aio())
+        except SandboxAgentError as exc:
+            kind = type(exc) if isinstance(exc, ProviderError) else ProviderError
+            checks.append(Check(name="token", ok=False, message=exc.message, error=kind))
+        else:
+            checks.append(Check(name="token", ok=True, message="Modal takes it"))
+        return Preflight(checks)
+
+    async def create(self, spec: SandboxSpec) -> SandboxRef:
+        """Raises:
+        ProviderAuthError, ProviderQuotaExceeded, ProviderUnavailable, ProviderError: Modal refuses.
+        InvalidRequest: it refuses an option.
+        ServerStartFailed: the server could not be installed or did not listen; `details.log` has its words.
+        """
+        create_id = secrets.token_hex(8)
+        async with self._account.client() as client:
+            spec.report(f"creating a Modal sandbox in the app {self._account.app_name}")
+            app = await self._account.make_app(client)
+            try:
+                tags = {**spec.labels, OURS: "1", CREATE_TAG: create_id}
+                made = await to_its_end(self._make(client, app, tags), undo=detach)
+                async with attached(made) as sandbox:
+                    return await self._start_server(sandbox, spec)
+            except BaseException:
+                await self._discard(client, app, create_id)
+                raise
+
+    async def _start_server(self, sandbox: Sandbox, spec: SandboxSpec) -> SandboxRef:
+        machine = ModalMachine(sandbox)
+        layout = ServerLayout(await find_home(machine))
+        await provision(
+            machine,
+            spec,
+            layout,
+            port=self._port,
+            cwd=self._workdir or f"{layout.home}/{WORKSPACE}",
+            env={**self._env, **spec.env},
+            ready_timeout_s=self._ready_timeout_s,
+        )
+        return SandboxRef(
+            provider=self.name,
+            id=sandbox.object_id,
+            metadata={"port": self._port, "home": layout.home},
+        )
+
+    async def _make(self, client: Client, app: App, tags: Mapping[str, str]) -> Sandbox:
+        import modal  # noqa: PLC0415 - the SDK is imported on first use
+
+        image = self._image
+        if image is None:
+            image = modal.Image.debian_slim(PYTHON_VERSION)
+        elif isinstance(image, str):
+            image = modal.Image.from_registry(image)
+        arguments = {
+            "app": app,
+            "client": client,
+            "image": image,
+            **self._arguments,
+            **self._create_options,
+            "tags": {**self._create_options.get("tags", {}), **tags},
+            "encrypted_ports": [
+                *self._arguments["encrypted_ports"],
+                *self._create_options.get("encrypted_ports", ()),
+            ],
+        }
+        try:
+            making = modal.Sandbox.create.aio("sleep", "infinity", **arguments)
+            return await self._account.ask(making, timeout_s=self._create_timeout_s)
+        except TypeError as exc:
+            raise InvalidRequest(f"create_options: {exc}", provider=self.name) from exc
+
+    async def _discard(self, client: Client, app: App, create_id: str) -> None:
+        """On the way out of a failure, which stays the one that is raised."""
+        try:
+            for sandbox in await self._account.tagged(client, app, {CREATE_TAG: create_id}):
+                await self._account.ask(sandbox.terminate.aio(wait=True))
+        except SandboxAgentError:
+            logger.exception("the Modal sandbox of create %s may be left behind", create_id)
+
+    async def endpoint(self, ref: SandboxRef) -> Endpoint:
+        """Raises: SandboxNotFound when it was terminated, or its lifetime is over."""
+        async with self._account.running(ref.id) as sandbox:
+            machine, layout = await self._open(sandbox, ref)
+            token = await read_token(machine, layout)
+            url = await self._tunnel(sandbox, int(ref.metadata.get("port", self._port)))
+            return Endpoint(url=url, token=token)
+
+    async def port_url(self, ref: SandboxRef, port: int) -> str:
+        """Where a port from `ports` is reached.
+
+        Raises:
+            SandboxNotFound: it was terminated, or its lifetime is over.
+            ProviderError: the port has no tunnel.
+        """
+        async with self._account.running(ref.id) as sandbox:
+            return await self._tunnel(sandbox, port)
+
+    async def ensure_server(self, ref: SandboxRef) -> None:
+        async with self._account.running(ref.id) as sandbox:
+            machine, layout = await self._open(sandbox, ref)
+            await ensure_running(machine, layout, timeout_s=self._ready_timeout_s)
+
+    async def destroy(self, ref: SandboxRef) -> None:
+        try:
+            async with self._account.running(ref.id) as sandbox:
+                await self._account.ask(sandbox.terminate.aio(wait=True), sandbox=ref.id)
+        except SandboxNotFound:
+            return
+
+    async def list(self, labels: Mapping[str, str] | None = None) -> list[SandboxInfo]:
+        async with self._account.client() as client:
+            app = await self._account.find_app(client)
+            if app is None:
+                return []
+            found = await self._account.tagged(client, app, {OURS: "1", **(labels or {})})
+            infos = [await self._info(sandbox) for sandbox in found]
+        return [info for info in infos if info is not None]
+
+    async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
+        async with self._account.running(ref.id) as sandbox:
+            machine, layout = await self._open(sandbox, ref)
+            return await tail_log(machine, layout, tail=tail)
+
+    async def _open(self, sandbox: Sandbox, ref: SandboxRef) -> tuple[ModalMachine, ServerLayout]:
+        machine = ModalMachine(sandbox)
+        home = ref.metadata.get("home")
+        return machine, ServerLayout(str(home) if home else await find_home(machine))
+
+    async def _tunnel(self, sandbox: Sandbox, port: int) -> str:
+        tunnels = await self._account.ask(sandbox.tunnels.aio(), sandbox=sandbox.object_id)
+        if port not in tunnels:
+            raise ProviderError(
+                f"Port {port} of the Modal sandbox {sandbox.object_id!r} has no tunnel. Give it in `ports`.",
+                provider=self.name,
+                sandbox=sandbox.object_id,
+            )
+        return str(tunnels[port].url)
+
+    async def _info(self, sandbox: Sandbox) -> SandboxInfo | None:
+        """None when it has ended since it was listed."""
+        try:
+            tags = await self._account.ask(sandbox.get_tags.aio(), sandbox=sandbox.object_id)
+        except SandboxNotFound:
+            return None
+        labels = {name: value for name, value in tags.items() if name != CREATE_TAG}
+        return SandboxInfo(
+            ref=SandboxRef(provider=self.name, id=sandbox.object_id, metadata={"port": self._port}),
+            state="running",
+            created_at=created_at(labels),
+            labels=labels,
+        )

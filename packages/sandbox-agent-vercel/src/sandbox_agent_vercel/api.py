@@ -1,0 +1,79 @@
+"""Vercel's API: who asks, where, and again when Vercel says that it has done nothing yet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sandbox_agent_core.errors import ProviderQuotaExceeded
+
+from sandbox_agent_vercel.errors import vercel_errors
+
+if TYPE_CHECKING:
+    from vercel.sandbox import SandboxClient, SandboxCredentials
+
+__all__ = ["Api", "call"]
+
+T = TypeVar("T")
+
+ATTEMPTS = 3
+"""Of a request that Vercel answers with 429."""
+FIRST_PAUSE_S = 0.5
+TOO_MANY_REQUESTS = 429
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    base_url: str | None
+    token: str | None = field(repr=False)
+    team_id: str | None
+    project_id: str | None
+    request_timeout_s: float
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[SandboxClient]:
+        """One for each operation: it belongs to an event loop, and a provider to none."""
+        import httpx2  # noqa: PLC0415 - the SDK is imported on first use
+        from vercel.sandbox import SandboxClient, SandboxServiceOptions  # noqa: PLC0415
+
+        options: dict[str, Any] = {"base_url": self.base_url}
+        if self.token is not None:
+            options["credentials_factory"] = self._credentials
+        client = SandboxClient.create(
+            options=SandboxServiceOptions(**options),
+            httpx_client_factory=lambda: httpx2.AsyncClient(timeout=self.request_timeout_s),
+        )
+        try:
+            yield client
+        finally:
+            await client.aclose()
+
+    async def _credentials(self) -> SandboxCredentials:
+        from vercel.sandbox import SandboxCredentials  # noqa: PLC0415 - the SDK on first use
+
+        assert self.token is not None
+        return SandboxCredentials(
+            token=self.token, team_id=self.team_id or "", project_id=self.project_id or ""
+        )
+
+
+async def call(ask: Callable[[], Awaitable[T]], *, sandbox: str | None = None) -> T:
+    """Ask again where Vercel had too much to do, which the SDK leaves to us.
+
+    Raises:
+        SandboxAgentError: as `vercel_errors` says.
+    """
+    pause = FIRST_PAUSE_S
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with vercel_errors(sandbox=sandbox):
+                return await ask()
+        except ProviderQuotaExceeded as exc:
+            if attempt == ATTEMPTS or exc.details.get("status") != TOO_MANY_REQUESTS:
+                raise
+        await asyncio.sleep(pause)
+        pause *= 2
+    raise AssertionError("the last attempt returns or raises")

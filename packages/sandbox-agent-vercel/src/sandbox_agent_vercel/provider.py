@@ -1,0 +1,359 @@
+"""The provider: persistent sandboxes of Vercel, found again by their tags."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sandbox_agent_core.errors import (
+    InvalidRequest,
+    ProviderError,
+    ProviderNotInstalled,
+    SandboxAgentError,
+)
+from sandbox_agent_core.provisioning import (
+    ServerLayout,
+    ensure_running,
+    find_home,
+    provision,
+    read_token,
+    tail_log,
+)
+from sandbox_agent_core.spi.provider import (
+    BaseProvider,
+    Capabilities,
+    Check,
+    Endpoint,
+    Preflight,
+    SandboxInfo,
+    SandboxRef,
+    SandboxSpec,
+)
+
+from sandbox_agent_vercel import sandboxes
+from sandbox_agent_vercel.api import Api, call
+from sandbox_agent_vercel.errors import PROVIDER
+from sandbox_agent_vercel.machine import VercelMachine
+from sandbox_agent_vercel.tags import from_tags, to_tags
+
+if TYPE_CHECKING:
+    from vercel.sandbox import Sandbox, SandboxClient
+
+__all__ = ["VercelProvider"]
+
+logger = logging.getLogger(__name__)
+
+SERVER_PORT = 2468
+WORKDIR = "/vercel/sandbox"
+LIFETIME_S = 1800.0
+"""Of a session. Vercel's own default is five minutes; the most is 45 minutes, or 24 hours with a paid plan."""
+READY_TIMEOUT_S = 60.0
+REQUEST_TIMEOUT_S = 60.0
+SHORTEST_EXTENSION_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A sandbox that runs."""
+
+    sandbox: Sandbox
+    machine: VercelMachine
+    layout: ServerLayout
+
+
+class VercelProvider(BaseProvider):
+    """Sandboxes are Vercel's micro virtual machines. Stopping one keeps its files in a snapshot, which is
+    what `pause` does and what happens when its lifetime ends.
+
+    The server's port has a public URL, which everybody can reach: its token is all that protects it.
+    """
+
+    name = PROVIDER
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        pause=True, list=True, logs=True, extend=True, ports=True
+    )
+    default_cwd = WORKDIR
+
+    def __init__(
+        self,
+        image: str | None = None,
+        *,
+        env: Mapping[str, str] | None = None,
+        workdir: str | None = None,
+        lifetime: float = LIFETIME_S,
+        vcpus: int | None = None,
+        memory_mb: int | None = None,
+        internet: bool = True,
+        ports: Sequence[int] = (),
+        region: str | None = None,
+        snapshot_expiration: float | None = None,
+        server_port: int = SERVER_PORT,
+        ready_timeout: float = READY_TIMEOUT_S,
+        token: str | None = None,
+        team_id: str | None = None,
+        project_id: str | None = None,
+        base_url: str | None = None,
+        request_timeout: float = REQUEST_TIMEOUT_S,
+        create_options: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Nothing is asked of Vercel before the first call.
+
+        Args:
+            image: Of Vercel's container registry. It needs the server or a Python >= 3.11. Default: Vercel's
+                own `vercel/sandbox/universal:latest`.
+            env: For the server and its agents; that of the single start wins. In a file of the sandbox's user.
+            workdir: Where sessions start. Default: the image's, usually `/vercel/sandbox`.
+            lifetime: Seconds until Vercel stops the sandbox, unless it is extended.
+            vcpus: Processors. memory_mb: usually 2048 for each of them.
+            internet: Whether the sandbox reaches the internet.
+            ports: More ports to make public (four in all); `port_url` says where they are.
+            region: Where it runs, `iad1`. Default: $VERCEL_REGION, or Vercel's choice.
+            snapshot_expiration: Seconds that Vercel keeps a snapshot that is not used; 0 is for ever.
+                Default: Vercel's, 30 days.
+            server_port: In the sandbox. ready_timeout: seconds for the server to listen.
+            token, team_id, project_id: All three or none. Default: as Vercel's SDK finds them, in
+                VERCEL_OIDC_TOKEN, or in VERCEL_TOKEN, VERCEL_TEAM_ID and VERCEL_PROJECT_ID.
+            base_url: Of Vercel's API. request_timeout: seconds for one request to it.
+            create_options: Arguments of the SDK's `create_sandbox`, laid over ours; `tags` and `ports` are added.
+
+        Raises:
+            InvalidRequest: an option is wrong.
+        """
+        if lifetime < 1:
+            raise InvalidRequest(f"lifetime={lifetime:g}: give at least one second")
+        if len({bool(token), bool(team_id), bool(project_id)}) != 1:
+            raise InvalidRequest("Give token, team_id and project_id, or none of them.")
+        self._image = image
+        self._env = dict(env or {})
+        self._workdir = workdir
+        self._lifetime_s = lifetime
+        self._vcpus = vcpus
+        self._memory_mb = memory_mb
+        self._internet = internet
+        self._ports = tuple(ports)
+        self._region = region
+        self._snapshot_expiration_s = snapshot_expiration
+        self._port = server_port
+        self._ready_timeout_s = ready_timeout
+        self._create_options = dict(create_options or {})
+        self._api = Api(
+            base_url=base_url,
+            token=token,
+            team_id=team_id,
+            project_id=project_id,
+            request_timeout_s=request_timeout,
+        )
+        if workdir is not None:
+            self.default_cwd = workdir
+
+    async def preflight(self) -> Preflight:
+        if find_spec("vercel") is None or find_spec("vercel.sandbox") is None:
+            message = "Vercel's SDK is missing. Run `pip install sandbox-agent-vercel`."
+            return Preflight(
+                [Check(name="SDK", ok=False, message=message, error=ProviderNotInstalled)]
+            )
+        checks = [Check(name="SDK", ok=True, message="installed")]
+        try:
+            async with self._api.client() as client:
+                await sandboxes.find_ours(client, most=1)
+        except SandboxAgentError as exc:
+            kind = type(exc) if isinstance(exc, ProviderError) else ProviderError
+            checks.append(Check(name="credentials", ok=False, message=exc.message, error=kind))
+        else:
+            checks.append(Check(name="credentials", ok=True, message="Vercel takes them"))
+        return Preflight(checks)
+
+    async def create(self, spec: SandboxSpec) -> SandboxRef:
+        """Raises:
+        InvalidRequest: more labels than Vercel takes, or it refuses an option.
+        ProviderAuthError, ProviderQuotaExceeded, ProviderUnavailable, ProviderError: Vercel refuses.
+        ServerStartFailed: the server could not be installed or did not listen; `details.log` has its words.
+        """
+        arguments = self._arguments(spec)
+        name = str(arguments["name"])
+        spec.report(f"creating the Vercel sandbox {name}")
+        async with self._api.client() as client:
+            try:
+                sandbox = await sandboxes.to_its_answer(self._make(client, arguments))
+                opened = await self._open(sandbox, None)
+                await provision(
+                    opened.machine,
+                    spec,
+                    opened.layout,
+                    port=self._port,
+                    cwd=self._workdir or sandbox.cwd or WORKDIR,
+                    env={**self._env, **spec.env},
+                    ready_timeout_s=self._ready_timeout_s,
+                )
+            except BaseException:
+                await self._discard(client, name)
+                raise
+        return SandboxRef(
+            provider=self.name,
+            id=name,
+            metadata={"port": self._port, "home": opened.layout.home},
+        )
+
+    def _arguments(self, spec: SandboxSpec) -> dict[str, Any]:
+        from vercel.sandbox import NetworkPolicy, SandboxResources  # noqa: PLC0415 - SDK on first use
+
+        arguments: dict[str, Any] = {
+            # Ours to choose, so that we know what to destroy when the answer never comes.
+            "name": f"sandbox-agent-{secrets.token_hex(8)}",
+            "image": self._image,
+            "ports": [self._port, *self._ports],
+            "execution_time_limit": self._lifetime_s,
+            "persistent": True,
+            "tags": to_tags(spec.labels),
+            "region": self._region,
+        }
+        if self._vcpus is not None or self._memory_mb is not None:
+            arguments["resources"] = SandboxResources(vcpus=self._vcpus, memory=self._memory_mb)
+        if not self._internet:
+            arguments["network_policy"] = NetworkPolicy.deny_all()
+        if self._snapshot_expiration_s is not None:
+            arguments["snapshot_expiration"] = timedelta(seconds=self._snapshot_expiration_s)
+        given = dict(self._create_options)
+        arguments["tags"] = {**given.pop("tags", {}), **arguments["tags"]}
+        arguments["ports"] += given.pop("ports", ())
+        return arguments | given
+
+    async def _make(self, client: SandboxClient, arguments: Mapping[str, Any]) -> Sandbox:
+        async def ask() -> Sandbox:
+            return await client.create_sandbox(**arguments)
+
+        try:
+            return await call(ask)
+        except (TypeError, ValueError) as exc:
+            raise InvalidRequest(f"create_options: {exc}", provider=self.name) from exc
+
+    async def _discard(self, client: SandboxClient, name: str) -> None:
+        """On the way out of a failure, which stays the one that is raised."""
+        try:
+            await sandboxes.remove(client, name)
+        except SandboxAgentError:
+            logger.exception("the Vercel sandbox %s may be left behind", name)
+
+    async def endpoint(self, ref: SandboxRef) -> Endpoint:
+        """Raises:
+        SandboxNotFound: it was destroyed.
+        ProviderError: it is stopped, by `pause` or because its lifetime is over (`details.state`).
+        """
+        async with self._running(ref) as opened:
+            token = await read_token(opened.machine, opened.layout)
+            return Endpoint(
+                url=sandboxes.url_of(opened.sandbox, self._server_port(ref)), token=token
+            )
+
+    async def port_url(self, ref: SandboxRef, port: int) -> str:
+        """Where a port from `ports` is reached.
+
+        Raises:
+            SandboxNotFound: it was destroyed.
+            ProviderError: the port is not public.
+        """
+        async with self._api.client() as client:
+            return sandboxes.url_of(await sandboxes.get(client, ref.id), port)
+
+    async def ensure_server(self, ref: SandboxRef) -> None:
+        """Resume the sandbox where that is due, and start the server in it where it does not run."""
+        await self.resume(ref)
+        async with self._running(ref) as opened:
+            await ensure_running(opened.machine, opened.layout, timeout_s=self._ready_timeout_s)
+
+    async def pause(self, ref: SandboxRef) -> None:
+        """Stop it. Its files are in a snapshot then; its processes are gone.
+
+        Raises:
+            ProviderError: it was made with `persistent=False`, so stopping it would lose its files.
+        """
+        async with self._api.client() as client:
+            sandbox = await sandboxes.get(client, ref.id)
+            if sandbox.persistent is False:
+                raise ProviderError(
+                    f"The Vercel sandbox {ref.id!r} is not persistent: stopping it would lose its files.",
+                    provider=self.name,
+                    sandbox=ref.id,
+                )
+            if sandbox.status == "running":
+                await call(sandbox.stop, sandbox=ref.id)
+            await sandboxes.settled(client, ref.id)
+
+    async def resume(self, ref: SandboxRef) -> None:
+        """A new session with a whole lifetime before it. Its server needs `ensure_server`."""
+        async with self._api.client() as client:
+            sandbox = await sandboxes.settled(client, ref.id)
+            if sandbox.status == "running":
+                return
+
+            async def ask() -> Sandbox:
+                return await client.resume_sandbox(name=ref.id)
+
+            await call(ask, sandbox=ref.id)
+            await sandboxes.settled(client, ref.id)
+
+    async def extend(self, ref: SandboxRef, seconds: float) -> None:
+        """Raises: ProviderError when it is stopped, or the plan allows no more."""
+        async with self._running(ref) as opened:
+            session = opened.sandbox.current_session
+            assert session is not None
+            missing = timedelta(seconds=seconds)
+            if session.started_at is not None and session.execution_time_limit is not None:
+                ends = sandboxes.time_of(session.started_at) + session.execution_time_limit
+                missing -= ends - datetime.now(UTC)
+            # Vercel adds to what is left.
+            if missing.total_seconds() > 0:
+                more = max(SHORTEST_EXTENSION_S, missing.total_seconds())
+                await call(lambda: session.extend_execution_time_limit(more), sandbox=ref.id)
+
+    async def destroy(self, ref: SandboxRef) -> None:
+        """With the snapshots that no other sandbox uses."""
+        async with self._api.client() as client:
+            await sandboxes.remove(client, ref.id)
+
+    async def list(self, labels: Mapping[str, str] | None = None) -> list[SandboxInfo]:
+        async with self._api.client() as client:
+            found = [self._info(one) for one in await sandboxes.find_ours(client)]
+        return [info for info in found if (labels or {}).items() <= info.labels.items()]
+
+    async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
+        """Raises: ProviderError when it is stopped."""
+        async with self._running(ref) as opened:
+            return await tail_log(opened.machine, opened.layout, tail=tail)
+
+    # Finding sandboxes again
+
+    @asynccontextmanager
+    async def _running(self, ref: SandboxRef) -> AsyncIterator[_Opened]:
+        async with self._api.client() as client:
+            sandbox = await sandboxes.get(client, ref.id)
+            yield await self._open(sandbox, ref.metadata.get("home"))
+
+    async def _open(self, sandbox: Sandbox, home: str | None) -> _Opened:
+        if sandbox.status != "running" or sandbox.current_session is None:
+            raise ProviderError(
+                f"The Vercel sandbox {sandbox.name!r} is {sandbox.status}. Resume it first.",
+                provider=self.name,
+                sandbox=sandbox.name,
+                state=sandboxes.state_of(sandbox),
+            )
+        machine = VercelMachine(sandbox.name, sandbox.current_session)
+        return _Opened(sandbox, machine, ServerLayout(home or await find_home(machine)))
+
+    def _info(self, sandbox: Sandbox) -> SandboxInfo:
+        created_at = None if sandbox.created_at is None else sandboxes.time_of(sandbox.created_at)
+        return SandboxInfo(
+            ref=SandboxRef(provider=self.name, id=sandbox.name, metadata={"port": self._port}),
+            state=sandboxes.state_of(sandbox),
+            created_at=created_at,
+            labels=from_tags(sandbox.tags or {}, created_at),
+        )
+
+    def _server_port(self, ref: SandboxRef) -> int:
+        return int(ref.metadata.get("port", self._port))

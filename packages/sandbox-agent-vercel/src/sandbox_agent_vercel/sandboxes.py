@@ -1,0 +1,147 @@
+"""Vercel's sandboxes: asked for, waited for, removed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sandbox_agent_core.errors import (
+    ProviderError,
+    ProviderTimeout,
+    SandboxAgentError,
+    SandboxNotFound,
+)
+from sandbox_agent_core.spi.labels import OURS
+from sandbox_agent_core.spi.provider import SandboxState
+
+from sandbox_agent_vercel.api import call
+from sandbox_agent_vercel.errors import PROVIDER
+
+if TYPE_CHECKING:
+    from vercel.sandbox import Sandbox, SandboxClient
+
+__all__ = [
+    "find_ours",
+    "get",
+    "remove",
+    "settled",
+    "state_of",
+    "time_of",
+    "to_its_answer",
+    "url_of",
+]
+
+logger = logging.getLogger(__name__)
+
+TRANSITION_TIMEOUT_S = 300.0
+"""Until a sandbox that is stopped has its snapshot, or one that is resumed runs."""
+TRANSITION_LOOK_S = 0.5
+SETTLE_TIMEOUT_S = 30.0
+"""For Vercel to answer a create that was cancelled, so that what it made can be destroyed."""
+
+_TRANSITIONS = ("pending", "stopping", "snapshotting")
+
+
+async def get(client: SandboxClient, name: str) -> Sandbox:
+    """Looking does not resume it. Raises: SandboxNotFound."""
+    return await call(lambda: client.get_sandbox(name=name), sandbox=name)
+
+
+async def settled(client: SandboxClient, name: str) -> Sandbox:
+    """The sandbox, when it neither starts nor stops any more.
+
+    Raises:
+        SandboxNotFound
+        ProviderTimeout: it goes on and on.
+    """
+    try:
+        async with asyncio.timeout(TRANSITION_TIMEOUT_S):
+            while True:
+                sandbox = await get(client, name)
+                if sandbox.status not in _TRANSITIONS:
+                    return sandbox
+                await asyncio.sleep(TRANSITION_LOOK_S)
+    except TimeoutError as exc:
+        raise ProviderTimeout(
+            f"The Vercel sandbox {name!r} neither runs nor stops within {TRANSITION_TIMEOUT_S:g} s.",
+            provider=PROVIDER,
+            sandbox=name,
+        ) from exc
+
+
+async def remove(client: SandboxClient, name: str) -> None:
+    """With the snapshots that no other sandbox uses. Removing what is not there succeeds."""
+    try:
+        sandbox = await get(client, name)
+        if sandbox.status == "running":
+            await _stop_first(sandbox)
+        await call(lambda: sandbox.destroy(delete_orphan_snapshots=True), sandbox=name)
+    except SandboxNotFound:
+        return
+
+
+async def _stop_first(sandbox: Sandbox) -> None:
+    """As the SDK does it. When this fails, destroying is still tried."""
+    try:
+        await call(sandbox.stop, sandbox=sandbox.name)
+    except SandboxNotFound:
+        raise
+    except SandboxAgentError as exc:
+        logger.warning("Vercel sandbox %s could not be stopped: %s", sandbox.name, exc)
+
+
+async def find_ours(client: SandboxClient, *, most: int | None = None) -> Sequence[Sandbox]:
+    """Without their sessions and routes: a list has none."""
+    from vercel.sandbox import SandboxQueryByCreatedAt, TagFilter  # noqa: PLC0415 - SDK on first use
+
+    query = SandboxQueryByCreatedAt(tag=TagFilter(key=OURS, value="1"))
+
+    async def ask() -> Sequence[Sandbox]:
+        found = []
+        async for one in client.query_sandboxes(query=query, page_size=most):
+            found.append(one)
+            if len(found) == most:
+                break
+        return found
+
+    return await call(ask)
+
+
+async def to_its_answer(making: Coroutine[Any, Any, Sandbox]) -> Sandbox:
+    """A create that is cancelled goes on for a while at Vercel: it is known what it made only when it has said so."""
+    task: asyncio.Task[Sandbox] = asyncio.ensure_future(making)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=SETTLE_TIMEOUT_S)
+        if not task.done():
+            task.cancel()
+        elif not task.cancelled() and (exc := task.exception()):
+            logger.info("cancelled while Vercel refused to make a sandbox: %s", exc)
+        raise
+
+
+def url_of(sandbox: Sandbox, port: int) -> str:
+    for route in sandbox.routes:
+        if route.port == port:
+            return str(route.url)
+    raise ProviderError(
+        f"Port {port} of the Vercel sandbox {sandbox.name!r} is not public. Give it in `ports`.",
+        provider=PROVIDER,
+        sandbox=sandbox.name,
+    )
+
+
+def state_of(sandbox: Sandbox) -> SandboxState:
+    if sandbox.status in ("running", "pending"):
+        return "running"
+    if sandbox.status in ("stopped", "stopping", "snapshotting"):
+        return "paused" if sandbox.persistent is not False else "stopped"
+    return "stopped"
+
+
+def time_of(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
