@@ -144,10 +144,20 @@ async def test_a_refusal_ends_it(
     status: int, code: str, error: type[errors.SandboxAgentError]
 ) -> None:
     problem = {"type": f"urn:sandbox-agent:error:{code}", "detail": "no"}
-    server = Server(httpx.Response(status, json=problem))
+    headers = {"content-type": "application/problem+json"}
+    server = Server(httpx.Response(status, json=problem, headers=headers))
     with pytest.raises(error, match="no"):
         await collect(server, 1)
     assert len(server.requests) == 1
+
+
+async def test_a_gateway_that_refuses_for_a_while_is_no_end() -> None:
+    server = Server(
+        httpx.Response(404, text="no such sandbox yet"),
+        httpx.Response(403, json={"message": "stale gateway token"}),
+        events(chunk(1)),
+    )
+    assert seqs(await collect(server, 1)) == [1]
 
 
 async def test_it_gives_up_after_its_deadline_and_says_why() -> None:

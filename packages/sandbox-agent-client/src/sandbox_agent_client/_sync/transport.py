@@ -230,7 +230,12 @@ class Transport:
 
 def _check_stream(response: httpx.Response) -> None:
     if response.status_code != httpx.codes.OK:
-        raise error_of_response(response.status_code, response.read())
+        content = response.read()
+        error = error_of_response(response.status_code, content)
+        if is_problem(response):
+            raise error
+        # A gateway's word is not the server's: the stream asks again where the server is, and tries on.
+        raise ServerUnreachable(f"A gateway answered for the server: {error.message}") from error
     kind = response.headers.get("content-type", "")
     if not kind.startswith("text/event-stream"):
         raise ServerUnreachable(f"Expected an event stream, got {kind!r}: is a gateway in between?")
