@@ -177,6 +177,19 @@ def test_an_image_reaches_the_model(session: SessionSync) -> None:
     assert "I see 1 image(s)" in story.text
 
 
+@pytest.mark.feature("system-prompt")
+def test_a_system_prompt_reaches_the_model(lab: Lab, agent: AgentUnderTest) -> None:
+    session = lab.new_session(agent, system_prompt="Be kind to quokkas.")
+    lab.llm.clear()
+
+    story = play(session, "SCENARIO:text")
+
+    asked = [request.body for request in lab.llm.requests if request.scenario == "text"]
+    assert "Be kind to quokkas." in str(asked)
+    assert "quokkas" not in story.text
+    session.end()
+
+
 @pytest.mark.feature("mcp")
 def test_an_mcp_server_of_the_session_is_called(lab: Lab, agent: AgentUnderTest) -> None:
     server: dict[str, Any] = {

@@ -32,6 +32,7 @@ FEATURES: Mapping[str, str] = {
     "side-by-side": "two sessions side by side",
     "mcp": "MCP server of the session",
     "image": "image in a prompt",
+    "system-prompt": "system prompt of the session",
     "read-only": "`read-only` holds",
     "bypass": "`bypass` asks nothing",
 }

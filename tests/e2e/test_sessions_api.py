@@ -535,3 +535,19 @@ def test_a_server_leaves_with_the_program_that_started_it(tmp_path: Path) -> Non
     subprocess.run([sys.executable, "-c", code], check=True, timeout=30)
     pid = json.loads(ready.read_text(encoding="utf-8"))["pid"]
     until(lambda: not Path(f"/proc/{pid}").exists())
+
+
+def test_a_system_prompt_is_said_once_to_an_agent_that_takes_none(server: ServerProcess) -> None:
+    session_id = server.create("mock", systemPrompt="Answer in French.")
+    server.prompt(session_id, "text one")
+    server.prompt(session_id, "text two")
+    prompts = [
+        [block["text"] for block in entry["payload"]["params"]["prompt"]]
+        for entry in server.entries(session_id)
+        if entry["payload"].get("method") == "session/prompt"
+    ]
+    (instructions, first), second = prompts
+    assert "Answer in French." in instructions
+    assert (first, second) == ("text one", ["text two"])
+    started = server.events(session_id, "turn.started")
+    assert [event["data"]["text"] for event in started] == ["text one", "text two"]

@@ -73,7 +73,6 @@ class ModalProvider(BaseProvider):
 
     name = PROVIDER
     capabilities: ClassVar[Capabilities] = Capabilities(list=True, logs=True, ports=True)
-    default_cwd = f"/root/{WORKSPACE}"
 
     def __init__(
         self,

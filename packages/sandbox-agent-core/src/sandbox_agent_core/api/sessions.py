@@ -54,7 +54,8 @@ class CreateSession(RequestBody):
     )
     thought_level: str | None = None
     system_prompt: str | None = Field(
-        default=None, description="Appended to the agent's own, where the agent can."
+        default=None,
+        description="Added to the agent's own; to an agent that takes none it is said before the first prompt.",
     )
     env: dict[str, str] = Field(
         default_factory=dict,

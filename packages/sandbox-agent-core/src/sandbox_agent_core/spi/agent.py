@@ -118,6 +118,8 @@ class AgentDefinition:
     """Variables of the server's own environment that this agent may see (its API keys, base URLs)."""
     command: Sequence[str] | None = None
     """The default launch command, for agents that are one."""
+    takes_system_prompt: bool = False
+    """It adds `_meta.systemPrompt` of `session/new` to its own. To others it is said before the first prompt."""
     mcp_transports: Sequence[str] = ("stdio", "http", "sse")
     """Of the MCP servers that it takes. A session with another is refused: one that silently lacks its
     tools would be worse than none."""

@@ -13,7 +13,7 @@ from sandbox_agent_core.frames.jsonrpc import request
 from sandbox_agent_core.spi.agent import AgentAdapter
 
 from sandbox_agent_server.sessions.agent_run import AgentRun, OnBatch, OnGone
-from sandbox_agent_server.sessions.context import replay_text
+from sandbox_agent_server.sessions.context import instructions_text, replay_text
 from sandbox_agent_server.sessions.controls import Call, Controls
 from sandbox_agent_server.sessions.feed import SessionLog
 from sandbox_agent_server.sessions.journal import Journal
@@ -56,6 +56,7 @@ class AgentHost:
         make_adapter: MakeAdapter,
         version: str,
         login_hint: str,
+        takes_system_prompt: bool,
         on_batch: OnBatch,
         on_gone: OnGone,
     ) -> None:
@@ -68,6 +69,7 @@ class AgentHost:
         self._make_adapter = make_adapter
         self._version = version
         self._login_hint = login_hint
+        self._takes_system_prompt = takes_system_prompt
         self._journal = journal
         self._on_batch = on_batch
         self._on_gone = on_gone
@@ -193,6 +195,9 @@ class AgentHost:
             state["continuity"] = "fresh"
         else:
             entries.append(await self._resumed(opened))
+        if not opened.is_native and (instructions := self._instructions()) is not None:
+            context = (instructions, state.get("context"))
+            state["context"] = "\n\n".join(filter(None, context))
         self._journal.append(entries, save_row=True)
 
     def _handshake(self, run: AgentRun) -> Handshake:
@@ -212,6 +217,13 @@ class AgentHost:
             login_hint=self._login_hint,
             on_replay=set_replaying,
         )
+
+    def _instructions(self) -> str | None:
+        """The system prompt, when the agent does not take it with the opening of its session."""
+        system_prompt = self._row.settings.get("systemPrompt")
+        if self._takes_system_prompt or not system_prompt:
+            return None
+        return instructions_text(system_prompt)
 
     def _session_meta(self) -> dict[str, Any]:
         """What ACP has no field for, and the adapters of ours understand."""

@@ -12,7 +12,14 @@ from sandbox_agent_core.view import Transcript, TranscriptFolder, render_context
 
 from sandbox_agent_server.sessions.feed import SessionLog
 
-__all__ = ["REPLAY_MAX_CHARS", "REPLAY_MAX_EVENTS", "context_block", "fold_log", "replay_text"]
+__all__ = [
+    "REPLAY_MAX_CHARS",
+    "REPLAY_MAX_EVENTS",
+    "context_block",
+    "fold_log",
+    "instructions_text",
+    "replay_text",
+]
 
 REPLAY_MAX_EVENTS = 200
 REPLAY_MAX_CHARS = 24_000
@@ -23,6 +30,14 @@ _PAGE_BYTES = 4 * 1024 * 1024
 def context_block(text: str) -> dict[str, object]:
     """A block that a person did not type: it is not shown as part of the prompt."""
     return {"type": "text", "text": text, "_meta": {CONTEXT_META: True}}
+
+
+def instructions_text(system_prompt: str) -> str:
+    """A system prompt for an agent that has no place for one."""
+    return (
+        "Whoever set up this session gave these instructions. They hold for all of it:\n\n"
+        f"<instructions>\n{system_prompt}\n</instructions>"
+    )
 
 
 async def replay_text(log: SessionLog, session_id: str) -> str:

@@ -92,6 +92,7 @@ class Session:
             make_adapter=make_adapter,
             version=version,
             login_hint=definition.login_hint if definition else "",
+            takes_system_prompt=definition is not None and definition.takes_system_prompt,
             on_batch=FrameRouter(self).route,
             on_gone=self._agent_gone,
         )

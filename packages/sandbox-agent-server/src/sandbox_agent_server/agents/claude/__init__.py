@@ -12,6 +12,7 @@ DEFINITION = AgentDefinition(
     title="Claude Code",
     create=ClaudeAdapter,
     find=find,
+    takes_system_prompt=True,
     install_hint=INSTALL_HINT,
     env_names=ENV_NAMES,
     base_url_env={"anthropic": "ANTHROPIC_BASE_URL"},

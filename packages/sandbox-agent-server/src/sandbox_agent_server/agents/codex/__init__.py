@@ -12,6 +12,7 @@ DEFINITION = AgentDefinition(
     title="Codex",
     create=CodexAdapter,
     find=find,
+    takes_system_prompt=True,
     install_hint=INSTALL_HINT,
     login_hint=LOGIN_HINT,
     env_names=ENV_NAMES,

@@ -19,6 +19,7 @@ def _definition(flavour: Flavour) -> AgentDefinition:
         title=flavour.title,
         create=partial(OpenCodeAdapter, flavour=flavour),
         find=partial(find, flavour),
+        takes_system_prompt=True,
         install_hint=flavour.install_hint,
         login_hint=flavour.login_hint,
         env_names=env_names(flavour),

@@ -13,6 +13,7 @@ DEFINITION = AgentDefinition(
     title="Pi",
     create=PiAdapter,
     find=find,
+    takes_system_prompt=True,
     install_hint=INSTALL_HINT,
     env_names=ENV_NAMES,
     permission_modes=PERMISSION_MODES,
