@@ -174,6 +174,18 @@ async def test_a_paused_sandbox_has_no_endpoint_and_looking_does_not_wake_it(
     await e2b.destroy(ref)
 
 
+async def test_pausing_from_another_process_does_not_wake_it(
+    fake: FakeE2B, e2b: ThroughTheFake
+) -> None:
+    ref = await e2b.create(SandboxSpec())
+    other = ThroughTheFake(fake.url, server_port=e2b._port)
+    await other.pause(ref)
+    await other.pause(ref)
+    assert fake.boxes[ref.id].is_paused
+    assert (fake.calls["pause"], fake.calls["connect"]) == (1, 0)
+    await other.destroy(ref)
+
+
 async def test_extending_never_shortens(fake: FakeE2B, e2b: ThroughTheFake) -> None:
     ref = await e2b.create(SandboxSpec())
     ends = fake.boxes[ref.id].ends

@@ -248,10 +248,14 @@ class E2BProvider(BaseProvider):
         await ensure_running(opened.machine, layout, timeout_s=self._ready_timeout_s)
 
     async def pause(self, ref: SandboxRef) -> None:
-        """Its files and memory are kept by E2B; so is the sandbox, until it is destroyed."""
-        sandbox = (await self._look(ref, may_be_paused=True)).sandbox
-        with e2b_errors(sandbox=ref.id):
-            await sandbox.pause(**self._api)
+        """Its files and memory are kept by E2B; so is the sandbox, until it is destroyed. Pausing a paused
+        one succeeds."""
+        from e2b import AsyncSandbox  # noqa: PLC0415 - the SDK is imported on first use
+
+        # By its id: connecting would resume it.
+        if not _is_paused(await self._info(ref)):
+            with e2b_errors(sandbox=ref.id):
+                await AsyncSandbox.pause(ref.id, **self._api)
 
     async def resume(self, ref: SandboxRef) -> None:
         """With a whole lifetime before it."""
@@ -302,10 +306,10 @@ class E2BProvider(BaseProvider):
         with e2b_errors(sandbox=ref.id):
             return await AsyncSandbox.get_info(ref.id, **self._api)
 
-    async def _look(self, ref: SandboxRef, *, may_be_paused: bool = False) -> _Opened:
+    async def _look(self, ref: SandboxRef) -> _Opened:
         """Connected, and neither resumed nor prolonged by it."""
         info = await self._info(ref)
-        if _is_paused(info) and not may_be_paused:
+        if _is_paused(info):
             raise ProviderError(
                 f"The E2B sandbox {ref.id!r} is paused. Resume it first.",
                 provider=self.name,
