@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
 
+from rich.console import RenderableType
 from sandbox_agent_core.events import Event, PermissionResolved, Question, QuestionResolved
 
 from sandbox_agent_client._async.requests import AnswerValue, PermissionRequest, QuestionRequest
@@ -14,7 +15,7 @@ from sandbox_agent_client.cli.diffs import diff_text
 from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.cli.terminal import choose, read_line
 
-__all__ = ["Decider", "Screen"]
+__all__ = ["Decider", "How", "Screen"]
 
 ACTOR = "sandbox-agent run"
 REPLIES = ("once", "always", "reject")
@@ -31,9 +32,7 @@ class Screen(Protocol):
         """Without a newline at its end."""
         ...
 
-    def picture(self, text: object) -> None:
-        """A renderable of rich."""
-        ...
+    def picture(self, text: RenderableType) -> None: ...
 
 
 class Decider:

@@ -18,7 +18,7 @@ from sandbox_agent_core.ids import new_id
 
 from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._async.session import Session
-from sandbox_agent_client.cli.deciding import Decider
+from sandbox_agent_client.cli.deciding import Decider, How, Screen
 from sandbox_agent_client.cli.exit_codes import ExitCode, of_stop_reason
 from sandbox_agent_client.cli.places import Place
 from sandbox_agent_client.cli.plain import plain
@@ -48,14 +48,8 @@ class RunOptions:
     timeout_s: float | None = None
 
 
-class Output(Protocol):
+class Output(Screen, Protocol):
     def show(self, event: Event) -> None: ...
-
-    def remark(self, text: str, style: str = ...) -> None: ...
-
-    def question(self, text: str) -> None: ...
-
-    def picture(self, text: RenderableType) -> None: ...
 
 
 class People(Renderer):
@@ -143,8 +137,8 @@ class _Turn:
         self._options = options
         self._output = output
         is_tty = sys.stdin.isatty() and sys.stderr.isatty() and not options.as_json
-        how = "yes" if options.allow_all else "ask" if is_tty else "no"
-        self._decider = Decider(how, output)  # type: ignore[arg-type]
+        how: How = "yes" if options.allow_all else "ask" if is_tty else "no"
+        self._decider = Decider(how, output)
         self._end: TurnEnded | TurnDropped | None = None
         self._cancelled_by: ExitCode | None = None
         self._cancelling: asyncio.Task[None] | None = None

@@ -6,7 +6,7 @@ import functools
 import platform
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 __all__ = ["describe_foreign_program", "is_elf", "this_platform"]
 
@@ -51,8 +51,8 @@ def _head(path: Path) -> bytes:
 
 def _platform_of(head: bytes) -> str | None:
     if head.startswith(_ELF_MAGIC) and len(head) > _ELF_MACHINE_AT + 1:
-        order = "big" if head[5] == 2 else "little"
-        machine = int.from_bytes(head[_ELF_MACHINE_AT : _ELF_MACHINE_AT + 2], order)  # type: ignore[arg-type]
+        order: Literal["big", "little"] = "big" if head[5] == 2 else "little"
+        machine = int.from_bytes(head[_ELF_MACHINE_AT : _ELF_MACHINE_AT + 2], order)
         return f"linux-{_ELF_MACHINES.get(machine, hex(machine))}"
     if head.startswith(_MACH_O_MAGIC):
         cpu = int.from_bytes(head[4:8], "little")
