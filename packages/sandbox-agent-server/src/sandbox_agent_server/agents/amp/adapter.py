@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Any, Final
 from uuid import uuid4
@@ -17,8 +16,6 @@ from sandbox_agent_core.frames.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
-    METHOD_NOT_FOUND,
-    error_response,
     notification,
     request,
     response,
@@ -27,7 +24,7 @@ from sandbox_agent_core.spi.agent import AgentContext, AgentExit, WireFrame
 
 from sandbox_agent_server import jsonio
 from sandbox_agent_server.agents.acp.definition import find_program
-from sandbox_agent_server.agents.acp.reading import unparsed, wire
+from sandbox_agent_server.agents.acp.reading import unparsed
 from sandbox_agent_server.agents.amp.ask_socket import AskSocket
 from sandbox_agent_server.agents.amp.content import UnsupportedContent, prompt_text
 from sandbox_agent_server.agents.amp.launch import (
@@ -43,6 +40,7 @@ from sandbox_agent_server.agents.amp.session_params import SessionParams, Unknow
 from sandbox_agent_server.agents.amp.tools import READ_ONLY, scope_of
 from sandbox_agent_server.agents.amp.translate import Translator
 from sandbox_agent_server.agents.grants import Decision, Grants, UnknownMode
+from sandbox_agent_server.agents.native_adapter import NativeAdapter, Refused
 from sandbox_agent_server.agents.session_request import InvalidSession
 from sandbox_agent_server.agents.waiting import LineWaiter
 from sandbox_agent_server.runtime.lines import OversizeLine
@@ -69,19 +67,13 @@ _CAPABILITIES: Final = {
 _Answer = asyncio.Future[Mapping[str, Any] | None]
 
 
-class _Refused(Exception):
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-class AmpAdapter:
+class AmpAdapter(NativeAdapter):
     """An `AgentAdapter`. Between prompts there is no process, and still an agent."""
 
     def __init__(
         self, context: AgentContext, *, new_id: Callable[[], str] = lambda: str(uuid4())
     ) -> None:
+        super().__init__()
         self._context = context
         self._new_id = new_id
         self._command: tuple[str, ...] = ()
@@ -93,11 +85,8 @@ class AmpAdapter:
         self._socket: AskSocket | None = None
         self._process: AmpProcess | None = None
         self._asked: dict[str, _Answer] = {}
-        self._outgoing: deque[WireFrame] = deque()
-        self._bell = asyncio.Event()
-        self._is_closed = False
         self._exit = AgentExit()
-        self._handlers: dict[str, Callable[[RequestId, dict[str, Any]], Awaitable[None]]] = {
+        self._handlers = {
             acp.INITIALIZE: self._initialize,
             acp.SESSION_NEW: partial(self._open, is_resumed=False),
             acp.SESSION_RESUME: partial(self._open, is_resumed=True),
@@ -114,25 +103,6 @@ class AmpAdapter:
             raise AgentNotInstalled(f"{what} {INSTALL_HINT}", agent="amp")
         self._command = tuple(given) if given else (found.path,)
         self._version = found.version or version_at(found.path)
-
-    async def send(self, frame: Frame) -> None:
-        method, id = frame.get("method"), frame.get("id")
-        params = frame.get("params")
-        params = params if isinstance(params, dict) else {}
-        if self._is_closed:
-            return
-        if method is None:
-            self._answered(frame)
-        elif id is None:
-            if method == acp.SESSION_CANCEL:
-                await self._cancel()
-        elif (handler := self._handlers.get(method)) is None:
-            self._emit([error_response(id, METHOD_NOT_FOUND, f"no method {method!r}")])
-        else:
-            try:
-                await handler(id, params)
-            except _Refused as exc:
-                self._emit([error_response(id, exc.code, exc.message)])
 
     async def frames(self) -> AsyncIterator[list[WireFrame]]:
         waiter, reading = LineWaiter(self._bell), self._process
@@ -185,15 +155,15 @@ class AmpAdapter:
 
     async def _open(self, id: RequestId, params: dict[str, Any], *, is_resumed: bool) -> None:
         if self._translator is not None:
-            raise _Refused(INVALID_REQUEST, "the session is open already: one session per adapter")
+            raise Refused(INVALID_REQUEST, "the session is open already: one session per adapter")
         try:
             wanted = SessionParams.read(params, is_resumed=is_resumed, cwd=self._context.cwd)
         except InvalidSession as exc:
-            raise _Refused(INVALID_PARAMS, str(exc)) from exc
+            raise Refused(INVALID_PARAMS, str(exc)) from exc
         except UnknownThread as exc:
-            raise _Refused(_RESOURCE_NOT_FOUND, str(exc)) from exc
+            raise Refused(_RESOURCE_NOT_FOUND, str(exc)) from exc
         if not is_logged_in(self._context.env):
-            raise _Refused(AUTH_REQUIRED, f"Amp is not logged in. {LOGIN_HINT}")
+            raise Refused(AUTH_REQUIRED, f"Amp is not logged in. {LOGIN_HINT}")
         self._params = wanted
         self._session_id = wanted.thread or self._new_id()
         self._translator = Translator(
@@ -210,13 +180,13 @@ class AmpAdapter:
     async def _prompt(self, id: RequestId, params: dict[str, Any]) -> None:
         translator, wanted = self._translator, self._params
         if translator is None or wanted is None:
-            raise _Refused(INVALID_REQUEST, "there is no session yet: `session/new` comes first")
+            raise Refused(INVALID_REQUEST, "there is no session yet: `session/new` comes first")
         if translator.is_prompted:
-            raise _Refused(INVALID_REQUEST, "a prompt is running; wait for its answer or cancel it")
+            raise Refused(INVALID_REQUEST, "a prompt is running; wait for its answer or cancel it")
         try:
             text = prompt_text(params.get("prompt"))
         except UnsupportedContent as exc:
-            raise _Refused(INVALID_PARAMS, str(exc)) from exc
+            raise Refused(INVALID_PARAMS, str(exc)) from exc
         if self._process is not None:
             # That of the prompt before is on its way out.
             await self._forget(self._process)
@@ -233,7 +203,7 @@ class AmpAdapter:
             )
             await process.start(text)
         except (InvalidSettings, AgentNotInstalled, AgentStartFailed, OSError) as exc:
-            raise _Refused(INTERNAL_ERROR, str(exc)) from exc
+            raise Refused(INTERNAL_ERROR, str(exc)) from exc
         translator.begin(id)
         self._process = process
         self._bell.set()
@@ -242,7 +212,7 @@ class AmpAdapter:
         try:
             self._grants.set_mode(params.get("modeId"))
         except UnknownMode as exc:
-            raise _Refused(INVALID_PARAMS, str(exc)) from exc
+            raise Refused(INVALID_PARAMS, str(exc)) from exc
         self._emit([response(id, {})])
 
     async def _cancel(self) -> None:
@@ -254,7 +224,7 @@ class AmpAdapter:
         self._drop_questions()
         self._emit(translator.cancelled())
 
-    def _answered(self, frame: Frame) -> None:
+    async def _answered(self, frame: Frame) -> None:
         waiting = self._asked.pop(str(frame.get("id")), None)
         if waiting is not None and not waiting.done():
             result = frame.get("result")
@@ -349,12 +319,3 @@ class AmpAdapter:
         self._asked.clear()
 
     # Out
-
-    def _emit(self, frames: list[Frame]) -> None:
-        self._outgoing.extend(wire(frame) for frame in frames)
-        self._bell.set()
-
-    def _take(self) -> list[WireFrame]:
-        batch = list(self._outgoing)
-        self._outgoing.clear()
-        return batch

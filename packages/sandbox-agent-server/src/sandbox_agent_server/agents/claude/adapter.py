@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +17,6 @@ from sandbox_agent_core.frames.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
-    METHOD_NOT_FOUND,
     error_response,
     response,
 )
@@ -26,7 +24,7 @@ from sandbox_agent_core.spi.agent import AgentContext, AgentExit, WireFrame
 
 from sandbox_agent_server import jsonio
 from sandbox_agent_server.agents.acp.definition import find_program
-from sandbox_agent_server.agents.acp.reading import unparsed, wire
+from sandbox_agent_server.agents.acp.reading import unparsed
 from sandbox_agent_server.agents.claude.content import UnsupportedContent, prompt_content
 from sandbox_agent_server.agents.claude.launch import INSTALL_HINT, find, version_at
 from sandbox_agent_server.agents.claude.native import Native, control_request, user_message
@@ -36,7 +34,7 @@ from sandbox_agent_server.agents.claude.session_params import SessionParams
 from sandbox_agent_server.agents.claude.settings import Change, UnknownSetting, change_of
 from sandbox_agent_server.agents.claude.translate import Output, Translator
 from sandbox_agent_server.agents.claude.turns import Prompt
-from sandbox_agent_server.agents.native_lines import native_messages
+from sandbox_agent_server.agents.native_adapter import LineAdapter, Refused
 from sandbox_agent_server.agents.session_request import InvalidSession
 from sandbox_agent_server.agents.waiting import LineWaiter
 
@@ -61,13 +59,6 @@ _Answer = Callable[[Mapping[str, Any]], list[Frame]]
 """Frames for the body of the control response."""
 
 
-class _Refused(Exception):
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
 @dataclass(slots=True)
 class _Opening:
     """A session being opened: the process runs, its handshake is not answered yet."""
@@ -78,7 +69,7 @@ class _Opening:
     errors: list[str] = field(default_factory=list)
 
 
-class ClaudeAdapter:
+class ClaudeAdapter(LineAdapter):
     """An `AgentAdapter`.
 
     The command line depends on the session, so the process is started by `session/new` or
@@ -89,6 +80,7 @@ class ClaudeAdapter:
     def __init__(
         self, context: AgentContext, *, new_id: Callable[[], str] = lambda: str(uuid4())
     ) -> None:
+        super().__init__()
         self._context = context
         self._new_id = new_id
         self._command: tuple[str, ...] = ()
@@ -99,11 +91,8 @@ class ClaudeAdapter:
         self._translator: Translator | None = None
         self._asked: dict[str, _Answer] = {}
         self._controls = 0
-        self._outgoing: deque[WireFrame] = deque()
-        self._bell = asyncio.Event()
-        self._is_closed = False
         self._exit = AgentExit()
-        self._handlers: dict[str, Callable[[RequestId, dict[str, Any]], Awaitable[None]]] = {
+        self._handlers = {
             acp.INITIALIZE: self._initialize,
             acp.SESSION_NEW: self._new_session,
             acp.SESSION_RESUME: self._resume_session,
@@ -125,25 +114,6 @@ class ClaudeAdapter:
             raise AgentNotInstalled(f"{what} {INSTALL_HINT}", agent="claude")
         self._command = tuple(given) if given else (found.path,)
         self._version = found.version or version_at(found.path)
-
-    async def send(self, frame: Frame) -> None:
-        method, id = frame.get("method"), frame.get("id")
-        params = frame.get("params")
-        params = params if isinstance(params, dict) else {}
-        if self._is_closed:
-            return
-        if method is None:
-            await self._answered(frame)
-        elif id is None:
-            if method == acp.SESSION_CANCEL and self._translator is not None:
-                await self._write(self._translator.cancel())
-        elif (handler := self._handlers.get(method)) is None:
-            self._emit([error_response(id, METHOD_NOT_FOUND, f"no method {method!r}")])
-        else:
-            try:
-                await handler(id, params)
-            except _Refused as exc:
-                self._emit([error_response(id, exc.code, exc.message)])
 
     async def frames(self) -> AsyncIterator[list[WireFrame]]:
         waiter = LineWaiter(self._bell)
@@ -204,16 +174,16 @@ class ClaudeAdapter:
 
     async def _open(self, id: RequestId, params: dict[str, Any], *, new_id: str | None) -> None:
         if self._process is not None:
-            raise _Refused(INVALID_REQUEST, "the session is open already: one session per process")
+            raise Refused(INVALID_REQUEST, "the session is open already: one session per process")
         try:
             wanted = SessionParams.read(params, new_id=new_id, cwd=self._context.cwd)
         except InvalidSession as exc:
-            raise _Refused(INVALID_PARAMS, str(exc)) from exc
+            raise Refused(INVALID_PARAMS, str(exc)) from exc
         process = ClaudeProcess(self._context, self._command, wanted, can_bypass=self._can_bypass)
         try:
             await process.start()
         except (AgentNotInstalled, AgentStartFailed) as exc:
-            raise _Refused(INTERNAL_ERROR, exc.message) from exc
+            raise Refused(INTERNAL_ERROR, exc.message) from exc
         self._process = process
         opening = self._opening = _Opening(id, wanted)
         # In the handshake, not on the command line: prompts are long, and all users see `ps`.
@@ -225,11 +195,11 @@ class ClaudeAdapter:
     async def _prompt(self, id: RequestId, params: dict[str, Any]) -> None:
         translator = self._session()
         if translator.is_prompted:
-            raise _Refused(INVALID_REQUEST, "a prompt is running; wait for its answer or cancel it")
+            raise Refused(INVALID_REQUEST, "a prompt is running; wait for its answer or cancel it")
         try:
             content = prompt_content(params.get("prompt"))
         except UnsupportedContent as exc:
-            raise _Refused(INVALID_PARAMS, str(exc)) from exc
+            raise Refused(INVALID_PARAMS, str(exc)) from exc
         is_command = str(content[0].get("text", "")).startswith("/")
         prompt = Prompt(id, self._new_id(), is_command)
         translator.begin_prompt(prompt)
@@ -240,12 +210,16 @@ class ClaudeAdapter:
         try:
             change = change_of(method, params, translator.offers)
         except UnknownSetting as exc:
-            raise _Refused(INVALID_PARAMS, str(exc)) from exc
+            raise Refused(INVALID_PARAMS, str(exc)) from exc
 
         def changed(body: Mapping[str, Any]) -> list[Frame]:
             return _changed(translator, change, method, id, body)
 
         await self._control(change.subtype, change.fields, changed)
+
+    async def _cancel(self) -> None:
+        if self._translator is not None:
+            await self._write(self._translator.cancel())
 
     async def _answered(self, frame: Frame) -> None:
         if self._translator is None:
@@ -258,17 +232,10 @@ class ClaudeAdapter:
 
     def _session(self) -> Translator:
         if self._translator is None:
-            raise _Refused(INVALID_REQUEST, "there is no session yet: `session/new` comes first")
+            raise Refused(INVALID_REQUEST, "there is no session yet: `session/new` comes first")
         return self._translator
 
     # From Claude
-
-    async def _read(self, lines: list[bytes]) -> None:
-        for line, message in native_messages(lines):
-            if isinstance(message, WireFrame):
-                self._outgoing.append(message)
-            else:
-                await self._read_message(line, message)
 
     async def _read_message(self, line: bytes, message: Native) -> None:
         if message.get("type") == "control_response":
@@ -331,15 +298,6 @@ class ClaudeAdapter:
         self._emit(output.frames)
         for reply in output.replies:
             await self._write(reply)
-
-    def _emit(self, frames: list[Frame]) -> None:
-        self._outgoing.extend(wire(frame) for frame in frames)
-        self._bell.set()
-
-    def _take(self) -> list[WireFrame]:
-        batch = list(self._outgoing)
-        self._outgoing.clear()
-        return batch
 
 
 def _translated(translator: Translator, message: Native, line: bytes) -> Output:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import re
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Final
@@ -17,7 +15,6 @@ from sandbox_agent_core.frames.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
-    METHOD_NOT_FOUND,
     RESOURCE_NOT_FOUND,
     error_response,
     response,
@@ -26,7 +23,7 @@ from sandbox_agent_core.spi.agent import AgentContext, AgentExit, WireFrame
 
 from sandbox_agent_server import __version__, jsonio
 from sandbox_agent_server.agents.acp.definition import find_program, installed_version
-from sandbox_agent_server.agents.acp.reading import unparsed, wire
+from sandbox_agent_server.agents.acp.reading import unparsed
 from sandbox_agent_server.agents.codex.content import UnsupportedContent, prompt_input
 from sandbox_agent_server.agents.codex.launch import INSTALL_HINT, command_line, find
 from sandbox_agent_server.agents.codex.native import Native, notification, request
@@ -36,7 +33,7 @@ from sandbox_agent_server.agents.codex.session_params import SessionParams
 from sandbox_agent_server.agents.codex.settings import UnknownSetting, settings_of
 from sandbox_agent_server.agents.codex.translate import Call, Output, Translator
 from sandbox_agent_server.agents.codex.turns import Prompt
-from sandbox_agent_server.agents.native_lines import native_messages
+from sandbox_agent_server.agents.native_adapter import LineAdapter, Refused
 from sandbox_agent_server.agents.session_request import InvalidSession
 from sandbox_agent_server.agents.waiting import LineWaiter
 from sandbox_agent_server.runtime.stdio_link import StdioLink
@@ -62,14 +59,7 @@ _Answer = Callable[[Native], Awaitable[None]]
 """Takes Codex's response to a request of ours."""
 
 
-class _Refused(Exception):
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-class CodexAdapter:
+class CodexAdapter(LineAdapter):
     """An `AgentAdapter`.
 
     A request that opens a session is answered when Codex has been asked for its account, configuration
@@ -78,6 +68,7 @@ class CodexAdapter:
     """
 
     def __init__(self, context: AgentContext) -> None:
+        super().__init__()
         self._context = context
         self._link: StdioLink | None = None
         self._version: str | None = None
@@ -87,10 +78,7 @@ class CodexAdapter:
         """Messages from before there was a session to tell them to."""
         self._asked: dict[int, _Answer] = {}
         self._last_id = 0
-        self._outgoing: deque[WireFrame] = deque()
-        self._bell = asyncio.Event()
-        self._has_ended = False
-        self._handlers: dict[str, Callable[[RequestId, dict[str, Any]], Awaitable[None]]] = {
+        self._handlers = {
             acp.INITIALIZE: self._initialize,
             acp.SESSION_NEW: partial(self._open, is_resumed=False, replays=False),
             acp.SESSION_LOAD: partial(self._open, is_resumed=True, replays=True),
@@ -123,25 +111,6 @@ class CodexAdapter:
         )
         await self._link.start()
 
-    async def send(self, frame: Frame) -> None:
-        method, id = frame.get("method"), frame.get("id")
-        params = frame.get("params")
-        params = params if isinstance(params, dict) else {}
-        if self._has_ended:
-            return
-        if method is None:
-            await self._answered(frame)
-        elif id is None:
-            if method == acp.SESSION_CANCEL and self._translator is not None:
-                await self._call(self._translator.cancel())
-        elif (handler := self._handlers.get(method)) is None:
-            self._emit([error_response(id, METHOD_NOT_FOUND, f"no method {method!r}")])
-        else:
-            try:
-                await handler(id, params)
-            except _Refused as exc:
-                self._emit([error_response(id, exc.code, exc.message)])
-
     async def frames(self) -> AsyncIterator[list[WireFrame]]:
         if self._link is None:
             raise RuntimeError("start the adapter before reading from it")
@@ -151,12 +120,12 @@ class CodexAdapter:
             while True:
                 if self._outgoing:
                     yield self._take()
-                elif self._has_ended:
+                elif self._is_closed:
                     return
                 else:
                     lines = await waiter.next(lines_of_codex)
                     if lines is None:
-                        self._has_ended = True
+                        self._is_closed = True
                     else:
                         await self._read(lines)
         finally:
@@ -193,11 +162,11 @@ class CodexAdapter:
         self, id: RequestId, params: dict[str, Any], *, is_resumed: bool, replays: bool
     ) -> None:
         if self._translator is not None or self._opening is not None:
-            raise _Refused(INVALID_REQUEST, "the session is open already: one session per process")
+            raise Refused(INVALID_REQUEST, "the session is open already: one session per process")
         try:
             wanted = SessionParams.read(params, is_resumed=is_resumed, cwd=self._context.cwd)
         except InvalidSession as exc:
-            raise _Refused(INVALID_PARAMS, str(exc)) from exc
+            raise Refused(INVALID_PARAMS, str(exc)) from exc
         opening = self._opening = Opening(id, wanted, replays)
         for method, question in opening.questions().items():
             await self._ask(method, question, partial(self._told, opening, method))
@@ -262,11 +231,11 @@ class CodexAdapter:
     async def _prompt(self, id: RequestId, params: dict[str, Any]) -> None:
         translator = self._session()
         if translator.is_prompted:
-            raise _Refused(INVALID_REQUEST, "a prompt is running; wait for its answer or cancel it")
+            raise Refused(INVALID_REQUEST, "a prompt is running; wait for its answer or cancel it")
         try:
             content = prompt_input(params.get("prompt"))
         except UnsupportedContent as exc:
-            raise _Refused(INVALID_PARAMS, str(exc)) from exc
+            raise Refused(INVALID_PARAMS, str(exc)) from exc
         translator.begin_prompt(Prompt(id))
 
         async def taken(answer: Native) -> None:
@@ -283,7 +252,7 @@ class CodexAdapter:
         try:
             settings = settings_of(method, params, translator.offers)
         except UnknownSetting as exc:
-            raise _Refused(INVALID_PARAMS, str(exc)) from exc
+            raise Refused(INVALID_PARAMS, str(exc)) from exc
 
         async def changed(answer: Native) -> None:
             if "error" in answer:
@@ -302,6 +271,10 @@ class CodexAdapter:
         change = {"threadId": translator.thread_id, **settings}
         await self._ask("thread/settings/update", change, changed)
 
+    async def _cancel(self) -> None:
+        if self._translator is not None:
+            await self._call(self._translator.cancel())
+
     async def _answered(self, frame: Frame) -> None:
         if self._translator is None:
             return
@@ -313,17 +286,10 @@ class CodexAdapter:
 
     def _session(self) -> Translator:
         if self._translator is None:
-            raise _Refused(INVALID_REQUEST, "there is no session yet: `session/new` comes first")
+            raise Refused(INVALID_REQUEST, "there is no session yet: `session/new` comes first")
         return self._translator
 
     # From Codex
-
-    async def _read(self, lines: list[bytes]) -> None:
-        for line, message in native_messages(lines):
-            if isinstance(message, WireFrame):
-                self._outgoing.append(message)
-            else:
-                await self._read_message(line, message)
 
     async def _read_message(self, line: bytes, message: Native) -> None:
         if not (message.keys() & {"method", "result", "error"}):
@@ -366,15 +332,6 @@ class CodexAdapter:
         for reply in output.replies:
             await self._write(reply)
         await self._call(output.calls)
-
-    def _emit(self, frames: list[Frame]) -> None:
-        self._outgoing.extend(wire(frame) for frame in frames)
-        self._bell.set()
-
-    def _take(self) -> list[WireFrame]:
-        batch = list(self._outgoing)
-        self._outgoing.clear()
-        return batch
 
 
 def _translated(translator: Translator, message: Native, line: bytes) -> Output:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -16,7 +15,6 @@ from sandbox_agent_core.frames.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
-    METHOD_NOT_FOUND,
     RESOURCE_NOT_FOUND,
     error_response,
     response,
@@ -25,7 +23,8 @@ from sandbox_agent_core.spi.agent import AgentContext, AgentExit, WireFrame
 
 from sandbox_agent_server import jsonio
 from sandbox_agent_server.agents.acp.definition import find_program, installed_version
-from sandbox_agent_server.agents.acp.reading import unparsed, wire
+from sandbox_agent_server.agents.acp.reading import unparsed
+from sandbox_agent_server.agents.native_adapter import Handler, NativeAdapter, Refused
 from sandbox_agent_server.agents.opencode.content import UnsupportedContent, prompt_parts
 from sandbox_agent_server.agents.opencode.flavour import Flavour
 from sandbox_agent_server.agents.opencode.launch import find
@@ -58,17 +57,11 @@ _CAPABILITIES: Final = {
 }
 
 
-class _Refused(Exception):
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
-class OpenCodeAdapter:
+class OpenCodeAdapter(NativeAdapter):
     """An `AgentAdapter`. After a failed resume a new session can be asked for."""
 
     def __init__(self, context: AgentContext, flavour: Flavour) -> None:
+        super().__init__()
         self._context = context
         self._flavour = flavour
         self._process: OpenCodeProcess | None = None
@@ -77,11 +70,8 @@ class OpenCodeAdapter:
         self._events: EventStream | None = None
         self._translator: Translator | None = None
         self._system_prompt: str | None = None
-        self._outgoing: deque[WireFrame] = deque()
-        self._bell = asyncio.Event()
-        self._is_closed = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._handlers: dict[str, Callable[[RequestId, dict[str, Any]], Awaitable[None]]] = {
+        self._handlers = {
             acp.INITIALIZE: self._initialize,
             acp.SESSION_NEW: partial(self._open, is_resumed=False),
             acp.SESSION_RESUME: partial(self._open, is_resumed=True),
@@ -102,29 +92,6 @@ class OpenCodeAdapter:
         command: Sequence[str] = given or (found.path,)
         self._process = OpenCodeProcess(self._context, self._flavour, command, self._bell.set)
         await self._process.start()
-
-    async def send(self, frame: Frame) -> None:
-        method, id = frame.get("method"), frame.get("id")
-        params = as_dict(frame.get("params"))
-        if self._is_closed:
-            return
-        if method is None:
-            await self._answered(frame)
-        elif id is None:
-            if method == acp.SESSION_CANCEL and self._translator is not None:
-                await self._post_all(self._translator.cancel())
-        elif (handler := self._handlers.get(method)) is None:
-            self._emit([error_response(id, METHOD_NOT_FOUND, f"no method {method!r}")])
-        else:
-            try:
-                await handler(id, params)
-            except _Refused as exc:
-                self._emit([error_response(id, exc.code, exc.message)])
-            except PeerError as exc:
-                self._emit([error_response(id, INTERNAL_ERROR, exc.message)])
-            except PeerGone as exc:
-                text = f"the server of {self._flavour.title} is gone: {exc}"
-                self._emit([error_response(id, INTERNAL_ERROR, text)])
 
     async def frames(self) -> AsyncIterator[list[WireFrame]]:
         waiter = LineWaiter(self._bell)
@@ -174,11 +141,11 @@ class OpenCodeAdapter:
 
     async def _open(self, id: RequestId, params: dict[str, Any], *, is_resumed: bool) -> None:
         if self._translator is not None or self._process is None:
-            raise _Refused(INVALID_REQUEST, "the session is open already: one session per process")
+            raise Refused(INVALID_REQUEST, "the session is open already: one session per process")
         try:
             wanted = SessionParams.read(params, is_resumed=is_resumed, cwd=self._context.cwd)
         except InvalidSession as exc:
-            raise _Refused(INVALID_PARAMS, str(exc)) from exc
+            raise Refused(INVALID_PARAMS, str(exc)) from exc
         self._peer = self._process.peer(wanted.cwd)
         try:
             opened = await open_session(
@@ -188,10 +155,10 @@ class OpenCodeAdapter:
                 max_event_bytes=self._context.max_line_bytes,
             )
         except NotLoggedIn:
-            raise _Refused(AUTH_REQUIRED, f"it has no model. {self._flavour.login_hint}") from None
+            raise Refused(AUTH_REQUIRED, f"it has no model. {self._flavour.login_hint}") from None
         except PeerError as exc:
             if is_resumed and exc.status == _NOT_FOUND:
-                raise _Refused(RESOURCE_NOT_FOUND, exc.message) from exc
+                raise Refused(RESOURCE_NOT_FOUND, exc.message) from exc
             raise
         self._system_prompt = wanted.system_prompt
         self._emit(self._opened(id, opened, is_resumed=is_resumed))
@@ -212,11 +179,11 @@ class OpenCodeAdapter:
     async def _prompt(self, id: RequestId, params: dict[str, Any]) -> None:
         translator, peer = self._session()
         if translator.turn is not None:
-            raise _Refused(INVALID_REQUEST, "a prompt is running; wait for its answer or cancel it")
+            raise Refused(INVALID_REQUEST, "a prompt is running; wait for its answer or cancel it")
         try:
             parts = prompt_parts(params.get("prompt"))
         except UnsupportedContent as exc:
-            raise _Refused(INVALID_PARAMS, str(exc)) from exc
+            raise Refused(INVALID_PARAMS, str(exc)) from exc
         translator.begin_turn(id)
         path, settings = f"/session/{translator.session_id}", translator.offers.settings()
         if (command := _command(parts, translator)) is not None:
@@ -239,10 +206,23 @@ class OpenCodeAdapter:
         try:
             changed = translator.choose(option, params.get(key))
         except UnknownSetting as exc:
-            raise _Refused(INVALID_PARAMS, str(exc)) from exc
+            raise Refused(INVALID_PARAMS, str(exc)) from exc
         # It goes with the next prompt.
         result = {"configOptions": translator.offers.config_options()} if key == "value" else {}
         self._emit([response(id, result), *changed])
+
+    async def _handle(self, handler: Handler, id: RequestId, params: dict[str, Any]) -> None:
+        try:
+            await handler(id, params)
+        except PeerError as exc:
+            raise Refused(INTERNAL_ERROR, exc.message) from exc
+        except PeerGone as exc:
+            text = f"the server of {self._flavour.title} is gone: {exc}"
+            raise Refused(INTERNAL_ERROR, text) from exc
+
+    async def _cancel(self) -> None:
+        if self._translator is not None:
+            await self._post_all(self._translator.cancel())
 
     async def _answered(self, frame: Frame) -> None:
         if self._translator is not None:
@@ -254,7 +234,7 @@ class OpenCodeAdapter:
 
     def _session(self) -> tuple[Translator, HttpPeer]:
         if self._translator is None or self._peer is None:
-            raise _Refused(INVALID_REQUEST, "there is no session yet: `session/new` comes first")
+            raise Refused(INVALID_REQUEST, "there is no session yet: `session/new` comes first")
         return self._translator, self._peer
 
     # From OpenCode
@@ -312,15 +292,6 @@ class OpenCodeAdapter:
                 return
 
     # Out
-
-    def _emit(self, frames: Sequence[Frame]) -> None:
-        self._outgoing.extend(wire(frame) for frame in frames)
-        self._bell.set()
-
-    def _take(self) -> list[WireFrame]:
-        batch = list(self._outgoing)
-        self._outgoing.clear()
-        return batch
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)

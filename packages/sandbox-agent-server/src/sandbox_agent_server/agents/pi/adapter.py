@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +16,6 @@ from sandbox_agent_core.frames.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
-    METHOD_NOT_FOUND,
     error_response,
     response,
 )
@@ -26,9 +23,9 @@ from sandbox_agent_core.spi.agent import AgentContext, AgentExit, WireFrame
 
 from sandbox_agent_server import jsonio
 from sandbox_agent_server.agents.acp.definition import find_program
-from sandbox_agent_server.agents.acp.reading import unparsed, wire
+from sandbox_agent_server.agents.acp.reading import unparsed
 from sandbox_agent_server.agents.grants import UnknownMode
-from sandbox_agent_server.agents.native_lines import native_messages
+from sandbox_agent_server.agents.native_adapter import LineAdapter, Refused
 from sandbox_agent_server.agents.pi.content import UnsupportedContent, prompt_content
 from sandbox_agent_server.agents.pi.launch import (
     INSTALL_HINT,
@@ -66,13 +63,6 @@ _Answer = Callable[[Native], Awaitable[None]]
 """Takes the response to a command."""
 
 
-class _Refused(Exception):
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-
 @dataclass(slots=True)
 class _Opening:
     """A session being opened: the process runs, and has not told all that the session offers."""
@@ -84,7 +74,7 @@ class _Opening:
     early: list[Native] = field(default_factory=list)
 
 
-class PiAdapter:
+class PiAdapter(LineAdapter):
     """An `AgentAdapter`.
 
     The command line depends on the session, so the process is started by `session/new`,
@@ -95,6 +85,7 @@ class PiAdapter:
     def __init__(
         self, context: AgentContext, *, new_id: Callable[[], str] = lambda: str(uuid4())
     ) -> None:
+        super().__init__()
         self._context = context
         self._new_id = new_id
         self._command: tuple[str, ...] = ()
@@ -104,11 +95,8 @@ class PiAdapter:
         self._translator: Translator | None = None
         self._asked: dict[str, _Answer] = {}
         self._commands = 0
-        self._outgoing: deque[WireFrame] = deque()
-        self._bell = asyncio.Event()
-        self._is_closed = False
         self._exit = AgentExit()
-        self._handlers: dict[str, Callable[[RequestId, dict[str, Any]], Awaitable[None]]] = {
+        self._handlers = {
             acp.INITIALIZE: self._initialize,
             acp.SESSION_NEW: partial(self._open, is_resumed=False, replays=False),
             acp.SESSION_LOAD: partial(self._open, is_resumed=True, replays=True),
@@ -128,25 +116,6 @@ class PiAdapter:
         self._command = tuple(given) if given else (found.path,)
         self._version = found.version or version_at(found.path)
         check_node(self._command, env)
-
-    async def send(self, frame: Frame) -> None:
-        method, id = frame.get("method"), frame.get("id")
-        params = frame.get("params")
-        params = params if isinstance(params, dict) else {}
-        if self._is_closed:
-            return
-        if method is None:
-            await self._answered(frame)
-        elif id is None:
-            if method == acp.SESSION_CANCEL and self._translator is not None:
-                await self._put_out(self._translator.cancel())
-        elif (handler := self._handlers.get(method)) is None:
-            self._emit([error_response(id, METHOD_NOT_FOUND, f"no method {method!r}")])
-        else:
-            try:
-                await handler(id, params)
-            except _Refused as exc:
-                self._emit([error_response(id, exc.code, exc.message)])
 
     async def frames(self) -> AsyncIterator[list[WireFrame]]:
         waiter = LineWaiter(self._bell)
@@ -192,16 +161,16 @@ class PiAdapter:
         self, id: RequestId, params: dict[str, Any], *, is_resumed: bool, replays: bool
     ) -> None:
         if self._process is not None:
-            raise _Refused(INVALID_REQUEST, "the session is open already: one session per process")
+            raise Refused(INVALID_REQUEST, "the session is open already: one session per process")
         try:
             wanted = SessionParams.read(params, is_resumed=is_resumed, cwd=self._context.cwd)
         except InvalidSession as exc:
-            raise _Refused(INVALID_PARAMS, str(exc)) from exc
+            raise Refused(INVALID_PARAMS, str(exc)) from exc
         process = PiProcess(self._context, self._command, wanted)
         try:
             await process.start()
         except (AgentNotInstalled, AgentStartFailed) as exc:
-            raise _Refused(INTERNAL_ERROR, exc.message) from exc
+            raise Refused(INTERNAL_ERROR, exc.message) from exc
         self._process = process
         opening = self._opening = _Opening(id, wanted, replays)
         for type in _OPENING:
@@ -211,11 +180,11 @@ class PiAdapter:
     async def _prompt(self, id: RequestId, params: dict[str, Any]) -> None:
         translator = self._session()
         if translator.is_prompted:
-            raise _Refused(INVALID_REQUEST, "a prompt is running; wait for its answer or cancel it")
+            raise Refused(INVALID_REQUEST, "a prompt is running; wait for its answer or cancel it")
         try:
             content = prompt_content(params.get("prompt"))
         except UnsupportedContent as exc:
-            raise _Refused(INVALID_PARAMS, str(exc)) from exc
+            raise Refused(INVALID_PARAMS, str(exc)) from exc
         prompt = Prompt(id, f"prompt-{self._new_id()}")
         await self._write(translator.prompt(prompt, content.message, content.images))
 
@@ -223,7 +192,7 @@ class PiAdapter:
         try:
             self._session().grants.set_mode(params.get("modeId"))
         except UnknownMode as exc:
-            raise _Refused(INVALID_PARAMS, str(exc)) from exc
+            raise Refused(INVALID_PARAMS, str(exc)) from exc
         self._emit([response(id, {})])
 
     async def _set(self, id: RequestId, params: dict[str, Any]) -> None:
@@ -231,8 +200,12 @@ class PiAdapter:
         try:
             change = translator.offers.change(params.get("configId"), params.get("value"))
         except UnknownSetting as exc:
-            raise _Refused(INVALID_PARAMS, str(exc)) from exc
+            raise Refused(INVALID_PARAMS, str(exc)) from exc
         await self._ask(change, partial(self._changed, translator, id))
+
+    async def _cancel(self) -> None:
+        if self._translator is not None:
+            await self._put_out(self._translator.cancel())
 
     async def _answered(self, frame: Frame) -> None:
         if self._translator is None:
@@ -245,17 +218,10 @@ class PiAdapter:
 
     def _session(self) -> Translator:
         if self._translator is None:
-            raise _Refused(INVALID_REQUEST, "there is no session yet: `session/new` comes first")
+            raise Refused(INVALID_REQUEST, "there is no session yet: `session/new` comes first")
         return self._translator
 
     # From Pi
-
-    async def _read(self, lines: list[bytes]) -> None:
-        for line, message in native_messages(lines):
-            if isinstance(message, WireFrame):
-                self._outgoing.append(message)
-            else:
-                await self._read_message(line, message)
 
     async def _read_message(self, line: bytes, message: Native) -> None:
         if message.get("type") == "response" and str(message.get("id")) in self._asked:
@@ -363,15 +329,6 @@ class PiAdapter:
         self._emit(output.frames)
         for reply in output.replies:
             await self._write(reply)
-
-    def _emit(self, frames: list[Frame]) -> None:
-        self._outgoing.extend(wire(frame) for frame in frames)
-        self._bell.set()
-
-    def _take(self) -> list[WireFrame]:
-        batch = list(self._outgoing)
-        self._outgoing.clear()
-        return batch
 
 
 def _translated(translator: Translator, message: Native, line: bytes) -> Output:
