@@ -24,7 +24,9 @@ __all__ = [
     "version_at",
 ]
 
-INSTALL_HINT: Final = "Run `npm install -g @sourcegraph/amp`."
+INSTALL_HINT: Final = (
+    "Run `sandbox-agent-server install-agent amp`, or `npm install -g @sourcegraph/amp`."
+)
 LOGIN_HINT: Final = "Set AMP_API_KEY in the environment, or run `amp login` as this user."
 ENV_NAMES: Final = ("AMP_API_KEY", "AMP_SETTINGS_FILE", "AMP_TOOLBOX", "AMP_URL")
 

@@ -25,7 +25,7 @@ __all__ = [
     "version_at",
 ]
 
-INSTALL_HINT: Final = "Run `npm install -g @anthropic-ai/claude-code`."
+INSTALL_HINT: Final = "Run `sandbox-agent-server install-agent claude`, or `npm install -g @anthropic-ai/claude-code`."
 
 ENV_NAMES: Final = (
     "ANTHROPIC_*",  # key, token, base URL, models, custom headers, Bedrock and Vertex base URLs

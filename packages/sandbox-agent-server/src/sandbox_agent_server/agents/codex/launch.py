@@ -20,7 +20,9 @@ __all__ = [
     "provider_settings",
 ]
 
-INSTALL_HINT: Final = "Run `npm install -g @openai/codex`."
+INSTALL_HINT: Final = (
+    "Run `sandbox-agent-server install-agent codex`, or `npm install -g @openai/codex`."
+)
 LOGIN_HINT: Final = (
     "Set OPENAI_API_KEY in the `env` of the session or in the environment of the server, or run "
     "`codex login` there."

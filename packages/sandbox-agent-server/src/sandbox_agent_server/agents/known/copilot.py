@@ -41,7 +41,9 @@ DEFINITION = acp_definition(
     "copilot",
     "GitHub Copilot CLI",
     command=["copilot", "--acp"],
-    install_hint="Run `npm install -g @github/copilot`.",
+    install_hint=(
+        "Run `sandbox-agent-server install-agent copilot`, or `npm install -g @github/copilot`."
+    ),
     login_hint="Set GH_TOKEN, or run `copilot login`; or bring a model of your own with COPILOT_PROVIDER_BASE_URL.",
     env_names=("COPILOT_*", "GH_TOKEN", "GITHUB_TOKEN", "OPENAI_*", "ANTHROPIC_*"),
     environment=_environment,

@@ -25,7 +25,9 @@ DEFINITION = acp_definition(
     "gemini",
     "Gemini CLI",
     command=["gemini", "--acp"],
-    install_hint="Run `npm install -g @google/gemini-cli`.",
+    install_hint=(
+        "Run `sandbox-agent-server install-agent gemini`, or `npm install -g @google/gemini-cli`."
+    ),
     login_hint="Set GEMINI_API_KEY, or run `gemini` and log in.",
     env_names=("GEMINI_*", "GOOGLE_*"),
     environment=_environment,

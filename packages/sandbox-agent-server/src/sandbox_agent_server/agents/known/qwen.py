@@ -11,7 +11,9 @@ DEFINITION = acp_definition(
     "qwen",
     "Qwen Code",
     command=["qwen", "--acp"],
-    install_hint="Run `npm install -g @qwen-code/qwen-code`.",
+    install_hint=(
+        "Run `sandbox-agent-server install-agent qwen`, or `npm install -g @qwen-code/qwen-code`."
+    ),
     login_hint="Set OPENAI_API_KEY and OPENAI_BASE_URL.",
     env_names=("OPENAI_*", "QWEN_*", "DASHSCOPE_*"),
     normaliser=ImpliedToolCalls,

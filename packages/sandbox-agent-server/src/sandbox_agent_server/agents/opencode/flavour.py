@@ -29,7 +29,7 @@ class Flavour:
 
     @property
     def install_hint(self) -> str:
-        return f"Run `npm install -g {self.package}`."
+        return f"Run `sandbox-agent-server install-agent {self.name}`, or `npm install -g {self.package}`."
 
     @property
     def login_hint(self) -> str:

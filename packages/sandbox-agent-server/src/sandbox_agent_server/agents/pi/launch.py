@@ -30,7 +30,8 @@ __all__ = [
 ]
 
 INSTALL_HINT: Final = (
-    "Run `npm install -g @earendil-works/pi-coding-agent` (Node.js 20.6 or later)."
+    "Run `sandbox-agent-server install-agent pi`, or `npm install -g @earendil-works/pi-coding-agent`; "
+    "it needs Node.js 20.6 or later."
 )
 
 ENV_NAMES: Final = (
