@@ -101,7 +101,7 @@ def read_websocket(
 
 
 def is_turn_end(entry: dict[str, Any]) -> bool:
-    return entry.get("method") in ("session/prompt", "_sandbox_agent/turn_ended") and (
+    return entry.get("method") in ("session/prompt", "_sandbox_agent/turn.ended") and (
         entry["sender"] != "client"
     )
 

@@ -73,7 +73,7 @@ async def test_a_turn_that_fails_raises_in_prompt_and_tells_in_a_stream(session:
 
 
 async def test_an_agent_that_dies_raises_what_it_left_behind(session: Session) -> None:
-    with pytest.raises(errors.AgentExited) as caught:
+    with pytest.raises(errors.AgentProcessExited) as caught:
         await session.prompt("crash")
     assert caught.value.details["exitCode"] == 7
     assert "mock agent" in caught.value.details["stderrTail"]
@@ -226,7 +226,7 @@ async def test_a_session_that_was_ended_takes_no_prompts_but_can_be_read(session
     await session.end()
     await session.end()
     assert (await session.refresh()).status == "ended"
-    with pytest.raises(errors.SessionEnded):
+    with pytest.raises(errors.SessionClosed):
         await session.prompt("more")
     assert [event async for event in session.events(limit=1)]
 

@@ -36,7 +36,7 @@ async def test_a_problem_becomes_its_typed_error_with_its_details() -> None:
         "details": {"exitCode": 7},
     }
     error = await failure_of(httpx.Response(502, json=problem))
-    assert isinstance(error, errors.AgentExited)
+    assert isinstance(error, errors.AgentProcessExited)
     assert (error.message, error.details) == ("it ended", {"exitCode": 7})
 
 

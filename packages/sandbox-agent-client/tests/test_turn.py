@@ -4,7 +4,7 @@ import pytest
 from client_frames import chunk, completed, fact, prompt_answer
 from sandbox_agent_client import errors
 from sandbox_agent_client._turn import TurnReader
-from sandbox_agent_core.frames import LogEntry, house
+from sandbox_agent_core.frames import LogEntry, extensions
 
 
 def read(*entries: LogEntry) -> TurnReader:
@@ -48,23 +48,23 @@ def test_the_text_is_the_last_message_of_the_assistant() -> None:
 
 def test_a_turn_that_the_agent_left_raises_what_the_agent_left_behind() -> None:
     turn = read(
-        fact(1, house.AGENT_EXITED, exitCode=7, stderrTail="boom", expected=False),
+        fact(1, extensions.AGENT_EXITED, exitCode=7, stderrTail="boom", expected=False),
         fact(
             2,
-            house.TURN_ENDED,
+            extensions.TURN_ENDED,
             turnId="turn_1",
             stopReason="error",
             error={"code": "agent_process_exited", "message": "the agent ended"},
         ),
     )
-    with pytest.raises(errors.AgentExited) as caught:
+    with pytest.raises(errors.AgentProcessExited) as caught:
         turn.result()
     assert caught.value.details == {"turnId": "turn_1", "exitCode": 7, "stderrTail": "boom"}
 
 
 def test_an_error_of_the_agent_is_typed_and_keeps_its_data() -> None:
     fault = {"code": -32603, "message": "overloaded", "data": {"retryAfter": 3, "message": "x"}}
-    turn = read(fact(1, house.TURN_ENDED, turnId="turn_1", stopReason="error", error=fault))
+    turn = read(fact(1, extensions.TURN_ENDED, turnId="turn_1", stopReason="error", error=fault))
     with pytest.raises(errors.AgentError, match="overloaded") as caught:
         turn.result()
     assert caught.value.details["retryAfter"] == 3
@@ -74,11 +74,11 @@ def test_an_error_of_the_agent_is_typed_and_keeps_its_data() -> None:
     ("reason", "stop_reason"), [("cancelled", "cancelled"), ("interrupted", "interrupted")]
 )
 def test_a_prompt_that_never_started_says_so(reason: str, stop_reason: str) -> None:
-    turn = read(fact(1, house.TURN_DROPPED, turnId="turn_1", reason=reason))
+    turn = read(fact(1, extensions.TURN_DROPPED, turnId="turn_1", reason=reason))
     assert turn.result().stop_reason == stop_reason
 
 
 def test_a_prompt_of_an_ended_session_raises() -> None:
-    turn = read(fact(1, house.TURN_DROPPED, turnId="turn_1", reason="session_ended"))
-    with pytest.raises(errors.SessionEnded):
+    turn = read(fact(1, extensions.TURN_DROPPED, turnId="turn_1", reason="session_ended"))
+    with pytest.raises(errors.SessionClosed):
         turn.result()

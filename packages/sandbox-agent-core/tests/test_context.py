@@ -64,8 +64,8 @@ def test_everything_that_decides_what_comes_next_is_told() -> None:
     log.add(
         update("plan", entries=[{"content": "Ship", "status": "completed"}], stamps=log.stamps())
     )
-    log.add(fact("agent_exited", {"exitCode": 137}, **log.stamps()))
-    log.add(fact("turn_ended", {"stopReason": "interrupted"}, **log.stamps()))
+    log.add(fact("agent.exited", {"exitCode": 137}, **log.stamps()))
+    log.add(fact("turn.ended", {"stopReason": "interrupted"}, **log.stamps()))
     text = render_context(fold(log.events()), max_events=100, max_chars=10_000)
     for part in (
         "[Permission asked: rm. Answer: Yes]",

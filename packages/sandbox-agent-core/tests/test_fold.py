@@ -108,9 +108,9 @@ def test_the_first_end_of_a_tool_call_is_final_but_late_fields_are_taken_in() ->
     log = Log()
     log.begin()
     log.tool("tool_call", "t", title="sleep", status="in_progress")
-    log.add(fact("tool_closed", {"toolCallId": "t", "reason": "turn_ended"}, **log.stamps()))
+    log.add(fact("tool.completed", {"toolCallId": "t", "reason": "turn_ended"}, **log.stamps()))
     log.end()
-    late = {"item_id": "t", "facts": {"late": True}, "turn_id": "turn_1"}
+    late = {"item_id": "t", "annotations": {"late": True}, "turn_id": "turn_1"}
     log.add(
         update(
             "tool_call_update",
@@ -219,7 +219,7 @@ def test_things_outside_of_turns_keep_their_place() -> None:
     log.begin()
     log.say("In", item="inside")
     log.end()
-    log.add(fact("session_resumed", {"continuity": "native"}, **log.stamps()))
+    log.add(fact("session.resumed", {"continuity": "native"}, **log.stamps()))
     log.begin()
     view = fold(log.events())
     assert [turn.id for turn in view.turns] == [None, "turn_1", None, "turn_2"]
@@ -239,28 +239,30 @@ def test_a_log_that_is_read_from_its_middle_still_has_its_turns() -> None:
 
 def test_queued_prompts_wait_until_they_start_or_are_dropped() -> None:
     def queued(turn_id: str, seq: int) -> LogEntry:
-        return fact("turn_queued", {"turnId": turn_id, "prompt": []}, turn_id=turn_id, seq=seq)
+        return fact("turn.queued", {"turnId": turn_id, "prompt": []}, turn_id=turn_id, seq=seq)
 
     one, two = queued("turn_1", 1), queued("turn_2", 2)
     assert [prompt.turn_id for prompt in _folded(one, two).queued] == ["turn_1", "turn_2"]
     started = client("session/prompt", {"prompt": []}, seq=3)
-    dropped = fact("turn_dropped", {"reason": "cancelled"}, turn_id="turn_2", seq=4)
+    dropped = fact("turn.dropped", {"reason": "cancelled"}, turn_id="turn_2", seq=4)
     assert _folded(one, two, started, dropped).queued == []
 
 
 def test_the_head_of_a_transcript_is_what_the_session_is_now() -> None:
     option = {"id": "m", "category": "model", "currentValue": "opus"}
     view = _folded(
-        fact("session_created", {"agent": "claude", "cwd": "/w", "mode": "ask"}, seq=1),
+        fact("session.created", {"agent": "claude", "cwd": "/w", "mode": "ask"}, seq=1),
         update("config_option_update", configOptions=[option], stamps={"seq": 2}),
-        answer("session/set_config_option", {}, seq=3, facts={"configId": "m", "value": "haiku"}),
+        answer(
+            "session/set_config_option", {}, seq=3, annotations={"configId": "m", "value": "haiku"}
+        ),
         update("current_mode_update", currentModeId="plan", stamps={"seq": 4}),
         update("available_commands_update", availableCommands=[{"name": "x"}], stamps={"seq": 5}),
         update("usage_update", used=10, size=100, stamps={"seq": 6}),
         update("usage_update", used=20, cost={"amount": 1.5}, stamps={"seq": 7}),
         update("session_info_update", title="Fix it", stamps={"seq": 8}),
-        fact("permission_mode", {"mode": "read-only", "modeId": "plan"}, seq=9),
-        fact("session_ended", {"reason": "deleted"}, seq=10),
+        fact("permission_mode.changed", {"mode": "read-only", "modeId": "plan"}, seq=9),
+        fact("session.ended", {"reason": "deleted"}, seq=10),
     )
     assert (view.session_id, view.seq) == ("ses_1", 10)
     assert (view.agent, view.cwd, view.title) == ("claude", "/w", "Fix it")
@@ -274,8 +276,8 @@ def test_the_head_of_a_transcript_is_what_the_session_is_now() -> None:
 
 
 def test_a_session_that_goes_on_is_not_ended() -> None:
-    ended = fact("session_ended", {"reason": "deleted"}, seq=1)
-    resumed = fact("session_resumed", {"continuity": "native"}, seq=2)
+    ended = fact("session.ended", {"reason": "deleted"}, seq=1)
+    resumed = fact("session.resumed", {"continuity": "native"}, seq=2)
     assert _folded(ended).ended is not None
     assert _folded(ended, resumed).ended is None
     assert _folded(ended, client("session/prompt", {"prompt": []}, seq=2)).ended is None
@@ -284,8 +286,8 @@ def test_a_session_that_goes_on_is_not_ended() -> None:
 def test_faults_are_notices_and_an_expected_exit_is_none() -> None:
     view = _folded(
         fact("error", {"code": "storage_error", "message": "The disk is full."}, seq=1),
-        fact("agent_exited", {"exitCode": 1, "stderrTail": "boom"}, seq=2),
-        fact("agent_exited", {"signal": 15, "expected": True}, seq=3),
+        fact("agent.exited", {"exitCode": 1, "stderrTail": "boom"}, seq=2),
+        fact("agent.exited", {"signal": 15, "expected": True}, seq=3),
         entry({"what": "is this"}, seq=4),
     )
     notices = [item for item in view.items() if isinstance(item, NoticeItem)]

@@ -20,7 +20,7 @@ from sandbox_agent_core import (
     project,
     project_wire,
 )
-from sandbox_agent_core.frames import house
+from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import is_delta
 
@@ -57,7 +57,7 @@ def test_events_match_by_their_attributes() -> None:
         client("session/cancel", {}),
         client("session/set_mode", {"modeId": "plan"}),
         answer("fs/read_text_file", {"content": ""}, sender="client"),
-        update("agent_message_chunk", content=_TEXT, stamps={"facts": {"replay": True}}),
+        update("agent_message_chunk", content=_TEXT, stamps={"annotations": {"replay": True}}),
     ],
 )
 def test_frames_that_tell_nothing_new_are_no_events(silent: LogEntry) -> None:
@@ -69,12 +69,12 @@ def test_frames_that_tell_nothing_new_are_no_events(silent: LogEntry) -> None:
     ("sender", "is_fact"), [("server", True), ("agent", False), ("client", False)]
 )
 def test_only_the_server_states_facts(sender: str, is_fact: bool) -> None:
-    event = project(fact("turn_ended", {"stopReason": "cancelled"}, sender=sender))
+    event = project(fact("turn.ended", {"stopReason": "cancelled"}, sender=sender))
     assert isinstance(event, TurnEnded) is is_fact
 
 
 def test_an_adapter_may_say_that_its_agent_wrote_nonsense() -> None:
-    event = _projected(fact("unparsed", {"text": "\x1b[1m", "reason": "x"}, sender="agent"))
+    event = _projected(fact("agent.unparsed", {"text": "\x1b[1m", "reason": "x"}, sender="agent"))
     assert isinstance(event, AgentUnparsed)
     assert event.text == "\x1b[1m"
 
@@ -91,7 +91,7 @@ def test_an_update_of_a_tool_call_that_nobody_announced_projects() -> None:
 
 def test_fields_that_an_update_leaves_out_come_from_its_stamp_and_null_is_left_out() -> None:
     tool = {"title": "Read", "kind": "read", "rawInput": {"path": "a"}}
-    stamps = {"facts": {"tool": tool}}
+    stamps = {"annotations": {"tool": tool}}
     event = _projected(
         update("tool_call_update", toolCallId="x", status="completed", title=None, stamps=stamps)
     )
@@ -155,7 +155,9 @@ def test_only_streamed_pieces_are_deltas() -> None:
 
 def test_every_fact_of_the_house_has_an_event() -> None:
     params = {"agent": "a", "continuity": "lost", "toolCallId": "c", "mode": "plan"}
-    methods = [value for name, value in vars(house).items() if name.isupper() and name != "PREFIX"]
+    methods = [
+        value for name, value in vars(extensions).items() if name.isupper() and name != "PREFIX"
+    ]
     for method in methods:
-        event = _projected(fact(method.removeprefix(house.PREFIX), params))
+        event = _projected(fact(method.removeprefix(extensions.PREFIX), params))
         assert not isinstance(event, AgentUpdate), method

@@ -37,7 +37,7 @@ def test_no_entry_of_an_agent_is_dropped_but_the_ones_that_say_nothing(entry: Lo
         return
     frame = entry.payload
     assert (
-        (isinstance(entry.facts, dict) and entry.facts.get("replay") is True)
+        (isinstance(entry.annotations, dict) and entry.annotations.get("replay") is True)
         or frame.get("method") == acp.CANCEL_REQUEST
         or ("result" in frame and "error" not in frame and entry.method != acp.SESSION_PROMPT)
     )

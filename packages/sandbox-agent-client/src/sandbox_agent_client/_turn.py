@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox_agent_core.errors import AgentError, SandboxAgentError, SessionEnded, error_classes
+from sandbox_agent_core.errors import AgentError, SandboxAgentError, SessionClosed, error_classes
 from sandbox_agent_core.events import (
     AgentExited,
     Event,
@@ -69,8 +69,8 @@ class TurnReader:
         """How it ended. Only when it is over.
 
         Raises:
-            AgentExited, AgentError: the turn ended with an error.
-            SessionEnded: it waited for its turn, and the session was ended before.
+            AgentProcessExited, AgentError: the turn ended with an error.
+            SessionClosed: it waited for its turn, and the session was ended before.
         """
         assert self._end is not None
         if isinstance(self._end, TurnDropped):
@@ -89,7 +89,7 @@ class TurnReader:
 
     def _dropped(self, end: TurnDropped) -> PromptResult:
         if end.reason == "session_ended":
-            raise SessionEnded("The session was ended before the turn started.", **self._facts())
+            raise SessionClosed("The session was ended before the turn started.", **self._facts())
         reason = "cancelled" if end.reason == "cancelled" else "interrupted"
         return PromptResult(turn_id=self.turn_id, stop_reason=reason)
 

@@ -1,14 +1,14 @@
 """Every error that this package raises: `from sandbox_agent_client import errors`.
 
-A module of its own, because an error and an event may have the same name (`AgentExited`).
+A module of its own, because an error and an event may have the same name (`AgentProcessExited`).
 """
 
 from sandbox_agent_core.errors import (
     AgentAuthRequired,
     AgentError,
-    AgentExited,
     AgentNotInstallable,
     AgentNotInstalled,
+    AgentProcessExited,
     AgentStartFailed,
     CapabilityNotSupported,
     Conflict,
@@ -41,7 +41,7 @@ from sandbox_agent_core.errors import (
     ServerStartFailed,
     ServerUnreachable,
     SessionAlreadyExists,
-    SessionEnded,
+    SessionClosed,
     SessionNotFound,
     StorageError,
     StreamGap,
@@ -56,9 +56,9 @@ from sandbox_agent_core.errors import (
 __all__ = [
     "AgentAuthRequired",
     "AgentError",
-    "AgentExited",
     "AgentNotInstallable",
     "AgentNotInstalled",
+    "AgentProcessExited",
     "AgentStartFailed",
     "CapabilityNotSupported",
     "Conflict",
@@ -91,7 +91,7 @@ __all__ = [
     "ServerStartFailed",
     "ServerUnreachable",
     "SessionAlreadyExists",
-    "SessionEnded",
+    "SessionClosed",
     "SessionNotFound",
     "StorageError",
     "StreamGap",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox_agent_core.frames import LogEntry, house
+from sandbox_agent_core.frames import LogEntry, extensions
 from sandbox_agent_core.frames.jsonrpc import notification, response
 
 __all__ = ["chunk", "completed", "fact", "prompt_answer", "sse", "wire"]
@@ -36,7 +36,7 @@ def fact(seq: int, method: str, turn: str | None = "turn_1", **params: Any) -> L
 def completed(seq: int, text: str, *, id: str = "msg_1", **params: Any) -> LogEntry:
     content = [{"type": "text", "text": text}]
     return fact(
-        seq, house.MESSAGE_COMPLETED, messageId=id, role="assistant", content=content, **params
+        seq, extensions.MESSAGE_COMPLETED, messageId=id, role="assistant", content=content, **params
     )
 
 

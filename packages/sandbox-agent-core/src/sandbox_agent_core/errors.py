@@ -17,7 +17,7 @@
       NotAcceptable                      406 not_acceptable
       Conflict                           409 conflict
         SessionAlreadyExists             409 session_already_exists
-        SessionEnded                     409 session_ended
+        SessionClosed                     409 session_ended
         RequestAlreadyResolved           409 request_already_resolved
       PayloadTooLarge                    413 payload_too_large
       UnsupportedMediaType               415 unsupported_media_type
@@ -32,7 +32,7 @@
         RegistryUnavailable              503 registry_unavailable    retryable
       AgentError                         502 agent_error
         AgentStartFailed                 502 agent_start_failed
-        AgentExited                      502 agent_process_exited
+        AgentProcessExited                      502 agent_process_exited
       Unavailable                        503 unavailable             retryable
       Timeout                            504 timeout                 retryable
       StorageError                       507 storage_error           retryable
@@ -170,7 +170,7 @@ class SessionAlreadyExists(Conflict):
     title = "Session Already Exists"
 
 
-class SessionEnded(Conflict):
+class SessionClosed(Conflict):
     """The session was ended: its log can be read, but it takes no more prompts."""
 
     code = "session_ended"
@@ -274,7 +274,7 @@ class AgentStartFailed(AgentError):
     title = "Agent Start Failed"
 
 
-class AgentExited(AgentError):
+class AgentProcessExited(AgentError):
     """The agent's process ended; `details` carry `exitCode` or `signal`, and `stderrTail`."""
 
     code = "agent_process_exited"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox_agent_core.frames import house
+from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.frames.entry import LogEntry, Sender
 
 __all__ = ["NOON_MS", "agent", "answer", "client", "entry", "fact", "update"]
@@ -57,7 +57,7 @@ def answer(
 
 
 def fact(name: str, params: Any, **stamps: Any) -> LogEntry:
-    """A fact of the server: `fact("turn_ended", {...})`."""
-    method = house.PREFIX + name
+    """A fact of the server: `fact("turn.ended", {...})`."""
+    method = extensions.PREFIX + name
     frame = {"jsonrpc": "2.0", "method": method, "params": params}
     return entry(frame, stamps.pop("sender", "server"), method=method, **stamps)

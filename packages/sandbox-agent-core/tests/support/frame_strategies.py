@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
-from sandbox_agent_core.frames import acp, house
+from sandbox_agent_core.frames import acp, extensions
 from sandbox_agent_core.frames.entry import LogEntry
 
 __all__ = ["entries", "json_values"]
@@ -73,7 +73,7 @@ _UPDATES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "session_info_update": {"title": _text},
     "compaction_update": {"state": _text},
 }
-_FACTS = [value for name, value in vars(house).items() if name.isupper() and name != "PREFIX"]
+_FACTS = [value for name, value in vars(extensions).items() if name.isupper() and name != "PREFIX"]
 _METHODS = [value for name, value in vars(acp).items() if name.isupper() and isinstance(value, str)]
 
 
@@ -249,15 +249,15 @@ def _damaged(draw: st.DrawFn, value: Any) -> Any:
 
 @st.composite
 def entries(draw: st.DrawFn, *, damage: bool = True) -> LogEntry:
-    """Any entry. With `damage` any part of its frame and facts may be wrong or missing."""
+    """Any entry. With `damage` any part of its frame and annotations may be wrong or missing."""
     sender = draw(st.sampled_from(["agent", "agent", "agent", "server", "client"]))
     frame = draw(_FROM[sender])
-    facts = draw(st.none() | _STAMPED)
+    annotations = draw(st.none() | _STAMPED)
     if damage and draw(st.booleans()):
         damaged = _damaged(draw, frame)
         frame = damaged if isinstance(damaged, dict) else {"method": damaged}
-    if damage and facts and draw(st.integers(0, 3)) == 0:
-        facts = _damaged(draw, facts)
+    if damage and annotations and draw(st.integers(0, 3)) == 0:
+        annotations = _damaged(draw, annotations)
     own = frame.get("method")
     return LogEntry(
         session_id="ses_1",
@@ -268,5 +268,5 @@ def entries(draw: st.DrawFn, *, damage: bool = True) -> LogEntry:
         turn_id=draw(st.sampled_from([None, "turn_1"])),
         item_id=draw(st.none() | _ids),
         method=own if isinstance(own, str) else draw(st.none() | st.sampled_from(_METHODS)),
-        facts=facts,
+        annotations=annotations,
     )

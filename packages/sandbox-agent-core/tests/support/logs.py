@@ -55,7 +55,7 @@ class Log:
     def complete(self, kind: str, item: str, blocks: list[dict[str, Any]]) -> None:
         params = {"messageId": f"{item}/{kind}", "content": blocks, "role": "assistant"}
         stamps = self.stamps(item_id=f"{item}/{kind}")
-        self.add(fact(f"{kind}_completed", params, **stamps))
+        self.add(fact(f"{kind}.completed", params, **stamps))
 
     def say(self, *texts: str, kind: str = "message", item: str = "m") -> None:
         """A run of deltas and its completion."""
@@ -75,8 +75,8 @@ class Log:
 
     def allow(self, request_id: str) -> None:
         result = {"outcome": {"outcome": "selected", "optionId": "y"}}
-        facts = {"decidedBy": "user", "optionName": "Yes"}
-        stamps = self.stamps(item_id=request_id, facts=facts)
+        annotations = {"decidedBy": "user", "optionName": "Yes"}
+        stamps = self.stamps(item_id=request_id, annotations=annotations)
         self.add(answer("session/request_permission", result, sender="client", **stamps))
 
 
@@ -121,7 +121,7 @@ def _request(draw: st.DrawFn, log: Log) -> None:
 
 
 def _notice(draw: st.DrawFn, log: Log) -> None:
-    log.add(fact("agent_exited", {"exitCode": draw(st.integers(0, 1))}, **log.stamps()))
+    log.add(fact("agent.exited", {"exitCode": draw(st.integers(0, 1))}, **log.stamps()))
 
 
 _STEPS: Sequence[Any] = [_say, _say, _say_at_once, _tool, _turn, _request, _notice]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from sandbox_agent_core.errors import AgentStartFailed
-from sandbox_agent_core.frames import house
+from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.spi.agent import AgentExit, WireFrame
 from sandbox_agent_server.sessions.redaction import Redaction
 
@@ -73,7 +73,7 @@ def test_a_value_that_starts_like_an_escape_leaves_valid_json() -> None:
 def test_in_failures_everything_given_is_masked(redaction: Redaction) -> None:
     failed = wire({"id": 1, "error": {"code": -1, "message": f"{KEY} in production"}})
     assert '"*** in ***"' in masked(redaction, failed)
-    junk = wire({"method": house.UNPARSED, "params": {"line": "starting in production"}})
+    junk = wire({"method": extensions.AGENT_UNPARSED, "params": {"line": "starting in production"}})
     assert "starting in ***" in masked(redaction, junk)
 
 

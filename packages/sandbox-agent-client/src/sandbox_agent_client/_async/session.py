@@ -68,7 +68,7 @@ class Session:
         Cancelling the wait does not cancel the turn: that is `cancel`.
 
         Raises:
-            errors.AgentExited, errors.AgentError: the turn ended with an error.
+            errors.AgentProcessExited, errors.AgentError: the turn ended with an error.
             errors.Unavailable: the server was stopped during the turn, which is over.
             errors.ServerUnreachable: the server did not come back in time; the turn may go on.
         """

@@ -1,6 +1,6 @@
 """One line of a session's log: a frame, who sent it, and what the past says about it.
 
-`turn_id`, `item_id`, `method` and `facts` are stamped when the entry is appended, so that the
+`turn_id`, `item_id`, `method` and `annotations` are stamped when the entry is appended, so that the
 projection from an entry to an event needs nothing but the entry.
 """
 
@@ -50,11 +50,11 @@ class LogEntry:
     """Message, tool call or request that the frame belongs to."""
     method: str | None = None
     """The frame's own method or, for a response, the method it answers."""
-    facts: Mapping[str, Any] | None = None
-    """What the projection needs from the past, by method; see `frames.house`."""
+    annotations: Mapping[str, Any] | None = None
+    """What the projection needs from the past, by method; see `frames.extensions`."""
 
     def to_wire(self) -> dict[str, Any]:
-        """The frame view: `{seq, time, sender, turnId?, itemId?, method?, facts?, payload}`."""
+        """The frame view: `{seq, time, sender, turnId?, itemId?, method?, annotations?, payload}`."""
         wire: dict[str, Any] = {
             "seq": self.seq,
             "time": rfc3339(self.time_ms),
@@ -66,8 +66,8 @@ class LogEntry:
             wire["itemId"] = self.item_id
         if self.method is not None:
             wire["method"] = self.method
-        if self.facts:
-            wire["facts"] = dict(self.facts)
+        if self.annotations:
+            wire["annotations"] = dict(self.annotations)
         wire["payload"] = self.payload
         return wire
 
@@ -94,5 +94,5 @@ class LogEntry:
             turn_id=wire.get("turnId"),
             item_id=wire.get("itemId"),
             method=wire.get("method"),
-            facts=wire.get("facts"),
+            annotations=wire.get("annotations"),
         )

@@ -1,30 +1,22 @@
-"""The facts that the server adds to a log (`frames.house`)."""
+"""The annotations that the server adds to a log (`frames.extensions`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
 
-from sandbox_agent_core.frames import house
+from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.lenient import as_int, as_list, as_str, compact
 from sandbox_agent_core.projection.answers import fault_of, token_usage
 from sandbox_agent_core.projection.messages import completion
-from sandbox_agent_core.projection.parts import (
-    Wire,
-    as_int,
-    as_list,
-    as_str,
-    compact,
-    event,
-    passed_through,
-    prompt_data,
-)
+from sandbox_agent_core.projection.parts import Wire, event, passed_through, prompt_data
 from sandbox_agent_core.projection.tools import tool_closed
 
 __all__ = ["ADAPTER_FACTS", "house_fact"]
 
-ADAPTER_FACTS: Final = frozenset({house.UNPARSED, house.ERROR})
-"""The facts that may also come from the agent's side: its adapter notices them first."""
+ADAPTER_FACTS: Final = frozenset({extensions.AGENT_UNPARSED, extensions.ERROR})
+"""The annotations that may also come from the agent's side: its adapter notices them first."""
 
 _STOP_REASONS = frozenset({"interrupted", "error", "cancelled"})
 
@@ -126,18 +118,18 @@ def _texts(params: Wire, *names: str) -> Wire:
 
 
 _FACTS: Final[dict[str, Callable[[LogEntry, Wire], Wire | None]]] = {
-    house.SESSION_CREATED: _session_created,
-    house.SESSION_RESUMED: _session_resumed,
-    house.SESSION_ENDED: _session_ended,
-    house.TURN_QUEUED: _turn_queued,
-    house.TURN_DROPPED: _turn_dropped,
-    house.TURN_ENDED: _turn_ended,
-    house.MESSAGE_COMPLETED: _message_completed,
-    house.REASONING_COMPLETED: _reasoning_completed,
-    house.TOOL_CLOSED: tool_closed,
-    house.AGENT_STARTED: _agent_started,
-    house.AGENT_EXITED: _agent_exited,
-    house.PERMISSION_MODE: _permission_mode,
-    house.ERROR: _error,
-    house.UNPARSED: _unparsed,
+    extensions.SESSION_CREATED: _session_created,
+    extensions.SESSION_RESUMED: _session_resumed,
+    extensions.SESSION_ENDED: _session_ended,
+    extensions.TURN_QUEUED: _turn_queued,
+    extensions.TURN_DROPPED: _turn_dropped,
+    extensions.TURN_ENDED: _turn_ended,
+    extensions.MESSAGE_COMPLETED: _message_completed,
+    extensions.REASONING_COMPLETED: _reasoning_completed,
+    extensions.TOOL_COMPLETED: tool_closed,
+    extensions.AGENT_STARTED: _agent_started,
+    extensions.AGENT_EXITED: _agent_exited,
+    extensions.PERMISSION_MODE_CHANGED: _permission_mode,
+    extensions.ERROR: _error,
+    extensions.AGENT_UNPARSED: _unparsed,
 }

@@ -7,14 +7,8 @@ from typing import Any
 from sandbox_agent_core.content import text_of
 from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.entry import LogEntry
-from sandbox_agent_core.projection.parts import (
-    Wire,
-    as_dict,
-    as_str,
-    blocks_of,
-    event,
-    facts_of,
-)
+from sandbox_agent_core.lenient import as_dict, as_str
+from sandbox_agent_core.projection.parts import Wire, annotations_of, blocks_of, event
 
 __all__ = ["chunk", "completion", "parent_of"]
 
@@ -45,7 +39,7 @@ def chunk(entry: LogEntry, update: Wire) -> Wire | None:
         data["content"] = content
     if "_meta" in update and (parent := parent_of(update)) is not None:
         data["parentToolCallId"] = parent
-    if entry.facts and facts_of(entry).get("late") is True:
+    if entry.annotations and annotations_of(entry).get("late") is True:
         data["late"] = True
     return event(entry, type, data)
 
@@ -63,7 +57,7 @@ def completion(entry: LogEntry, type: str, params: Wire) -> Wire:
     data["content"] = blocks
     if (parent := as_str(params.get("parentToolCallId"))) is not None:
         data["parentToolCallId"] = parent
-    if facts_of(entry).get("late") is True or params.get("late") is True:
+    if annotations_of(entry).get("late") is True or params.get("late") is True:
         data["late"] = True
     return event(entry, type, data)
 

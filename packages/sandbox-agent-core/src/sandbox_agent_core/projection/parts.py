@@ -5,24 +5,19 @@ Agents are not validated anywhere before this, so every reader here answers None
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from sandbox_agent_core.content import CONTEXT_META, text_of
 from sandbox_agent_core.frames.entry import LogEntry, rfc3339
+from sandbox_agent_core.lenient import as_dict, as_int, as_list
 
 __all__ = [
     "Wire",
-    "as_dict",
-    "as_int",
-    "as_list",
-    "as_str",
+    "annotations_of",
     "blocks_of",
-    "compact",
-    "dicts_with",
     "event",
-    "facts_of",
     "is_block",
     "passed_through",
     "prompt_data",
@@ -32,32 +27,11 @@ __all__ = [
 Wire = dict[str, Any]
 
 
-def as_dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def as_str(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def as_int(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def compact(**members: Any) -> Wire:
-    """The members that have a value, under their names."""
-    return {name: value for name, value in members.items() if value is not None}
-
-
-def facts_of(entry: LogEntry) -> dict[str, Any]:
-    facts = entry.facts
-    if isinstance(facts, dict):
-        return facts
-    return dict(facts) if isinstance(facts, Mapping) else {}
+def annotations_of(entry: LogEntry) -> dict[str, Any]:
+    annotations = entry.annotations
+    if isinstance(annotations, dict):
+        return annotations
+    return dict(annotations) if isinstance(annotations, Mapping) else {}
 
 
 def rfc3339_of(value: Any) -> str | None:
@@ -114,10 +88,3 @@ def prompt_data(prompt: Any) -> Wire:
         if as_dict(block.get("_meta")).get(CONTEXT_META) is not True
     ]
     return {"text": text_of(blocks), "content": blocks}
-
-
-def dicts_with(value: Any, key: str) -> Iterable[Wire]:
-    """Of a list: the objects whose `key` is text."""
-    return (
-        item for item in as_list(value) if isinstance(item, dict) and isinstance(item.get(key), str)
-    )

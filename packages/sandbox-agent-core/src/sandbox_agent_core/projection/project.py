@@ -6,15 +6,15 @@ import json
 from typing import Any
 
 from sandbox_agent_core.events.parsing import Event, parse_event
-from sandbox_agent_core.frames import acp, house
+from sandbox_agent_core.frames import acp, extensions
 from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.projection.answers import agent_answer
 from sandbox_agent_core.projection.facts import ADAPTER_FACTS, house_fact
 from sandbox_agent_core.projection.parts import (
     Wire,
-    as_dict,
+    annotations_of,
     event,
-    facts_of,
     passed_through,
     prompt_data,
 )
@@ -49,7 +49,11 @@ def project_wire(entry: LogEntry) -> Wire | None:
     if "method" not in payload:
         return _decision(entry, payload)
     method = payload["method"]
-    if entry.sender == "server" and isinstance(method, str) and method.startswith(house.PREFIX):
+    if (
+        entry.sender == "server"
+        and isinstance(method, str)
+        and method.startswith(extensions.PREFIX)
+    ):
         return house_fact(entry, method, payload.get("params"))
     if method == acp.SESSION_PROMPT:
         prompt = as_dict(payload.get("params")).get("prompt")
@@ -58,7 +62,7 @@ def project_wire(entry: LogEntry) -> Wire | None:
 
 
 def _from_agent(entry: LogEntry, payload: Wire) -> Wire | None:
-    if entry.facts and facts_of(entry).get("replay") is True:
+    if entry.annotations and annotations_of(entry).get("replay") is True:
         return None
     method = payload.get("method")
     if method == acp.SESSION_UPDATE:

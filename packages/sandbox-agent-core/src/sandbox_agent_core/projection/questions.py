@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox_agent_core.projection.parts import Wire, as_dict, as_list, as_str, compact, dicts_with
+from sandbox_agent_core.lenient import as_dict, as_list, as_str, compact, dicts_with
+from sandbox_agent_core.projection.parts import Wire
 
 __all__ = ["questions_of"]
 

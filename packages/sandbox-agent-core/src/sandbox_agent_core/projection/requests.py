@@ -5,16 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox_agent_core.frames.entry import LogEntry, rfc3339
-from sandbox_agent_core.projection.parts import (
-    Wire,
-    as_dict,
-    as_str,
-    compact,
-    dicts_with,
-    event,
-    facts_of,
-    rfc3339_of,
-)
+from sandbox_agent_core.lenient import as_dict, as_str, compact, dicts_with
+from sandbox_agent_core.projection.parts import Wire, annotations_of, event, rfc3339_of
 from sandbox_agent_core.projection.questions import questions_of
 from sandbox_agent_core.projection.tools import tool_fields
 
@@ -45,7 +37,7 @@ def permission_requested(entry: LogEntry, params: Any) -> Wire:
 
 
 def permission_resolved(entry: LogEntry) -> Wire:
-    facts = facts_of(entry)
+    annotations = annotations_of(entry)
     outcome = as_dict(as_dict(entry.payload.get("result")).get("outcome"))
     option_id = as_str(outcome.get("optionId"))
     selected = outcome.get("outcome") == "selected" and option_id is not None
@@ -56,11 +48,11 @@ def permission_resolved(entry: LogEntry) -> Wire:
     if selected:
         data |= compact(
             optionId=option_id,
-            optionKind=as_str(facts.get("optionKind")),
-            optionName=as_str(facts.get("optionName")),
+            optionKind=as_str(annotations.get("optionKind")),
+            optionName=as_str(annotations.get("optionName")),
         )
-    data |= _decision(facts)
-    data |= compact(reply=as_str(facts.get("reply")))
+    data |= _decision(annotations)
+    data |= compact(reply=as_str(annotations.get("reply")))
     return event(entry, "permission.resolved", data)
 
 
@@ -80,10 +72,10 @@ def question_requested(entry: LogEntry, params: Any) -> Wire:
 
 
 def question_resolved(entry: LogEntry) -> Wire:
-    facts = facts_of(entry)
+    annotations = annotations_of(entry)
     result = as_dict(entry.payload.get("result"))
     action = as_str(result.get("action")) or ""
-    answers = facts.get("answers")
+    answers = annotations.get("answers")
     if not isinstance(answers, dict):
         answers = as_dict(result.get("content"))
     data: Wire = {
@@ -92,7 +84,7 @@ def question_resolved(entry: LogEntry) -> Wire:
     }
     if answers:
         data["answers"] = answers
-    return event(entry, "question.resolved", data | _decision(facts))
+    return event(entry, "question.resolved", data | _decision(annotations))
 
 
 def _request_id(entry: LogEntry) -> str:
@@ -103,18 +95,18 @@ def _request_id(entry: LogEntry) -> str:
 
 
 def _deadline(entry: LogEntry) -> Wire:
-    facts = facts_of(entry)
+    annotations = annotations_of(entry)
     return compact(
         askedAt=rfc3339(entry.time_ms),
-        expiresAt=rfc3339_of(facts.get("expiresAt")),
-        default=as_str(facts.get("default")),
+        expiresAt=rfc3339_of(annotations.get("expiresAt")),
+        default=as_str(annotations.get("default")),
     )
 
 
-def _decision(facts: Wire) -> Wire:
-    decided_by = as_str(facts.get("decidedBy"))
+def _decision(annotations: Wire) -> Wire:
+    decided_by = as_str(annotations.get("decidedBy"))
     return compact(
         decidedBy=decided_by if decided_by in _DECIDERS else None,
-        rule=as_str(facts.get("rule")),
-        actor=as_str(facts.get("actor")),
+        rule=as_str(annotations.get("rule")),
+        actor=as_str(annotations.get("actor")),
     )

@@ -6,19 +6,9 @@ from typing import Any
 
 from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.lenient import as_dict, as_int, as_list, as_str, compact, dicts_with
 from sandbox_agent_core.projection.messages import parent_of
-from sandbox_agent_core.projection.parts import (
-    Wire,
-    as_dict,
-    as_int,
-    as_list,
-    as_str,
-    compact,
-    dicts_with,
-    event,
-    facts_of,
-    is_block,
-)
+from sandbox_agent_core.projection.parts import Wire, annotations_of, event, is_block
 
 __all__ = ["tool_call", "tool_closed", "tool_fields", "tool_update"]
 
@@ -35,8 +25,8 @@ def tool_update(entry: LogEntry, update: Wire) -> Wire | None:
 
 
 def _tool(entry: LogEntry, update: Wire, type: str) -> Wire | None:
-    facts = facts_of(entry) if entry.facts else {}
-    data = tool_fields(_filled(update, facts), entry.item_id)
+    annotations = annotations_of(entry) if entry.annotations else {}
+    data = tool_fields(_filled(update, annotations), entry.item_id)
     if data is None:
         return None
     status = as_str(update.get("status"))
@@ -44,14 +34,14 @@ def _tool(entry: LogEntry, update: Wire, type: str) -> Wire | None:
         type = "tool.completed"
     if status in acp.TOOL_STATUSES:
         data["status"] = status
-    if facts.get("late") is True:
+    if annotations.get("late") is True:
         data["late"] = True
     return event(entry, type, data)
 
 
 def tool_closed(entry: LogEntry, params: Wire) -> Wire | None:
     """The server closed a call that its turn left open."""
-    data = tool_fields(_filled(params, facts_of(entry)), entry.item_id)
+    data = tool_fields(_filled(params, annotations_of(entry)), entry.item_id)
     if data is None:
         return None
     data["status"] = "completed" if params.get("status") == "completed" else "failed"
@@ -97,9 +87,9 @@ def _kind(kind: Any) -> str | None:
     return kind if kind in acp.TOOL_KINDS else "other"
 
 
-def _filled(update: Wire, facts: Wire) -> Wire:
+def _filled(update: Wire, annotations: Wire) -> Wire:
     """The update, with what the server remembers of the call for the fields it leaves out."""
-    earlier = facts.get("tool")
+    earlier = annotations.get("tool")
     if not isinstance(earlier, dict):
         return update
     given = {name: value for name, value in update.items() if value is not None}

@@ -7,17 +7,9 @@ from typing import Any, Final
 
 from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.lenient import as_dict, as_int, as_str, compact, dicts_with
 from sandbox_agent_core.projection.messages import chunk
-from sandbox_agent_core.projection.parts import (
-    Wire,
-    as_dict,
-    as_int,
-    as_str,
-    compact,
-    dicts_with,
-    event,
-    passed_through,
-)
+from sandbox_agent_core.projection.parts import Wire, event, passed_through
 from sandbox_agent_core.projection.tools import tool_call, tool_update
 
 __all__ = ["config_options", "session_update"]

@@ -83,7 +83,7 @@ class AgentAdapter(Protocol):
     def frames(self) -> AsyncIterator[list[WireFrame]]:
         """Batches of agent frames in the order the agent wrote them. Ends when the agent is gone.
 
-        What is not a protocol message arrives as a `frames.house.UNPARSED` notification. Not asking
+        What is not a protocol message arrives as a `frames.extensions.AGENT_UNPARSED` notification. Not asking
         for the next batch holds the agent back (its pipe fills).
         """
         ...

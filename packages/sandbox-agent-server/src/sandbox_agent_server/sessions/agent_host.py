@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox_agent_core.errors import Timeout, Unavailable
-from sandbox_agent_core.frames import Frame, house
+from sandbox_agent_core.frames import Frame, extensions
 from sandbox_agent_core.frames.jsonrpc import request
 from sandbox_agent_core.spi.agent import AgentAdapter
 
+from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent_run import AgentRun, OnBatch, OnGone
 from sandbox_agent_server.sessions.context import instructions_text, replay_text
 from sandbox_agent_server.sessions.controls import Call, Controls
@@ -20,7 +21,6 @@ from sandbox_agent_server.sessions.journal import Journal
 from sandbox_agent_server.sessions.launch import Handshake, Opened
 from sandbox_agent_server.sessions.redaction import Redaction
 from sandbox_agent_server.sessions.stamping import Stamper
-from sandbox_agent_server.sessions.tasks import TaskBag
 from sandbox_agent_server.settings import Limits
 from sandbox_agent_server.store import Draft, SessionRow
 
@@ -75,7 +75,7 @@ class AgentHost:
         self._on_gone = on_gone
         self._run: AgentRun | None = None
         self._starting: asyncio.Task[None] | None = None
-        self._tasks = TaskBag(row.id)
+        self._tasks = TaskOwner(row.id)
 
     @property
     def is_running(self) -> bool:
@@ -94,7 +94,7 @@ class AgentHost:
         """Bring the agent up, once for however many callers; one that is ready is left alone.
 
         Raises:
-            AgentNotInstalled, AgentStartFailed, AgentAuthRequired, AgentError, AgentExited, Timeout,
+            AgentNotInstalled, AgentStartFailed, AgentAuthRequired, AgentError, AgentProcessExited, Timeout,
             ModeNotSupported, ValueNotSupported: the agent is not running then.
         """
         if self.is_ready:
@@ -132,11 +132,11 @@ class AgentHost:
             self._run.resolve(id, frame)
 
     async def apply(self, call: Call) -> None:
-        """Set something. A dormant agent is set when it resumes. Raises: AgentError, AgentExited."""
+        """Set something. A dormant agent is set when it resumes. Raises: AgentError, AgentProcessExited."""
         if self._run is not None and self.is_running:
-            method, params, facts = call
+            method, params, annotations = call
             params = {"sessionId": self._row.state.get("agentSessionId"), **params}
-            await self._ask(self._run, method, params, facts=facts)
+            await self._ask(self._run, method, params, annotations=annotations)
 
     async def set_mode(self, mode: str) -> None:
         """Raises: ModeNotSupported, and what `apply` raises."""
@@ -150,7 +150,7 @@ class AgentHost:
             params: dict[str, Any] = {"mode": change.permission_mode}
             if change.native is not None:
                 params["modeId"] = change.native
-            self._journal.append([self._stamper.fact(house.PERMISSION_MODE, params)])
+            self._journal.append([self._stamper.fact(extensions.PERMISSION_MODE_CHANGED, params)])
 
     async def _open(self) -> None:
         run = AgentRun(
@@ -190,7 +190,7 @@ class AgentHost:
         await self._apply_settings()
         version = (opened.agent_info or {}).get("version")
         fact = {"version": version} if isinstance(version, str) else {}
-        entries = [self._stamper.fact(house.AGENT_STARTED, fact)]
+        entries = [self._stamper.fact(extensions.AGENT_STARTED, fact)]
         if earlier_id is None:
             state["continuity"] = "fresh"
         else:
@@ -249,7 +249,7 @@ class AgentHost:
         params = {"continuity": continuity, "agentSessionId": opened.agent_session_id}
         if opened.why_not_native is not None:
             params["reason"] = opened.why_not_native
-        return self._stamper.fact(house.SESSION_RESUMED, params)
+        return self._stamper.fact(extensions.SESSION_RESUMED, params)
 
     async def _apply_settings(self) -> None:
         """What the session was created or patched with, again after every start."""
@@ -273,12 +273,12 @@ class AgentHost:
         params: dict[str, Any],
         *,
         logged: Mapping[str, Any] | None = None,
-        facts: dict[str, Any] | None = None,
+        annotations: dict[str, Any] | None = None,
     ) -> Any:
         # The id is the seq of its entry, so it is never used twice in a session's life.
         frame = request(self._log.next_seq, method, params)
         shown = frame if logged is None else {**frame, "params": dict(logged)}
-        self._journal.append([self._stamper.client_frame(shown, expect=facts)])
+        self._journal.append([self._stamper.client_frame(shown, expect=annotations)])
         answer = run.expect(frame["id"])
         run.post(frame)
         return await answer

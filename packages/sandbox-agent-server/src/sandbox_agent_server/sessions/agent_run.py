@@ -8,13 +8,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from sandbox_agent_core.errors import AgentExited, SandboxAgentError
+from sandbox_agent_core.errors import AgentProcessExited, SandboxAgentError
 from sandbox_agent_core.frames import Frame
 from sandbox_agent_core.frames.jsonrpc import RequestId
 from sandbox_agent_core.spi.agent import AgentAdapter, AgentExit, WireFrame
 
+from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.redaction import Redaction
-from sandbox_agent_server.sessions.tasks import TaskBag
 from sandbox_agent_server.sessions.turns import error_of_frame
 
 __all__ = ["AgentRun", "exit_error"]
@@ -47,7 +47,7 @@ class AgentRun:
         self._outbox: deque[Frame] = deque()
         self._outbox_bell = asyncio.Event()
         self._waiting: dict[RequestId, asyncio.Future[Any]] = {}
-        self._tasks = TaskBag(name)
+        self._tasks = TaskOwner(name)
         self._is_gone = False
         self._gone = asyncio.Event()
         self.is_expected_to_end = False
@@ -76,7 +76,7 @@ class AgentRun:
         self._outbox_bell.set()
 
     def expect(self, id: RequestId) -> asyncio.Future[Any]:
-        """The result that will answer this request; fails with AgentError or AgentExited."""
+        """The result that will answer this request; fails with AgentError or AgentProcessExited."""
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting[id] = future
         future.add_done_callback(lambda _: self._waiting.pop(id, None))
@@ -132,7 +132,7 @@ class AgentRun:
                 await self._adapter.send(self._outbox.popleft())
 
 
-def exit_error(ended: AgentExit) -> AgentExited:
+def exit_error(ended: AgentExit) -> AgentProcessExited:
     if ended.signal is not None:
         how = f"was ended by signal {ended.signal}"
     elif ended.exit_code is not None:
@@ -140,7 +140,7 @@ def exit_error(ended: AgentExit) -> AgentExited:
     else:
         how = "is gone"
     last = ended.stderr_tail.strip().splitlines()[-1:]
-    return AgentExited(
+    return AgentProcessExited(
         f"the agent's process {how}" + (f": {last[0]}" if last else ""),
         exitCode=ended.exit_code,
         signal=ended.signal,

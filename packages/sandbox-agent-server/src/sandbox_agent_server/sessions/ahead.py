@@ -47,7 +47,7 @@ class AgentAhead:
         """Start and open it.
 
         Raises:
-            AgentNotInstalled, AgentStartFailed, AgentAuthRequired, AgentError, AgentExited.
+            AgentNotInstalled, AgentStartFailed, AgentAuthRequired, AgentError, AgentProcessExited.
         """
         try:
             await self._adapter.start()

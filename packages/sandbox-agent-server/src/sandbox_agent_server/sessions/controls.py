@@ -12,7 +12,7 @@ from sandbox_agent_core.frames import acp
 __all__ = ["Call", "Controls", "ModeChange", "agent_session_id_of"]
 
 Call = tuple[str, dict[str, Any], dict[str, Any]]
-"""`(method, params, facts for the answer)` of the request that sets something."""
+"""`(method, params, annotations for the answer)` of the request that sets something."""
 
 
 class ModeChange(NamedTuple):
@@ -104,20 +104,20 @@ class Controls:
         self._follow_mode()
         return True
 
-    def read_answer(self, method: str, facts: Mapping[str, Any] | None, result: Any) -> None:
+    def read_answer(self, method: str, annotations: Mapping[str, Any] | None, result: Any) -> None:
         """The answer to a request that `set_*` made."""
-        facts = facts or {}
+        annotations = annotations or {}
         if method == acp.SESSION_SET_MODE:
-            self.mode = facts.get("modeId", self.mode)
+            self.mode = annotations.get("modeId", self.mode)
         elif method == acp.SESSION_SET_MODEL:
-            self.model = facts.get("modelId", self.model)
+            self.model = annotations.get("modelId", self.model)
         elif method == acp.SESSION_SET_CONFIG_OPTION:
             if isinstance(result, dict) and "configOptions" in result:
                 self._read_options(result["configOptions"])
             else:
                 for option in self.options:
-                    if option.get("id") == facts.get("configId"):
-                        option["currentValue"] = facts.get("value")
+                    if option.get("id") == annotations.get("configId"):
+                        option["currentValue"] = annotations.get("value")
 
     # Setting; the agent's own words decide what is offered
 
@@ -250,8 +250,8 @@ def _set_option(option: dict[str, Any], value: str | bool) -> Call:
             f"option {option.get('id')!r} has no value {value!r}; " + _offers(offered),
             offered=offered,
         )
-    facts = {"configId": option.get("id"), "value": value}
-    return acp.SESSION_SET_CONFIG_OPTION, dict(facts), facts
+    annotations = {"configId": option.get("id"), "value": value}
+    return acp.SESSION_SET_CONFIG_OPTION, dict(annotations), annotations
 
 
 def _choices(option: Mapping[str, Any] | None) -> list[dict[str, Any]]:

@@ -87,13 +87,17 @@ class RequestDesk:
             on_timeout=policy.on_timeout,
         )
         asked = request.to_asked()
-        facts = {"kind": request.kind, "expiresAt": asked["expiresAt"], "default": request.default}
+        annotations = {
+            "kind": request.kind,
+            "expiresAt": asked["expiresAt"],
+            "default": request.default,
+        }
         self._stamper.agent_request(
             raw,
             request.method,
             out,
             request_id=request.id,
-            facts=facts,
+            annotations=annotations,
             tool_call=request.tool_call,
         )
         answer = self._decide(request, policy)
@@ -225,12 +229,12 @@ class RequestDesk:
             answer.frame,
             method=request.method,
             request_id=request.id,
-            facts=answer.facts,
+            annotations=answer.annotations,
         )
 
     def _resolution(self, request: PendingRequest, answer: Answer) -> dict[str, Any]:
         now = rfc3339(time.time_ns() // 1_000_000)
-        return {"requestId": request.id, "resolvedAt": now, **answer.facts}
+        return {"requestId": request.id, "resolvedAt": now, **answer.annotations}
 
     def _why_not_open(self, request_id: str) -> RequestNotFound | RequestAlreadyResolved:
         for id_, _, resolution in self._store.requests(self._row.key, pending_only=False):

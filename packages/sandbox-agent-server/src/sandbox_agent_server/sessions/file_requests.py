@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from sandbox_agent_core.errors import NotFound, SandboxAgentError
-from sandbox_agent_core.frames import Frame, house
+from sandbox_agent_core.frames import Frame, extensions
 from sandbox_agent_core.frames.jsonrpc import (
     INVALID_PARAMS,
     RESOURCE_NOT_FOUND,
@@ -15,10 +15,10 @@ from sandbox_agent_core.frames.jsonrpc import (
 )
 from sandbox_agent_core.wire.problem import to_problem
 
+from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent_run import AgentRun
 from sandbox_agent_server.sessions.journal import Journal
 from sandbox_agent_server.sessions.stamping import Stamper
-from sandbox_agent_server.sessions.tasks import TaskBag
 from sandbox_agent_server.sessions.workspace_files import WorkspaceFiles
 
 __all__ = ["FileRequests"]
@@ -30,7 +30,7 @@ class FileRequests:
         files: WorkspaceFiles,
         journal: Journal,
         stamper: Stamper,
-        tasks: TaskBag,
+        tasks: TaskOwner,
         *,
         may_write: Callable[[], bool],
     ) -> None:
@@ -46,7 +46,7 @@ class FileRequests:
 
     async def _serve(self, run: AgentRun, frame: Frame) -> None:
         method, may_write = frame["method"], self._may_write()
-        facts = []
+        annotations = []
         try:
             result = await asyncio.to_thread(
                 self._files.answer, method, frame.get("params"), may_write=may_write
@@ -57,6 +57,6 @@ class FileRequests:
             answer = error_response(frame["id"], code, exc.message, to_problem(exc))
             fault = {"code": exc.code, "message": exc.message, "retryable": False}
             data = {"method": method, **exc.details}
-            facts.append(self._stamper.fact(house.ERROR, {**fault, "data": data}))
-        self._journal.append([self._stamper.client_frame(answer), *facts])
+            annotations.append(self._stamper.fact(extensions.ERROR, {**fault, "data": data}))
+        self._journal.append([self._stamper.client_frame(answer), *annotations])
         run.post(answer)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sandbox_agent_core.errors import AgentAuthRequired, AgentError, AgentExited
+from sandbox_agent_core.errors import AgentAuthRequired, AgentError, AgentProcessExited
 from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.jsonrpc import METHOD_NOT_FOUND
 
@@ -66,7 +66,7 @@ class Handshake:
 
         Raises:
             AgentAuthRequired: the agent has no credentials.
-            AgentError: it refused. AgentExited: it ended.
+            AgentError: it refused. AgentProcessExited: it ended.
         """
         params = {
             "protocolVersion": acp.PROTOCOL_VERSION,
@@ -88,7 +88,7 @@ class Handshake:
             try:
                 session = await self._bring_back(earlier_id, capabilities)
                 return Opened(earlier_id, info, capabilities, session, is_native=True)
-            except AgentExited:
+            except AgentProcessExited:
                 raise
             except (AgentError, AgentAuthRequired) as exc:
                 why = exc.message

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 
-from sandbox_agent_core.frames import LogEntry, house
+from sandbox_agent_core.frames import LogEntry, extensions
 
 from sandbox_agent_server.runtime.reaper import reap
 from sandbox_agent_server.sessions.desk import RequestChange
@@ -53,15 +53,15 @@ def recover(session: Session, store: SqliteStore) -> None:
     session.desk.cancel_left_over(out, changes)
     if state.get("running"):
         params = {"expected": False, "reason": "server_stopped"}
-        out.append(stamper.fact(house.AGENT_EXITED, params))
+        out.append(stamper.fact(extensions.AGENT_EXITED, params))
     if turn_id is not None:
         stamper.close_turn(out)
         error = {"code": "unavailable", "message": "the server stopped during the turn"}
         params = {"turnId": turn_id, "stopReason": "interrupted", "error": error}
-        out.append(stamper.fact(house.TURN_ENDED, params))
+        out.append(stamper.fact(extensions.TURN_ENDED, params))
         stamper.end_turn()
     out.extend(
-        stamper.fact(house.TURN_DROPPED, {"turnId": queued_id, "reason": "interrupted"})
+        stamper.fact(extensions.TURN_DROPPED, {"turnId": queued_id, "reason": "interrupted"})
         for queued_id in state.get("queued") or ()
     )
     session.journal.append(out, save_row=True, changes=changes)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sandbox_agent_core.errors import SandboxAgentError
-from sandbox_agent_core.frames import house
+from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.redact import is_secret_name, mask
 from sandbox_agent_core.spi.agent import AgentExit, WireFrame
 
@@ -58,7 +58,7 @@ class Redaction:
 
     def _frame(self, wire: WireFrame) -> WireFrame:
         method = str(wire.frame.get("method"))
-        is_failure = "error" in wire.frame or method == house.UNPARSED
+        is_failure = "error" in wire.frame or method == extensions.AGENT_UNPARSED
         if not _holds(wire.raw, self._given_bytes if is_failure else self._secret_bytes):
             return wire
         masked = _masked(wire.frame, self._given if is_failure else self._secrets)

@@ -101,7 +101,7 @@ class Answer:
     """A resolution: what the agent is told and what the log records."""
 
     frame: Frame
-    facts: dict[str, Any]
+    annotations: dict[str, Any]
     """`{kind, outcome, decidedBy, optionId?, optionKind?, …}`: also the API's resolution."""
 
 
@@ -134,35 +134,35 @@ def select(
     request: PendingRequest,
     wanted: tuple[str, ...],
     decided_by: Decider,
-    **facts: Any,
+    **annotations: Any,
 ) -> Answer:
     """Choose by kind; an agent that does not offer the kind is told `cancelled`, which never allows."""
     option = choose_option(request.options, wanted)
     if option is None:
-        return cancelled(request, decided_by, **facts)
-    return _selected(request, option, decided_by, **facts)
+        return cancelled(request, decided_by, **annotations)
+    return _selected(request, option, decided_by, **annotations)
 
 
-def cancelled(request: PendingRequest, decided_by: Decider, **facts: Any) -> Answer:
+def cancelled(request: PendingRequest, decided_by: Decider, **annotations: Any) -> Answer:
     if request.kind == "permission":
         result: dict[str, Any] = {"outcome": {"outcome": "cancelled"}}
     else:
         result = {"action": "cancel"}
-    return _answer(request, result, "cancelled", decided_by, **facts)
+    return _answer(request, result, "cancelled", decided_by, **annotations)
 
 
-def decline(request: PendingRequest, decided_by: Decider, **facts: Any) -> Answer:
-    return _answer(request, {"action": "decline"}, "declined", decided_by, **facts)
+def decline(request: PendingRequest, decided_by: Decider, **annotations: Any) -> Answer:
+    return _answer(request, {"action": "decline"}, "declined", decided_by, **annotations)
 
 
-def deny(request: PendingRequest, decided_by: Decider, **facts: Any) -> Answer:
+def deny(request: PendingRequest, decided_by: Decider, **annotations: Any) -> Answer:
     if request.kind == "question":
-        return decline(request, decided_by, **facts)
-    return select(request, _BY_REPLY["reject"], decided_by, **facts)
+        return decline(request, decided_by, **annotations)
+    return select(request, _BY_REPLY["reject"], decided_by, **annotations)
 
 
-def allow(request: PendingRequest, decided_by: Decider, **facts: Any) -> Answer:
-    return select(request, ("allow_once", "allow_always"), decided_by, **facts)
+def allow(request: PendingRequest, decided_by: Decider, **annotations: Any) -> Answer:
+    return select(request, ("allow_once", "allow_always"), decided_by, **annotations)
 
 
 def resolve_by_user(request: PendingRequest, answer: AnswerRequest) -> Answer:
@@ -190,24 +190,28 @@ def resolve_by_user(request: PendingRequest, answer: AnswerRequest) -> Answer:
 
 
 def _selected(
-    request: PendingRequest, option: dict[str, Any], decided_by: Decider, **facts: Any
+    request: PendingRequest, option: dict[str, Any], decided_by: Decider, **annotations: Any
 ) -> Answer:
     result = {"outcome": {"outcome": "selected", "optionId": option["optionId"]}}
-    facts = {
+    annotations = {
         "optionId": option["optionId"],
         "optionKind": option.get("kind"),
         "optionName": option.get("name"),
-        **facts,
+        **annotations,
     }
-    return _answer(request, result, "selected", decided_by, **facts)
+    return _answer(request, result, "selected", decided_by, **annotations)
 
 
 def _answer(
-    request: PendingRequest, result: dict[str, Any], outcome: str, decided_by: Decider, **facts: Any
+    request: PendingRequest,
+    result: dict[str, Any],
+    outcome: str,
+    decided_by: Decider,
+    **annotations: Any,
 ) -> Answer:
     return Answer(
         response(request.rpc_id, result),
-        {"kind": request.kind, "outcome": outcome, "decidedBy": decided_by, **facts},
+        {"kind": request.kind, "outcome": outcome, "decidedBy": decided_by, **annotations},
     )
 
 

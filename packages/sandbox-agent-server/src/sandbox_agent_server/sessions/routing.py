@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sandbox_agent_core.frames import acp, house
+from sandbox_agent_core.frames import acp, extensions
 from sandbox_agent_core.frames.jsonrpc import METHOD_NOT_FOUND, error_response
 from sandbox_agent_core.spi.agent import WireFrame
 
@@ -71,7 +71,7 @@ class FrameRouter:
     def _notification(self, wire: WireFrame, method: str, step: _Step) -> None:
         session = self._session
         session.stamper.agent_notification(wire.raw, method, step.out)
-        if method == house.UNPARSED:
+        if method == extensions.AGENT_UNPARSED:
             session.row.state["unparsed"] = (session.row.state.get("unparsed") or 0) + 1
             step.save_row = True
         if method == acp.CANCEL_REQUEST:
@@ -88,14 +88,14 @@ class FrameRouter:
             # The turn is over: nobody will act on an answer any more.
             for answer in session.desk.cancel_all(step.out, step.changes):
                 step.effects.append(partial(run.post, answer))
-        facts = session.stamper.agent_response(wire.raw, id_, step.out)
+        annotations = session.stamper.agent_response(wire.raw, id_, step.out)
         if method == acp.SESSION_PROMPT:
             session.turns.begin_ending()
             step.save_row = True
             step.effects.append(lambda: session.finish_turn(frame))
         elif method is not None:
             if "error" not in frame:
-                session.controls.read_answer(method, facts, frame.get("result"))
+                session.controls.read_answer(method, annotations, frame.get("result"))
             step.effects.append(lambda: run.resolve(id_, frame))
 
 

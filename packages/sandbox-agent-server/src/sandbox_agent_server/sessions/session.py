@@ -17,15 +17,16 @@ from sandbox_agent_core.errors import (
     Conflict,
     LimitReached,
     SandboxAgentError,
-    SessionEnded,
+    SessionClosed,
     StorageError,
     Unavailable,
 )
-from sandbox_agent_core.frames import Frame, acp, house
+from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import notification, request
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.spi.agent import AgentDefinition, AgentExit
 
+from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent_host import AgentHost, MakeAdapter, SessionSecrets
 from sandbox_agent_server.sessions.agent_run import AgentRun, exit_error
 from sandbox_agent_server.sessions.context import context_block
@@ -37,7 +38,6 @@ from sandbox_agent_server.sessions.journal import RETRY_EVERY_S, Journal
 from sandbox_agent_server.sessions.presenting import session_info
 from sandbox_agent_server.sessions.routing import FrameRouter
 from sandbox_agent_server.sessions.stamping import Stamper
-from sandbox_agent_server.sessions.tasks import TaskBag
 from sandbox_agent_server.sessions.turns import Turn, TurnLine, TurnOutcome, outcome_of_frame
 from sandbox_agent_server.sessions.workspace_files import WorkspaceFiles
 from sandbox_agent_server.settings import Limits
@@ -96,7 +96,7 @@ class Session:
             on_batch=FrameRouter(self).route,
             on_gone=self._agent_gone,
         )
-        self._tasks = TaskBag(row.id)
+        self._tasks = TaskOwner(row.id)
         self.files = FileRequests(
             WorkspaceFiles(row.settings["cwd"], max_bytes=limits.max_file_bytes),
             self.journal,
@@ -133,7 +133,7 @@ class Session:
         self.journal.append(
             [
                 self.stamper.fact(
-                    house.SESSION_CREATED,
+                    extensions.SESSION_CREATED,
                     {
                         key: settings[key]
                         for key in ("agent", "cwd", "model", "mode", "metadata")
@@ -167,7 +167,7 @@ class Session:
         await self._stop(TurnOutcome("cancelled"))
         self.row.ended_ms = self.log.last_time_ms
         self.journal.append(
-            [self.stamper.fact(house.SESSION_ENDED, {"reason": "deleted"})], save_row=True
+            [self.stamper.fact(extensions.SESSION_ENDED, {"reason": "deleted"})], save_row=True
         )
 
     async def shut_down(self) -> None:
@@ -205,7 +205,7 @@ class Session:
         """Start a turn, or queue it behind the running one. Returns `(turn, position, cursor before it)`.
 
         Raises:
-            SessionEnded, LimitReached, StorageError: the prompt was not accepted.
+            SessionClosed, LimitReached, StorageError: the prompt was not accepted.
         """
         self._check_open()
         turn = Turn(new_id("turn"), blocks)
@@ -222,7 +222,7 @@ class Session:
         position = len(self.turns.queued) + (self.turns.current is not None)
         self.turns.queued.append(turn)
         fact = self.stamper.fact(
-            house.TURN_QUEUED, {"turnId": turn.id, "prompt": blocks, "position": position}
+            extensions.TURN_QUEUED, {"turnId": turn.id, "prompt": blocks, "position": position}
         )
         try:
             self.journal.append([fact], save_row=True)
@@ -309,7 +309,7 @@ class Session:
 
     def _check_open(self) -> None:
         if self.is_ended:
-            raise SessionEnded(
+            raise SessionClosed(
                 f"session {self.id!r} has ended; POST /v1/sessions/{self.id}/resume opens it again"
             )
         if self._is_closing:
@@ -416,7 +416,7 @@ class Session:
             params["error"] = {"code": outcome.error.code, "message": outcome.error.message}
             if outcome.error.details:
                 params["error"]["data"] = outcome.error.details
-        out.append(self.stamper.fact(house.TURN_ENDED, params))
+        out.append(self.stamper.fact(extensions.TURN_ENDED, params))
         self.stamper.end_turn()
         self.turns.ended()
         self._disarm_cancel()
@@ -430,7 +430,7 @@ class Session:
 
     def _drop(self, turn: Turn, reason: str) -> None:
         self.turns.queued.remove(turn)
-        fact = self.stamper.fact(house.TURN_DROPPED, {"turnId": turn.id, "reason": reason})
+        fact = self.stamper.fact(extensions.TURN_DROPPED, {"turnId": turn.id, "reason": reason})
         self.journal.append([fact], save_row=True)
         turn.finish(TurnOutcome("cancelled" if reason == "cancelled" else "interrupted"))
 
@@ -478,7 +478,7 @@ class Session:
             fact["stderrTail"] = ended.stderr_tail
         self.stamper.close_items(out)
         self.desk.cancel_all(out, changes)
-        out.append(self.stamper.fact(house.AGENT_EXITED, fact))
+        out.append(self.stamper.fact(extensions.AGENT_EXITED, fact))
         outcome = self._outcome_of_exit(turn, run, ended)
         if turn is not None:
             self._close_turn(turn, outcome, out, changes)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from sandbox_agent_core.frames import Frame, LogEntry, Sender, acp, house
+from sandbox_agent_core.frames import Frame, LogEntry, Sender, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import RequestId, notification
 from sandbox_agent_core.projection.messages import parent_of
 
@@ -30,12 +30,12 @@ _BULKY: Final = frozenset({"content", "rawInput", "rawOutput"})
 _NOT_A_FIELD: Final = frozenset({"sessionUpdate", "toolCallId", "status"})
 
 _MESSAGE_CHUNKS: Final = {
-    acp.AGENT_MESSAGE_CHUNK: (house.MESSAGE_COMPLETED, "assistant", ""),
-    acp.USER_MESSAGE_CHUNK: (house.MESSAGE_COMPLETED, "user", ""),
+    acp.AGENT_MESSAGE_CHUNK: (extensions.MESSAGE_COMPLETED, "assistant", ""),
+    acp.USER_MESSAGE_CHUNK: (extensions.MESSAGE_COMPLETED, "user", ""),
     # Claude gives a message's thought the message's id: keep the two items apart.
-    acp.AGENT_THOUGHT_CHUNK: (house.REASONING_COMPLETED, None, "/thought"),
+    acp.AGENT_THOUGHT_CHUNK: (extensions.REASONING_COMPLETED, None, "/thought"),
 }
-_COMPLETIONS: Final = frozenset({house.MESSAGE_COMPLETED, house.REASONING_COMPLETED})
+_COMPLETIONS: Final = frozenset({extensions.MESSAGE_COMPLETED, extensions.REASONING_COMPLETED})
 _FINAL: Final = frozenset({"completed", "failed"})
 
 
@@ -108,10 +108,10 @@ class Stamper:
         frame: Frame,
         *,
         raw: bytes | None = None,
-        facts: dict[str, Any] | None = None,
+        annotations: dict[str, Any] | None = None,
         expect: dict[str, Any] | None = None,
     ) -> Draft:
-        """A frame to the agent. `expect` are facts for the answer to it, if it is a request."""
+        """A frame to the agent. `expect` are annotations for the answer to it, if it is a request."""
         method = frame.get("method")
         if frame.get("id") is not None and isinstance(method, str):
             self._asked[frame["id"]] = (method, expect)
@@ -120,7 +120,7 @@ class Stamper:
             raw or dumps(frame),
             method=method if isinstance(method, str) else None,
             turn_id=self.turn_id,
-            facts=facts,
+            annotations=annotations,
         )
 
     def begin_turn(self, turn_id: str) -> list[Draft]:
@@ -131,7 +131,13 @@ class Stamper:
         return out
 
     def answer(
-        self, sender: Sender, frame: Frame, *, method: str, request_id: str, facts: dict[str, Any]
+        self,
+        sender: Sender,
+        frame: Frame,
+        *,
+        method: str,
+        request_id: str,
+        annotations: dict[str, Any],
     ) -> Draft:
         """The response to a request of the agent, by a person or by the server for them."""
         return Draft(
@@ -140,7 +146,7 @@ class Stamper:
             method=method,
             turn_id=self.turn_id,
             item_id=request_id,
-            facts=facts,
+            annotations=annotations,
         )
 
     # What the server states
@@ -164,7 +170,7 @@ class Stamper:
         """
         entry = Draft("agent", raw, method=acp.SESSION_UPDATE, turn_id=self.turn_id)
         if self.is_replaying:
-            entry.facts = {"replay": True}
+            entry.annotations = {"replay": True}
             out.append(entry)
             return False
         full: _OpenItem | None = None
@@ -194,7 +200,7 @@ class Stamper:
         out: list[Draft],
         *,
         request_id: str | None = None,
-        facts: dict[str, Any] | None = None,
+        annotations: dict[str, Any] | None = None,
         tool_call: Mapping[str, Any] | None = None,
     ) -> None:
         """`tool_call`: what a permission is about. Gemini and Qwen describe a tool call nowhere else."""
@@ -203,7 +209,12 @@ class Stamper:
             self._remember(tool_id, tool_call, size_bytes=len(raw))
         out.append(
             Draft(
-                "agent", raw, method=method, turn_id=self.turn_id, item_id=request_id, facts=facts
+                "agent",
+                raw,
+                method=method,
+                turn_id=self.turn_id,
+                item_id=request_id,
+                annotations=annotations,
             )
         )
 
@@ -219,14 +230,14 @@ class Stamper:
         return self._asked[id][0] if isinstance(id, (str, int)) and id in self._asked else None
 
     def agent_response(self, raw: bytes, id: object, out: list[Draft]) -> dict[str, Any] | None:
-        """Returns the facts that were expected with the answer."""
+        """Returns the annotations that were expected with the answer."""
         method = self.asked(id)
         expect: dict[str, Any] | None = None
         if isinstance(id, (str, int)) and method is not None:
             expect = self._asked.pop(id)[1]
         if method == acp.SESSION_PROMPT:
             self.close_turn(out)
-        out.append(Draft("agent", raw, method=method, turn_id=self.turn_id, facts=expect))
+        out.append(Draft("agent", raw, method=method, turn_id=self.turn_id, annotations=expect))
         if method == acp.SESSION_PROMPT:
             self.end_turn()
         return expect
@@ -236,8 +247,8 @@ class Stamper:
         self.close_items(out)
         for tool_id in self._tools:
             params = {"toolCallId": tool_id, "status": "failed", "reason": "turn_ended"}
-            entry = self.fact(house.TOOL_CLOSED, params, item_id=tool_id)
-            entry.facts = {"tool": self._tools[tool_id]}
+            entry = self.fact(extensions.TOOL_COMPLETED, params, item_id=tool_id)
+            entry.annotations = {"tool": self._tools[tool_id]}
             out.append(entry)
         self._tools.clear()
 
@@ -316,7 +327,7 @@ class Stamper:
             if known:
                 rest = {key: value for key, value in known.items() if update.get(key) is None}
                 if rest:
-                    entry.facts = {**(entry.facts or {}), "tool": rest}
+                    entry.annotations = {**(entry.annotations or {}), "tool": rest}
             self._tools.pop(tool_id, None)
             return
         self._remember(tool_id, update, size_bytes=size_bytes)
@@ -340,7 +351,7 @@ class Stamper:
     def _mark_late(self, entry: Draft) -> None:
         if self.turn_id is None and self.last_turn_id is not None:
             entry.turn_id = self.last_turn_id
-            entry.facts = {"late": True}
+            entry.annotations = {"late": True}
 
 
 def _place_of(entry: LogEntry, out: list[Draft]) -> int:

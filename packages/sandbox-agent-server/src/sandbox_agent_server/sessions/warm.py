@@ -11,8 +11,8 @@ from pathlib import Path
 from sandbox_agent_core.errors import SandboxAgentError
 from sandbox_agent_core.spi.agent import AgentAdapter
 
+from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.ahead import AgentAhead
-from sandbox_agent_server.sessions.tasks import TaskBag
 
 __all__ = ["WarmPool"]
 
@@ -53,7 +53,7 @@ class WarmPool:
         self._client_version = client_version
         self._on_process = on_process
         self._shelves = {agent: _Shelf(size, cwd) for agent, size in sizes.items() if size > 0}
-        self._tasks = TaskBag("warm agents")
+        self._tasks = TaskOwner("warm agents")
 
     def fill(self) -> None:
         """Start what is missing, in the background."""

@@ -18,7 +18,7 @@ __all__ = ["Draft", "LineEncoder", "StoredEntry"]
 class Draft:
     """An entry that nobody has numbered yet."""
 
-    __slots__ = ("facts", "item_id", "method", "payload", "sender", "turn_id")
+    __slots__ = ("annotations", "item_id", "method", "payload", "sender", "turn_id")
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Draft:
         method: str | None = None,
         turn_id: str | None = None,
         item_id: str | None = None,
-        facts: dict[str, Any] | None = None,
+        annotations: dict[str, Any] | None = None,
     ) -> None:
         self.sender: Sender = sender
         self.payload = payload
@@ -36,7 +36,7 @@ class Draft:
         self.method = method
         self.turn_id = turn_id
         self.item_id = item_id
-        self.facts = facts
+        self.annotations = annotations
 
     def __repr__(self) -> str:
         return f"<Draft {self.sender} {self.method}>"
@@ -78,12 +78,14 @@ class LineEncoder:
         key = (draft.sender, draft.turn_id, draft.item_id, draft.method)
         if key != self._key:
             self._key, self._middle = key, _middle(draft)
-        facts = b"" if draft.facts is None else b',"facts":' + dumps(draft.facts)
+        annotations = (
+            b"" if draft.annotations is None else b',"annotations":' + dumps(draft.annotations)
+        )
         return b'{"seq":%d,"time":"%b"%b%b,"payload":%b}' % (
             seq,
             time,
             self._middle,
-            facts,
+            annotations,
             draft.payload,
         )
 

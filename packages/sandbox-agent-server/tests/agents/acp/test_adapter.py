@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from sandbox_agent_core.errors import AgentNotInstalled
-from sandbox_agent_core.frames import house
+from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.acp import AcpAdapter
 from sandbox_agent_server.runtime import proc_table
@@ -62,7 +62,9 @@ async def test_a_cancel_reaches_an_agent_in_full_flow(client: Any) -> None:
 
 async def test_lines_that_are_no_messages_are_told(client: Any) -> None:
     await client.prompt("garbage")
-    unparsed = [frame for frame in client.frames if frame.get("method") == house.UNPARSED]
+    unparsed = [
+        frame for frame in client.frames if frame.get("method") == extensions.AGENT_UNPARSED
+    ]
     assert len(unparsed) == 6
     assert unparsed[0]["params"]["text"] == "Warning: this line is no JSON"
 
@@ -81,7 +83,7 @@ async def test_a_line_over_the_limit_is_told_and_the_turn_goes_on(client_of: Any
     await client.begin()
     answer = await client.prompt("burst 2x200000")
     assert answer["result"]["stopReason"] == "end_turn"
-    assert [frame["method"] for frame in client.frames[:-1]] == [house.UNPARSED] * 2
+    assert [frame["method"] for frame in client.frames[:-1]] == [extensions.AGENT_UNPARSED] * 2
 
 
 @pytest.mark.parametrize("kind", ["attached", "detached"])

@@ -6,7 +6,7 @@ import json
 
 import orjson
 import pytest
-from sandbox_agent_core.frames import house
+from sandbox_agent_core.frames import extensions
 from sandbox_agent_server.agents.acp.reading import read_lines
 from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.runtime.lines import OversizeLine
@@ -71,7 +71,7 @@ def test_values_that_orjson_refuses_are_messages_too(value: bytes) -> None:
 )
 def test_what_is_no_message_is_told_with_a_reason(line: bytes) -> None:
     ((raw, frame),) = read_lines([line])
-    assert frame["method"] == house.UNPARSED
+    assert frame["method"] == extensions.AGENT_UNPARSED
     assert frame["params"]["reason"]
     assert frame["params"]["text"][:50] == line.decode("utf-8", "backslashreplace")[:50]
     assert orjson.loads(raw) == frame
@@ -79,7 +79,7 @@ def test_what_is_no_message_is_told_with_a_reason(line: bytes) -> None:
 
 def test_order_is_kept_and_blank_lines_are_skipped() -> None:
     frames = read_lines([b'{"method":"a"}', b"", b"  \r", b"oops", b'{"method":"b"}'])
-    assert [frame["method"] for _, frame in frames] == ["a", house.UNPARSED, "b"]
+    assert [frame["method"] for _, frame in frames] == ["a", extensions.AGENT_UNPARSED, "b"]
 
 
 def test_a_long_text_is_cut_and_says_so() -> None:
@@ -90,7 +90,7 @@ def test_a_long_text_is_cut_and_says_so() -> None:
 
 def test_a_line_that_was_too_long_is_told_by_its_size() -> None:
     ((_, frame),) = read_lines([OversizeLine(123_456_789)])
-    assert frame["method"] == house.UNPARSED
+    assert frame["method"] == extensions.AGENT_UNPARSED
     assert "123456789" in frame["params"]["reason"]
 
 

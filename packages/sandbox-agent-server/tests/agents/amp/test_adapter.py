@@ -257,7 +257,9 @@ async def test_what_is_not_a_message_is_kept(start_amp: StartAdapter) -> None:
 
     await amp.prompt("banner")
 
-    [kept] = [frame for frame in amp.frames if frame.get("method") == "_sandbox_agent/unparsed"]
+    [kept] = [
+        frame for frame in amp.frames if frame.get("method") == "_sandbox_agent/agent.unparsed"
+    ]
     assert kept["params"]["text"] == "A banner, not JSON"
     assert amp.text() == "after the banner"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from claude_driver import ClaudeDriver, StartClaude
-from sandbox_agent_core.frames import house
+from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.spi.agent import AgentContext
 
 FAKE_CLAUDE = Path(__file__).parent / "support" / "fake_claude.py"
@@ -43,7 +43,9 @@ async def test_lines_that_are_no_messages_are_told_and_the_turn_goes_on(
     answer = await claude.prompt("hello")
 
     odd = [
-        frame["params"]["text"] for frame in claude.frames if frame.get("method") == house.UNPARSED
+        frame["params"]["text"]
+        for frame in claude.frames
+        if frame.get("method") == extensions.AGENT_UNPARSED
     ]
     assert odd == ["this is not JSON", "[1, 2]"]
     assert claude.text() == "hi"
@@ -58,7 +60,7 @@ async def test_a_line_that_is_too_long_is_told_and_the_turn_goes_on(
 
     answer = await claude.prompt("hello")
 
-    odd = await claude.wait_for_method(house.UNPARSED)
+    odd = await claude.wait_for_method(extensions.AGENT_UNPARSED)
     assert "too long" in odd["params"]["reason"]
     assert answer["result"]["stopReason"] == "end_turn"
 

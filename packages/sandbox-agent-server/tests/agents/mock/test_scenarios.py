@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from sandbox_agent_core.content import CONTEXT_META
-from sandbox_agent_core.frames import acp, house
+from sandbox_agent_core.frames import acp, extensions
 from sandbox_agent_core.frames.jsonrpc import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND
 from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.mock import DEFINITION
@@ -162,7 +162,7 @@ async def test_error_answers_with_an_error(client: Any, words: str, code: int) -
 async def test_garbage_arrives_as_unparsed_amid_the_chunks(client: Any) -> None:
     await client.prompt("garbage")
     methods = [frame.get("method") for frame in client.frames]
-    assert methods.count(house.UNPARSED) == 6
+    assert methods.count(extensions.AGENT_UNPARSED) == 6
     assert client.text() == "Before. After."
 
 

@@ -9,7 +9,7 @@ import json
 from typing import Any, NoReturn
 
 import orjson
-from sandbox_agent_core.frames import Frame, FrameKind, house
+from sandbox_agent_core.frames import Frame, FrameKind, extensions
 from sandbox_agent_core.frames.jsonrpc import kind_of, notification
 from sandbox_agent_core.spi.agent import WireFrame
 
@@ -58,7 +58,7 @@ def unparsed(line: bytes, reason: str) -> WireFrame:
     if len(text) > _MAX_UNPARSED_CHARS:
         reason = f"{reason}; cut here, the line has {len(line)} bytes"
         text = text[:_MAX_UNPARSED_CHARS]
-    return wire(notification(house.UNPARSED, {"text": text, "reason": reason}))
+    return wire(notification(extensions.AGENT_UNPARSED, {"text": text, "reason": reason}))
 
 
 def wire(frame: Frame) -> WireFrame:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from sandbox_agent_core.frames import Frame, acp, house
+from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import notification, response
 
 from sandbox_agent_server.agents.grants import Grants
@@ -232,4 +232,4 @@ def _extension_failed(message: Native) -> Frame:
         "message": f"extension {path} failed at {message.get('event')}: {error}",
         "retryable": False,
     }
-    return notification(house.ERROR, params)
+    return notification(extensions.ERROR, params)

@@ -9,12 +9,12 @@ from typing import Any
 
 from sandbox_agent_core.errors import SandboxAgentError
 
-__all__ = ["TaskBag"]
+__all__ = ["TaskOwner"]
 
 logger = logging.getLogger(__name__)
 
 
-class TaskBag:
+class TaskOwner:
     def __init__(self, owner: str) -> None:
         self._owner = owner
         self._tasks: set[asyncio.Task[Any]] = set()
