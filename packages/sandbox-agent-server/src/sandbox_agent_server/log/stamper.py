@@ -7,9 +7,8 @@ a streamed item whole. Frames of any shape pass: what is not understood is stamp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, LogEntry, Sender, acp, extensions
@@ -17,7 +16,8 @@ from sandbox_agent_core.frames.jsonrpc import RequestId, notification
 from sandbox_agent_core.projection.messages import parent_of
 
 from sandbox_agent_server.jsonio import dumps
-from sandbox_agent_server.store import Draft
+from sandbox_agent_server.log.entry import Draft
+from sandbox_agent_server.log.step import Step
 
 __all__ = ["COMPLETION_BYTES", "Stamper"]
 
@@ -75,8 +75,7 @@ class _OpenItem:
 
 
 class Stamper:
-    def __init__(self, next_seq: Callable[[], int]) -> None:
-        self._next_seq = next_seq
+    def __init__(self) -> None:
         self.turn_id: str | None = None
         self.last_turn_id: str | None = None
         self.is_replaying = False
@@ -88,130 +87,137 @@ class Stamper:
     def restore(self, turn_id: str, entries: Iterable[LogEntry]) -> None:
         """Remember what a turn had open, from its entries, when the process that knew is gone."""
         self.turn_id = turn_id
-        next_seq = self._next_seq
         for entry in entries:
-            out: list[Draft] = []  # it is in the log already
-            self._next_seq = partial(_place_of, entry, out)
+            step = _Replayed(entry.seq)
             if entry.method in _COMPLETIONS:
                 self._forget_completed(entry.item_id)
             elif entry.sender == "agent" and entry.method == acp.SESSION_UPDATE:
                 # Without its bytes a chunk weighs nothing, so no part is completed that was not then.
-                self.update(b"", entry.payload, out)
+                self.update(step, b"", entry.payload)
             elif entry.sender == "agent" and entry.item_id is not None:
-                self.close_items(out)
-        self._next_seq = next_seq
+                params = entry.payload.get("params")
+                tool_call = params.get("toolCall") if isinstance(params, dict) else None
+                self.agent_request(step, b"", entry.payload, tool_call=tool_call)
 
-    # What the client side sends
+    # What the client's side sends
 
     def client_frame(
         self,
+        step: Step,
         frame: Frame,
         *,
         raw: bytes | None = None,
-        annotations: dict[str, Any] | None = None,
-        expect: dict[str, Any] | None = None,
-    ) -> Draft:
-        """A frame to the agent. `expect` are annotations for the answer to it, if it is a request."""
+        answer_annotations: dict[str, Any] | None = None,
+    ) -> None:
+        """A frame to the agent. `answer_annotations` are those of the answer to it, if it is a request."""
         method = frame.get("method")
         if frame.get("id") is not None and isinstance(method, str):
-            self._asked[frame["id"]] = (method, expect)
-        return Draft(
-            "client",
-            raw or dumps(frame),
-            method=method if isinstance(method, str) else None,
-            turn_id=self.turn_id,
-            annotations=annotations,
+            self._asked[frame["id"]] = (method, answer_annotations)
+        step.append(
+            Draft(
+                "client",
+                raw or dumps(frame),
+                frame,
+                method=method if isinstance(method, str) else None,
+                turn_id=self.turn_id,
+            )
         )
 
-    def begin_turn(self, turn_id: str) -> list[Draft]:
+    def begin_turn(self, step: Step, turn_id: str) -> None:
         """What was streamed between turns is completed first."""
-        out: list[Draft] = []
-        self.close_items(out)
+        self.close_items(step)
         self.turn_id = turn_id
-        return out
 
     def answer(
         self,
+        step: Step,
         sender: Sender,
         frame: Frame,
         *,
         method: str,
         request_id: str,
         annotations: dict[str, Any],
-    ) -> Draft:
+    ) -> None:
         """The response to a request of the agent, by a person or by the server for them."""
-        return Draft(
-            sender,
-            dumps(frame),
-            method=method,
-            turn_id=self.turn_id,
-            item_id=request_id,
-            annotations=annotations,
+        step.append(
+            Draft(
+                sender,
+                dumps(frame),
+                frame,
+                method=method,
+                turn_id=self.turn_id,
+                item_id=request_id,
+                annotations=annotations,
+            )
         )
 
     # What the server states
 
-    def fact(self, method: str, params: Mapping[str, Any], *, item_id: str | None = None) -> Draft:
-        turn_id = params.get("turnId", self.turn_id)
-        return Draft(
+    def server_entry(
+        self, step: Step, method: str, params: Mapping[str, Any], *, item_id: str | None = None
+    ) -> Draft:
+        """One of `frames.extensions`; its params are the data of the event of that name."""
+        frame = notification(method, params)
+        draft = Draft(
             "server",
-            dumps(notification(method, params)),
+            dumps(frame),
+            frame,
             method=method,
-            turn_id=turn_id,
+            turn_id=params.get("turnId", self.turn_id),
             item_id=item_id,
         )
+        step.append(draft)
+        return draft
 
     # What the agent sends
 
-    def update(self, raw: bytes, frame: Frame, out: list[Draft]) -> bool:
-        """A `session/update` notification, the hot path.
-
-        False when it is neither a chunk nor about a tool call, so others may want to look at it.
-        """
-        entry = Draft("agent", raw, method=acp.SESSION_UPDATE, turn_id=self.turn_id)
+    def update(self, step: Step, raw: bytes, frame: Frame) -> None:
+        """A `session/update` notification, the hot path."""
+        entry = Draft("agent", raw, frame, method=acp.SESSION_UPDATE, turn_id=self.turn_id)
         if self.is_replaying:
             entry.annotations = {"replay": True}
-            out.append(entry)
-            return False
+            step.append(entry)
+            return
         full: _OpenItem | None = None
-        is_known = True
         try:
             update = frame["params"]["update"]
             kind = update["sessionUpdate"]
             if kind in _MESSAGE_CHUNKS:
-                full = self._chunk(kind, update, len(raw), entry, out)
+                entry.is_chunk = True
+                full = self._chunk(step, kind, update, len(raw), entry)
             elif kind in (acp.TOOL_CALL, acp.TOOL_CALL_UPDATE):
-                self._tool(update, len(raw), entry, out)
-            else:
-                is_known = False
-                if kind == acp.PLAN:
-                    self.close_items(out)
+                entry.is_chunk = True
+                self._tool(step, update, len(raw), entry)
+            elif kind == acp.PLAN:
+                self.close_items(step)
         except (KeyError, TypeError, AttributeError):
             pass  # Not the shape it should have: logged as it came, the projection says so.
-        out.append(entry)
+        step.append(entry)
         if full is not None:
-            self._complete(full, out)
-        return is_known
+            self._complete(step, full)
 
     def agent_request(
         self,
+        step: Step,
         raw: bytes,
-        method: str,
-        out: list[Draft],
+        frame: Frame,
         *,
         request_id: str | None = None,
         annotations: dict[str, Any] | None = None,
         tool_call: Mapping[str, Any] | None = None,
     ) -> None:
         """`tool_call`: what a permission is about. Gemini and Qwen describe a tool call nowhere else."""
-        self.close_items(out)
-        if tool_call is not None and isinstance(tool_id := tool_call.get("toolCallId"), str):
+        self.close_items(step)
+        if isinstance(tool_call, Mapping) and isinstance(
+            tool_id := tool_call.get("toolCallId"), str
+        ):
             self._remember(tool_id, tool_call, size_bytes=len(raw))
-        out.append(
+        step.append(
             Draft(
                 "agent",
                 raw,
-                method=method,
+                frame,
+                method=frame["method"],
                 turn_id=self.turn_id,
                 item_id=request_id,
                 annotations=annotations,
@@ -222,46 +228,53 @@ class Stamper:
         """What the agent has told of a tool call that is open; empty when that is nothing."""
         return self._tools.get(tool_id, {}) if isinstance(tool_id, str) else {}
 
-    def agent_notification(self, raw: bytes, method: str | None, out: list[Draft]) -> None:
-        out.append(Draft("agent", raw, method=method, turn_id=self.turn_id))
+    def agent_notification(self, step: Step, raw: bytes, frame: Frame) -> None:
+        method = frame.get("method")
+        step.append(Draft("agent", raw, frame, method=method, turn_id=self.turn_id))
 
     def asked(self, id: object) -> str | None:
         """The method that a response with this id answers; None when nothing was asked under it."""
         return self._asked[id][0] if isinstance(id, (str, int)) and id in self._asked else None
 
-    def agent_response(self, raw: bytes, id: object, out: list[Draft]) -> dict[str, Any] | None:
-        """Returns the annotations that were expected with the answer."""
+    def agent_response(self, step: Step, raw: bytes, frame: Frame) -> None:
+        """The answer to `session/prompt` ends the turn."""
+        id = frame.get("id")
         method = self.asked(id)
-        expect: dict[str, Any] | None = None
+        annotations: dict[str, Any] | None = None
         if isinstance(id, (str, int)) and method is not None:
-            expect = self._asked.pop(id)[1]
+            annotations = self._asked.pop(id)[1]
         if method == acp.SESSION_PROMPT:
-            self.close_turn(out)
-        out.append(Draft("agent", raw, method=method, turn_id=self.turn_id, annotations=expect))
+            self.close_turn(step)
+        step.append(
+            Draft("agent", raw, frame, method=method, turn_id=self.turn_id, annotations=annotations)
+        )
         if method == acp.SESSION_PROMPT:
             self.end_turn()
-        return expect
 
-    def close_turn(self, out: list[Draft]) -> None:
+    def close_turn(self, step: Step) -> None:
         """Complete everything that the turn leaves open; call before its last entry."""
-        self.close_items(out)
-        for tool_id in self._tools:
+        self.close_items(step)
+        for tool_id, fields in self._tools.items():
             params = {"toolCallId": tool_id, "status": "failed", "reason": "turn_ended"}
-            entry = self.fact(extensions.TOOL_COMPLETED, params, item_id=tool_id)
-            entry.annotations = {"tool": self._tools[tool_id]}
-            out.append(entry)
+            draft = self.server_entry(step, extensions.TOOL_COMPLETED, params, item_id=tool_id)
+            draft.annotations = {"tool": fields}
         self._tools.clear()
 
     def end_turn(self) -> None:
         self.last_turn_id, self.turn_id = self.turn_id, None
 
+    def take_back(self, id: object) -> None:
+        """A request that could not be logged was not asked; a prompt began no turn."""
+        if isinstance(id, (str, int)) and self._asked.pop(id, ("",))[0] == acp.SESSION_PROMPT:
+            self.turn_id = None
+
     def forget_asked(self) -> None:
         """The agent's process is gone: nobody will answer what it was asked."""
         self._asked.clear()
 
-    def close_items(self, out: list[Draft]) -> None:
+    def close_items(self, step: Step) -> None:
         for item in self._items.values():
-            self._complete(item, out)
+            self._complete(step, item)
         self._items.clear()
 
     def _forget_completed(self, item_id: str | None) -> None:
@@ -271,11 +284,11 @@ class Stamper:
 
     def _chunk(
         self,
+        step: Step,
         kind: str,
         update: dict[str, Any],
         size_bytes: int,
         entry: Draft,
-        out: list[Draft],
     ) -> _OpenItem | None:
         """Returns the item when enough of it is held to complete a part."""
         parent = parent_of(update) if "_meta" in update else None
@@ -283,11 +296,9 @@ class Stamper:
         item = self._items.get(parent)
         if item is None or item.kind != kind or item.native_id != native_id:
             if item is not None:
-                self._complete(item, out)
+                self._complete(step, item)
             suffix = _MESSAGE_CHUNKS[kind][2]
-            known = (
-                native_id if isinstance(native_id, str) else f"msg_{self._next_seq() + len(out)}"
-            )
+            known = native_id if isinstance(native_id, str) else f"msg_{step.next_seq}"
             item = _OpenItem(kind, native_id, known + suffix, parent, self.turn_id)
             self._items[parent] = item
         entry.item_id = item.item_id
@@ -297,7 +308,7 @@ class Stamper:
             return item
         return None
 
-    def _complete(self, item: _OpenItem, out: list[Draft]) -> None:
+    def _complete(self, step: Step, item: _OpenItem) -> None:
         blocks = item.take()
         if not blocks:
             return
@@ -307,13 +318,10 @@ class Stamper:
             params["role"] = role
         if item.parent is not None:
             params["parentToolCallId"] = item.parent
-        entry = self.fact(method, params, item_id=item.item_id)
-        entry.turn_id = item.turn_id
-        out.append(entry)
+        draft = self.server_entry(step, method, params, item_id=item.item_id)
+        draft.turn_id = item.turn_id
 
-    def _tool(
-        self, update: dict[str, Any], size_bytes: int, entry: Draft, out: list[Draft]
-    ) -> None:
+    def _tool(self, step: Step, update: dict[str, Any], size_bytes: int, entry: Draft) -> None:
         tool_id = update["toolCallId"]
         if not isinstance(tool_id, str):
             return
@@ -321,7 +329,7 @@ class Stamper:
         self._mark_late(entry)
         is_final = update.get("status") in _FINAL
         if is_final or update["sessionUpdate"] == acp.TOOL_CALL:
-            self.close_items(out)
+            self.close_items(step)
         known = self._tools.get(tool_id)
         if is_final:
             if known:
@@ -354,6 +362,11 @@ class Stamper:
             entry.annotations = {"late": True}
 
 
-def _place_of(entry: LogEntry, out: list[Draft]) -> int:
-    """The seq that was next when this entry was stamped, for the arithmetic of `Stamper._chunk`."""
-    return entry.seq - len(out)
+class _Replayed(Step):
+    """An entry that is in the log already: what stamping it again would add is thrown away."""
+
+    __slots__ = ()
+
+    @property
+    def next_seq(self) -> int:
+        return self.first_seq

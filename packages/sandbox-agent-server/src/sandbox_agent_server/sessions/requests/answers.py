@@ -1,29 +1,30 @@
-"""What an agent asks a person: open until exactly one answer, deadline or cancellation.
-
-Pure bookkeeping. The session writes the entries, sends the answers and owns the clock.
-"""
+"""What an agent asks a person, and what it may be answered. Pure: others write the log and own the clock."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sandbox_agent_core.api.requests import AnswerRequest
 from sandbox_agent_core.errors import InvalidRequest
-from sandbox_agent_core.frames import Frame, acp
+from sandbox_agent_core.frames import Frame, LogEntry, acp
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.frames.jsonrpc import RequestId, response
+from sandbox_agent_core.lenient import as_dict, dicts_in
 from sandbox_agent_core.projection.questions import questions_of
 
-from sandbox_agent_server.sessions.policy import choose_option
+from sandbox_agent_server.sessions.requests.policy import choose_option
 
 __all__ = [
     "Answer",
     "PendingRequest",
     "allow",
+    "answered_by_frame",
+    "asked_of_entry",
     "cancelled",
     "deny",
     "read_request",
+    "resolution_of_entry",
     "resolve_by_user",
 ]
 
@@ -46,7 +47,6 @@ class PendingRequest:
     """The agent's own id, in its own id space."""
     turn_id: str | None
     params: dict[str, Any]
-    asked_ms: int
     expires_ms: int
     default: str
 
@@ -61,39 +61,55 @@ class PendingRequest:
             rpc_id=id,  # the agent that numbered it is gone
             turn_id=asked["turnId"],
             params={},
-            asked_ms=0,
             expires_ms=0,
             default=asked["default"],
         )
 
     @property
     def tool_call(self) -> dict[str, Any]:
-        tool_call = self.params.get("toolCall")
-        return tool_call if isinstance(tool_call, dict) else {}
+        return as_dict(self.params.get("toolCall"))
 
     @property
     def options(self) -> list[dict[str, Any]]:
-        options = self.params.get("options")
-        found = options if isinstance(options, list) else []
-        return [option for option in found if isinstance(option, dict)]
+        return dicts_in(self.params.get("options"))
 
-    def to_asked(self) -> dict[str, Any]:
-        """The body of `GET …/requests`, also what the store keeps."""
-        asked: dict[str, Any] = {
-            "id": self.id,
+    @property
+    def annotations(self) -> dict[str, Any]:
+        """Of its entry in the log."""
+        return {
             "kind": self.kind,
-            "turnId": self.turn_id,
-            "askedAt": rfc3339(self.asked_ms),
             "expiresAt": rfc3339(self.expires_ms),
             "default": self.default,
         }
-        if self.kind == "permission":
-            asked["toolCall"] = self.tool_call
-            asked["options"] = self.options
-        else:
-            asked["questions"] = questions_of(self.params)
-            asked["message"] = self.params.get("message")
-        return asked
+
+
+def asked_of_entry(entry: LogEntry) -> dict[str, Any] | None:
+    """The body of `GET …/requests` for an entry that asks something; None for any other."""
+    annotations = entry.annotations or {}
+    if entry.sender != "agent" or "kind" not in annotations:
+        return None
+    params = as_dict(entry.payload.get("params"))
+    asked: dict[str, Any] = {
+        "id": entry.item_id,
+        "turnId": entry.turn_id,
+        "askedAt": rfc3339(entry.time_ms),
+        **annotations,
+    }
+    if annotations["kind"] == "permission":
+        asked["toolCall"] = as_dict(params.get("toolCall"))
+        asked["options"] = dicts_in(params.get("options"))
+    else:
+        asked["questions"] = questions_of(params)
+        asked["message"] = params.get("message")
+    return asked
+
+
+def resolution_of_entry(entry: LogEntry) -> dict[str, Any] | None:
+    """The API's resolution, for an entry that is the answer to a request; None for any other."""
+    annotations = entry.annotations or {}
+    if entry.sender == "agent" or "decidedBy" not in annotations:
+        return None
+    return {"requestId": entry.item_id, "resolvedAt": rfc3339(entry.time_ms), **annotations}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +131,6 @@ def read_request(
     on_timeout: str,
 ) -> PendingRequest:
     method = frame["method"]
-    params = frame.get("params")
     kind: Kind = "permission" if method == acp.SESSION_REQUEST_PERMISSION else "question"
     return PendingRequest(
         id=id,
@@ -123,8 +138,7 @@ def read_request(
         method=method,
         rpc_id=frame["id"],
         turn_id=turn_id,
-        params=params if isinstance(params, dict) else {},
-        asked_ms=now_ms,
+        params=as_dict(frame.get("params")),
         expires_ms=now_ms + round(timeout_s * 1000),
         default=on_timeout if kind == "permission" else "decline",
     )
@@ -180,13 +194,31 @@ def resolve_by_user(request: PendingRequest, answer: AnswerRequest) -> Answer:
         for option in request.options:
             if option.get("optionId") == answer.option_id:
                 return _selected(request, option, "user", **actor)
-        offered = [option.get("optionId") for option in request.options]
-        raise InvalidRequest(
-            f"option {answer.option_id!r} is not offered; offered: {offered}", offered=offered
-        )
+        raise _not_offered(request, answer.option_id)
     if answer.reply is None:
         raise InvalidRequest(f"{request.id!r} is a permission: give `optionId` or `reply`")
     return select(request, _BY_REPLY[answer.reply], "user", reply=answer.reply, **actor)
+
+
+def answered_by_frame(request: PendingRequest, frame: Frame) -> Answer:
+    """The response of an ACP client: goes to the agent as it is, and is read for the log.
+
+    Raises:
+        InvalidRequest: it chooses what was not offered.
+    """
+    result = as_dict(frame.get("result"))
+    chosen = as_dict(result.get("outcome"))
+    option_id = chosen.get("optionId")
+    option = next((one for one in request.options if one.get("optionId") == option_id), None)
+    if request.kind == "permission" and option is not None:
+        return replace(_selected(request, option, "user"), frame=frame)
+    if chosen.get("outcome") == "selected":
+        raise _not_offered(request, option_id)
+    if result.get("action") == "accept":
+        answers = as_dict(result.get("content"))
+        return replace(_answer(request, result, "answered", "user", answers=answers), frame=frame)
+    act = decline if result.get("action") == "decline" else cancelled
+    return replace(act(request, "user"), frame=frame)
 
 
 def _selected(
@@ -212,6 +244,13 @@ def _answer(
     return Answer(
         response(request.rpc_id, result),
         {"kind": request.kind, "outcome": outcome, "decidedBy": decided_by, **annotations},
+    )
+
+
+def _not_offered(request: PendingRequest, option_id: Any) -> InvalidRequest:
+    offered = [option.get("optionId") for option in request.options]
+    return InvalidRequest(
+        f"option {option_id!r} is not offered; offered: {offered}", offered=offered
     )
 
 
