@@ -11,6 +11,9 @@ from starlette.responses import Response
 
 from sandbox_agent_server import __version__
 from sandbox_agent_server.agents.catalog import Catalog
+from sandbox_agent_server.agents.runner.factory import AgentFactory
+from sandbox_agent_server.agents.runner.inventory import AgentInventory
+from sandbox_agent_server.agents.runner.probe import AgentProbe
 from sandbox_agent_server.http.access_log import AccessLog
 from sandbox_agent_server.http.errors import exception_handlers
 from sandbox_agent_server.http.guard import Guard
@@ -43,18 +46,26 @@ def open_store(settings: Settings) -> SqliteStore:
 
 def create_app(settings: Settings, store: SqliteStore, *, token: str | None) -> Starlette:
     """The ASGI application. `app.state.services.registry` is recovered and shut down by the caller."""
-    catalog = Catalog(settings.agents)
+    factory = AgentFactory(settings, Catalog(settings.agents))
     installs = InstallJobs(
         create_installer(settings, os.environ),
+        factory.find,
         # Without the network there is still a local source.
         installs_by_itself=settings.auto_install
         and (settings.agents_source is not None or not settings.require_preinstalled),
     )
+    registry = SessionRegistry(store, settings, factory, installs, version=__version__)
+    probe = AgentProbe(
+        factory,
+        timeout_s=settings.limits.agent_start_timeout_s,
+        client_version=__version__,
+        on_process=registry.note_process,
+    )
     services = Services(
         settings=settings,
-        catalog=catalog,
+        agents=AgentInventory(factory, probe),
         installs=installs,
-        registry=SessionRegistry(store, settings, catalog, installs, version=__version__),
+        registry=registry,
         streams=StreamCounter(settings.limits.max_subscribers),
         version=__version__,
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from sandbox_agent_core.credentials.sources import AgentSources
 from sandbox_agent_core.frames.jsonrpc import Frame
 
 __all__ = [
@@ -131,3 +132,6 @@ class AgentDefinition:
     URL. The first is the agent's main provider."""
     needs_credentials: bool = True
     """False: it works without any."""
+    credentials: AgentSources | None = None
+    """Where its keys and logins are. None: where `sandbox_agent_core.credentials` says for an agent of
+    this name, which it does for those that are built in."""

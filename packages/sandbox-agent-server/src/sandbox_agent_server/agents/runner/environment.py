@@ -6,7 +6,11 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-__all__ = ["build_environment", "with_programs"]
+from sandbox_agent_core.api.base_urls import BaseUrls
+from sandbox_agent_core.errors import ValueNotSupported
+from sandbox_agent_core.spi.agent import AgentDefinition
+
+__all__ = ["base_url_environment", "build_environment", "with_programs"]
 
 _RESERVED = "SANDBOX_AGENT_"
 # A trailing `*` stands for anything.
@@ -49,3 +53,30 @@ def with_programs(env: Mapping[str, str], directory: Path) -> dict[str, str]:
     """The environment with one more directory to look for programs in, after all others."""
     path = env.get("PATH")
     return {**env, "PATH": f"{path}{os.pathsep}{directory}" if path else str(directory)}
+
+
+def base_url_environment(definition: AgentDefinition, base_url: BaseUrls | None) -> dict[str, str]:
+    """A session's `baseUrl`, in the variables that its agent understands.
+
+    Raises:
+        ValueNotSupported: a provider whose URL this agent cannot be given.
+    """
+    if base_url is None:
+        return {}
+    variables = definition.base_url_env
+    if isinstance(base_url, str):
+        if not variables:
+            raise _unsupported(definition, "a base URL")
+        return {next(iter(variables.values())): base_url}
+    for provider in base_url:
+        if provider not in variables:
+            raise _unsupported(definition, f"a base URL for provider {provider[:64]!r}")
+    return {variables[provider]: url for provider, url in base_url.items()}
+
+
+def _unsupported(definition: AgentDefinition, what: str) -> ValueNotSupported:
+    offered = list(definition.base_url_env)
+    takes = f"it takes them for: {', '.join(offered)}" if offered else "it takes none"
+    return ValueNotSupported(
+        f"agent {definition.name!r} cannot be given {what}; {takes}", offered=offered
+    )

@@ -9,8 +9,11 @@ from typing import Any, Literal
 from sandbox_agent_core.errors import AgentAuthRequired, AgentError, AgentProcessExited
 from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.jsonrpc import METHOD_NOT_FOUND
+from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
 
-__all__ = ["Continuity", "Handshake", "Opened", "redact_servers"]
+from sandbox_agent_server.agents.runner.redaction import redact_servers
+
+__all__ = ["Continuity", "Handshake", "Opened"]
 
 Continuity = Literal["fresh", "native", "replayed", "lost"]
 Ask = Callable[[str, dict[str, Any], dict[str, Any] | None], Awaitable[Any]]
@@ -77,12 +80,9 @@ class Handshake:
                 "version": self._client_version,
             },
         }
-        hello = await self._ask(acp.INITIALIZE, params, None)
-        hello = hello if isinstance(hello, dict) else {}
-        info = hello.get("agentInfo")
-        capabilities = hello.get("agentCapabilities")
-        capabilities = capabilities if isinstance(capabilities, dict) else {}
-        info = info if isinstance(info, dict) else None
+        hello = as_dict(await self._ask(acp.INITIALIZE, params, None))
+        info = as_dict(hello.get("agentInfo")) or None
+        capabilities = as_dict(hello.get("agentCapabilities"))
         why: str | None = None
         if earlier_id is not None:
             try:
@@ -93,18 +93,16 @@ class Handshake:
             except (AgentError, AgentAuthRequired) as exc:
                 why = exc.message
         session = await self._new(hello)
-        native_id = session.get("sessionId") if isinstance(session, dict) else None
+        native_id = as_str(as_dict(session).get("sessionId"))
         return Opened(native_id, info, capabilities, session, is_native=False, why_not_native=why)
 
     async def _new(self, hello: Mapping[str, Any]) -> Any:
         try:
             return await self._ask_for_session(acp.SESSION_NEW, {})
         except AgentAuthRequired as exc:
-            methods = hello.get("authMethods")
             names = [
                 str(method.get("name") or method.get("id"))
-                for method in (methods if isinstance(methods, list) else [])
-                if isinstance(method, dict)
+                for method in dicts_in(hello.get("authMethods"))
             ]
             raise AgentAuthRequired(
                 f"the agent has no credentials: {exc.message.rstrip('.')}. {self._login_hint or _LOGIN_HINT}"
@@ -114,8 +112,7 @@ class Handshake:
 
     async def _bring_back(self, earlier_id: str, capabilities: Mapping[str, Any]) -> Any:
         """Prefers `session/resume`, which does not repeat the history, over `session/load`, which does."""
-        of_session = capabilities.get("sessionCapabilities")
-        if isinstance(of_session, dict) and of_session.get("resume") is not None:
+        if as_dict(capabilities.get("sessionCapabilities")).get("resume") is not None:
             try:
                 return await self._ask_for_session(acp.SESSION_RESUME, {"sessionId": earlier_id})
             except AgentError as exc:
@@ -136,22 +133,3 @@ class Handshake:
             params["_meta"] = self._meta
         logged = {**params, "mcpServers": redact_servers(self._servers)}
         return await self._ask(method, params, logged)
-
-
-def redact_servers(servers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """MCP servers without the values of their environment and headers: those are keys."""
-    return [
-        {
-            key: _without_values(value) if key in ("env", "headers") else value
-            for key, value in server.items()
-        }
-        for server in servers
-    ]
-
-
-def _without_values(pairs: Any) -> Any:
-    if isinstance(pairs, dict):
-        return dict.fromkeys(pairs, "***")
-    if isinstance(pairs, list):
-        return [{**pair, "value": "***"} if isinstance(pair, dict) else "***" for pair in pairs]
-    return "***"

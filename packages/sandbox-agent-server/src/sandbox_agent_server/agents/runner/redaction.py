@@ -17,7 +17,7 @@ from sandbox_agent_core.spi.agent import AgentExit, WireFrame
 
 from sandbox_agent_server.jsonio import dumps
 
-__all__ = ["SHORTEST_SECRET", "Redaction"]
+__all__ = ["SHORTEST_SECRET", "Redaction", "redact_servers"]
 
 SHORTEST_SECRET = 8
 """Characters. Shorter values are no secrets, and would be found where they are not meant."""
@@ -115,3 +115,22 @@ def _masked(value: Any, secrets: tuple[str, ...]) -> Any:
     if isinstance(value, list):
         return [_masked(item, secrets) for item in value]
     return value
+
+
+def redact_servers(servers: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """MCP servers without the values of their environment and headers: those are keys."""
+    return [
+        {
+            key: _without_values(value) if key in ("env", "headers") else value
+            for key, value in server.items()
+        }
+        for server in servers
+    ]
+
+
+def _without_values(pairs: Any) -> Any:
+    if isinstance(pairs, dict):
+        return dict.fromkeys(pairs, _MASK)
+    if isinstance(pairs, list):
+        return [{**pair, "value": _MASK} if isinstance(pair, dict) else _MASK for pair in pairs]
+    return _MASK

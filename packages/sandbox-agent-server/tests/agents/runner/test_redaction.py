@@ -9,7 +9,7 @@ import pytest
 from sandbox_agent_core.errors import AgentStartFailed
 from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.spi.agent import AgentExit, WireFrame
-from sandbox_agent_server.sessions.redaction import Redaction
+from sandbox_agent_server.agents.runner.redaction import Redaction
 
 KEY = "sk-marker-0123456789"
 ENV = {"API_KEY": KEY, "STAGE": "production", "SHORT_TOKEN": "abc"}

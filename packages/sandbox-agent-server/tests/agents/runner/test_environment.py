@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sandbox_agent_server.agents.environment import build_environment
+from sandbox_agent_server.agents.runner.environment import build_environment
 
 SERVER = {
     "HOME": "/root",

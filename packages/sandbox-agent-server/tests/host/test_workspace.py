@@ -14,7 +14,7 @@ from sandbox_agent_core.errors import (
     PermissionDenied,
     SandboxAgentError,
 )
-from sandbox_agent_server.sessions.workspace_files import WorkspaceFiles
+from sandbox_agent_server.host.workspace import Workspace
 
 LIMIT = 1024
 
@@ -28,14 +28,14 @@ def workspace(tmp_path: Path) -> Path:
 
 
 def read(workspace: Path, path: Any, **params: Any) -> str:
-    files = WorkspaceFiles(str(workspace), max_bytes=LIMIT)
+    files = Workspace(str(workspace), max_file_bytes=LIMIT)
     result = files.answer("fs/read_text_file", {"path": str(path), **params}, may_write=False)
     content: str = result["content"]
     return content
 
 
 def write(workspace: Path, path: Any, content: Any, *, may_write: bool = True) -> None:
-    files = WorkspaceFiles(str(workspace), max_bytes=LIMIT)
+    files = Workspace(str(workspace), max_file_bytes=LIMIT)
     params = {"path": str(path), "content": content}
     assert files.answer("fs/write_text_file", params, may_write=may_write) == {}
 
