@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from pydantic import ValidationError
-from sandbox_agent_core import (
-    EVENT_CLASSES,
+from sandbox_agent_core.events import (
     AgentUpdate,
+    EVENT_CLASSES,
     MessageDelta,
     ToolStarted,
     UniversalEvent,
