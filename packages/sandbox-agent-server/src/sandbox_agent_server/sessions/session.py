@@ -16,7 +16,8 @@ from sandbox_agent_core.errors import Conflict, SessionClosed, StorageError, Una
 from sandbox_agent_core.frames import Frame, extensions
 from sandbox_agent_core.spi.agent import AgentDefinition, AgentExit
 
-from sandbox_agent_server.agents.runner.connection import AgentConnection, exit_error
+from sandbox_agent_server.agents.runner.connection import AgentConnection
+from sandbox_agent_server.agents.runner.failures import exit_error
 from sandbox_agent_server.host.workspace import WorkspaceFiles
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.runtime.tasks import TaskOwner
@@ -110,9 +111,7 @@ class Session:
 
     async def create(self) -> None:
         """Record the session and start its agent. Raises what `SessionAgent.start` raises."""
-        self.conversation.state_entries(
-            (extensions.SESSION_CREATED, self.state.settings.to_wire())
-        )
+        self.conversation.state_entries((extensions.SESSION_CREATED, self.state.settings.to_wire()))
         await self.agent.start()
 
     async def resume(self) -> None:
