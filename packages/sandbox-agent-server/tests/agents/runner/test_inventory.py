@@ -131,3 +131,10 @@ async def test_one_that_is_not_installed_is_not_asked(acme: Any, inventory: Agen
     assert (info.installed, info.config, info.config_error) == (False, None, None)
     with pytest.raises(UnsupportedAgent):
         inventory.check("acmee")
+
+
+async def test_the_mock_agent_itself_says_what_it_offers(acme: Any) -> None:
+    info = await inventory_of(acme).info("mock", config=True)
+
+    assert info.config is not None
+    assert info.config.modes
