@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from sandbox_agent_core.errors import PermissionDenied, SandboxAgentError, TokenInvalid
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,6 +20,8 @@ WEBSOCKET_PROTOCOL = "sandbox-agent"
 """A browser cannot set headers on a WebSocket: it offers `sandbox-agent` and `bearer.<token>`."""
 _BEARER_PROTOCOL = "bearer."
 _POLICY_VIOLATION = 1008
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^][/?#@:\s]+)(?::\d*)?")
+"""Nothing but a name and a port: `127.0.0.1/evil.example` is for a URL to take apart, not for us."""
 
 
 class Guard:
@@ -67,7 +69,7 @@ class Guard:
         """Only on loopback: elsewhere the name is whatever the network calls this machine."""
         if not self._checks_host:
             return
-        name = _hostname(f"//{host}")
+        name = _hostname(host)
         if not (is_loopback(name) or name in self._allow_hosts):
             raise PermissionDenied(
                 f"Host {host!r} is not this server; call it by 127.0.0.1 or localhost, or start it with "
@@ -117,12 +119,10 @@ class Guard:
         )
 
 
-def _hostname(url: str) -> str:
-    """In lower case; empty when there is none to be found."""
-    try:
-        return (urlsplit(url).hostname or "").lower()
-    except ValueError:
-        return ""
+def _hostname(host: str) -> str:
+    """In lower case and without the brackets of IPv6; empty when it is no host."""
+    match = _HOST.fullmatch(host)
+    return match["name"].strip("[]").lower() if match else ""
 
 
 def _token_of_protocols(protocols: Iterable[str]) -> str:
