@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from asgi_call import Reached, code_of, request, websocket
+from hypothesis import given
+from hypothesis import strategies as st
 from sandbox_agent_server.http.guard import Guard
 
 TOKEN = "t0ken-of-the-test"
@@ -223,6 +227,87 @@ async def test_who_is_no_page_gets_no_cors_headers() -> None:
     answer = await request(guard(), headers=BEARER)
     assert "access-control-allow-origin" not in answer.headers
     assert "vary" not in answer.headers
+
+
+# What is public: the files of a page, which come before its token does
+
+
+def showing(inner: Reached | None = None, **options: Any) -> Guard:
+    return guard(inner, public=("/ui/", "/docs/assets/"), **options)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    "path",
+    ["/ui/", "/ui/index.html", "/ui/assets/", "/ui/assets/index-B4x_9.min.js", "/docs/assets/logo.svg", "/ui/v1/sessions"],
+)  # fmt: skip
+async def test_a_public_file_needs_no_token_and_minds_no_wrong_one(method: str, path: str) -> None:
+    for headers in (HERE, {**HERE, "authorization": "Bearer of-yesterday"}):
+        assert (await request(showing(), method, path, headers)).status == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"host": "evil.example"}, {"host": ""}, {**HERE, "origin": "https://evil.example"},
+     {"host": "evil.example", "origin": "http://evil.example"}],
+)  # fmt: skip
+async def test_a_public_file_is_still_for_this_host_and_these_origins_only(
+    headers: dict[str, str],
+) -> None:
+    inner = Reached()
+    answer = await request(showing(inner), path="/ui/index.html", headers=headers)
+    assert code_of(answer) == (403, "permission_denied")
+    assert inner.scopes == []
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "get", "TRACE"])
+async def test_a_public_file_may_only_be_read(method: str) -> None:
+    assert (await request(showing(), method, "/ui/index.html", HERE)).status == 401
+
+
+# As servers decode them: `/ui/%2e%2e/v1` and `/ui/..%2fv1` come as the first, `%252e` as `%2e`.
+@pytest.mark.parametrize(
+    "path",
+    ["/ui/../v1/sessions", "/ui/..", "/ui/../", "/ui/./../v1/sessions", "/ui/x/../../v1/sessions", "/ui/.", "/ui/./",
+     "/ui/%2e%2e/v1/sessions", "/ui/%2E%2E/v1", "/ui/..%2fv1/sessions", "/ui/%2f..%2fv1", "/ui/%", "/ui/..\\v1\\sessions", "/ui/\\..\\v1",
+     "/ui//v1/sessions", "/ui///", "//ui/index.html", "/ui//../v1", "/./ui/x", "/x/../ui/x", "//evil.example/ui/",
+     "/UI/index.html", "/Ui/", "/\u1d41i/", "/ui", "/uix", "/ui-x/", "/ui.html", "/u", "", "/", "ui/", " /ui/", "*", "/v1/ui/x", "/v1/sessions",
+     "/docs/", "/docs/x", "/ui/..;/v1/sessions", "/ui/x;y", "/ui/x?y", "/ui/x#y", "/ui/\x00", "/ui/x\n", "/ui/x\r\n", "/ui/\n../v1",
+     "/ui/\uff0e\uff0e/v1", "/ui/x y", "/ui/.git/config", "/ui/x/.env", "http://127.0.0.1:2468/ui/x"],
+)  # fmt: skip
+async def test_no_path_that_could_be_read_in_two_ways_is_public(path: str) -> None:
+    inner = Reached()
+    assert code_of(await request(showing(inner), path=path, headers=HERE))[0] == 401
+    assert inner.scopes == []
+    assert (await request(showing(), path=path, headers=BEARER)).status == 200
+
+
+@given(st.text(st.sampled_from("ui/.v1%2e\\;\n ?#") | st.characters(codec="utf-8"), max_size=12))
+async def test_what_is_public_stays_below_its_folder_however_it_is_read(rest: str) -> None:
+    path = f"/ui/{rest}"
+    if (await request(showing(), path=path, headers=HERE)).status == 401:
+        return
+    for read in (path, unquote(path), path.replace("\\", "/"), path.partition(";")[0]):
+        assert (posixpath.normpath(read) + "/").startswith("/ui/")
+        assert "//" not in read
+
+
+async def test_a_websocket_is_never_public() -> None:
+    (close,) = await websocket(showing(), "/ui/index.html", headers=HERE)
+    assert close["type"] == "websocket.close"
+
+
+async def test_nothing_is_public_unless_it_was_said() -> None:
+    for path in ("/", "/ui/", "/openapi.json", "/v1/health"):
+        assert (await request(guard(), path=path, headers=HERE)).status == 401
+
+
+@pytest.mark.parametrize(
+    "folder", ["/ui", "ui/", "/", "//", "", "/ui/../", "/ui//", "/ui/*/", "/u i/"]
+)
+def test_what_is_no_folder_cannot_be_made_public(folder: str) -> None:
+    with pytest.raises(ValueError, match="folder"):
+        guard(public=(folder,))
 
 
 # What browsers ask before they call
