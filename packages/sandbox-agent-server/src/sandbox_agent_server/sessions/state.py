@@ -21,7 +21,15 @@ from sandbox_agent_server.log.entry import Draft
 from sandbox_agent_server.log.step import Step
 from sandbox_agent_server.sessions.requests.answers import asked_of_entry, resolution_of_entry
 
-__all__ = ["RequestChange", "SessionSettings", "SessionState", "SessionStep", "created", "fold", "request_change"]
+__all__ = [
+    "RequestChange",
+    "SessionSettings",
+    "SessionState",
+    "SessionStep",
+    "created",
+    "fold",
+    "request_change",
+]
 
 STATE_VERSION: Final = 1
 
@@ -146,9 +154,7 @@ class SessionStep(Step):
 
     __slots__ = ("_before", "_session_id", "changes", "state")
 
-    def __init__(
-        self, session_id: str, first_seq: int, time_ms: int, state: SessionState
-    ) -> None:
+    def __init__(self, session_id: str, first_seq: int, time_ms: int, state: SessionState) -> None:
         super().__init__(first_seq, time_ms)
         self._session_id = session_id
         self.state = self._before = state
@@ -168,9 +174,7 @@ class SessionStep(Step):
         super().append(draft)
 
 
-def created(
-    entry: LogEntry, *, native_modes: Callable[[str], Mapping[str, str]]
-) -> SessionState:
+def created(entry: LogEntry, *, native_modes: Callable[[str], Mapping[str, str]]) -> SessionState:
     """From the first entry of a log. Raises: ValueError when it is no `session.created`."""
     if entry.method != extensions.SESSION_CREATED:
         raise ValueError(f"the log begins with {entry.method!r}")
@@ -315,9 +319,7 @@ def _without(queued: tuple[str, ...], turn_id: str | None) -> tuple[str, ...]:
     return tuple(id for id in queued if id != turn_id)
 
 
-_BY_METHOD: Final[
-    dict[str, Callable[[SessionState, LogEntry, dict[str, Any]], SessionState]]
-] = {
+_BY_METHOD: Final[dict[str, Callable[[SessionState, LogEntry, dict[str, Any]], SessionState]]] = {
     acp.SESSION_UPDATE: _update,
     extensions.SESSION_UPDATED: _updated,
     extensions.SESSION_RESUMED: _resumed,

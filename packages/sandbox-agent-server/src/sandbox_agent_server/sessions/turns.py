@@ -18,7 +18,7 @@ from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.lenient import as_dict, as_str
 
-from sandbox_agent_server.agents.runner.rpc import error_of
+from sandbox_agent_server.agents.runner.failures import error_of_frame
 from sandbox_agent_server.log.log import RETRY_EVERY_S
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import SessionAgent
@@ -284,7 +284,7 @@ class Turns:
 def _outcome_of(frame: Frame) -> TurnOutcome:
     """How the agent's answer to `session/prompt` ends the turn."""
     if "error" in frame:
-        return TurnOutcome("error", error=error_of(frame))
+        return TurnOutcome("error", error=error_of_frame(frame))
     result = as_dict(frame.get("result"))
     usage = result.get("usage")
     return TurnOutcome(
