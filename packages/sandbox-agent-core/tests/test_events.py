@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 from sandbox_agent_core.events import (
-    AgentUpdate,
     EVENT_CLASSES,
+    AgentUpdate,
     MessageDelta,
     ToolStarted,
     UniversalEvent,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from entries import agent, answer, client, entry, server, update
 from logs import Log
 from sandbox_agent_core.events import EVENT_CLASSES
+from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import closed_tool_call, project
 from sandbox_agent_core.view import (
     MessageItem,
@@ -18,7 +19,6 @@ from sandbox_agent_core.view import (
     TranscriptFolder,
     fold,
 )
-from sandbox_agent_core.frames.entry import LogEntry
 
 
 def _folded(*entries: LogEntry) -> Transcript:

@@ -9,9 +9,9 @@ import pytest
 from entries import agent, answer, client, entry, server, update
 from sandbox_agent_core.content import TextBlock
 from sandbox_agent_core.events import (
+    EVENT_CLASSES,
     AgentUnparsed,
     AgentUpdate,
-    EVENT_CLASSES,
     Event,
     MessageDelta,
     PermissionRequested,
@@ -19,10 +19,9 @@ from sandbox_agent_core.events import (
     ToolUpdated,
     TurnEnded,
 )
-from sandbox_agent_core.projection import closed_tool_call, project, project_wire
 from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.frames.entry import LogEntry
-from sandbox_agent_core.projection import is_delta
+from sandbox_agent_core.projection import closed_tool_call, is_delta, project, project_wire
 
 _TEXT = {"type": "text", "text": "hi"}
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from sandbox_agent_core.api.policy import PermissionMode, PermissionPolicy, PermissionRule
-from sandbox_agent_server.sessions.policy import decide
+from sandbox_agent_core.tool_calls import command_of
+from sandbox_agent_server.sessions.requests.policy import decide
 
 INSIDE: dict[str, Any] = {"kind": "edit", "locations": [{"path": "/w/src/a.py"}]}
 OUTSIDE: dict[str, Any] = {"kind": "edit", "locations": [{"path": "/w/../etc/passwd"}]}
@@ -54,3 +55,34 @@ def test_a_rule_stands_above_what_a_mode_allows_and_below_what_it_forbids() -> N
 
     assert decide(no_make, SHELL, cwd="/w", mode="bypass").action == "deny"
     assert decide(yes_make, SHELL, cwd="/w", mode="read-only").action == "deny"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["git", "commit", "-m", "fix the test"],
+        ["bash", "-lc", "make; make install"],
+        "ls [ab]* | wc -l",
+        "cat a?.py",
+    ],
+)
+def test_a_rule_with_the_text_that_a_person_was_shown_matches(command: str | list[str]) -> None:
+    call = {"kind": "execute", "rawInput": {"command": command}}
+    shown = command_of(call["rawInput"])
+    policy = PermissionPolicy(rules=[PermissionRule(action="allow", command=shown)])
+
+    assert decide(policy, call, cwd="/w").action == "allow"
+
+
+def test_a_glob_allows_nothing_that_a_shell_would_take_apart() -> None:
+    policy = PermissionPolicy(rules=[PermissionRule(action="allow", command="git *")])
+    for command in ("git status; rm -rf /", ["git", "commit", "-m", "a; b"]):
+        call = {"kind": "execute", "rawInput": {"command": command}}
+        assert decide(policy, call, cwd="/w").action == "ask"
+
+
+def test_a_tool_is_matched_by_the_name_that_events_tell() -> None:
+    call = {"kind": "other", "_meta": {"claudeCode": {"toolName": "WebFetch"}}}
+    policy = PermissionPolicy(rules=[PermissionRule(action="deny", tool_name="Web*")])
+
+    assert decide(policy, call, cwd="/w").action == "deny"

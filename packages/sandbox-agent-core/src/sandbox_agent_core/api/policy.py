@@ -46,8 +46,8 @@ class PermissionRule(RequestBody):
     )
     command: str | None = Field(
         default=None,
-        description="Glob over the command. To allow, a command with shell syntax (`;`, `|`, `$(`, …) matches "
-        "by its exact text only.",
+        description="Glob over the command line; arguments given as a list are quoted for a shell. To allow, a "
+        "command with shell syntax (`;`, `|`, `$(`, …) matches by its exact text only.",
     )
     path: str | None = Field(
         default=None,

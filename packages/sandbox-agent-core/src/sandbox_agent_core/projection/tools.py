@@ -10,6 +10,7 @@ from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.lenient import as_dict, as_int, as_list, as_str, compact, dicts_with
 from sandbox_agent_core.projection.messages import parent_of
 from sandbox_agent_core.projection.parts import Wire, annotations_of, event, is_block
+from sandbox_agent_core.tool_calls import kind_of, name_of
 
 __all__ = ["closed_tool_call", "tool_call", "tool_fields", "tool_update"]
 
@@ -59,8 +60,8 @@ def tool_fields(update: Wire, item_id: str | None = None) -> Wire | None:
     return compact(
         toolCallId=call_id,
         title=as_str(update.get("title")),
-        kind=_kind(update.get("kind")),
-        name=_name(update, meta),
+        kind=kind_of(update),
+        name=name_of(update),
         input=update.get("rawInput"),
         output=output,
         **_shown(update),
@@ -80,12 +81,6 @@ def _shown(update: Wire) -> Wire:
     return shown
 
 
-def _kind(kind: Any) -> str | None:
-    if not isinstance(kind, str):
-        return None
-    return kind if kind in acp.TOOL_KINDS else "other"
-
-
 def _filled(update: Wire, annotations: Wire) -> Wire:
     """The update, with what the server remembers of the call for the fields it leaves out."""
     earlier = annotations.get("tool")
@@ -97,14 +92,6 @@ def _filled(update: Wire, annotations: Wire) -> Wire:
         key: value for key, value in as_dict(earlier.get("_meta")).items() if key not in _OUTPUT
     }
     return {**earlier, **given} | {"_meta": told | as_dict(given.get("_meta"))}
-
-
-def _name(update: Wire, meta: Wire) -> str | None:
-    return (
-        as_str(update.get("name"))
-        or as_str(as_dict(meta.get("claudeCode")).get("toolName"))
-        or as_str(meta.get("toolName"))
-    )
 
 
 def _block(item: Any) -> Wire | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sandbox_agent_core.content import ContentBlock, text_of
+from sandbox_agent_core.tool_calls import title_of
 from sandbox_agent_core.view.model import (
     Item,
     MessageItem,
@@ -90,9 +91,8 @@ def _item(item: Item) -> str | None:
             lines = [f"- [{_MARKS[entry.status]}] {entry.content}" for entry in item.entries]
             return "\n".join(["Plan:", *lines])
         case PermissionItem():
-            about = item.tool_call.title if item.tool_call is not None else ""
             decision = item.option_name or item.option_kind or item.outcome or "not answered"
-            return f"[Permission asked: {about or 'a tool call'}. Answer: {decision}]"
+            return f"[Permission asked: {title_of(item.tool_call)}. Answer: {decision}]"
         case QuestionItem():
             return _question(item)
         case NoticeItem():
@@ -103,7 +103,7 @@ def _item(item: Item) -> str | None:
 
 
 def _tool(item: ToolItem) -> str:
-    lines = [f"Tool ({item.status}): {item.title or item.name or item.kind}"]
+    lines = [f"Tool ({item.status}): {title_of(item)}"]
     lines += [f"changed {diff.path}" for diff in item.diffs]
     output = item.terminal_output or text_of(item.content)
     if not output and isinstance(item.output, str):

@@ -15,6 +15,7 @@ from sandbox_agent_core.api.policy import (
     PermissionPolicy,
     PermissionRule,
 )
+from sandbox_agent_core.tool_calls import command_of, kind_of, name_of, paths_of
 
 __all__ = ["Decision", "choose_option", "decide"]
 
@@ -84,13 +85,11 @@ class _Subject:
 
     @classmethod
     def of(cls, tool_call: Mapping[str, Any], cwd: str) -> _Subject:
-        raw = tool_call.get("rawInput")
-        raw_input: Mapping[str, Any] = raw if isinstance(raw, dict) else {}
         return cls(
-            kind=_text(tool_call.get("kind")),
-            name=_text(tool_call.get("name")),
-            command=_command(raw_input),
-            paths=tuple(_both_ways(path, cwd) for path in _paths(tool_call, raw_input)),
+            kind=kind_of(tool_call),
+            name=name_of(tool_call),
+            command=command_of(tool_call.get("rawInput")),
+            paths=tuple(_both_ways(path, cwd) for path in paths_of(tool_call)),
         )
 
 
@@ -107,10 +106,13 @@ def _applies(rule: PermissionRule, subject: _Subject) -> bool:
 def _command_applies(rule: PermissionRule, command: str | None) -> bool:
     if command is None or rule.command is None:
         return False
+    # What a person was shown is a rule for just that, whatever in it a glob would take apart.
+    if command == rule.command:
+        return True
     # `git *` must not let `git status; rm -rf /` through: what a shell would take apart is allowed by
     # its exact text only.
     if rule.action == "allow" and _SHELL_SYNTAX.search(command):
-        return command == rule.command
+        return False
     return fnmatchcase(command, rule.command)
 
 
@@ -122,31 +124,6 @@ def _path_applies(pattern: str, action: PermissionAction, subject: _Subject) -> 
 
 def _matches(text: str | None, pattern: str) -> bool:
     return text is not None and fnmatchcase(text, pattern)
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _command(raw_input: Mapping[str, Any]) -> str | None:
-    command = raw_input.get("command", raw_input.get("cmd"))
-    if isinstance(command, list) and all(isinstance(part, str) for part in command):
-        return " ".join(command)
-    return _text(command)
-
-
-def _paths(tool_call: Mapping[str, Any], raw_input: Mapping[str, Any]) -> list[str]:
-    found: list[str] = []
-    for group in ("locations", "content"):
-        items = tool_call.get(group)
-        found.extend(
-            item["path"]
-            for item in (items if isinstance(items, list) else ())
-            if isinstance(item, dict) and isinstance(item.get("path"), str)
-        )
-    keys = ("file_path", "path", "filePath", "notebook_path")
-    found.extend(raw_input[key] for key in keys if isinstance(raw_input.get(key), str))
-    return list(dict.fromkeys(found))
 
 
 def _both_ways(path: str, cwd: str) -> tuple[str, str]:

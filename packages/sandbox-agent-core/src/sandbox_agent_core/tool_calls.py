@@ -1,0 +1,66 @@
+"""What a tool call is about. Read in one place, so that what a person is shown is what a rule matches.
+
+Agents give ACP tool calls (`{toolCallId, title?, kind?, rawInput?, …}`) of any shape.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sandbox_agent_core.frames.acp import TOOL_KINDS
+from sandbox_agent_core.lenient import as_dict, as_list, as_str, dicts_with
+
+if TYPE_CHECKING:
+    from sandbox_agent_core.events import ToolCallFields
+
+__all__ = ["command_of", "kind_of", "name_of", "paths_of", "title_of"]
+
+_PATH_KEYS = ("file_path", "path", "filePath", "notebook_path")
+
+
+def command_of(tool_input: Any) -> str | None:
+    """The command line in a tool's arguments: agents give it as text or as a list."""
+    arguments = as_dict(tool_input)
+    command = arguments.get("command", arguments.get("cmd"))
+    words = as_list(command)
+    if words and all(isinstance(word, str) for word in words):
+        return shlex.join(words)
+    return as_str(command)
+
+
+def paths_of(tool_call: Mapping[str, Any]) -> list[str]:
+    """The files that it says it works on, as it says them."""
+    found = [
+        item["path"]
+        for group in ("locations", "content")
+        for item in dicts_with(tool_call.get(group), "path")
+    ]
+    arguments = as_dict(tool_call.get("rawInput"))
+    found += [arguments[key] for key in _PATH_KEYS if isinstance(arguments.get(key), str)]
+    return list(dict.fromkeys(found))
+
+
+def kind_of(tool_call: Mapping[str, Any]) -> str | None:
+    """One of ACP's kinds: one that we do not know is `other`."""
+    kind = as_str(tool_call.get("kind"))
+    return kind if kind is None or kind in TOOL_KINDS else "other"
+
+
+def name_of(tool_call: Mapping[str, Any]) -> str | None:
+    """The tool's own name. ACP has no place for it, so agents put it into `_meta`."""
+    meta = as_dict(tool_call.get("_meta"))
+    return (
+        as_str(tool_call.get("name"))
+        or as_str(as_dict(meta.get("claudeCode")).get("toolName"))
+        or as_str(meta.get("toolName"))
+    )
+
+
+def title_of(tool_call: ToolCallFields | None) -> str:
+    """What to call it before people; never empty."""
+    if tool_call is None:
+        return "a tool call"
+    kind = "a tool call" if tool_call.kind == "other" else tool_call.kind
+    return tool_call.title or tool_call.name or kind

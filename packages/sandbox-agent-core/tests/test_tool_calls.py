@@ -1,0 +1,65 @@
+"""How a tool call is read: one command line, all its paths, a name that is never empty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sandbox_agent_core.events import ToolCallFields
+from sandbox_agent_core.tool_calls import command_of, kind_of, name_of, paths_of, title_of
+
+
+@pytest.mark.parametrize(
+    ("tool_input", "command"),
+    [
+        ({"command": "git status"}, "git status"),
+        ({"cmd": "git status"}, "git status"),
+        ({"command": ["git", "commit", "-m", "fix the test"]}, "git commit -m 'fix the test'"),
+        ({"command": ["bash", "-lc", "ls; pwd"]}, "bash -lc 'ls; pwd'"),
+        ({"command": ["git", 5]}, None),
+        ({"command": []}, None),
+        ({"path": "a"}, None),
+        (["git"], None),
+        (None, None),
+    ],
+)
+def test_a_command_is_one_line(tool_input: Any, command: str | None) -> None:
+    assert command_of(tool_input) == command
+
+
+def test_paths_are_those_of_all_places_once() -> None:
+    call = {
+        "locations": [{"path": "a", "line": 3}, {"path": 5}, "b"],
+        "content": [{"type": "diff", "path": "c"}, {"type": "content"}],
+        "rawInput": {"file_path": "a", "notebook_path": "d", "path": None},
+    }
+    assert paths_of(call) == ["a", "c", "d"]
+    assert paths_of({"locations": "a", "content": None, "rawInput": []}) == []
+
+
+def test_a_kind_is_one_of_the_protocols() -> None:
+    assert kind_of({"kind": "execute"}) == "execute"
+    assert kind_of({"kind": "teleport"}) == "other"
+    assert kind_of({"kind": 5}) is None
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"name": "Bash", "_meta": {"toolName": "x"}},
+        {"_meta": {"claudeCode": {"toolName": "Bash"}}},
+        {"name": None, "_meta": {"claudeCode": [], "toolName": "Bash"}},
+    ],
+)
+def test_a_name_is_found_where_agents_put_it(call: dict[str, Any]) -> None:
+    assert name_of(call) == "Bash"
+
+
+def test_a_title_is_never_empty() -> None:
+    assert title_of(None) == "a tool call"
+    assert title_of(ToolCallFields(tool_call_id="t")) == "a tool call"
+    assert title_of(ToolCallFields(tool_call_id="t", kind="fetch")) == "fetch"
+    assert title_of(ToolCallFields(tool_call_id="t", kind="fetch", name="Web")) == "Web"
+    assert title_of(ToolCallFields(tool_call_id="t", name="Web", title="Look it up")) == (
+        "Look it up"
+    )
