@@ -107,7 +107,7 @@ no type here is an `agent.update` with all its content, and what is not even a m
 loaded (the log has it), its answers that tell nothing new (`initialize`, `session/new`, ...), and
 `$/cancel_request`.
 
-A field that is absent was not told, and the defaults below hold. In a patch (`tool.*`,
+A field that is absent was not sent, and the defaults below hold. In a patch (`tool.*`,
 `usage.updated`) it did not change.
 
 """

@@ -1,4 +1,4 @@
-"""Every error of the house, in one tree.
+"""Every error, in one tree.
 
     SandboxAgentError
       InvalidRequest                     400 invalid_request
@@ -62,7 +62,7 @@ URN_PREFIX = "urn:sandbox-agent:error:"
 
 
 class SandboxAgentError(Exception):
-    """The root. `details` are facts for programs; they go into the problem document as they are."""
+    """The root. `details` are for programs; they go into the problem document as they are."""
 
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal Error"
@@ -118,7 +118,7 @@ class PermissionDenied(SandboxAgentError):
 
 
 class InstallForbidden(PermissionDenied):
-    """The server was told to use what is installed (`require_preinstalled`)."""
+    """The server uses only what is installed (`require_preinstalled`)."""
 
     code = "install_forbidden"
     title = "Install Forbidden"
@@ -141,7 +141,7 @@ class SessionNotFound(NotFound):
 
 
 class RequestNotFound(NotFound):
-    """No permission or question with that id was ever asked in this session."""
+    """The session has never had a permission or question with that id."""
 
     code = "request_not_found"
     title = "Request Not Found"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-__all__ = ["is_secret_name", "mask", "mask_env", "secret_values"]
+__all__ = ["is_secret_name", "mask", "secret_values"]
 
 _MASK = "***"
 # Shorter values (`1`, `true`, `none`) are no secrets, and masking them would garble the text.
@@ -48,11 +48,6 @@ def mask(text: str, *, secrets: Iterable[str] = ()) -> str:
     for shape in _SHAPES:
         text = shape.sub(rf"\1{_MASK}", text)
     return _ASSIGNED.sub(rf"\1{_MASK}", text)
-
-
-def mask_env(env: Mapping[str, str]) -> dict[str, str]:
-    """An environment fit to be logged: values of secret names masked, the others by shape."""
-    return {name: _MASK if is_secret_name(name) else mask(value) for name, value in env.items()}
 
 
 def secret_values(env: Mapping[str, str]) -> list[str]:

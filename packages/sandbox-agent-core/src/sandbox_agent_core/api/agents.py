@@ -22,7 +22,7 @@ __all__ = [
 
 
 class AgentConfig(ResponseBody):
-    """What the agent itself says that it offers, asked in an empty directory."""
+    """What the agent itself offers, from a session in an empty directory."""
 
     agent_info: dict[str, Any] | None = Field(default=None, description="ACP `agentInfo`.")
     capabilities: dict[str, Any] = Field(

@@ -57,7 +57,9 @@ class RequestInfo(ResponseBody):
     id: str
     kind: RequestKind
     turn_id: str | None = None
-    tool_call: dict[str, Any] | None = Field(default=None, description="ACP tool call, as asked.")
+    tool_call: dict[str, Any] | None = Field(
+        default=None, description="ACP tool call, as in the agent's request."
+    )
     options: list[dict[str, Any]] = Field(
         default_factory=list, description="`{optionId, name, kind}`."
     )

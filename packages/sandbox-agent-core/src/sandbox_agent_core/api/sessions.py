@@ -23,7 +23,6 @@ __all__ = [
     "SessionInfo",
     "SessionList",
     "SessionStatus",
-    "TurnError",
 ]
 
 SessionStatus = Literal["starting", "idle", "running", "waiting", "dormant", "ended"]
@@ -188,12 +187,6 @@ class PromptAccepted(ResponseBody):
     seq: int = Field(
         description="Cursor before the turn: read events after it to see all of the turn."
     )
-
-
-class TurnError(ResponseBody):
-    code: str | int
-    message: str
-    data: Any = None
 
 
 class PromptResult(ResponseBody):

@@ -1,4 +1,4 @@
-"""Looking through the sources of an agent in order of precedence. What cannot be read is told, not raised."""
+"""Looking through the sources of an agent in order of precedence. What cannot be read is a note, not an error."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def discover(
     ]
     for credential in found:
         if credential.is_expired(now_ms):
-            reader.tell(credential.source, _expired(credential))
+            reader.note(credential.source, _expired(credential))
     return Discovery(
         agent=agent,
         credentials=tuple(found),
@@ -124,7 +124,7 @@ class _Reader:
         self._read = read
         self.problems: list[Problem] = []
 
-    def tell(self, source: str, message: str) -> None:
+    def note(self, source: str, message: str) -> None:
         self.problems.append(Problem(agent=self._agent, source=source, message=message))
 
     def of_environment(self) -> Iterator[Credential]:
@@ -156,7 +156,7 @@ class _Reader:
                 # The token of `gh` opens more than models: only who reads its file by itself gets it.
                 if found.kind == "api_key" and found.variables and found.provider != "github":
                     yield replace(found, is_borrowed=True)
-        # What is wrong with another agent's file is told with that agent.
+        # What is wrong with another agent's file is reported with that agent.
         self.problems = problems
 
     def _of_variable(
@@ -178,11 +178,11 @@ class _Reader:
             text = self._read(path)
             return [] if text is None else file.read(text)
         except LoginFileError as exc:
-            self.tell(path, str(exc))
+            self.note(path, str(exc))
         except OSError as exc:
-            self.tell(path, f"it cannot be read: {exc.strerror or type(exc).__name__}")
+            self.note(path, f"it cannot be read: {exc.strerror or type(exc).__name__}")
         except ValueError:
-            self.tell(path, "it is not text")
+            self.note(path, "it is not text")
         return []
 
     def _of_stored(self, stored: Stored, path: str) -> Credential:

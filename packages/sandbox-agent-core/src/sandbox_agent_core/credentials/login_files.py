@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sandbox_agent_core.credentials.model import CredentialKind
+from sandbox_agent_core.lenient import as_dict, as_int, as_str
 
 __all__ = [
     "LoginFileError",
@@ -93,10 +94,8 @@ def read_codex(text: str) -> list[Stored]:
 def read_provider_map(text: str) -> list[Stored]:
     """OpenCode, Kilo and Pi: provider -> `{type: api|api_key, key}` or `{type: oauth, access, …}`."""
     found: list[Stored] = []
-    for name, entry in _object(text).items():
-        provider = _PROVIDER_ALIASES.get(name, name)
-        if not isinstance(entry, Mapping):
-            continue
+    for name, value in _object(text).items():
+        provider, entry = _PROVIDER_ALIASES.get(name, name), as_dict(value)
         if entry.get("type") == "oauth":
             found += _oauth(provider, entry, "access", "refresh", "expires")
         else:
@@ -132,9 +131,8 @@ def read_copilot(text: str) -> list[Stored]:
     # Its configuration starts with comments, which JSON does not have.
     lines = (line for line in text.splitlines() if not line.lstrip().startswith("//"))
     config = _object("\n".join(lines))
-    tokens = config.get("copilot_tokens") or config.get("copilotTokens")
-    values = tokens.values() if isinstance(tokens, Mapping) else ()
-    return [stored for value in values for stored in _key("github", value)]
+    tokens = as_dict(config.get("copilot_tokens") or config.get("copilotTokens"))
+    return [stored for value in tokens.values() for stored in _key("github", value)]
 
 
 def read_gh_hosts(text: str) -> list[Stored]:
@@ -185,16 +183,17 @@ def _oauth(
     provider: str, login: Any, access: str, refresh: str, expires: str | None
 ) -> list[Stored]:
     """`expires` names the member with the Unix time in ms; None: the token itself says it (JWT)."""
-    value = login.get(access) if isinstance(login, Mapping) else None
-    if not isinstance(value, str) or not value:
+    members = as_dict(login)
+    value = as_str(members.get(access))
+    if not value:
         return []
     return [
         Stored(
             provider=provider,
             kind="oauth",
             value=value,
-            expires_ms=_jwt_expiry_ms(value) if expires is None else _time_ms(login.get(expires)),
-            is_renewable=bool(login.get(refresh)),
+            expires_ms=_jwt_expiry_ms(value) if expires is None else _time_ms(members.get(expires)),
+            is_renewable=bool(members.get(refresh)),
         )
     ]
 
@@ -211,5 +210,5 @@ def _jwt_expiry_ms(token: str) -> int | None:
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     except (ValueError, RecursionError):
         return None
-    seconds = claims.get("exp") if isinstance(claims, dict) else None
-    return _time_ms(seconds * 1000) if isinstance(seconds, int) else None
+    seconds = as_int(as_dict(claims).get("exp"))
+    return None if seconds is None else _time_ms(seconds * 1000)

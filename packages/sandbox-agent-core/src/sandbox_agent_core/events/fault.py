@@ -1,4 +1,4 @@
-"""Errors as facts of the log: of a turn, of the agent, of the server."""
+"""Errors in the log: of a turn, of the agent, of the server."""
 
 from __future__ import annotations
 

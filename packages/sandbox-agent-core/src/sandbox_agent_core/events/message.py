@@ -1,4 +1,4 @@
-"""Messages and reasoning: streamed as deltas, then told whole."""
+"""Messages and reasoning: streamed as deltas, then repeated whole."""
 
 from __future__ import annotations
 

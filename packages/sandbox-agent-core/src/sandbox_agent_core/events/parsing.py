@@ -42,6 +42,7 @@ from sandbox_agent_core.events.turn import TurnDropped, TurnEnded, TurnQueued, T
 from sandbox_agent_core.events.usage import UsageUpdated
 from sandbox_agent_core.frames.entry import Sender
 from sandbox_agent_core.frames.jsonrpc import Frame
+from sandbox_agent_core.lenient import as_int, as_str
 
 __all__ = ["EVENT_CLASSES", "Event", "is_delta", "parse_event"]
 
@@ -118,18 +119,16 @@ def parse_event(wire: Mapping[str, Any], payload: Frame | None = None) -> Event:
 
 
 def _passed_through(wire: Mapping[str, Any], payload: Frame | None) -> AgentUpdate:
-    seq, kind, sender = wire.get("seq"), wire.get("type"), wire.get("sender")
-    session_id, turn_id = wire.get("sessionId"), wire.get("turnId")
-    data = wire.get("data")
+    kind, sender, data = wire.get("type"), wire.get("sender"), wire.get("data")
     if kind == "agent.update" and isinstance(data, Mapping) and "updateType" in data:
         kind, data = data["updateType"], data.get("update")
     return AgentUpdate(
-        seq=seq if isinstance(seq, int) else 0,
-        session_id=session_id if isinstance(session_id, str) else "",
+        seq=as_int(wire.get("seq")) or 0,
+        session_id=as_str(wire.get("sessionId")) or "",
         time=_time(wire.get("time")),
-        turn_id=turn_id if isinstance(turn_id, str) else None,
+        turn_id=as_str(wire.get("turnId")),
         sender=sender if isinstance(sender, str) and sender in _SENDERS else "server",  # type: ignore[arg-type]
-        update_type=kind if isinstance(kind, str) else "unknown",
+        update_type=as_str(kind) or "unknown",
         update=data,
         payload=payload,
     )

@@ -1,4 +1,4 @@
-"""Permissions and questions: asked by the agent, answered once, both on record."""
+"""Permissions and questions: requested by the agent, answered once, both on record."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PermissionRequested(UniversalEvent):
     options: list[PermissionOption] = Field(default_factory=list)
     """`{optionId, name, kind}`, in the agent's order."""
     asked_at: datetime | None = None
-    """When it was asked."""
+    """When the agent sent it."""
     expires_at: datetime | None = None
     """When it is answered by `default` if nobody does."""
     default: str | None = None
@@ -59,7 +59,7 @@ class PermissionResolved(UniversalEvent):
     request_id: str
     """The request."""
     outcome: Literal["selected", "cancelled"]
-    """`selected`: see `option_id`; `cancelled`: the agent was told to give up the tool call."""
+    """`selected`: see `option_id`; `cancelled`: the agent was answered to give up the tool call."""
     option_id: str | None = None
     """The agent's option that was chosen."""
     option_kind: str | None = None
@@ -114,7 +114,7 @@ class QuestionRequested(UniversalEvent):
     tool_call_id: str | None = None
     """The tool call that asks."""
     asked_at: datetime | None = None
-    """When it was asked."""
+    """When the agent sent it."""
     expires_at: datetime | None = None
     """When it is answered by `default` if nobody does."""
     default: str | None = None

@@ -53,7 +53,7 @@ class SessionUpdated(UniversalEvent):
     model: str | None = None
     """Model, from now on."""
     mode: str | None = None
-    """Mode that was asked for: of every agent, or the agent's own."""
+    """The requested mode: one that every agent has, or the agent's own."""
     thought_level: str | None = None
     """Thought level, from now on."""
     config_options: dict[str, Any] | None = None
@@ -87,7 +87,7 @@ class SessionEnded(UniversalEvent):
 
 
 class LogRepaired(UniversalEvent):
-    """The last line of the log was torn (a power cut), and was cut off. What it told is lost."""
+    """The last line of the log was torn (a power cut), and was cut off. Its content is lost."""
 
     type: Literal["log.repaired"] = "log.repaired"
     dropped_bytes: int

@@ -69,7 +69,7 @@ class ConfigChanged(UniversalEvent):
     value: Any = None
     """What the client set it to."""
     options: list[ConfigOption] | None = None
-    """All settings as they are now, when the agent tells: replaces the list before."""
+    """All settings as they are now, when the agent sends them: replaces the list before."""
 
 
 class CommandsUpdated(UniversalEvent):

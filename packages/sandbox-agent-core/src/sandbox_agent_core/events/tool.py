@@ -1,4 +1,4 @@
-"""Tool calls: one entity by `tool_call_id`, told by patches. A field that is absent did not change."""
+"""Tool calls: one entity by `tool_call_id`; every event patches it. A field that is absent did not change."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from sandbox_agent_core.content import ContentBlock
 from sandbox_agent_core.events.envelope import UniversalEvent
 from sandbox_agent_core.frames.acp import TOOL_KINDS
+from sandbox_agent_core.lenient import as_str
 from sandbox_agent_core.wire.model import OpenWireModel, WireModel
 
 __all__ = [
@@ -24,7 +25,7 @@ __all__ = [
 
 
 def _known_kind(kind: Any) -> Any:
-    return kind if isinstance(kind, str) and kind in TOOL_KINDS else "other"
+    return kind if as_str(kind) in TOOL_KINDS else "other"
 
 
 ToolKind = Annotated[

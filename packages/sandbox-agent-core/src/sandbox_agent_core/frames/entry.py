@@ -17,7 +17,7 @@ from sandbox_agent_core.frames.jsonrpc import Frame
 __all__ = ["LogEntry", "Sender", "rfc3339"]
 
 Sender = Literal["client", "agent", "server"]
-"""Who put the frame on the wire: the person's side, the agent, or the server itself (a fact)."""
+"""Who put the frame on the wire: the client's side, the agent, or the server itself."""
 
 _SENDERS = get_args(Sender)
 
@@ -50,7 +50,7 @@ class LogEntry:
     """Message, tool call or request that the frame belongs to."""
     method: str | None = None
     """The frame's own method or, for a response, the method it answers."""
-    annotations: Mapping[str, Any] | None = None
+    annotations: dict[str, Any] | None = None
     """What the projection needs from the past, by method; see `frames.extensions`."""
 
     def to_wire(self) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class LogEntry:
         if self.method is not None:
             wire["method"] = self.method
         if self.annotations:
-            wire["annotations"] = dict(self.annotations)
+            wire["annotations"] = self.annotations
         wire["payload"] = self.payload
         return wire
 

@@ -17,7 +17,6 @@ __all__ = [
     "INVALID_PARAMS",
     "INVALID_REQUEST",
     "METHOD_NOT_FOUND",
-    "PARSE_ERROR",
     "RESOURCE_NOT_FOUND",
     "Frame",
     "FrameKind",
@@ -32,7 +31,6 @@ __all__ = [
 Frame = dict[str, Any]
 RequestId = str | int
 
-PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602

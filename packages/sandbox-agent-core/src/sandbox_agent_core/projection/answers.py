@@ -7,7 +7,7 @@ from typing import Any
 from sandbox_agent_core.frames import acp, jsonrpc
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.lenient import as_dict, as_int, as_str, compact
-from sandbox_agent_core.projection.parts import Wire, annotations_of, event, passed_through
+from sandbox_agent_core.projection.parts import Wire, event, passed_through
 from sandbox_agent_core.projection.updates import config_options
 
 __all__ = ["agent_answer", "fault_of", "token_usage"]
@@ -35,7 +35,7 @@ def agent_answer(entry: LogEntry) -> Wire | None:
         # It answers nothing that we know of, so it is not one of those.
         return passed_through(entry, "response", payload.get("result"))
     if method == acp.SESSION_SET_MODE:
-        mode_id = as_str(annotations_of(entry).get("modeId"))
+        mode_id = as_str(as_dict(entry.annotations).get("modeId"))
         return None if mode_id is None else event(entry, "mode.changed", {"modeId": mode_id})
     if method in {acp.SESSION_SET_MODEL, acp.SESSION_SET_CONFIG_OPTION}:
         return _config_changed(entry, method)
@@ -44,7 +44,7 @@ def agent_answer(entry: LogEntry) -> Wire | None:
 
 def _turn_ended(entry: LogEntry) -> Wire:
     payload = entry.payload
-    if annotations_of(entry).get("late") is True:
+    if as_dict(entry.annotations).get("late") is True:
         # The turn has ended already, and a turn ends once.
         answer = payload["error"] if "error" in payload else payload.get("result")
         return passed_through(entry, acp.SESSION_PROMPT, answer)
@@ -60,7 +60,7 @@ def _turn_ended(entry: LogEntry) -> Wire:
 
 
 def _config_changed(entry: LogEntry, method: str) -> Wire | None:
-    annotations = annotations_of(entry)
+    annotations = as_dict(entry.annotations)
     if method == acp.SESSION_SET_MODEL:
         config_id, value = "model", annotations.get("modelId")
     else:

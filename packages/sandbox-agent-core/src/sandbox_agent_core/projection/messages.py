@@ -8,7 +8,7 @@ from sandbox_agent_core.content import text_of
 from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.lenient import as_dict, as_str, compact
-from sandbox_agent_core.projection.parts import Wire, annotations_of, blocks_of, event
+from sandbox_agent_core.projection.parts import Wire, blocks_of, event
 
 __all__ = ["chunk", "completion", "parent_of"]
 
@@ -39,7 +39,7 @@ def chunk(entry: LogEntry, update: Wire) -> Wire | None:
         data["content"] = content
     if "_meta" in update and (parent := parent_of(update)) is not None:
         data["parentToolCallId"] = parent
-    if entry.annotations and annotations_of(entry).get("late") is True:
+    if entry.annotations and as_dict(entry.annotations).get("late") is True:
         data["late"] = True
     return event(entry, type, data)
 

@@ -1,11 +1,7 @@
-"""Reading values that may be anything, and building the envelope: what all families share.
-
-Agents are not validated anywhere before this, so every reader here answers None for a wrong type.
-"""
+"""The envelope, and the readings that all families share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +11,6 @@ from sandbox_agent_core.lenient import as_dict, as_int, as_list
 
 __all__ = [
     "Wire",
-    "annotations_of",
     "blocks_of",
     "event",
     "is_block",
@@ -25,13 +20,6 @@ __all__ = [
 ]
 
 Wire = dict[str, Any]
-
-
-def annotations_of(entry: LogEntry) -> dict[str, Any]:
-    annotations = entry.annotations
-    if isinstance(annotations, dict):
-        return annotations
-    return dict(annotations) if isinstance(annotations, Mapping) else {}
 
 
 def rfc3339_of(value: Any) -> str | None:

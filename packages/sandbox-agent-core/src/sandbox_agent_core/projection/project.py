@@ -14,7 +14,6 @@ from sandbox_agent_core.projection.answers import agent_answer
 from sandbox_agent_core.projection.messages import completion
 from sandbox_agent_core.projection.parts import (
     Wire,
-    annotations_of,
     event,
     passed_through,
     prompt_data,
@@ -68,7 +67,7 @@ def project_wire(entry: LogEntry) -> Wire | None:
 
 
 def _from_agent(entry: LogEntry, payload: Wire) -> Wire | None:
-    if entry.annotations and annotations_of(entry).get("replay") is True:
+    if entry.annotations and as_dict(entry.annotations).get("replay") is True:
         return None
     method = payload.get("method")
     if method == acp.SESSION_UPDATE:

@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox_agent_core.frames.entry import LogEntry, rfc3339
 from sandbox_agent_core.lenient import as_dict, as_str, compact, dicts_with
-from sandbox_agent_core.projection.parts import Wire, annotations_of, event, rfc3339_of
+from sandbox_agent_core.projection.parts import Wire, event, rfc3339_of
 from sandbox_agent_core.projection.questions import questions_of
 from sandbox_agent_core.projection.tools import tool_fields
 
@@ -22,22 +22,22 @@ _QUESTION_OUTCOMES = {"accept": "answered", "decline": "declined", "reject": "de
 
 
 def permission_requested(entry: LogEntry, params: Any) -> Wire:
-    """Lenient: a request that is malformed still has to be answered, so it is still told."""
-    asked = as_dict(params)
+    """Lenient: a request that is malformed still has to be answered, so it is still an event."""
+    request = as_dict(params)
     data: Wire = {"requestId": _request_id(entry)}
-    call = tool_fields(as_dict(asked.get("toolCall")))
+    call = tool_fields(as_dict(request.get("toolCall")))
     if call is not None:
         data["toolCall"] = call
     data["options"] = [
         {"optionId": item["optionId"]}
         | compact(name=as_str(item.get("name")), kind=as_str(item.get("kind")))
-        for item in dicts_with(asked.get("options"), "optionId")
+        for item in dicts_with(request.get("options"), "optionId")
     ]
     return event(entry, "permission.requested", data | _deadline(entry))
 
 
 def permission_resolved(entry: LogEntry) -> Wire:
-    annotations = annotations_of(entry)
+    annotations = as_dict(entry.annotations)
     outcome = as_dict(as_dict(entry.payload.get("result")).get("outcome"))
     option_id = as_str(outcome.get("optionId"))
     selected = outcome.get("outcome") == "selected" and option_id is not None
@@ -57,22 +57,22 @@ def permission_resolved(entry: LogEntry) -> Wire:
 
 
 def question_requested(entry: LogEntry, params: Any) -> Wire:
-    asked = as_dict(params)
-    meta = as_dict(asked.get("_meta"))
+    request = as_dict(params)
+    meta = as_dict(request.get("_meta"))
     data: Wire = {
         "requestId": _request_id(entry),
-        "message": as_str(asked.get("message")) or "",
-        "questions": questions_of(asked),
+        "message": as_str(request.get("message")) or "",
+        "questions": questions_of(request),
     }
     data |= compact(
-        url=as_str(asked.get("url")),
-        toolCallId=as_str(asked.get("toolCallId")) or as_str(meta.get("toolCallId")),
+        url=as_str(request.get("url")),
+        toolCallId=as_str(request.get("toolCallId")) or as_str(meta.get("toolCallId")),
     )
     return event(entry, "question.requested", data | _deadline(entry))
 
 
 def question_resolved(entry: LogEntry) -> Wire:
-    annotations = annotations_of(entry)
+    annotations = as_dict(entry.annotations)
     result = as_dict(entry.payload.get("result"))
     action = as_str(result.get("action")) or ""
     answers = annotations.get("answers")
@@ -95,7 +95,7 @@ def _request_id(entry: LogEntry) -> str:
 
 
 def _deadline(entry: LogEntry) -> Wire:
-    annotations = annotations_of(entry)
+    annotations = as_dict(entry.annotations)
     return compact(
         askedAt=rfc3339(entry.time_ms),
         expiresAt=rfc3339_of(annotations.get("expiresAt")),

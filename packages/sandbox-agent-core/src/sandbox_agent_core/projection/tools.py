@@ -9,7 +9,7 @@ from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.lenient import as_dict, as_int, as_list, as_str, compact, dicts_with
 from sandbox_agent_core.projection.messages import parent_of
-from sandbox_agent_core.projection.parts import Wire, annotations_of, event, is_block
+from sandbox_agent_core.projection.parts import Wire, event, is_block
 from sandbox_agent_core.tool_calls import kind_of, name_of
 
 __all__ = ["closed_tool_call", "tool_call", "tool_fields", "tool_update"]
@@ -27,7 +27,7 @@ def tool_update(entry: LogEntry, update: Wire) -> Wire | None:
 
 
 def _tool(entry: LogEntry, update: Wire, type: str) -> Wire | None:
-    annotations = annotations_of(entry) if entry.annotations else {}
+    annotations = as_dict(entry.annotations) if entry.annotations else {}
     data = tool_fields(_filled(update, annotations), entry.item_id)
     if data is None:
         return None
@@ -44,14 +44,14 @@ def _tool(entry: LogEntry, update: Wire, type: str) -> Wire | None:
 def closed_tool_call(tool_call_id: str, earlier: Mapping[str, Any]) -> Wire:
     """The data of the `tool.completed` with which the server closes a call that its turn left open.
 
-    `earlier` are the fields, as ACP names them, that updates of the call have told.
+    `earlier` are the fields, as ACP names them, that updates of the call have had so far.
     """
     fields = tool_fields(_filled({"toolCallId": tool_call_id}, {"tool": earlier})) or {}
     return {**fields, "status": "failed", "reason": "turn_ended"}
 
 
 def tool_fields(update: Wire, item_id: str | None = None) -> Wire | None:
-    """`toolCallId` and the fields that the update tells; None if it does not say which call it is."""
+    """`toolCallId` and the fields that the update has; None if it does not say which call it is."""
     call_id = as_str(update.get("toolCallId")) or as_str(item_id)
     if call_id is None:
         return None
@@ -87,11 +87,11 @@ def _filled(update: Wire, annotations: Wire) -> Wire:
     if not isinstance(earlier, Mapping):
         return update
     given = {name: value for name, value in update.items() if value is not None}
-    # Terminal output is appended, so what was told before must not be told again.
-    told = {
+    # Terminal output is appended, so what was in an earlier event must not be in this one.
+    meta = {
         key: value for key, value in as_dict(earlier.get("_meta")).items() if key not in _OUTPUT
     }
-    return {**earlier, **given} | {"_meta": told | as_dict(given.get("_meta"))}
+    return {**earlier, **given} | {"_meta": meta | as_dict(given.get("_meta"))}
 
 
 def _block(item: Any) -> Wire | None:

@@ -60,14 +60,14 @@ async def find(machine: Machine, layout: ServerLayout) -> Found:
         f"{layout.state} cannot be made in the sandbox: its user needs a home that can be written",
         step="probe",
     )
-    facts = [line.partition("=") for line in done.stdout.splitlines()]
-    servers = [value.partition("=") for key, _, value in facts if key == "server"]
+    pairs = [line.partition("=") for line in done.stdout.splitlines()]
+    servers = [value.partition("=") for key, _, value in pairs if key == "server"]
     ours = _minor(version("sandbox-agent-core"))
     return Found(
         server=next((path for said, _, path in servers if _minor(said) == ours), None),
         other_servers=[said for said, _, _ in servers if _minor(said) != ours],
-        python=next((value for key, _, value in facts if key == "python"), None),
-        uv=any(key == "uv" for key, _, _ in facts),
+        python=next((value for key, _, value in pairs if key == "python"), None),
+        uv=any(key == "uv" for key, _, _ in pairs),
     )
 
 

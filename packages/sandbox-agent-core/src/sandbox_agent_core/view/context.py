@@ -1,4 +1,4 @@
-"""A transcript as text, to tell a new agent what was said before it was there."""
+"""A transcript as text, to give to a new agent as its context."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def render_context(transcript: Transcript, *, max_events: int, max_chars: int) -
     """The end of the conversation, in at most `max_events` entries and `max_chars` characters.
 
     The most recent entries are kept; the oldest of them is cut in its middle if it does not fit.
-    Empty when there is nothing to tell, or no room to tell it in.
+    Empty when there is no entry, or no room for one.
     """
     entries = [entry for turn in transcript.turns for entry in _entries(turn)]
     room = max_chars - len(_HEAD) - len(_OMITTED) - len(_TAIL)

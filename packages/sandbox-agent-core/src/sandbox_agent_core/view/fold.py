@@ -53,8 +53,8 @@ from sandbox_agent_core.view.model import (
     SessionEnd,
     Transcript,
 )
-from sandbox_agent_core.view.places import Places
 from sandbox_agent_core.view.requests import Requests
+from sandbox_agent_core.view.segments import Segments
 from sandbox_agent_core.view.streams import Streams
 from sandbox_agent_core.view.tools import Tools
 
@@ -75,10 +75,10 @@ class TranscriptFolder:
     def __init__(self) -> None:
         view = self._view = Transcript()
         self._seq = 0
-        self._places = Places(view)
-        self._streams = Streams(self._places)
-        self._tools = Tools(self._places)
-        requests = self._requests = Requests(self._places, view.pending_requests)
+        self._segments = Segments(view)
+        self._streams = Streams(self._segments)
+        self._tools = Tools(self._segments)
+        requests = self._requests = Requests(self._segments, view.pending_requests)
         self._reducers: dict[type[UniversalEvent], Callable[[Any], None]] = {
             SessionCreated: self._session_created,
             SessionUpdated: self._session_updated,
@@ -98,7 +98,7 @@ class TranscriptFolder:
             PlanUpdated: self._plan_updated,
             PermissionRequested: self._permission_requested,
             PermissionResolved: requests.resolved,
-            QuestionRequested: requests.asked,
+            QuestionRequested: requests.requested,
             QuestionResolved: requests.resolved,
             UsageUpdated: self._usage_updated,
             ModeChanged: self._mode_changed,
@@ -137,7 +137,7 @@ class TranscriptFolder:
         view.metadata = event.metadata
 
     def _session_updated(self, event: SessionUpdated) -> None:
-        # Modes have events of their own, which say what became of the one that was asked for.
+        # Modes have events of their own, which say what became of the requested one.
         view = self._view
         if event.model is not None:
             view.model = _current(view.config_options, "model") or event.model
@@ -162,11 +162,11 @@ class TranscriptFolder:
         self._unqueue(event.turn_id)
         # A session that was ended may be resumed.
         self._view.ended = None
-        turn = self._places.start(event.turn_id)
+        turn = self._segments.start(event.turn_id)
         turn.prompt, turn.started_at = event.content, event.time
 
     def _turn_ended(self, event: TurnEnded) -> None:
-        turn = self._places.turn(event.turn_id)
+        turn = self._segments.turn(event.turn_id)
         turn.stop_reason, turn.error, turn.usage = event.stop_reason, event.error, event.usage
         turn.ended_at = event.time
 
@@ -174,15 +174,15 @@ class TranscriptFolder:
         self._view.queued = [one for one in self._view.queued if one.turn_id != turn_id]
 
     def _plan_updated(self, event: PlanUpdated) -> None:
-        for item in self._places.turn(event.turn_id).items:
+        for item in self._segments.turn(event.turn_id).items:
             if isinstance(item, PlanItem):
                 item.entries = event.entries
                 return
         plan = PlanItem(seq=event.seq, time=event.time, entries=event.entries)
-        self._places.put(plan, event.turn_id)
+        self._segments.put(plan, event.turn_id)
 
     def _permission_requested(self, event: PermissionRequested) -> None:
-        self._requests.asked(event)
+        self._requests.requested(event)
         self._tools.announce(event)
 
     def _mode_changed(self, event: ModeChanged) -> None:
@@ -245,7 +245,7 @@ class TranscriptFolder:
         item = NoticeItem(
             seq=event.seq, time=event.time, notice=notice, code=code, text=text, detail=detail
         )
-        self._places.put(item, event.turn_id)
+        self._segments.put(item, event.turn_id)
 
 
 def _set(option: ConfigOption, value: Any) -> ConfigOption:

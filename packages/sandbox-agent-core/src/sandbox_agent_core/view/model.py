@@ -75,7 +75,7 @@ class ReasoningItem(_Item):
 
 
 class ToolItem(_Item, ToolCallFields):
-    """A tool call with all that was told of it. `terminal_output` is all that its terminal printed."""
+    """A tool call with all that is known of it. `terminal_output` is all that its terminal printed."""
 
     # Stated again because pydantic takes the configuration of the last base.
     model_config = ConfigDict(frozen=False)
@@ -88,7 +88,7 @@ class ToolItem(_Item, ToolCallFields):
 
 
 class PlanItem(_Item):
-    """The plan of a turn as it was last told."""
+    """The latest plan of a turn."""
 
     type: Literal["plan"] = "plan"
     entries: list[PlanEntry] = Field(default_factory=list)
@@ -134,7 +134,7 @@ class QuestionItem(_Item):
 
 
 class NoticeItem(_Item):
-    """Something to tell the reader that nobody said."""
+    """Something the reader should know that is no message."""
 
     type: Literal["notice"] = "notice"
     notice: Literal["error", "agent_exited", "session_resumed", "log_repaired"]

@@ -10,19 +10,19 @@ from sandbox_agent_core.events import (
     UniversalEvent,
 )
 from sandbox_agent_core.view.model import PermissionItem, QuestionItem, RequestItem
-from sandbox_agent_core.view.places import Places
+from sandbox_agent_core.view.segments import Segments
 
 __all__ = ["Requests"]
 
 
 class Requests:
-    def __init__(self, places: Places, pending: list[str]) -> None:
-        self._places = places
+    def __init__(self, segments: Segments, pending: list[str]) -> None:
+        self._segments = segments
         self._pending = pending
         self._permissions: dict[str, PermissionItem] = {}
         self._questions: dict[str, QuestionItem] = {}
 
-    def asked(self, event: PermissionRequested | QuestionRequested) -> None:
+    def requested(self, event: PermissionRequested | QuestionRequested) -> None:
         item = self._of(event)
         _copy(event, item)
         if item.outcome is None and event.request_id not in self._pending:
@@ -51,7 +51,7 @@ class Requests:
                 return item
             item = QuestionItem(seq=event.seq, time=event.time, request_id=request_id)
             self._questions[request_id] = item
-        self._places.put(item, event.turn_id)
+        self._segments.put(item, event.turn_id)
         return item
 
 

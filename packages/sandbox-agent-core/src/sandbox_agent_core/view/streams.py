@@ -10,7 +10,7 @@ from sandbox_agent_core.events import (
     ReasoningDelta,
 )
 from sandbox_agent_core.view.model import MessageItem, ReasoningItem
-from sandbox_agent_core.view.places import Places
+from sandbox_agent_core.view.segments import Segments
 
 __all__ = ["Streams"]
 
@@ -18,8 +18,8 @@ _Key = tuple[bool, str | None, str | None]
 
 
 class Streams:
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, segments: Segments) -> None:
+        self._segments = segments
         self._streams: dict[_Key, _Stream] = {}
         self._unsettled: dict[_Key, _Stream] = {}
 
@@ -31,7 +31,7 @@ class Streams:
         item = stream.item
         if not stream.has_completion:
             if item.seq != event.seq:
-                self._places.put_again(item, event.turn_id)
+                self._segments.put_again(item, event.turn_id)
             item.seq, item.time, item.late = event.seq, event.time, event.late
             item.parent_tool_call_id = event.parent_tool_call_id
         stream.complete(event.text, event.content)
@@ -53,7 +53,7 @@ class Streams:
         if stream is None:
             item = _new_item(event)
             stream = self._streams[key] = _Stream(item)
-            self._places.put(item, event.turn_id)
+            self._segments.put(item, event.turn_id)
         self._unsettled[key] = stream
         return stream
 

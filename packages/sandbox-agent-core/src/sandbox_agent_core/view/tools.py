@@ -10,7 +10,7 @@ from sandbox_agent_core.events import (
     ToolUpdated,
 )
 from sandbox_agent_core.view.model import ToolItem
-from sandbox_agent_core.view.places import Places
+from sandbox_agent_core.view.segments import Segments
 
 __all__ = ["Tools"]
 
@@ -21,8 +21,8 @@ _PROGRESS = {"pending": 0, "in_progress": 1, "completed": 2, "failed": 2}
 
 
 class Tools:
-    def __init__(self, places: Places) -> None:
-        self._places = places
+    def __init__(self, segments: Segments) -> None:
+        self._segments = segments
         self._calls: dict[str, _Call] = {}
         self._announced: dict[str, ToolCallFields] = {}
         self._unsettled: list[_Call] = []
@@ -42,7 +42,7 @@ class Tools:
             self._unsettled.append(call)
 
     def announce(self, event: PermissionRequested) -> None:
-        """Keep what a permission tells of its tool call: some agents (qwen, Gemini) never say more."""
+        """Keep the fields in a permission request: some agents (qwen, Gemini) describe the call nowhere else."""
         fields = event.tool_call
         if fields is not None and fields.tool_call_id not in self._calls:
             self._announced[fields.tool_call_id] = fields
@@ -60,7 +60,7 @@ class Tools:
             if (announced := self._announced.pop(event.tool_call_id, None)) is not None:
                 _patch(item, announced)
             call = self._calls[event.tool_call_id] = _Call(item, event.turn_id)
-            self._places.put(item, event.turn_id)
+            self._segments.put(item, event.turn_id)
         return call
 
 

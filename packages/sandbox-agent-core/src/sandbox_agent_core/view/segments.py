@@ -1,20 +1,20 @@
-"""Where things stand in a transcript: in their turn or, without one, after everything so far."""
+"""The turns of a transcript and what lies between them. An item is in its turn or, without one, after all others."""
 
 from __future__ import annotations
 
 from sandbox_agent_core.view.model import Item, Transcript, Turn
 
-__all__ = ["Places"]
+__all__ = ["Segments"]
 
 
-class Places:
+class Segments:
     def __init__(self, transcript: Transcript) -> None:
-        self._segments = transcript.turns
+        self._all = transcript.turns
         self._turns: dict[str, Turn] = {}
 
     def turn(self, turn_id: str | None) -> Turn:
         """The turn, made if it is new: a log that is read from its middle has turns without a start."""
-        segments = self._segments
+        segments = self._all
         if turn_id is None:
             if not segments or segments[-1].id is not None:
                 segments.append(Turn())
@@ -26,11 +26,11 @@ class Places:
         return turn
 
     def start(self, turn_id: str | None) -> Turn:
-        """The turn that a prompt starts. One without an id is never the place that was there."""
+        """The turn that a prompt starts. One without an id is always a new segment."""
         if turn_id is not None:
             return self.turn(turn_id)
-        self._segments.append(Turn())
-        return self._segments[-1]
+        self._all.append(Turn())
+        return self._all[-1]
 
     def put(self, item: Item, turn_id: str | None) -> None:
         self.turn(turn_id).items.append(item)
@@ -42,8 +42,8 @@ class Places:
 
     def _take(self, item: Item) -> None:
         # From the end, and by identity: it was put there a moment ago.
-        for position in range(len(self._segments) - 1, -1, -1):
-            items = self._segments[position].items
+        for position in range(len(self._all) - 1, -1, -1):
+            items = self._all[position].items
             for index in range(len(items) - 1, -1, -1):
                 if items[index] is item:
                     del items[index]
@@ -51,6 +51,6 @@ class Places:
                     return
 
     def _close_gap(self, position: int) -> None:
-        segment = self._segments[position]
+        segment = self._all[position]
         if segment == Turn():
-            del self._segments[position]
+            del self._all[position]
