@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from sandbox_agent_client import (
+    AgentProcessExited,
     ConfigChanged,
     Endpoint,
     Event,
@@ -14,6 +15,7 @@ from sandbox_agent_client import (
     ModeChanged,
     SandboxAgent,
     Session,
+    SessionClosed,
     ToolCompleted,
     TurnDropped,
     TurnEnded,
@@ -73,7 +75,7 @@ async def test_a_turn_that_fails_raises_in_prompt_and_tells_in_a_stream(session:
 
 
 async def test_an_agent_that_dies_raises_what_it_left_behind(session: Session) -> None:
-    with pytest.raises(errors.AgentProcessExited) as caught:
+    with pytest.raises(AgentProcessExited) as caught:
         await session.prompt("crash")
     assert caught.value.details["exitCode"] == 7
     assert "mock agent" in caught.value.details["stderrTail"]
@@ -226,7 +228,7 @@ async def test_a_session_that_was_ended_takes_no_prompts_but_can_be_read(session
     await session.end()
     await session.end()
     assert (await session.refresh()).status == "ended"
-    with pytest.raises(errors.SessionClosed):
+    with pytest.raises(SessionClosed):
         await session.prompt("more")
     assert [event async for event in session.events(limit=1)]
 

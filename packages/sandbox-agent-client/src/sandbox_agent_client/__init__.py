@@ -5,8 +5,8 @@
         async for event in session.prompt_stream("Fix the failing test"):
             ...
 
-`SandboxAgentSync` is the same without `async`. Events are classes of this module, errors are in
-`sandbox_agent_client.errors`.
+`SandboxAgentSync` is the same without `async`. Events and errors are classes of this module; `errors`
+holds the errors alone.
 """
 
 from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
@@ -14,7 +14,6 @@ from sandbox_agent_core.api.policy import PermissionPolicy, PermissionRule
 from sandbox_agent_core.api.requests import Resolution
 from sandbox_agent_core.api.sessions import CancelResult, SessionInfo
 from sandbox_agent_core.content import Prompt
-from sandbox_agent_core.errors import SandboxAgentError
 from sandbox_agent_core.events import (
     AgentExited,
     AgentStarted,
@@ -81,6 +80,7 @@ from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.session import SessionSync
 from sandbox_agent_client._turn import PromptResult
 from sandbox_agent_client.credentials import Credential, LocalCredentials, local_credentials
+from sandbox_agent_client.errors import *  # noqa: F403
 from sandbox_agent_client.local import LocalProvider
 from sandbox_agent_client.persistence import (
     MemoryStore,
@@ -140,7 +140,6 @@ __all__ = [
     "Resolution",
     "Sandbox",
     "SandboxAgent",
-    "SandboxAgentError",
     "SandboxAgentSync",
     "SandboxInfo",
     "SandboxProvider",
@@ -172,3 +171,4 @@ __all__ = [
     "errors",
     "local_credentials",
 ]
+__all__ += errors.__all__

@@ -100,11 +100,11 @@ class SandboxAgent:
         `report` is told each step, and when. Times are in seconds.
 
         Raises:
-            errors.ProviderNotInstalled: there is no such provider here.
-            errors.InvalidRequest: it does not take these options.
-            errors.SandboxNotFound: there is no sandbox of that `ref` any more.
-            errors.ProviderError: the sandbox could not be made.
-            errors.ServerStartFailed: the server in it did not answer.
+            ProviderNotInstalled: there is no such provider here.
+            InvalidRequest: it does not take these options.
+            SandboxNotFound: there is no sandbox of that `ref` any more.
+            ProviderError: the sandbox could not be made.
+            ServerStartFailed: the server in it did not answer.
         """
 
         async def open() -> SandboxAgent:
@@ -171,8 +171,8 @@ class SandboxAgent:
         `reconnect_timeout`: how long a stream tries to come back; None for ever. Times are in seconds.
 
         Raises:
-            errors.ServerUnreachable: nothing answers there.
-            errors.TokenInvalid: the server wants another token.
+            ServerUnreachable: nothing answers there.
+            TokenInvalid: the server wants another token.
         """
 
         async def open() -> SandboxAgent:
@@ -220,7 +220,7 @@ class SandboxAgent:
 
         Raises:
             RuntimeError: this client neither started one nor took one over.
-            errors.ProviderError: it could not be removed; it may still cost money.
+            ProviderError: it could not be removed; it may still cost money.
         """
         sandbox = self.sandbox
         await finish(lambda: self._destroy(sandbox), timeout_s=DESTROY_TIMEOUT_S)
@@ -281,7 +281,7 @@ class SandboxAgent:
         return (await self._connection.call(call)).agents
 
     async def get_agent(self, agent: str, *, config: bool = True, fresh: bool = False) -> AgentInfo:
-        """One agent, with what it offers. Raises: errors.UnsupportedAgent."""
+        """One agent, with what it offers. Raises: UnsupportedAgent."""
         return await self._connection.call(agent_calls.get_agent(agent, config=config, fresh=fresh))
 
     async def install_agent(
@@ -298,9 +298,9 @@ class SandboxAgent:
         early does not stop it: asking again waits for the same installation.
 
         Raises:
-            errors.AgentNotInstallable: nothing can install this agent, or this version.
-            errors.InstallForbidden: the server was told not to use the network.
-            errors.InstallFailed: and its kinds; what was installed before still works.
+            AgentNotInstallable: nothing can install this agent, or this version.
+            InstallForbidden: the server was told not to use the network.
+            InstallFailed: and its kinds; what was installed before still works.
         """
         call = agent_calls.install(agent, version=version, reinstall=reinstall)
         return await install(self._connection.transport, call, on_progress)
@@ -329,10 +329,10 @@ class SandboxAgent:
         provider, or provider (`anthropic`, `openai`, …) -> URL. Keys belong into `env`.
 
         Raises:
-            errors.AgentNotInstalled: the message says how to get it.
-            errors.AgentAuthRequired: the message says which key it wants.
-            errors.SessionAlreadyExists: the `id` is taken.
-            errors.InvalidRequest: an argument is not possible; the message names it.
+            AgentNotInstalled: the message says how to get it.
+            AgentAuthRequired: the message says which key it wants.
+            SessionAlreadyExists: the `id` is taken.
+            InvalidRequest: an argument is not possible; the message names it.
         """
         request = built(
             CreateSession,
@@ -352,7 +352,7 @@ class SandboxAgent:
         return await self._create(request)
 
     async def get_session(self, id: str) -> Session:
-        """Raises: errors.SessionNotFound."""
+        """Raises: SessionNotFound."""
         return self._session(await self._connection.call(calls.get(id)))
 
     async def list_sessions(self, *, limit: int | None = None) -> list[Session]:
@@ -383,7 +383,7 @@ class SandboxAgent:
         hold keys, so nobody stores them: give them again.
 
         Raises:
-            errors.SessionNotFound: neither the server nor the store knows it.
+            SessionNotFound: neither the server nor the store knows it.
         """
         try:
             call = calls.resume(id, env=env, mcp_servers=mcp_servers)

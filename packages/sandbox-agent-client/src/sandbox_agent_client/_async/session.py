@@ -68,9 +68,9 @@ class Session:
         Cancelling the wait does not cancel the turn: that is `cancel`.
 
         Raises:
-            errors.AgentProcessExited, errors.AgentError: the turn ended with an error.
-            errors.Unavailable: the server was stopped during the turn, which is over.
-            errors.ServerUnreachable: the server did not come back in time; the turn may go on.
+            AgentProcessExited, AgentError: the turn ended with an error.
+            Unavailable: the server was stopped during the turn, which is over.
+            ServerUnreachable: the server did not come back in time; the turn may go on.
         """
         accepted = await self._start(prompt)
         turn = TurnReader(accepted.turn_id)
@@ -202,8 +202,8 @@ class Session:
         """Answer a permission (`option_id` or `reply`) or a question (`answers` or `decline`).
 
         Raises:
-            errors.RequestAlreadyResolved: somebody was first.
-            errors.RequestNotFound: there is no such request.
+            RequestAlreadyResolved: somebody was first.
+            RequestNotFound: there is no such request.
         """
         return await self._connection.call(
             request_calls.answer(
@@ -220,19 +220,19 @@ class Session:
     # -- settings
 
     async def set_mode(self, mode: str) -> SessionInfo:
-        """Raises: errors.ModeNotSupported."""
+        """Raises: ModeNotSupported."""
         return await self._patch(mode=mode)
 
     async def set_model(self, model: str) -> SessionInfo:
-        """Raises: errors.ValueNotSupported."""
+        """Raises: ValueNotSupported."""
         return await self._patch(model=model)
 
     async def set_thought_level(self, thought_level: str) -> SessionInfo:
-        """Raises: errors.ValueNotSupported."""
+        """Raises: ValueNotSupported."""
         return await self._patch(thought_level=thought_level)
 
     async def set_config_option(self, config_id: str, value: str | bool) -> SessionInfo:
-        """One of `info.config_options`. Raises: errors.ValueNotSupported."""
+        """One of `info.config_options`. Raises: ValueNotSupported."""
         return await self._patch(config_options={config_id: value})
 
     async def set_permission_policy(

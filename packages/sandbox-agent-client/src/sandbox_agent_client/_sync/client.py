@@ -101,11 +101,11 @@ class SandboxAgentSync:
         `report` is told each step, and when. Times are in seconds.
 
         Raises:
-            errors.ProviderNotInstalled: there is no such provider here.
-            errors.InvalidRequest: it does not take these options.
-            errors.SandboxNotFound: there is no sandbox of that `ref` any more.
-            errors.ProviderError: the sandbox could not be made.
-            errors.ServerStartFailed: the server in it did not answer.
+            ProviderNotInstalled: there is no such provider here.
+            InvalidRequest: it does not take these options.
+            SandboxNotFound: there is no sandbox of that `ref` any more.
+            ProviderError: the sandbox could not be made.
+            ServerStartFailed: the server in it did not answer.
         """
 
         def open() -> SandboxAgentSync:
@@ -172,8 +172,8 @@ class SandboxAgentSync:
         `reconnect_timeout`: how long a stream tries to come back; None for ever. Times are in seconds.
 
         Raises:
-            errors.ServerUnreachable: nothing answers there.
-            errors.TokenInvalid: the server wants another token.
+            ServerUnreachable: nothing answers there.
+            TokenInvalid: the server wants another token.
         """
 
         def open() -> SandboxAgentSync:
@@ -221,7 +221,7 @@ class SandboxAgentSync:
 
         Raises:
             RuntimeError: this client neither started one nor took one over.
-            errors.ProviderError: it could not be removed; it may still cost money.
+            ProviderError: it could not be removed; it may still cost money.
         """
         sandbox = self.sandbox
         finish(lambda: self._destroy(sandbox), timeout_s=DESTROY_TIMEOUT_S)
@@ -282,7 +282,7 @@ class SandboxAgentSync:
         return (self._connection.call(call)).agents
 
     def get_agent(self, agent: str, *, config: bool = True, fresh: bool = False) -> AgentInfo:
-        """One agent, with what it offers. Raises: errors.UnsupportedAgent."""
+        """One agent, with what it offers. Raises: UnsupportedAgent."""
         return self._connection.call(agent_calls.get_agent(agent, config=config, fresh=fresh))
 
     def install_agent(
@@ -299,9 +299,9 @@ class SandboxAgentSync:
         early does not stop it: asking again waits for the same installation.
 
         Raises:
-            errors.AgentNotInstallable: nothing can install this agent, or this version.
-            errors.InstallForbidden: the server was told not to use the network.
-            errors.InstallFailed: and its kinds; what was installed before still works.
+            AgentNotInstallable: nothing can install this agent, or this version.
+            InstallForbidden: the server was told not to use the network.
+            InstallFailed: and its kinds; what was installed before still works.
         """
         call = agent_calls.install(agent, version=version, reinstall=reinstall)
         return install(self._connection.transport, call, on_progress)
@@ -330,10 +330,10 @@ class SandboxAgentSync:
         provider, or provider (`anthropic`, `openai`, …) -> URL. Keys belong into `env`.
 
         Raises:
-            errors.AgentNotInstalled: the message says how to get it.
-            errors.AgentAuthRequired: the message says which key it wants.
-            errors.SessionAlreadyExists: the `id` is taken.
-            errors.InvalidRequest: an argument is not possible; the message names it.
+            AgentNotInstalled: the message says how to get it.
+            AgentAuthRequired: the message says which key it wants.
+            SessionAlreadyExists: the `id` is taken.
+            InvalidRequest: an argument is not possible; the message names it.
         """
         request = built(
             CreateSession,
@@ -353,7 +353,7 @@ class SandboxAgentSync:
         return self._create(request)
 
     def get_session(self, id: str) -> SessionSync:
-        """Raises: errors.SessionNotFound."""
+        """Raises: SessionNotFound."""
         return self._session(self._connection.call(calls.get(id)))
 
     def list_sessions(self, *, limit: int | None = None) -> list[SessionSync]:
@@ -384,7 +384,7 @@ class SandboxAgentSync:
         hold keys, so nobody stores them: give them again.
 
         Raises:
-            errors.SessionNotFound: neither the server nor the store knows it.
+            SessionNotFound: neither the server nor the store knows it.
         """
         try:
             call = calls.resume(id, env=env, mcp_servers=mcp_servers)

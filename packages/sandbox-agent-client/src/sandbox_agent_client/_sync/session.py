@@ -69,9 +69,9 @@ class SessionSync:
         Cancelling the wait does not cancel the turn: that is `cancel`.
 
         Raises:
-            errors.AgentProcessExited, errors.AgentError: the turn ended with an error.
-            errors.Unavailable: the server was stopped during the turn, which is over.
-            errors.ServerUnreachable: the server did not come back in time; the turn may go on.
+            AgentProcessExited, AgentError: the turn ended with an error.
+            Unavailable: the server was stopped during the turn, which is over.
+            ServerUnreachable: the server did not come back in time; the turn may go on.
         """
         accepted = self._start(prompt)
         turn = TurnReader(accepted.turn_id)
@@ -201,8 +201,8 @@ class SessionSync:
         """Answer a permission (`option_id` or `reply`) or a question (`answers` or `decline`).
 
         Raises:
-            errors.RequestAlreadyResolved: somebody was first.
-            errors.RequestNotFound: there is no such request.
+            RequestAlreadyResolved: somebody was first.
+            RequestNotFound: there is no such request.
         """
         return self._connection.call(
             request_calls.answer(
@@ -219,19 +219,19 @@ class SessionSync:
     # -- settings
 
     def set_mode(self, mode: str) -> SessionInfo:
-        """Raises: errors.ModeNotSupported."""
+        """Raises: ModeNotSupported."""
         return self._patch(mode=mode)
 
     def set_model(self, model: str) -> SessionInfo:
-        """Raises: errors.ValueNotSupported."""
+        """Raises: ValueNotSupported."""
         return self._patch(model=model)
 
     def set_thought_level(self, thought_level: str) -> SessionInfo:
-        """Raises: errors.ValueNotSupported."""
+        """Raises: ValueNotSupported."""
         return self._patch(thought_level=thought_level)
 
     def set_config_option(self, config_id: str, value: str | bool) -> SessionInfo:
-        """One of `info.config_options`. Raises: errors.ValueNotSupported."""
+        """One of `info.config_options`. Raises: ValueNotSupported."""
         return self._patch(config_options={config_id: value})
 
     def set_permission_policy(self, policy: PermissionPolicy | Mapping[str, Any]) -> SessionInfo:
