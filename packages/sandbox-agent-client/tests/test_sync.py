@@ -16,7 +16,7 @@ import pytest
 from sandbox_agent_client import (
     Endpoint,
     Event,
-    MemoryStore,
+    MemoryTranscriptStore,
     MessageDelta,
     PermissionRequest,
     PermissionRequestSync,
@@ -198,7 +198,7 @@ def test_closing_ends_a_prompt_that_waits_in_another_thread(endpoint: Endpoint) 
 
 
 def test_a_sandbox_of_its_own_is_gone_with_all_its_threads() -> None:
-    with SandboxAgentSync.start("local", persistence=MemoryStore()) as client:
+    with SandboxAgentSync.start("local", persistence=MemoryTranscriptStore()) as client:
         assert client.sandbox_ref is not None
         url = client.base_url
         session = client.create_session("mock")

@@ -83,9 +83,9 @@ from sandbox_agent_client.credentials import Credential, LocalCredentials, local
 from sandbox_agent_client.errors import *  # noqa: F403
 from sandbox_agent_client.local import LocalProvider
 from sandbox_agent_client.persistence import (
-    MemoryStore,
+    MemoryTranscriptStore,
     SessionRecord,
-    SqliteStore,
+    SqliteTranscriptStore,
     TranscriptStore,
 )
 
@@ -113,7 +113,7 @@ __all__ = [
     "LocalProvider",
     "Location",
     "LogEntry",
-    "MemoryStore",
+    "MemoryTranscriptStore",
     "MessageCompleted",
     "MessageDelta",
     "ModeChanged",
@@ -153,7 +153,7 @@ __all__ = [
     "SessionRecord",
     "SessionResumed",
     "SessionSync",
-    "SqliteStore",
+    "SqliteTranscriptStore",
     "StartupStep",
     "TokenUsage",
     "ToolCallFields",

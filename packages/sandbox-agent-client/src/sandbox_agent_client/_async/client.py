@@ -16,7 +16,7 @@ from sandbox_agent_core.errors import SessionAlreadyExists, SessionNotFound
 from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef
 
-from sandbox_agent_client._async._backend import Opening, Portal, finish
+from sandbox_agent_client._async._backend import AwaitableContext, Portal, finish
 from sandbox_agent_client._async.connection import Connection
 from sandbox_agent_client._async.installing import OnProgress, install
 from sandbox_agent_client._async.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
@@ -26,7 +26,6 @@ from sandbox_agent_client._async.transport import DEFAULT_TIMEOUT_S, StreamKind,
 from sandbox_agent_client._calls import agents as agent_calls
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls.call import built
-from sandbox_agent_client._replay import new_context, settings_of
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
 from sandbox_agent_client.launch import (
     HEALTH_TIMEOUT_S,
@@ -35,6 +34,7 @@ from sandbox_agent_client.launch import (
     parse_ref,
     take_over,
 )
+from sandbox_agent_client.persistence.replay import new_context, settings_of
 
 __all__ = ["SandboxAgent"]
 
@@ -85,7 +85,7 @@ class SandboxAgent:
         reconnect_timeout: float | None = RECONNECT_TIMEOUT_S,
         health_timeout: float = HEALTH_TIMEOUT_S,
         **options: Any,
-    ) -> Opening[SandboxAgent]:
+    ) -> AwaitableContext[SandboxAgent]:
         """Make a sandbox with the server in it, and connect. A failure leaves nothing behind.
 
         Leaving the block destroys the sandbox, unless `keep`. `sandbox` is a provider or its name
@@ -150,7 +150,7 @@ class SandboxAgent:
             stays = keep if keep is not None else not launched.is_ours
             return cls(connection, sandbox=box, keep=stays, keep_alive=keep_alive)
 
-        return Opening(open)
+        return AwaitableContext(open)
 
     @classmethod
     def connect(
@@ -164,7 +164,7 @@ class SandboxAgent:
         http_client: httpx.AsyncClient | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         reconnect_timeout: float | None = RECONNECT_TIMEOUT_S,
-    ) -> Opening[SandboxAgent]:
+    ) -> AwaitableContext[SandboxAgent]:
         """Connect to a server that runs. Leaving the block only disconnects.
 
         `headers` go with every request (a gateway's own). An `http_client` that is given stays open.
@@ -193,7 +193,7 @@ class SandboxAgent:
                 raise
             return client
 
-        return Opening(open)
+        return AwaitableContext(open)
 
     async def __aenter__(self) -> Self:
         return self

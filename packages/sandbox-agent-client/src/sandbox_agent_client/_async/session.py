@@ -16,14 +16,14 @@ from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import project
 from sandbox_agent_core.view import Transcript
 
-from sandbox_agent_client._async.connection import Connection, Leaving
+from sandbox_agent_client._async.connection import Connection, WatchedTurn
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.reader import Subscriber
 from sandbox_agent_client._async.requests import (
     AnswerValue,
     PermissionRequest,
     QuestionRequest,
-    asked,
+    request_of,
 )
 from sandbox_agent_client._async.watch import Watch
 from sandbox_agent_client._calls import events as event_calls
@@ -85,15 +85,15 @@ class Session:
     ) -> AsyncGenerator[Event, None]:
         """The events of one turn, the last is `TurnEnded` (or `TurnDropped`), which says how it ended.
 
-        Leaving the loop early does not cancel the turn, unless `cancel_on_exit`.
+        WatchedTurn the loop early does not cancel the turn, unless `cancel_on_exit`.
         """
         accepted = await self._start(prompt)
         turn = TurnReader(accepted.turn_id)
         # The client cancels it when it is closed first: after a `break` this generator is closed
         # by a task of the event loop, at a time of its own.
-        ours = Leaving(self.id, turn.turn_id)
+        ours = WatchedTurn(self.id, turn.turn_id)
         if cancel_on_exit:
-            self._connection.leaving.add(ours)
+            self._connection.cancel_on_exit.add(ours)
         try:
             async with aclosing(self._turn_events(turn, accepted.seq)) as events:
                 async for event in events:
@@ -102,7 +102,7 @@ class Session:
         finally:
             if not turn.is_over:
                 await self._connection.leave(ours)
-            self._connection.leaving.discard(ours)
+            self._connection.cancel_on_exit.discard(ours)
 
     async def cancel(self, turn_id: str | None = None) -> CancelResult:
         """Cancel one turn, running or queued; without an id the running and all queued ones."""
@@ -187,7 +187,7 @@ class Session:
     ) -> list[PermissionRequest | QuestionRequest]:
         """What the agent asked, oldest first."""
         found = await self._connection.call(request_calls.list_requests(self.id, status=status))
-        return [asked(info, self.respond) for info in found.requests]
+        return [request_of(info, self.respond) for info in found.requests]
 
     async def respond(
         self,

@@ -20,7 +20,6 @@ from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRe
 from sandbox_agent_client._calls import agents as agent_calls
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls.call import built
-from sandbox_agent_client._replay import new_context, settings_of
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
 from sandbox_agent_client._sync._backend import Portal, finish, open_now
 from sandbox_agent_client._sync.connection import Connection
@@ -36,6 +35,7 @@ from sandbox_agent_client.launch import (
     parse_ref,
     take_over,
 )
+from sandbox_agent_client.persistence.replay import new_context, settings_of
 
 __all__ = ["SandboxAgentSync"]
 

@@ -24,7 +24,7 @@ from sandbox_agent_client._sync.stream import follow, read_entry
 from sandbox_agent_client._sync.transport import Transport
 from sandbox_agent_client._sync.watch import Watch
 
-__all__ = ["Connection", "Leaving"]
+__all__ = ["Connection", "WatchedTurn"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ CANCEL_TIMEOUT_S = 10.0
 T = TypeVar("T")
 
 
-class Leaving(NamedTuple):
+class WatchedTurn(NamedTuple):
     """A turn that is cancelled when nobody watches it any more."""
 
     session_id: str
@@ -54,7 +54,7 @@ class Connection:
         self.transport = transport
         self.portal = portal
         self.store = store
-        self.leaving: set[Leaving] = set()
+        self.cancel_on_exit: set[WatchedTurn] = set()
         self.called_at = time.monotonic()
         self._reconnect_timeout_s = reconnect_timeout_s
         self._interrupts: set[Interrupt] = set()
@@ -137,11 +137,11 @@ class Connection:
             _sync(recorder)
             recorder.put_ended(info.ended_at)
 
-    def leave(self, turn: Leaving) -> None:
+    def leave(self, turn: WatchedTurn) -> None:
         """Cancel the turn, if it is one to be cancelled."""
-        if turn not in self.leaving:
+        if turn not in self.cancel_on_exit:
             return
-        self.leaving.discard(turn)
+        self.cancel_on_exit.discard(turn)
         call = calls.cancel(turn.session_id, turn.turn_id)
         try:
             finish(lambda: self.call(call), timeout_s=CANCEL_TIMEOUT_S)
@@ -156,7 +156,7 @@ class Connection:
 
     def close(self) -> None:
         """End every stream, store what is left, disconnect. Nothing is left running."""
-        for turn in list(self.leaving):
+        for turn in list(self.cancel_on_exit):
             self.leave(turn)
         watches, self._watches = self._watches, set()
         for watch in watches:

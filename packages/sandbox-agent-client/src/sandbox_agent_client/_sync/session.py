@@ -20,14 +20,14 @@ from sandbox_agent_core.view import Transcript
 from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import requests as request_calls
 from sandbox_agent_client._calls import sessions as calls
-from sandbox_agent_client._sync.connection import Connection, Leaving
+from sandbox_agent_client._sync.connection import Connection, WatchedTurn
 from sandbox_agent_client._sync.interrupt import Interrupt
 from sandbox_agent_client._sync.reader import Subscriber
 from sandbox_agent_client._sync.requests import (
     AnswerValue,
     PermissionRequestSync,
     QuestionRequestSync,
-    asked,
+    request_of,
 )
 from sandbox_agent_client._sync.watch import Watch
 from sandbox_agent_client._turn import PromptResult, TurnReader
@@ -86,15 +86,15 @@ class SessionSync:
     ) -> Generator[Event, None, None]:
         """The events of one turn, the last is `TurnEnded` (or `TurnDropped`), which says how it ended.
 
-        Leaving the loop early does not cancel the turn, unless `cancel_on_exit`.
+        WatchedTurn the loop early does not cancel the turn, unless `cancel_on_exit`.
         """
         accepted = self._start(prompt)
         turn = TurnReader(accepted.turn_id)
         # The client cancels it when it is closed first: after a `break` this generator is closed
         # by a task of the event loop, at a time of its own.
-        ours = Leaving(self.id, turn.turn_id)
+        ours = WatchedTurn(self.id, turn.turn_id)
         if cancel_on_exit:
-            self._connection.leaving.add(ours)
+            self._connection.cancel_on_exit.add(ours)
         try:
             with closing(self._turn_events(turn, accepted.seq)) as events:
                 for event in events:
@@ -103,7 +103,7 @@ class SessionSync:
         finally:
             if not turn.is_over:
                 self._connection.leave(ours)
-            self._connection.leaving.discard(ours)
+            self._connection.cancel_on_exit.discard(ours)
 
     def cancel(self, turn_id: str | None = None) -> CancelResult:
         """Cancel one turn, running or queued; without an id the running and all queued ones."""
@@ -186,7 +186,7 @@ class SessionSync:
     ) -> list[PermissionRequestSync | QuestionRequestSync]:
         """What the agent asked, oldest first."""
         found = self._connection.call(request_calls.list_requests(self.id, status=status))
-        return [asked(info, self.respond) for info in found.requests]
+        return [request_of(info, self.respond) for info in found.requests]
 
     def respond(
         self,

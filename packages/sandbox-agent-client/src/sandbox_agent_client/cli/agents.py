@@ -16,14 +16,14 @@ from rich.progress import (
 from rich.table import Table
 from sandbox_agent_core.api.agents import InstallProgress, InstallResult
 
-from sandbox_agent_client.cli.places import Place
 from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.target import Target
 
 __all__ = ["install_agent", "list_agents"]
 
 
-async def list_agents(place: Place, *, as_json: bool) -> None:
-    async with place.open() as client:
+async def list_agents(target: Target, *, as_json: bool) -> None:
+    async with target.open() as client:
         agents = await client.list_agents()
     if as_json:
         for agent in agents:
@@ -38,10 +38,10 @@ async def list_agents(place: Place, *, as_json: bool) -> None:
 
 
 async def install_agent(
-    place: Place, agent: str, *, version: str | None, reinstall: bool, as_json: bool
+    target: Target, agent: str, *, version: str | None, reinstall: bool, as_json: bool
 ) -> None:
     """The progress goes to stderr, the result to stdout."""
-    async with place.open() as client:
+    async with target.open() as client:
         with _Shown() as shown:
             result = await client.install_agent(
                 agent, version, reinstall=reinstall, on_progress=shown.show

@@ -15,12 +15,12 @@ from sandbox_agent_core.projection import project
 from sandbox_agent_core.view import Transcript
 
 from sandbox_agent_client._async.client import SandboxAgent
-from sandbox_agent_client.cli.places import Place, local_store
 from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.target import Target, local_store
 from sandbox_agent_client.cli.transcript import show_transcript
 from sandbox_agent_client.errors import SessionNotFound
 from sandbox_agent_client.persistence import (
-    SqliteStore,
+    SqliteTranscriptStore,
     TranscriptStore,
     read_entries,
     read_transcript,
@@ -117,20 +117,20 @@ class StoreArchive:
 
 
 @asynccontextmanager
-async def _archive(place: Place) -> AsyncIterator[Archive]:
-    if place.url is not None:
-        async with place.open() as client:
+async def _archive(target: Target) -> AsyncIterator[Archive]:
+    if target.url is not None:
+        async with target.open() as client:
             yield ServerArchive(client)
         return
-    store: SqliteStore = local_store()
+    store: SqliteTranscriptStore = local_store()
     try:
         yield StoreArchive(store)
     finally:
         await store.close()
 
 
-async def list_sessions(place: Place, *, limit: int, as_json: bool) -> None:
-    async with _archive(place) as archive:
+async def list_sessions(target: Target, *, limit: int, as_json: bool) -> None:
+    async with _archive(target) as archive:
         rows = await archive.rows(limit)
     if as_json:
         for row in rows:
@@ -147,8 +147,8 @@ async def list_sessions(place: Place, *, limit: int, as_json: bool) -> None:
     console.print(table)
 
 
-async def show_session(place: Place, session_id: str, *, as_json: bool) -> None:
-    async with _archive(place) as archive:
+async def show_session(target: Target, session_id: str, *, as_json: bool) -> None:
+    async with _archive(target) as archive:
         transcript = await archive.transcript(session_id)
     if as_json:
         print(json.dumps(transcript.to_wire()))
@@ -157,10 +157,10 @@ async def show_session(place: Place, session_id: str, *, as_json: bool) -> None:
 
 
 async def show_events(
-    place: Place, session_id: str, *, after: int, deltas: bool, as_json: bool
+    target: Target, session_id: str, *, after: int, deltas: bool, as_json: bool
 ) -> None:
     console = Console(highlight=False)
-    async with _archive(place) as archive:
+    async with _archive(target) as archive:
         async for event in archive.events(session_id, after):
             if not deltas and is_delta(event.type):
                 continue

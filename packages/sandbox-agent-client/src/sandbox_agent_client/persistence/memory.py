@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.spi.persistence import SessionRecord
 
-__all__ = ["MemoryStore"]
+__all__ = ["MemoryTranscriptStore"]
 
 
-class MemoryStore:
+class MemoryTranscriptStore:
     """Bounded by nothing but memory. `close` keeps what is stored."""
 
     def __init__(self) -> None:

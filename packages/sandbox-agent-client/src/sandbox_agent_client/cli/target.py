@@ -18,21 +18,21 @@ import typer
 from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._data_dir import data_dir
 from sandbox_agent_client.local import LocalProvider
-from sandbox_agent_client.persistence import SqliteStore
+from sandbox_agent_client.persistence import SqliteTranscriptStore
 from sandbox_agent_client.providers import find_provider
 
-__all__ = ["Place", "local_store", "resolve_place"]
+__all__ = ["Target", "local_store", "resolve_target"]
 
 URL_VARIABLE = "SANDBOX_AGENT_URL"
 TOKEN_VARIABLE = "SANDBOX_AGENT_TOKEN"  # noqa: S105 - the name of a variable
 
 
-def local_store() -> SqliteStore:
-    return SqliteStore(data_dir() / "cli" / "sessions.db")
+def local_store() -> SqliteTranscriptStore:
+    return SqliteTranscriptStore(data_dir() / "cli" / "sessions.db")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Target:
     url: str | None = None
     token: str | None = None
     sandbox: str = LocalProvider.name
@@ -68,24 +68,24 @@ class Place:
             yield client
 
 
-def resolve_place(
+def resolve_target(
     *,
     url: str | None,
     sandbox: str | None,
     token_env: str,
     options: Mapping[str, Any] | None = None,
     wheelhouse: Path | None = None,
-) -> Place:
+) -> Target:
     """The options, then the environment, then a local sandbox."""
     if url is not None and (sandbox is not None or options or wheelhouse):
         raise typer.BadParameter("give either --url or --sandbox with its options")
     if sandbox is not None or options or wheelhouse:
-        return Place(
+        return Target(
             sandbox=sandbox or LocalProvider.name, options=options or {}, wheelhouse=wheelhouse
         )
     url = url or os.environ.get(URL_VARIABLE)
     if url is None:
-        return Place()
+        return Target()
     if not url.startswith(("http://", "https://")):
         raise typer.BadParameter(f"{url!r} is not an http:// or https:// URL")
-    return Place(url=url, token=os.environ.get(token_env))
+    return Target(url=url, token=os.environ.get(token_env))
