@@ -73,6 +73,7 @@ from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._async.requests import PermissionRequest, QuestionRequest
 from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.session import Session
+from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._startup import StartupStep
 from sandbox_agent_client._sync.client import SandboxAgentSync
 from sandbox_agent_client._sync.requests import PermissionRequestSync, QuestionRequestSync
@@ -150,6 +151,7 @@ __all__ = [
     "SessionCreated",
     "SessionEnded",
     "SessionInfo",
+    "SessionOptions",
     "SessionRecord",
     "SessionResumed",
     "SessionSync",

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import httpx
-from sandbox_agent_core.api.agents import AgentInfo, Health, InstallResult
-from sandbox_agent_core.api.policy import PermissionPolicy
+from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
 from sandbox_agent_core.api.sessions import CreateSession, SessionInfo
-from sandbox_agent_core.errors import SessionAlreadyExists, SessionNotFound
+from sandbox_agent_core.errors import ServerUnreachable, SessionAlreadyExists, SessionNotFound
 from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef
 
-from sandbox_agent_client._async._backend import AwaitableContext, Portal, finish
+from sandbox_agent_client._async._backend import AwaitableContext, Portal, finish, settle
 from sandbox_agent_client._async.connection import Connection
-from sandbox_agent_client._async.installing import OnProgress, install
 from sandbox_agent_client._async.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
 from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.session import Session
@@ -26,6 +25,7 @@ from sandbox_agent_client._async.transport import DEFAULT_TIMEOUT_S, StreamKind,
 from sandbox_agent_client._calls import agents as agent_calls
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls.call import built
+from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
 from sandbox_agent_client.launch import (
     HEALTH_TIMEOUT_S,
@@ -41,7 +41,6 @@ __all__ = ["SandboxAgent"]
 LOCAL = "local"
 DESTROY_TIMEOUT_S = 120.0
 PAGE_SESSIONS = 100
-Policy = PermissionPolicy | Mapping[str, Any]
 
 
 class SandboxAgent:
@@ -290,7 +289,7 @@ class SandboxAgent:
         version: str | None = None,
         *,
         reinstall: bool = False,
-        on_progress: OnProgress | None = None,
+        on_progress: Callable[[InstallProgress], Awaitable[object] | object] | None = None,
     ) -> InstallResult:
         """Install an agent where the server is; the version that was tested, unless another is asked for.
 
@@ -301,32 +300,27 @@ class SandboxAgent:
             AgentNotInstallable: nothing can install this agent, or this version.
             InstallForbidden: the server was told not to use the network.
             InstallFailed: and its kinds; what was installed before still works.
+            ServerUnreachable: the connection broke.
         """
         call = agent_calls.install(agent, version=version, reinstall=reinstall)
-        return await install(self._connection.transport, call, on_progress)
+        # As a stream also without a callback: a gateway that sees no byte for minutes cuts the connection.
+        async with aclosing(self._connection.transport.events(call)) as events:
+            async for event in events:
+                news = agent_calls.read_install_event(event)
+                if isinstance(news, InstallResult):
+                    return news
+                if news is not None and on_progress is not None:
+                    await settle(on_progress(news))
+        raise ServerUnreachable(
+            "The server broke off while it installed; it may go on. Ask again to wait for it."
+        )
 
     # -- sessions
 
     async def create_session(
-        self,
-        agent: str,
-        *,
-        cwd: str | None = None,
-        id: str | None = None,
-        model: str | None = None,
-        mode: str | None = None,
-        thought_level: str | None = None,
-        mcp_servers: Sequence[Mapping[str, Any]] | None = None,
-        system_prompt: str | None = None,
-        env: Mapping[str, str] | None = None,
-        base_url: str | Mapping[str, str] | None = None,
-        permission_policy: Policy | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        self, agent: str, *, id: str | None = None, **options: Unpack[SessionOptions]
     ) -> Session:
-        """Start an agent.
-
-        `base_url` is where its model requests go, a gateway or proxy: a URL for the agent's main
-        provider, or provider (`anthropic`, `openai`, …) -> URL. Keys belong into `env`.
+        """Start an agent. `id` is yours, or one is made; the options are `SessionOptions`.
 
         Raises:
             AgentNotInstalled: the message says how to get it.
@@ -334,22 +328,7 @@ class SandboxAgent:
             SessionAlreadyExists: the `id` is taken.
             InvalidRequest: an argument is not possible; the message names it.
         """
-        request = built(
-            CreateSession,
-            agent=agent,
-            cwd=cwd,
-            id=id,
-            model=model,
-            mode=mode,
-            thought_level=thought_level,
-            mcp_servers=mcp_servers,
-            system_prompt=system_prompt,
-            env=env,
-            base_url=base_url,
-            permission_policy=permission_policy,
-            metadata=metadata,
-        )
-        return await self._create(request)
+        return await self._create(built(CreateSession, agent=agent, id=id, **options))
 
     async def get_session(self, id: str) -> Session:
         """Raises: SessionNotFound."""
@@ -392,46 +371,25 @@ class SandboxAgent:
             request = await self._stored_request(id)
             if request is None:
                 raise
-        changes = {"cwd": cwd, "env": env, "mcp_servers": mcp_servers}
-        given = {name: value for name, value in changes.items() if value is not None}
-        return await self._create(built(CreateSession, **(request | given)))
+        given = {"cwd": cwd, "env": env, "mcp_servers": mcp_servers}
+        members = request | {name: value for name, value in given.items() if value is not None}
+        return await self._create(built(CreateSession, **members))
 
     async def resume_or_create_session(
-        self,
-        id: str,
-        agent: str,
-        *,
-        cwd: str | None = None,
-        model: str | None = None,
-        mode: str | None = None,
-        thought_level: str | None = None,
-        mcp_servers: Sequence[Mapping[str, Any]] | None = None,
-        system_prompt: str | None = None,
-        env: Mapping[str, str] | None = None,
-        base_url: str | Mapping[str, str] | None = None,
-        permission_policy: Policy | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        self, id: str, agent: str, **options: Unpack[SessionOptions]
     ) -> Session:
         """`resume_session`, or `create_session` when nobody knows the id."""
         try:
-            return await self.resume_session(id, cwd=cwd, env=env, mcp_servers=mcp_servers)
+            return await self.resume_session(
+                id,
+                cwd=options.get("cwd"),
+                env=options.get("env"),
+                mcp_servers=options.get("mcp_servers"),
+            )
         except SessionNotFound:
             pass
         try:
-            return await self.create_session(
-                agent,
-                id=id,
-                cwd=cwd,
-                model=model,
-                mode=mode,
-                thought_level=thought_level,
-                mcp_servers=mcp_servers,
-                system_prompt=system_prompt,
-                env=env,
-                base_url=base_url,
-                permission_policy=permission_policy,
-                metadata=metadata,
-            )
+            return await self.create_session(agent, id=id, **options)
         except SessionAlreadyExists:  # another client did the same just now
             return await self.resume_session(id)
 

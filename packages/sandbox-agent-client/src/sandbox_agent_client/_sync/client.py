@@ -4,26 +4,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import httpx
-from sandbox_agent_core.api.agents import AgentInfo, Health, InstallResult
-from sandbox_agent_core.api.policy import PermissionPolicy
+from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
 from sandbox_agent_core.api.sessions import CreateSession, SessionInfo
-from sandbox_agent_core.errors import SessionAlreadyExists, SessionNotFound
+from sandbox_agent_core.errors import ServerUnreachable, SessionAlreadyExists, SessionNotFound
 from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef
 
 from sandbox_agent_client._calls import agents as agent_calls
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls.call import built
+from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
-from sandbox_agent_client._sync._backend import Portal, finish, open_now
+from sandbox_agent_client._sync._backend import Portal, finish, open_now, settle
 from sandbox_agent_client._sync.connection import Connection
-from sandbox_agent_client._sync.installing import OnProgress, install
 from sandbox_agent_client._sync.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
 from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.session import SessionSync
@@ -42,7 +42,6 @@ __all__ = ["SandboxAgentSync"]
 LOCAL = "local"
 DESTROY_TIMEOUT_S = 120.0
 PAGE_SESSIONS = 100
-Policy = PermissionPolicy | Mapping[str, Any]
 
 
 class SandboxAgentSync:
@@ -291,7 +290,7 @@ class SandboxAgentSync:
         version: str | None = None,
         *,
         reinstall: bool = False,
-        on_progress: OnProgress | None = None,
+        on_progress: Callable[[InstallProgress], object] | None = None,
     ) -> InstallResult:
         """Install an agent where the server is; the version that was tested, unless another is asked for.
 
@@ -302,32 +301,27 @@ class SandboxAgentSync:
             AgentNotInstallable: nothing can install this agent, or this version.
             InstallForbidden: the server was told not to use the network.
             InstallFailed: and its kinds; what was installed before still works.
+            ServerUnreachable: the connection broke.
         """
         call = agent_calls.install(agent, version=version, reinstall=reinstall)
-        return install(self._connection.transport, call, on_progress)
+        # As a stream also without a callback: a gateway that sees no byte for minutes cuts the connection.
+        with closing(self._connection.transport.events(call)) as events:
+            for event in events:
+                news = agent_calls.read_install_event(event)
+                if isinstance(news, InstallResult):
+                    return news
+                if news is not None and on_progress is not None:
+                    settle(on_progress(news))
+        raise ServerUnreachable(
+            "The server broke off while it installed; it may go on. Ask again to wait for it."
+        )
 
     # -- sessions
 
     def create_session(
-        self,
-        agent: str,
-        *,
-        cwd: str | None = None,
-        id: str | None = None,
-        model: str | None = None,
-        mode: str | None = None,
-        thought_level: str | None = None,
-        mcp_servers: Sequence[Mapping[str, Any]] | None = None,
-        system_prompt: str | None = None,
-        env: Mapping[str, str] | None = None,
-        base_url: str | Mapping[str, str] | None = None,
-        permission_policy: Policy | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        self, agent: str, *, id: str | None = None, **options: Unpack[SessionOptions]
     ) -> SessionSync:
-        """Start an agent.
-
-        `base_url` is where its model requests go, a gateway or proxy: a URL for the agent's main
-        provider, or provider (`anthropic`, `openai`, …) -> URL. Keys belong into `env`.
+        """Start an agent. `id` is yours, or one is made; the options are `SessionOptions`.
 
         Raises:
             AgentNotInstalled: the message says how to get it.
@@ -335,22 +329,7 @@ class SandboxAgentSync:
             SessionAlreadyExists: the `id` is taken.
             InvalidRequest: an argument is not possible; the message names it.
         """
-        request = built(
-            CreateSession,
-            agent=agent,
-            cwd=cwd,
-            id=id,
-            model=model,
-            mode=mode,
-            thought_level=thought_level,
-            mcp_servers=mcp_servers,
-            system_prompt=system_prompt,
-            env=env,
-            base_url=base_url,
-            permission_policy=permission_policy,
-            metadata=metadata,
-        )
-        return self._create(request)
+        return self._create(built(CreateSession, agent=agent, id=id, **options))
 
     def get_session(self, id: str) -> SessionSync:
         """Raises: SessionNotFound."""
@@ -393,46 +372,25 @@ class SandboxAgentSync:
             request = self._stored_request(id)
             if request is None:
                 raise
-        changes = {"cwd": cwd, "env": env, "mcp_servers": mcp_servers}
-        given = {name: value for name, value in changes.items() if value is not None}
-        return self._create(built(CreateSession, **(request | given)))
+        given = {"cwd": cwd, "env": env, "mcp_servers": mcp_servers}
+        members = request | {name: value for name, value in given.items() if value is not None}
+        return self._create(built(CreateSession, **members))
 
     def resume_or_create_session(
-        self,
-        id: str,
-        agent: str,
-        *,
-        cwd: str | None = None,
-        model: str | None = None,
-        mode: str | None = None,
-        thought_level: str | None = None,
-        mcp_servers: Sequence[Mapping[str, Any]] | None = None,
-        system_prompt: str | None = None,
-        env: Mapping[str, str] | None = None,
-        base_url: str | Mapping[str, str] | None = None,
-        permission_policy: Policy | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        self, id: str, agent: str, **options: Unpack[SessionOptions]
     ) -> SessionSync:
         """`resume_session`, or `create_session` when nobody knows the id."""
         try:
-            return self.resume_session(id, cwd=cwd, env=env, mcp_servers=mcp_servers)
+            return self.resume_session(
+                id,
+                cwd=options.get("cwd"),
+                env=options.get("env"),
+                mcp_servers=options.get("mcp_servers"),
+            )
         except SessionNotFound:
             pass
         try:
-            return self.create_session(
-                agent,
-                id=id,
-                cwd=cwd,
-                model=model,
-                mode=mode,
-                thought_level=thought_level,
-                mcp_servers=mcp_servers,
-                system_prompt=system_prompt,
-                env=env,
-                base_url=base_url,
-                permission_policy=permission_policy,
-                metadata=metadata,
-            )
+            return self.create_session(agent, id=id, **options)
         except SessionAlreadyExists:  # another client did the same just now
             return self.resume_session(id)
 
