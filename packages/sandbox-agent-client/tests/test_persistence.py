@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sandbox_agent_client import (
     MemoryTranscriptStore,
     SandboxAgent,
     SandboxAgentSync,
+    SessionRecord,
     SqliteTranscriptStore,
     TranscriptStore,
     TurnStarted,
@@ -120,6 +122,40 @@ async def test_the_end_of_a_session_is_stored(store: TranscriptStore) -> None:
     await store.close()
     assert record is not None
     assert record.ended_at is not None
+
+
+async def test_a_deleted_session_is_gone_from_the_store_whatever_streams_still_carry(
+    store: TranscriptStore, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with SandboxAgent.connect(
+        endpoint.url, token=endpoint.token, persistence=store
+    ) as client:
+        session = await client.create_session("mock")
+        other = await client.get_session(session.id)
+        other.on_event(lambda _event: None)
+        stream = session.prompt_stream("burst 300x10")
+        await anext(stream)
+        await session.delete()
+        with contextlib.suppress(errors.SessionNotFound):
+            async for _event in stream:
+                pass
+    assert await store.list_sessions() == []
+    assert await stored(store, session.id) == []
+    assert caplog.text == ""
+
+
+async def test_a_session_of_another_sandbox_is_deleted_from_the_store(
+    store: TranscriptStore, endpoint: Endpoint
+) -> None:
+    await store.put_session(
+        SessionRecord(id="old", agent="mock", created_at="2026-01-01T00:00:00Z")
+    )
+    async with SandboxAgent.connect(
+        endpoint.url, token=endpoint.token, persistence=store
+    ) as client:
+        await client.delete_session("old")
+        with pytest.raises(errors.SessionNotFound):
+            await client.delete_session("old")
 
 
 async def test_streams_and_callbacks_are_stored_once(endpoint: Endpoint) -> None:

@@ -16,6 +16,7 @@ from sandbox_agent_client import (
     SandboxAgent,
     Session,
     SessionClosed,
+    SessionNotFound,
     ToolCompleted,
     TurnDropped,
     TurnEnded,
@@ -233,9 +234,21 @@ async def test_a_session_that_was_ended_takes_no_prompts_but_can_be_read(session
     assert [event async for event in session.events(limit=1)]
 
 
+async def test_a_deleted_session_is_gone(session: Session, client: SandboxAgent) -> None:
+    await session.prompt("hello")
+    await session.delete()
+    assert session.id not in [one.id for one in await client.list_sessions()]
+    with pytest.raises(SessionNotFound):
+        await session.refresh()
+    with pytest.raises(SessionNotFound):
+        await session.delete()
+    with pytest.raises(SessionNotFound):
+        await client.delete_session("no-such-session")
+
+
 async def test_an_ended_session_can_be_resumed(session: Session, client: SandboxAgent) -> None:
     await session.prompt("hello")
-    await client.destroy_session(session.id)
+    await client.end_session(session.id)
     again = await client.resume_session(session.id)
     assert (await again.prompt("go on")).text == "You said: go on"
 
@@ -244,9 +257,9 @@ async def test_sessions_are_found(session: Session, client: SandboxAgent) -> Non
     assert (await client.get_session(session.id)).info.metadata == {"of": "the tests"}
     assert session.id in [one.id for one in await client.list_sessions()]
     assert len(await client.list_sessions(limit=1)) == 1
-    with pytest.raises(errors.SessionNotFound):
+    with pytest.raises(SessionNotFound):
         await client.get_session("no-such-session")
-    with pytest.raises(errors.SessionNotFound):
+    with pytest.raises(SessionNotFound):
         await client.resume_session("no-such-session")
 
 

@@ -75,6 +75,20 @@ async def test_a_transcript_is_read_from_entries(store: TranscriptStore) -> None
     assert [getattr(item, "text", None) for item in transcript.items()] == ["hi"]
 
 
+async def test_a_deleted_session_leaves_nothing(store: TranscriptStore) -> None:
+    for id in ("a", "b"):
+        await store.put_session(record(id))
+        await store.append(id, [chunk(1), chunk(2)])
+    await store.delete_session("a")
+    await store.delete_session("never-there")
+    assert await store.get_session("a") is None
+    assert (await store.entries("a"), await store.last_seq("a")) == ([], 0)
+    assert ([one.id for one in await store.list_sessions()], await store.last_seq("b")) == (
+        ["b"],
+        2,
+    )
+
+
 async def test_a_closed_store_opens_again_by_itself(store: TranscriptStore) -> None:
     await store.put_session(record("a"))
     await store.close()

@@ -171,7 +171,7 @@ def test_settings_and_lists(client: SandboxAgentSync, session: SessionSync) -> N
     assert "mock" in [agent.id for agent in client.list_agents()]
     assert session.transcript().session_id == session.id
     session.end()
-    client.destroy_session(session.id)
+    client.end_session(session.id)
     assert client.resume_session(session.id).prompt("again").text == "You said: again"
 
 

@@ -393,9 +393,17 @@ class SandboxAgent:
         except SessionAlreadyExists:  # another client did the same just now
             return await self.resume_session(id)
 
-    async def destroy_session(self, id: str) -> None:
+    async def end_session(self, id: str) -> None:
         """End it and stop its agent. Its log stays readable; ending it again does nothing."""
         await self._connection.end(id)
+
+    async def delete_session(self, id: str) -> None:
+        """End it and delete its log, at the server and in the `persistence` store, for good.
+
+        Raises:
+            SessionNotFound: neither the server nor the store knows it.
+        """
+        await self._connection.delete(id)
 
     # -- inside
 

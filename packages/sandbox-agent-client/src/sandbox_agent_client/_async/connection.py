@@ -9,11 +9,11 @@ from contextlib import aclosing
 from typing import Any, NamedTuple, TypeVar
 
 from sandbox_agent_core.api.sessions import SessionInfo
-from sandbox_agent_core.errors import SandboxAgentError
+from sandbox_agent_core.errors import SandboxAgentError, SessionNotFound
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.spi.persistence import TranscriptStore
 
-from sandbox_agent_client._async._backend import Portal, finish
+from sandbox_agent_client._async._backend import Lock, Portal, finish
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.recorder import Recorder, open_recorder
 from sandbox_agent_client._async.stream import follow, read_entry
@@ -59,6 +59,8 @@ class Connection:
         self._interrupts: set[Interrupt] = set()
         self._watches: set[Watch] = set()
         self._recorders: dict[str, Recorder] = {}
+        # Two recorders of one session would each hold back entries, and outlive its deletion.
+        self._opening_recorder = Lock()
 
     @property
     def is_closed(self) -> bool:
@@ -110,15 +112,16 @@ class Connection:
         """None without a store."""
         if self.store is None:
             return None
-        if info.id not in self._recorders or settings is not None:
-            self._recorders[info.id] = await open_recorder(
-                self.store,
-                self.portal,
-                info,
-                settings=settings,
-                history=lambda after: self.history(info, after),
-            )
-        return self._recorders[info.id]
+        async with self._opening_recorder:
+            if info.id not in self._recorders or settings is not None:
+                self._recorders[info.id] = await open_recorder(
+                    self.store,
+                    self.portal,
+                    info,
+                    settings=settings,
+                    history=lambda after: self.history(info, after),
+                )
+            return self._recorders[info.id]
 
     async def sync(self, info: SessionInfo) -> None:
         """The store has all that the server has. A failure is only logged: the next sync catches up."""
@@ -135,6 +138,32 @@ class Connection:
         if recorder is not None:
             await _sync(recorder)
             await recorder.put_ended(info.ended_at)
+
+    async def delete(self, session_id: str) -> None:
+        """At the server and in the store.
+
+        Raises:
+            SessionNotFound: neither knows it.
+        """
+        store = self.store
+        purge = calls.delete(session_id, purge=True)
+        if store is None:
+            await self.call(purge)
+        else:
+            try:
+                recorder = await self.recorder(await self.call(calls.get(session_id)))
+                await self.call(purge)
+            except SessionNotFound:
+                if await self.portal.run(lambda: store.get_session(session_id)) is None:
+                    raise
+                recorder = self._recorders.get(session_id)
+            if recorder is not None:
+                await recorder.delete()
+            else:
+                await self.portal.run(lambda: store.delete_session(session_id))
+        for watch in self._watches:
+            if watch.session_id == session_id:
+                watch.end()
 
     async def leave(self, turn: WatchedTurn) -> None:
         """Cancel the turn, if it is one to be cancelled."""

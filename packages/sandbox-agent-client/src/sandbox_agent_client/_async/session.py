@@ -254,6 +254,14 @@ class Session:
         """End the session and stop its agent. Its log stays readable; ending it again does nothing."""
         await self._connection.end(self.id)
 
+    async def delete(self) -> None:
+        """End the session and delete its log, at the server and in the `persistence` store, for good.
+
+        Raises:
+            SessionNotFound: it is deleted already.
+        """
+        await self._connection.delete(self.id)
+
     # -- inside
 
     async def _patch(self, **members: Any) -> SessionInfo:

@@ -17,7 +17,7 @@ class Watch:
         self, session_id: str, *, follow: Follow, known_seq: Callable[[], int], pending: ListPending
     ) -> None:
         """`known_seq` is the newest seq that the session has heard of: where "from now" begins."""
-        self._session_id = session_id
+        self.session_id = session_id
         self._follow = follow
         self._known_seq = known_seq
         self._pending = pending
@@ -36,9 +36,7 @@ class Watch:
                 return partial(reader.leave, subscriber)
         if subscriber.after is None:
             subscriber.after = self._known_seq()
-        fresh = Reader(
-            f"sandbox-agent reader of {self._session_id}", self._follow, subscriber.after
-        )
+        fresh = Reader(f"sandbox-agent reader of {self.session_id}", self._follow, subscriber.after)
         self._readers.append(fresh)
         fresh.join(subscriber)
         return partial(fresh.leave, subscriber)
@@ -49,7 +47,7 @@ class Watch:
         """The function that ends it."""
         self._responders = [one for one in self._responders if not one.is_done]
         responder = Responder(
-            f"sandbox-agent answers of {self._session_id}", kind, callback, self._pending
+            f"sandbox-agent answers of {self.session_id}", kind, callback, self._pending
         )
         self._responders.append(responder)
         unsubscribe = self.subscribe(Subscriber(responder.notify, after=None))

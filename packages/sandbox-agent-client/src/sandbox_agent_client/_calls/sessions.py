@@ -90,8 +90,14 @@ def patch(session_id: str, **members: Any) -> Call[SessionInfo]:
     )
 
 
-def delete(session_id: str) -> Call[None]:
-    return Call(method="DELETE", path=path("sessions", session_id), parse=nothing)
+def delete(session_id: str, *, purge: bool = False) -> Call[None]:
+    """End it; `purge` also removes what the server has of it."""
+    return Call(
+        method="DELETE",
+        path=path("sessions", session_id),
+        query=query(purge=purge or None),
+        parse=nothing,
+    )
 
 
 def resume(

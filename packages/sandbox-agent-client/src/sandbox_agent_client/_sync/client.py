@@ -394,9 +394,17 @@ class SandboxAgentSync:
         except SessionAlreadyExists:  # another client did the same just now
             return self.resume_session(id)
 
-    def destroy_session(self, id: str) -> None:
+    def end_session(self, id: str) -> None:
         """End it and stop its agent. Its log stays readable; ending it again does nothing."""
         self._connection.end(id)
+
+    def delete_session(self, id: str) -> None:
+        """End it and delete its log, at the server and in the `persistence` store, for good.
+
+        Raises:
+            SessionNotFound: neither the server nor the store knows it.
+        """
+        self._connection.delete(id)
 
     # -- inside
 

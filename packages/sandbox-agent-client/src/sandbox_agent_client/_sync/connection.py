@@ -10,14 +10,14 @@ from contextlib import closing
 from typing import Any, NamedTuple, TypeVar
 
 from sandbox_agent_core.api.sessions import SessionInfo
-from sandbox_agent_core.errors import SandboxAgentError
+from sandbox_agent_core.errors import SandboxAgentError, SessionNotFound
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.spi.persistence import TranscriptStore
 
 from sandbox_agent_client._calls import Call
 from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import sessions as calls
-from sandbox_agent_client._sync._backend import Portal, finish
+from sandbox_agent_client._sync._backend import Lock, Portal, finish
 from sandbox_agent_client._sync.interrupt import Interrupt
 from sandbox_agent_client._sync.recorder import Recorder, open_recorder
 from sandbox_agent_client._sync.stream import follow, read_entry
@@ -60,6 +60,8 @@ class Connection:
         self._interrupts: set[Interrupt] = set()
         self._watches: set[Watch] = set()
         self._recorders: dict[str, Recorder] = {}
+        # Two recorders of one session would each hold back entries, and outlive its deletion.
+        self._opening_recorder = Lock()
 
     @property
     def is_closed(self) -> bool:
@@ -111,15 +113,16 @@ class Connection:
         """None without a store."""
         if self.store is None:
             return None
-        if info.id not in self._recorders or settings is not None:
-            self._recorders[info.id] = open_recorder(
-                self.store,
-                self.portal,
-                info,
-                settings=settings,
-                history=lambda after: self.history(info, after),
-            )
-        return self._recorders[info.id]
+        with self._opening_recorder:
+            if info.id not in self._recorders or settings is not None:
+                self._recorders[info.id] = open_recorder(
+                    self.store,
+                    self.portal,
+                    info,
+                    settings=settings,
+                    history=lambda after: self.history(info, after),
+                )
+            return self._recorders[info.id]
 
     def sync(self, info: SessionInfo) -> None:
         """The store has all that the server has. A failure is only logged: the next sync catches up."""
@@ -136,6 +139,32 @@ class Connection:
         if recorder is not None:
             _sync(recorder)
             recorder.put_ended(info.ended_at)
+
+    def delete(self, session_id: str) -> None:
+        """At the server and in the store.
+
+        Raises:
+            SessionNotFound: neither knows it.
+        """
+        store = self.store
+        purge = calls.delete(session_id, purge=True)
+        if store is None:
+            self.call(purge)
+        else:
+            try:
+                recorder = self.recorder(self.call(calls.get(session_id)))
+                self.call(purge)
+            except SessionNotFound:
+                if self.portal.run(lambda: store.get_session(session_id)) is None:
+                    raise
+                recorder = self._recorders.get(session_id)
+            if recorder is not None:
+                recorder.delete()
+            else:
+                self.portal.run(lambda: store.delete_session(session_id))
+        for watch in self._watches:
+            if watch.session_id == session_id:
+                watch.end()
 
     def leave(self, turn: WatchedTurn) -> None:
         """Cancel the turn, if it is one to be cancelled."""

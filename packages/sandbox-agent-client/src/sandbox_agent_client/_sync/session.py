@@ -251,6 +251,14 @@ class SessionSync:
         """End the session and stop its agent. Its log stays readable; ending it again does nothing."""
         self._connection.end(self.id)
 
+    def delete(self) -> None:
+        """End the session and delete its log, at the server and in the `persistence` store, for good.
+
+        Raises:
+            SessionNotFound: it is deleted already.
+        """
+        self._connection.delete(self.id)
+
     # -- inside
 
     def _patch(self, **members: Any) -> SessionInfo:

@@ -40,5 +40,9 @@ class MemoryTranscriptStore:
     async def last_seq(self, session_id: str) -> int:
         return max(self._entries.get(session_id, ()), default=0)
 
+    async def delete_session(self, session_id: str) -> None:
+        self._sessions.pop(session_id, None)
+        self._entries.pop(session_id, None)
+
     async def close(self) -> None:
         pass

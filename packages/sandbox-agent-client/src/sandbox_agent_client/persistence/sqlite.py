@@ -97,6 +97,13 @@ class SqliteTranscriptStore:
         )
         return row[0] or 0
 
+    async def delete_session(self, session_id: str) -> None:
+        def delete(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM entries WHERE session_id = ?", (session_id,))
+            db.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
+
+        await self._run(delete)
+
     async def close(self) -> None:
         thread, self._thread = self._thread, None
         if thread is not None:
