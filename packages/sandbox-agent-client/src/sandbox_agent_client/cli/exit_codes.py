@@ -1,9 +1,17 @@
-"""What the exit status of `sandbox-agent run` means. Part of the interface: scripts depend on it."""
+"""What the exit status means, and how a command comes to one. Part of the interface: scripts depend on it."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine
 from enum import IntEnum
+from typing import Any
 
+import typer
+
+from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.errors import (
     AgentAuthRequired,
     AgentError,
@@ -22,7 +30,7 @@ from sandbox_agent_client.errors import (
     Unavailable,
 )
 
-__all__ = ["EXIT_HELP", "ExitCode", "of_error", "of_stop_reason"]
+__all__ = ["EXIT_HELP", "ExitCode", "finish", "of_error", "of_stop_reason"]
 
 
 class ExitCode(IntEnum):
@@ -88,3 +96,19 @@ def of_error(error: SandboxAgentError) -> ExitCode:
 
 def of_stop_reason(reason: str) -> ExitCode:
     return _BY_STOP_REASON.get(reason, ExitCode.FAILED)
+
+
+def finish(command: Coroutine[Any, Any, ExitCode | None]) -> None:
+    """Raises: typer.Exit with the status that the outcome stands for."""
+    try:
+        code = asyncio.run(command) or ExitCode.OK
+    except SandboxAgentError as exc:
+        print(f"sandbox-agent: {plain(exc.message)}", file=sys.stderr)
+        code = of_error(exc)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        code = ExitCode.CANCELLED
+    except BrokenPipeError:
+        # The reader has left (`| head`). Python would complain again when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.FAILED
+    raise typer.Exit(int(code))

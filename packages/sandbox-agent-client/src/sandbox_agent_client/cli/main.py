@@ -14,12 +14,12 @@ from sandbox_agent_client.cli import agents as agent_commands
 from sandbox_agent_client.cli import sessions as session_commands
 from sandbox_agent_client.cli.assignments import base_urls, environment, provider_options
 from sandbox_agent_client.cli.credentials import credentials_app
-from sandbox_agent_client.cli.exit_codes import EXIT_HELP
-from sandbox_agent_client.cli.outcome import finish
+from sandbox_agent_client.cli.exit_codes import EXIT_HELP, ExitCode, finish
 from sandbox_agent_client.cli.plugins import add_plugin_commands
 from sandbox_agent_client.cli.run import RunOptions, run
 from sandbox_agent_client.cli.sandboxes import sandboxes_app
 from sandbox_agent_client.cli.target import TOKEN_VARIABLE, Target, resolve_target
+from sandbox_agent_client.cli.terminal import confirmed
 from sandbox_agent_client.cli.wheelhouse import wheelhouse_app
 
 __all__ = ["app", "main"]
@@ -254,6 +254,21 @@ def sessions_events(
     finish(
         session_commands.show_events(target, session_id, after=after, deltas=deltas, as_json=json)
     )
+
+
+@sessions_app.command("delete")
+def sessions_delete(
+    session_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    url: Url = None,
+    token_env: TokenEnv = TOKEN_VARIABLE,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """End sessions and delete all that was said in them. There is no way back."""
+    target = resolve_target(url=url, sandbox=None, token_env=token_env)
+    which = session_ids[0] if len(session_ids) == 1 else f"{len(session_ids)} sessions"
+    if not yes and not confirmed(f"Delete {which} for good?", otherwise="--yes deletes"):
+        raise typer.Exit(int(ExitCode.USAGE))
+    finish(session_commands.delete_sessions(target, session_ids))
 
 
 def _directory(cwd: str | None, target: Target, *, is_new: bool) -> str | None:

@@ -15,9 +15,9 @@ from rich.table import Table
 from sandbox_agent_core.spi.provider import BaseProvider, SandboxInfo, SandboxProvider
 
 from sandbox_agent_client.cli.assignments import provider_options
-from sandbox_agent_client.cli.exit_codes import ExitCode, of_error
-from sandbox_agent_client.cli.outcome import finish
+from sandbox_agent_client.cli.exit_codes import ExitCode, finish, of_error
 from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.terminal import confirmed
 from sandbox_agent_client.errors import CapabilityNotSupported, ProviderError, SandboxAgentError
 from sandbox_agent_client.inventory import Inventory, Item, age_of, is_orphan, take_inventory
 from sandbox_agent_client.providers import find_provider, installed_providers
@@ -153,21 +153,9 @@ async def _sweep(
             print("nothing to remove", file=sys.stderr)
         return ExitCode.OK
     _show([item.info for item in orphans], as_json=as_json)
-    if not yes and not _confirmed(len(orphans)):
+    if not yes and not confirmed(f"Remove {len(orphans)}?", otherwise="--yes removes them"):
         return ExitCode.USAGE
     return await _destroy(orphans)
-
-
-def _confirmed(count: int) -> bool:
-    if not _is_terminal():
-        print("sandbox-agent: nobody can be asked here; --yes removes them", file=sys.stderr)
-        return False
-    print(f"Remove {count}? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
-
-
-def _is_terminal() -> bool:
-    return sys.stdin.isatty()
 
 
 async def _destroy(items: Sequence[Item]) -> ExitCode:

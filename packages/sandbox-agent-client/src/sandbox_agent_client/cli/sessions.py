@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,10 +16,11 @@ from sandbox_agent_core.projection import project
 from sandbox_agent_core.view import Transcript
 
 from sandbox_agent_client._async.client import SandboxAgent
+from sandbox_agent_client.cli.exit_codes import ExitCode, of_error
 from sandbox_agent_client.cli.plain import plain
-from sandbox_agent_client.cli.target import Target, local_store
+from sandbox_agent_client.cli.target import Target, delete_local_log, local_store
 from sandbox_agent_client.cli.transcript import show_transcript
-from sandbox_agent_client.errors import SessionNotFound
+from sandbox_agent_client.errors import SandboxAgentError, SessionNotFound
 from sandbox_agent_client.persistence import (
     SqliteTranscriptStore,
     TranscriptStore,
@@ -26,7 +28,7 @@ from sandbox_agent_client.persistence import (
     read_transcript,
 )
 
-__all__ = ["list_sessions", "show_events", "show_session"]
+__all__ = ["delete_sessions", "list_sessions", "show_events", "show_session"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,10 @@ class Archive(Protocol):
         """Raises: SessionNotFound."""
         ...
 
+    async def delete(self, session_id: str) -> None:
+        """Raises: SessionNotFound; Conflict: somebody is using it."""
+        ...
+
 
 class ServerArchive:
     def __init__(self, client: SandboxAgent) -> None:
@@ -82,6 +88,9 @@ class ServerArchive:
         session = await self._client.get_session(session_id)
         async for event in session.events(after=after):
             yield event
+
+    async def delete(self, session_id: str) -> None:
+        await self._client.delete_session(session_id)
 
 
 class StoreArchive:
@@ -110,6 +119,11 @@ class StoreArchive:
             event = project(entry)
             if event is not None:
                 yield event
+
+    async def delete(self, session_id: str) -> None:
+        await self._check(session_id)
+        delete_local_log(session_id)
+        await self._store.delete_session(session_id)
 
     async def _check(self, session_id: str) -> None:
         if await self._store.get_session(session_id) is None:
@@ -168,6 +182,21 @@ async def show_events(
                 print(json.dumps(event.to_wire()))
             else:
                 console.print(plain(_line(event)), markup=False, soft_wrap=True)
+
+
+async def delete_sessions(target: Target, session_ids: Sequence[str]) -> ExitCode:
+    """One that cannot be deleted does not stop the others."""
+    code = ExitCode.OK
+    async with _archive(target) as archive:
+        for session_id in session_ids:
+            try:
+                await archive.delete(session_id)
+            except SandboxAgentError as exc:
+                print(f"sandbox-agent: {plain(exc.message)}", file=sys.stderr)
+                code = of_error(exc)
+            else:
+                print(f"deleted {session_id}", file=sys.stderr)
+    return code
 
 
 def _line(event: Event) -> str:

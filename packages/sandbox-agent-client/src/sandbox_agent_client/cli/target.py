@@ -6,7 +6,9 @@ one log. What was said is also copied into one store, which lists and shows sess
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,11 +19,12 @@ import typer
 
 from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._data_dir import data_dir
+from sandbox_agent_client.errors import Conflict
 from sandbox_agent_client.local import LocalProvider
 from sandbox_agent_client.persistence import SqliteTranscriptStore
 from sandbox_agent_client.providers import find_provider
 
-__all__ = ["Target", "local_store", "resolve_target"]
+__all__ = ["Target", "delete_local_log", "local_store", "resolve_target"]
 
 URL_VARIABLE = "SANDBOX_AGENT_URL"
 TOKEN_VARIABLE = "SANDBOX_AGENT_TOKEN"  # noqa: S105 - the name of a variable
@@ -29,6 +32,28 @@ TOKEN_VARIABLE = "SANDBOX_AGENT_TOKEN"  # noqa: S105 - the name of a variable
 
 def local_store() -> SqliteTranscriptStore:
     return SqliteTranscriptStore(data_dir() / "cli" / "sessions.db")
+
+
+def delete_local_log(session_id: str) -> None:
+    """The server directory of a local session, if it has one.
+
+    Raises:
+        Conflict: a run of it is going on.
+    """
+    directory = _server_dir(session_id)
+    try:
+        # The server holds this lock as long as it runs.
+        with (directory / "server.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(directory)
+    except FileNotFoundError:
+        shutil.rmtree(directory, ignore_errors=True)
+    except BlockingIOError as exc:
+        raise Conflict(f"Session {session_id!r} is running here: end that run first.") from exc
+
+
+def _server_dir(session_id: str) -> Path:
+    return data_dir() / "cli" / "servers" / session_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +80,7 @@ class Target:
             return
         options = dict(self.options)
         if self.is_local and session_id is not None:
-            kept = data_dir() / "cli" / "servers" / session_id
+            kept = _server_dir(session_id)
             kept.mkdir(parents=True, exist_ok=True, mode=0o700)
             options.setdefault("data_dir", kept)
         store = local_store() if session_id is not None else None
