@@ -79,7 +79,9 @@ def test_a_run_is_kept_and_can_be_looked_at_and_gone_on_with(
     assert "end_turn" in done.stderr
     (row,) = json_lines(cli(environment, "sessions", "list", "--json").stdout)
     assert (row["agent"], row["status"], row["cwd"]) == ("mock", "dormant", str(tmp_path))
-    assert row["id"] in cli(environment, "sessions", "list").stdout
+    narrow = cli(environment | {"COLUMNS": "40"}, "sessions", "list").stdout.splitlines()[1]
+    assert narrow.startswith(f"{row['id']}  mock")  # nothing is cut that somebody may copy
+    assert narrow.endswith(f"  {tmp_path}")
     shown = cli(environment, "sessions", "show", row["id"]).stdout
     assert "> tool" in shown
     assert "● ls" in shown

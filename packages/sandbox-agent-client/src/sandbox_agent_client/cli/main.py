@@ -258,7 +258,7 @@ def sessions_events(
 
 @sessions_app.command("delete")
 def sessions_delete(
-    session_ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    session_ids: Annotated[list[str], typer.Argument(metavar="ID")],
     url: Url = None,
     token_env: TokenEnv = TOKEN_VARIABLE,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,

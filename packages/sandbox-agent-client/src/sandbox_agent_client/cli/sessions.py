@@ -7,10 +7,10 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.table import Table
 from sandbox_agent_core.events import Event, is_delta
 from sandbox_agent_core.projection import project
 from sandbox_agent_core.view import Transcript
@@ -18,6 +18,7 @@ from sandbox_agent_core.view import Transcript
 from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client.cli.exit_codes import ExitCode, of_error
 from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.table import print_table
 from sandbox_agent_client.cli.target import Target, delete_local_log, local_store
 from sandbox_agent_client.cli.transcript import show_transcript
 from sandbox_agent_client.errors import SandboxAgentError, SessionNotFound
@@ -150,15 +151,13 @@ async def list_sessions(target: Target, *, limit: int, as_json: bool) -> None:
         for row in rows:
             print(json.dumps(row.to_wire()))
         return
-    console = Console(highlight=False)
     if not rows:
-        console.print("No sessions yet.")
+        print("No sessions yet.")
         return
-    table = Table("id", "agent", "status", "created", "directory", box=None, pad_edge=False)
-    for row in rows:
-        created = row.created_at[:19].replace("T", " ")
-        table.add_row(*map(plain, (row.id, row.agent, row.status, created, row.cwd or "")))
-    console.print(table)
+    print_table(
+        ("id", "agent", "status", "created", "directory"),
+        [(row.id, row.agent, row.status, _here(row.created_at), row.cwd or "") for row in rows],
+    )
 
 
 async def show_session(target: Target, session_id: str, *, as_json: bool) -> None:
@@ -199,7 +198,12 @@ async def delete_sessions(target: Target, session_ids: Sequence[str]) -> ExitCod
     return code
 
 
+def _here(time: str) -> str:
+    """In this machine's time zone."""
+    return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M}"
+
+
 def _line(event: Event) -> str:
     data = json.dumps(event.to_wire()["data"], ensure_ascii=False)
     short = data if len(data) <= 160 else data[:159] + "…"
-    return f"{event.seq:>6}  {event.time:%H:%M:%S}  {event.type:<22} {short}"
+    return f"{event.seq:>6}  {event.time.astimezone():%H:%M:%S}  {event.type:<22} {short}"
