@@ -14,6 +14,7 @@ from typing import Any, Final
 from sandbox_agent_core.frames import Frame, LogEntry, Sender, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import RequestId, notification
 from sandbox_agent_core.lenient import as_dict
+from sandbox_agent_core.projection import closed_tool_call
 from sandbox_agent_core.projection.messages import parent_of
 
 from sandbox_agent_server.jsonio import dumps
@@ -263,9 +264,8 @@ class Stamper:
         """Complete everything that the turn leaves open; call before its last entry."""
         self.close_items(step)
         for tool_id, fields in self._tools.items():
-            params = {"toolCallId": tool_id, "status": "failed", "reason": "turn_ended"}
-            draft = self.server_entry(step, extensions.TOOL_COMPLETED, params, item_id=tool_id)
-            draft.annotations = {"tool": fields}
+            params = closed_tool_call(tool_id, fields)
+            self.server_entry(step, extensions.TOOL_COMPLETED, params, item_id=tool_id)
         self._tools.clear()
 
     def end_turn(self) -> None:

@@ -17,6 +17,7 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.lenient import as_dict, as_str
+from sandbox_agent_core.projection import prompt_data
 
 from sandbox_agent_server.agents.runner.failures import error_of_frame
 from sandbox_agent_server.log.log import RETRY_EVERY_S
@@ -104,7 +105,7 @@ class Turns:
                 value=self._limits.max_queued_turns,
             )
         position = len(self._queued) + (self._current is not None)
-        params = {"turnId": turn.id, "prompt": blocks, "position": position}
+        params = {"turnId": turn.id, **prompt_data(blocks), "position": position}
         self._conversation.state_entries((extensions.TURN_QUEUED, params))
         self._queued.append(turn)
         self._advance()
