@@ -120,13 +120,3 @@ def test_a_bad_plug_in_is_left_out_with_a_warning(
         assert agents.names() == Catalog(plugins=list).names()
     assert name in caplog.text
     assert agents.get("mock").title == "Mock agent"
-
-
-def test_installed_agents_are_those_that_are_found(tmp_path: Path) -> None:
-    agents = catalog(
-        here=AgentSettings(command=(sys.executable,)),
-        gone=AgentSettings(command=("gone",)),
-    )
-    installed = agents.installed({"PATH": str(tmp_path)})
-    assert {"here", "mock"} <= set(installed)
-    assert "gone" not in installed

@@ -1,8 +1,9 @@
 """Which credentials an agent would find on a machine. Pure: the environment and a file reader come in."""
 
 from .discovery import Discovery, ReadText, discover, discover_all
+from .login_files import LoginFileError, Stored
 from .model import Credential, CredentialKind, Problem
-from .sources import CREDENTIAL_SOURCES, AgentSources
+from .sources import CREDENTIAL_SOURCES, AgentSources, FileSource, Folder, Variable
 
 __all__ = [
     "CREDENTIAL_SOURCES",
@@ -10,8 +11,13 @@ __all__ = [
     "Credential",
     "CredentialKind",
     "Discovery",
+    "FileSource",
+    "Folder",
+    "LoginFileError",
     "Problem",
     "ReadText",
+    "Stored",
+    "Variable",
     "discover",
     "discover_all",
 ]

@@ -72,14 +72,21 @@ def discover_all(
 
 
 def discover(
-    agent: str, env: Mapping[str, str], read: ReadText, *, now_ms: int | None = None
+    agent: str,
+    env: Mapping[str, str],
+    read: ReadText,
+    *,
+    sources: AgentSources | None = None,
+    now_ms: int | None = None,
 ) -> Discovery:
     """Look through the environment, then the agent's login files, then those of the other agents.
+
+    `sources`: where this agent looks, instead of what the table says of one of this name.
 
     Raises:
         UnsupportedAgent: it is not known where this agent keeps its credentials.
     """
-    sources = CREDENTIAL_SOURCES.get(agent)
+    sources = sources or CREDENTIAL_SOURCES.get(agent)
     if sources is None:
         known = sorted(CREDENTIAL_SOURCES)
         raise UnsupportedAgent(

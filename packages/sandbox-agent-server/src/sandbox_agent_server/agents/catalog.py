@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Final, Protocol
 
 from sandbox_agent_core.errors import UnsupportedAgent
-from sandbox_agent_core.spi.agent import AgentDefinition, AgentInstallation
+from sandbox_agent_core.spi.agent import AgentDefinition
 
 from sandbox_agent_server.agents.acp.definition import acp_definition, find_program
 
@@ -80,11 +80,6 @@ class Catalog:
         if name not in self._loaded:
             self._loaded[name] = self._load(name)
         return self._loaded[name]
-
-    def installed(self, env: Mapping[str, str]) -> dict[str, AgentInstallation]:
-        """The agents that can be run with this environment, by name."""
-        found = ((name, _find(self.get(name), env)) for name in self.names())
-        return {name: installation for name, installation in found if installation is not None}
 
     @functools.cached_property
     def _plugins(self) -> dict[str, AgentDefinition]:
@@ -170,11 +165,3 @@ def _overridden(base: AgentDefinition, configured: ConfiguredAgent) -> AgentDefi
         ),
         find=lambda env: find_program(command[0], env),
     )
-
-
-def _find(definition: AgentDefinition, env: Mapping[str, str]) -> AgentInstallation | None:
-    try:
-        return definition.find(env)
-    except Exception:
-        logger.warning("looking for agent %s failed", definition.name, exc_info=True)
-        return None

@@ -13,11 +13,10 @@ from typing import Any, Final
 from sandbox_agent_core.errors import SandboxAgentError
 
 from sandbox_agent_server.agents.catalog import Catalog
-from sandbox_agent_server.agents.environment import with_programs
+from sandbox_agent_server.agents.runner.factory import AgentFactory
 from sandbox_agent_server.cli.progress import ProgressLine
 from sandbox_agent_server.install.agents_dir import AgentsDir
 from sandbox_agent_server.install.installer import Installer, create_installer
-from sandbox_agent_server.install.notes import shadowed_note
 from sandbox_agent_server.install.pins import VERSION_PATTERN, AgentPin, all_pins, installable
 from sandbox_agent_server.settings import Settings, SettingsError, load_settings
 
@@ -137,17 +136,10 @@ def _install_one(
     progress.clear()
     said = "is there already" if done.already else "installed"
     print(f"{agent} {done.version.version} {said}: {done.version.program}")
-    if (note := shadowed_note(done, _used_program(settings, agent))) is not None:
+    used = AgentFactory(settings, Catalog(settings.agents)).find(agent)
+    if (note := done.note(used)) is not None:
         print(f"  {note}", file=sys.stderr)
     return True
-
-
-def _used_program(settings: Settings, agent: str) -> str | None:
-    catalog = Catalog(settings.agents)
-    if agent not in catalog.names():
-        return None
-    found = catalog.get(agent).find(with_programs(os.environ, settings.agents_bin))
-    return found.path if found else None
 
 
 def _versions(settings: Settings, *, offline: bool) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from pydantic import BaseModel
 from sandbox_agent_core.api.agents import InstallProgress, InstallResult
@@ -18,19 +19,23 @@ from sandbox_agent_server.jsonio import dumps
 
 __all__ = ["InstallStream"]
 
-Run = Callable[[Callable[[InstallProgress], None]], Awaitable[InstallResult]]
+
+class Install(Protocol):
+    def __call__(
+        self, *, on_progress: Callable[[InstallProgress], None]
+    ) -> Awaitable[InstallResult]: ...
 
 
 class InstallStream:
     """An ASGI response. A slow reader misses bytes of the progress, never a step or the end."""
 
-    def __init__(self, run: Run, counter: StreamCounter, *, heartbeat_s: float) -> None:
-        self._run = run
+    def __init__(self, install: Install, counter: StreamCounter, *, heartbeat_s: float) -> None:
+        self._install = install
         self._counter = counter
         self._heartbeat_s = heartbeat_s
         self._due: dict[str, InstallProgress] = {}
         """The latest of each step."""
-        self._bell = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with self._counter.hold():
@@ -48,8 +53,8 @@ class InstallStream:
                     raise result
 
     async def _pump(self, send: Send) -> None:
-        install = asyncio.ensure_future(self._run(self._note))
-        install.add_done_callback(lambda _done: self._bell.set())
+        install = asyncio.ensure_future(self._install(on_progress=self._note))
+        install.add_done_callback(lambda _done: self._changed.set())
         try:
             while not install.done():
                 await self._wait()
@@ -63,14 +68,14 @@ class InstallStream:
     async def _wait(self) -> None:
         try:
             async with asyncio.timeout(self._heartbeat_s):
-                await self._bell.wait()
+                await self._changed.wait()
         except TimeoutError:
             return
-        self._bell.clear()
+        self._changed.clear()
 
     def _note(self, progress: InstallProgress) -> None:
         self._due[progress.step] = progress
-        self._bell.set()
+        self._changed.set()
 
     def _take_due(self) -> bytes:
         events = [_event("progress", progress) for progress in self._due.values()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from contextlib import suppress
 from typing import Any
 
 from sandbox_agent_core.api.requests import AnswerRequest
@@ -13,55 +13,61 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sandbox_agent_server.http.body import parse_json, validate
 from sandbox_agent_server.http.guard import WEBSOCKET_PROTOCOL
-from sandbox_agent_server.http.streams import StreamCounter, StreamQuery
+from sandbox_agent_server.http.stream import StreamCounter, StreamQuery, first_of, follow_log
 from sandbox_agent_server.jsonio import dumps
-from sandbox_agent_server.sessions.encoding import encode
+from sandbox_agent_server.log.log import SessionLog
+from sandbox_agent_server.log.views import Shown
+from sandbox_agent_server.sessions.manager import SessionManager
 from sandbox_agent_server.sessions.session import Session
 from sandbox_agent_server.settings import Limits
 
 __all__ = ["serve_websocket"]
 
 _GOING_AWAY = 1001
+_HEARTBEAT = '{"type":"heartbeat"}'
 
 
 async def serve_websocket(
     websocket: WebSocket,
-    session: Session,
+    manager: SessionManager,
+    log: SessionLog,
     query: StreamQuery,
     counter: StreamCounter,
     limits: Limits,
 ) -> None:
     """Until the client leaves or the server stops."""
     offered = websocket.scope.get("subprotocols", ())
+
+    async def send_all(messages: list[str]) -> None:
+        for message in messages:
+            await websocket.send_text(message)
+
+    async def send_events() -> None:
+        await follow_log(
+            log,
+            query,
+            write=_write_messages,
+            send=send_all,
+            heartbeat=[_HEARTBEAT],
+            heartbeat_s=limits.heartbeat_s,
+        )
+        await websocket.close(_GOING_AWAY, "the server is stopping")
+
     with counter.hold():
         await websocket.accept(WEBSOCKET_PROTOCOL if WEBSOCKET_PROTOCOL in offered else None)
-        pump = asyncio.ensure_future(_send_events(websocket, session, query, limits.heartbeat_s))
-        commands = asyncio.ensure_future(_read_commands(websocket, session, limits))
-        try:
-            await asyncio.wait({pump, commands}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (pump, commands):
-                task.cancel()
-            results = await asyncio.gather(pump, commands, return_exceptions=True)
-        for result in results:
-            if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
-                raise result
+        with suppress(WebSocketDisconnect):
+            await first_of(
+                send_events(), _read_commands(websocket, manager, log.session_id, limits)
+            )
 
 
-async def _send_events(
-    websocket: WebSocket, session: Session, query: StreamQuery, heartbeat_s: float
+def _write_messages(shown: Shown, _last_seq: int) -> list[str] | None:
+    return ['{"type":"event","event":' + line.decode() + "}" for _, line in shown] or None
+
+
+async def _read_commands(
+    websocket: WebSocket, manager: SessionManager, session_id: str, limits: Limits
 ) -> None:
-    async for batch in session.log.follow(query.after, heartbeat_s=heartbeat_s):
-        for entry in batch:
-            line = encode(entry, session.id, query.view, deltas=query.deltas)
-            if line is not None:
-                await websocket.send_text('{"type":"event","event":' + line.decode() + "}")
-        if not batch:
-            await websocket.send_text('{"type":"heartbeat"}')
-    await websocket.close(_GOING_AWAY, "the server is stopping")
-
-
-async def _read_commands(websocket: WebSocket, session: Session, limits: Limits) -> None:
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
@@ -74,7 +80,8 @@ async def _read_commands(websocket: WebSocket, session: Session, limits: Limits)
             if not isinstance(command, dict):
                 raise InvalidRequest("a command must be a JSON object with a `type`")
             command_id = command.pop("id", None)
-            reply = {"type": "result", "id": command_id, "result": await _run(command, session)}
+            with manager.session(session_id) as session:
+                reply = {"type": "result", "id": command_id, "result": await _run(command, session)}
         except SandboxAgentError as exc:
             reply = {"type": "error", "id": command_id, "error": to_problem(exc)}
         except Exception:

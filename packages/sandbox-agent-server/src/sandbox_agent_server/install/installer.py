@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from sandbox_agent_core.api.agents import InstallProgress
 from sandbox_agent_core.errors import InstallFailed, InstallForbidden, PlatformNotSupported
+from sandbox_agent_core.spi.agent import AgentInstallation
 
 from sandbox_agent_server.install.agents_dir import AgentsDir, InstalledVersion, Source
 from sandbox_agent_server.install.local_source import LocalSource
@@ -42,6 +43,16 @@ class Installed:
     version: InstalledVersion
     already: bool
     """Nothing was downloaded: it was there, or somebody else brought it meanwhile."""
+
+    def note(self, used: AgentInstallation | None) -> str | None:
+        """For a person, when what a session would run is not this: another comes first on the PATH."""
+        version = self.version
+        if used is None or Path(used.path).resolve() == version.program.resolve():
+            return None
+        return (
+            f"Sessions use {used.path}, which comes first on the PATH; to use this one remove that, or "
+            f'set `command = ["{version.program}"]` in `[agents.{version.agent}]`.'
+        )
 
 
 class Installer:

@@ -10,8 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from sandbox_agent_core.api.agents import InstallProgress
+from sandbox_agent_core.api.agents import (
+    InstallArtifact,
+    InstallProgress,
+    InstallRequest,
+    InstallResult,
+)
 from sandbox_agent_core.errors import SandboxAgentError, Unavailable
+from sandbox_agent_core.spi.agent import AgentInstallation
 
 from sandbox_agent_server.install.installer import Installed, Installer
 from sandbox_agent_server.install.pins import all_pins
@@ -24,6 +30,8 @@ STOP_GRACE_S: Final = 1.0
 """For an installation to notice that the server stops. Killing it does no harm."""
 
 Listener = Callable[[InstallProgress], None]
+FindAgent = Callable[[str], AgentInstallation | None]
+"""What a session would run. Blocks. Raises: UnsupportedAgent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +51,9 @@ class _Job:
 class InstallJobs:
     """Lives in the event loop. Nobody who leaves stops an installation: another may wait for it."""
 
-    def __init__(self, installer: Installer, *, installs_by_itself: bool) -> None:
+    def __init__(self, installer: Installer, find: FindAgent, *, installs_by_itself: bool) -> None:
         self._installer = installer
+        self._find = find
         self._installs_by_itself = installs_by_itself
         self._jobs: dict[_Wanted, _Job] = {}
         self._is_closing = threading.Event()
@@ -52,6 +61,29 @@ class InstallJobs:
     def installs_by_itself(self, agent: str) -> bool:
         """Whether a session that wants this agent gets it installed."""
         return self._installs_by_itself and agent in all_pins()
+
+    async def fulfil(
+        self, agent: str, wanted: InstallRequest, *, on_progress: Listener | None = None
+    ) -> InstallResult:
+        """As `install`, and what a person should know about it. Raises also: UnsupportedAgent."""
+        found = await asyncio.to_thread(self._find, agent)
+        if agent not in all_pins() and found is not None:
+            # Built in, or put there by other means.
+            return InstallResult(already_installed=True, version=found.version, path=found.path)
+        installed = await self.install(
+            agent, version=wanted.version, reinstall=wanted.reinstall, on_progress=on_progress
+        )
+        version = installed.version
+        artifact = InstallArtifact(
+            path=str(version.program), source=version.source, version=version.version
+        )
+        return InstallResult(
+            already_installed=installed.already,
+            artifacts=[] if installed.already else [artifact],
+            version=version.version,
+            path=str(version.program),
+            note=installed.note(await asyncio.to_thread(self._find, agent)),
+        )
 
     async def install(
         self,

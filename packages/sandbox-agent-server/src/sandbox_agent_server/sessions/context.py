@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 from sandbox_agent_core.content import CONTEXT_META
-from sandbox_agent_core.events import UniversalEvent
 from sandbox_agent_core.projection import is_delta, project
 from sandbox_agent_core.view import Transcript, TranscriptFolder, render_context
 
-from sandbox_agent_server.sessions.feed import SessionLog
+from sandbox_agent_server.log.entry import Entry
+from sandbox_agent_server.log.log import Cursor, SessionLog
 
 __all__ = [
     "REPLAY_MAX_CHARS",
@@ -23,8 +22,6 @@ __all__ = [
 
 REPLAY_MAX_EVENTS = 200
 REPLAY_MAX_CHARS = 24_000
-_PAGE = 512
-_PAGE_BYTES = 4 * 1024 * 1024
 
 
 def context_block(text: str) -> dict[str, object]:
@@ -40,27 +37,24 @@ def instructions_text(system_prompt: str) -> str:
     )
 
 
-async def replay_text(log: SessionLog, session_id: str) -> str:
+async def replay_text(log: SessionLog) -> str:
     """The newest part of the conversation, bounded in events and characters; empty when there is none."""
-    transcript = await fold_log(log, session_id)
+    transcript = await fold_log(log)
     return render_context(transcript, max_events=REPLAY_MAX_EVENTS, max_chars=REPLAY_MAX_CHARS)
 
 
-async def fold_log(log: SessionLog, session_id: str) -> Transcript:
+async def fold_log(log: SessionLog) -> Transcript:
     """The transcript as of now."""
     folder = TranscriptFolder()
-    async for event in _events(log, session_id):
-        folder.apply(event)
+    cursor, last = Cursor(log, 0), log.last_seq
+    while cursor.after < last and (entries := await cursor.read()):
+        await asyncio.to_thread(_apply, folder, entries, log.session_id)
     return folder.transcript
 
 
-async def _events(log: SessionLog, session_id: str) -> AsyncIterator[UniversalEvent]:
-    after, last = 0, log.last_seq
-    while after < last:
-        for entry in log.page(after, limit=_PAGE, max_bytes=_PAGE_BYTES):
-            after = entry.seq
-            event = project(entry.to_log_entry(session_id))
-            # Completions carry the whole, unless the item is still being streamed.
-            if event is not None and not is_delta(event.type):
-                yield event
-        await asyncio.sleep(0)
+def _apply(folder: TranscriptFolder, entries: list[Entry], session_id: str) -> None:
+    for entry in entries:
+        event = project(entry.to_log_entry(session_id))
+        # Completions carry the whole, unless the item is still being streamed.
+        if event is not None and not is_delta(event.type):
+            folder.apply(event)

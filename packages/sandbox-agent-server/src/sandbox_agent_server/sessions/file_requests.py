@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from sandbox_agent_core.errors import NotFound, SandboxAgentError
 from sandbox_agent_core.frames import Frame, extensions
@@ -15,48 +14,40 @@ from sandbox_agent_core.frames.jsonrpc import (
 )
 from sandbox_agent_core.wire.problem import to_problem
 
+from sandbox_agent_server.host.workspace import FILE_METHODS, WorkspaceFiles
 from sandbox_agent_server.runtime.tasks import TaskOwner
-from sandbox_agent_server.sessions.agent_run import AgentRun
-from sandbox_agent_server.sessions.journal import Journal
-from sandbox_agent_server.sessions.stamping import Stamper
-from sandbox_agent_server.sessions.workspace_files import WorkspaceFiles
+from sandbox_agent_server.sessions.conversation import Conversation
 
-__all__ = ["FileRequests"]
+__all__ = ["serve_files"]
 
 
-class FileRequests:
-    def __init__(
-        self,
-        files: WorkspaceFiles,
-        journal: Journal,
-        stamper: Stamper,
-        tasks: TaskOwner,
-        *,
-        may_write: Callable[[], bool],
-    ) -> None:
-        self._files = files
-        self._journal = journal
-        self._stamper = stamper
-        self._tasks = tasks
-        self._may_write = may_write
+def serve_files(conversation: Conversation, files: WorkspaceFiles, tasks: TaskOwner) -> None:
+    """Take these requests of the agent from now on."""
 
-    def serve(self, run: AgentRun, frame: Frame) -> None:
-        """Answer a request that is in the log already."""
-        self._tasks.spawn(self._serve(run, frame), name="file")
+    def serve(frame: Frame) -> None:
+        tasks.spawn(_answer(conversation, files, frame), name="file")
 
-    async def _serve(self, run: AgentRun, frame: Frame) -> None:
-        method, may_write = frame["method"], self._may_write()
-        annotations = []
-        try:
-            result = await asyncio.to_thread(
-                self._files.answer, method, frame.get("params"), may_write=may_write
-            )
-            answer = response(frame["id"], result)
-        except SandboxAgentError as exc:
-            code = RESOURCE_NOT_FOUND if isinstance(exc, NotFound) else INVALID_PARAMS
-            answer = error_response(frame["id"], code, exc.message, to_problem(exc))
-            fault = {"code": exc.code, "message": exc.message, "retryable": False}
-            data = {"method": method, **exc.details}
-            annotations.append(self._stamper.fact(extensions.ERROR, {**fault, "data": data}))
-        self._journal.append([self._stamper.client_frame(answer), *annotations])
-        run.post(answer)
+    for method in FILE_METHODS:
+        conversation.services[method] = serve
+
+
+async def _answer(conversation: Conversation, files: WorkspaceFiles, frame: Frame) -> None:
+    method = frame["method"]
+    may_write = conversation.state.options.permission_mode not in ("read-only", "plan")
+    refusal: SandboxAgentError | None = None
+    try:
+        result = await asyncio.to_thread(
+            files.answer, method, frame.get("params"), may_write=may_write
+        )
+        answer = response(frame["id"], result)
+    except SandboxAgentError as exc:
+        code = RESOURCE_NOT_FOUND if isinstance(exc, NotFound) else INVALID_PARAMS
+        answer = error_response(frame["id"], code, exc.message, to_problem(exc))
+        refusal = exc
+    step = conversation.step()
+    conversation.respond(step, answer)
+    if refusal is not None:
+        fault = {"code": refusal.code, "message": refusal.message, "retryable": False}
+        data = {"method": method, **refusal.details}
+        conversation.stamper.server_entry(step, extensions.ERROR, {**fault, "data": data})
+    conversation.log.append(step)

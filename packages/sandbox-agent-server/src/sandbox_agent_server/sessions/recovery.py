@@ -1,75 +1,98 @@
-"""After a crash of the server: end what it left open, once, and remove the processes it left behind."""
+"""From logs to sessions: what an earlier server left open is ended, and a lost index is made again."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
+from sandbox_agent_core.errors import StorageError
 from sandbox_agent_core.frames import LogEntry, extensions
 
-from sandbox_agent_server.runtime.reaper import reap
-from sandbox_agent_server.sessions.desk import RequestChange
-from sandbox_agent_server.sessions.session import Session
-from sandbox_agent_server.store import Draft, SessionRow, SqliteStore
+from sandbox_agent_server.log.entry import Entry
+from sandbox_agent_server.log.file import Place
+from sandbox_agent_server.log.log import SessionLog
+from sandbox_agent_server.log.stamper import Stamper
+from sandbox_agent_server.sessions.requests.pending import cancel_left_over
+from sandbox_agent_server.sessions.state import (
+    RequestChange,
+    SessionState,
+    SessionStep,
+    created,
+    fold,
+    request_change,
+)
 
-__all__ = ["needs_recovery", "reap_left_over", "recover"]
+__all__ = ["end_left_over", "state_of_log"]
 
-logger = logging.getLogger(__name__)
-
-_PAGE = 1000
-
-
-async def reap_left_over(store: SqliteStore) -> None:
-    """Kill the agents of an earlier server, found by pid and start time: a reused pid is left alone."""
-    found = store.processes()
-    if not found:
-        return
-    results = await asyncio.gather(*(reap(pid, start_time) for pid, start_time, _ in found))
-    for (pid, _, key), was_alive in zip(found, results, strict=True):
-        if was_alive:
-            logger.warning("killed process group %s, left by an earlier server", pid)
-        store.forget_processes(key)
+_READ_BYTES = 1024 * 1024
 
 
-def needs_recovery(state: dict[str, object]) -> bool:
-    return bool(state.get("turn") or state.get("queued") or state.get("running"))
-
-
-def recover(session: Session, store: SqliteStore) -> None:
-    """Exactly one end for the turn that was running. One transaction: a crash in here repeats it.
+def state_of_log(
+    log: SessionLog,
+    native_modes: Callable[[str], Mapping[str, str]],
+    *,
+    known: SessionState | None = None,
+    seq: int = 0,
+) -> tuple[SessionState, list[RequestChange]]:
+    """Fold a log, from what is known of it up to `seq`. Blocks. `native_modes`: by the name of an agent.
 
     Raises:
-        StorageError: the log cannot be written.
+        ValueError: it is no log of a session.
+        StorageError: it cannot be read.
     """
-    state = session.row.state
-    stamper = session.stamper
-    out: list[Draft] = []
+    state = known
     changes: list[RequestChange] = []
-    turn_id = state.get("turn")
-    if turn_id is not None:
-        stamper.restore(turn_id, _entries(store, session.row, state["turnSeq"] - 1))
-    stamper.close_items(out)
-    session.desk.cancel_left_over(out, changes)
-    if state.get("running"):
+    for entry in entries_after(log, seq if known is not None else 0):
+        if state is None:
+            state = created(entry, native_modes=native_modes)
+            continue
+        if (change := request_change(state, entry)) is not None:
+            changes.append(change)
+        state = fold(state, entry)
+    if state is None:
+        raise ValueError("the log is empty")
+    return state, changes
+
+
+def end_left_over(log: SessionLog, state: SessionState) -> SessionStep | None:
+    """The step that ends what a server left open that died: exactly one end for the turn that ran. None when
+    there is nothing to end. Blocks.
+
+    Raises:
+        StorageError: the log cannot be read.
+    """
+    if not state.is_open:
+        return None
+    stamper = Stamper()
+    step = SessionStep(log.session_id, log.next_seq, log.now_ms, state)
+    if state.turn_id is not None:
+        # A fresh stamper then holds exactly what the dead one held.
+        stamper.restore(state.turn_id, entries_after(log, state.turn_seq - 1))
+    stamper.close_items(step)
+    cancel_left_over(step, stamper)
+    if state.is_running:
         params = {"expected": False, "reason": "server_stopped"}
-        out.append(stamper.fact(extensions.AGENT_EXITED, params))
-    if turn_id is not None:
-        stamper.close_turn(out)
+        stamper.server_entry(step, extensions.AGENT_EXITED, params)
+    if state.turn_id is not None:
+        stamper.close_turn(step)
         error = {"code": "unavailable", "message": "the server stopped during the turn"}
-        params = {"turnId": turn_id, "stopReason": "interrupted", "error": error}
-        out.append(stamper.fact(extensions.TURN_ENDED, params))
+        params = {"turnId": state.turn_id, "stopReason": "interrupted", "error": error}
+        stamper.server_entry(step, extensions.TURN_ENDED, params)
         stamper.end_turn()
-    out.extend(
-        stamper.fact(extensions.TURN_DROPPED, {"turnId": queued_id, "reason": "interrupted"})
-        for queued_id in state.get("queued") or ()
-    )
-    session.journal.append(out, save_row=True, changes=changes)
-    logger.info("session %s: ended what an earlier server left open", session.id)
+    for queued_id in state.queued:
+        params = {"turnId": queued_id, "reason": "interrupted"}
+        stamper.server_entry(step, extensions.TURN_DROPPED, params)
+    return step
 
 
-def _entries(store: SqliteStore, row: SessionRow, after: int) -> Iterator[LogEntry]:
-    while page := store.read(row.key, after, limit=_PAGE):
-        for entry in page:
-            yield entry.to_log_entry(row.id)
-        after = page[-1].seq
+def entries_after(log: SessionLog, after: int) -> Iterator[LogEntry]:
+    """Blocks. Raises: StorageError."""
+    try:
+        place = log.file.find(after + 1)
+        while lines := log.file.read(place, max_bytes=_READ_BYTES):
+            for seq, line in enumerate(lines, start=place.seq):
+                if seq > after:
+                    yield Entry(seq, line).to_log_entry(log.session_id)
+            size = sum(len(line) + 1 for line in lines)
+            place = Place(place.seq + len(lines), place.offset + size)
+    except OSError as exc:
+        raise StorageError(f"cannot read the log {str(log.file.path)!r}: {exc}") from exc

@@ -1,47 +1,33 @@
-"""A session: the single writer of one log, and everything that a person or an agent does to it.
+"""A session: a conversation with an agent that has turns, a queue, settings and a life.
 
-Whatever changes a session is one synchronous step in the event loop: decide, append (commit), then
-act. No two steps interleave, so there is no lock, and nobody sees what is not committed.
+Whatever changes it is one synchronous step in the event loop: decide, append, then act. No two steps
+interleave, so there is no lock, and nobody sees what is not written.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.api.requests import AnswerRequest
-from sandbox_agent_core.api.sessions import PatchSession, SessionInfo
-from sandbox_agent_core.errors import (
-    Conflict,
-    LimitReached,
-    SandboxAgentError,
-    SessionClosed,
-    StorageError,
-    Unavailable,
-)
-from sandbox_agent_core.frames import Frame, acp, extensions
-from sandbox_agent_core.frames.jsonrpc import notification, request
-from sandbox_agent_core.ids import new_id
+from sandbox_agent_core.api.sessions import PatchSession, SessionInfo, SessionStatus
+from sandbox_agent_core.errors import Conflict, SessionClosed, StorageError, Unavailable
+from sandbox_agent_core.frames import Frame, extensions
 from sandbox_agent_core.spi.agent import AgentDefinition, AgentExit
 
+from sandbox_agent_server.agents.runner.connection import AgentConnection
+from sandbox_agent_server.agents.runner.failures import exit_error
+from sandbox_agent_server.host.workspace import WorkspaceFiles
+from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.runtime.tasks import TaskOwner
-from sandbox_agent_server.sessions.agent_host import AgentHost, MakeAdapter, SessionSecrets
-from sandbox_agent_server.sessions.agent_run import AgentRun, exit_error
-from sandbox_agent_server.sessions.context import context_block
-from sandbox_agent_server.sessions.controls import Controls, agent_session_id_of
-from sandbox_agent_server.sessions.desk import RequestChange, RequestDesk
-from sandbox_agent_server.sessions.feed import SessionLog
-from sandbox_agent_server.sessions.file_requests import FileRequests
-from sandbox_agent_server.sessions.journal import RETRY_EVERY_S, Journal
-from sandbox_agent_server.sessions.presenting import session_info
-from sandbox_agent_server.sessions.routing import FrameRouter
-from sandbox_agent_server.sessions.stamping import Stamper
-from sandbox_agent_server.sessions.turns import Turn, TurnLine, TurnOutcome, outcome_of_frame
-from sandbox_agent_server.sessions.workspace_files import WorkspaceFiles
+from sandbox_agent_server.sessions.agent import MakeAdapter, SessionAgent, SessionSecrets
+from sandbox_agent_server.sessions.conversation import Conversation
+from sandbox_agent_server.sessions.file_requests import serve_files
+from sandbox_agent_server.sessions.info import session_info
+from sandbox_agent_server.sessions.state import SessionState, SessionStep
+from sandbox_agent_server.sessions.turns import Turn, TurnOutcome, Turns
 from sandbox_agent_server.settings import Limits
-from sandbox_agent_server.store import Draft, SessionRow, SqliteStore
 
 __all__ = ["Session"]
 
@@ -51,109 +37,90 @@ logger = logging.getLogger(__name__)
 class Session:
     def __init__(
         self,
-        store: SqliteStore,
-        row: SessionRow,
+        log: SessionLog,
+        state: SessionState,
         limits: Limits,
         *,
-        make_adapter: MakeAdapter,
         secrets: SessionSecrets,
-        version: str,
+        make_adapter: MakeAdapter,
         definition: AgentDefinition | None,
+        version: str,
+        earlier_resolution: Callable[[str], Mapping[str, Any] | None],
     ) -> None:
-        self.row = row
-        self._limits = limits
-        self.log = SessionLog(store, row, ring_bytes=limits.ring_bytes)
-        self.stamper = Stamper(lambda: self.log.next_seq)
-        self.journal = Journal(
-            row.id, self.log, retry_s=limits.storage_retry_s, refresh_state=self._refresh_state
+        self.log = log
+        self.conversation = Conversation(
+            log, state, limits, self, earlier_resolution=earlier_resolution
         )
-        self.controls = Controls(
-            row.state.get("controls"),
-            permission_modes=definition.permission_modes if definition else None,
-        )
-        self.turns = TurnLine()
-        self.desk = RequestDesk(
-            store,
-            row,
-            self.log,
-            self.stamper,
-            max_pending=limits.max_pending_requests,
-            send=lambda frame: self.agent.post(frame),
-            permission_mode=lambda: self.controls.permission_mode,
-        )
-        self.agent = AgentHost(
-            row,
-            self.log,
-            self.journal,
-            self.stamper,
-            self.controls,
+        self.agent = SessionAgent(
+            self.conversation,
             secrets,
             limits,
             make_adapter=make_adapter,
+            definition=definition,
             version=version,
-            login_hint=definition.login_hint if definition else "",
-            takes_system_prompt=definition is not None and definition.takes_system_prompt,
-            on_batch=FrameRouter(self).route,
-            on_gone=self._agent_gone,
         )
-        self._tasks = TaskOwner(row.id)
-        self.files = FileRequests(
-            WorkspaceFiles(row.settings["cwd"], max_bytes=limits.max_file_bytes),
-            self.journal,
-            self.stamper,
-            self._tasks,
-            may_write=lambda: self.controls.permission_mode not in ("read-only", "plan"),
-        )
-        self._is_waking = False
-        self._cancel_timer: asyncio.TimerHandle | None = None
+        self._tasks = TaskOwner(log.session_id)
+        self.turns = Turns(self.conversation, self.agent, limits, self._tasks)
+        workspace = WorkspaceFiles(state.settings.cwd, max_bytes=limits.max_file_bytes)
+        serve_files(self.conversation, workspace, self._tasks)
+        self.users = 0
+        """Who does something with it at the moment."""
         self._is_closing = False
-
-    # What others see
 
     @property
     def id(self) -> str:
-        return self.row.id
+        return self.log.session_id
 
     @property
-    def is_ended(self) -> bool:
-        return self.row.ended_ms is not None
+    def state(self) -> SessionState:
+        return self.conversation.state
 
     @property
-    def policy(self) -> PermissionPolicy:
-        return PermissionPolicy.model_validate(self.row.settings.get("permissionPolicy") or {})
+    def is_at_rest(self) -> bool:
+        """Nothing of it is left to be done: whatever it is, its log says."""
+        return not (
+            self.users
+            or self._is_closing
+            or self.agent.is_running
+            or self.agent.is_starting
+            or not self.turns.is_idle
+        )
+
+    @property
+    def status(self) -> SessionStatus:
+        if self.state.ended_ms is not None:
+            return "ended"
+        if self.agent.is_starting:
+            return "starting"
+        if self.state.pending:
+            return "waiting"
+        if self.turns.running is not None:
+            return "running"
+        return "idle" if self.agent.is_running else "dormant"
 
     def info(self) -> SessionInfo:
-        return session_info(self)
+        return session_info(
+            self.id,
+            self.state,
+            status=self.status,
+            last_seq=self.log.last_seq,
+            updated_ms=self.log.last_time_ms,
+        )
 
     # Life
 
     async def create(self) -> None:
-        """Record the session and start its agent. Raises what `AgentHost.start` raises."""
-        settings = self.row.settings
-        self.journal.append(
-            [
-                self.stamper.fact(
-                    extensions.SESSION_CREATED,
-                    {
-                        key: settings[key]
-                        for key in ("agent", "cwd", "model", "mode", "metadata")
-                        if settings.get(key)
-                    },
-                )
-            ]
-        )
+        """Record the session and start its agent. Raises what `SessionAgent.start` raises."""
+        self.conversation.state_entries((extensions.SESSION_CREATED, self.state.settings.to_wire()))
         await self.agent.start()
 
     async def resume(self) -> None:
         """Start the agent of a dormant or ended session; one that runs is left alone."""
-        if self.is_ended:
-            self.row.ended_ms = None
-            self.journal.append([], save_row=True)
         await self.agent.start()
 
     async def rest(self) -> None:
         """Stop the idle agent; it can be resumed. Raises: Conflict while it is at work or starts."""
-        if self.turns.current is not None or self.turns.queued or not self.agent.is_ready:
+        if not (self.turns.is_idle and self.agent.is_ready):
             raise Conflict(
                 f"the agent of session {self.id!r} is at work, and takes new `env` and `mcpServers` only "
                 "when it starts again; wait for the turn to end, or cancel it"
@@ -162,44 +129,37 @@ class Session:
 
     async def end(self) -> None:
         """Stop everything and close the log for writing. Ending twice is harmless."""
-        if self.is_ended:
+        if self.state.ended_ms is not None:
             return
         await self._stop(TurnOutcome("cancelled"))
-        self.row.ended_ms = self.log.last_time_ms
-        self.journal.append(
-            [self.stamper.fact(extensions.SESSION_ENDED, {"reason": "deleted"})], save_row=True
-        )
+        self.conversation.state_entries((extensions.SESSION_ENDED, {"reason": "deleted"}))
 
     async def shut_down(self) -> None:
         """The server stops: the turn ends as interrupted, the session can be resumed later."""
         await self._stop(
             TurnOutcome("interrupted", error=Unavailable("the server stopped during the turn"))
         )
-        self.log.close()
 
     async def _stop(self, outcome: TurnOutcome) -> None:
         """Whatever cannot be recorded on the way must not keep the agent alive."""
-        self._is_closing = self.journal.is_closing = True
+        self._set_closing(True)
         try:
-            self._drop_queue(
-                "session_ended" if outcome.stop_reason == "cancelled" else "interrupted"
-            )
-            turn = self.turns.current
-            if turn is not None and self.agent.is_running:
-                turn.is_cancelling = outcome.stop_reason == "cancelled"
-                self._tell_cancel()
+            self.turns.stop(outcome)
         except StorageError as exc:
             logger.error("session %s: %s", self.id, exc.message)
         try:
             await self.agent.stop()
-            if (turn := self.turns.current) is not None:
-                self._end_turn_ourselves(turn, outcome)
+            self.turns.stopped(outcome)
         finally:
-            self.desk.close()
+            await self.conversation.close()
             await self._tasks.cancel()
-            self._is_closing = self.journal.is_closing = False
+            self._set_closing(False)
 
-    # Prompts
+    def _set_closing(self, on: bool) -> None:
+        self._is_closing = self.turns.is_held = on
+        self.conversation.give_up_waiting(on)
+
+    # Prompts and answers
 
     def prompt(self, blocks: list[dict[str, Any]]) -> tuple[Turn, int, int]:
         """Start a turn, or queue it behind the running one. Returns `(turn, position, cursor before it)`.
@@ -208,53 +168,15 @@ class Session:
             SessionClosed, LimitReached, StorageError: the prompt was not accepted.
         """
         self._check_open()
-        turn = Turn(new_id("turn"), blocks)
-        before = self.log.last_seq
-        if self.turns.is_free and self.agent.is_ready:
-            self._start_turn(turn)
-            return turn, 0, before
-        if len(self.turns.queued) >= self._limits.max_queued_turns + (self.turns.current is None):
-            raise LimitReached(
-                f"{len(self.turns.queued)} turns are queued already; wait for one to end",
-                limit="max_queued_turns",
-                value=self._limits.max_queued_turns,
-            )
-        position = len(self.turns.queued) + (self.turns.current is not None)
-        self.turns.queued.append(turn)
-        fact = self.stamper.fact(
-            extensions.TURN_QUEUED, {"turnId": turn.id, "prompt": blocks, "position": position}
-        )
-        try:
-            self.journal.append([fact], save_row=True)
-        except StorageError:
-            self.turns.queued.remove(turn)
-            raise
-        self._advance()
-        return turn, position, before
+        return self.turns.prompt(blocks)
 
     def cancel(self, turn_id: str | None) -> list[str]:
         """Cancel one turn, or the running one and all queued. Returns the turns that this stops."""
-        cancelled: list[str] = []
-        if turn_id is None:
-            cancelled += self._drop_queue("cancelled")
-        elif (queued := self.turns.find_queued(turn_id)) is not None:
-            self._drop(queued, "cancelled")
-            cancelled.append(queued.id)
-        turn = self.turns.current
-        if turn is not None and turn_id in (None, turn.id):
-            cancelled.insert(0, turn.id)
-            if not turn.is_cancelling:
-                turn.is_cancelling = True
-                self._tell_cancel()
-                self._cancel_timer = asyncio.get_running_loop().call_later(
-                    self._limits.cancel_grace_s, self._cancel_by_force, turn
-                )
-        return cancelled
+        return self.turns.cancel(turn_id)
 
     def answer(self, request_id: str, body: AnswerRequest) -> dict[str, Any]:
-        """Raises what `RequestDesk.answer` raises."""
-        self.journal.check_writable()
-        return self.desk.answer(request_id, body)
+        """Raises what `PendingRequests.answer` raises."""
+        return self.conversation.requests.answer(request_id, body)
 
     # Settings
 
@@ -265,237 +187,68 @@ class Session:
             ModeNotSupported, ValueNotSupported: the agent does not offer it; earlier members stay applied.
         """
         self._check_open()
-        try:
-            await self._apply(body)
-        finally:
-            self.journal.append([], save_row=True)
-
-    async def _apply(self, body: PatchSession) -> None:
-        settings = self.row.settings
         if body.metadata is not None:
-            settings["metadata"] = body.metadata
+            self._note(metadata=body.metadata)
         if body.permission_policy is not None:
-            settings["permissionPolicy"] = body.permission_policy.model_dump(by_alias=True)
+            self._note(permissionPolicy=body.permission_policy.model_dump(by_alias=True))
         if body.mode is not None:
             await self.agent.set_mode(body.mode)
-            settings["mode"] = body.mode
-        for key, value in (
-            ("model", body.model),
-            ("thoughtLevel", body.thought_level),
-        ):
-            if value is not None:
-                await self.agent.apply(self.controls.setter(key)(value))
-                settings[key] = value
-        for option_id, option_value in body.config_options.items():
-            await self.agent.apply(self.controls.set_option(option_id, option_value))
-            settings.setdefault("configOptions", {})[option_id] = option_value
+            self._note(mode=body.mode)
+        if body.model is not None:
+            await self.agent.apply(self.state.options.set_model(body.model))
+            self._note(model=body.model)
+        if body.thought_level is not None:
+            await self.agent.apply(self.state.options.set_thought_level(body.thought_level))
+            self._note(thoughtLevel=body.thought_level)
+        for option_id, value in body.config_options.items():
+            await self.agent.apply(self.state.options.set_option(option_id, value))
+            self._note(configOptions={option_id: value})
 
-    # State
-
-    def observe(self, update: Frame) -> bool:
-        """A `session/update` of the agent; True when it changes what the store keeps of the session."""
-        if self.controls.read_update(update):
-            return True
-        # Claude's `/clear` starts a session of its own: resuming the old one would bring the old memory.
-        if (new_id := agent_session_id_of(update)) is None:
-            return False
-        self.row.state["agentSessionId"] = new_id
-        return True
-
-    def _refresh_state(self) -> None:
-        self.row.state.update(self.turns.to_state())
-        self.row.state["controls"] = self.controls.snapshot()
-        self.row.state["running"] = self.agent.is_running
+    def _note(self, **changes: Any) -> None:
+        """Raises: StorageError."""
+        self.conversation.state_entries((extensions.SESSION_UPDATED, changes))
 
     def _check_open(self) -> None:
-        if self.is_ended:
+        if self.state.ended_ms is not None:
             raise SessionClosed(
                 f"session {self.id!r} has ended; POST /v1/sessions/{self.id}/resume opens it again"
             )
         if self._is_closing:
             raise Unavailable("the session is being stopped")
 
-    # Turns
+    # ConversationOwner
 
-    def _start_turn(self, turn: Turn) -> None:
-        blocks = turn.prompt
-        context = self.row.state.get("context")
-        if context:
-            blocks = [context_block(context), *blocks]
-        frame = request(
-            self.log.next_seq,
-            acp.SESSION_PROMPT,
-            {"sessionId": self.row.state.get("agentSessionId"), "prompt": blocks},
-        )
-        entries = self.stamper.begin_turn(turn.id)
-        if entries:
-            frame["id"] += len(entries)  # ids are the seq of their entry: unique for ever
-        entries.append(self.stamper.client_frame(frame))
-        turn.seq = frame["id"]
-        self.turns.current = turn
-        self.row.state["context"] = None
-        try:
-            self.journal.append(entries, save_row=True)
-        except StorageError:
-            self.turns.current = None
-            self.row.state["context"] = context
-            self.stamper.end_turn()
-            raise
-        self.agent.post(frame)
+    def turn_answered(self, step: SessionStep, frame: Frame) -> None:
+        self.turns.answered(step, frame)
 
-    def finish_turn(self, frame: Frame) -> None:
-        """The agent answered `session/prompt`; its answer is committed."""
-        turn = self.turns.ended()
-        self._disarm_cancel()
-        if turn is not None:
-            turn.finish(outcome_of_frame(frame))
-        self.log.rest()
-        self._advance()
-
-    def _advance(self) -> None:
-        """Start the next queued turn, bringing the agent up first where needed."""
-        if self.turns.current is not None or not self.turns.queued or self._is_closing:
-            return
-        if not self.agent.is_ready:
-            if not self._is_waking:
-                self._is_waking = True
-                self._tasks.spawn(self._wake_agent(), name="wake")
-            return
-        turn = self.turns.queued.popleft()
-        try:
-            self._start_turn(turn)
-        except StorageError as exc:
-            self.turns.queued.appendleft(turn)
-            logger.error("session %s: cannot start turn %s: %s", self.id, turn.id, exc.message)
-            asyncio.get_running_loop().call_later(RETRY_EVERY_S, self._advance)
-
-    async def _wake_agent(self) -> None:
-        try:
-            await self.agent.start()
-        except SandboxAgentError as exc:
-            if self.turns.queued:
-                self._fail_queued(self.turns.queued.popleft(), exc)
-        finally:
-            self._is_waking = False
-        self._advance()
-
-    def _fail_queued(self, turn: Turn, error: SandboxAgentError) -> None:
-        """A turn whose agent cannot be started: it starts and ends, so that everybody sees it."""
-        frame = request(
-            self.log.next_seq, acp.SESSION_PROMPT, {"sessionId": None, "prompt": turn.prompt}
-        )
-        entries = self.stamper.begin_turn(turn.id)
-        entries.append(self.stamper.client_frame(frame))
-        self.stamper.forget_asked()
-        self.turns.current = turn
-        self._end_turn_ourselves(turn, TurnOutcome("error", error=error), entries)
-
-    def _end_turn_ourselves(
-        self, turn: Turn, outcome: TurnOutcome, entries: list[Draft] | None = None
-    ) -> None:
-        entries = entries or []
-        changes: list[RequestChange] = []
-        self._close_turn(turn, outcome, entries, changes)
-        try:
-            self.journal.append(entries, save_row=True, changes=changes)
-        finally:
-            turn.finish(outcome)
-
-    def _close_turn(
-        self,
-        turn: Turn,
-        outcome: TurnOutcome,
-        out: list[Draft],
-        changes: list[RequestChange],
-    ) -> None:
-        """The entries that end a turn which the agent will not end."""
-        self.stamper.close_turn(out)
-        self.desk.cancel_all(out, changes)
-        params: dict[str, Any] = {"turnId": turn.id, "stopReason": outcome.stop_reason}
-        if outcome.error is not None:
-            params["error"] = {"code": outcome.error.code, "message": outcome.error.message}
-            if outcome.error.details:
-                params["error"]["data"] = outcome.error.details
-        out.append(self.stamper.fact(extensions.TURN_ENDED, params))
-        self.stamper.end_turn()
-        self.turns.ended()
-        self._disarm_cancel()
-
-    def _drop_queue(self, reason: str) -> list[str]:
-        dropped = []
-        while self.turns.queued:
-            dropped.append(self.turns.queued[0].id)
-            self._drop(self.turns.queued[0], reason)
-        return dropped
-
-    def _drop(self, turn: Turn, reason: str) -> None:
-        self.turns.queued.remove(turn)
-        fact = self.stamper.fact(extensions.TURN_DROPPED, {"turnId": turn.id, "reason": reason})
-        self.journal.append([fact], save_row=True)
-        turn.finish(TurnOutcome("cancelled" if reason == "cancelled" else "interrupted"))
-
-    # Cancelling
-
-    def _tell_cancel(self) -> None:
-        """ACP: the client answers every open permission `cancelled`, and the agent ends the turn."""
-        frame = notification(
-            acp.SESSION_CANCEL, {"sessionId": self.row.state.get("agentSessionId")}
-        )
-        out: list[Draft] = [self.stamper.client_frame(frame)]
-        changes: list[RequestChange] = []
-        answers = self.desk.cancel_all(out, changes)
-        self.journal.append(out, changes=changes)
-        self.agent.post(frame)
-        for answer in answers:
-            self.agent.post(answer)
-
-    def _cancel_by_force(self, turn: Turn) -> None:
-        if self.turns.current is turn:
-            logger.warning(
-                "session %s: the agent ignored the cancel for %s s, stopping it",
-                self.id,
-                self._limits.cancel_grace_s,
-            )
-            self.agent.kill_soon()
-
-    def _disarm_cancel(self) -> None:
-        if self._cancel_timer is not None:
-            self._cancel_timer.cancel()
-            self._cancel_timer = None
-
-    # The agent's end
-
-    async def _agent_gone(self, run: AgentRun, ended: AgentExit) -> None:
-        out: list[Draft] = []
-        changes: list[RequestChange] = []
-        turn = self.turns.current or self.turns.ending
-        fact: dict[str, Any] = {"expected": run.is_expected_to_end}
+    async def agent_gone(self, connection: AgentConnection, ended: AgentExit) -> None:
+        conversation = self.conversation
+        turn = self.turns.running
+        params: dict[str, Any] = {"expected": connection.is_expected_to_end}
         if ended.exit_code is not None:
-            fact["exitCode"] = ended.exit_code
+            params["exitCode"] = ended.exit_code
         if ended.signal is not None:
-            fact["signal"] = ended.signal
+            params["signal"] = ended.signal
         if ended.stderr_tail:
-            fact["stderrTail"] = ended.stderr_tail
-        self.stamper.close_items(out)
-        self.desk.cancel_all(out, changes)
-        out.append(self.stamper.fact(extensions.AGENT_EXITED, fact))
-        outcome = self._outcome_of_exit(turn, run, ended)
+            params["stderrTail"] = ended.stderr_tail
+        step = conversation.step()
+        conversation.stamper.close_items(step)
+        conversation.requests.cancel_all(step)
+        conversation.stamper.server_entry(step, extensions.AGENT_EXITED, params)
+        outcome = _outcome_of_exit(turn, connection, ended)
         if turn is not None:
-            self._close_turn(turn, outcome, out, changes)
-        self.stamper.forget_asked()
+            self.turns.close(turn, outcome, step)
         try:
-            await self.journal.append_patiently(out, save_row=True, changes=changes)
+            await conversation.append_patiently(step)
         finally:
-            if turn is not None:
-                turn.finish(outcome)
-            self.log.rest()
-            self._advance()
+            self.turns.gone(turn, outcome)
 
-    def _outcome_of_exit(self, turn: Turn | None, run: AgentRun, ended: AgentExit) -> TurnOutcome:
-        if turn is not None and turn.is_cancelling:
-            return TurnOutcome("cancelled")
-        if run.is_expected_to_end:
-            return TurnOutcome(
-                "interrupted", error=Unavailable("the server stopped during the turn")
-            )
-        return TurnOutcome("error", error=exit_error(ended))
+
+def _outcome_of_exit(
+    turn: Turn | None, connection: AgentConnection, ended: AgentExit
+) -> TurnOutcome:
+    if turn is not None and turn.is_cancelling:
+        return TurnOutcome("cancelled")
+    if connection.is_expected_to_end:
+        return TurnOutcome("interrupted", error=Unavailable("the server stopped during the turn"))
+    return TurnOutcome("error", error=exit_error(ended))

@@ -1,17 +1,35 @@
-"""Turns of a session: one runs, the others wait in order."""
+"""Turns of a session: one runs, the others wait in order. Each has exactly one end."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from sandbox_agent_core.errors import AgentAuthRequired, AgentError, SandboxAgentError
-from sandbox_agent_core.frames import Frame
-from sandbox_agent_core.frames.jsonrpc import AUTH_REQUIRED
+from sandbox_agent_core.errors import (
+    LimitReached,
+    SandboxAgentError,
+    StorageError,
+)
+from sandbox_agent_core.frames import Frame, acp, extensions
+from sandbox_agent_core.ids import new_id
+from sandbox_agent_core.lenient import as_dict, as_str
 
-__all__ = ["Turn", "TurnLine", "TurnOutcome", "error_of_frame", "outcome_of_frame"]
+from sandbox_agent_server.agents.runner.failures import error_of_frame
+from sandbox_agent_server.log.log import RETRY_EVERY_S
+from sandbox_agent_server.runtime.tasks import TaskOwner
+from sandbox_agent_server.sessions.agent import SessionAgent
+from sandbox_agent_server.sessions.context import context_block
+from sandbox_agent_server.sessions.conversation import Conversation
+from sandbox_agent_server.sessions.state import SessionStep
+from sandbox_agent_server.settings import Limits
+
+__all__ = ["Turn", "TurnOutcome", "Turns"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +43,6 @@ class TurnOutcome:
 class Turn:
     id: str
     prompt: list[dict[str, Any]]
-    seq: int = 0
-    """Where its `session/prompt` is in the log; 0 while it waits."""
     is_cancelling: bool = False
     outcome: TurnOutcome | None = None
     _done: asyncio.Event = field(default_factory=asyncio.Event)
@@ -42,62 +58,236 @@ class Turn:
         return self.outcome
 
 
-class TurnLine:
-    """The running turn and those behind it. Bookkeeping only: the session writes the log."""
-
-    def __init__(self) -> None:
-        self.current: Turn | None = None
-        self.ending: Turn | None = None
+class Turns:
+    def __init__(
+        self, conversation: Conversation, agent: SessionAgent, limits: Limits, tasks: TaskOwner
+    ) -> None:
+        self.is_held = False
+        """True while the session is being stopped: nothing starts."""
+        self._conversation = conversation
+        self._agent = agent
+        self._limits = limits
+        self._tasks = tasks
+        self._current: Turn | None = None
+        self._ending: Turn | None = None
         """Its last entry is on the way into the log."""
-        self.queued: deque[Turn] = deque()
+        self._queued: deque[Turn] = deque()
+        self._is_waking = False
+        self._cancel_timer: asyncio.TimerHandle | None = None
 
     @property
-    def is_free(self) -> bool:
-        return self.current is None and self.ending is None and not self.queued
+    def running(self) -> Turn | None:
+        """The turn that the agent works on, or has just answered."""
+        return self._current or self._ending
 
-    def begin_ending(self) -> None:
-        self.current, self.ending = None, self.current
+    @property
+    def is_idle(self) -> bool:
+        return self.running is None and not self._queued
 
-    def ended(self) -> Turn | None:
-        """Forget the running or ending turn, and return it."""
-        turn = self.current or self.ending
-        self.current = self.ending = None
+    # Prompts
+
+    def prompt(self, blocks: list[dict[str, Any]]) -> tuple[Turn, int, int]:
+        """Start a turn, or queue it behind the running one. Returns `(turn, position, cursor before it)`.
+
+        Raises:
+            LimitReached, StorageError: the prompt was not accepted.
+        """
+        turn = Turn(new_id("turn"), blocks)
+        before = self._conversation.log.last_seq
+        if self.is_idle and self._agent.is_ready:
+            self._start(turn)
+            return turn, 0, before
+        if len(self._queued) >= self._limits.max_queued_turns + (self._current is None):
+            raise LimitReached(
+                f"{len(self._queued)} turns are queued already; wait for one to end",
+                limit="max_queued_turns",
+                value=self._limits.max_queued_turns,
+            )
+        position = len(self._queued) + (self._current is not None)
+        params = {"turnId": turn.id, "prompt": blocks, "position": position}
+        self._conversation.state_entries((extensions.TURN_QUEUED, params))
+        self._queued.append(turn)
+        self._advance()
+        return turn, position, before
+
+    def _start(self, turn: Turn) -> None:
+        blocks = turn.prompt
+        if self._agent.context:
+            blocks = [context_block(self._agent.context), *blocks]
+        session_id = self._conversation.state.agent_session_id
+        self._conversation.prompt({"sessionId": session_id, "prompt": blocks}, turn.id)
+        self._agent.context = None
+        self._current = turn
+
+    def _advance(self) -> None:
+        """Start the next queued turn, bringing the agent up first where needed."""
+        if self.running is not None or not self._queued or self.is_held:
+            return
+        if not self._agent.is_ready:
+            if not self._is_waking:
+                self._is_waking = True
+                self._tasks.spawn(self._wake_agent(), name="wake")
+            return
+        try:
+            self._start(self._queued[0])
+        except StorageError as exc:
+            logger.error(
+                "session %s: cannot start turn %s: %s",
+                self._conversation.log.session_id,
+                self._queued[0].id,
+                exc.message,
+            )
+            asyncio.get_running_loop().call_later(RETRY_EVERY_S, self._advance)
+        else:
+            self._queued.popleft()
+
+    async def _wake_agent(self) -> None:
+        try:
+            await self._agent.start()
+        except SandboxAgentError as exc:
+            if self._queued:
+                self._fail(self._queued.popleft(), exc)
+        finally:
+            self._is_waking = False
+        self._advance()
+
+    def _fail(self, turn: Turn, error: SandboxAgentError) -> None:
+        """A turn whose agent cannot be started: it starts and ends, so that everybody sees it."""
+        conversation = self._conversation
+        step = conversation.step()
+        conversation.stamper.begin_turn(step, turn.id)
+        params = {"sessionId": None, "prompt": turn.prompt}
+        conversation.stamper.client_frame(
+            step, conversation.own_request(step, acp.SESSION_PROMPT, params)
+        )
+        conversation.stamper.forget_asked()
+        self._current = turn
+        self._end_ourselves(turn, TurnOutcome("error", error=error), step)
+
+    # Ends
+
+    def answered(self, step: SessionStep, frame: Frame) -> None:
+        """The agent answered `session/prompt`; the step with its answer is about to be committed."""
+        self._current, self._ending = None, self._current
+        step.after_commit(partial(self._finish, _outcome_of(frame)))
+
+    def _finish(self, outcome: TurnOutcome) -> None:
+        turn = self._take_running()
+        if turn is not None:
+            turn.finish(outcome)
+        self._advance()
+
+    def _take_running(self) -> Turn | None:
+        turn = self.running
+        self._current = self._ending = None
+        if self._cancel_timer is not None:
+            self._cancel_timer.cancel()
+            self._cancel_timer = None
         return turn
 
-    def find_queued(self, turn_id: str) -> Turn | None:
-        return next((turn for turn in self.queued if turn.id == turn_id), None)
+    def close(self, turn: Turn, outcome: TurnOutcome, step: SessionStep) -> None:
+        """Add the entries that end a turn which the agent will not end."""
+        stamper = self._conversation.stamper
+        stamper.close_turn(step)
+        self._conversation.requests.cancel_all(step)
+        params: dict[str, Any] = {"turnId": turn.id, "stopReason": outcome.stop_reason}
+        if outcome.error is not None:
+            params["error"] = {"code": outcome.error.code, "message": outcome.error.message}
+            if outcome.error.details:
+                params["error"]["data"] = outcome.error.details
+        stamper.server_entry(step, extensions.TURN_ENDED, params)
+        step.ends_turn = True
+        stamper.end_turn()
+        self._take_running()
 
-    def to_state(self) -> dict[str, Any]:
-        """What recovery needs."""
-        return {
-            "turn": self.current.id if self.current else None,
-            "turnSeq": self.current.seq if self.current else None,
-            "queued": [turn.id for turn in self.queued],
-        }
+    def gone(self, turn: Turn | None, outcome: TurnOutcome) -> None:
+        """The agent is gone, and what was to be said of that was said."""
+        if turn is not None:
+            turn.finish(outcome)
+        self._advance()
+
+    def _end_ourselves(self, turn: Turn, outcome: TurnOutcome, step: SessionStep) -> None:
+        self.close(turn, outcome, step)
+        try:
+            self._conversation.log.append(step)
+        finally:
+            turn.finish(outcome)
+
+    # Cancelling
+
+    def cancel(self, turn_id: str | None) -> list[str]:
+        """Cancel one turn, or the running one and all queued. Returns the turns that this stops."""
+        cancelled = []
+        if turn_id is None:
+            cancelled += self.drop_queue("cancelled")
+        else:
+            for turn in [turn for turn in self._queued if turn.id == turn_id]:
+                self._drop(turn, "cancelled")
+                cancelled.append(turn.id)
+        current = self._current
+        if current is not None and turn_id in (None, current.id):
+            cancelled.insert(0, current.id)
+            if not current.is_cancelling:
+                current.is_cancelling = True
+                self.ask_to_cancel()
+                self._cancel_timer = asyncio.get_running_loop().call_later(
+                    self._limits.cancel_grace_s, self._cancel_by_force, current
+                )
+        return cancelled
+
+    def drop_queue(self, reason: str) -> list[str]:
+        dropped = []
+        while self._queued:
+            dropped.append(self._queued[0].id)
+            self._drop(self._queued[0], reason)
+        return dropped
+
+    def _drop(self, turn: Turn, reason: str) -> None:
+        params = {"turnId": turn.id, "reason": reason}
+        self._conversation.state_entries((extensions.TURN_DROPPED, params))
+        self._queued.remove(turn)
+        turn.finish(TurnOutcome("cancelled" if reason == "cancelled" else "interrupted"))
+
+    def stop(self, outcome: TurnOutcome) -> None:
+        """The session is being stopped: tell the agent. Raises: StorageError."""
+        is_cancel = outcome.stop_reason == "cancelled"
+        self.drop_queue("session_ended" if is_cancel else "interrupted")
+        if self._current is not None and self._agent.is_running:
+            self._current.is_cancelling = is_cancel
+            self.ask_to_cancel()
+
+    def stopped(self, outcome: TurnOutcome) -> None:
+        """The agent is gone; a turn that it did not end ends now. Raises: StorageError."""
+        if self._current is not None:
+            self._end_ourselves(self._current, outcome, self._conversation.step())
+
+    def ask_to_cancel(self) -> None:
+        """ACP: the client answers every open permission `cancelled`, and the agent ends the turn."""
+        conversation = self._conversation
+        step = conversation.step()
+        params = {"sessionId": conversation.state.agent_session_id}
+        conversation.notify(step, acp.SESSION_CANCEL, params)
+        for answer in conversation.requests.cancel_all(step):
+            step.after_commit(partial(conversation.to_agent, answer))
+        conversation.log.append(step)
+
+    def _cancel_by_force(self, turn: Turn) -> None:
+        if self._current is turn:
+            logger.warning(
+                "session %s: the agent ignored the cancel for %s s, stopping it",
+                self._conversation.log.session_id,
+                self._limits.cancel_grace_s,
+            )
+            self._agent.kill_soon()
 
 
-def outcome_of_frame(frame: Frame) -> TurnOutcome:
+def _outcome_of(frame: Frame) -> TurnOutcome:
     """How the agent's answer to `session/prompt` ends the turn."""
     if "error" in frame:
         return TurnOutcome("error", error=error_of_frame(frame))
-    result = frame.get("result")
-    if not isinstance(result, dict):
-        return TurnOutcome("end_turn")
+    result = as_dict(frame.get("result"))
     usage = result.get("usage")
-    stop_reason = result.get("stopReason")
     return TurnOutcome(
-        stop_reason if isinstance(stop_reason, str) else "end_turn",
+        as_str(result.get("stopReason")) or "end_turn",
         usage=usage if isinstance(usage, dict) else None,
-    )
-
-
-def error_of_frame(frame: Frame) -> AgentError | AgentAuthRequired:
-    """A JSON-RPC error as ours; the agent's code and data ride in the details."""
-    error = frame.get("error")
-    error = error if isinstance(error, dict) else {"message": repr(error)}
-    kind = AgentAuthRequired if error.get("code") == AUTH_REQUIRED else AgentError
-    return kind(
-        str(error.get("message") or "the agent answered with an error"),
-        agentCode=error.get("code"),
-        data=error.get("data"),
     )

@@ -1,0 +1,312 @@
+"""What can be switched on an agent: modes, models, thought levels and options, as the agent states them. Pure.
+
+A value: reading what the agent says gives a new one, so that it can be part of a state that is folded
+from the log.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from sandbox_agent_core.api.policy import PERMISSION_MODES, PermissionMode
+from sandbox_agent_core.errors import ModeNotSupported, ValueNotSupported
+from sandbox_agent_core.frames import acp
+from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
+
+__all__ = ["ConfigOptions", "ModeChange", "Setting", "agent_session_id_of"]
+
+_OPENINGS: Final = frozenset({acp.SESSION_NEW, acp.SESSION_LOAD, acp.SESSION_RESUME})
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The request that sets something; the id of the session is for the caller to add."""
+
+    method: str
+    params: dict[str, Any]
+    annotations: dict[str, Any]
+    """Of the entry of its answer: what was set, which the answer does not repeat."""
+
+
+class ModeChange(NamedTuple):
+    setting: Setting | None
+    """What to ask of the agent. None: it has no mode for it, our policy alone enforces it."""
+    permission_mode: PermissionMode | None
+    native: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigOptions:
+    permission_mode: PermissionMode | None = None
+    first_mode: str | None = None
+    """The agent's own mode that its session opened in."""
+    mode: str | None = None
+    modes: tuple[dict[str, Any], ...] = ()
+    model: str | None = None
+    listed_models: tuple[dict[str, Any], ...] = ()
+    """Of an agent that lists them beside its options; see `models`."""
+    options: tuple[dict[str, Any], ...] = ()
+    native_modes: Mapping[str, str] = field(default_factory=dict)
+    """Permission mode -> the agent's own, from its definition; no part of what is stored."""
+
+    @classmethod
+    def from_wire(
+        cls, wire: Mapping[str, Any], *, native_modes: Mapping[str, str]
+    ) -> ConfigOptions:
+        return cls(
+            permission_mode=_permission_mode(wire.get("permissionMode")),
+            first_mode=wire.get("firstMode"),
+            mode=wire.get("mode"),
+            modes=tuple(wire.get("modes", ())),
+            model=wire.get("model"),
+            listed_models=tuple(wire.get("models", ())),
+            options=tuple(wire.get("options", ())),
+            native_modes=native_modes,
+        )
+
+    def to_wire(self) -> dict[str, Any]:
+        """What the store keeps, so that a dormant session can be shown and checked against."""
+        return {
+            "permissionMode": self.permission_mode,
+            "firstMode": self.first_mode,
+            "mode": self.mode,
+            "modes": list(self.modes),
+            "model": self.model,
+            "models": list(self.listed_models),
+            "options": list(self.options),
+        }
+
+    @property
+    def models(self) -> list[dict[str, Any]]:
+        return _choices(self._option("model")) or list(self.listed_models)
+
+    @property
+    def thought_level(self) -> str | None:
+        return as_dict(self._option("thought_level")).get("currentValue")
+
+    @property
+    def thought_levels(self) -> list[dict[str, Any]]:
+        return _choices(self._option("thought_level"))
+
+    # Reading what the agent says
+
+    def after_session(self, result: Any) -> ConfigOptions:
+        """With the result of `session/new`, `session/load` or `session/resume`."""
+        if not isinstance(result, dict):
+            return self
+        read = self
+        if isinstance(modes := result.get("modes"), dict):
+            read = dataclasses.replace(
+                read,
+                mode=modes.get("currentModeId"),
+                modes=tuple(dicts_in(modes.get("availableModes"))),
+            )
+        if isinstance(models := result.get("models"), dict):
+            read = dataclasses.replace(
+                read,
+                model=models.get("currentModelId"),
+                listed_models=tuple(
+                    {**model, "id": model.get("modelId", model.get("id"))}
+                    for model in dicts_in(models.get("availableModels"))
+                ),
+            )
+        read = read._with_options(result.get("configOptions"))
+        return self._or(dataclasses.replace(read, first_mode=read.mode)._following_mode())
+
+    def after_update(self, frame: Mapping[str, Any]) -> ConfigOptions:
+        """With a `session/update`; itself when that says nothing new of what is here."""
+        update = as_dict(as_dict(frame.get("params")).get("update"))
+        match update.get("sessionUpdate"):
+            case acp.CURRENT_MODE_UPDATE if "currentModeId" in update:
+                read = dataclasses.replace(self, mode=update["currentModeId"])
+            case acp.CONFIG_OPTION_UPDATE:
+                read = self._with_options(update.get("configOptions"))
+            case _:
+                return self
+        return self._or(read._following_mode())
+
+    def after_answer(
+        self, method: str, annotations: Mapping[str, Any] | None, result: Any
+    ) -> ConfigOptions:
+        """With what answered a request that opened the session or that a `Setting` made."""
+        annotations = annotations or {}
+        if method in _OPENINGS:
+            return self.after_session(result)
+        if method == acp.SESSION_SET_MODE:
+            mode = annotations.get("modeId", self.mode)
+            return self._or(dataclasses.replace(self, mode=mode))
+        if method == acp.SESSION_SET_MODEL:
+            model = annotations.get("modelId", self.model)
+            return self._or(dataclasses.replace(self, model=model))
+        if method == acp.SESSION_SET_CONFIG_OPTION:
+            # An agent need not repeat all of them.
+            options = as_dict(result).get("configOptions", self._options_with(annotations))
+            return self._or(self._with_options(options))
+        return self
+
+    def with_permission_mode(self, mode: PermissionMode | None) -> ConfigOptions:
+        return self._or(dataclasses.replace(self, permission_mode=mode))
+
+    def _options_with(self, set_: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [
+            {**option, "currentValue": set_.get("value")}
+            if option.get("id") == set_.get("configId")
+            else option
+            for option in self.options
+        ]
+
+    def _with_options(self, options: Any) -> ConfigOptions:
+        if not isinstance(options, list):
+            return self
+        read = dataclasses.replace(self, options=tuple(dicts_in(options)))
+        if (model := read._option("model")) is not None:
+            read = dataclasses.replace(read, model=model.get("currentValue"))
+        if (mode := read._option("mode")) is not None:
+            read = dataclasses.replace(read, mode=mode.get("currentValue"))
+        return read
+
+    def _following_mode(self) -> ConfigOptions:
+        """The agent says which mode it is in: a permission mode that goes with another is over."""
+        current = self.permission_mode
+        if self.mode is None or (current is not None and self._native_mode(current) == self.mode):
+            return self
+        return dataclasses.replace(self, permission_mode=self._permission_mode_of(self.mode))
+
+    def _or(self, read: ConfigOptions) -> ConfigOptions:
+        return self if read == self else read
+
+    # Setting; the agent's own words decide what is offered
+
+    def setter(self, key: str) -> Callable[[str], Setting]:
+        """By the name that the API gives it: `model` or `thoughtLevel`."""
+        return {"model": self.set_model, "thoughtLevel": self.set_thought_level}[key]
+
+    def change_mode(self, mode: str) -> ModeChange:
+        """To a permission mode, which every agent has, or to a mode of the agent's own.
+
+        Raises:
+            ModeNotSupported: neither.
+        """
+        offered = self._mode_ids()
+        if (common := _permission_mode(mode)) is not None:
+            native = self._native_mode(common)
+        elif mode in offered:
+            common, native = self._permission_mode_of(mode), mode
+        else:
+            offered = list(dict.fromkeys([*offered, *PERMISSION_MODES]))
+            raise ModeNotSupported(
+                f"the agent has no mode {mode!r}; " + _offers(offered), offered=offered
+            )
+        # Also when it is in that mode as far as we know: telling it again is cheaper than being wrong.
+        return ModeChange(None if native is None else self._set_mode(native), common, native)
+
+    def set_model(self, model: str) -> Setting:
+        """Raises: ValueNotSupported."""
+        if (option := self._option("model")) is not None:
+            return _set_option(option, model)
+        offered = [item.get("id") for item in self.listed_models]
+        if model in offered:
+            return Setting(acp.SESSION_SET_MODEL, {"modelId": model}, {"modelId": model})
+        raise ValueNotSupported(
+            f"the agent has no model {model!r}; " + _offers(offered), offered=offered
+        )
+
+    def set_thought_level(self, level: str) -> Setting:
+        """Raises: ValueNotSupported."""
+        if (option := self._option("thought_level")) is not None:
+            return _set_option(option, level)
+        raise ValueNotSupported("the agent has no thought levels to choose from", offered=[])
+
+    def set_option(self, option_id: str, value: str | bool) -> Setting:
+        """Raises: ValueNotSupported."""
+        for option in self.options:
+            if option.get("id") == option_id:
+                return _set_option(option, value)
+        offered = [option.get("id") for option in self.options]
+        raise ValueNotSupported(
+            f"the agent has no option {option_id!r}; " + _offers(offered), offered=offered
+        )
+
+    def _set_mode(self, mode: str) -> Setting:
+        option = self._option("mode")
+        if option is None or any(item.get("id") == mode for item in self.modes):
+            return Setting(acp.SESSION_SET_MODE, {"modeId": mode}, {"modeId": mode})
+        return _set_option(option, mode)
+
+    def _mode_ids(self) -> list[str]:
+        listed = [item.get("id") for item in self.modes] or [
+            choice["id"] for choice in _choices(self._option("mode"))
+        ]
+        return [mode for mode in listed if isinstance(mode, str)]
+
+    def _native_mode(self, common: PermissionMode) -> str | None:
+        """The agent's own mode for it; else one in which it asks, so that our policy can decide."""
+        offered = self._mode_ids()
+        candidates = (
+            self.native_modes.get(common),
+            common,
+            self.native_modes.get("ask"),
+            self.first_mode,
+        )
+        return next((mode for mode in candidates if mode in offered), None)
+
+    def _permission_mode_of(self, native: str) -> PermissionMode | None:
+        found = [mode for mode in PERMISSION_MODES if self.native_modes.get(mode) == native]
+        # An agent that goes planning by itself may also leave by itself: `plan`, not `read-only`.
+        return "plan" if "plan" in found else next(iter(found), None)
+
+    def _option(self, category: str) -> dict[str, Any] | None:
+        # The category is optional in ACP; the id is what agents without it go by.
+        return next(
+            (
+                option
+                for key in ("category", "id")
+                for option in self.options
+                if option.get(key) == category
+            ),
+            None,
+        )
+
+
+def agent_session_id_of(frame: Mapping[str, Any]) -> str | None:
+    """The agent's own id, when a `session_info_update` says that it goes by another from now on."""
+    update = as_dict(as_dict(frame.get("params")).get("update"))
+    if update.get("sessionUpdate") != acp.SESSION_INFO_UPDATE:
+        return None
+    return as_str(as_dict(update.get("_meta")).get("agentSessionId"))
+
+
+def _set_option(option: dict[str, Any], value: str | bool) -> Setting:
+    offered = [choice["id"] for choice in _choices(option)]
+    if option.get("type") == "boolean":
+        offered = [True, False]
+    if value not in offered:
+        raise ValueNotSupported(
+            f"option {option.get('id')!r} has no value {value!r}; " + _offers(offered),
+            offered=offered,
+        )
+    annotations = {"configId": option.get("id"), "value": value}
+    return Setting(acp.SESSION_SET_CONFIG_OPTION, dict(annotations), annotations)
+
+
+def _choices(option: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """The values of a select option, flat or grouped, as `{id, name, description?}`."""
+    found: list[dict[str, Any]] = []
+    for item in dicts_in(option.get("options") if option else None):
+        if "options" in item:
+            found.extend(_choices(item))
+        elif "value" in item:
+            rest = {key: value for key, value in item.items() if key != "value"}
+            found.append({"id": item["value"], **rest})
+    return found
+
+
+def _permission_mode(mode: Any) -> PermissionMode | None:
+    return next((common for common in PERMISSION_MODES if common == mode), None)
+
+
+def _offers(offered: list[Any]) -> str:
+    return "it offers: " + ", ".join(map(str, offered)) if offered else "it offers none"

@@ -1,0 +1,112 @@
+"""The connection to an agent: one life of its process, from its start to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from sandbox_agent_core.errors import SandboxAgentError
+from sandbox_agent_core.frames import Frame
+from sandbox_agent_core.frames.jsonrpc import RequestId
+from sandbox_agent_core.spi.agent import AgentAdapter, AgentExit, WireFrame
+
+from sandbox_agent_server.agents.runner.failures import exit_error
+from sandbox_agent_server.agents.runner.redaction import Redaction
+from sandbox_agent_server.runtime.tasks import TaskOwner
+
+__all__ = ["AgentConnection", "ConnectionOwner"]
+
+
+class ConnectionOwner(Protocol):
+    def receive(self, batch: list[WireFrame]) -> None:
+        """What the agent wrote; with nothing in it that must not be seen. Must not raise."""
+        ...
+
+    async def gone(self, connection: AgentConnection, ended: AgentExit) -> None:
+        """The agent is gone, and all that it wrote was received. Called once."""
+        ...
+
+
+class AgentConnection:
+    """Sends in order, delivers in order, and tells when the agent is gone, exactly once."""
+
+    def __init__(
+        self, name: str, adapter: AgentAdapter, redaction: Redaction, owner: ConnectionOwner
+    ) -> None:
+        self._name = name
+        self._adapter = adapter
+        self._redaction = redaction
+        self._owner = owner
+        self._waiting: dict[RequestId, asyncio.Future[Frame]] = {}
+        self._tasks = TaskOwner(name)
+        self._failure: SandboxAgentError | None = None
+        self._gone = asyncio.Event()
+        self.is_gone = False
+        self.is_expected_to_end = False
+
+    async def start(self) -> None:
+        """Raises: AgentNotInstalled, AgentStartFailed."""
+        try:
+            await self._adapter.start(self)
+        except SandboxAgentError as exc:
+            await self._adapter.close()
+            # Not `from exc`: the traceback in a log would show what was taken out.
+            raise self._redaction.error(exc) from None
+        except BaseException:
+            await self._adapter.close()
+            raise
+
+    def send(self, frame: Frame) -> None:
+        """A frame that was logged already; dropped when the agent is gone."""
+        self._adapter.send(frame)
+
+    def expect(self, id: RequestId) -> asyncio.Future[Frame]:
+        """The frame that will answer this request; fails with AgentProcessExited."""
+        future: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+        self._waiting[id] = future
+        future.add_done_callback(lambda _: self._waiting.pop(id, None))
+        return future
+
+    def resolve(self, id: object, frame: Frame) -> None:
+        """The agent answered, and the answer is logged."""
+        future = self._waiting.get(id) if isinstance(id, (str, int)) else None
+        if future is not None and not future.done():
+            future.set_result(frame)
+
+    def pause(self) -> None:
+        """Hold the agent back: what it writes stays in its pipe."""
+        self._adapter.pause()
+
+    def resume(self) -> None:
+        self._adapter.resume()
+
+    async def stop(self) -> None:
+        """Stop the process tree and wait until its end was told."""
+        self.is_expected_to_end = True
+        await self._adapter.close()
+        await self._gone.wait()
+
+    def kill_soon(self, failure: SandboxAgentError | None = None) -> None:
+        """Stop it without waiting; who waits for an answer of it gets the failure."""
+        self._failure = self._failure or failure
+        self._tasks.spawn(self._adapter.close(), name="kill")
+
+    # FrameReceiver
+
+    def frames(self, batch: list[WireFrame]) -> None:
+        self._owner.receive(self._redaction.batch(batch))
+
+    def ended(self) -> None:
+        self._tasks.spawn(self._end(), name="end")
+
+    async def _end(self) -> None:
+        ended = self._redaction.exit(await self._adapter.close())
+        self.is_gone = True
+        error = self._failure or exit_error(ended)
+        for future in list(self._waiting.values()):
+            if not future.done():
+                future.set_exception(error)
+        try:
+            await self._owner.gone(self, ended)
+        finally:
+            self._gone.set()

@@ -1,0 +1,151 @@
+"""An agent as a session would get it: its definition, its configuration and its environment put together.
+
+The one place that knows: whoever says something of an agent, and whoever runs it, asks here.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from sandbox_agent_core.api.base_urls import BaseUrls
+from sandbox_agent_core.credentials import CREDENTIAL_SOURCES, Discovery, discover
+from sandbox_agent_core.spi.agent import (
+    AgentAdapter,
+    AgentContext,
+    AgentDefinition,
+    AgentInstallation,
+)
+
+from sandbox_agent_server.agents.catalog import Catalog
+from sandbox_agent_server.agents.runner.description import AgentDescription
+from sandbox_agent_server.agents.runner.environment import (
+    base_url_environment,
+    build_environment,
+    with_programs,
+)
+from sandbox_agent_server.settings import AgentSettings, Settings
+
+__all__ = ["MAX_LOGIN_FILE_BYTES", "AgentFactory", "find_credentials"]
+
+logger = logging.getLogger(__name__)
+
+MAX_LOGIN_FILE_BYTES = 16 * 1024 * 1024
+"""Claude Code keeps more than its login in one of them; a larger file is none."""
+
+
+class AgentFactory:
+    """`env` is what a session adds. Every method raises UnsupportedAgent for an agent that there is not."""
+
+    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+        self._settings = settings
+        self._catalog = catalog
+
+    def names(self) -> list[str]:
+        return self._catalog.names()
+
+    def definition(self, agent: str) -> AgentDefinition:
+        return self._catalog.get(agent)
+
+    def make(
+        self,
+        agent: str,
+        *,
+        session_id: str,
+        cwd: Path,
+        env: Mapping[str, str],
+        base_url: BaseUrls | None = None,
+        on_process: Callable[[int], None],
+    ) -> AgentAdapter:
+        """Raises: ValueNotSupported for a base URL that the agent cannot be given."""
+        definition = self._catalog.get(agent)
+        configured = self._configured(agent)
+        limits = self._settings.limits
+        return definition.create(
+            AgentContext(
+                session_id=session_id,
+                cwd=cwd,
+                env=self._environment(
+                    definition, {**env, **base_url_environment(definition, base_url)}
+                ),
+                command=configured.command,
+                options=configured.options,
+                max_line_bytes=limits.max_line_bytes,
+                stop_grace_s=limits.stop_grace_s,
+                on_process=on_process,
+            )
+        )
+
+    def describe(self, agent: str, env: Mapping[str, str] | None = None) -> AgentDescription:
+        """Blocks: it reads the disk, and may ask a program for its version."""
+        definition = self._catalog.get(agent)
+        environment = self._environment(definition, env or {})
+        return AgentDescription(
+            definition=definition,
+            environment=environment,
+            installation=_find(definition, environment),
+            has_own_command=self._configured(agent).command is not None,
+            login=find_credentials(definition, environment)
+            if definition.needs_credentials
+            else None,
+        )
+
+    def find(self, agent: str, env: Mapping[str, str] | None = None) -> AgentInstallation | None:
+        """The program alone. Blocks as `describe` does."""
+        definition = self._catalog.get(agent)
+        return _find(definition, self._environment(definition, env or {}))
+
+    def wants_installation(self, agent: str, env: Mapping[str, str]) -> bool:
+        """Whether a session would find no program. Not when the configuration says what to run:
+        no installation would change that."""
+        return self._configured(agent).command is None and self.find(agent, env) is None
+
+    def _environment(
+        self, definition: AgentDefinition, session: Mapping[str, str]
+    ) -> dict[str, str]:
+        built = build_environment(
+            os.environ,
+            env_names=definition.env_names,
+            configured=self._configured(definition.name).env,
+            session=session,
+        )
+        return with_programs(built, self._settings.agents_bin)
+
+    def _configured(self, agent: str) -> AgentSettings:
+        return self._settings.agents.get(agent) or AgentSettings.model_validate({})
+
+
+def find_credentials(definition: AgentDefinition, env: Mapping[str, str]) -> Discovery | None:
+    """What the agent will find to log in with; `env` is what its process gets.
+
+    None when it is not known where it looks: neither its definition says so nor the table of core,
+    which has the built-in agents since the client, too, looks for their credentials.
+    """
+    sources = definition.credentials or CREDENTIAL_SOURCES.get(definition.name)
+    if sources is None:
+        return None
+    return discover(definition.name, env, _read_login_file, sources=sources)
+
+
+def _read_login_file(path: str) -> str | None:
+    """None when there is no file. Raises: OSError, ValueError (not UTF-8, or too large)."""
+    file = Path(path)
+    # Reading a named pipe would wait for ever.
+    if not file.is_file():
+        return None
+    with file.open("rb") as opened:
+        content = opened.read(MAX_LOGIN_FILE_BYTES + 1)
+    if len(content) > MAX_LOGIN_FILE_BYTES:
+        raise ValueError(f"larger than {MAX_LOGIN_FILE_BYTES} bytes")
+    return content.decode("utf-8")
+
+
+def _find(definition: AgentDefinition, env: Mapping[str, str]) -> AgentInstallation | None:
+    try:
+        return definition.find(env)
+    except Exception:
+        # It may be a plug-in's.
+        logger.warning("looking for agent %s failed", definition.name, exc_info=True)
+        return None

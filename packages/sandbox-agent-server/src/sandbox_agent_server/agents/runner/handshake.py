@@ -1,0 +1,135 @@
+"""Starts an agent for a session and gives it its memory back: the ladder native -> replayed -> lost."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sandbox_agent_core.errors import AgentAuthRequired, AgentError, AgentProcessExited
+from sandbox_agent_core.frames import acp
+from sandbox_agent_core.frames.jsonrpc import METHOD_NOT_FOUND
+from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
+
+from sandbox_agent_server.agents.runner.redaction import redact_servers
+
+__all__ = ["Continuity", "Handshake", "Opened"]
+
+Continuity = Literal["fresh", "native", "replayed", "lost"]
+Ask = Callable[[str, dict[str, Any], dict[str, Any] | None], Awaitable[Any]]
+"""`(method, params, params as they may be logged)` -> result. Raises AgentError."""
+
+_LOGIN_HINT = (
+    "Set its API key in the environment of the server or of the session (`env`), or log in with the "
+    "agent's own program."
+)
+_CLIENT_CAPABILITIES: dict[str, Any] = {
+    # The agent runs where its files are: it reads and writes them itself.
+    "fs": {"readTextFile": False, "writeTextFile": False},
+    "terminal": False,
+    "elicitation": {"form": {}},
+    "session": {"configOptions": {"boolean": {}}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    agent_session_id: str | None
+    agent_info: dict[str, Any] | None
+    capabilities: dict[str, Any]
+    session: Any
+    """Result of the request that opened it: modes, models, options."""
+    is_native: bool
+    """The agent remembers the earlier conversation by itself."""
+    why_not_native: str | None = None
+
+
+class Handshake:
+    def __init__(
+        self,
+        ask: Ask,
+        *,
+        cwd: str,
+        mcp_servers: list[dict[str, Any]],
+        meta: Mapping[str, Any],
+        client_version: str,
+        login_hint: str = "",
+        on_replay: Callable[[bool], None] = lambda _on: None,
+    ) -> None:
+        self._ask = ask
+        self._cwd = cwd
+        self._servers = mcp_servers
+        self._meta = dict(meta)
+        self._client_version = client_version
+        self._login_hint = login_hint
+        self._on_replay = on_replay
+
+    async def open(self, earlier_id: str | None) -> Opened:
+        """Initialise, then bring the earlier session back, or make a new one.
+
+        Raises:
+            AgentAuthRequired: the agent has no credentials.
+            AgentError: it refused. AgentProcessExited: it ended.
+        """
+        params = {
+            "protocolVersion": acp.PROTOCOL_VERSION,
+            "clientCapabilities": _CLIENT_CAPABILITIES,
+            "clientInfo": {
+                "name": "sandbox-agent",
+                "title": "sandbox-agent",
+                "version": self._client_version,
+            },
+        }
+        hello = as_dict(await self._ask(acp.INITIALIZE, params, None))
+        info = as_dict(hello.get("agentInfo")) or None
+        capabilities = as_dict(hello.get("agentCapabilities"))
+        why: str | None = None
+        if earlier_id is not None:
+            try:
+                session = await self._bring_back(earlier_id, capabilities)
+                return Opened(earlier_id, info, capabilities, session, is_native=True)
+            except AgentProcessExited:
+                raise
+            except (AgentError, AgentAuthRequired) as exc:
+                why = exc.message
+        session = await self._new(hello)
+        native_id = as_str(as_dict(session).get("sessionId"))
+        return Opened(native_id, info, capabilities, session, is_native=False, why_not_native=why)
+
+    async def _new(self, hello: Mapping[str, Any]) -> Any:
+        try:
+            return await self._ask_for_session(acp.SESSION_NEW, {})
+        except AgentAuthRequired as exc:
+            names = [
+                str(method.get("name") or method.get("id"))
+                for method in dicts_in(hello.get("authMethods"))
+            ]
+            raise AgentAuthRequired(
+                f"the agent has no credentials: {exc.message.rstrip('.')}. {self._login_hint or _LOGIN_HINT}"
+                + (f" It knows: {', '.join(names)}." if names else ""),
+                authMethods=names or None,
+            ) from exc
+
+    async def _bring_back(self, earlier_id: str, capabilities: Mapping[str, Any]) -> Any:
+        """Prefers `session/resume`, which does not repeat the history, over `session/load`, which does."""
+        if as_dict(capabilities.get("sessionCapabilities")).get("resume") is not None:
+            try:
+                return await self._ask_for_session(acp.SESSION_RESUME, {"sessionId": earlier_id})
+            except AgentError as exc:
+                # Qwen announces it and does not know it.
+                if exc.details.get("agentCode") != METHOD_NOT_FOUND:
+                    raise
+        if not capabilities.get("loadSession"):
+            raise AgentError("the agent cannot load earlier sessions")
+        self._on_replay(True)
+        try:
+            return await self._ask_for_session(acp.SESSION_LOAD, {"sessionId": earlier_id})
+        finally:
+            self._on_replay(False)
+
+    async def _ask_for_session(self, method: str, params: dict[str, Any]) -> Any:
+        params = {**params, "cwd": self._cwd, "mcpServers": self._servers}
+        if self._meta:
+            params["_meta"] = self._meta
+        logged = {**params, "mcpServers": redact_servers(self._servers)}
+        return await self._ask(method, params, logged)

@@ -1,0 +1,177 @@
+"""One streamed answer for all routes, and how a client follows a log through it or through a WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from sandbox_agent_core.api.events import EventView
+from sandbox_agent_core.errors import InvalidRequest, LimitReached
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
+
+from sandbox_agent_server.http.body import query_bool, query_choice, query_int
+from sandbox_agent_server.log.follower import Follower
+from sandbox_agent_server.log.log import SessionLog
+from sandbox_agent_server.log.views import Batch, Shown
+
+__all__ = [
+    "MAX_SEQ",
+    "SseResponse",
+    "StreamCounter",
+    "StreamQuery",
+    "first_of",
+    "follow_log",
+    "read_stream_query",
+    "sse_of_log",
+]
+
+MAX_SEQ: Final = (1 << 40) - 1
+
+Body = TypeVar("Body")
+SendBody = Callable[[bytes], Coroutine[Any, Any, None]]
+
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    # Proxies of the nginx family buffer a response unless told not to.
+    (b"x-accel-buffering", b"no"),
+]
+_HEARTBEAT = b": heartbeat\n\n"
+_OPEN = b": open\n\n"
+
+
+class StreamCounter:
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.open = 0
+
+    def check(self) -> None:
+        """Raises: LimitReached."""
+        if self.open >= self._limit:
+            raise LimitReached(
+                f"{self.open} event streams are open; close some, or share one",
+                limit="max_subscribers",
+                value=self._limit,
+            )
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        self.open += 1
+        try:
+            yield
+        finally:
+            self.open -= 1
+
+
+@dataclass(frozen=True, slots=True)
+class StreamQuery:
+    after: int
+    view: EventView
+    deltas: bool
+
+
+def read_stream_query(request: HTTPConnection) -> StreamQuery:
+    """`after` (or `Last-Event-ID`, which a reconnecting browser sends), `view` and `deltas`.
+
+    Raises:
+        InvalidRequest: a value is not what it should be.
+    """
+    after = query_int(request, "after", default=0, minimum=0, maximum=MAX_SEQ)
+    last_id = request.headers.get("last-event-id")
+    if last_id:
+        if not (last_id.isascii() and last_id.isdigit()) or int(last_id) > MAX_SEQ:
+            raise InvalidRequest(f"`Last-Event-ID` must be a seq, not {last_id[:64]!r}")
+        after = int(last_id)
+    view = query_choice(request, "view", ("universal", "frames"))
+    return StreamQuery(
+        after,
+        "frames" if view == "frames" else "universal",
+        query_bool(request, "deltas", default=True),
+    )
+
+
+async def follow_log(
+    log: SessionLog,
+    query: StreamQuery,
+    *,
+    write: Callable[[Shown, int], Body | None],
+    send: Callable[[Body], Coroutine[Any, Any, None]],
+    heartbeat: Body,
+    heartbeat_s: float,
+) -> None:
+    """Send a client everything after its cursor, until the log is closed. `write` makes a body of what a batch
+    shows and its last seq; it is asked once for all who follow with the same one.
+    """
+
+    def render(batch: Batch) -> Body | None:
+        return batch.body(query.view, write, deltas=query.deltas)
+
+    await Follower(
+        log, query.after, render=render, send=send, heartbeat=heartbeat, heartbeat_s=heartbeat_s
+    ).run()
+
+
+class SseResponse:
+    """An ASGI response of server-sent events (WHATWG HTML, 9.2); a slow reader is waited for."""
+
+    def __init__(
+        self, events: Callable[[SendBody], Coroutine[Any, Any, None]], counter: StreamCounter
+    ) -> None:
+        """`events` sends them, and returns at their end; it is cancelled when the client leaves."""
+        self._events = events
+        self._counter = counter
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_body(body: bytes) -> None:
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+
+        async def respond() -> None:
+            # Headers reach the client at once, not with the first event.
+            await send_body(_OPEN)
+            await self._events(send_body)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        with self._counter.hold():
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await first_of(respond(), _until_disconnected(receive))
+
+
+def sse_of_log(
+    log: SessionLog, query: StreamQuery, counter: StreamCounter, *, heartbeat_s: float
+) -> SseResponse:
+    """`id:` is the seq, silence is filled with comments."""
+
+    async def events(send: SendBody) -> None:
+        await follow_log(
+            log, query, write=_write_sse, send=send, heartbeat=_HEARTBEAT, heartbeat_s=heartbeat_s
+        )
+
+    return SseResponse(events, counter)
+
+
+def _write_sse(shown: Shown, last_seq: int) -> bytes:
+    # A batch that shows nothing still moves the cursor, or a reconnect would read it again.
+    return b"".join([b"id: %d\ndata: %b\n\n" % pair for pair in shown]) or b"id: %d\n\n" % last_seq
+
+
+async def first_of(*works: Coroutine[Any, Any, None]) -> None:
+    """Run them until one has ended, and end the others. Raises what any of them raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+
+
+async def _until_disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

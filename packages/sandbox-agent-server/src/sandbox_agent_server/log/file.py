@@ -1,0 +1,293 @@
+"""The file of a log: appended to whole or not at all, read in big slices, any line found from a sparse index."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sandbox_agent_core.errors import StorageError
+
+__all__ = ["LOG_NAME", "LogFile", "Place", "Quota", "Torn"]
+
+LOG_NAME: Final = "log.jsonl"
+_MARK_EVERY_BYTES: Final = 128 * 1024
+_SLICE_BYTES: Final = 1024 * 1024
+_TAIL_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry is, or would be: its seq and the offset of its line."""
+
+    seq: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Torn:
+    """What was cut off the end of a file, because it is no whole line."""
+
+    dropped_bytes: int
+    reason: str
+
+
+class Quota:
+    """Bytes that all logs together may hold; at the limit a log behaves as on a full disk."""
+
+    def __init__(self, limit_bytes: int | None = None, *, used_bytes: int = 0) -> None:
+        self.limit_bytes = limit_bytes
+        self.used_bytes = used_bytes
+
+    def take(self, size_bytes: int) -> None:
+        """Raises: OSError."""
+        if self.limit_bytes is not None and self.used_bytes + size_bytes > self.limit_bytes:
+            raise OSError(f"the limit max_log_bytes ({self.limit_bytes}) is reached")
+        self.used_bytes += size_bytes
+
+    def give_back(self, size_bytes: int) -> None:
+        self.used_bytes = max(0, self.used_bytes - size_bytes)
+
+
+class LogFile:
+    """Lines of one session. `last_seq`, `last_line` and `size_bytes` are those of what is whole.
+
+    Written in the event loop's thread only; `read` may be called in any thread.
+    """
+
+    def __init__(self, directory: Path, quota: Quota) -> None:
+        """Look at the end of the file, and cut back what a power failure tore.
+
+        Raises:
+            StorageError: it is there and cannot be read.
+        """
+        self.path = directory / LOG_NAME
+        self._quota = quota
+        self._descriptor: int | None = None
+        self._is_dirty = False
+        self._marks: list[Place] | None = None
+        self.torn: Torn | None = None
+        self.size_bytes = 0
+        self.last_seq = 0
+        self.last_line = b""
+        try:
+            self._look_at_end()
+        except FileNotFoundError:
+            pass
+        except OSError as exc:
+            raise self._error(exc) from exc
+
+    def append(self, data: bytes, *, last_seq: int) -> None:
+        """Write whole lines in one go; what is written in part is taken back.
+
+        Raises:
+            StorageError: nothing was written.
+        """
+        size = len(data)
+        try:
+            descriptor = self._open_for_writing()
+            self._quota.take(size)
+        except OSError as exc:
+            raise self._error(exc) from exc
+        try:
+            written = os.write(descriptor, data)
+            if written != size:
+                raise OSError("no space left for the whole of it")
+        except OSError as exc:
+            self._is_dirty = True
+            self._quota.give_back(size)
+            with contextlib.suppress(OSError):  # then the next append tries again
+                self._clean(descriptor)
+            raise self._error(exc) from exc
+        self._mark(last_seq, size)
+        self.size_bytes += size
+        self.last_seq = last_seq
+
+    def rest(self) -> None:
+        """Give the descriptor and the index back until they are needed again."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        self._marks = None
+
+    def sync(self) -> None:
+        """Put what is written on the disk. Blocks; for any thread."""
+        with contextlib.suppress(FileNotFoundError):  # deleted meanwhile
+            descriptor = os.open(self.path, os.O_RDONLY)
+            try:
+                os.fdatasync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def delete(self) -> None:
+        """With its directory. Deleting what is gone already is fine. Raises: StorageError."""
+        self.rest()
+        try:
+            shutil.rmtree(self.path.parent)
+        except FileNotFoundError:
+            pass
+        except OSError as exc:
+            raise self._error(exc) from exc
+        self._quota.give_back(self.size_bytes)
+        self.size_bytes = self.last_seq = 0
+
+    # Reading
+
+    def find(self, seq: int) -> Place:
+        """A place at or before an entry, near to it. Blocks for as long as it takes to count the lines of
+        the file once; for any thread.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        if seq > self.last_seq:
+            return Place(self.last_seq + 1, self.size_bytes)
+        marks = self._marks
+        if marks is None:
+            marks = self._marks = list(self._scan())
+        position = bisect_right(marks, seq, key=lambda mark: mark.seq)
+        return marks[position - 1] if position else Place(1, 0)
+
+    def read(self, place: Place, *, max_bytes: int) -> list[bytes]:
+        """Whole lines from a place on, without their newlines: about `max_bytes`, at least one. Blocks; for
+        any thread.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        end = self.size_bytes
+        if place.offset >= end:
+            return []
+        descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            data = _read_at(descriptor, place.offset, min(max_bytes, end - place.offset))
+            # A line may be longer than what was asked for.
+            while (last := data.rfind(b"\n")) < 0:
+                more = _read_at(
+                    descriptor,
+                    place.offset + len(data),
+                    min(max(_SLICE_BYTES, len(data)), end - place.offset - len(data)),
+                )
+                if not more:
+                    return []
+                data += more
+        finally:
+            os.close(descriptor)
+        return data[:last].split(b"\n")
+
+    def _scan(self) -> Iterator[Place]:
+        """A place every `_MARK_EVERY_BYTES` or so."""
+        seq, offset, end = 1, 0, self.size_bytes
+        if end == 0:
+            return
+        with self.path.open("rb", buffering=0) as file:
+            while offset < end:
+                yield Place(seq, offset)
+                data = os.pread(file.fileno(), min(_MARK_EVERY_BYTES, end - offset), offset)
+                if not data:
+                    return
+                last = data.rfind(b"\n")
+                while last < 0 and (
+                    more := os.pread(file.fileno(), _SLICE_BYTES, offset + len(data))
+                ):
+                    data += more
+                    last = data.rfind(b"\n")
+                if last < 0:
+                    return
+                seq += data.count(b"\n", 0, last + 1)
+                offset += last + 1
+
+    def _mark(self, last_seq: int, size: int) -> None:
+        marks = self._marks
+        if marks is None:
+            if self.size_bytes:
+                return  # the file has more than is indexed: the first reader counts it
+            marks = self._marks = []
+        if not marks or self.size_bytes - marks[-1].offset >= _MARK_EVERY_BYTES:
+            marks.append(Place(self.last_seq + 1, self.size_bytes))
+
+    # Writing
+
+    def _open_for_writing(self) -> int:
+        """Raises: OSError."""
+        if self._descriptor is None:
+            if self.size_bytes == 0:
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # The log holds prompts and tool output: nobody else's business.
+            self._descriptor = os.open(
+                self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
+        if self._is_dirty:
+            self._clean(self._descriptor)
+        return self._descriptor
+
+    def _clean(self, descriptor: int) -> None:
+        """Cut off what is no part of the log. Raises: OSError."""
+        os.ftruncate(descriptor, self.size_bytes)
+        self._is_dirty = False
+
+    def _look_at_end(self) -> None:
+        """Raises: OSError."""
+        with self.path.open("rb", buffering=0) as file:
+            descriptor = file.fileno()
+            total = end = os.fstat(descriptor).st_size
+            reason = ""
+            while end > 0:
+                start, line, is_whole = _last_line(descriptor, end)
+                seq = _seq_of(line) if is_whole else None
+                if seq is not None:
+                    self.size_bytes, self.last_seq, self.last_line = end, seq, line
+                    break
+                reason = (
+                    "its last line is not whole" if not is_whole else "its last line is damaged"
+                )
+                end = start
+        if end != total:
+            self.torn = Torn(total - end, reason)
+            # Cut off with the first write, so that a log on a read-only disk can be read all the same.
+            self._is_dirty = True
+
+    def _error(self, exc: OSError) -> StorageError:
+        return StorageError(
+            f"cannot write the log {str(self.path)!r}: {exc}. Free space there, make it writable, or give "
+            "another --data-dir.",
+            path=str(self.path),
+        )
+
+
+def _read_at(descriptor: int, offset: int, size: int) -> bytes:
+    data = os.pread(descriptor, size, offset)
+    while 0 < len(data) < size and (
+        more := os.pread(descriptor, size - len(data), offset + len(data))
+    ):
+        data += more
+    return data
+
+
+def _last_line(descriptor: int, end: int) -> tuple[int, bytes, bool]:
+    """`(offset, line without its newline, whether it has one)` of what ends at `end`."""
+    size = _TAIL_BYTES
+    while True:
+        offset = max(0, end - size)
+        data = _read_at(descriptor, offset, end - offset)
+        is_whole = data.endswith(b"\n")
+        text = data[:-1] if is_whole else data
+        before = text.rfind(b"\n")
+        if before >= 0 or offset == 0:
+            return offset + before + 1, text[before + 1 :], is_whole
+        size *= 4
+
+
+def _seq_of(line: bytes) -> int | None:
+    """None when the line is no entry."""
+    try:
+        seq = json.loads(line)["seq"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return seq if isinstance(seq, int) and seq > 0 else None

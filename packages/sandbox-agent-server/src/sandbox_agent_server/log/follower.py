@@ -1,0 +1,130 @@
+"""Follows a log from a cursor: from the file until it is up to date, then within the very append."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, Generic, TypeVar
+
+from sandbox_agent_server.log.log import Cursor, SessionLog
+from sandbox_agent_server.log.views import Batch
+
+__all__ = ["Follower"]
+
+_INLINE_ENTRIES = 64
+
+Body = TypeVar("Body")
+
+
+class Follower(Generic[Body]):
+    """Sends every batch, in order, once. Slow or behind: it reads the file, in the task that runs `run`, and
+    what is held for it is one batch at most. Up to date: `append` itself sends, without a hop.
+    """
+
+    def __init__(
+        self,
+        log: SessionLog,
+        after: int,
+        *,
+        render: Callable[[Batch], Body | None],
+        send: Callable[[Body], Coroutine[Any, Any, None]],
+        heartbeat: Body,
+        heartbeat_s: float,
+    ) -> None:
+        """`render` gives None for a batch that needs no sending."""
+        self._log = log
+        self._cursor = Cursor(log, after)
+        self._render = render
+        self._send = send
+        self._heartbeat = heartbeat
+        self._heartbeat_s = heartbeat_s
+        self._clock = asyncio.get_running_loop().time
+        self._sent_at = self._clock()
+        self._changed = asyncio.Event()
+        self._rest: Awaitable[None] | None = None
+        self._failure: Exception | None = None
+
+    async def run(self) -> None:
+        """Until the log is closed and everything was sent. Raises what `send` raises."""
+        while True:
+            if entries := await self._cursor.read():
+                batch = Batch(self._log.session_id, entries)
+                if len(entries) <= _INLINE_ENTRIES:
+                    body = self._render(batch)
+                else:
+                    body = await asyncio.to_thread(self._render, batch)
+                if body is not None:
+                    await self._deliver(body)
+                # Catching up must not starve everybody else.
+                await asyncio.sleep(0)
+            elif self._log.is_closed:
+                return
+            else:
+                await self._follow()
+
+    # LogFollower
+
+    def follow(self, batch: Batch) -> None:
+        try:
+            body = self._render(batch)
+            self._cursor.skip(batch.last_seq, self._log.file.size_bytes)
+            if body is None:
+                return
+            self._sent_at = self._clock()
+            self._rest = _begin(self._send(body))
+        except Exception as exc:  # noqa: BLE001 - whatever it is, `run` raises it
+            self._failure = exc
+        if self._rest is not None or self._failure is not None:
+            self.end()
+
+    def end(self) -> None:
+        self._log.detach(self)
+        self._changed.set()
+
+    async def _follow(self) -> None:
+        self._changed.clear()
+        # Nothing was awaited since the cursor was found to be at the end.
+        self._log.attach(self)
+        try:
+            async with asyncio.timeout(self._heartbeat_s):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._log.detach(self)
+        if self._failure is not None:
+            raise self._failure
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            await rest
+        elif self._clock() - self._sent_at >= self._heartbeat_s:
+            await self._deliver(self._heartbeat)
+
+    async def _deliver(self, body: Body) -> None:
+        self._sent_at = self._clock()
+        await self._send(body)
+
+
+def _begin(work: Coroutine[Any, Any, None]) -> Awaitable[None] | None:
+    """Run it as far as it gets without waiting. What remains is to be awaited; None when that is nothing."""
+    try:
+        waits_for = work.send(None)
+    except StopIteration:
+        return None
+    return _Rest(work, waits_for)
+
+
+class _Rest:
+    """The rest of a coroutine that waits for something."""
+
+    def __init__(self, work: Coroutine[Any, Any, None], waits_for: Any) -> None:
+        self._work = work
+        self._waits_for = waits_for
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        try:
+            yield self._waits_for
+        except BaseException:
+            self._work.close()
+            raise
+        yield from self._work.__await__()

@@ -1,0 +1,247 @@
+"""One session's log: the only place that numbers entries and writes them, and those who follow it.
+
+`append` is the one door. It writes a step in one go and hands it to the followers that are up to date, in the
+same call: what an agent writes is on its way to the sockets in the callback that read it. Whoever is behind
+reads the file. Nobody sees what is not written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+from typing import Final, Protocol
+
+from sandbox_agent_core.errors import StorageError
+from sandbox_agent_core.frames import LogEntry, extensions
+from sandbox_agent_core.frames.entry import rfc3339
+from sandbox_agent_core.frames.jsonrpc import notification
+
+from sandbox_agent_server.jsonio import dumps, loads
+from sandbox_agent_server.log.durability import Syncer
+from sandbox_agent_server.log.entry import Draft, Entry, LineEncoder
+from sandbox_agent_server.log.file import LogFile, Place, Quota, Torn
+from sandbox_agent_server.log.step import Step
+from sandbox_agent_server.log.views import Batch
+
+__all__ = ["RETRY_EVERY_S", "Cursor", "LogFollower", "SessionLog"]
+
+logger = logging.getLogger(__name__)
+
+RETRY_EVERY_S: Final = 0.5
+_PAGE_BYTES: Final = 512 * 1024
+_PAGE_ENTRIES: Final = 4096
+_INLINE_BYTES: Final = 32 * 1024
+"""Less is read where it is asked for: a thread costs more."""
+
+
+class LogFollower(Protocol):
+    """Up to date with a log, and told of every step."""
+
+    def follow(self, batch: Batch) -> None:
+        """Must not raise, and must not append."""
+        ...
+
+    def end(self) -> None:
+        """The log is closed: the server stops, or the session was deleted."""
+        ...
+
+
+class SessionLog:
+    def __init__(self, session_id: str, directory: Path, *, quota: Quota, syncer: Syncer) -> None:
+        """Open it. What a power failure tore is cut off, and said in an entry of its own.
+
+        Raises:
+            StorageError: it cannot be read.
+        """
+        self.session_id = session_id
+        self.file = LogFile(directory, quota)
+        self._syncer = syncer
+        self._encoder = LineEncoder()
+        self._followers: dict[LogFollower, None] = {}
+        self._stalled: Step | None = None
+        self.is_closed = False
+        self.last_time_ms = 0
+        if self.file.last_line:
+            self.last_time_ms = LogEntry.from_wire(session_id, loads(self.file.last_line)).time_ms
+        if self.file.torn is not None:
+            self._note_repair(self.file.torn)
+
+    @property
+    def last_seq(self) -> int:
+        return self.file.last_seq
+
+    @property
+    def next_seq(self) -> int:
+        return self.file.last_seq + 1
+
+    @property
+    def has_followers(self) -> bool:
+        return bool(self._followers)
+
+    # Writing
+
+    @property
+    def now_ms(self) -> int:
+        """Never before the last entry, even when the machine's clock is set back."""
+        return max(time.time_ns() // 1_000_000, self.last_time_ms)
+
+    def append(self, step: Step) -> None:
+        """Number a step, write it, show it, then do what was to be done after that.
+
+        Raises:
+            StorageError: nothing was written and nobody has seen anything. Also while an earlier step waits
+                for the disk: the log would not be in the order in which things happened.
+        """
+        if self._stalled not in (None, step):
+            raise StorageError(
+                "the log cannot be written at the moment; free disk space and try again"
+            )
+        if step.drafts:
+            self._write(step)
+        step.run_after_commit()
+
+    async def append_patiently(self, step: Step, *, retry_s: float, give_up: asyncio.Event) -> None:
+        """For what an agent wrote: keep everybody else out until it could be written.
+
+        Raises:
+            StorageError: it could not for `retry_s`, or until `give_up` was set.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + retry_s
+        self._stalled = step
+        try:
+            while True:
+                try:
+                    self.append(step)
+                except StorageError as exc:
+                    if clock() >= deadline or give_up.is_set():
+                        raise
+                    logger.error("session %s: %s", self.session_id, exc.message)
+                    try:
+                        async with asyncio.timeout(RETRY_EVERY_S):
+                            await give_up.wait()
+                    except TimeoutError:
+                        pass
+                else:
+                    return
+        finally:
+            if self._stalled is step:
+                self._stalled = None
+
+    def _write(self, step: Step) -> None:
+        assert step.first_seq == self.next_seq, "a step is appended before the next is made"
+        now = step.time_ms
+        stamp = rfc3339(now).encode()
+        encode = self._encoder.encode
+        entries = [
+            Entry(seq, encode(draft, seq, stamp), draft, now)
+            for seq, draft in enumerate(step.drafts, start=step.first_seq)
+        ]
+        self.file.append(
+            b"\n".join([entry.line for entry in entries]) + b"\n", last_seq=entries[-1].seq
+        )
+        self._stalled = None
+        self.last_time_ms = now
+        self._syncer.written(self.file, at_once=step.ends_turn)
+        if self._followers:
+            batch = Batch(self.session_id, entries)
+            for follower in tuple(self._followers):
+                follower.follow(batch)
+
+    def _note_repair(self, torn: Torn) -> None:
+        logger.warning(
+            "session %s: %s bytes at the end of its log are cut off: %s",
+            self.session_id,
+            torn.dropped_bytes,
+            torn.reason,
+        )
+        step = Step(self.next_seq, self.now_ms)
+        params = {"droppedBytes": torn.dropped_bytes, "reason": torn.reason}
+        frame = notification(extensions.LOG_REPAIRED, params)
+        step.append(Draft("server", dumps(frame), frame, method=extensions.LOG_REPAIRED))
+        try:
+            self.append(step)
+        except StorageError as exc:
+            # It can be read all the same, and whoever writes first says it.
+            logger.warning("session %s: %s", self.session_id, exc.message)
+
+    # Reading
+
+    def attach(self, follower: LogFollower) -> None:
+        """From the next step on. Whoever attaches has everything up to `last_seq`."""
+        if self.is_closed:
+            follower.end()
+        else:
+            self._followers[follower] = None
+
+    def detach(self, follower: LogFollower) -> None:
+        self._followers.pop(follower, None)
+
+    async def read(self, after: int, *, limit: int, max_bytes: int = _PAGE_BYTES) -> list[Entry]:
+        """Entries after a cursor, about `max_bytes` of them; none when there are none."""
+        return await Cursor(self, after).read(limit=limit, max_bytes=max_bytes)
+
+    # The end
+
+    def rest(self) -> None:
+        """Nothing is written for now."""
+        self.file.rest()
+
+    def close(self) -> None:
+        """Nothing comes any more: followers end once they have read everything."""
+        self.is_closed = True
+        followers, self._followers = self._followers, {}
+        for follower in followers:
+            follower.end()
+        self.file.rest()
+
+
+class Cursor:
+    """Reads a log forwards, off the event loop when there is much to read."""
+
+    def __init__(self, log: SessionLog, after: int) -> None:
+        self.after = after
+        self._log = log
+        self._place: Place | None = None
+
+    async def read(
+        self, *, limit: int = _PAGE_ENTRIES, max_bytes: int = _PAGE_BYTES
+    ) -> list[Entry]:
+        """The next entries; none when it is up to date."""
+        file = self._log.file
+        if self.after >= file.last_seq:
+            return []
+        if self._place is not None and file.size_bytes - self._place.offset <= _INLINE_BYTES:
+            return self._read(limit, max_bytes)
+        return await asyncio.to_thread(self._read, limit, max_bytes)
+
+    def skip(self, last_seq: int, offset: int) -> None:
+        """It was told what comes up to there."""
+        self.after = last_seq
+        self._place = Place(last_seq + 1, offset)
+
+    def _read(self, limit: int, max_bytes: int) -> list[Entry]:
+        """Raises: StorageError."""
+        file = self._log.file
+        try:
+            place = self._place or file.find(self.after + 1)
+            entries: list[Entry] = []
+            while not entries and (lines := file.read(place, max_bytes=max_bytes)):
+                seq, offset = place.seq, place.offset
+                for line in lines:
+                    if len(entries) == limit:
+                        break
+                    if seq > self.after:
+                        entries.append(Entry(seq, line))
+                    seq += 1
+                    offset += len(line) + 1
+                place = Place(seq, offset)
+        except FileNotFoundError:
+            return []  # deleted meanwhile
+        except OSError as exc:
+            raise StorageError(f"cannot read the log {str(file.path)!r}: {exc}") from exc
+        if entries:
+            self.after, self._place = entries[-1].seq, place
+        return entries

@@ -1,0 +1,42 @@
+"""One step of a session: everything that one decision, or one batch of an agent, adds to its log."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sandbox_agent_server.log.entry import Draft
+
+__all__ = ["Step"]
+
+
+class Step:
+    """Made for `SessionLog.next_seq` and `SessionLog.now_ms`, filled, and given to `SessionLog.append`: written whole or not at all.
+
+    Nothing is awaited in between, so the seqs that it foresees are the ones that its entries get.
+    """
+
+    __slots__ = ("_after", "drafts", "ends_turn", "first_seq", "time_ms")
+
+    def __init__(self, first_seq: int, time_ms: int = 0) -> None:
+        self.first_seq = first_seq
+        self.time_ms = time_ms
+        self.drafts: list[Draft] = []
+        self.ends_turn = False
+        """What is worth a place on the disk at once, where a power cut counts."""
+        self._after: list[Callable[[], None]] = []
+
+    @property
+    def next_seq(self) -> int:
+        """The seq of the entry that is appended next."""
+        return self.first_seq + len(self.drafts)
+
+    def append(self, draft: Draft) -> None:
+        self.drafts.append(draft)
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        """Do it once the step is written and shown; never when it could not be written."""
+        self._after.append(act)
+
+    def run_after_commit(self) -> None:
+        for act in self._after:
+            act()

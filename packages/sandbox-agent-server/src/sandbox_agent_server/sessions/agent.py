@@ -1,0 +1,232 @@
+"""The agent of a session: brought up, given its memory and settings back, let go."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox_agent_core.errors import Timeout, Unavailable
+from sandbox_agent_core.frames import extensions
+from sandbox_agent_core.lenient import as_str
+from sandbox_agent_core.spi.agent import AgentAdapter, AgentDefinition
+
+from sandbox_agent_server.agents.runner.config_options import Setting
+from sandbox_agent_server.agents.runner.connection import AgentConnection
+from sandbox_agent_server.agents.runner.handshake import Handshake, Opened
+from sandbox_agent_server.agents.runner.redaction import Redaction
+from sandbox_agent_server.runtime.tasks import TaskOwner
+from sandbox_agent_server.sessions.context import instructions_text, replay_text
+from sandbox_agent_server.sessions.conversation import Conversation
+from sandbox_agent_server.sessions.state import SessionState
+from sandbox_agent_server.settings import Limits
+
+__all__ = ["MakeAdapter", "SessionAgent", "SessionSecrets"]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SessionSecrets:
+    """What a session was given and the disk never sees. Gone after a server restart."""
+
+    env: dict[str, str] = field(default_factory=dict)
+    mcp_servers: list[dict[str, Any]] = field(default_factory=list)
+
+    def renewed(self, given: SessionSecrets) -> SessionSecrets:
+        """With what is given laid over it: variables one by one, MCP servers as a whole."""
+        return SessionSecrets(self.env | given.env, given.mcp_servers or self.mcp_servers)
+
+
+MakeAdapter = Callable[[SessionState, SessionSecrets], AgentAdapter]
+
+
+class SessionAgent:
+    def __init__(
+        self,
+        conversation: Conversation,
+        secrets: SessionSecrets,
+        limits: Limits,
+        *,
+        make_adapter: MakeAdapter,
+        definition: AgentDefinition | None,
+        version: str,
+    ) -> None:
+        """`definition` is None when the agent is configured no longer: then it cannot be started."""
+        self.secrets = secrets
+        self.context: str | None = None
+        """What the next prompt tells it, because it does not know it by itself."""
+        self._conversation = conversation
+        self._limits = limits
+        self._make_adapter = make_adapter
+        self._login_hint = definition.login_hint if definition else ""
+        self._takes_system_prompt = definition is not None and definition.takes_system_prompt
+        self._version = version
+        self._connection: AgentConnection | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._tasks = TaskOwner(conversation.log.session_id)
+
+    @property
+    def is_running(self) -> bool:
+        return self._connection is not None and not self._connection.is_gone
+
+    @property
+    def is_starting(self) -> bool:
+        return self._starting is not None
+
+    @property
+    def is_ready(self) -> bool:
+        """It takes prompts."""
+        return self.is_running and not self.is_starting
+
+    async def start(self) -> None:
+        """Bring the agent up, once for however many callers; one that is ready is left alone.
+
+        Raises:
+            AgentNotInstalled, AgentStartFailed, AgentAuthRequired, AgentError, AgentProcessExited, Timeout,
+            ModeNotSupported, ValueNotSupported: the agent is not running then.
+        """
+        if self.is_ready:
+            return
+        if self._starting is None:
+            self._starting = self._tasks.spawn(self._open(), name="start")
+        task = self._starting
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise Unavailable("the session was stopped while its agent started") from None
+            raise
+
+    async def stop(self) -> None:
+        """Stop the agent and its process tree; its end is in the log afterwards."""
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
+        if self._connection is not None:
+            await self._connection.stop()
+            self._connection = None
+
+    def kill_soon(self) -> None:
+        if self._connection is not None:
+            self._connection.kill_soon()
+
+    async def apply(self, setting: Setting) -> None:
+        """Set something. A dormant agent is set when it resumes. Raises: AgentError, AgentProcessExited."""
+        if not self.is_running:
+            return
+        session_id = self._conversation.state.agent_session_id
+        await self._conversation.ask(
+            setting.method,
+            {"sessionId": session_id, **setting.params},
+            answer_annotations=setting.annotations,
+        )
+
+    async def set_mode(self, mode: str) -> None:
+        """Raises: ModeNotSupported, and what `apply` raises."""
+        change = self._conversation.state.options.change_mode(mode)
+        if change.setting is not None:
+            await self.apply(change.setting)
+        if change.permission_mode == self._conversation.state.options.permission_mode:
+            return
+        params: dict[str, Any] = {"permissionMode": change.permission_mode}
+        if change.native is not None:
+            params["modeId"] = change.native
+        self._conversation.state_entries((extensions.PERMISSION_MODE_CHANGED, params))
+
+    async def _open(self) -> None:
+        conversation = self._conversation
+        connection = AgentConnection(
+            conversation.log.session_id,
+            self._make_adapter(conversation.state, self.secrets),
+            Redaction(self.secrets.env, self.secrets.mcp_servers),
+            conversation,
+        )
+        try:
+            await connection.start()
+            self._connection = connection
+            conversation.connect(connection)
+            async with asyncio.timeout(self._limits.agent_start_timeout_s):
+                await self._introduce()
+        except TimeoutError:
+            await connection.stop()
+            raise Timeout(
+                f"agent {conversation.state.settings.agent!r} was not ready after "
+                f"{self._limits.agent_start_timeout_s:g} s",
+                limit="agent_start_timeout_s",
+            ) from None
+        except BaseException:
+            if self._connection is connection:
+                await connection.stop()
+            raise
+        finally:
+            self._starting = None
+
+    async def _introduce(self) -> None:
+        conversation = self._conversation
+        earlier_id = conversation.state.agent_session_id
+        opened = await self._handshake().open(earlier_id)
+        await self._apply_settings()
+        version = as_str((conversation.state.agent_info or {}).get("version"))
+        entries = [(extensions.AGENT_STARTED, {"version": version} if version else {})]
+        replay = ""
+        if earlier_id is not None:
+            replay = await replay_text(conversation.log)
+            entries.append((extensions.SESSION_RESUMED, self._resumed(opened, replay)))
+        is_due = conversation.state.context_due or not opened.is_native
+        self.context = self._context(replay) if is_due else None
+        conversation.state_entries(*entries)
+
+    def _handshake(self) -> Handshake:
+        def set_replaying(on: bool) -> None:
+            self._conversation.stamper.is_replaying = on
+
+        return Handshake(
+            lambda method, params, logged: self._conversation.ask(method, params, logged=logged),
+            cwd=self._conversation.state.settings.cwd,
+            mcp_servers=self.secrets.mcp_servers,
+            meta=self._session_meta(),
+            client_version=self._version,
+            login_hint=self._login_hint,
+            on_replay=set_replaying,
+        )
+
+    def _session_meta(self) -> dict[str, Any]:
+        """What ACP has no field for, and the adapters of ours understand."""
+        settings = self._conversation.state.settings
+        meta = {"systemPrompt": settings.system_prompt}
+        if settings.base_url or any(name.endswith("_BASE_URL") for name in self.secrets.env):
+            # A gateway has models that the agent has never heard of, and so does not offer.
+            meta["model"] = settings.model
+        return {name: value for name, value in meta.items() if value}
+
+    def _resumed(self, opened: Opened, replay: str) -> dict[str, Any]:
+        continuity = "native"
+        if not opened.is_native:
+            knows = self._conversation.state.settings.context or replay
+            continuity = "replayed" if knows else "lost"
+        params = {"continuity": continuity, "agentSessionId": opened.agent_session_id}
+        if opened.why_not_native is not None:
+            params["reason"] = opened.why_not_native
+        return params
+
+    def _context(self, replay: str) -> str | None:
+        settings = self._conversation.state.settings
+        instructions = None
+        if settings.system_prompt and not self._takes_system_prompt:
+            instructions = instructions_text(settings.system_prompt)
+        # What another sandbox knew comes before what this one's log has.
+        return "\n\n".join(filter(None, (instructions, settings.context, replay))) or None
+
+    async def _apply_settings(self) -> None:
+        """What the session was created or patched with, again after every start."""
+        conversation = self._conversation
+        settings = conversation.state.settings
+        if settings.mode is not None:
+            await self.set_mode(settings.mode)
+        # A model that came with the opening of the session is set, whether it is offered or not.
+        if settings.model not in (None, conversation.state.options.model):
+            await self.apply(conversation.state.options.set_model(settings.model))
+        if settings.thought_level is not None:
+            await self.apply(conversation.state.options.set_thought_level(settings.thought_level))
+        for option_id, value in settings.config_options.items():
+            await self.apply(conversation.state.options.set_option(option_id, value))

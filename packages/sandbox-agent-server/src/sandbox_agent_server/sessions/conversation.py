@@ -1,0 +1,333 @@
+"""What an ACP client and an agent say to each other, on one log: frames go in at either end.
+
+The waist of the server. It numbers and writes both ways, keeps ids, `_meta` and bytes as they are, knows which
+answer belongs to which request, and puts what an agent asks before the policy or a person. It has no queue
+and no settings of its own: a session stands on it, and so can whatever else speaks ACP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final, Protocol
+
+from sandbox_agent_core.errors import Conflict, StorageError, Unavailable
+from sandbox_agent_core.frames import Frame, acp
+from sandbox_agent_core.frames.jsonrpc import (
+    METHOD_NOT_FOUND,
+    RequestId,
+    error_response,
+    notification,
+    request,
+)
+from sandbox_agent_core.ids import new_id
+from sandbox_agent_core.spi.agent import AgentExit, WireFrame
+
+from sandbox_agent_server.agents.runner.connection import AgentConnection
+from sandbox_agent_server.agents.runner.failures import result_of_frame
+from sandbox_agent_server.log.log import SessionLog
+from sandbox_agent_server.log.stamper import Stamper
+from sandbox_agent_server.runtime.tasks import TaskOwner
+from sandbox_agent_server.sessions.requests.pending import PendingRequests
+from sandbox_agent_server.sessions.state import SessionState, SessionStep
+from sandbox_agent_server.settings import Limits
+
+__all__ = ["Conversation", "ConversationOwner", "StepObserver"]
+
+logger = logging.getLogger(__name__)
+
+_FOR_A_PERSON: Final = frozenset({acp.SESSION_REQUEST_PERMISSION, acp.ELICITATION_CREATE})
+
+StepObserver = Callable[[SessionStep], None]
+"""Told of every step once it is written and shown. Must not raise, and must not append."""
+
+
+class ConversationOwner(Protocol):
+    """Whose turns they are."""
+
+    def turn_answered(self, step: SessionStep, frame: Frame) -> None:
+        """The agent answered `session/prompt`, in this step, which is not committed yet."""
+        ...
+
+    async def agent_gone(self, connection: AgentConnection, ended: AgentExit) -> None: ...
+
+
+class Conversation:
+    def __init__(
+        self,
+        log: SessionLog,
+        state: SessionState,
+        limits: Limits,
+        owner: ConversationOwner,
+        *,
+        earlier_resolution: Callable[[str], Mapping[str, Any] | None],
+    ) -> None:
+        self.log = log
+        self.state = state
+        self.stamper = Stamper()
+        self.requests = PendingRequests(
+            self.stamper,
+            new_step=self.step,
+            commit=log.append,
+            send=self.to_agent,
+            earlier=earlier_resolution,
+            max_pending=limits.max_pending_requests,
+        )
+        self.observers: list[StepObserver] = []
+        self.services: dict[str, Callable[[Frame], None]] = {}
+        """By method: takes a request of the agent that is in the log, and sees that it is answered."""
+        self._limits = limits
+        self._owner = owner
+        self._connection: AgentConnection | None = None
+        self._waiting: deque[list[WireFrame]] | None = None
+        """What came while a batch waits for the disk; None when none does."""
+        self._is_written = asyncio.Event()
+        self._gives_up = asyncio.Event()
+        self._tasks = TaskOwner(log.session_id)
+
+    # Steps
+
+    def step(self) -> SessionStep:
+        """To be filled and given to `log.append`, with nothing awaited in between."""
+        log = self.log
+        step = SessionStep(log.session_id, log.next_seq, log.now_ms, self.state)
+        step.after_commit(partial(self._committed, step))
+        return step
+
+    def state_entries(self, *entries: tuple[str, Mapping[str, Any]]) -> None:
+        """Append entries of the server: `(method, params)` of `frames.extensions`. Raises: StorageError."""
+        step = self.step()
+        for method, params in entries:
+            self.stamper.server_entry(step, method, params)
+        self.log.append(step)
+
+    def _committed(self, step: SessionStep) -> None:
+        self.state = step.state
+        for observe in self.observers:
+            observe(step)
+
+    # The client's end
+
+    def connect(self, connection: AgentConnection) -> None:
+        """Frames go to this agent from now on."""
+        self._connection = connection
+
+    def send(
+        self,
+        frame: Frame,
+        *,
+        raw: bytes | None = None,
+        turn_id: str | None = None,
+    ) -> asyncio.Future[Frame] | None:
+        """A frame of the client, as it is: logged, then sent. For a request: the frame that answers it.
+
+        `session/prompt` begins a turn, with `turn_id` or a new one. `raw` are the client's bytes.
+
+        Raises:
+            Conflict: a request with this id waits for its answer, or a turn runs.
+            RequestNotFound, InvalidRequest: a response to nothing, or one that does not fit.
+            StorageError: nothing was logged and nothing sent.
+            Unavailable: no agent is connected.
+        """
+        method, id = frame.get("method"), frame.get("id")
+        if not isinstance(method, str):
+            self.requests.answer_frame(frame)
+            return None
+        step = self.step()
+        if method == acp.SESSION_PROMPT and id is not None:
+            if self.stamper.turn_id is not None:
+                raise Conflict(f"turn {self.stamper.turn_id!r} is running")
+            self.stamper.begin_turn(step, turn_id or new_id("turn"))
+        return self._send(step, frame, raw=raw)
+
+    def prompt(self, params: Mapping[str, Any], turn_id: str) -> None:
+        """Begin a turn with a prompt of our own. Raises: StorageError, Unavailable: it has not begun."""
+        step = self.step()
+        self.stamper.begin_turn(step, turn_id)
+        self._send(step, self.own_request(step, acp.SESSION_PROMPT, params), expects=False)
+
+    async def ask(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        *,
+        logged: Mapping[str, Any] | None = None,
+        answer_annotations: dict[str, Any] | None = None,
+    ) -> Any:
+        """A request of our own; its result. `logged` are the params as they may be seen.
+
+        Raises:
+            AgentError, AgentAuthRequired: the agent refused. AgentProcessExited. StorageError.
+        """
+        step = self.step()
+        frame = self.own_request(step, method, params)
+        shown = frame if logged is None else {**frame, "params": dict(logged)}
+        answer = self._send(step, frame, shown=shown, answer_annotations=answer_annotations)
+        assert answer is not None
+        return result_of_frame(await answer)
+
+    def own_request(self, step: SessionStep, method: str, params: Mapping[str, Any]) -> Frame:
+        """The id is the seq of its entry, so it is never used twice in a session's life."""
+        id: RequestId = step.next_seq
+        if self.stamper.asked(id) is not None:
+            id = f"server-{id}"  # a client that numbers its own requests was there before
+        return request(id, method, params)
+
+    def notify(self, step: SessionStep, method: str, params: Mapping[str, Any]) -> None:
+        """Add a notification of our own to a step that the caller commits."""
+        frame = notification(method, params)
+        self.stamper.client_frame(step, frame)
+        step.after_commit(lambda: self.to_agent(frame))
+
+    def respond(self, step: SessionStep, frame: Frame) -> None:
+        """Add our own answer to a request of the agent to a step that the caller commits."""
+        self.stamper.client_frame(step, frame)
+        step.after_commit(lambda: self.to_agent(frame))
+
+    def _send(
+        self,
+        step: SessionStep,
+        frame: Frame,
+        *,
+        raw: bytes | None = None,
+        shown: Frame | None = None,
+        answer_annotations: dict[str, Any] | None = None,
+        expects: bool = True,
+    ) -> asyncio.Future[Frame] | None:
+        connection, id = self._connection, frame.get("id")
+        if connection is None:
+            raise Unavailable("the agent is not running")
+        if id is not None and self.stamper.asked(id) is not None:
+            raise Conflict(f"a request with the id {id!r} waits for its answer")
+        self.stamper.client_frame(
+            step, shown or frame, raw=raw, answer_annotations=answer_annotations
+        )
+        step.after_commit(lambda: connection.send(frame))
+        answer = connection.expect(id) if expects and id is not None else None
+        try:
+            self.log.append(step)
+        except StorageError:
+            self.stamper.take_back(id)
+            if answer is not None:
+                answer.cancel()
+            raise
+        return answer
+
+    def to_agent(self, frame: Frame) -> None:
+        """A frame that is in the log already; dropped when the agent is gone."""
+        if self._connection is not None:
+            self._connection.send(frame)
+
+    # The agent's end
+
+    def receive(self, batch: list[WireFrame]) -> None:
+        if self._waiting is not None:
+            self._waiting.append(batch)
+            return
+        step = self._step_of(batch)
+        try:
+            self.log.append(step)
+        except StorageError as exc:
+            logger.error("session %s: %s", self.log.session_id, exc.message)
+            self._waiting = deque()
+            self._is_written.clear()
+            if self._connection is not None:
+                self._connection.pause()
+            self._tasks.spawn(self._write_patiently(step), name="write")
+
+    async def gone(self, connection: AgentConnection, ended: AgentExit) -> None:
+        if self._waiting is not None:
+            await self._is_written.wait()
+        if self._connection is connection:
+            self._connection = None
+        self.stamper.forget_asked()
+        await self._owner.agent_gone(connection, ended)
+
+    async def append_patiently(self, step: SessionStep) -> None:
+        """For what must be said of an agent that is gone. Raises: StorageError."""
+        await self.log.append_patiently(
+            step, retry_s=self._limits.storage_retry_s, give_up=self._gives_up
+        )
+
+    def give_up_waiting(self, on: bool) -> None:
+        """The session is being stopped: what cannot be written now is not waited for."""
+        if on:
+            self._gives_up.set()
+        else:
+            self._gives_up.clear()
+
+    async def close(self) -> None:
+        self.requests.close()
+        await self._tasks.cancel()
+
+    async def _write_patiently(self, step: SessionStep) -> None:
+        """Meanwhile the agent is held back, and nothing else gets into the log."""
+        assert self._waiting is not None
+        try:
+            await self.append_patiently(step)
+            while self._waiting:
+                await self.append_patiently(self._step_of(self._waiting.popleft()))
+        except StorageError as exc:
+            if self._connection is not None:
+                self._connection.kill_soon(exc)
+        finally:
+            self._waiting = None
+            self._is_written.set()
+            if self._connection is not None:
+                self._connection.resume()
+
+    def _step_of(self, batch: list[WireFrame]) -> SessionStep:
+        step = self.step()
+        for wire in batch:
+            frame = wire.frame
+            method = frame.get("method")
+            if method == acp.SESSION_UPDATE:
+                self.stamper.update(step, wire.raw, frame)
+            elif not isinstance(method, str):
+                self._add_answer(step, wire)
+            elif frame.get("id") is not None:
+                self._add_request(step, wire, method)
+            else:
+                self._add_notification(step, wire, method)
+        if self.stamper.turn_id is None:
+            self.stamper.close_items(step)
+        return step
+
+    def _add_request(self, step: SessionStep, wire: WireFrame, method: str) -> None:
+        if method in _FOR_A_PERSON:
+            self.requests.ask(step, wire)
+            return
+        self.stamper.agent_request(step, wire.raw, wire.frame)
+        if (serve := self.services.get(method)) is not None:
+            step.after_commit(lambda: serve(wire.frame))
+            return
+        refusal = error_response(
+            wire.frame["id"], METHOD_NOT_FOUND, f"the client does not offer {method}"
+        )
+        self.respond(step, refusal)
+
+    def _add_notification(self, step: SessionStep, wire: WireFrame, method: str) -> None:
+        self.stamper.agent_notification(step, wire.raw, wire.frame)
+        if method == acp.CANCEL_REQUEST:
+            params = wire.frame.get("params")
+            rpc_id = params.get("requestId") if isinstance(params, dict) else None
+            if rpc_id is not None:
+                self.requests.withdraw(step, rpc_id)
+
+    def _add_answer(self, step: SessionStep, wire: WireFrame) -> None:
+        frame = wire.frame
+        id = frame.get("id")
+        method = self.stamper.asked(id)
+        if method == acp.SESSION_PROMPT:
+            # The turn is over: nobody will act on an answer any more.
+            for answer in self.requests.cancel_all(step):
+                step.after_commit(partial(self.to_agent, answer))
+        self.stamper.agent_response(step, wire.raw, frame)
+        if method == acp.SESSION_PROMPT:
+            step.ends_turn = True
+            self._owner.turn_answered(step, frame)
+        if method is not None and (connection := self._connection) is not None:
+            step.after_commit(lambda: connection.resolve(id, frame))

@@ -1,0 +1,46 @@
+"""A session as the API shows it: made of its state, whether it is live or only a row of the index."""
+
+from __future__ import annotations
+
+from sandbox_agent_core.api.sessions import SessionInfo, SessionStatus
+from sandbox_agent_core.frames.entry import rfc3339
+
+from sandbox_agent_server.sessions.state import SessionState
+
+__all__ = ["session_info"]
+
+
+def session_info(
+    session_id: str, state: SessionState, *, status: SessionStatus, last_seq: int, updated_ms: int
+) -> SessionInfo:
+    settings, options = state.settings, state.options
+    # Nothing here comes from outside, and a page of a list has a thousand of them.
+    return SessionInfo.model_construct(
+        id=session_id,
+        agent=settings.agent,
+        cwd=settings.cwd,
+        status=status,
+        created_at=rfc3339(state.created_ms),
+        updated_at=rfc3339(updated_ms or state.created_ms),
+        ended_at=None if state.ended_ms is None else rfc3339(state.ended_ms),
+        last_seq=last_seq,
+        agent_session_id=state.agent_session_id,
+        agent_info=state.agent_info,
+        capabilities=state.capabilities,
+        mode=options.mode,
+        modes=options.modes,
+        permission_mode=options.permission_mode,
+        model=options.model,
+        models=options.models,
+        thought_level=options.thought_level,
+        thought_levels=options.thought_levels,
+        base_url=settings.base_url,
+        config_options=options.options,
+        continuity=state.continuity,
+        current_turn_id=state.turn_id,
+        queued_turns=len(state.queued),
+        pending_requests=len(state.pending),
+        unparsed=state.unparsed,
+        permission_policy=settings.permission_policy,
+        metadata=settings.metadata,
+    )

@@ -1,0 +1,1 @@
+"""What an agent asks a person: policy first, then a person, then the deadline."""

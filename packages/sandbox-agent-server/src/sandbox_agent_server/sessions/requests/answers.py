@@ -1,0 +1,264 @@
+"""What an agent asks a person, and what it may be answered. Pure: others write the log and own the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from sandbox_agent_core.api.requests import AnswerRequest
+from sandbox_agent_core.errors import InvalidRequest
+from sandbox_agent_core.frames import Frame, LogEntry, acp
+from sandbox_agent_core.frames.entry import rfc3339
+from sandbox_agent_core.frames.jsonrpc import RequestId, response
+from sandbox_agent_core.lenient import as_dict, dicts_in
+from sandbox_agent_core.projection.questions import questions_of
+
+from sandbox_agent_server.sessions.requests.policy import choose_option
+
+__all__ = [
+    "Answer",
+    "PendingRequest",
+    "allow",
+    "answered_by_frame",
+    "asked_of_entry",
+    "cancelled",
+    "deny",
+    "read_request",
+    "resolution_of_entry",
+    "resolve_by_user",
+]
+
+Kind = Literal["permission", "question"]
+Decider = Literal["user", "policy", "timeout", "cancel"]
+
+_BY_REPLY = {
+    "once": ("allow_once",),
+    "always": ("allow_always", "allow_once"),
+    "reject": ("reject_once", "reject_always"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingRequest:
+    id: str
+    kind: Kind
+    method: str
+    rpc_id: RequestId
+    """The agent's own id, in its own id space."""
+    turn_id: str | None
+    params: dict[str, Any]
+    expires_ms: int
+    default: str
+
+    @classmethod
+    def left_over(cls, id: str, asked: dict[str, Any]) -> PendingRequest:
+        """One that an earlier server left open, from what the store kept of it."""
+        is_permission = asked["kind"] == "permission"
+        return cls(
+            id=id,
+            kind=asked["kind"],
+            method=acp.SESSION_REQUEST_PERMISSION if is_permission else acp.ELICITATION_CREATE,
+            rpc_id=id,  # the agent that numbered it is gone
+            turn_id=asked["turnId"],
+            params={},
+            expires_ms=0,
+            default=asked["default"],
+        )
+
+    @property
+    def tool_call(self) -> dict[str, Any]:
+        return as_dict(self.params.get("toolCall"))
+
+    @property
+    def options(self) -> list[dict[str, Any]]:
+        return dicts_in(self.params.get("options"))
+
+    @property
+    def annotations(self) -> dict[str, Any]:
+        """Of its entry in the log."""
+        return {
+            "kind": self.kind,
+            "expiresAt": rfc3339(self.expires_ms),
+            "default": self.default,
+        }
+
+
+def asked_of_entry(entry: LogEntry) -> dict[str, Any] | None:
+    """The body of `GET …/requests` for an entry that asks something; None for any other."""
+    annotations = entry.annotations or {}
+    if entry.sender != "agent" or "kind" not in annotations:
+        return None
+    params = as_dict(entry.payload.get("params"))
+    asked: dict[str, Any] = {
+        "id": entry.item_id,
+        "turnId": entry.turn_id,
+        "askedAt": rfc3339(entry.time_ms),
+        **annotations,
+    }
+    if annotations["kind"] == "permission":
+        asked["toolCall"] = as_dict(params.get("toolCall"))
+        asked["options"] = dicts_in(params.get("options"))
+    else:
+        asked["questions"] = questions_of(params)
+        asked["message"] = params.get("message")
+    return asked
+
+
+def resolution_of_entry(entry: LogEntry) -> dict[str, Any] | None:
+    """The API's resolution, for an entry that is the answer to a request; None for any other."""
+    annotations = entry.annotations or {}
+    if entry.sender == "agent" or "decidedBy" not in annotations:
+        return None
+    return {"requestId": entry.item_id, "resolvedAt": rfc3339(entry.time_ms), **annotations}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A resolution: what the agent is told and what the log records."""
+
+    frame: Frame
+    annotations: dict[str, Any]
+    """`{kind, outcome, decidedBy, optionId?, optionKind?, …}`: also the API's resolution."""
+
+
+def read_request(
+    id: str,
+    frame: Frame,
+    *,
+    turn_id: str | None,
+    now_ms: int,
+    timeout_s: float,
+    on_timeout: str,
+) -> PendingRequest:
+    method = frame["method"]
+    kind: Kind = "permission" if method == acp.SESSION_REQUEST_PERMISSION else "question"
+    return PendingRequest(
+        id=id,
+        kind=kind,
+        method=method,
+        rpc_id=frame["id"],
+        turn_id=turn_id,
+        params=as_dict(frame.get("params")),
+        expires_ms=now_ms + round(timeout_s * 1000),
+        default=on_timeout if kind == "permission" else "decline",
+    )
+
+
+def select(
+    request: PendingRequest,
+    wanted: tuple[str, ...],
+    decided_by: Decider,
+    **annotations: Any,
+) -> Answer:
+    """Choose by kind; an agent that does not offer the kind is told `cancelled`, which never allows."""
+    option = choose_option(request.options, wanted)
+    if option is None:
+        return cancelled(request, decided_by, **annotations)
+    return _selected(request, option, decided_by, **annotations)
+
+
+def cancelled(request: PendingRequest, decided_by: Decider, **annotations: Any) -> Answer:
+    if request.kind == "permission":
+        result: dict[str, Any] = {"outcome": {"outcome": "cancelled"}}
+    else:
+        result = {"action": "cancel"}
+    return _answer(request, result, "cancelled", decided_by, **annotations)
+
+
+def decline(request: PendingRequest, decided_by: Decider, **annotations: Any) -> Answer:
+    return _answer(request, {"action": "decline"}, "declined", decided_by, **annotations)
+
+
+def deny(request: PendingRequest, decided_by: Decider, **annotations: Any) -> Answer:
+    if request.kind == "question":
+        return decline(request, decided_by, **annotations)
+    return select(request, _BY_REPLY["reject"], decided_by, **annotations)
+
+
+def allow(request: PendingRequest, decided_by: Decider, **annotations: Any) -> Answer:
+    return select(request, ("allow_once", "allow_always"), decided_by, **annotations)
+
+
+def resolve_by_user(request: PendingRequest, answer: AnswerRequest) -> Answer:
+    """Raises: InvalidRequest when the answer does not fit what was asked."""
+    actor = {"actor": answer.actor} if answer.actor else {}
+    if request.kind == "question":
+        if answer.decline:
+            return decline(request, "user", **actor)
+        if answer.answers is None:
+            raise InvalidRequest(f"{request.id!r} is a question: give `answers` or `decline`")
+        _check_answers(request, answer.answers)
+        result = {"action": "accept", "content": answer.answers}
+        return _answer(request, result, "answered", "user", answers=answer.answers, **actor)
+    if answer.option_id is not None:
+        for option in request.options:
+            if option.get("optionId") == answer.option_id:
+                return _selected(request, option, "user", **actor)
+        raise _not_offered(request, answer.option_id)
+    if answer.reply is None:
+        raise InvalidRequest(f"{request.id!r} is a permission: give `optionId` or `reply`")
+    return select(request, _BY_REPLY[answer.reply], "user", reply=answer.reply, **actor)
+
+
+def answered_by_frame(request: PendingRequest, frame: Frame) -> Answer:
+    """The response of an ACP client: goes to the agent as it is, and is read for the log.
+
+    Raises:
+        InvalidRequest: it chooses what was not offered.
+    """
+    result = as_dict(frame.get("result"))
+    chosen = as_dict(result.get("outcome"))
+    option_id = chosen.get("optionId")
+    option = next((one for one in request.options if one.get("optionId") == option_id), None)
+    if request.kind == "permission" and option is not None:
+        return replace(_selected(request, option, "user"), frame=frame)
+    if chosen.get("outcome") == "selected":
+        raise _not_offered(request, option_id)
+    if result.get("action") == "accept":
+        answers = as_dict(result.get("content"))
+        return replace(_answer(request, result, "answered", "user", answers=answers), frame=frame)
+    act = decline if result.get("action") == "decline" else cancelled
+    return replace(act(request, "user"), frame=frame)
+
+
+def _selected(
+    request: PendingRequest, option: dict[str, Any], decided_by: Decider, **annotations: Any
+) -> Answer:
+    result = {"outcome": {"outcome": "selected", "optionId": option["optionId"]}}
+    annotations = {
+        "optionId": option["optionId"],
+        "optionKind": option.get("kind"),
+        "optionName": option.get("name"),
+        **annotations,
+    }
+    return _answer(request, result, "selected", decided_by, **annotations)
+
+
+def _answer(
+    request: PendingRequest,
+    result: dict[str, Any],
+    outcome: str,
+    decided_by: Decider,
+    **annotations: Any,
+) -> Answer:
+    return Answer(
+        response(request.rpc_id, result),
+        {"kind": request.kind, "outcome": outcome, "decidedBy": decided_by, **annotations},
+    )
+
+
+def _not_offered(request: PendingRequest, option_id: Any) -> InvalidRequest:
+    offered = [option.get("optionId") for option in request.options]
+    return InvalidRequest(
+        f"option {option_id!r} is not offered; offered: {offered}", offered=offered
+    )
+
+
+def _check_answers(request: PendingRequest, answers: dict[str, Any]) -> None:
+    known = {question.get("id") for question in questions_of(request.params)}
+    unknown = sorted(key for key in answers if key not in known)
+    if known and unknown:
+        raise InvalidRequest(
+            f"no question has the id {unknown[0]!r}; asked: {sorted(map(str, known))}",
+            asked=sorted(map(str, known)),
+        )

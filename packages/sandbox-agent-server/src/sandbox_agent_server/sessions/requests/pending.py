@@ -1,0 +1,241 @@
+"""The requests of an agent that wait for an answer.
+
+First answer wins. Nothing is answered before the answer is in the log, and nothing waits for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from sandbox_agent_core.api.requests import AnswerRequest
+from sandbox_agent_core.errors import RequestAlreadyResolved, RequestNotFound, StorageError
+from sandbox_agent_core.frames import Frame
+from sandbox_agent_core.ids import new_id
+from sandbox_agent_core.spi.agent import WireFrame
+
+from sandbox_agent_server.log.stamper import Stamper
+from sandbox_agent_server.sessions.requests.answers import (
+    Answer,
+    PendingRequest,
+    allow,
+    answered_by_frame,
+    cancelled,
+    deny,
+    read_request,
+    resolve_by_user,
+)
+from sandbox_agent_server.sessions.requests.policy import decide
+from sandbox_agent_server.sessions.state import SessionStep
+
+__all__ = ["PendingRequests", "cancel_left_over"]
+
+logger = logging.getLogger(__name__)
+
+_RETRY_S: Final = 1.0
+
+
+class PendingRequests:
+    def __init__(
+        self,
+        stamper: Stamper,
+        *,
+        new_step: Callable[[], SessionStep],
+        commit: Callable[[SessionStep], None],
+        send: Callable[[Frame], None],
+        earlier: Callable[[str], Mapping[str, Any] | None],
+        max_pending: int,
+    ) -> None:
+        """`send` gives an answer to the agent. `earlier` finds the resolution of a request by its id."""
+        self._stamper = stamper
+        self._new_step = new_step
+        self._commit = commit
+        self._send = send
+        self._earlier = earlier
+        self._max_pending = max_pending
+        self._open: dict[str, PendingRequest] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    # From the agent
+
+    def ask(self, step: SessionStep, wire: WireFrame) -> None:
+        """Add the request to the step, and its answer, if a policy decides."""
+        policy = step.state.settings.permission_policy
+        request = read_request(
+            new_id("req"),
+            wire.frame,
+            turn_id=self._stamper.turn_id,
+            now_ms=step.time_ms,
+            timeout_s=policy.timeout_s,
+            on_timeout=policy.on_timeout,
+        )
+        self._stamper.agent_request(
+            step,
+            wire.raw,
+            wire.frame,
+            request_id=request.id,
+            annotations=request.annotations,
+            tool_call=request.tool_call,
+        )
+        answer = self._decide(step, request)
+        if answer is None:
+            self._open[request.id] = request
+            step.after_commit(lambda: self._arm(request))
+        else:
+            self._resolve(step, request, answer)
+            step.after_commit(lambda: self._send(answer.frame))
+
+    def withdraw(self, step: SessionStep, rpc_id: Any) -> None:
+        """The agent no longer wants an answer (`$/cancel_request`)."""
+        for request in list(self._open.values()):
+            if request.rpc_id == rpc_id:
+                self._resolve(step, request, cancelled(request, "cancel"))
+
+    def cancel_all(self, step: SessionStep) -> list[Frame]:
+        """Close every open request as cancelled. Returns the answers that the agent is owed."""
+        frames = []
+        for request in list(self._open.values()):
+            answer = cancelled(request, "cancel")
+            self._resolve(step, request, answer)
+            frames.append(answer.frame)
+        return frames
+
+    # From a person
+
+    def answer(self, request_id: str, body: AnswerRequest) -> dict[str, Any]:
+        """Record and deliver; returns the resolution.
+
+        Raises:
+            RequestNotFound: never asked here.
+            RequestAlreadyResolved: somebody was first; the error carries that resolution.
+            InvalidRequest: the answer does not fit the request.
+            StorageError: not recorded, so not delivered; the request stays open.
+        """
+        request = self._open.get(request_id)
+        if request is None:
+            raise self._why_not_open(request_id)
+        return self._settle(request, resolve_by_user(request, body), sender_is_user=True)
+
+    def answer_frame(self, frame: Frame) -> None:
+        """The response of an ACP client to a request of the agent, as it is.
+
+        Raises:
+            RequestNotFound: no open request has this id.
+            StorageError: not recorded, so not delivered; the request stays open.
+        """
+        for request in self._open.values():
+            if request.rpc_id == frame.get("id"):
+                self._settle(request, answered_by_frame(request, frame), sender_is_user=True)
+                return
+        raise RequestNotFound(f"the agent asked nothing under the id {frame.get('id')!r}")
+
+    def close(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def _decide(self, step: SessionStep, request: PendingRequest) -> Answer | None:
+        if len(self._open) >= self._max_pending:
+            return deny(request, "policy", rule="limit max_pending_requests")
+        if request.kind == "question":
+            return None
+        # A permission may repeat no more of its tool call than the id: what it is was told before.
+        told = self._stamper.tool_so_far(request.tool_call.get("toolCallId"))
+        given = {key: value for key, value in request.tool_call.items() if value is not None}
+        settings = step.state.settings
+        decision = decide(
+            settings.permission_policy,
+            {**told, **given},
+            cwd=settings.cwd,
+            mode=step.state.options.permission_mode,
+        )
+        if decision.action == "ask":
+            return None
+        act = allow if decision.action == "allow" else deny
+        return act(request, "policy", rule=decision.rule)
+
+    def _arm(self, request: PendingRequest) -> None:
+        if request.id not in self._open:
+            return  # withdrawn in the same batch
+        delay = request.expires_ms / 1000 - time.time()
+        self._expire_in(max(0.0, delay), request)
+
+    def _expire_in(self, delay_s: float, request: PendingRequest) -> None:
+        loop = asyncio.get_running_loop()
+        self._timers[request.id] = loop.call_later(delay_s, self._expire, request)
+
+    def _expire(self, request: PendingRequest) -> None:
+        if request.id not in self._open:
+            return
+        act = allow if request.default == "allow" else deny
+        try:
+            self._settle(request, act(request, "timeout"), sender_is_user=False)
+        except StorageError as exc:
+            logger.warning("%s: cannot record the timeout yet: %s", request.id, exc.message)
+            self._expire_in(_RETRY_S, request)
+
+    def _settle(
+        self, request: PendingRequest, answer: Answer, *, sender_is_user: bool
+    ) -> dict[str, Any]:
+        step = self._new_step()
+        self._add_answer(step, request, answer, sender_is_user=sender_is_user)
+        self._commit(step)
+        self._forget(request)
+        self._send(answer.frame)
+        resolution = step.changes[-1].resolution
+        assert resolution is not None
+        return resolution
+
+    def _resolve(self, step: SessionStep, request: PendingRequest, answer: Answer) -> None:
+        """Within a step that others commit, or try again until it is: nobody else may answer meanwhile."""
+        self._add_answer(step, request, answer, sender_is_user=False)
+        self._forget(request)
+
+    def _add_answer(
+        self, step: SessionStep, request: PendingRequest, answer: Answer, *, sender_is_user: bool
+    ) -> None:
+        self._stamper.answer(
+            step,
+            "client" if sender_is_user else "server",
+            answer.frame,
+            method=request.method,
+            request_id=request.id,
+            annotations=answer.annotations,
+        )
+
+    def _forget(self, request: PendingRequest) -> None:
+        self._open.pop(request.id, None)
+        if (timer := self._timers.pop(request.id, None)) is not None:
+            timer.cancel()
+
+    def _why_not_open(self, request_id: str) -> RequestNotFound | RequestAlreadyResolved:
+        resolution = self._earlier(request_id)
+        if resolution is None:
+            return RequestNotFound(f"this session never asked {request_id!r}")
+        who = resolution.get("actor") or resolution["decidedBy"]
+        return RequestAlreadyResolved(
+            f"request {request_id!r} was resolved by {who} at {resolution['resolvedAt']}: "
+            f"{resolution['outcome']}",
+            resolution=dict(resolution),
+        )
+
+
+def cancel_left_over(step: SessionStep, stamper: Stamper) -> None:
+    """After a restart: nobody waits for the answers to what an earlier server left open."""
+    for id, asked in list(step.state.pending.items()):
+        request = PendingRequest.left_over(id, asked)
+        answer = cancelled(request, "cancel")
+        stamper.answer(
+            step,
+            "server",
+            answer.frame,
+            method=request.method,
+            request_id=id,
+            annotations=answer.annotations,
+        )

@@ -1,0 +1,333 @@
+"""What a session is, as a value: a fold over the entries of its log, and nothing else.
+
+So whatever is kept of it elsewhere can be lost: the log makes it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from sandbox_agent_core.api.base_urls import BaseUrls
+from sandbox_agent_core.api.policy import PermissionPolicy
+from sandbox_agent_core.frames import LogEntry, acp, extensions
+from sandbox_agent_core.lenient import as_dict, as_str
+
+from sandbox_agent_server.agents.runner.config_options import ConfigOptions, agent_session_id_of
+from sandbox_agent_server.log.entry import Draft
+from sandbox_agent_server.log.step import Step
+from sandbox_agent_server.sessions.requests.answers import asked_of_entry, resolution_of_entry
+
+__all__ = [
+    "RequestChange",
+    "SessionSettings",
+    "SessionState",
+    "SessionStep",
+    "created",
+    "fold",
+    "request_change",
+]
+
+STATE_VERSION: Final = 1
+
+Continuity = Literal["fresh", "native", "replayed", "lost"]
+
+
+class SessionSettings(BaseModel):
+    """What a session was made with, and what PATCH has made of it: the data of `session.created`."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True
+    )
+
+    agent: str
+    cwd: str
+    model: str | None = None
+    mode: str | None = None
+    thought_level: str | None = None
+    config_options: dict[str, str | bool] = {}
+    system_prompt: str | None = None
+    base_url: BaseUrls | None = None
+    permission_policy: PermissionPolicy = PermissionPolicy()
+    metadata: dict[str, Any] = {}
+    context: str | None = None
+    """The conversation of an earlier sandbox, as text."""
+
+    def to_wire(self) -> dict[str, Any]:
+        return self.model_dump(by_alias=True, exclude_defaults=True)
+
+    def updated(self, changes: Mapping[str, Any]) -> SessionSettings:
+        """`changes`: the data of `session.updated`."""
+        known = self.to_wire()
+        options = {**self.config_options, **as_dict(changes.get("configOptions"))}
+        return SessionSettings.model_validate({**known, **changes, "configOptions": options})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestChange:
+    """A permission or question that was asked or resolved; for the index."""
+
+    id: str
+    asked: dict[str, Any]
+    resolution: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionState:
+    settings: SessionSettings
+    created_ms: int
+    options: ConfigOptions
+    """What the agent offers, and what of it is chosen."""
+    ended_ms: int | None = None
+    is_running: bool = False
+    """The agent was started and its end is not in the log."""
+    agent_session_id: str | None = None
+    agent_info: dict[str, Any] | None = None
+    capabilities: dict[str, Any] = field(default_factory=dict)
+    continuity: Continuity = "fresh"
+    context_due: bool = True
+    """The agent has not yet been told what it does not know by itself; the next prompt does it."""
+    turn_id: str | None = None
+    turn_seq: int = 0
+    """Of the `session/prompt` of the running turn."""
+    queued: tuple[str, ...] = ()
+    pending: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """Open requests, oldest first: id -> what was asked."""
+    unparsed: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Something of it would have to be ended after a crash."""
+        return self.is_running or self.turn_id is not None or bool(self.queued or self.pending)
+
+    def to_wire(self) -> dict[str, Any]:
+        return {
+            "version": STATE_VERSION,
+            "settings": self.settings.to_wire(),
+            "createdMs": self.created_ms,
+            "endedMs": self.ended_ms,
+            "running": self.is_running,
+            "options": self.options.to_wire(),
+            "agentSessionId": self.agent_session_id,
+            "agentInfo": self.agent_info,
+            "capabilities": self.capabilities,
+            "continuity": self.continuity,
+            "contextDue": self.context_due,
+            "turnId": self.turn_id,
+            "turnSeq": self.turn_seq,
+            "queued": self.queued,
+            "pending": dict(self.pending),
+            "unparsed": self.unparsed,
+        }
+
+    @classmethod
+    def from_wire(
+        cls, wire: Mapping[str, Any], *, native_modes: Mapping[str, str]
+    ) -> SessionState | None:
+        """None when another version of the server wrote it: then the log is read."""
+        if wire.get("version") != STATE_VERSION:
+            return None
+        return cls(
+            settings=SessionSettings.model_validate(wire["settings"]),
+            created_ms=wire["createdMs"],
+            ended_ms=wire["endedMs"],
+            is_running=wire["running"],
+            options=ConfigOptions.from_wire(wire["options"], native_modes=native_modes),
+            agent_session_id=wire["agentSessionId"],
+            agent_info=wire["agentInfo"],
+            capabilities=wire["capabilities"],
+            continuity=wire["continuity"],
+            context_due=wire["contextDue"],
+            turn_id=wire["turnId"],
+            turn_seq=wire["turnSeq"],
+            queued=tuple(wire["queued"]),
+            pending=wire["pending"],
+            unparsed=wire["unparsed"],
+        )
+
+
+class SessionStep(Step):
+    """A step that knows what the session is once it is written."""
+
+    __slots__ = ("_before", "_session_id", "changes", "state")
+
+    def __init__(self, session_id: str, first_seq: int, time_ms: int, state: SessionState) -> None:
+        super().__init__(first_seq, time_ms)
+        self._session_id = session_id
+        self.state = self._before = state
+        self.changes: list[RequestChange] = []
+
+    @property
+    def is_change(self) -> bool:
+        """It says something of the session itself."""
+        return self.state is not self._before
+
+    def append(self, draft: Draft) -> None:
+        if not draft.is_chunk:
+            entry = draft.to_log_entry(self._session_id, self.next_seq, self.time_ms)
+            if (change := request_change(self.state, entry)) is not None:
+                self.changes.append(change)
+            self.state = fold(self.state, entry)
+        super().append(draft)
+
+
+def created(entry: LogEntry, *, native_modes: Callable[[str], Mapping[str, str]]) -> SessionState:
+    """From the first entry of a log. Raises: ValueError when it is no `session.created`."""
+    if entry.method != extensions.SESSION_CREATED:
+        raise ValueError(f"the log begins with {entry.method!r}")
+    settings = SessionSettings.model_validate(as_dict(entry.payload.get("params")))
+    return SessionState(
+        settings=settings,
+        created_ms=entry.time_ms,
+        options=ConfigOptions(native_modes=native_modes(settings.agent)),
+    )
+
+
+def fold(state: SessionState, entry: LogEntry) -> SessionState:
+    """The state after an entry. Pure; entries of any shape pass."""
+    if entry.sender == "client" and "method" in entry.payload:
+        return _client_call(state, entry)
+    if entry.sender == "agent" and "method" not in entry.payload:
+        return _agent_answer(state, entry)
+    if entry.method in (acp.SESSION_REQUEST_PERMISSION, acp.ELICITATION_CREATE):
+        return _request(state, entry)
+    apply = _BY_METHOD.get(entry.method or "")
+    return state if apply is None else apply(state, entry, as_dict(entry.payload.get("params")))
+
+
+def request_change(state: SessionState, entry: LogEntry) -> RequestChange | None:
+    if entry.item_id is None:
+        return None
+    if (asked := asked_of_entry(entry)) is not None:
+        return RequestChange(id=entry.item_id, asked=asked)
+    if (resolution := resolution_of_entry(entry)) is not None:
+        return RequestChange(
+            id=entry.item_id, asked=state.pending.get(entry.item_id, {}), resolution=resolution
+        )
+    return None
+
+
+def _client_call(state: SessionState, entry: LogEntry) -> SessionState:
+    if entry.method == acp.INITIALIZE:
+        return replace(state, is_running=True, ended_ms=None)
+    if entry.method == acp.SESSION_PROMPT and entry.turn_id is not None:
+        return replace(
+            state,
+            turn_id=entry.turn_id,
+            turn_seq=entry.seq,
+            queued=_without(state.queued, entry.turn_id),
+            context_due=False,
+        )
+    return state
+
+
+def _agent_answer(state: SessionState, entry: LogEntry) -> SessionState:
+    method = entry.method
+    if method == acp.SESSION_PROMPT:
+        return replace(state, turn_id=None)
+    if method is None or "error" in entry.payload:
+        return state
+    result = entry.payload.get("result")
+    if method == acp.INITIALIZE:
+        hello = as_dict(result)
+        info = hello.get("agentInfo")
+        return replace(
+            state,
+            agent_info=info if isinstance(info, dict) else None,
+            capabilities=as_dict(hello.get("agentCapabilities")),
+        )
+    if method in (acp.SESSION_NEW, acp.SESSION_LOAD, acp.SESSION_RESUME):
+        session_id = state.agent_session_id
+        if method == acp.SESSION_NEW:
+            session_id = as_str(as_dict(result).get("sessionId"))
+        options = state.options.after_session(result)
+        return replace(state, options=options, agent_session_id=session_id)
+    return _with_options(state, state.options.after_answer(method, entry.annotations, result))
+
+
+def _request(state: SessionState, entry: LogEntry) -> SessionState:
+    if entry.item_id is None:
+        return state
+    if (asked := asked_of_entry(entry)) is not None:
+        return replace(state, pending={**state.pending, entry.item_id: asked})
+    return replace(
+        state,
+        pending={id: asked for id, asked in state.pending.items() if id != entry.item_id},
+    )
+
+
+def _update(state: SessionState, entry: LogEntry, _params: dict[str, Any]) -> SessionState:
+    if entry.sender != "agent":
+        return state
+    # Claude's `/clear` starts a session of its own: resuming the old one would bring the old memory.
+    if (session_id := agent_session_id_of(entry.payload)) is not None:
+        return replace(state, agent_session_id=session_id)
+    return _with_options(state, state.options.after_update(entry.payload))
+
+
+def _with_options(state: SessionState, options: ConfigOptions) -> SessionState:
+    return state if options is state.options else replace(state, options=options)
+
+
+def _updated(state: SessionState, _entry: LogEntry, params: dict[str, Any]) -> SessionState:
+    return replace(state, settings=state.settings.updated(params))
+
+
+def _resumed(state: SessionState, _entry: LogEntry, params: dict[str, Any]) -> SessionState:
+    continuity: Any = params.get("continuity")
+    return replace(
+        state,
+        continuity=continuity,
+        context_due=state.context_due or continuity != "native",
+        agent_session_id=as_str(params.get("agentSessionId")) or state.agent_session_id,
+    )
+
+
+def _ended(state: SessionState, entry: LogEntry, _params: dict[str, Any]) -> SessionState:
+    return replace(state, ended_ms=entry.time_ms)
+
+
+def _exited(state: SessionState, _entry: LogEntry, _params: dict[str, Any]) -> SessionState:
+    return replace(state, is_running=False)
+
+
+def _queued(state: SessionState, entry: LogEntry, _params: dict[str, Any]) -> SessionState:
+    return replace(state, queued=(*state.queued, entry.turn_id or ""))
+
+
+def _dropped(state: SessionState, entry: LogEntry, _params: dict[str, Any]) -> SessionState:
+    return replace(state, queued=_without(state.queued, entry.turn_id))
+
+
+def _turn_ended(state: SessionState, _entry: LogEntry, _params: dict[str, Any]) -> SessionState:
+    return replace(state, turn_id=None)
+
+
+def _mode(state: SessionState, _entry: LogEntry, params: dict[str, Any]) -> SessionState:
+    mode: Any = params.get("permissionMode")
+    return _with_options(state, state.options.with_permission_mode(mode))
+
+
+def _unparsed(state: SessionState, _entry: LogEntry, _params: dict[str, Any]) -> SessionState:
+    return replace(state, unparsed=state.unparsed + 1)
+
+
+def _without(queued: tuple[str, ...], turn_id: str | None) -> tuple[str, ...]:
+    return tuple(id for id in queued if id != turn_id)
+
+
+_BY_METHOD: Final[dict[str, Callable[[SessionState, LogEntry, dict[str, Any]], SessionState]]] = {
+    acp.SESSION_UPDATE: _update,
+    extensions.SESSION_UPDATED: _updated,
+    extensions.SESSION_RESUMED: _resumed,
+    extensions.SESSION_ENDED: _ended,
+    extensions.AGENT_EXITED: _exited,
+    extensions.AGENT_UNPARSED: _unparsed,
+    extensions.TURN_QUEUED: _queued,
+    extensions.TURN_DROPPED: _dropped,
+    extensions.TURN_ENDED: _turn_ended,
+    extensions.PERMISSION_MODE_CHANGED: _mode,
+}

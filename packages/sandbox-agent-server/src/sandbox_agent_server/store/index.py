@@ -1,0 +1,310 @@
+"""The index: one row for each session, its requests, and the processes that run. SQLite.
+
+The logs are the truth. A row says what a fold over a log would say, up to the entry `seq`; whatever is missing
+here, or newer there, is read from there. So nothing is lost with this file.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from sandbox_agent_core.errors import StorageError
+
+from sandbox_agent_server.jsonio import dumps, loads
+
+__all__ = ["INDEX_NAME", "IndexRow", "RequestRow", "SessionIndex"]
+
+logger = logging.getLogger(__name__)
+
+INDEX_NAME: Final = "index.db"
+SESSIONS_NAME: Final = "sessions"
+_VERSION: Final = 1
+
+_TABLES = """
+CREATE TABLE sessions (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    seq INTEGER NOT NULL,
+    updated_ms INTEGER NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    is_open INTEGER NOT NULL,
+    state BLOB NOT NULL
+);
+CREATE INDEX open_sessions ON sessions (key) WHERE is_open;
+CREATE INDEX sessions_by_age ON sessions (updated_ms);
+CREATE TABLE requests (
+    session_id TEXT NOT NULL,
+    id TEXT NOT NULL,
+    asked BLOB NOT NULL,
+    resolution BLOB,
+    PRIMARY KEY (session_id, id)
+);
+CREATE TABLE machine (boot TEXT NOT NULL);
+CREATE TABLE processes (
+    pid INTEGER NOT NULL,
+    start_time INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    PRIMARY KEY (pid, start_time)
+);
+"""
+
+_ROW = "key, id, seq, updated_ms, size_bytes, is_open, state"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexRow:
+    id: str
+    seq: int
+    """The last entry that `state` takes into account."""
+    updated_ms: int
+    """Time of that entry."""
+    size_bytes: int
+    is_open: bool
+    """After a crash there is something to end."""
+    state: dict[str, Any]
+    key: int = 0
+    """Order of creation; given by the index."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRow:
+    id: str
+    asked: dict[str, Any]
+    resolution: dict[str, Any] | None = None
+
+
+class SessionIndex:
+    """Called in the event loop's thread only; a write costs tens of microseconds, and is none that an event of
+    an agent waits for."""
+
+    def __init__(self, data_dir: Path) -> None:
+        """Open or create it, exclusively. One that cannot be read is put aside.
+
+        Raises:
+            StorageError: the directory cannot be written, or another server uses it.
+        """
+        self.path = data_dir / INDEX_NAME
+        self.sessions_dir = data_dir / SESSIONS_NAME
+        self._lock = _lock(data_dir)
+        self.is_new = False
+        """It was made just now: sessions that have a directory are not in it."""
+        try:
+            self._db = self._open_or_renew()
+        except (sqlite3.Error, OSError) as exc:
+            self._lock.close()
+            raise self._error(exc) from exc
+
+    def close(self) -> None:
+        with suppress(sqlite3.Error):
+            self._db.execute("DELETE FROM machine")  # nothing of it can be lost any more
+        self._db.close()
+        self._lock.close()
+
+    # Sessions
+
+    def save(self, row: IndexRow, requests: Sequence[RequestRow] = ()) -> None:
+        """Insert or replace, with changed requests. Raises: StorageError."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute(
+                "INSERT INTO sessions (id, seq, updated_ms, size_bytes, is_open, state)"
+                " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET seq = excluded.seq,"
+                " updated_ms = excluded.updated_ms, size_bytes = excluded.size_bytes,"
+                " is_open = excluded.is_open, state = excluded.state",
+                (row.id, row.seq, row.updated_ms, row.size_bytes, row.is_open, dumps(row.state)),
+            )
+            self._db.executemany(
+                "INSERT INTO requests (session_id, id, asked, resolution) VALUES (?, ?, ?, ?)"
+                " ON CONFLICT DO UPDATE SET resolution = excluded.resolution",
+                [
+                    (row.id, one.id, dumps(one.asked), one.resolution and dumps(one.resolution))
+                    for one in requests
+                ],
+            )
+            self._db.execute("COMMIT")
+        except sqlite3.Error as exc:
+            self._roll_back()
+            raise self._error(exc) from exc
+
+    def get(self, session_id: str) -> IndexRow | None:
+        rows = self._select("WHERE id = ?", session_id)
+        return rows[0] if rows else None
+
+    def page(self, *, before_key: int | None, limit: int) -> list[IndexRow]:
+        """Newest first."""
+        if before_key is None:
+            return self._select("ORDER BY key DESC LIMIT ?", limit)
+        return self._select("WHERE key < ? ORDER BY key DESC LIMIT ?", before_key, limit)
+
+    def open_sessions(self) -> list[IndexRow]:
+        return self._select("WHERE is_open ORDER BY key")
+
+    def oldest(self, *, limit: int) -> list[tuple[str, int, int]]:
+        """`(id, updated_ms, size_bytes)`, least recently written first; none that is open."""
+        return self._db.execute(
+            "SELECT id, updated_ms, size_bytes FROM sessions WHERE NOT is_open"
+            " ORDER BY updated_ms LIMIT ?",
+            (limit,),
+        ).fetchall()
+
+    def total_bytes(self) -> int:
+        (total,) = self._db.execute("SELECT coalesce(sum(size_bytes), 0) FROM sessions").fetchone()
+        return int(total)
+
+    def delete(self, session_id: str) -> None:
+        """Raises: StorageError."""
+        self._write("DELETE FROM requests WHERE session_id = ?", session_id)
+        self._write("DELETE FROM sessions WHERE id = ?", session_id)
+
+    # Requests
+
+    def requests(self, session_id: str) -> list[RequestRow]:
+        """Oldest first, resolved ones too."""
+        rows = self._db.execute(
+            "SELECT id, asked, resolution FROM requests WHERE session_id = ? ORDER BY rowid",
+            (session_id,),
+        )
+        return [
+            RequestRow(id=id, asked=loads(asked), resolution=resolution and loads(resolution))
+            for id, asked, resolution in rows
+        ]
+
+    def resolution(self, session_id: str, request_id: str) -> dict[str, Any] | None:
+        row = self._db.execute(
+            "SELECT resolution FROM requests WHERE session_id = ? AND id = ?",
+            (session_id, request_id),
+        ).fetchone()
+        return loads(row[0]) if row is not None and row[0] is not None else None
+
+    # Processes (`runtime.ledger.ProcessRecords`)
+
+    def add(self, pid: int, start_time: int, owner: str) -> None:
+        self._write("INSERT OR REPLACE INTO processes VALUES (?, ?, ?)", pid, start_time, owner)
+
+    def remove(self, owner: str) -> None:
+        self._write("DELETE FROM processes WHERE owner = ?", owner)
+
+    def all(self) -> list[tuple[int, int, str]]:
+        return self._db.execute("SELECT pid, start_time, owner FROM processes").fetchall()
+
+    def _select(self, where: str, *values: Any) -> list[IndexRow]:
+        rows = self._db.execute(f"SELECT {_ROW} FROM sessions {where}", values)  # noqa: S608
+        return [
+            IndexRow(
+                key=key,
+                id=id,
+                seq=seq,
+                updated_ms=updated_ms,
+                size_bytes=size_bytes,
+                is_open=bool(is_open),
+                state=loads(state),
+            )
+            for key, id, seq, updated_ms, size_bytes, is_open, state in rows
+        ]
+
+    def _write(self, sql: str, *values: Any) -> None:
+        try:
+            self._db.execute(sql, values)
+        except sqlite3.Error as exc:
+            self._roll_back()
+            raise self._error(exc) from exc
+
+    def _roll_back(self) -> None:
+        # A full disk may have rolled back by itself already.
+        if self._db.in_transaction:
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
+
+    def _open_or_renew(self) -> sqlite3.Connection:
+        """Raises: sqlite3.Error, OSError."""
+        try:
+            return self._open()
+        except sqlite3.DatabaseError as exc:
+            if isinstance(exc, sqlite3.OperationalError):
+                raise  # the disk's fault, not the file's
+            logger.error("the index %s cannot be read, making it again: %s", self.path, exc)
+            self.path.replace(self.path.with_suffix(".damaged"))
+            for suffix in ("-wal", "-shm"):
+                self.path.with_name(INDEX_NAME + suffix).unlink(missing_ok=True)
+            return self._open()
+
+    def _open(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        try:
+            # Prompts and tool output are nobody else's business.
+            self.path.chmod(0o600)
+            db.execute("PRAGMA locking_mode=EXCLUSIVE")
+            db.execute("PRAGMA journal_mode=WAL")
+            # No fsync in the event loop. The death of the server loses nothing; after that of the machine
+            # the file is looked through.
+            db.execute("PRAGMA synchronous=OFF")
+            (version,) = db.execute("PRAGMA user_version").fetchone()
+            if version not in (0, _VERSION):
+                raise sqlite3.DatabaseError(f"it has the format {version}, not {_VERSION}")
+            if version == 0:
+                db.executescript(f"BEGIN;{_TABLES}PRAGMA user_version={_VERSION};COMMIT;")
+                self.is_new = True
+            _look_through_after_power_failure(db)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _error(self, exc: Exception) -> StorageError:
+        return _storage_error(exc, self.path)
+
+
+def _look_through_after_power_failure(db: sqlite3.Connection) -> None:
+    """Raises: sqlite3.DatabaseError."""
+    boot = _boot_id()
+    last = db.execute("SELECT boot FROM machine").fetchone()
+    if last is not None and last[0] != boot:
+        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(f"damaged by a power failure: {verdict}")
+    db.execute("DELETE FROM machine")
+    db.execute("INSERT INTO machine VALUES (?)", (boot,))
+
+
+def _boot_id() -> str:
+    """Another one after every start of the machine; empty where that cannot be known."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _lock(data_dir: Path) -> TextIO:
+    """Two servers on one log would both number its entries."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = (data_dir / "server.lock").open("w", encoding="utf-8")
+    except OSError as exc:
+        raise _storage_error(exc, data_dir / INDEX_NAME) from exc
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        handle.close()
+        raise StorageError(
+            f"another sandbox-agent-server uses {str(data_dir)!r}; stop it, or give another --data-dir",
+            path=str(data_dir),
+        ) from exc
+    handle.write(str(os.getpid()))
+    handle.flush()
+    return handle
+
+
+def _storage_error(exc: Exception, path: Path) -> StorageError:
+    return StorageError(
+        f"cannot write the index {str(path)!r}: {exc}. Free space there, make it writable, or give "
+        "another --data-dir.",
+        path=str(path),
+    )
