@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -96,7 +96,7 @@ class SessionManager:
         """Before the first request: nothing of an earlier server may run or be open."""
         await self._ledger.reap_left_over()
         if self._index.is_new:
-            await asyncio.to_thread(self._index_directories, list(self._directories()))
+            await asyncio.to_thread(self._index_directories, self._directories())
         for row in self._index.open_sessions():
             try:
                 self._open(row)
@@ -206,13 +206,13 @@ class SessionManager:
             next_cursor=str(page[-1].key) if len(rows) > limit else None,
         )
 
-    def requests(self, session_id: str, *, pending_only: bool) -> list[dict[str, Any]]:
+    def requests(self, session_id: str, *, pending_only: bool) -> Sequence[dict[str, Any]]:
         """What the agent asked, oldest first. Raises: SessionNotFound."""
         row = self._row(session_id)
         if pending_only:
             live = self._live.get(session_id)
             pending = row.state["pending"] if live is None else live.state.pending
-            return list(pending.values())
+            return tuple(pending.values())
         return [
             one.asked if one.resolution is None else {**one.asked, "resolution": one.resolution}
             for one in self._index.requests(session_id)
@@ -439,7 +439,7 @@ class SessionManager:
             logger.error("session %s: %s", log.session_id, exc.message)
             self._unsaved[log.session_id] = rows
 
-    def _directories(self) -> Iterable[Path]:
+    def _directories(self) -> Sequence[Path]:
         """Of sessions, oldest first."""
         try:
             found = [path / LOG_NAME for path in self._index.sessions_dir.iterdir()]
@@ -448,7 +448,7 @@ class SessionManager:
         logs = [path for path in found if path.is_file()]
         return [path.parent for path in sorted(logs, key=_first_time)]
 
-    def _index_directories(self, directories: list[Path]) -> None:
+    def _index_directories(self, directories: Sequence[Path]) -> None:
         """Make the index again. Blocks."""
         for directory in directories:
             if not is_session_id(directory.name):

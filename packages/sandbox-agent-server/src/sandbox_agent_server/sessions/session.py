@@ -18,7 +18,7 @@ from sandbox_agent_core.spi.agent import AgentDefinition, AgentExit
 
 from sandbox_agent_server.agents.runner.connection import AgentConnection
 from sandbox_agent_server.agents.runner.failures import exit_error
-from sandbox_agent_server.host.workspace import WorkspaceFiles
+from sandbox_agent_server.host.workspace import Workspace
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import MakeAdapter, SessionAgent, SessionSecrets
@@ -61,7 +61,7 @@ class Session:
         )
         self._tasks = TaskOwner(log.session_id)
         self.turns = Turns(self.conversation, self.agent, limits, self._tasks)
-        workspace = WorkspaceFiles(state.settings.cwd, max_bytes=limits.max_file_bytes)
+        workspace = Workspace(state.settings.cwd, max_file_bytes=limits.max_file_bytes)
         serve_files(self.conversation, workspace, self._tasks)
         self.users = 0
         """Who does something with it at the moment."""
