@@ -9,7 +9,7 @@ import pytest
 from frame_strategies import json_values
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from log_lines import draft, encoded, read
+from log_lines import draft, encoded, just_written, read
 from sandbox_agent_core.frames import LogEntry
 from sandbox_agent_core.frames.entry import rfc3339
 
@@ -60,6 +60,15 @@ def test_a_line_reads_back_as_its_entry_and_is_one_line(entries: list[dict[str, 
         assert read(seq, line) == log_entry(seq, whole)
         assert b"\n" not in line
         assert b"\r" not in line
+
+
+@settings(max_examples=100, deadline=None)
+@given(_entries)
+def test_an_entry_that_was_just_written_is_shown_like_one_that_is_read(
+    fields: dict[str, Any],
+) -> None:
+    (line,) = lines_of([fields])
+    assert just_written(draft(**fields), 1, NOON_MS + 1).to_wire() == read(1, line).to_wire()
 
 
 _STAMPS = st.fixed_dictionaries(

@@ -7,13 +7,13 @@ from typing import Any
 
 from sandbox_agent_core.frames import Frame, LogEntry, Sender
 from sandbox_agent_server.jsonio import dumps
-from sandbox_agent_server.store.entry import Draft, LineEncoder, StoredEntry
+from sandbox_agent_server.log.entry import Draft, Entry, LineEncoder
 
-__all__ = ["draft", "encoded", "read"]
+__all__ = ["draft", "encoded", "just_written", "read"]
 
 
 def draft(sender: Sender, frame: Frame, *, raw: bytes | None = None, **stamps: Any) -> Draft:
-    return Draft(sender, dumps(frame) if raw is None else raw, **stamps)
+    return Draft(sender, dumps(frame) if raw is None else raw, frame, **stamps)
 
 
 def encoded(drafts: Sequence[Draft], times: Sequence[str], *, first_seq: int = 1) -> list[bytes]:
@@ -25,4 +25,9 @@ def encoded(drafts: Sequence[Draft], times: Sequence[str], *, first_seq: int = 1
 
 
 def read(seq: int, line: bytes) -> LogEntry:
-    return StoredEntry(seq, line).to_log_entry("ses_1")
+    return Entry(seq, line).to_log_entry("ses_1")
+
+
+def just_written(one: Draft, seq: int, time_ms: int) -> LogEntry:
+    """As its followers get it, who need not read the line."""
+    return Entry(seq, b"", one, time_ms).to_log_entry("ses_1")
