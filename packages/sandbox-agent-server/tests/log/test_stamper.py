@@ -246,7 +246,7 @@ def test_a_transcript_is_the_same_without_the_deltas(story: list[Chapter]) -> No
     assert with_deltas.to_wire() == without.to_wire()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(entries().filter(lambda entry: entry.sender == "agent"), max_size=10))
 def test_whatever_an_agent_writes_is_logged_and_its_transcript_needs_no_deltas(
     found: list[LogEntry],

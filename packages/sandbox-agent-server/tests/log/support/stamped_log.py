@@ -38,9 +38,8 @@ class StampedLog:
         step = self._step()
         self._stamper.begin_turn(step, turn_id)
         self._prompt_id = step.next_seq
-        self._stamper.client_frame(
-            step, request(self._prompt_id, acp.SESSION_PROMPT, {"prompt": []})
-        )
+        prompt = request(self._prompt_id, acp.SESSION_PROMPT, {"prompt": []})
+        self._stamper.client_frame(step, prompt)
         self._commit(step)
 
     def agent_writes(self, frames: Iterable[Frame], *, is_history: bool = False) -> None:
@@ -79,6 +78,9 @@ class StampedLog:
         twin._prompt_id = self._prompt_id
         return twin
 
+    def _step(self) -> Step:
+        return Step(len(self.entries) + 1)
+
     def _route(self, step: Step, frame: Frame) -> None:
         stamper, raw, method = self._stamper, dumps(frame), frame.get("method")
         if method == acp.SESSION_UPDATE:
@@ -98,9 +100,6 @@ class StampedLog:
             )
         else:
             stamper.agent_request(step, raw, frame)
-
-    def _step(self) -> Step:
-        return Step(len(self.entries) + 1)
 
     def _commit(self, step: Step) -> None:
         for seq, draft in enumerate(step.drafts, start=step.first_seq):
