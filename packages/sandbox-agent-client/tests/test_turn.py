@@ -63,7 +63,12 @@ def test_a_turn_that_the_agent_left_raises_what_the_agent_left_behind() -> None:
 
 
 def test_an_error_of_the_agent_is_typed_and_keeps_its_data() -> None:
-    fault = {"code": -32603, "message": "overloaded", "data": {"retryAfter": 3, "message": "x"}}
+    fault = {
+        "code": "agent_error",
+        "rpcCode": -32603,
+        "message": "overloaded",
+        "data": {"retryAfter": 3, "message": "x"},
+    }
     turn = read(
         server_entry(1, extensions.TURN_ENDED, turnId="turn_1", stopReason="error", error=fault)
     )
