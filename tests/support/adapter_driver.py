@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from sandbox_agent_core.frames import Frame
 from sandbox_agent_core.frames.jsonrpc import notification, request, response
-from sandbox_agent_core.spi.agent import AgentAdapter, AgentContext, AgentExit
+from sandbox_agent_core.spi.agent import AgentAdapter, AgentContext, AgentExit, WireFrame
 
 __all__ = ["WAIT_S", "AdapterDriver", "Answer", "StartAdapter", "leave_open", "option"]
 
@@ -34,6 +34,27 @@ def leave_open(asked: Frame) -> None:
     return None
 
 
+class _Receiver:
+    """The driver's `FrameReceiver`; it also sees to it that the adapter keeps the contract."""
+
+    def __init__(self, on_frame: Callable[[Frame], None], on_change: Callable[[], None]) -> None:
+        self._on_frame = on_frame
+        self._on_change = on_change
+        self.has_ended = False
+
+    def frames(self, batch: list[WireFrame]) -> None:
+        assert batch
+        assert not self.has_ended, "frames after the end"
+        for item in batch:
+            self._on_frame(item.frame)
+        self._on_change()
+
+    def ended(self) -> None:
+        assert not self.has_ended, "the second end"
+        self.has_ended = True
+        self._on_change()
+
+
 class AdapterDriver:
     """Entered: the adapter runs and is initialised. `open` a session, then `prompt`."""
 
@@ -44,14 +65,18 @@ class AdapterDriver:
         self.answer: Answer = option("allow_once")
         self.session_id = ""
         self.opened: dict[str, Any] = {}
-        self.has_ended = False
         self._next_id = 0
-        self._changed = asyncio.Condition()
-        self._reader: asyncio.Task[None] | None = None
+        self._changed = asyncio.Event()
+        self._receiver = _Receiver(self._take, self._changed.set)
+        self._has_started = False
+
+    @property
+    def has_ended(self) -> bool:
+        return self._receiver.has_ended
 
     async def __aenter__(self) -> Self:
-        await self.adapter.start()
-        self._reader = asyncio.create_task(self._read())
+        await self.adapter.start(self._receiver)
+        self._has_started = True
         await self.ask("initialize", {"protocolVersion": 1, "clientCapabilities": {}})
         return self
 
@@ -64,9 +89,8 @@ class AdapterDriver:
         await self.close()
 
     async def close(self) -> AgentExit:
-        ended = await self.adapter.close()
-        if self._reader is not None:
-            await asyncio.wait_for(self._reader, WAIT_S)
+        ended = await asyncio.wait_for(self.adapter.close(), WAIT_S)
+        assert self.has_ended or not self._has_started, "closed, and not told of the end"
         return ended
 
     async def open(self, method: str = "session/new", **params: Any) -> dict[str, Any]:
@@ -80,7 +104,7 @@ class AdapterDriver:
         """The response, error or not."""
         self._next_id += 1
         id = self._next_id
-        await self.adapter.send(request(id, method, params))
+        self.adapter.send(request(id, method, params))
         return await self.wait_for(lambda frame: frame.get("id") == id and "method" not in frame)
 
     async def set(self, method: str, **params: Any) -> Frame:
@@ -95,27 +119,28 @@ class AdapterDriver:
             {"type": "text", "text": item} if isinstance(item, str) else item for item in content
         ]
         params = {"sessionId": self.session_id, "prompt": blocks}
-        await self.adapter.send(request(self._next_id, "session/prompt", params))
+        self.adapter.send(request(self._next_id, "session/prompt", params))
         return self._next_id
 
     async def wait_for_prompt(self, id: int) -> Frame:
         return await self.wait_for(lambda frame: frame.get("id") == id and "method" not in frame)
 
     async def cancel(self) -> None:
-        await self.adapter.send(notification("session/cancel", {"sessionId": self.session_id}))
+        self.adapter.send(notification("session/cancel", {"sessionId": self.session_id}))
 
     async def respond(self, asked: Frame, result: dict[str, Any]) -> None:
-        await self.adapter.send(response(asked["id"], result))
+        self.adapter.send(response(asked["id"], result))
 
     async def wait_for(self, matches: Callable[[Frame], bool]) -> Frame:
         """The first frame that matches, among those so far or to come."""
-        async with asyncio.timeout(WAIT_S), self._changed:
+        async with asyncio.timeout(WAIT_S):
             while True:
                 for frame in self.frames:
                     if matches(frame):
                         return frame
                 if self.has_ended:
                     raise AssertionError(f"the agent is gone; the last frames: {self.frames[-3:]}")
+                self._changed.clear()
                 await self._changed.wait()
 
     async def wait_for_method(self, method: str) -> Frame:
@@ -163,24 +188,12 @@ class AdapterDriver:
     def forget(self) -> None:
         self.frames.clear()
 
-    async def _read(self) -> None:
-        try:
-            async for batch in self.adapter.frames():
-                for frame in (item.frame for item in batch):
-                    self.frames.append(frame)
-                    if "method" in frame and "id" in frame:
-                        await self._answer(frame)
-                async with self._changed:
-                    self._changed.notify_all()
-        finally:
-            self.has_ended = True
-            async with self._changed:
-                self._changed.notify_all()
-
-    async def _answer(self, asked: Frame) -> None:
-        result = self.answer(asked)
-        if result is not None:
-            await self.respond(asked, result)
+    def _take(self, frame: Frame) -> None:
+        self.frames.append(frame)
+        if "method" in frame and "id" in frame:
+            result = self.answer(frame)
+            if result is not None:
+                self.adapter.send(response(frame["id"], result))
 
 
 StartAdapter = Callable[..., Awaitable[AdapterDriver]]

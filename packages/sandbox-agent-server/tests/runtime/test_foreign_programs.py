@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sandbox_agent_core.errors import AgentStartFailed
+from sandbox_agent_server.runtime.errors import ProcessStartFailed
 from sandbox_agent_server.runtime.platforms import describe_foreign_program, this_platform
 from sandbox_agent_server.runtime.process import Process
 
@@ -55,16 +55,16 @@ async def test_an_agent_for_another_processor_does_not_start_and_says_why(
 ) -> None:
     path = program(tmp_path, elf(0xF3))
     argv = ["agent" if by_name else str(path)]
-    with pytest.raises(AgentStartFailed) as caught:
-        Process.spawn(argv, cwd=tmp_path, env={"PATH": str(tmp_path)})
+    with pytest.raises(ProcessStartFailed) as caught:
+        await Process.spawn(argv, cwd=tmp_path, env={"PATH": str(tmp_path)})
     assert "linux-riscv64" in caught.value.message
     assert this_platform() in caught.value.message
 
 
 async def test_a_file_that_is_no_program_does_not_start_and_says_why(tmp_path: Path) -> None:
     path = program(tmp_path, b"just text")
-    with pytest.raises(AgentStartFailed, match="no program"):
-        Process.spawn([str(path)], cwd=tmp_path, env={})
+    with pytest.raises(ProcessStartFailed, match="no program"):
+        await Process.spawn([str(path)], cwd=tmp_path, env={})
 
 
 async def test_a_program_for_another_c_library_says_so(tmp_path: Path) -> None:
@@ -84,5 +84,5 @@ async def test_a_program_for_another_c_library_says_so(tmp_path: Path) -> None:
     entry = b"\x03\0\0\0\x04\0\0\0" + (120).to_bytes(8, "little") + bytes(16)
     entry += len(loader).to_bytes(8, "little") * 2 + (1).to_bytes(8, "little")
     path = program(tmp_path, header + entry + loader + bytes(4096))
-    with pytest.raises(AgentStartFailed, match="C library"):
-        Process.spawn([str(path)], cwd=tmp_path, env={})
+    with pytest.raises(ProcessStartFailed, match="C library"):
+        await Process.spawn([str(path)], cwd=tmp_path, env={})

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from sandbox_agent_server.runtime import proc_table
-from sandbox_agent_server.runtime.stdio_link import StdioLink
 
 DEAF = """
 import signal
@@ -29,44 +28,48 @@ sys.stdin.read()
 """
 
 
-async def first_line(link: StdioLink) -> bytes:
-    async with asyncio.timeout(5):
-        return (await anext(link.lines()))[0]
-
-
 async def test_a_process_that_ends_with_its_input_is_not_killed(start: Any) -> None:
-    link = await start("sys.stdin.read(); print('bye'); sys.exit(4)", stop_grace_s=2.0)
-    assert (await link.close()).exit_code == 4
+    agent = await start("sys.stdin.read(); print('bye'); sys.exit(4)", stop_grace_s=2.0)
+    assert (await agent.link.close()).exit_code == 4
 
 
-async def test_what_it_wrote_at_the_end_can_be_read_after_closing(start: Any) -> None:
-    link = await start("sys.stdin.read(); print('bye')", stop_grace_s=2.0)
-    await link.close()
-    assert [line async for batch in link.lines() for line in batch] == [b"bye"]
+@pytest.mark.parametrize("is_paused", [False, True])
+async def test_what_it_wrote_at_the_end_is_delivered_before_it_is_closed(
+    start: Any, is_paused: bool
+) -> None:
+    agent = await start("sys.stdin.read()\nfor n in range(9000): print(n)", stop_grace_s=2.0)
+    if is_paused:
+        agent.link.pause()
+    assert (await agent.link.close()).exit_code == 0
+    assert len(agent.lines) == 9000
+    assert agent.ends == 1
 
 
-async def test_a_reader_gets_the_last_lines_while_the_link_is_closed(start: Any) -> None:
-    link = await start("sys.stdin.read()\nfor n in range(9000): print(n)", stop_grace_s=2.0)
+async def test_a_pause_is_not_heeded_at_the_end(start: Any) -> None:
+    agent = await start("sys.stdin.read()\nfor n in range(9000): print(n)", stop_grace_s=2.0)
+    agent.link.pause()
+    deliver = agent.link._on_lines
 
-    async def read() -> int:
-        return sum([len(batch) async for batch in link.lines()])
+    def one(lines: list[bytes]) -> None:
+        deliver(lines)
+        agent.link.pause()
 
-    async with asyncio.timeout(5):
-        count, exit = await asyncio.gather(read(), link.close())
-    assert (count, exit.exit_code) == (9000, 0)
+    agent.link._on_lines = one
+    await agent.link.close()
+    assert (len(agent.lines), agent.ends) == (9000, 1)
 
 
 async def test_a_process_deaf_to_the_end_of_input_is_terminated(start: Any) -> None:
-    link = await start("print('ready', flush=True)\nwhile True: time.sleep(60)")
-    await first_line(link)
-    assert (await link.close()).signal == 15
+    agent = await start("print('ready', flush=True)\nwhile True: time.sleep(60)")
+    await agent.next()
+    assert (await agent.link.close()).signal == 15
 
 
 async def test_a_process_deaf_to_everything_is_gone_in_5_seconds(start: Any) -> None:
-    link = await start(DEAF, stop_grace_s=60.0)
-    await first_line(link)
+    agent = await start(DEAF, stop_grace_s=60.0)
+    await agent.next()
     async with asyncio.timeout(5):
-        assert (await link.close()).signal == 9
+        assert (await agent.link.close()).signal == 9
 
 
 @pytest.mark.parametrize(
@@ -80,69 +83,70 @@ async def test_a_process_deaf_to_everything_is_gone_in_5_seconds(start: Any) -> 
     ids=["in its group", "in a group of its own", "in a session of its own", "deaf"],
 )
 async def test_children_die_with_the_process(start: Any, is_running: Any, habit: str) -> None:
-    link = await start(PARENT % habit)
-    child = int(await first_line(link))
+    agent = await start(PARENT % habit)
+    child = int(await agent.next())
     assert is_running(child)
-    await link.close()
+    await agent.link.close()
     assert not is_running(child)
 
 
 async def test_an_orphan_of_a_process_that_died_is_found(start: Any, is_running: Any) -> None:
-    link = await start(
+    agent = await start(
         "child = os.fork()\nif child: print(child, flush=True); os._exit(1)\ntime.sleep(60)"
     )
-    child = int(await first_line(link))
-    assert [batch async for batch in link.lines()] == []
+    child = int(await agent.next())
+    assert await agent.all() == [str(child).encode()]
     assert is_running(child)
-    await link.close()
+    await agent.link.close()
     assert not is_running(child)
 
 
 async def test_several_may_close_at_once_and_again(start: Any) -> None:
-    link = await start("sys.stdin.read(); sys.exit(2)")
-    exits = await asyncio.gather(*(link.close() for _ in range(3)))
-    assert {exit.exit_code for exit in (*exits, await link.close())} == {2}
+    agent = await start("sys.stdin.read(); sys.exit(2)")
+    exits = await asyncio.gather(*(agent.link.close() for _ in range(3)))
+    assert {exit.exit_code for exit in (*exits, await agent.link.close())} == {2}
 
 
-async def test_a_link_that_was_never_started_can_be_closed(tmp_path: Path) -> None:
-    link = StdioLink(["cat"], cwd=tmp_path, env={})
-    assert (await link.close()).exit_code is None
+async def test_a_link_that_was_never_started_can_be_closed(listener: Any, tmp_path: Path) -> None:
+    agent = listener(["cat"], cwd=tmp_path, env={})
+    assert (await agent.link.close()).exit_code is None
+    assert agent.ends == 0
 
 
 async def test_closing_goes_on_when_its_caller_is_cancelled(start: Any, is_running: Any) -> None:
-    link = await start(DEAF)
-    await first_line(link)
-    closing = asyncio.ensure_future(link.close())
+    agent = await start(DEAF)
+    await agent.next()
+    closing = asyncio.ensure_future(agent.link.close())
     await asyncio.sleep(0)
     closing.cancel()
     await asyncio.wait([closing])
     assert closing.cancelled()
-    assert (await link.close()).signal == 9
-    assert not is_running(link.pid)
+    assert (await agent.link.close()).signal == 9
+    assert not is_running(agent.link.pid)
 
 
 @pytest.mark.parametrize("is_closing", [True, False])
-def test_the_end_of_the_loop_kills_at_once(tmp_path: Path, is_closing: bool) -> None:
+def test_the_end_of_the_loop_kills_at_once(listener: Any, tmp_path: Path, is_closing: bool) -> None:
     """A session's task is cancelled while it closes its agent, or closes it because it is cancelled."""
     pids: list[int] = []
 
     async def session() -> None:
         argv = [sys.executable, "-I", "-S", "-c", f"import os, sys, time\n{DEAF}"]
-        link = StdioLink(
+        agent = listener(
             argv,
             cwd=tmp_path,
             env=dict(os.environ),
             stop_grace_s=0.3,
             on_process=pids.append,
         )
-        await link.start()
+        await agent.link.start()
         try:
-            await anext(link.lines())
+            await agent.next()
             ready.set()
             if not is_closing:
                 await asyncio.Event().wait()
         finally:
-            await link.close()
+            await agent.link.close()
 
     ready = asyncio.Event()
 
@@ -160,9 +164,9 @@ def test_the_end_of_the_loop_kills_at_once(tmp_path: Path, is_closing: bool) -> 
 
 async def test_terminating_leaves_no_time_to_finish(start: Any, tmp_path: Path) -> None:
     finish = "sys.stdin.read(); time.sleep(1); open('finished', 'w').close()"
-    link = await start(f"print('ready', flush=True); {finish}", stop_grace_s=2.0)
-    await first_line(link)
+    agent = await start(f"print('ready', flush=True); {finish}", stop_grace_s=2.0)
+    await agent.next()
 
-    assert (await link.terminate()).signal == 15
+    assert (await agent.link.terminate()).signal == 15
 
     assert not (tmp_path / "finished").exists()

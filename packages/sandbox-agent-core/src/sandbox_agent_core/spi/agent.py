@@ -1,12 +1,13 @@
 """The agent interface: whatever runs behind it, it looks like an ACP agent. Frames in, frames out.
 
+Frames are pushed: between the agent's pipe and whoever receives them no task waits for its turn.
 An adapter has no seq, no store and no policy: the session that owns it has. It is created for one
 session, started once, and closed once.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -20,6 +21,7 @@ __all__ = [
     "AgentDefinition",
     "AgentExit",
     "AgentInstallation",
+    "FrameReceiver",
     "WireFrame",
 ]
 
@@ -64,9 +66,27 @@ class AgentContext:
     """Told the pid (and process group) of everything started, so that a later server can reap it."""
 
 
+class FrameReceiver(Protocol):
+    """Whoever runs the adapter. Called in the event loop, in order, never by two at once.
+
+    It may call the adapter's `send`, `pause` and `resume` from within, and it never raises.
+    """
+
+    def frames(self, batch: list[WireFrame]) -> None:
+        """What the agent wrote next; never an empty batch.
+
+        What is no protocol message comes as a `frames.extensions.AGENT_UNPARSED` notification.
+        """
+        ...
+
+    def ended(self) -> None:
+        """The agent is gone. Exactly once, after its last frames; `close` then tells how it ended."""
+        ...
+
+
 class AgentAdapter(Protocol):
-    async def start(self) -> None:
-        """Launch the agent. Returns when it can take frames.
+    async def start(self, receiver: FrameReceiver) -> None:
+        """Launch the agent. Returns when it can take frames; its own may come before that.
 
         Raises:
             AgentNotInstalled: there is no program to run; the message says how to get it.
@@ -74,23 +94,26 @@ class AgentAdapter(Protocol):
         """
         ...
 
-    async def send(self, frame: Frame) -> None:
-        """Hand over one client frame. Returns when it is written or queued in order, never when answered.
+    def send(self, frame: Frame) -> None:
+        """Hand over one client frame: it is written, or queued in order. Never blocks.
 
-        A frame for an agent that is gone is dropped: `frames` has ended, which says so.
+        A frame for an agent that is gone is dropped: the receiver was told that it is.
         """
         ...
 
-    def frames(self) -> AsyncIterator[list[WireFrame]]:
-        """Batches of agent frames in the order the agent wrote them. Ends when the agent is gone.
+    def pause(self) -> None:
+        """Hold the agent back through its pipe. Frames already under way may still come."""
+        ...
 
-        What is not a protocol message arrives as a `frames.extensions.AGENT_UNPARSED` notification. Not asking
-        for the next batch holds the agent back (its pipe fills).
-        """
+    def resume(self) -> None:
+        """Let the agent go on. Nothing comes before this returns."""
         ...
 
     async def close(self) -> AgentExit:
-        """Stop the agent and its whole process tree; may be called at any time, any number of times."""
+        """Stop the agent and its whole process tree; may be called at any time, any number of times.
+
+        When it returns, an agent that was started has `ended`, also one that was paused.
+        """
         ...
 
 

@@ -7,25 +7,17 @@ id, from being given to somebody else, so signals cannot hit a stranger.
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
-import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from sandbox_agent_core.errors import AgentNotInstalled, AgentStartFailed
-
 from sandbox_agent_server.runtime import proc_table
-from sandbox_agent_server.runtime.platforms import (
-    describe_foreign_program,
-    is_elf,
-    this_platform,
-)
+from sandbox_agent_server.runtime.errors import why_not_started
 
 __all__ = ["ExitStatus", "Process"]
 
@@ -56,27 +48,50 @@ class Process:
         self._watch()
 
     @classmethod
-    def spawn(cls, argv: Sequence[str], *, cwd: str | Path, env: Mapping[str, str]) -> Process:
+    async def spawn(
+        cls,
+        argv: Sequence[str],
+        *,
+        cwd: str | Path,
+        env: Mapping[str, str],
+        on_process: Callable[[int], None] = lambda _pid: None,
+    ) -> Process:
         """Start `argv` with exactly `env`; the program is looked up on that environment's PATH.
 
+        `on_process` is told the pid of whatever is started. A caller who is cancelled leaves nothing
+        behind: the start is finished, told, and the process killed.
+
         Raises:
-            AgentNotInstalled: there is no such program.
-            AgentStartFailed: it is there and cannot be run.
+            ProcessNotFound: there is no such program.
+            ProcessStartFailed: it is there and cannot be run.
         """
+        # In a thread, because it takes a millisecond in which the loop would stand still; and not by
+        # the loop's own subprocess, because uvloop forks, which costs more the larger the server is.
+        launching = asyncio.get_running_loop().run_in_executor(None, _launch, argv, cwd, env)
+        is_cancelled = False
+        while not launching.done():
+            try:
+                await asyncio.wait([launching])
+            except asyncio.CancelledError:
+                # Nobody could stop the thread, and what it starts must not be lost.
+                is_cancelled = True
         try:
-            popen = subprocess.Popen(  # noqa: S603
-                list(argv),
-                cwd=cwd,
-                env=dict(env),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                start_new_session=True,
-            )
+            process = cls(launching.result())
         except (OSError, ValueError) as exc:
-            raise _why_not(exc, argv, cwd, env) from exc
-        return cls(popen)
+            if is_cancelled:
+                raise asyncio.CancelledError from exc
+            raise why_not_started(exc, argv, cwd, env) from exc
+        try:
+            on_process(process.pid)
+            if is_cancelled:
+                raise asyncio.CancelledError
+        except BaseException:
+            process.kill_tree()
+            process.reap()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                pipe.close()
+            raise
+        return process
 
     async def exited_within(self, seconds: float) -> bool:
         if not self.exited.done():
@@ -151,6 +166,21 @@ class Process:
             self.exited.set_result(status)
 
 
+def _launch(
+    argv: Sequence[str], cwd: str | Path, env: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603
+        list(argv),
+        cwd=cwd,
+        env=dict(env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        start_new_session=True,
+    )
+
+
 def _non_blocking(pipe: IO[bytes] | None) -> IO[bytes]:
     if pipe is None:
         raise TypeError("the three streams of the process must be pipes")
@@ -173,56 +203,3 @@ def _peek(pid: int, flags: int) -> ExitStatus:
 
 def _status(returncode: int) -> ExitStatus:
     return ExitStatus(returncode, None) if returncode >= 0 else ExitStatus(None, -returncode)
-
-
-def _why_not(
-    exc: OSError | ValueError, argv: Sequence[str], cwd: str | Path, env: Mapping[str, str]
-) -> AgentNotInstalled | AgentStartFailed:
-    program = argv[0] if argv else ""
-    if not Path(cwd).is_dir():
-        return AgentStartFailed(f"The working directory {str(cwd)!r} is not a directory.")
-    if isinstance(exc, FileNotFoundError | NotADirectoryError):
-        if (there := _located(program, cwd, env)) is not None:
-            return AgentStartFailed(_what_is_missing(there))
-        return AgentNotInstalled(
-            f"There is no program {program!r}. Install it, or give its full path in the configuration.",
-            program=program,
-        )
-    if isinstance(exc, PermissionError):
-        return AgentStartFailed(f"{program!r} may not be executed. Try `chmod +x` on it.")
-    if isinstance(exc, OSError) and exc.errno == errno.ENOEXEC:
-        return AgentStartFailed(_why_no_program(_located(program, cwd, env) or Path(program)))
-    reason = exc.strerror if isinstance(exc, OSError) else str(exc)
-    return AgentStartFailed(
-        f"{program!r} could not be started: {reason}. Is it a program for this machine?"
-    )
-
-
-def _located(program: str, cwd: str | Path, env: Mapping[str, str]) -> Path | None:
-    if os.sep in program:
-        path = Path(cwd, program)
-        return path if path.exists() else None
-    found = shutil.which(program, path=env.get("PATH") or "")
-    return Path(found) if found else None
-
-
-def _what_is_missing(path: Path) -> str:
-    if is_elf(path):
-        return (
-            f"{str(path)!r} is there, but the loader that it is linked for is not: it was made for another "
-            f"C library (glibc or musl) than this machine ({this_platform()}) has. Install the one for it."
-        )
-    return f"{str(path)!r} is there, but the interpreter that its first line names is not. Install that."
-
-
-def _why_no_program(path: Path) -> str:
-    made_for = describe_foreign_program(path)
-    if made_for is not None:
-        return (
-            f"{str(path)!r} is a program for {made_for}, and this machine is {this_platform()}. "
-            "Install the one for it."
-        )
-    return (
-        f"{str(path)!r} is no program: it has neither a format that this machine ({this_platform()}) "
-        "knows, nor a first line that names an interpreter."
-    )

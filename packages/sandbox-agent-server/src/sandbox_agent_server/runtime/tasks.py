@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any
-
-from sandbox_agent_core.errors import SandboxAgentError
+from typing import Any, Protocol, runtime_checkable
 
 __all__ = ["TaskOwner"]
 
 logger = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class _Foreseen(Protocol):
+    """An error with a `message` for people: that says all, and a traceback would be noise."""
+
+    message: str
 
 
 class TaskOwner:
@@ -37,7 +42,7 @@ class TaskOwner:
         self._tasks.discard(task)
         if task.cancelled() or (error := task.exception()) is None:
             return
-        if isinstance(error, SandboxAgentError):
+        if isinstance(error, _Foreseen):
             logger.warning("%s: %s", task.get_name(), error.message)
         else:
             logger.error("task %r failed", task.get_name(), exc_info=error)

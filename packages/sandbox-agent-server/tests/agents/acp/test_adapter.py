@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_agent_core.errors import AgentNotInstalled
+from sandbox_agent_core.errors import AgentNotInstalled, AgentStartFailed
 from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.acp import AcpAdapter
@@ -104,8 +104,16 @@ async def test_the_configured_command_replaces_the_own_one(client_of: Any) -> No
     assert (await client.begin())["sessionId"]
 
 
-async def test_a_missing_program_is_not_installed() -> None:
-    adapter = AcpAdapter(context(), ["no-such-agent"])
-    with pytest.raises(AgentNotInstalled):
-        await adapter.start()
-    assert (await adapter.close()).exit_code is None
+async def test_a_missing_program_is_not_installed(client_of: Any) -> None:
+    client = client_of(AcpAdapter(context(), ["no-such-agent"]))
+    with pytest.raises(AgentNotInstalled) as caught:
+        await client.begin()
+    assert caught.value.details == {"program": "no-such-agent"}
+    assert (await client.adapter.close()).exit_code is None
+
+
+async def test_a_program_that_cannot_run_failed_to_start(client_of: Any, tmp_path: Path) -> None:
+    program = tmp_path / "agent"
+    program.touch()
+    with pytest.raises(AgentStartFailed, match="executed"):
+        await client_of(AcpAdapter(context(), [str(program)])).begin()

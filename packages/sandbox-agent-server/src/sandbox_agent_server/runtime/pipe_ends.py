@@ -1,0 +1,178 @@
+"""Our ends of a process's pipes: read by the event loop and pushed on, written in order by whoever comes."""
+
+from __future__ import annotations
+
+import array
+import asyncio
+import fcntl
+import logging
+import os
+import termios
+from collections import deque
+from collections.abc import Callable
+from typing import IO, Any, Final
+
+__all__ = ["MAX_UNSENT_BYTES", "PipeReader", "PipeWriter"]
+
+logger = logging.getLogger(__name__)
+
+MAX_UNSENT_BYTES: Final = 64 * 1024 * 1024
+"""What may wait for a process that does not read."""
+_READ_BYTES: Final = 256 * 1024
+
+
+class PipeReader:
+    """Pushes what is in a pipe, up to the end of the process: a grandchild may hold the pipe open for ever.
+
+    The kernel's buffer is the only queue: who pauses holds the process back.
+    """
+
+    def __init__(
+        self,
+        pipe: IO[bytes],
+        exited: asyncio.Future[Any],
+        *,
+        on_data: Callable[[bytes], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        """`on_end` comes once, after the last data: when the pipe or the process has ended, or at `close`."""
+        self._pipe = pipe
+        self._on_data = on_data
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self._is_paused = False
+        self._is_closing = False
+        # What the pipe held when the process had ended; more can only come from somebody else.
+        self._left_bytes: int | None = None
+        self._loop.add_reader(pipe.fileno(), self._on_readable)
+        exited.add_done_callback(lambda _exited: self._on_exited())
+
+    def pause(self) -> None:
+        """Nothing more comes, until `resume` or `close`."""
+        if not (self._is_paused or self._is_closing or self._pipe.closed):
+            self._is_paused = True
+            self._loop.remove_reader(self._pipe.fileno())
+
+    def resume(self) -> None:
+        """Nothing comes before this returns."""
+        if not self._is_paused:
+            return
+        self._is_paused = False
+        if self._left_bytes is None:
+            self._loop.add_reader(self._pipe.fileno(), self._on_readable)
+        else:
+            # Not by the pipe: one that is empty and held open by a grandchild never becomes readable.
+            self._loop.call_soon(self._drain)
+
+    def close(self) -> None:
+        """Push what the pipe holds, paused or not, and let go of it."""
+        if self._pipe.closed or self._is_closing:
+            return
+        self._is_closing = True
+        self._is_paused = False
+        if self._left_bytes is None:
+            self._left_bytes = _bytes_in(self._pipe)
+        self._drain()
+
+    def _on_readable(self) -> None:
+        data = _read(self._pipe, _READ_BYTES)
+        if data:
+            self._on_data(data)
+        elif data is not None:
+            self._end()
+
+    def _on_exited(self) -> None:
+        if not self._pipe.closed and self._left_bytes is None:
+            self._left_bytes = _bytes_in(self._pipe)
+            self._loop.remove_reader(self._pipe.fileno())
+            self._drain()
+
+    def _drain(self) -> None:
+        while not self._is_paused and not self._pipe.closed:
+            data = _read(self._pipe, min(_READ_BYTES, self._left_bytes or 0))
+            if data:
+                self._left_bytes = (self._left_bytes or 0) - len(data)
+                self._on_data(data)
+            else:
+                self._end()
+
+    def _end(self) -> None:
+        self._loop.remove_reader(self._pipe.fileno())
+        self._pipe.close()
+        self._on_end()
+
+
+class PipeWriter:
+    """Writes at once when the pipe has room, else from the event loop when it has: no task to look after."""
+
+    def __init__(
+        self,
+        pipe: IO[bytes],
+        *,
+        on_overflow: Callable[[], None],
+        max_unsent_bytes: int = MAX_UNSENT_BYTES,
+    ) -> None:
+        """`on_overflow` is told once that data was refused: too much is unsent, and nothing more is taken."""
+        self._pipe = pipe
+        self._on_overflow = on_overflow
+        self._max_unsent = max_unsent_bytes
+        self._loop = asyncio.get_running_loop()
+        self._unsent: deque[memoryview] = deque()
+        self._unsent_bytes = 0
+
+    def write(self, data: bytes) -> None:
+        """Take `data` for writing, in order. A closed or broken pipe swallows it."""
+        if self._pipe.closed:
+            return
+        if self._unsent_bytes + len(data) > self._max_unsent:
+            self.close()
+            self._on_overflow()
+            return
+        was_idle = not self._unsent
+        self._unsent.append(memoryview(data))
+        self._unsent_bytes += len(data)
+        if was_idle:
+            self._flush()
+            if self._unsent:
+                self._loop.add_writer(self._pipe.fileno(), self._flush)
+
+    def close(self) -> None:
+        """Close the pipe: the reader sees its end. What is unsent is dropped: the reader did not want it."""
+        if not self._pipe.closed:
+            self._loop.remove_writer(self._pipe.fileno())
+            self._unsent.clear()
+            self._unsent_bytes = 0
+            self._pipe.close()
+
+    def _flush(self) -> None:
+        descriptor = self._pipe.fileno()
+        try:
+            while self._unsent:
+                head = self._unsent[0]
+                written = os.write(descriptor, head)
+                self._unsent_bytes -= written
+                if written < len(head):
+                    self._unsent[0] = head[written:]
+                else:
+                    self._unsent.popleft()
+            self._loop.remove_writer(descriptor)
+        except BlockingIOError:
+            pass
+        except OSError:
+            # The process is gone, which the reading side tells.
+            self.close()
+
+
+def _read(pipe: IO[bytes], size: int) -> bytes | None:
+    """None when there is nothing for now, b"" at the end."""
+    try:
+        return os.read(pipe.fileno(), size)
+    except BlockingIOError:
+        return None
+
+
+def _bytes_in(pipe: IO[bytes]) -> int:
+    """How much the pipe holds now."""
+    answer = array.array("i", [0])
+    fcntl.ioctl(pipe.fileno(), termios.FIONREAD, answer)
+    return answer[0]
