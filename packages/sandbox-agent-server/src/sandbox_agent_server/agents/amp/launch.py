@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sandbox_agent_core.spi.agent import AgentInstallation
 
-from sandbox_agent_server.agents.acp.definition import find_program
+from sandbox_agent_server.agents.installation import find_program
 
 __all__ = [
     "ENV_NAMES",

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.frames.jsonrpc import notification, request
 
-from sandbox_agent_server.agents.grants import Grants, Scope
+from sandbox_agent_server.agents.native.grants import Grants, Scope
 from sandbox_agent_server.agents.pi.native import CANCELLED_DIALOG, Native, dialog_answer
 from sandbox_agent_server.agents.pi.tools import READ_ONLY, call_fields
 

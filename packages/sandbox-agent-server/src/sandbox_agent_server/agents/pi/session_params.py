@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sandbox_agent_server.agents.session_request import (
+from sandbox_agent_server.agents.native.session_params import (
     InvalidSession,
     meta_of,
     read_cwd,

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import notification, response
 
-from sandbox_agent_server.agents.grants import Grants
+from sandbox_agent_server.agents.native.grants import Grants
 from sandbox_agent_server.agents.pi.asking import Answered, Asking
 from sandbox_agent_server.agents.pi.messages import Messages, Update
 from sandbox_agent_server.agents.pi.native import Native, command

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_agent_server.agents.grants import Grants, Scope, UnknownMode
+from sandbox_agent_server.agents.native.grants import Grants, Scope, UnknownMode
 
 TOUCH = Scope("command", "touch x")
 
