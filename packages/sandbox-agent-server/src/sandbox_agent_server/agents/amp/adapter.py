@@ -23,7 +23,6 @@ from sandbox_agent_core.frames.jsonrpc import (
 from sandbox_agent_core.spi.agent import AgentContext, AgentExit, WireFrame
 
 from sandbox_agent_server import jsonio
-from sandbox_agent_server.agents.installation import find_program
 from sandbox_agent_server.agents.acp.reading import unparsed
 from sandbox_agent_server.agents.amp.ask_socket import AskSocket
 from sandbox_agent_server.agents.amp.content import UnsupportedContent, prompt_text
@@ -39,9 +38,10 @@ from sandbox_agent_server.agents.amp.process import AmpProcess
 from sandbox_agent_server.agents.amp.session_params import SessionParams, UnknownThread
 from sandbox_agent_server.agents.amp.tools import READ_ONLY, scope_of
 from sandbox_agent_server.agents.amp.translate import Translator
+from sandbox_agent_server.agents.installation import find_program
 from sandbox_agent_server.agents.native.grants import Decision, Grants, UnknownMode
-from sandbox_agent_server.agents.native_adapter import NativeAdapter, Refused
 from sandbox_agent_server.agents.native.session_params import InvalidSession
+from sandbox_agent_server.agents.native_adapter import NativeAdapter, Refused
 from sandbox_agent_server.agents.waiting import LineWaiter
 from sandbox_agent_server.runtime.lines import OversizeLine
 

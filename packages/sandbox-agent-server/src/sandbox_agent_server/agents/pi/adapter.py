@@ -22,9 +22,10 @@ from sandbox_agent_core.frames.jsonrpc import (
 from sandbox_agent_core.spi.agent import AgentContext, AgentExit, WireFrame
 
 from sandbox_agent_server import jsonio
-from sandbox_agent_server.agents.installation import find_program
 from sandbox_agent_server.agents.acp.reading import unparsed
+from sandbox_agent_server.agents.installation import find_program
 from sandbox_agent_server.agents.native.grants import UnknownMode
+from sandbox_agent_server.agents.native.session_params import InvalidSession
 from sandbox_agent_server.agents.native_adapter import LineAdapter, Refused
 from sandbox_agent_server.agents.pi.content import UnsupportedContent, prompt_content
 from sandbox_agent_server.agents.pi.launch import (
@@ -41,7 +42,6 @@ from sandbox_agent_server.agents.pi.results import CREDENTIALS_HINT
 from sandbox_agent_server.agents.pi.session_params import SessionParams
 from sandbox_agent_server.agents.pi.translate import Output, Translator
 from sandbox_agent_server.agents.pi.turns import Prompt
-from sandbox_agent_server.agents.native.session_params import InvalidSession
 from sandbox_agent_server.agents.waiting import LineWaiter
 
 __all__ = ["PiAdapter"]
