@@ -43,7 +43,11 @@ def update_of(entry: LogEntry) -> Any:
 
 def kind_of(entry: LogEntry) -> str | None:
     """Of an update that was not told before."""
-    if entry.sender != "agent" or entry.method != acp.SESSION_UPDATE or "replay" in annotations_of(entry):
+    if (
+        entry.sender != "agent"
+        or entry.method != acp.SESSION_UPDATE
+        or "replay" in annotations_of(entry)
+    ):
         return None
     kind = update_of(entry).get("sessionUpdate")
     return kind if isinstance(kind, str) else None
