@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
-from sandbox_agent_core.frames import acp
+from sandbox_agent_core.frames import RequestId, acp
 from sandbox_agent_core.frames.jsonrpc import AUTH_REQUIRED, INTERNAL_ERROR, RESOURCE_NOT_FOUND
 from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.spi.agent import AgentContext, AgentInstallation
@@ -185,6 +185,10 @@ class PiAdapter(ProcessAdapter[Translator]):
         # Another model may think at another level.
         offers.read_state(await self.ask("get_state"))
         return Answer({"configOptions": offers.config_options()})
+
+    def _answered(self, request_id: RequestId, result: Mapping[str, Any] | None) -> None:
+        if self._translator is not None:
+            self._put_out(self._translator.answer(request_id, result))
 
     async def _cancel(self) -> None:
         if self._translator is not None:
