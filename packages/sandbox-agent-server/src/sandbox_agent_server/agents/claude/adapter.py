@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
-from sandbox_agent_core.frames import acp
+from sandbox_agent_core.frames import RequestId, acp
 from sandbox_agent_core.frames.jsonrpc import INTERNAL_ERROR, RESOURCE_NOT_FOUND
 from sandbox_agent_core.lenient import as_dict, as_list
 from sandbox_agent_core.spi.agent import AgentContext, AgentExit, AgentInstallation
@@ -159,6 +159,10 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
             return Answer({}, [translator.config_update()])
         then = [translator.mode_update()] if change.is_mode else []
         return Answer({"configOptions": translator.offers.config_options()}, then)
+
+    def _answered(self, request_id: RequestId, result: Mapping[str, Any] | None) -> None:
+        if self._translator is not None:
+            self._put_out(self._translator.answer(request_id, result))
 
     async def _cancel(self) -> None:
         if self._translator is not None:

@@ -97,6 +97,10 @@ class NativeAdapter(ABC, Generic[T]):
         """By method; `initialize` is here."""
 
     @abstractmethod
+    def _answered(self, request_id: RequestId, result: Mapping[str, Any] | None) -> None:
+        """The client's response to a request of the agent; None for an error."""
+
+    @abstractmethod
     async def _cancel(self) -> None:
         """`session/cancel`."""
 
@@ -148,11 +152,11 @@ class NativeAdapter(ABC, Generic[T]):
 
     async def _take(self, frame: Frame) -> None:
         method, id = frame.get("method"), frame.get("id")
-        if method is None:
+        if method is None and id is not None:
             result = frame.get("result")
             self._answered(id, result if isinstance(result, dict) else None)
         elif id is not None:
-            self._emit(await self._handled(Request(id, method, as_dict(frame.get("params")))))
+            self._emit(await self._handled(Request(id, str(method), as_dict(frame.get("params")))))
             self._after_answer()
         elif method == acp.SESSION_CANCEL:
             await self._cancel()
@@ -194,11 +198,6 @@ class NativeAdapter(ABC, Generic[T]):
                 "authMethods": list(self.auth_methods),
             }
         )
-
-    def _answered(self, request_id: Any, result: Mapping[str, Any] | None) -> None:
-        """The client's response to a request of the agent; None for an error."""
-        if self._translator is not None:
-            self._put_out(self._translator.answer(request_id, result))
 
     def _after_answer(self) -> None:
         """A request has been answered."""

@@ -39,9 +39,10 @@ class Dispatcher:
         answer.set_result(message)
         return True
 
-    def end(self) -> None:
-        """No answer will come any more."""
-        for answer in self._open.values():
-            if not answer.done():
-                answer.set_exception(AgentEnded())
+    def end(self) -> list[QuestionId]:
+        """No answer will come any more. Returns what was open."""
+        waiting = [(id, answer) for id, answer in self._open.items() if not answer.done()]
         self._open.clear()
+        for _, answer in waiting:
+            answer.set_exception(AgentEnded())
+        return [id for id, _ in waiting]

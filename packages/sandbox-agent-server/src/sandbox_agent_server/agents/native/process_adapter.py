@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,7 @@ class ProcessAdapter(NativeAdapter[T]):
         self._link: AgentLink | None = None
         self._files: Sequence[PrivateFile] = ()
         self._dispatcher = Dispatcher(self._question_id)
+        self._leaving: list[AgentLink] = []
         self._early: list[tuple[bytes, Native]] = []
         """From before the session was open: told after it."""
         self._held: list[bytes] | None = None
@@ -47,22 +47,22 @@ class ProcessAdapter(NativeAdapter[T]):
         self._is_over = False
         """The process has said its last."""
 
-    # What a subclass says: its vocabulary
+    # What a subclass says whose agent is asked questions: its vocabulary
 
     def _question_id(self, number: int) -> QuestionId:
         return f"host-{number}"
 
-    @abstractmethod
     def _question(self, id: QuestionId, method: str, params: Native) -> Native:
         """The message that asks."""
+        raise NotImplementedError
 
-    @abstractmethod
     def _answers(self, message: Native) -> QuestionId | None:
         """The id of the question that a message answers. None: it is none, and for the translator."""
+        return None
 
-    @abstractmethod
     def _result(self, answer: Native) -> Any:
         """What an answer says. Raises: AgentRefused."""
+        raise NotImplementedError
 
     # AgentAdapter
 
@@ -80,11 +80,10 @@ class ProcessAdapter(NativeAdapter[T]):
 
     async def _stop(self) -> AgentExit:
         if self._link is not None:
-            self._exit = await self._link.close()
+            await self._link.close()
             while self._held is not None:
                 self._go_on()
-        self._remove_files()
-        return self._exit
+        return await self._forget_process()
 
     # To the agent
 
@@ -148,13 +147,18 @@ class ProcessAdapter(NativeAdapter[T]):
             link.pause()
 
     async def _forget_process(self) -> AgentExit:
-        """It goes, and another one may be run."""
-        link, self._link = self._link, None
+        """It goes, and another one may be run. Returns when none is left, also of those before."""
+        if self._link is not None:
+            self._leaving.append(self._link)
+            self._link = None
         self._dispatcher.end()
         self._early.clear()
         self._remove_files()
-        if link is not None:
+        while self._leaving:
+            link = self._leaving[0]
             self._exit = await link.close()
+            if link in self._leaving:
+                self._leaving.remove(link)
         return self._exit
 
     async def _not_opened(self, code: int, why: str = "") -> Refused:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -30,8 +29,4 @@ class Translator(Protocol):
 
     def feed(self, message: Native) -> Output:
         """A message of the agent that answers none of the adapter's questions."""
-        ...
-
-    def answer(self, request_id: Any, result: Mapping[str, Any] | None) -> Output:
-        """The client's response to a request of the agent; `result` is None for an error."""
         ...

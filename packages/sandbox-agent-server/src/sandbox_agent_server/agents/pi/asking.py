@@ -11,7 +11,8 @@ from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.frames.jsonrpc import notification, request
 
 from sandbox_agent_server.agents.native.grants import Grants, Scope
-from sandbox_agent_server.agents.pi.native import CANCELLED_DIALOG, Native, dialog_answer
+from sandbox_agent_server.agents.native.translator import Native
+from sandbox_agent_server.agents.pi.native import CANCELLED_DIALOG, dialog_answer
 from sandbox_agent_server.agents.pi.tools import READ_ONLY, call_fields
 
 __all__ = ["Answered", "Asking", "Permission"]
