@@ -282,8 +282,9 @@ async def test_a_sandbox_that_sleeps_has_no_endpoint_until_it_is_resumed(
         assert caught.value.details["state"] == state
     assert [info.state for info in await provider.list()] == [state]
     assert daytona.calls["start"] == 0
-    await provider.reconnect(ref)
     await provider.resume(ref)
+    await provider.resume(ref)
+    await provider.ensure_server(ref)
     assert daytona.calls["start"] == 1
     after = await provider.endpoint(ref)
     assert after.token == before.token
@@ -407,7 +408,8 @@ async def test_the_gateway_wants_its_own_token(daytona: FakeDaytona) -> None:
             assert (await http.get(url, headers=ours)).status_code == 401
             both = {**ours, **endpoint.headers}
             assert (await http.get(url, headers=both)).status_code == 200
-            link = await provider.port_url(client.sandbox.ref, 2468, lifetime=90)
+            brief = provider_of(daytona, link_lifetime=90)
+            link = await brief.port_url(client.sandbox.ref, 2468)
             assert (await http.get(f"{link}/v1/sessions", headers=ours)).status_code == 200
         assert ("signed", {"expiresInSeconds": "90"}) in daytona.bodies
 

@@ -60,7 +60,6 @@ from sandbox_agent_core.events import (
 )
 from sandbox_agent_core.frames import LogEntry
 from sandbox_agent_core.spi.provider import (
-    BaseProvider,
     Endpoint,
     SandboxInfo,
     SandboxProvider,
@@ -95,7 +94,6 @@ __all__ = [
     "AgentStarted",
     "AgentUnparsed",
     "AgentUpdate",
-    "BaseProvider",
     "CancelResult",
     "CommandsUpdated",
     "ConfigChanged",

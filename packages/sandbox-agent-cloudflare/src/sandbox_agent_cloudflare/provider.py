@@ -8,7 +8,7 @@ import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from sandbox_agent_core.errors import (
     InvalidRequest,
@@ -26,8 +26,6 @@ from sandbox_agent_core.provisioning import (
     tail_log,
 )
 from sandbox_agent_core.spi.provider import (
-    BaseProvider,
-    Capabilities,
     Check,
     Endpoint,
     Preflight,
@@ -63,7 +61,7 @@ class _Opened:
     layout: ServerLayout
 
 
-class CloudflareProvider(BaseProvider):
+class CloudflareProvider:
     """Sandboxes are containers that a Worker starts. What image they have, how long they stay awake and how many
     there may be is in the Worker's configuration.
 
@@ -71,8 +69,6 @@ class CloudflareProvider(BaseProvider):
     """
 
     name = PROVIDER
-    capabilities: ClassVar[Capabilities] = Capabilities(logs=True, extend=True, ports=True)
-    default_cwd = WORKSPACE
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox_agent_core.errors import InvalidRequest, SandboxAgentError, SandboxNotFound
 from sandbox_agent_core.provisioning import (
@@ -23,8 +23,6 @@ from sandbox_agent_core.provisioning import (
 )
 from sandbox_agent_core.spi.labels import OURS
 from sandbox_agent_core.spi.provider import (
-    BaseProvider,
-    Capabilities,
     Endpoint,
     Preflight,
     SandboxInfo,
@@ -53,7 +51,7 @@ PAUSED_LIFETIME_S = 7 * 24 * 3600.0
 READY_TIMEOUT_S = 60.0
 REQUEST_TIMEOUT_S = 60.0
 LINK_LIFETIME_S = 3600.0
-"""Of a link to another port."""
+"""Of a URL with Daytona's token in it."""
 SETTLE_TIMEOUT_S = 50.0
 """For a sandbox to appear whose create was cancelled, so that it can be destroyed."""
 CREATE_LABEL = "sandbox-agent-daytona-create"
@@ -74,7 +72,7 @@ class _Opened:
     layout: ServerLayout
 
 
-class DaytonaProvider(BaseProvider):
+class DaytonaProvider:
     """Sandboxes are made from an image or from a snapshot of Daytona's.
 
     Their ports have names that anybody can look up; unless `public`, Daytona wants a token of its own with
@@ -82,9 +80,6 @@ class DaytonaProvider(BaseProvider):
     """
 
     name = PROVIDER
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        pause=True, list=True, logs=True, extend=True, private_url=True, ports=True
-    )
 
     def __init__(
         self,
@@ -108,6 +103,7 @@ class DaytonaProvider(BaseProvider):
         secrets: Mapping[str, str] | None = None,
         public: bool = False,
         target: str | None = None,
+        link_lifetime: float = LINK_LIFETIME_S,
         server_port: int = SERVER_PORT,
         ready_timeout: float = READY_TIMEOUT_S,
         api_key: str | None = None,
@@ -134,6 +130,7 @@ class DaytonaProvider(BaseProvider):
             volumes: Id of a volume to its path in the sandbox.
             secrets: Name of a variable to the name of your organization's secret whose placeholder it holds.
             public: Let everybody reach the sandbox's ports by their names, without Daytona's token.
+            link_lifetime: Seconds that what `port_url` gives is good for.
             target: The region. Default: $DAYTONA_TARGET, or your organization's.
             server_port: In the sandbox. ready_timeout: seconds for the server to listen.
             api_key: Default: $DAYTONA_API_KEY. api_url: of a Daytona of your own, $DAYTONA_API_URL.
@@ -162,10 +159,11 @@ class DaytonaProvider(BaseProvider):
             public=public,
             create_options=dict(create_options or {}),
         )
-        self.default_cwd = workdir
+        self._workdir = workdir
         self._env = dict(env or {})
         self._paused_lifetime_s = paused_lifetime
         self._pause_as: PauseAs = pause_as
+        self._link_lifetime_s = link_lifetime
         self._port = server_port
         self._ready_timeout_s = ready_timeout
         self._request_timeout_s = request_timeout
@@ -197,7 +195,7 @@ class DaytonaProvider(BaseProvider):
                     spec,
                     opened.layout,
                     port=self._port,
-                    cwd=self.default_cwd or opened.layout.home,
+                    cwd=self._workdir or opened.layout.home,
                     env={**self._env, **spec.env},
                     ready_timeout_s=self._ready_timeout_s,
                 )
@@ -262,10 +260,8 @@ class DaytonaProvider(BaseProvider):
             link = await call(ask, sandbox=ref.id, is_repeatable=True)
         return Endpoint(url=link.url.rstrip("/"), token=token, headers={PREVIEW_HEADER: link.token})
 
-    async def port_url(
-        self, ref: SandboxRef, port: int, *, lifetime: float = LINK_LIFETIME_S
-    ) -> str:
-        """Where another port is reached, by a browser too: Daytona's token is in the URL, for `lifetime` seconds.
+    async def port_url(self, ref: SandboxRef, port: int) -> str:
+        """Daytona's own token is in the URL, for `link_lifetime` seconds.
 
         Raises:
             SandboxNotFound: it was destroyed.
@@ -275,14 +271,12 @@ class DaytonaProvider(BaseProvider):
             ask = partial(
                 sandbox.create_signed_preview_url,
                 port,
-                expires_in_seconds=round(lifetime),
+                expires_in_seconds=round(self._link_lifetime_s),
                 request_timeout=self._request_timeout_s,
             )
             return (await call(ask, sandbox=ref.id)).url
 
     async def ensure_server(self, ref: SandboxRef) -> None:
-        """Start the sandbox where that is due, and the server in it where it does not run."""
-        await self.resume(ref)
         async with self._running(ref) as opened:
             await ensure_running(opened.machine, opened.layout, timeout_s=self._ready_timeout_s)
 

@@ -6,7 +6,7 @@ import logging
 import secrets
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from sandbox_agent_core.errors import (
     InvalidRequest,
@@ -23,8 +23,6 @@ from sandbox_agent_core.provisioning import (
 )
 from sandbox_agent_core.spi.labels import OURS
 from sandbox_agent_core.spi.provider import (
-    BaseProvider,
-    Capabilities,
     Endpoint,
     Preflight,
     SandboxInfo,
@@ -52,7 +50,7 @@ CREATE_LABEL = "sandbox-agent-docker-create"
 """Unique to one call of `create`, which removes by it what it has made when it fails."""
 
 
-class DockerProvider(BaseProvider):
+class DockerProvider:
     """Sandboxes are containers of one image; their ports are reachable from this machine only.
 
     Hardened unless told otherwise: not root, no capabilities, no new privileges, limits on memory,
@@ -61,9 +59,6 @@ class DockerProvider(BaseProvider):
     """
 
     name = "docker"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        pause=True, list=True, logs=True, private_url=True, ports=True
-    )
 
     def __init__(
         self,
@@ -136,7 +131,6 @@ class DockerProvider(BaseProvider):
         """
         if docker_host is not None and context is not None:
             raise InvalidRequest("Give either docker_host or context.")
-        self.default_cwd = workdir
         self._image = image
         self._pull: Pull = pull
         self._name = name
@@ -257,8 +251,6 @@ class DockerProvider(BaseProvider):
         return self._url(await self._inspect(ref), port)
 
     async def ensure_server(self, ref: SandboxRef) -> None:
-        """Resume or start the container where that is due, and the server in it."""
-        await self.resume(ref)
         await ensure_running(self._machine(ref.id), self._layout, timeout_s=self._ready_timeout_s)
 
     async def pause(self, ref: SandboxRef) -> None:
@@ -300,8 +292,7 @@ class DockerProvider(BaseProvider):
     def _url(self, container: Container, port: int) -> str:
         if container.state == "stopped":
             raise ProviderError(
-                f"The Docker sandbox {container.name!r} is stopped. Resume it, or start its server again with "
-                "`ensure_server`.",
+                f"The Docker sandbox {container.name!r} is stopped. Resume it first.",
                 provider=self.name,
                 sandbox=container.id,
                 state=container.state,

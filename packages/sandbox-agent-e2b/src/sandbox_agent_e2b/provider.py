@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox_agent_core.errors import (
     InvalidRequest,
@@ -29,8 +29,6 @@ from sandbox_agent_core.provisioning import (
 )
 from sandbox_agent_core.spi.labels import OURS
 from sandbox_agent_core.spi.provider import (
-    BaseProvider,
-    Capabilities,
     Check,
     Endpoint,
     Preflight,
@@ -81,7 +79,7 @@ class _Opened:
         return self.layout
 
 
-class E2BProvider(BaseProvider):
+class E2BProvider:
     """Sandboxes are E2B's micro virtual machines, made from a template.
 
     Their ports have public names; unless `public_traffic`, E2B wants a token of its own with every request,
@@ -89,9 +87,6 @@ class E2BProvider(BaseProvider):
     """
 
     name = PROVIDER
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        pause=True, list=True, logs=True, extend=True, private_url=True, ports=True
-    )
 
     def __init__(
         self,
@@ -238,12 +233,25 @@ class E2BProvider(BaseProvider):
             headers={TRAFFIC_HEADER: traffic_token} if traffic_token else {},
         )
 
+    async def port_url(self, ref: SandboxRef, port: int) -> str:
+        """Raises:
+        SandboxNotFound: it was killed, or its lifetime is over.
+        ProviderError: it is paused, or its ports want E2B's token.
+        """
+        sandbox = (await self._look(ref)).sandbox
+        if sandbox.traffic_access_token:
+            raise ProviderError(
+                f"Port {port} of the E2B sandbox {ref.id!r} wants E2B's token. Start it with public_traffic=True.",
+                provider=self.name,
+                sandbox=ref.id,
+            )
+        return self._url(sandbox.get_host(port))
+
     def _url(self, host: str) -> str:
         return f"https://{host}"
 
     async def ensure_server(self, ref: SandboxRef) -> None:
-        """Resume the sandbox where that is due, and start the server in it where it does not run."""
-        opened = await self._wake(ref)
+        opened = await self._look(ref)
         layout = await opened.find_layout()
         await ensure_running(opened.machine, layout, timeout_s=self._ready_timeout_s)
 

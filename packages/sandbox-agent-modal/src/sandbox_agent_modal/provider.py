@@ -6,7 +6,7 @@ import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from sandbox_agent_core.errors import (
     InvalidRequest,
@@ -25,8 +25,6 @@ from sandbox_agent_core.provisioning import (
 )
 from sandbox_agent_core.spi.labels import OURS, created_at
 from sandbox_agent_core.spi.provider import (
-    BaseProvider,
-    Capabilities,
     Check,
     Endpoint,
     Preflight,
@@ -65,14 +63,13 @@ CREATE_TAG = "sandbox-agent-create"
 """Unique to one call of `create`, which terminates by it what it has made when it fails."""
 
 
-class ModalProvider(BaseProvider):
+class ModalProvider:
     """Sandboxes are Modal's containers, in one app. They end with their lifetime, and their files with them.
 
     The server's port has a tunnel with a public URL: its token is all that protects it.
     """
 
     name = PROVIDER
-    capabilities: ClassVar[Capabilities] = Capabilities(list=True, logs=True, ports=True)
 
     def __init__(
         self,
@@ -159,8 +156,6 @@ class ModalProvider(BaseProvider):
         }
         self._arguments = {name: value for name, value in given.items() if value is not None}
         self._create_options = dict(create_options or {})
-        if workdir is not None:
-            self.default_cwd = workdir
 
     async def preflight(self) -> Preflight:
         if find_spec("modal") is None:

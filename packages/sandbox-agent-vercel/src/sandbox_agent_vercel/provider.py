@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from sandbox_agent_core.errors import (
     InvalidRequest,
@@ -26,8 +26,6 @@ from sandbox_agent_core.provisioning import (
     tail_log,
 )
 from sandbox_agent_core.spi.provider import (
-    BaseProvider,
-    Capabilities,
     Check,
     Endpoint,
     Preflight,
@@ -67,7 +65,7 @@ class _Opened:
     layout: ServerLayout
 
 
-class VercelProvider(BaseProvider):
+class VercelProvider:
     """Sandboxes are Vercel's micro virtual machines. Stopping one keeps its files in a snapshot, which is
     what `pause` does and what happens when its lifetime ends.
 
@@ -75,10 +73,6 @@ class VercelProvider(BaseProvider):
     """
 
     name = PROVIDER
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        pause=True, list=True, logs=True, extend=True, ports=True
-    )
-    default_cwd = WORKDIR
 
     def __init__(
         self,
@@ -149,8 +143,6 @@ class VercelProvider(BaseProvider):
             project_id=project_id,
             request_timeout_s=request_timeout,
         )
-        if workdir is not None:
-            self.default_cwd = workdir
 
     async def preflight(self) -> Preflight:
         if find_spec("vercel") is None or find_spec("vercel.sandbox") is None:
@@ -262,8 +254,6 @@ class VercelProvider(BaseProvider):
             return sandboxes.url_of(await sandboxes.get(client, ref.id), port)
 
     async def ensure_server(self, ref: SandboxRef) -> None:
-        """Resume the sandbox where that is due, and start the server in it where it does not run."""
-        await self.resume(ref)
         async with self._running(ref) as opened:
             await ensure_running(opened.machine, opened.layout, timeout_s=self._ready_timeout_s)
 
