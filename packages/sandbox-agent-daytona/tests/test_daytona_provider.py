@@ -14,9 +14,10 @@ import httpx
 import pytest
 from sandbox_agent_client import SandboxAgent, errors
 from sandbox_agent_client.wheels import server_wheels
+from sandbox_agent_core.provisioning import calls
 from sandbox_agent_core.spi.labels import OURS, RUN
 from sandbox_agent_core.spi.provider import SandboxRef, SandboxSpec
-from sandbox_agent_daytona import DaytonaProvider, api, lifecycle, preflight
+from sandbox_agent_daytona import DaytonaProvider, lifecycle, preflight
 from support.fakes.daytona import API_KEY, Box, FakeDaytona
 from support.ports import free_port
 from support.wheelhouse import installed_wheelhouse
@@ -48,7 +49,7 @@ async def until(condition: Any) -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking again does not take half a second."""
-    monkeypatch.setattr(api, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(calls, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(lifecycle, "LOOK_S", 0.01)
 
 
@@ -417,16 +418,17 @@ async def test_the_gateway_wants_its_own_token(daytona: FakeDaytona) -> None:
 async def test_errors_of_a_script_are_told_apart_from_its_output(daytona: FakeDaytona) -> None:
     provider = provider_of(daytona)
     ref = await provider.create(SandboxSpec())
-    async with provider._running(ref) as opened:
-        done = await opened.machine.run("echo out; echo err >&2; exit 3", timeout_s=10)
+    async with provider._running(ref) as sandbox:
+        machine = provider._machine(sandbox)
+        done = await machine.run("echo out; echo err >&2; exit 3", timeout_s=10)
         assert (done.exit_code, done.stdout, done.stderr) == (3, "out\n", "err\n")
-        killed = await opened.machine.run("echo out; kill -9 $PPID", timeout_s=10)
+        killed = await machine.run("echo out; kill -9 $PPID", timeout_s=10)
         assert killed.exit_code == 137
         assert killed.stdout.startswith("out\n")
         with pytest.raises(errors.ProviderTimeout):
-            await opened.machine.run("sleep 30", timeout_s=1)
+            await machine.run("sleep 30", timeout_s=1)
         with pytest.raises(errors.ProviderError, match="outside"):
-            await opened.machine.write("/etc/passwd", b"")
+            await machine.write("/etc/passwd", b"")
     await provider.destroy(ref)
 
 
