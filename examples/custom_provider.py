@@ -14,8 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sandbox_agent_client import Endpoint, SandboxAgent, SandboxRef, SandboxSpec
-from sandbox_agent_client.errors import SandboxNotFound
+from sandbox_agent_client import Endpoint, SandboxAgent, SandboxNotFound, SandboxRef, SandboxSpec
 from sandbox_agent_core.provisioning import (
     CommandResult,
     ServerLayout,

@@ -1,7 +1,4 @@
-"""What server, client and providers of sandbox-agent share: frames, events, errors. No I/O.
-
-`SessionEnded` and `AgentExited` are the events; the errors of those names are in `errors`.
-"""
+"""What server, client and providers of sandbox-agent share: frames, events, errors. No I/O."""
 
 from __future__ import annotations
 
