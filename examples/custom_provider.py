@@ -22,7 +22,6 @@ from sandbox_agent_core.provisioning import (
     provision,
     read_token,
 )
-from sandbox_agent_core.spi.provider import BaseProvider
 
 
 class Directory:
@@ -47,7 +46,7 @@ class Directory:
         await self.run(detached(script), timeout_s=10)
 
 
-class DirectoryProvider(BaseProvider):
+class DirectoryProvider:
     """The provider: three methods, too."""
 
     name = "directory"

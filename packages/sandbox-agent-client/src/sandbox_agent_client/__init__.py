@@ -61,7 +61,6 @@ from sandbox_agent_core.events import (
 )
 from sandbox_agent_core.frames import LogEntry
 from sandbox_agent_core.spi.provider import (
-    BaseProvider,
     Endpoint,
     SandboxInfo,
     SandboxProvider,
@@ -98,7 +97,6 @@ __all__ = [
     "AgentStarted",
     "AgentUnparsed",
     "AgentUpdate",
-    "BaseProvider",
     "CancelResult",
     "CommandsUpdated",
     "ConfigChanged",

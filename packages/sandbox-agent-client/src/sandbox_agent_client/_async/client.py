@@ -117,7 +117,7 @@ class SandboxAgent:
                 wheelhouse=Path(wheelhouse) if wheelhouse is not None else None,
                 keep=bool(keep),
                 health_timeout_s=health_timeout,
-                needs=["pause"] if on_idle == "pause" else [],
+                will_pause=on_idle == "pause",
             )
             portal = Portal()
             try:

@@ -10,14 +10,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from sandbox_agent_core.spi.provider import BaseProvider, SandboxInfo, SandboxProvider
+from sandbox_agent_core.spi.provider import (
+    SandboxInfo,
+    SandboxProvider,
+    SupportsLogs,
+    SupportsPreflight,
+    capabilities_of,
+    require,
+)
 
 from sandbox_agent_client.cli.assignments import provider_options
 from sandbox_agent_client.cli.exit_codes import ExitCode, finish, of_error
 from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.cli.table import print_table
 from sandbox_agent_client.cli.terminal import confirmed
-from sandbox_agent_client.errors import CapabilityNotSupported, ProviderError, SandboxAgentError
+from sandbox_agent_client.errors import ProviderError, SandboxAgentError
 from sandbox_agent_client.inventory import Inventory, Item, age_of, is_orphan, take_inventory
 from sandbox_agent_client.providers import find_provider, installed_providers
 
@@ -174,9 +181,8 @@ async def _destroy(items: Sequence[Item]) -> ExitCode:
 async def _logs(providers: Sequence[SandboxProvider], id: str, *, tail: int) -> None:
     inventory = await take_inventory(providers)
     item = inventory.find(id)
-    if not item.provider.capabilities.logs:
-        raise CapabilityNotSupported(f"Provider {item.provider.name!r} has no logs.")
-    print(plain(await item.provider.logs(item.info.ref, tail=tail)))
+    provider = require(item.provider, SupportsLogs)
+    print(plain(await provider.logs(item.info.ref, tail=tail)))
 
 
 async def _check(
@@ -185,7 +191,8 @@ async def _check(
     rows = []
     all_ok = True
     for provider in providers:
-        answer = await provider.preflight() if isinstance(provider, BaseProvider) else None
+        answer = await provider.preflight() if isinstance(provider, SupportsPreflight) else None
+        rows.append((provider.name, "", "can", str(capabilities_of(provider))))
         for check in answer.checks if answer is not None else ():
             all_ok = all_ok and check.ok
             if as_json:
