@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from sandbox_agent_core.api.agents import InstallProgress, InstallRequest
-from sandbox_agent_core.errors import AgentNotInstallable, InstallFailed, Unavailable
+from sandbox_agent_core.errors import AgentNotInstallable, Unavailable
 from sandbox_agent_core.spi.agent import AgentInstallation
 from sandbox_agent_server.install.installer import Installer
 from sandbox_agent_server.install.jobs import InstallJobs
@@ -70,7 +70,7 @@ async def test_a_failure_is_everybodys_and_the_next_one_tries_again(
     both = (jobs.install("claude"), jobs.install("claude"))
     failures = await asyncio.gather(*both, return_exceptions=True)
     assert failures[0] is failures[1]
-    assert isinstance(failures[0], InstallFailed)
+    assert isinstance(failures[0], AgentNotInstallable)
 
     publish_claude()
     assert not (await jobs.install("claude")).already

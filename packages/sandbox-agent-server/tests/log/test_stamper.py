@@ -43,13 +43,17 @@ def update_of(entry: LogEntry) -> Any:
 
 def kind_of(entry: LogEntry) -> str | None:
     """Of an update that was not told before."""
-    if entry.sender != "agent" or entry.method != acp.SESSION_UPDATE or "replay" in facts_of(entry):
+    if (
+        entry.sender != "agent"
+        or entry.method != acp.SESSION_UPDATE
+        or "replay" in annotations_of(entry)
+    ):
         return None
     kind = update_of(entry).get("sessionUpdate")
     return kind if isinstance(kind, str) else None
 
 
-def facts_of(entry: LogEntry) -> dict[str, Any]:
+def annotations_of(entry: LogEntry) -> dict[str, Any]:
     return dict(entry.annotations or {})
 
 
@@ -152,8 +156,8 @@ def test_an_entry_has_the_turn_that_runs_or_the_last_one_and_says_that_it_is_lat
             running = entry.turn_id
         if running is not None:
             assert entry.turn_id == running
-            assert "late" not in facts_of(entry)
-        elif facts_of(entry).get("late"):
+            assert "late" not in annotations_of(entry)
+        elif annotations_of(entry).get("late"):
             assert entry.turn_id == last is not None
         else:
             assert entry.turn_id is None
@@ -168,7 +172,7 @@ def test_an_entry_has_the_turn_that_runs_or_the_last_one_and_says_that_it_is_lat
 def test_a_completion_has_the_turn_of_its_chunks_and_is_as_late(story: list[Chapter]) -> None:
     of_chunks = defaultdict[Key, set[Any]](set)
     for entry in play(story).entries:
-        mark = entry.turn_id, facts_of(entry).get("late")
+        mark = entry.turn_id, annotations_of(entry).get("late")
         if kind_of(entry) in CHUNKS and isinstance(update_of(entry).get("content"), dict):
             of_chunks[key_of(entry)].add(mark)
         elif is_completion(entry):
@@ -178,7 +182,7 @@ def test_a_completion_has_the_turn_of_its_chunks_and_is_as_late(story: list[Chap
 def test_history_that_is_loaded_again_is_marked_and_makes_nothing() -> None:
     frames = [chunk("again"), tool("t", is_new=True), update(acp.PLAN, entries=[]), chunk("so")]
     entries = play([Chapter(frames, None, is_history=True), Chapter([], "answered")]).entries
-    assert [facts_of(entry) for entry in entries] == [{"replay": True}] * 4 + [{}, {}]
+    assert [annotations_of(entry) for entry in entries] == [{"replay": True}] * 4 + [{}, {}]
     assert events_of(entries[:4]) == []
 
 
@@ -226,7 +230,7 @@ def test_a_completion_comes_after_its_chunks_and_before_anything_follows_them(
 
 def interrupts(entry: LogEntry) -> bool:
     """Whoever speaks has finished, or stops for this."""
-    if entry.sender != "agent" or "replay" in facts_of(entry):
+    if entry.sender != "agent" or "replay" in annotations_of(entry):
         return False
     kind, id = kind_of(entry), update_of(entry).get("toolCallId")
     if kind in (acp.TOOL_CALL, acp.TOOL_CALL_UPDATE):
@@ -246,7 +250,7 @@ def test_a_transcript_is_the_same_without_the_deltas(story: list[Chapter]) -> No
     assert with_deltas.to_wire() == without.to_wire()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(entries().filter(lambda entry: entry.sender == "agent"), max_size=10))
 def test_whatever_an_agent_writes_is_logged_and_its_transcript_needs_no_deltas(
     found: list[LogEntry],
@@ -342,15 +346,14 @@ def test_the_end_of_a_turn_closes_every_tool_call_that_it_left_open_exactly_once
         entries = [
             entry
             for entry in log.entries
-            if entry.turn_id == turn_id and "late" not in facts_of(entry)
+            if entry.turn_id == turn_id and "late" not in annotations_of(entry)
         ]
         closings = [entry for entry in entries if entry.method == extensions.TOOL_COMPLETED]
         assert [entry.item_id for entry in closings] == left_open(entries)
         assert entries[-1 - len(closings) : -1] == closings
         for entry in closings:
-            assert entry.payload["params"] == {
-                "toolCallId": entry.item_id, "status": "failed", "reason": "turn_ended",
-            }  # fmt: skip
+            end = {"toolCallId": entry.item_id, "status": "failed", "reason": "turn_ended"}
+            assert end.items() <= entry.payload["params"].items()
 
 
 @thoroughly
@@ -369,15 +372,15 @@ def test_an_end_repeats_what_was_told_before_and_it_leaves_out() -> None:
         tool("t", status="completed"),
     ]
     *_, end, again, _answer = play([Chapter(frames, "answered")]).entries
-    assert facts_of(end) == {"tool": {"title": "ls -l", "rawInput": {"a": 1}}}
-    assert facts_of(again) == {}
+    assert annotations_of(end) == {"tool": {"title": "ls -l", "rawInput": {"a": 1}}}
+    assert annotations_of(again) == {}
 
 
 def test_what_only_a_permission_told_of_a_call_is_told_at_its_end() -> None:
     params = {"toolCall": {"toolCallId": "t", "title": "rm", "status": "pending"}, "options": []}
     asked = request(0, acp.SESSION_REQUEST_PERMISSION, params)
     log = play([Chapter([asked, tool("t", status="completed")], "answered")])
-    assert facts_of(log.entries[-2]) == {"tool": {"title": "rm"}}
+    assert annotations_of(log.entries[-2]) == {"tool": {"title": "rm"}}
 
 
 # Bounds
@@ -406,8 +409,10 @@ def test_bulk_of_a_tool_call_is_not_remembered_and_neither_is_what_it_replaced(
     bulk = tool("t", title="new", **{field: ["x" * 70_000]})
     frames = [tool("t", title="old", is_new=True, **{field: ["small"]}), bulk]
     frames += [tool("t", status="failed")] if end == "failed" else []
-    entries = play([Chapter(frames, "answered")]).entries
-    assert facts_of(entries[-2]) == {"tool": {"title": "new"}}
+    closing = play([Chapter(frames, "answered")]).entries[-2]
+    told = annotations_of(closing)["tool"] if end == "failed" else closing.payload["params"]
+    assert told["title"] == "new"
+    assert told.keys().isdisjoint({"content", "rawInput", "rawOutput", "input", "output"})
 
 
 @settings(max_examples=30, deadline=None)
@@ -433,8 +438,9 @@ def test_what_is_remembered_of_a_tool_call_is_bounded(
         log = log.restored()
     log.interrupt()
     for entry in log.entries:
-        for value in facts_of(entry).get("tool", {}).values():
-            assert len(value) <= 64 * 1024
+        if entry.method == extensions.TOOL_COMPLETED:
+            for value in entry.payload["params"].values():
+                assert len(value) <= 64 * 1024
 
 
 # Restoring

@@ -47,7 +47,7 @@ def closed_tool_call(tool_call_id: str, earlier: Mapping[str, Any]) -> Wire:
     `earlier` are the fields, as ACP names them, that updates of the call have had so far.
     """
     fields = tool_fields(_filled({"toolCallId": tool_call_id}, {"tool": earlier})) or {}
-    return {**fields, "status": "failed", "reason": "turn_ended"}
+    return {"toolCallId": tool_call_id, **fields, "status": "failed", "reason": "turn_ended"}
 
 
 def tool_fields(update: Wire, item_id: str | None = None) -> Wire | None:

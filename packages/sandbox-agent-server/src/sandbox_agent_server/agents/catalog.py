@@ -16,7 +16,8 @@ from typing import Final, Protocol
 from sandbox_agent_core.errors import UnsupportedAgent
 from sandbox_agent_core.spi.agent import AgentDefinition
 
-from sandbox_agent_server.agents.acp.definition import acp_definition, find_program
+from sandbox_agent_server.agents.acp.definition import acp_definition
+from sandbox_agent_server.agents.installation import find_program
 
 __all__ = ["Catalog", "ConfiguredAgent"]
 

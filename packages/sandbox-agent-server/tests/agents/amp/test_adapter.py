@@ -411,7 +411,8 @@ async def test_what_amp_cannot_take_is_refused(start_amp: StartAdapter, block: A
 
 async def test_a_missing_program_is_said_with_how_to_get_it(tmp_path: Path) -> None:
     env = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
-    adapter = AmpAdapter(AgentContext(session_id="s", cwd=tmp_path, env=env))
+    context = AgentContext(session_id="s", cwd=tmp_path, env=env)
 
     with pytest.raises(AgentNotInstalled, match="npm install -g @sourcegraph/amp"):
-        await adapter.start()
+        async with AdapterDriver(AmpAdapter(context), context):
+            pass

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from sandbox_agent_server.agents.amp.ask_socket import AskSocket
-from sandbox_agent_server.agents.amp.launch import command_line, settings_with, version_at
+from sandbox_agent_server.agents.amp.launch import command_line, find, settings_with
 from support.agents import load_pins
 from support.fixtures import plain_env
 
@@ -98,4 +98,7 @@ def test_without_a_login_amp_says_so_and_waits(amp_binary: Path, tmp_path: Path)
 
 
 def test_its_version_is_read_without_running_it(amp_binary: Path) -> None:
-    assert version_at(str(amp_binary)) == load_pins()["amp"].version
+    found = find({"PATH": str(amp_binary.parent)})
+
+    assert found is not None
+    assert found.version == load_pins()["amp"].version

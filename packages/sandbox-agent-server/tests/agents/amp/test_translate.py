@@ -6,9 +6,10 @@ from itertools import count
 from typing import Any
 
 import pytest
-from sandbox_agent_server.agents.amp.content import UnsupportedContent, prompt_text
+from sandbox_agent_server.agents.amp.content import prompt_text
 from sandbox_agent_server.agents.amp.tools import call_fields
 from sandbox_agent_server.agents.amp.translate import Translator
+from sandbox_agent_server.agents.native.refusals import InvalidParams
 
 USAGE = {"input_tokens": 1, "output_tokens": 2, "max_tokens": 100}
 
@@ -34,7 +35,7 @@ def updates(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_what_a_sub_agent_says_names_the_call_that_started_it() -> None:
     made = translator()
 
-    frames = made.feed(said({"type": "text", "text": "hi"}, parent="task-1"))
+    frames = made.feed(said({"type": "text", "text": "hi"}, parent="task-1")).frames
 
     [update] = updates(frames)
     assert update["_meta"] == {"parentToolCallId": "task-1"}
@@ -43,8 +44,8 @@ def test_what_a_sub_agent_says_names_the_call_that_started_it() -> None:
 def test_tokens_of_sub_agents_count_and_their_context_does_not() -> None:
     made = translator()
 
-    frames = made.feed(said(parent="task-1")) + made.feed(said())
-    [answer] = made.feed({"type": "result", "subtype": "success", "is_error": False})
+    frames = made.feed(said(parent="task-1")).frames + made.feed(said()).frames
+    [answer] = made.feed({"type": "result", "subtype": "success", "is_error": False}).frames
 
     assert len(updates(frames)) == 1
     assert answer["result"]["usage"]["totalTokens"] == 6
@@ -58,7 +59,7 @@ def test_tokens_of_sub_agents_count_and_their_context_does_not() -> None:
     ],
 )
 def test_how_a_turn_ends(result: dict[str, Any], expected: str) -> None:
-    [answer] = translator().feed({"type": "result", **result})
+    [answer] = translator().feed({"type": "result", **result}).frames
 
     assert answer["result"]["stopReason"] == expected
 
@@ -67,7 +68,7 @@ def test_a_result_that_answers_nothing_is_passed_on() -> None:
     made = translator()
     made.cancelled()
 
-    [frame] = made.feed({"type": "result", "subtype": "success"})
+    [frame] = made.feed({"type": "result", "subtype": "success"}).frames
 
     assert frame["method"] == "_amp/result"
 
@@ -76,7 +77,7 @@ def test_the_thread_is_told_once_and_the_same_init_too() -> None:
     made = translator()
     init = {"type": "system", "subtype": "init", "session_id": "T-1", "tools": []}
 
-    first, again = made.feed(init), made.feed(init)
+    first, again = made.feed(init).frames, made.feed(init).frames
 
     assert [frame["method"] for frame in first] == ["session/update", "_amp/system"]
     assert again == []
@@ -84,7 +85,7 @@ def test_the_thread_is_told_once_and_the_same_init_too() -> None:
 
 
 def test_what_is_unknown_is_passed_on_whole() -> None:
-    [frame] = translator().feed({"type": "news", "x": 1})
+    [frame] = translator().feed({"type": "news", "x": 1}).frames
 
     assert frame["method"] == "_amp/news"
     assert frame["params"]["message"] == {"type": "news", "x": 1}
@@ -108,7 +109,7 @@ def test_messages_of_odd_shapes_break_nothing(message: dict[str, Any]) -> None:
 
     made.feed(message)
 
-    [answer] = made.feed({"type": "result", "subtype": "success", "is_error": False})
+    [answer] = made.feed({"type": "result", "subtype": "success", "is_error": False}).frames
     assert answer["result"]["stopReason"] == "end_turn"
 
 
@@ -140,5 +141,5 @@ def test_a_prompt_is_one_text() -> None:
     assert prompt_text(blocks) == (
         'look at\n\n@/repo/a b\n\n<context uri="file:///c">\nC\n</context>'
     )
-    with pytest.raises(UnsupportedContent):
+    with pytest.raises(InvalidParams):
         prompt_text([])

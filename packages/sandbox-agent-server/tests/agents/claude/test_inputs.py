@@ -9,19 +9,17 @@ from typing import Any
 
 import pytest
 from sandbox_agent_server.agents.claude import DEFINITION
-from sandbox_agent_server.agents.claude.content import UnsupportedContent, prompt_content
+from sandbox_agent_server.agents.claude.content import prompt_content
 from sandbox_agent_server.agents.claude.launch import (
-    McpConfigFile,
     command_line,
     environment,
     find,
+    mcp_config,
+    mcp_config_file,
     version_at,
 )
-from sandbox_agent_server.agents.claude.session_params import (
-    SessionParams,
-    mcp_config,
-)
-from sandbox_agent_server.agents.session_request import InvalidSession
+from sandbox_agent_server.agents.native.refusals import InvalidParams
+from sandbox_agent_server.agents.native.session_params import SessionParams, read_mcp_servers
 
 ID = "11111111-1111-4111-8111-111111111111"
 
@@ -85,7 +83,7 @@ def test_embedded_files_come_after_the_text() -> None:
     ],
 )
 def test_a_prompt_that_claude_cannot_take(prompt: Any) -> None:
-    with pytest.raises(UnsupportedContent):
+    with pytest.raises(InvalidParams):
         prompt_content(prompt)
 
 
@@ -100,7 +98,7 @@ def test_mcp_servers_of_all_kinds() -> None:
         },
         {"type": "sse", "name": "c", "url": "https://c.test", "headers": {"H": "2"}},
     ]
-    assert mcp_config(servers) == {
+    assert {each.name: mcp_config(each) for each in read_mcp_servers(servers)} == {
         "a": {"type": "stdio", "command": "run", "args": ["-x"], "env": {"K": "V"}},
         "b": {"type": "http", "url": "https://b.test", "headers": {"H": "1"}},
         "c": {"type": "sse", "url": "https://c.test", "headers": {"H": "2"}},
@@ -120,18 +118,23 @@ def test_mcp_servers_of_all_kinds() -> None:
     ],
 )
 def test_parameters_that_must_not_reach_the_command_line(params: dict[str, Any]) -> None:
-    with pytest.raises(InvalidSession):
-        SessionParams.read(params, new_id=None, cwd=Path("/repo"))
+    with pytest.raises(InvalidParams):
+        SessionParams.read(params, is_resumed=True, cwd=Path("/repo"))
 
 
 def read(**params: Any) -> SessionParams:
-    return SessionParams.read(params, new_id=ID, cwd=Path("/repo"))
+    return SessionParams.read(params, is_resumed=False, cwd=Path("/repo"))
 
 
 def test_the_command_line_of_a_new_session() -> None:
     params = read(_meta={"model": "--opus"}, additionalDirectories=["/more"])
     argv = command_line(
-        ["claude"], params, mcp_config=Path("/m.json"), can_bypass=True, extra=["-x"]
+        ["claude"],
+        params,
+        session_id=ID,
+        mcp_config=Path("/m.json"),
+        can_bypass=True,
+        extra=["-x"],
     )
     assert argv[-8:] == [
         "--session-id",
@@ -146,8 +149,8 @@ def test_the_command_line_of_a_new_session() -> None:
 
 
 def test_the_command_line_of_a_resumed_session() -> None:
-    params = SessionParams.read({"sessionId": ID}, new_id=None, cwd=Path("/repo"))
-    argv = command_line(["claude"], params, mcp_config=None, can_bypass=False)
+    params = SessionParams.read({"sessionId": ID}, is_resumed=True, cwd=Path("/repo"))
+    argv = command_line(["claude"], params, session_id=ID, mcp_config=None, can_bypass=False)
     assert argv[-2:] == ["--resume", ID]
 
 
@@ -155,7 +158,8 @@ def test_the_command_line_of_a_resumed_session() -> None:
 def test_a_system_prompt_is_not_on_the_command_line(value: Any) -> None:
     params = read(_meta={"systemPrompt": value})
     assert params.system_prompt == "be brief"
-    assert "be brief" not in command_line(["claude"], params, mcp_config=None, can_bypass=False)
+    argv = command_line(["claude"], params, session_id=ID, mcp_config=None, can_bypass=False)
+    assert "be brief" not in argv
 
 
 def test_root_is_told_that_it_is_in_a_sandbox_and_the_session_has_the_last_word() -> None:
@@ -165,11 +169,12 @@ def test_root_is_told_that_it_is_in_a_sandbox_and_the_session_has_the_last_word(
 
 
 def test_the_configuration_of_mcp_servers_is_for_nobody_else() -> None:
-    config = McpConfigFile({"a": {"command": "x"}})
+    config = mcp_config_file(read_mcp_servers([{"name": "a", "command": "x"}]))
+    assert config is not None
     try:
         assert stat.S_IMODE(config.path.stat().st_mode) == 0o600
         assert json.loads(config.path.read_text(encoding="utf-8")) == {
-            "mcpServers": {"a": {"command": "x"}}
+            "mcpServers": {"a": {"type": "stdio", "command": "x", "args": [], "env": {}}}
         }
     finally:
         config.remove()

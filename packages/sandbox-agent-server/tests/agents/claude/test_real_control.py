@@ -15,7 +15,7 @@ import pytest
 from claude_driver import ClaudeDriver, StartClaude, leave_open
 from sandbox_agent_core.errors import AgentNotInstalled
 from sandbox_agent_core.spi.agent import AgentContext
-from sandbox_agent_server.agents.claude import launch
+from sandbox_agent_server.agents.native import private_file
 from support.scripted_llm import ScriptedLLM
 
 pytestmark = pytest.mark.real_agent
@@ -341,7 +341,7 @@ async def test_a_resume_of_nothing_fails_and_a_new_session_can_be_had(
 async def test_keys_of_mcp_servers_are_in_a_private_file_until_the_end(
     start_claude: StartClaude, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "_MEMORY", str(tmp_path))
+    monkeypatch.setattr(private_file, "_MEMORY", str(tmp_path))
     claude = await start_claude()
     secret = {"name": "TOKEN", "value": "hush-hush"}
     server = {"name": "echo", "command": sys.executable, "args": ["-c", ""], "env": [secret]}
@@ -355,17 +355,6 @@ async def test_keys_of_mcp_servers_are_in_a_private_file_until_the_end(
 
     await claude.close()
     assert not mcp_configs(tmp_path)
-
-
-def test_a_private_file_is_in_memory_where_that_is_possible(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    memory = tmp_path / "memory"
-    monkeypatch.setattr(launch, "_MEMORY", str(memory))
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert launch.McpConfigFile({}).path.parent == tmp_path
-    memory.mkdir()
-    assert launch.McpConfigFile({}).path.parent == memory
 
 
 async def test_closing_in_the_middle_of_a_turn_ends_everything(start_claude: StartClaude) -> None:

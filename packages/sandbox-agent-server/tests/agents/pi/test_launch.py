@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from sandbox_agent_core.errors import AgentNotInstalled, AgentStartFailed
+from sandbox_agent_core.frames import extensions
+from sandbox_agent_core.frames.jsonrpc import request
 from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.pi import PiAdapter
 from sandbox_agent_server.agents.pi.launch import (
@@ -16,6 +18,7 @@ from sandbox_agent_server.agents.pi.launch import (
     says_settled,
     session_argument,
 )
+from support.adapter_driver import AdapterDriver
 
 SESSION = "01a20773-2556-744b-bb0f-825ae3350741"
 
@@ -40,8 +43,14 @@ def installed(tmp_path: Path) -> Path:
     return program
 
 
-def adapter(cwd: Path, env: dict[str, str], command: list[str] | None = None) -> PiAdapter:
-    return PiAdapter(AgentContext(session_id="s", cwd=cwd, env=env, command=command))
+def pi_in(cwd: Path, env: dict[str, str], command: list[str] | None = None) -> AdapterDriver:
+    context = AgentContext(session_id="s", cwd=cwd, env=env, command=command)
+    return AdapterDriver(PiAdapter(context), context)
+
+
+async def start(pi: AdapterDriver) -> None:
+    async with pi:
+        pass
 
 
 def test_it_is_found_with_its_version(installed: Path) -> None:
@@ -61,57 +70,45 @@ def test_another_program_of_the_name_is_not_taken_for_it(tmp_path: Path) -> None
 
 async def test_a_missing_program_is_said_with_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(AgentNotInstalled, match="npm install -g @earendil-works/pi-coding-agent"):
-        await adapter(tmp_path, {"PATH": str(tmp_path)}).start()
+        await start(pi_in(tmp_path, {"PATH": str(tmp_path)}))
 
 
 async def test_a_configured_program_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(AgentNotInstalled, match="no-such-pi"):
-        await adapter(tmp_path, {"PATH": str(tmp_path)}, ["no-such-pi"]).start()
+        await start(pi_in(tmp_path, {"PATH": str(tmp_path)}, ["no-such-pi"]))
 
 
 async def test_a_missing_node_is_said(installed: Path, tmp_path: Path) -> None:
     with pytest.raises(AgentStartFailed, match=r"needs Node\.js") as failure:
-        await adapter(tmp_path, {"PATH": str(installed.parent)}).start()
+        await start(pi_in(tmp_path, {"PATH": str(installed.parent)}))
 
     assert failure.value.details["missing"] == "node"
 
 
 async def test_a_node_on_the_path_is_enough_to_start(installed: Path, tmp_path: Path) -> None:
     put_script(installed.parent / "node", "#!/bin/sh\n")
-    pi = adapter(tmp_path, {"PATH": str(installed.parent)})
 
-    await pi.start()
-
-    await pi.close()
+    await start(pi_in(tmp_path, {"PATH": str(installed.parent)}))
 
 
 async def test_a_pi_that_ends_at_once_is_the_answer_to_the_session(tmp_path: Path) -> None:
     script = put_script(tmp_path / "pi", "#!/bin/sh\necho 'Unknown option: --mode' >&2\nexit 1\n")
-    pi = adapter(tmp_path, {"PATH": "/usr/bin:/bin"}, [str(script)])
-    await pi.start()
-    frames = pi.frames()
 
-    await pi.send({"jsonrpc": "2.0", "id": 1, "method": "session/new", "params": {}})
-    [answer] = await anext(frames)
+    async with pi_in(tmp_path, {"PATH": "/usr/bin:/bin"}, [str(script)]) as pi:
+        answer = await pi.ask("session/new", {})
 
-    assert answer.frame["error"]["message"] == "Unknown option: --mode"
-    await pi.close()
+    assert answer["error"]["message"] == "Unknown option: --mode"
 
 
 async def test_what_is_not_a_message_is_kept(tmp_path: Path) -> None:
     script = put_script(tmp_path / "pi", "#!/bin/sh\necho 'A banner'\necho '[1]'\nread x\n")
-    pi = adapter(tmp_path, {"PATH": "/usr/bin:/bin"}, [str(script)])
-    await pi.start()
-    await pi.send({"jsonrpc": "2.0", "id": 1, "method": "session/new", "params": {}})
 
-    texts: list[str] = []
-    async for batch in pi.frames():
-        texts += [str(item.frame["params"]["text"]) for item in batch if "method" in item.frame]
-        if len(texts) == 2:
-            break
+    async with pi_in(tmp_path, {"PATH": "/usr/bin:/bin"}, [str(script)]) as pi:
+        pi.adapter.send(request(99, "session/new", {}))
+        await pi.wait_for(lambda _: len(pi.asked(extensions.AGENT_UNPARSED)) == 2)
 
+    texts = [frame["params"]["text"] for frame in pi.asked(extensions.AGENT_UNPARSED)]
     assert texts == ["A banner", "[1]"]
-    await pi.close()
 
 
 def test_the_gate_is_always_on_the_command_line() -> None:

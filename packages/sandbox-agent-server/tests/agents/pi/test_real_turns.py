@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import pytest
+from sandbox_agent_server.agents.native import private_file
 from support.adapter_driver import StartAdapter
 from support.scripted_llm import ScriptedLLM
 from support.scripted_llm.scenarios import HUGE_TEXT
@@ -223,7 +223,7 @@ async def test_a_system_prompt_reaches_the_model_by_a_file_that_goes_with_the_se
 ) -> None:
     files = tmp_path / "files"
     files.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(files))
+    monkeypatch.setattr(private_file, "_MEMORY", str(files))
     pi = await start_pi()
     await pi.open(_meta={"systemPrompt": "Always answer in rhyme-4711."})
 

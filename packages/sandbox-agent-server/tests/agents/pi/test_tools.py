@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_agent_server.agents.pi.content import UnsupportedContent, prompt_content
+from sandbox_agent_server.agents.native.refusals import InvalidParams
+from sandbox_agent_server.agents.pi.content import prompt_content
 from sandbox_agent_server.agents.pi.offers import Offers
 from sandbox_agent_server.agents.pi.tools import appended, call_fields, result_fields
 
@@ -125,7 +126,7 @@ def test_a_prompt_is_one_text_with_its_context_last() -> None:
     ],
 )
 def test_what_pi_cannot_take_is_refused(blocks: Any) -> None:
-    with pytest.raises(UnsupportedContent):
+    with pytest.raises(InvalidParams):
         prompt_content(blocks)
 
 

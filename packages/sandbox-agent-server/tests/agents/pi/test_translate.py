@@ -232,7 +232,7 @@ def test_an_answer_that_nobody_waits_for_is_dropped() -> None:
 
     output = replay.translator.answer("gone", {"outcome": {"outcome": "cancelled"}})
 
-    assert output == ([], [])
+    assert (output.frames, output.replies) == ([], [])
 
 
 def test_a_failing_extension_is_an_error_of_the_session() -> None:

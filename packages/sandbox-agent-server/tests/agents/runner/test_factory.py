@@ -100,6 +100,8 @@ def test_a_base_url_gets_to_the_agent_in_its_own_variable(acme: Any) -> None:
     make(factory, base_url={"acme": "http://gateway"})
 
     assert [context.env["ACME_URL"] for context in acme.contexts] == ["http://gateway"] * 2
+    described = factory.describe("acme", base_url="http://gateway")
+    assert described.environment["ACME_URL"] == "http://gateway"
     with pytest.raises(ValueNotSupported, match="acme"):
         make(factory, base_url={"openai": "http://gateway"})
 

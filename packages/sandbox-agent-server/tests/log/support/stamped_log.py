@@ -6,15 +6,15 @@ The only place of these tests that knows how the stamper is called.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from sandbox_agent_core.frames import Frame, LogEntry, acp, extensions
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.frames.jsonrpc import request, response
 from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_server.jsonio import dumps
-from sandbox_agent_server.sessions.stamping import COMPLETION_BYTES, Stamper
-from sandbox_agent_server.store.entry import Draft, LineEncoder, StoredEntry
+from sandbox_agent_server.log.entry import Entry, LineEncoder
+from sandbox_agent_server.log.stamper import COMPLETION_BYTES, Stamper
+from sandbox_agent_server.log.step import Step
 
 __all__ = ["COMPLETION_BYTES", "SESSION_ID", "StampedLog"]
 
@@ -26,7 +26,7 @@ _FOR_A_PERSON = frozenset({acp.SESSION_REQUEST_PERMISSION, acp.ELICITATION_CREAT
 class StampedLog:
     def __init__(self, entries: Sequence[LogEntry] = ()) -> None:
         self.entries = list(entries)
-        self._stamper = Stamper(lambda: len(self.entries) + 1)
+        self._stamper = Stamper()
         self._encoder = LineEncoder()
         self._prompt_id = 0
 
@@ -35,21 +35,23 @@ class StampedLog:
         return self._stamper.turn_id
 
     def begin_turn(self, turn_id: str) -> None:
-        out = self._stamper.begin_turn(turn_id)
-        self._prompt_id = len(self.entries) + 1 + len(out)
+        step = self._step()
+        self._stamper.begin_turn(step, turn_id)
+        self._prompt_id = step.next_seq
         prompt = request(self._prompt_id, acp.SESSION_PROMPT, {"prompt": []})
-        self._commit([*out, self._stamper.client_frame(prompt)])
+        self._stamper.client_frame(step, prompt)
+        self._commit(step)
 
     def agent_writes(self, frames: Iterable[Frame], *, is_history: bool = False) -> None:
         """One batch; as `is_history` while `session/load` repeats what was."""
-        out: list[Draft] = []
+        step = self._step()
         self._stamper.is_replaying = is_history
         for frame in frames:
-            self._route(frame, out)
+            self._route(step, frame)
         self._stamper.is_replaying = False
         if self._stamper.turn_id is None:
-            self._stamper.close_items(out)
-        self._commit(out)
+            self._stamper.close_items(step)
+        self._commit(step)
 
     def end_of_the_prompt(self) -> Frame:
         """What the agent answers when its turn is over."""
@@ -57,12 +59,12 @@ class StampedLog:
 
     def interrupt(self) -> None:
         """The server ends the turn, because the agent cannot."""
-        out: list[Draft] = []
-        self._stamper.close_turn(out)
+        step = self._step()
+        self._stamper.close_turn(step)
         params = {"turnId": self._stamper.turn_id, "stopReason": "interrupted"}
-        out.append(self._stamper.fact(extensions.TURN_ENDED, params))
+        self._stamper.server_entry(step, extensions.TURN_ENDED, params)
         self._stamper.end_turn()
-        self._commit(out)
+        self._commit(step)
 
     def lose_the_agent(self) -> None:
         """Its process is gone, and with it whatever it was asked."""
@@ -76,28 +78,30 @@ class StampedLog:
         twin._prompt_id = self._prompt_id
         return twin
 
-    def _route(self, frame: Frame, out: list[Draft]) -> None:
+    def _step(self) -> Step:
+        return Step(len(self.entries) + 1)
+
+    def _route(self, step: Step, frame: Frame) -> None:
         stamper, raw, method = self._stamper, dumps(frame), frame.get("method")
         if method == acp.SESSION_UPDATE:
-            stamper.update(raw, frame, out)
+            stamper.update(step, raw, frame)
         elif not isinstance(method, str):
-            stamper.agent_response(raw, frame.get("id"), out)
+            stamper.agent_response(step, raw, frame)
         elif frame.get("id") is None:
-            stamper.agent_notification(raw, method, out)
+            stamper.agent_notification(step, raw, frame)
         elif method in _FOR_A_PERSON:
             stamper.agent_request(
+                step,
                 raw,
-                method,
-                out,
-                request_id=f"req_{len(self.entries) + len(out)}",
+                frame,
+                request_id=f"req_{step.next_seq}",
                 annotations={"kind": "permission"},
                 tool_call=as_dict(as_dict(frame.get("params")).get("toolCall")),
             )
         else:
-            stamper.agent_request(raw, method, out)
+            stamper.agent_request(step, raw, frame)
 
-    def _commit(self, drafts: Iterable[Any]) -> None:
-        for draft in drafts:
-            seq = len(self.entries) + 1
+    def _commit(self, step: Step) -> None:
+        for seq, draft in enumerate(step.drafts, start=step.first_seq):
             line = self._encoder.encode(draft, seq, _NOON)
-            self.entries.append(StoredEntry(seq, line).to_log_entry(SESSION_ID))
+            self.entries.append(Entry(seq, line).to_log_entry(SESSION_ID))

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import shutil
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from sandbox_agent_core.spi.agent import (
     AgentAdapter,
@@ -17,11 +14,9 @@ from sandbox_agent_core.spi.agent import (
 
 from sandbox_agent_server.agents.acp.adapter import AcpAdapter
 from sandbox_agent_server.agents.acp.normalising import Normaliser
+from sandbox_agent_server.agents.installation import find_program, installed_version
 
-__all__ = ["acp_definition", "find_program", "installed_version"]
-
-_PARENTS_SEARCHED = 4
-"""From the program up to the `package.json` of its package: `bin/` and `dist/` lie between."""
+__all__ = ["acp_definition"]
 
 
 def acp_definition(
@@ -71,23 +66,3 @@ def acp_definition(
         mcp_transports=tuple(mcp_transports),
         base_url_env=base_url_env or {},
     )
-
-
-def find_program(program: str, env: Mapping[str, str]) -> AgentInstallation | None:
-    """Where `program`, a name or a path, is on the PATH of `env`. None when it is not, or not executable."""
-    # An empty PATH must not become the server's own, as None would.
-    found = shutil.which(program, path=env.get("PATH") or "")
-    return AgentInstallation(path=str(Path(found).absolute())) if found else None
-
-
-def installed_version(program: str) -> str | None:
-    """Of the npm package that the program is part of. Asking the program itself can take seconds."""
-    for directory in list(Path(program).resolve().parents)[:_PARENTS_SEARCHED]:
-        try:
-            package = json.loads((directory / "package.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        version = package.get("version") if isinstance(package, dict) else None
-        if isinstance(version, str):
-            return version
-    return None

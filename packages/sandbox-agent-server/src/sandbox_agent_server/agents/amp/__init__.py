@@ -4,7 +4,7 @@ from sandbox_agent_core.spi.agent import AgentDefinition
 
 from sandbox_agent_server.agents.amp.adapter import AmpAdapter
 from sandbox_agent_server.agents.amp.launch import ENV_NAMES, INSTALL_HINT, find
-from sandbox_agent_server.agents.grants import PERMISSION_MODES
+from sandbox_agent_server.agents.native.grants import PERMISSION_MODES
 
 __all__ = ["DEFINITION", "AmpAdapter"]
 

@@ -2,54 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
-from sandbox_agent_core.errors import AgentNotInstalled, AgentStartFailed
-from sandbox_agent_core.frames import Frame, RequestId, acp
+from sandbox_agent_core.errors import SandboxAgentError
+from sandbox_agent_core.frames import RequestId, acp
 from sandbox_agent_core.frames.jsonrpc import (
     AUTH_REQUIRED,
-    INTERNAL_ERROR,
-    INVALID_PARAMS,
     INVALID_REQUEST,
     notification,
     request,
-    response,
 )
-from sandbox_agent_core.spi.agent import AgentContext, AgentExit, WireFrame
+from sandbox_agent_core.spi.agent import AgentContext, AgentExit, AgentInstallation
 
-from sandbox_agent_server import jsonio
-from sandbox_agent_server.agents.acp.definition import find_program
-from sandbox_agent_server.agents.acp.reading import unparsed
 from sandbox_agent_server.agents.amp.ask_socket import AskSocket
-from sandbox_agent_server.agents.amp.content import UnsupportedContent, prompt_text
+from sandbox_agent_server.agents.amp.content import prompt_text
 from sandbox_agent_server.agents.amp.launch import (
     INSTALL_HINT,
     LOGIN_HINT,
+    PACKAGES,
     InvalidSettings,
     find,
     is_logged_in,
-    version_at,
+    prompt_command,
+    read_thread,
 )
-from sandbox_agent_server.agents.amp.process import AmpProcess
-from sandbox_agent_server.agents.amp.session_params import SessionParams, UnknownThread
 from sandbox_agent_server.agents.amp.tools import READ_ONLY, scope_of
 from sandbox_agent_server.agents.amp.translate import Translator
-from sandbox_agent_server.agents.grants import Decision, Grants, UnknownMode
-from sandbox_agent_server.agents.native_adapter import NativeAdapter, Refused
-from sandbox_agent_server.agents.session_request import InvalidSession
-from sandbox_agent_server.agents.waiting import LineWaiter
-from sandbox_agent_server.runtime.lines import OversizeLine
+from sandbox_agent_server.agents.native.adapter import Answer, Handler, Request
+from sandbox_agent_server.agents.native.dispatcher import Dispatcher
+from sandbox_agent_server.agents.native.grants import Decision, Grants
+from sandbox_agent_server.agents.native.process_adapter import ProcessAdapter
+from sandbox_agent_server.agents.native.refusals import AgentEnded, Refused
+from sandbox_agent_server.agents.native.session_params import SessionParams
 
 __all__ = ["AmpAdapter"]
 
-logger = logging.getLogger(__name__)
-
-_RESOURCE_NOT_FOUND: Final = -32002
 _LOGIN_FLOW: Final = b"No API key found"
 """What Amp says before it waits for a person with a browser."""
 _REASONS: Final[Mapping[Decision, str | None]] = {
@@ -64,173 +54,141 @@ _CAPABILITIES: Final = {
     "sessionCapabilities": {"resume": {}},
 }
 
-_Answer = asyncio.Future[Mapping[str, Any] | None]
 
+class AmpAdapter(ProcessAdapter[Translator]):
+    """Between prompts there is no process, and still an agent."""
 
-class AmpAdapter(NativeAdapter):
-    """An `AgentAdapter`. Between prompts there is no process, and still an agent."""
+    name = "amp"
+    title = "Amp"
+    install_hint = INSTALL_HINT
+    packages = PACKAGES
+    capabilities = _CAPABILITIES
 
     def __init__(
         self, context: AgentContext, *, new_id: Callable[[], str] = lambda: str(uuid4())
     ) -> None:
-        super().__init__()
-        self._context = context
+        super().__init__(context)
         self._new_id = new_id
-        self._command: tuple[str, ...] = ()
-        self._version: str | None = None
         self._params: SessionParams | None = None
-        self._session_id = ""
-        self._translator: Translator | None = None
         self._grants = Grants()
         self._socket: AskSocket | None = None
-        self._process: AmpProcess | None = None
-        self._asked: dict[str, _Answer] = {}
-        self._exit = AgentExit()
-        self._handlers = {
-            acp.INITIALIZE: self._initialize,
+        self._permissions = Dispatcher(lambda _: new_id())
+        """Those that the client is asked for."""
+
+    def _handlers(self) -> Mapping[str, Handler]:
+        return {
             acp.SESSION_NEW: partial(self._open, is_resumed=False),
             acp.SESSION_RESUME: partial(self._open, is_resumed=True),
             acp.SESSION_PROMPT: self._prompt,
             acp.SESSION_SET_MODE: self._set_mode,
         }
 
-    async def start(self) -> None:
-        """Only looks for the program."""
-        given, env = self._context.command, self._context.env
-        found = find_program(given[0], env) if given else find(env)
-        if found is None:
-            what = f"{given[0]!r} is not there." if given else "Amp is not installed."
-            raise AgentNotInstalled(f"{what} {INSTALL_HINT}", agent="amp")
-        self._command = tuple(given) if given else (found.path,)
-        self._version = found.version or version_at(found.path)
+    def _find(self, env: Mapping[str, str]) -> AgentInstallation | None:
+        return find(env)
 
-    async def frames(self) -> AsyncIterator[list[WireFrame]]:
-        waiter, reading = LineWaiter(self._bell), self._process
-        try:
-            while True:
-                process = self._process
-                if process is not reading:
-                    # What another process still writes must not be taken for this one's.
-                    waiter.stop()
-                    waiter, reading = LineWaiter(self._bell), process
-                if self._outgoing:
-                    yield self._take()
-                elif self._is_closed:
-                    return
-                elif process is not None and process.is_over:
-                    # Not before its result is delivered: on its way out Amp talks to its server.
-                    await self._forget(process)
-                else:
-                    lines = await waiter.next(process.lines() if process is not None else None)
-                    if lines is not None:
-                        await self._read(lines)
-                    elif process is not None and not process.is_over:
-                        await self._ended(process)
-        finally:
-            waiter.stop()
-
-    async def close(self) -> AgentExit:
-        self._is_closed = True
-        if self._process is not None:
-            self._exit = await self._process.terminate()
-        self._drop_questions()
+    async def _stop(self) -> AgentExit:
+        if self._link is not None:
+            await self._link.terminate()
+        self._withdraw_permissions()
         if self._socket is not None:
             await self._socket.close()
-        self._bell.set()
-        return self._exit
+        return await super()._stop()
 
-    # From the client
+    # Requests of the client
 
-    async def _initialize(self, id: RequestId, params: dict[str, Any]) -> None:
-        info = {"name": "amp", "title": "Amp"}
-        if self._version is not None:
-            info["version"] = self._version
-        result = {
-            "protocolVersion": acp.PROTOCOL_VERSION,
-            "agentCapabilities": _CAPABILITIES,
-            "agentInfo": info,
-            "authMethods": [],
-        }
-        self._emit([response(id, result)])
-
-    async def _open(self, id: RequestId, params: dict[str, Any], *, is_resumed: bool) -> None:
+    async def _open(self, request: Request, *, is_resumed: bool) -> Answer:
         if self._translator is not None:
             raise Refused(INVALID_REQUEST, "the session is open already: one session per adapter")
-        try:
-            wanted = SessionParams.read(params, is_resumed=is_resumed, cwd=self._context.cwd)
-        except InvalidSession as exc:
-            raise Refused(INVALID_PARAMS, str(exc)) from exc
-        except UnknownThread as exc:
-            raise Refused(_RESOURCE_NOT_FOUND, str(exc)) from exc
+        wanted = self._params = SessionParams.read(
+            request.params, is_resumed=is_resumed, cwd=self._context.cwd, read_id=read_thread
+        )
         if not is_logged_in(self._context.env):
             raise Refused(AUTH_REQUIRED, f"Amp is not logged in. {LOGIN_HINT}")
-        self._params = wanted
-        self._session_id = wanted.thread or self._new_id()
+        session_id = wanted.resumed_id or self._new_id()
         self._translator = Translator(
-            session_id=self._session_id,
-            thread=wanted.thread,
+            session_id=session_id,
+            thread=wanted.resumed_id,
             cwd=str(wanted.cwd),
             new_id=self._new_id,
         )
-        result: dict[str, Any] = {"modes": self._grants.modes()}
-        if not is_resumed:
-            result = {"sessionId": self._session_id, **result}
-        self._emit([response(id, result)])
+        result: dict[str, Any] = {} if is_resumed else {"sessionId": session_id}
+        return Answer(result | {"modes": self._grants.modes()})
 
-    async def _prompt(self, id: RequestId, params: dict[str, Any]) -> None:
-        translator, wanted = self._translator, self._params
-        if translator is None or wanted is None:
-            raise Refused(INVALID_REQUEST, "there is no session yet: `session/new` comes first")
-        if translator.is_prompted:
-            raise Refused(INVALID_REQUEST, "a prompt is running; wait for its answer or cancel it")
+    async def _prompt(self, request: Request) -> None:
+        translator = self._session_to_prompt()
+        text = prompt_text(request.params.get("prompt"))
+        translator.begin(request.id)
         try:
-            text = prompt_text(params.get("prompt"))
-        except UnsupportedContent as exc:
-            raise Refused(INVALID_PARAMS, str(exc)) from exc
-        if self._process is not None:
-            # That of the prompt before is on its way out.
-            await self._forget(self._process)
-        try:
-            if self._socket is None:
-                self._socket = AskSocket(self._ask)
-                await self._socket.start()
-            process = AmpProcess(
-                self._context,
-                self._command,
-                wanted,
-                thread=translator.thread,
-                ask_program=self._socket.program,
-            )
-            await process.start(text)
-        except (InvalidSettings, AgentNotInstalled, AgentStartFailed, OSError) as exc:
-            raise Refused(INTERNAL_ERROR, str(exc)) from exc
-        translator.begin(id)
-        self._process = process
-        self._bell.set()
+            # That of the prompt before may be on its way out.
+            await self._forget_process()
+            await self._run_prompt(translator)
+        except (InvalidSettings, OSError, SandboxAgentError) as exc:
+            self._emit(translator.failed(str(exc)))
+            return
+        content = [{"type": "text", "text": text}]
+        self._write({"type": "user", "message": {"role": "user", "content": content}})
 
-    async def _set_mode(self, id: RequestId, params: dict[str, Any]) -> None:
-        try:
-            self._grants.set_mode(params.get("modeId"))
-        except UnknownMode as exc:
-            raise Refused(INVALID_PARAMS, str(exc)) from exc
-        self._emit([response(id, {})])
+    async def _run_prompt(self, translator: Translator) -> None:
+        """Raises: InvalidSettings, OSError, AgentNotInstalled, AgentStartFailed."""
+        assert self._params is not None
+        if self._socket is None:
+            self._socket = AskSocket(self._ask)
+            await self._socket.start()
+        argv = prompt_command(
+            self._command,
+            self._params,
+            thread=translator.thread,
+            ask_program=self._socket.program,
+            env=self._context.env,
+            extra=self._option_texts("extra_args"),
+        )
+        await self._run(argv, cwd=self._params.cwd, env=self._context.env)
+
+    async def _set_mode(self, request: Request) -> Answer:
+        self._grants.set_mode(request.params.get("modeId"))
+        return Answer({})
 
     async def _cancel(self) -> None:
         """Amp knows no other way to stop a turn; the thread keeps what was said until then."""
-        process, translator = self._process, self._translator
-        if process is None or translator is None or not translator.is_prompted:
+        translator, link = self._translator, self._link
+        if translator is None or link is None or not translator.is_prompted:
             return
-        await process.terminate()
-        self._drop_questions()
-        self._emit(translator.cancelled())
+        # First: that the process ends now is no failure.
+        answer = translator.cancelled()
+        await link.terminate()
+        self._withdraw_permissions()
+        self._emit(answer)
 
-    async def _answered(self, frame: Frame) -> None:
-        waiting = self._asked.pop(str(frame.get("id")), None)
-        if waiting is not None and not waiting.done():
-            result = frame.get("result")
-            waiting.set_result(result if isinstance(result, dict) else None)
+    def _answered(self, request_id: RequestId, result: Mapping[str, Any] | None) -> None:
+        self._permissions.answer(request_id, dict(result or {}))
 
     # From Amp
+
+    def _read_line(self, line: bytes) -> bool:
+        if not line.startswith(_LOGIN_FLOW):
+            return super()._read_line(line)
+        self._emit(self._session().failed("Amp is not logged in: No API key found."))
+        if self._link is not None:
+            # It would wait for ever for the code of a login.
+            self._tasks.spawn(self._link.terminate(), name="end of a login")
+        return False
+
+    def _read(self, lines: list[bytes]) -> None:
+        super()._read(lines)
+        if not self._session().is_prompted and not self._is_closed:
+            # It talks to its server on its way out, which nobody needs to wait for.
+            self._tasks.spawn(self._forget_process(), name="end of a turn")
+
+    def _process_ended(self) -> None:
+        """Without having told how its turn ended, when there is one still."""
+        if not self._is_closed and self._session().is_prompted:
+            self._tasks.spawn(self._fail_prompt(), name="end of a process")
+
+    async def _fail_prompt(self) -> None:
+        ended = await self._forget_process()
+        self._withdraw_permissions()
+        how = ended.stderr_tail.strip() or f"Amp exited with code {ended.exit_code}"
+        self._emit(self._session().failed(how))
 
     async def _ask(self, name: str, tool_input: Any) -> str | None:
         """None to allow the call, or the reason why not."""
@@ -242,80 +200,19 @@ class AmpAdapter(NativeAdapter):
         decision: Decision = "allow"
         scope = scope_of(name, tool_input)
         if name not in READ_ONLY and not self._grants.covers(scope):
-            result = await self._question(call, self._grants.options(scope))
-            decision = self._grants.read_answer(scope, result)
+            id, answer = self._permissions.question()
+            options = self._grants.options(scope)
+            params = {"sessionId": translator.session_id, "toolCall": call, "options": options}
+            self._emit([request(id, acp.SESSION_REQUEST_PERMISSION, params)])
+            try:
+                decision = self._grants.read_answer(scope, await answer)
+            except AgentEnded:
+                decision = "cancel"
         if decision == "allow":
             self._emit([translator.running(str(call["toolCallId"]))])
         return _REASONS[decision]
 
-    async def _question(
-        self, call: dict[str, Any], options: list[dict[str, Any]]
-    ) -> Mapping[str, Any] | None:
-        id = self._new_id()
-        answer: _Answer = asyncio.get_running_loop().create_future()
-        self._asked[id] = answer
-        params = {"sessionId": self._session_id, "toolCall": call, "options": options}
-        self._emit([request(id, acp.SESSION_REQUEST_PERMISSION, params)])
-        try:
-            return await answer
-        finally:
-            self._asked.pop(id, None)
-
-    async def _read(self, lines: list[bytes]) -> None:
-        for line in lines:
-            if isinstance(line, OversizeLine):
-                self._outgoing.append(
-                    unparsed(line, f"the line is too long: {line.size_bytes} bytes")
-                )
-            elif line.strip():
-                await self._read_line(line)
-
-    async def _read_line(self, line: bytes) -> None:
-        translator = self._translator
-        if translator is None:
-            return
-        if line.startswith(_LOGIN_FLOW):
-            # It would wait for ever for the code of a login.
-            self._emit(translator.failed("Amp is not logged in: No API key found."))
-            if self._process is not None:
-                await self._process.terminate()
-            return
-        try:
-            message = jsonio.loads(line)
-        except (ValueError, RecursionError) as exc:
-            self._outgoing.append(unparsed(line, f"not JSON: {exc}"))
-            return
-        if not isinstance(message, dict):
-            self._outgoing.append(unparsed(line, "not a JSON object"))
-            return
-        try:
-            self._emit(translator.feed(message))
-            if not translator.is_prompted and self._process is not None:
-                self._process.is_over = True
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
-            logger.exception("a message of Amp cannot be translated")
-            self._outgoing.append(unparsed(line, f"cannot be translated: {exc!r}"))
-
-    async def _ended(self, process: AmpProcess) -> None:
-        """It has closed its output without having told how its turn ended."""
-        ended = await self._forget(process)
-        if self._translator is not None:
-            how = ended.stderr_tail.strip() or f"Amp exited with code {ended.exit_code}"
-            self._drop_questions()
-            self._emit(self._translator.failed(how))
-
-    async def _forget(self, process: AmpProcess) -> AgentExit:
-        self._exit = await process.close()
-        if self._process is process:
-            self._process = None
-        return self._exit
-
-    def _drop_questions(self) -> None:
+    def _withdraw_permissions(self) -> None:
         """Nobody waits for the answers any more; the client is told so."""
-        for id, answer in list(self._asked.items()):
-            if not answer.done():
-                answer.set_result(None)
+        for id in self._permissions.end():
             self._emit([notification(acp.CANCEL_REQUEST, {"requestId": id})])
-        self._asked.clear()
-
-    # Out

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["UnsupportedContent", "prompt_text"]
+from sandbox_agent_server.agents.native.refusals import InvalidParams
 
-
-class UnsupportedContent(ValueError):
-    """A block of a prompt that Amp cannot take."""
+__all__ = ["prompt_text"]
 
 
 def prompt_text(blocks: Any) -> str:
-    """Raises: UnsupportedContent when it is no list of blocks, or one has no counterpart in Amp."""
+    """Raises: InvalidParams when it is no list of blocks, or one has no counterpart in Amp."""
     if not isinstance(blocks, list) or not blocks:
-        raise UnsupportedContent("`prompt` must be a list of at least one content block")
+        raise InvalidParams("`prompt` must be a list of at least one content block")
     return "\n\n".join(_text(block) for block in blocks)
 
 
@@ -32,6 +30,6 @@ def _text(block: Any) -> str:
             return f'<context uri="{uri}">\n{text}\n</context>'
         case _:
             kind = block.get("type") if isinstance(block, dict) else type(block).__name__
-            raise UnsupportedContent(
+            raise InvalidParams(
                 f"Amp takes text, resource_link and text resource blocks, not {kind!r}"
             )

@@ -8,20 +8,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from sandbox_agent_core.frames.jsonrpc import RESOURCE_NOT_FOUND
 from sandbox_agent_core.spi.agent import AgentInstallation
 
-from sandbox_agent_server.agents.acp.definition import find_program
+from sandbox_agent_server.agents.installation import find_program, installed_version
+from sandbox_agent_server.agents.native.refusals import Refused
+from sandbox_agent_server.agents.native.session_params import McpServer, SessionParams
 
 __all__ = [
     "ENV_NAMES",
     "INSTALL_HINT",
     "LOGIN_HINT",
+    "PACKAGES",
     "InvalidSettings",
     "command_line",
     "find",
     "is_logged_in",
+    "prompt_command",
+    "read_thread",
     "settings_with",
-    "version_at",
 ]
 
 INSTALL_HINT: Final = (
@@ -30,9 +35,10 @@ INSTALL_HINT: Final = (
 LOGIN_HINT: Final = "Set AMP_API_KEY in the environment, or run `amp login` as this user."
 ENV_NAMES: Final = ("AMP_API_KEY", "AMP_SETTINGS_FILE", "AMP_TOOLBOX", "AMP_URL")
 
+PACKAGES: Final = ("@ampcode/cli*", "@sourcegraph/amp*")
 _PROGRAM: Final = "amp"
-_PACKAGES: Final = ("@ampcode/cli", "@sourcegraph/amp")
-_HOMES: Final = (".amp/bin/amp", ".local/bin/amp")
+_THREAD: Final = re.compile(r"T-[0-9A-Za-z-]{1,80}")
+_AT_HOME: Final = (".amp/bin/amp", ".local/bin/amp")
 _JSONC: Final = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _TRAILING_COMMA: Final = re.compile(r'"(?:\\.|[^"\\])*"|,(?=\s*[}\]])')
 _PERMISSIONS: Final = "amp.permissions"
@@ -43,26 +49,16 @@ class InvalidSettings(ValueError):
 
 
 def find(env: Mapping[str, str]) -> AgentInstallation | None:
-    candidates = [_PROGRAM]
-    if home := env.get("HOME"):
-        candidates += [str(Path(home, path)) for path in _HOMES]
-    for candidate in candidates:
-        if (found := find_program(candidate, env)) is not None:
-            return AgentInstallation(path=found.path, version=version_at(found.path))
-    return None
+    found = find_program(_PROGRAM, env, at_home=_AT_HOME)
+    version = installed_version(found.path, *PACKAGES) if found else None
+    return found and AgentInstallation(path=found.path, version=version)
 
 
-def version_at(path: str) -> str | None:
-    """Read from where it is installed: asking the program takes a second."""
-    for directory in list(Path(path).resolve().parents)[:2]:
-        try:
-            package = json.loads((directory / "package.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(package, dict) and str(package.get("name")).startswith(_PACKAGES):
-            version = package.get("version")
-            return version if isinstance(version, str) else None
-    return None
+def read_thread(value: Any) -> str:
+    """Raises: Refused for what is no id of a thread, as that of a session that was never prompted."""
+    if not isinstance(value, str) or not _THREAD.fullmatch(value):
+        raise Refused(RESOURCE_NOT_FOUND, f"Amp has no thread {value!r}")
+    return value
 
 
 def is_logged_in(env: Mapping[str, str]) -> bool:
@@ -71,6 +67,31 @@ def is_logged_in(env: Mapping[str, str]) -> bool:
         return True
     data = env.get("XDG_DATA_HOME") or Path(env.get("HOME") or "/", ".local", "share")
     return Path(data, "amp", "secrets.json").is_file()
+
+
+def prompt_command(
+    command: Sequence[str],
+    params: SessionParams,
+    *,
+    thread: str | None,
+    ask_program: Path,
+    env: Mapping[str, str],
+    extra: Sequence[str] = (),
+) -> list[str]:
+    """What runs one prompt. Its files are beside `ask_program`, which is private and goes with the session.
+
+    Raises: InvalidSettings, OSError.
+    """
+    directory, servers = ask_program.parent, params.mcp_servers
+    settings = settings_with(env, ask_program=ask_program, system_prompt=params.system_prompt)
+    configs = {server.name: _mcp_config(server) for server in servers}
+    return command_line(
+        command,
+        thread=thread,
+        settings=_write(directory / "settings.json", settings),
+        mcp_config=_write(directory / "mcp.json", configs) if configs else None,
+        extra=extra,
+    )
 
 
 def command_line(
@@ -143,3 +164,16 @@ def _without_comments(text: str) -> str:
     for pattern in (_JSONC, _TRAILING_COMMA):
         text = pattern.sub(lambda found: found[0] if found[0].startswith('"') else " ", text)
     return text
+
+
+def _mcp_config(server: McpServer) -> dict[str, Any]:
+    """Amp tells the kinds apart by their members."""
+    if server.transport == "stdio":
+        return {"command": server.command, "args": list(server.args), "env": dict(server.env)}
+    return {"url": server.url, "headers": dict(server.headers)}
+
+
+def _write(path: Path, value: Any) -> Path:
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(value), encoding="utf-8")
+    return path

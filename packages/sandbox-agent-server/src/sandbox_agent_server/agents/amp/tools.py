@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox_agent_server.agents.grants import Scope
+from sandbox_agent_server.agents.native.grants import Scope
 
 __all__ = ["READ_ONLY", "call_fields", "scope_of"]
 

@@ -18,14 +18,14 @@ from sandbox_agent_core.frames.jsonrpc import (
     notification,
     response,
 )
+from sandbox_agent_core.lenient import as_int, dicts_in
 
 from sandbox_agent_server import jsonio
 from sandbox_agent_server.agents.amp.launch import LOGIN_HINT
 from sandbox_agent_server.agents.amp.tools import call_fields
+from sandbox_agent_server.agents.native.translator import Native, Output
 
 __all__ = ["EXTENSION", "Translator", "failure"]
-
-Native = dict[str, Any]
 
 EXTENSION: Final = "_amp/"
 
@@ -63,7 +63,7 @@ class Translator:
     ) -> None:
         self.thread = thread
         """Amp's own id of the conversation; None until it has one."""
-        self._session_id = session_id
+        self.session_id = session_id
         self._cwd = cwd
         self._new_id = new_id
         self._prompt: _Prompt | None = None
@@ -88,7 +88,10 @@ class Translator:
         prompt, self._prompt = self._prompt, None
         return [failure(prompt.id, message)] if prompt is not None else []
 
-    def feed(self, message: Native) -> list[Frame]:
+    def feed(self, message: Native) -> Output:
+        return Output(self._translate(message))
+
+    def _translate(self, message: Native) -> list[Frame]:
         match message:
             case {"type": "system", "subtype": "init"}:
                 return self._initialised(message)
@@ -142,7 +145,7 @@ class Translator:
         parent = _text(message.get("parent_tool_use_id"))
         message_id = _text(body.get("id")) or self._new_id()
         frames: list[Frame] = []
-        for block in _dicts(body.get("content")):
+        for block in dicts_in(body.get("content")):
             kind = str(block.get("type"))
             if kind in _CHUNKS and _text(block.get(kind)):
                 content = {"type": "text", "text": block[kind]}
@@ -169,7 +172,7 @@ class Translator:
         parent = _text(message.get("parent_tool_use_id"))
         return [
             self._tool_result(block, parent)
-            for block in _dicts(body.get("content"))
+            for block in dicts_in(body.get("content"))
             if block.get("type") == "tool_result"
         ]
 
@@ -194,7 +197,7 @@ class Translator:
     def _count(self, usage: Any, *, is_main: bool) -> list[Frame]:
         if not isinstance(usage, dict):
             return []
-        counts = {name: _int(usage.get(key)) for name, key in _TOKENS.items()}
+        counts = {name: as_int(usage.get(key)) or 0 for name, key in _TOKENS.items()}
         if self._prompt is not None:
             for name, count in counts.items():
                 self._prompt.tokens[name] += count
@@ -234,11 +237,11 @@ class Translator:
         return self._update(update | _meta(parent))
 
     def _update(self, update: Mapping[str, Any]) -> Frame:
-        params = {"sessionId": self._session_id, "update": dict(update)}
+        params = {"sessionId": self.session_id, "update": dict(update)}
         return notification(acp.SESSION_UPDATE, params)
 
     def _passed_on(self, message: Native) -> Frame:
-        params = {"sessionId": self._session_id, "message": message}
+        params = {"sessionId": self.session_id, "message": message}
         return notification(EXTENSION + str(message.get("type")), params)
 
 
@@ -261,13 +264,5 @@ def _meta(parent: str | None) -> Native:
     return {"_meta": {"parentToolCallId": parent}} if parent is not None else {}
 
 
-def _dicts(value: Any) -> list[Native]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _int(value: Any) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0

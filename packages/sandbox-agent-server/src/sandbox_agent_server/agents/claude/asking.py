@@ -9,7 +9,7 @@ from typing import Any, Literal
 from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.frames.jsonrpc import notification, request
 
-from sandbox_agent_server.agents.claude.native import Native, control_failure, control_success
+from sandbox_agent_server.agents.claude.native import control_failure, control_success
 from sandbox_agent_server.agents.claude.permissions import permission_answer, permission_params
 from sandbox_agent_server.agents.claude.questions import (
     elicitation_answer,
@@ -17,6 +17,7 @@ from sandbox_agent_server.agents.claude.questions import (
     question_answer,
     question_params,
 )
+from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["Asking", "Granted"]
 

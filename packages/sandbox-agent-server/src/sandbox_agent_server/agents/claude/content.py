@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from sandbox_agent_server.agents.claude.native import Native
+from sandbox_agent_server.agents.native.refusals import InvalidParams
+from sandbox_agent_server.agents.native.translator import Native
 
-__all__ = ["UnsupportedContent", "acp_blocks", "prompt_content", "text_block", "text_of"]
+__all__ = ["acp_blocks", "prompt_content", "text_block", "text_of"]
 
 _IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-
-
-class UnsupportedContent(ValueError):
-    """A block of a prompt that Claude cannot take."""
 
 
 def text_block(text: str) -> dict[str, Any]:
@@ -25,10 +22,10 @@ def prompt_content(blocks: Any) -> list[Native]:
     """ACP prompt blocks as the content of a Claude user message.
 
     Raises:
-        UnsupportedContent: not a list of blocks, or one that Claude has no counterpart for.
+        InvalidParams: not a list of blocks, or one that Claude has no counterpart for.
     """
     if not isinstance(blocks, list) or not blocks:
-        raise UnsupportedContent("`prompt` must be a list of at least one content block")
+        raise InvalidParams("`prompt` must be a list of at least one content block")
     content: list[Native] = []
     # Embedded files go last, so that a text that starts with "/" stays a slash command.
     context: list[Native] = []
@@ -44,7 +41,7 @@ def prompt_content(blocks: Any) -> list[Native]:
                 context.extend(_resource(resource))
             case _:
                 kind = block.get("type") if isinstance(block, dict) else type(block).__name__
-                raise UnsupportedContent(
+                raise InvalidParams(
                     f"Claude Code takes text, image, resource and resource_link blocks, not {kind!r}"
                 )
     return content + context
@@ -54,11 +51,11 @@ def _image(block: dict[str, Any]) -> Native:
     data, mime, uri = block.get("data"), block.get("mimeType"), block.get("uri")
     if isinstance(data, str) and data:
         if mime not in _IMAGES:
-            raise UnsupportedContent(f"images are {', '.join(sorted(_IMAGES))}, not {mime!r}")
+            raise InvalidParams(f"images are {', '.join(sorted(_IMAGES))}, not {mime!r}")
         return _source("image", mime, data)
     if isinstance(uri, str) and uri.startswith(("https://", "http://")):
         return {"type": "image", "source": {"type": "url", "url": uri}}
-    raise UnsupportedContent("an image needs `data` and `mimeType`, or an http `uri`")
+    raise InvalidParams("an image needs `data` and `mimeType`, or an http `uri`")
 
 
 def _source(kind: str, mime: str, data: str) -> Native:
@@ -82,7 +79,7 @@ def _resource(resource: dict[str, Any]) -> list[Native]:
         return [text_block(f"Attached: {uri}"), _source("image", mime, blob)]
     if isinstance(blob, str) and mime == "application/pdf":
         return [text_block(f"Attached: {uri}"), _source("document", mime, blob)]
-    raise UnsupportedContent(f"an embedded resource is text, an image or a PDF, not {mime!r}")
+    raise InvalidParams(f"an embedded resource is text, an image or a PDF, not {mime!r}")
 
 
 def acp_blocks(content: Any) -> list[dict[str, Any]]:

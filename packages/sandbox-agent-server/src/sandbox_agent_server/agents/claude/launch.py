@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sandbox_agent_core.spi.agent import AgentInstallation
 
-from sandbox_agent_server.agents.acp.definition import find_program
-from sandbox_agent_server.agents.claude.session_params import SessionParams
+from sandbox_agent_server.agents.installation import find_program, installed_version
+from sandbox_agent_server.agents.native.private_file import PrivateFile
+from sandbox_agent_server.agents.native.session_params import McpServer, SessionParams
 
 __all__ = [
     "ENV_NAMES",
     "INSTALL_HINT",
-    "McpConfigFile",
     "command_line",
     "environment",
     "find",
+    "mcp_config",
+    "mcp_config_file",
     "version_at",
 ]
 
@@ -63,10 +64,8 @@ ENV_NAMES: Final = (
 )
 
 _PROGRAM: Final = "claude"
-_MEMORY: Final = "/dev/shm"  # noqa: S108 - mkstemp makes the name
 _PACKAGE: Final = "@anthropic-ai/claude-code"
-# Where its own installers put it, which a login shell has on its PATH and a server may not.
-_HOMES: Final = (".local/bin/claude", ".claude/local/claude")
+_AT_HOME: Final = (".local/bin/claude", ".claude/local/claude")
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+[\w.+-]*")
 _STREAM_JSON: Final = (
     "-p",
@@ -79,41 +78,28 @@ _STREAM_JSON: Final = (
 
 
 def find(env: Mapping[str, str]) -> AgentInstallation | None:
-    candidates = [_PROGRAM]
-    if home := env.get("HOME"):
-        candidates += [str(Path(home, path)) for path in _HOMES]
-    for candidate in candidates:
-        if (found := find_program(candidate, env)) is not None:
-            return AgentInstallation(path=found.path, version=version_at(found.path))
-    return None
+    found = find_program(_PROGRAM, env, at_home=_AT_HOME)
+    return found and AgentInstallation(path=found.path, version=version_at(found.path))
 
 
 def version_at(path: str) -> str | None:
     """Read from where it is installed: asking the program takes a third of a second."""
-    real = Path(path).resolve()
-    if _VERSION.fullmatch(real.name):
-        return real.name  # the native installer: …/versions/2.1.330
-    for directory in (real.parent, real.parent.parent):
-        try:
-            package = json.loads((directory / "package.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(package, dict) and str(package.get("name")).startswith(_PACKAGE):
-            version = package.get("version")
-            return version if isinstance(version, str) else None
-    return None
+    name = Path(path).resolve().name
+    # The native installer: …/versions/2.1.330
+    return name if _VERSION.fullmatch(name) else installed_version(path, f"{_PACKAGE}*")
 
 
 def command_line(
     command: Sequence[str],
     params: SessionParams,
     *,
+    session_id: str,
     mcp_config: Path | None,
     can_bypass: bool,
     extra: Sequence[str] = (),
 ) -> list[str]:
     argv = [*command, *_STREAM_JSON]
-    argv += ["--resume" if params.is_resumed else "--session-id", params.session_id]
+    argv += ["--session-id" if params.resumed_id is None else "--resume", session_id]
     if params.model is not None:
         # One word: a model that starts with a dash must not become an option.
         argv.append(f"--model={params.model}")
@@ -142,25 +128,20 @@ def environment(env: Mapping[str, str], *, uid: int | None = None) -> dict[str, 
     return {**ours, **env}
 
 
-class McpConfigFile:
-    """The MCP servers in a file of our own: their keys must not be on the command line.
-
-    The file is in memory where there is a place for that: keys are not written to disks.
-    """
-
-    def __init__(self, servers: Mapping[str, object]) -> None:
-        # Mode 0600, by mkstemp.
-        descriptor, name = tempfile.mkstemp(
-            prefix="sandbox-agent-mcp-", suffix=".json", dir=_memory_directory()
-        )
-        self.path = Path(name)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({"mcpServers": dict(servers)}, file)
-
-    def remove(self) -> None:
-        self.path.unlink(missing_ok=True)
+def mcp_config_file(servers: Sequence[McpServer]) -> PrivateFile | None:
+    """The MCP servers as Claude takes them: they hold keys, which must not be on the command line."""
+    if not servers:
+        return None
+    config = {"mcpServers": {server.name: mcp_config(server) for server in servers}}
+    return PrivateFile(json.dumps(config), name="mcp", suffix=".json")
 
 
-def _memory_directory() -> str | None:
-    """None: where temporary files are."""
-    return _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
+def mcp_config(server: McpServer) -> dict[str, Any]:
+    if server.transport == "stdio":
+        return {
+            "type": "stdio",
+            "command": server.command,
+            "args": list(server.args),
+            "env": dict(server.env),
+        }
+    return {"type": server.transport, "url": server.url, "headers": dict(server.headers)}

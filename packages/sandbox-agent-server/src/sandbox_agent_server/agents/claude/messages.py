@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 from sandbox_agent_core.frames import acp
 
 from sandbox_agent_server.agents.claude.content import text_block
-from sandbox_agent_server.agents.claude.native import Native
 from sandbox_agent_server.agents.claude.plan import Plan
 from sandbox_agent_server.agents.claude.tool_results import result_fields
 from sandbox_agent_server.agents.claude.tools import tool_fields
+from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["Messages", "Read", "Update"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["Native", "control_failure", "control_request", "control_success", "user_message"]
+from sandbox_agent_server.agents.native.translator import Native
 
-Native = dict[str, Any]
+__all__ = ["control_failure", "control_request", "control_success", "user_message"]
 
 
 def control_request(request_id: str, subtype: str, **fields: Any) -> Native:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox_agent_server.agents.claude.native import Native
 from sandbox_agent_server.agents.claude.tools import tool_fields, wrapped
+from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["permission_answer", "permission_params"]
 

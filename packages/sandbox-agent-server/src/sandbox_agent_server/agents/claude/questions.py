@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox_agent_server.agents.claude.native import Native
+from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["elicitation_answer", "elicitation_params", "question_answer", "question_params"]
 

@@ -9,12 +9,9 @@ from typing import Any
 from sandbox_agent_core.frames import acp
 
 from sandbox_agent_server.agents.claude.offers import DEFAULT_EFFORT, Offers
+from sandbox_agent_server.agents.native.refusals import InvalidParams
 
-__all__ = ["Change", "UnknownSetting", "change_of"]
-
-
-class UnknownSetting(ValueError):
-    """There is no such setting, or it has no such value."""
+__all__ = ["Change", "change_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +23,7 @@ class Change:
 
 
 def change_of(method: str, params: Mapping[str, Any], offers: Offers) -> Change:
-    """Raises: UnknownSetting."""
+    """Raises: InvalidParams."""
     if method == acp.SESSION_SET_MODE:
         return _mode(_text(params, "modeId"), offers)
     if method == acp.SESSION_SET_MODEL:
@@ -41,13 +38,13 @@ def change_of(method: str, params: Mapping[str, Any], offers: Offers) -> Change:
             return _effort(value, offers)
         case _:
             offered = [option["id"] for option in offers.config_options()]
-            raise UnknownSetting(f"no option {config_id!r}; there are {', '.join(offered)}")
+            raise InvalidParams(f"no option {config_id!r}; there are {', '.join(offered)}")
 
 
 def _text(params: Mapping[str, Any], key: str) -> str:
     value = params.get(key)
     if not isinstance(value, str) or not value:
-        raise UnknownSetting(f"`{key}` must be a text, not {value!r}")
+        raise InvalidParams(f"`{key}` must be a text, not {value!r}")
     return value
 
 
@@ -69,7 +66,7 @@ def _effort(effort: str, offers: Offers) -> Change:
     # Checked here: Claude says yes to any value, and then ignores it.
     if effort not in offers.efforts():
         offered = ", ".join(offers.efforts()) or "none for this model"
-        raise UnknownSetting(f"no effort {effort!r}; there are: {offered}")
+        raise InvalidParams(f"no effort {effort!r}; there are: {offered}")
 
     def apply() -> None:
         offers.effort = effort

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.frames.jsonrpc import notification
 
 from sandbox_agent_server.agents.claude.asking import Asking
 from sandbox_agent_server.agents.claude.messages import Messages, Read, Update
-from sandbox_agent_server.agents.claude.native import Native, control_request
+from sandbox_agent_server.agents.claude.native import control_request
 from sandbox_agent_server.agents.claude.offers import Offers
 from sandbox_agent_server.agents.claude.results import (
     Spending,
@@ -24,8 +24,9 @@ from sandbox_agent_server.agents.claude.results import (
     usage_update,
 )
 from sandbox_agent_server.agents.claude.turns import Prompt, Turns
+from sandbox_agent_server.agents.native.translator import Native, Output
 
-__all__ = ["EXTENSION", "Output", "Translator"]
+__all__ = ["EXTENSION", "Translator"]
 
 EXTENSION: Final = "_claude/"
 
@@ -46,13 +47,6 @@ _LOCAL_OUTPUT: Final = re.compile(
     r"<local-command-(?:stdout|stderr)>(.*?)</local-command", re.DOTALL
 )
 _VOLATILE: Final = frozenset({"uuid", "user_message_uuids", "permissionMode", "model"})
-
-
-class Output(NamedTuple):
-    frames: list[Frame]
-    """For the client."""
-    replies: list[Native]
-    """For Claude, to be written after the message that caused them was read."""
 
 
 class Translator:
@@ -93,7 +87,7 @@ class Translator:
         is_interrupted = prompt is not None and prompt.is_cancelled
         granted = self._asking.answer(request_id, result, is_interrupted=is_interrupted)
         if granted is None:
-            return Output([], [])
+            return Output()
         frames = []
         if granted.tool_call_id is not None:
             frames.append(self.update(self._messages.running(granted.tool_call_id)))

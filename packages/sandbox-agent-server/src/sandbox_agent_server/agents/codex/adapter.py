@@ -22,7 +22,6 @@ from sandbox_agent_core.frames.jsonrpc import (
 from sandbox_agent_core.spi.agent import AgentContext, AgentExit, WireFrame
 
 from sandbox_agent_server import __version__, jsonio
-from sandbox_agent_server.agents.acp.definition import find_program, installed_version
 from sandbox_agent_server.agents.acp.reading import unparsed
 from sandbox_agent_server.agents.codex.content import UnsupportedContent, prompt_input
 from sandbox_agent_server.agents.codex.launch import INSTALL_HINT, command_line, find
@@ -33,6 +32,7 @@ from sandbox_agent_server.agents.codex.session_params import SessionParams
 from sandbox_agent_server.agents.codex.settings import UnknownSetting, settings_of
 from sandbox_agent_server.agents.codex.translate import Call, Output, Translator
 from sandbox_agent_server.agents.codex.turns import Prompt
+from sandbox_agent_server.agents.installation import find_program, installed_version
 from sandbox_agent_server.agents.native_adapter import LineAdapter, Refused
 from sandbox_agent_server.agents.session_request import InvalidSession
 from sandbox_agent_server.agents.waiting import LineWaiter

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from sandbox_agent_core.spi.agent import AgentInstallation
 
-from sandbox_agent_server.agents.acp.definition import find_program, installed_version
+from sandbox_agent_server.agents.installation import find_program, installed_version
 
 __all__ = [
     "ENV_NAMES",

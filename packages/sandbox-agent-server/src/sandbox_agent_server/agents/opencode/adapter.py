@@ -22,8 +22,8 @@ from sandbox_agent_core.frames.jsonrpc import (
 from sandbox_agent_core.spi.agent import AgentContext, AgentExit, WireFrame
 
 from sandbox_agent_server import jsonio
-from sandbox_agent_server.agents.acp.definition import find_program, installed_version
 from sandbox_agent_server.agents.acp.reading import unparsed
+from sandbox_agent_server.agents.installation import find_program, installed_version
 from sandbox_agent_server.agents.native_adapter import Handler, NativeAdapter, Refused
 from sandbox_agent_server.agents.opencode.content import UnsupportedContent, prompt_parts
 from sandbox_agent_server.agents.opencode.flavour import Flavour

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sandbox_agent_core.spi.agent import AgentInstallation
 
-from sandbox_agent_server.agents.acp.definition import find_program, installed_version
+from sandbox_agent_server.agents.installation import find_program, installed_version
 from sandbox_agent_server.agents.opencode.config import config_content
 from sandbox_agent_server.agents.opencode.flavour import Flavour
 

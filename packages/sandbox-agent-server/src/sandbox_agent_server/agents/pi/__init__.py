@@ -2,7 +2,7 @@
 
 from sandbox_agent_core.spi.agent import AgentDefinition
 
-from sandbox_agent_server.agents.grants import PERMISSION_MODES
+from sandbox_agent_server.agents.native.grants import PERMISSION_MODES
 from sandbox_agent_server.agents.pi.adapter import PiAdapter
 from sandbox_agent_server.agents.pi.launch import ENV_NAMES, INSTALL_HINT, find
 

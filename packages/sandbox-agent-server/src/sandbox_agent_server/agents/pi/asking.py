@@ -10,8 +10,9 @@ from typing import Any, Final
 from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.frames.jsonrpc import notification, request
 
-from sandbox_agent_server.agents.grants import Grants, Scope
-from sandbox_agent_server.agents.pi.native import CANCELLED_DIALOG, Native, dialog_answer
+from sandbox_agent_server.agents.native.grants import Grants, Scope
+from sandbox_agent_server.agents.native.translator import Native
+from sandbox_agent_server.agents.pi.native import CANCELLED_DIALOG, dialog_answer
 from sandbox_agent_server.agents.pi.tools import READ_ONLY, call_fields
 
 __all__ = ["Answered", "Asking", "Permission"]

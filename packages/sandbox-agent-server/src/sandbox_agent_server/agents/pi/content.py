@@ -6,15 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
-from sandbox_agent_server.agents.pi.native import Native
+from sandbox_agent_server.agents.native.refusals import InvalidParams
+from sandbox_agent_server.agents.native.translator import Native
 
-__all__ = ["PromptContent", "UnsupportedContent", "acp_blocks", "prompt_content", "text_of"]
+__all__ = ["PromptContent", "acp_blocks", "prompt_content", "text_of"]
 
 _IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-
-
-class UnsupportedContent(ValueError):
-    """A block of a prompt that Pi cannot take."""
 
 
 @dataclass(slots=True)
@@ -30,9 +27,9 @@ class PromptContent:
 
 
 def prompt_content(blocks: Any) -> PromptContent:
-    """Raises: UnsupportedContent when it is no list of blocks, or one has no counterpart in Pi."""
+    """Raises: InvalidParams when it is no list of blocks, or one has no counterpart in Pi."""
     if not isinstance(blocks, list) or not blocks:
-        raise UnsupportedContent("`prompt` must be a list of at least one content block")
+        raise InvalidParams("`prompt` must be a list of at least one content block")
     content = PromptContent()
     for block in blocks:
         match block:
@@ -46,7 +43,7 @@ def prompt_content(blocks: Any) -> PromptContent:
                 _embed(resource, content)
             case _:
                 kind = block.get("type") if isinstance(block, dict) else type(block).__name__
-                raise UnsupportedContent(
+                raise InvalidParams(
                     "Pi takes text, image (with `data`), resource and resource_link blocks, "
                     f"not {kind!r}"
                 )
@@ -55,7 +52,7 @@ def prompt_content(blocks: Any) -> PromptContent:
 
 def _image(data: str, mime: Any) -> Native:
     if mime not in _IMAGES:
-        raise UnsupportedContent(f"images are {', '.join(sorted(_IMAGES))}, not {mime!r}")
+        raise InvalidParams(f"images are {', '.join(sorted(_IMAGES))}, not {mime!r}")
     return {"type": "image", "data": data, "mimeType": mime}
 
 
@@ -74,7 +71,7 @@ def _embed(resource: dict[str, Any], content: PromptContent) -> None:
         content.context.append(f"Attached: {uri}")
         content.images.append(_image(blob, resource["mimeType"]))
     else:
-        raise UnsupportedContent(
+        raise InvalidParams(
             f"an embedded resource is text or an image, not {resource.get('mimeType')!r}"
         )
 

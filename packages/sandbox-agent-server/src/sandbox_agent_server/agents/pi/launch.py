@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sandbox_agent_core.errors import AgentStartFailed
 from sandbox_agent_core.spi.agent import AgentInstallation
 
-from sandbox_agent_server.agents.acp.definition import find_program
+from sandbox_agent_server.agents.installation import find_program, installed_version
 
 __all__ = [
     "ENV_NAMES",
     "INSTALL_HINT",
-    "PromptFile",
+    "PACKAGES",
     "check_node",
     "command_line",
     "environment",
     "find",
     "says_settled",
     "session_argument",
-    "version_at",
 ]
 
 INSTALL_HINT: Final = (
@@ -69,8 +65,8 @@ ENV_NAMES: Final = (
     "PI_TELEMETRY",
 )
 
+PACKAGES: Final = ("*/pi-coding-agent",)
 _PROGRAM: Final = "pi"
-_PACKAGE: Final = "/pi-coding-agent"
 _SAYS_SETTLED: Final = (0, 80, 6)
 _EXTENSIONS: Final = Path(__file__).parent / "extensions"
 _OURS: Final = ("permission_gate.ts", "base_urls.ts")
@@ -81,22 +77,11 @@ def find(env: Mapping[str, str]) -> AgentInstallation | None:
     found = find_program(_PROGRAM, env)
     if found is None:
         return None
-    version = version_at(found.path)
+    version = installed_version(found.path, *PACKAGES)
     # There is another program of this name, which computes digits of the number.
     if version is None and not _first_line(found.path).startswith(b"#!"):
         return None
     return AgentInstallation(path=found.path, version=version)
-
-
-def version_at(path: str) -> str | None:
-    """Read from where it is installed: asking the program takes most of a second."""
-    real = Path(path).resolve()
-    for directory in list(real.parents)[:3]:
-        package = _read_json(directory / "package.json")
-        if str(package.get("name")).endswith(_PACKAGE):
-            version = package.get("version")
-            return version if isinstance(version, str) else None
-    return None
 
 
 def says_settled(version: str | None) -> bool:
@@ -152,20 +137,6 @@ def session_argument(session_id: str, env: Mapping[str, str]) -> str:
     return session_id
 
 
-class PromptFile:
-    """A text for the system prompt, which Pi takes as a file: all users see what a command line says."""
-
-    def __init__(self, text: str) -> None:
-        # Mode 0600, by mkstemp.
-        descriptor, name = tempfile.mkstemp(prefix="sandbox-agent-prompt-", suffix=".md")
-        self.path = Path(name)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-
-    def remove(self) -> None:
-        self.path.unlink(missing_ok=True)
-
-
 def _first_line(path: str) -> bytes:
     try:
         with Path(path).open("rb") as file:
@@ -173,11 +144,3 @@ def _first_line(path: str) -> bytes:
     except OSError:
         return b""
     return start.partition(b"\n")[0] if start.startswith(b"#!") else b""
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}

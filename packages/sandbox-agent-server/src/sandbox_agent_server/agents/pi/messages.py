@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from sandbox_agent_core.frames import acp
 
+from sandbox_agent_server.agents.native.translator import Native
 from sandbox_agent_server.agents.pi.content import acp_blocks, text_of
-from sandbox_agent_server.agents.pi.native import Native
 from sandbox_agent_server.agents.pi.tools import appended, call_fields, result_fields
 
 __all__ = ["Messages", "Update"]

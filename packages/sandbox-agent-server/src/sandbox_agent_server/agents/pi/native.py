@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-__all__ = ["CANCELLED_DIALOG", "Native", "command", "dialog_answer"]
+from sandbox_agent_server.agents.native.translator import Native
 
-Native = dict[str, Any]
+__all__ = ["CANCELLED_DIALOG", "command", "dialog_answer"]
 
 CANCELLED_DIALOG: Final = {"cancelled": True}
 

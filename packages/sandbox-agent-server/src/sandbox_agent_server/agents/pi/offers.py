@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox_agent_server.agents.pi.native import Native
+from sandbox_agent_core.lenient import as_dict, dicts_in
 
-__all__ = ["Offers", "UnknownSetting"]
+from sandbox_agent_server.agents.native.refusals import InvalidParams
+from sandbox_agent_server.agents.native.translator import Native
+
+__all__ = ["Offers"]
 
 _LEVELS: Final = ("off", "minimal", "low", "medium", "high", "xhigh", "max")
 # Only of models that say so; the others are of every model that reasons.
 _SPECIAL_LEVELS: Final = frozenset({"xhigh", "max"})
-
-
-class UnknownSetting(ValueError):
-    """There is no such setting, or it has no such value."""
 
 
 class Offers:
@@ -24,10 +23,10 @@ class Offers:
     def __init__(self, *, state: Native, models: Native, commands: Native) -> None:
         self._models = [
             model
-            for model in _dicts(models.get("models"))
+            for model in dicts_in(models.get("models"))
             if isinstance(model.get("id"), str) and isinstance(model.get("provider"), str)
         ]
-        self._commands = [_command(item) for item in _dicts(commands.get("commands"))]
+        self._commands = [_command(item) for item in dicts_in(commands.get("commands"))]
         self._model: Native = {}
         self._level: str | None = None
         self.read_state(state)
@@ -78,37 +77,36 @@ class Offers:
     def commands(self) -> list[dict[str, Any]]:
         return self._commands
 
-    def change(self, config_id: Any, value: Any) -> Native:
-        """The command, without its id, that sets an option. Raises: UnknownSetting."""
+    def change(self, config_id: Any, value: Any) -> tuple[str, Native]:
+        """The command that sets an option, and its fields. Raises: InvalidParams."""
         if config_id == "model":
             return self._change_model(value)
         if config_id == "thinking":
             return self._change_level(value)
         offered = ", ".join(option["id"] for option in self.config_options())
-        raise UnknownSetting(f"no option {config_id!r}; there are: {offered}")
+        raise InvalidParams(f"no option {config_id!r}; there are: {offered}")
 
-    def _change_model(self, value: Any) -> Native:
+    def _change_model(self, value: Any) -> tuple[str, Native]:
         for model in self._models:
             if _name(model) == value:
-                return {"type": "set_model", "provider": model["provider"], "modelId": model["id"]}
-        raise UnknownSetting(
+                return "set_model", {"provider": model["provider"], "modelId": model["id"]}
+        raise InvalidParams(
             f"no model {value!r}; there are: {', '.join(_name(model) for model in self._models)}"
         )
 
-    def _change_level(self, value: Any) -> Native:
+    def _change_level(self, value: Any) -> tuple[str, Native]:
         # Checked here: Pi takes any level, and then another that the model has.
         levels = self._levels()
         if value not in levels:
             offered = ", ".join(levels) or "none for this model"
-            raise UnknownSetting(f"no thinking level {value!r}; there are: {offered}")
-        return {"type": "set_thinking_level", "level": value}
+            raise InvalidParams(f"no thinking level {value!r}; there are: {offered}")
+        return "set_thinking_level", {"level": value}
 
     def _levels(self) -> list[str]:
         """Of the current model; none when it does not reason."""
         if self._model.get("reasoning") is not True:
             return []
-        mapped = self._model.get("thinkingLevelMap")
-        mapped = mapped if isinstance(mapped, dict) else {}
+        mapped = as_dict(self._model.get("thinkingLevelMap"))
         levels = [
             level
             for level in _LEVELS
@@ -146,7 +144,3 @@ def _command(item: Mapping[str, Any]) -> dict[str, Any]:
         "description": str(item.get("description") or ""),
         "input": None,
     }
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

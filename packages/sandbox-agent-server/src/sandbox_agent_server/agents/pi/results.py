@@ -14,7 +14,7 @@ from sandbox_agent_core.frames.jsonrpc import (
     response,
 )
 
-from sandbox_agent_server.agents.pi.native import Native
+from sandbox_agent_server.agents.native.translator import Native
 from sandbox_agent_server.agents.pi.turns import Prompt
 
 __all__ = ["CREDENTIALS_HINT", "Outcome", "failure", "usage_update"]

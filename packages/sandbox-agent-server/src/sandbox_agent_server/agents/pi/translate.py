@@ -7,20 +7,21 @@ the notification `_pi/<type>` with the message as it came, except for `_NOISE`, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import notification, response
 
-from sandbox_agent_server.agents.grants import Grants
+from sandbox_agent_server.agents.native.grants import Grants
+from sandbox_agent_server.agents.native.translator import Native, Output
 from sandbox_agent_server.agents.pi.asking import Answered, Asking
 from sandbox_agent_server.agents.pi.messages import Messages, Update
-from sandbox_agent_server.agents.pi.native import Native, command
+from sandbox_agent_server.agents.pi.native import command
 from sandbox_agent_server.agents.pi.offers import Offers
 from sandbox_agent_server.agents.pi.results import Outcome, failure, usage_update
 from sandbox_agent_server.agents.pi.turns import Prompt, Turns
 
-__all__ = ["EXTENSION", "Output", "Translator"]
+__all__ = ["EXTENSION", "Translator"]
 
 EXTENSION: Final = "_pi/"
 
@@ -41,13 +42,6 @@ _DIALOGS: Final = frozenset({"select", "confirm", "input", "editor"})
 _TOLD_ROLES: Final = frozenset({"assistant", "system", "toolResult", "user"})
 
 
-class Output(NamedTuple):
-    frames: list[Frame]
-    """For the client."""
-    replies: list[Native]
-    """For Pi, to be written after the message that caused them was read."""
-
-
 class Translator:
     """One session. `feed` it every message except responses to commands of the adapter's own."""
 
@@ -61,7 +55,7 @@ class Translator:
         new_id: Callable[[], str],
     ) -> None:
         self.offers = offers
-        self._session_id = session_id
+        self.session_id = session_id
         self._messages = Messages(cwd=cwd, new_id=new_id)
         self._asking = Asking(session_id=session_id, cwd=cwd)
         self._turns = Turns(says_settled=says_settled)
@@ -97,7 +91,7 @@ class Translator:
         """The client's response to a request of Pi's; `result` is None for an error."""
         answered = self._asking.answer(request_id, result)
         if answered is None:
-            return Output([], [])
+            return Output()
         output = self._put_through(answered)
         prompt = self._turns.prompt
         if answered.stops_turn and prompt is not None and not prompt.is_cancelled:
@@ -128,7 +122,7 @@ class Translator:
         return [self.update(update) for update in updates]
 
     def update(self, update: Update) -> Frame:
-        return notification(acp.SESSION_UPDATE, {"sessionId": self._session_id, "update": update})
+        return notification(acp.SESSION_UPDATE, {"sessionId": self.session_id, "update": update})
 
     def commands_update(self) -> Frame:
         commands = self.offers.commands()
@@ -222,7 +216,7 @@ class Translator:
         return [] if kind in _NOISE else [self._extension(kind, message)]
 
     def _extension(self, name: str, message: Native) -> Frame:
-        return notification(EXTENSION + name, {"sessionId": self._session_id, "message": message})
+        return notification(EXTENSION + name, {"sessionId": self.session_id, "message": message})
 
 
 def _extension_failed(message: Native) -> Frame:

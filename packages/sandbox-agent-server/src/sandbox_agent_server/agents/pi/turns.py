@@ -7,7 +7,8 @@ from typing import Any
 
 from sandbox_agent_core.frames import RequestId
 
-from sandbox_agent_server.agents.pi.native import Native, command
+from sandbox_agent_server.agents.native.translator import Native
+from sandbox_agent_server.agents.pi.native import command
 
 __all__ = ["Prompt", "Turns"]
 

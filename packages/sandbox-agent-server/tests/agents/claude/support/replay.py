@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from sandbox_agent_server.agents.claude.offers import Offers
-from sandbox_agent_server.agents.claude.translate import Output, Translator
+from sandbox_agent_server.agents.claude.translate import Translator
 from sandbox_agent_server.agents.claude.turns import Prompt
+from sandbox_agent_server.agents.native.translator import Output
 
 __all__ = ["HANDSHAKE", "Replay", "play"]
 

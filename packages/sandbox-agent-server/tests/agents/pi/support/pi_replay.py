@@ -11,9 +11,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from sandbox_agent_server.agents.native.translator import Output
 from sandbox_agent_server.agents.pi.content import prompt_content
 from sandbox_agent_server.agents.pi.offers import Offers
-from sandbox_agent_server.agents.pi.translate import Output, Translator
+from sandbox_agent_server.agents.pi.translate import Translator
 from sandbox_agent_server.agents.pi.turns import Prompt
 
 __all__ = ["STATE", "Replay", "play"]

@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_agent_server.agents.grants import Grants, Scope, UnknownMode
+from sandbox_agent_server.agents.native.grants import Grants, Scope
+from sandbox_agent_server.agents.native.refusals import InvalidParams
 
 TOUCH = Scope("command", "touch x")
 
@@ -53,7 +54,7 @@ def test_in_read_only_nothing_is_granted_and_afterwards_it_is_again() -> None:
 
 
 def test_a_mode_that_is_not_there_is_refused() -> None:
-    with pytest.raises(UnknownMode, match="ask, read-only"):
+    with pytest.raises(InvalidParams, match="ask, read-only"):
         Grants().set_mode("yolo")
 
 

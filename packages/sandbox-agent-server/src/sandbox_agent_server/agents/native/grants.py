@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-__all__ = ["PERMISSION_MODES", "Decision", "Grants", "Scope", "UnknownMode"]
+from sandbox_agent_server.agents.native.refusals import InvalidParams
+
+__all__ = ["PERMISSION_MODES", "Decision", "Grants", "Scope"]
 
 Decision = Literal["allow", "reject", "cancel"]
 
@@ -32,10 +34,6 @@ _MODES: Final = (
     },
 )
 _SHOWN_CHARS: Final = 60
-
-
-class UnknownMode(ValueError):
-    """There is no such mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +63,10 @@ class Grants:
         return {"currentModeId": self._mode, "availableModes": [dict(mode) for mode in _MODES]}
 
     def set_mode(self, mode: Any) -> None:
-        """Raises: UnknownMode."""
+        """Raises: InvalidParams."""
         known = [item["id"] for item in _MODES]
         if mode not in known:
-            raise UnknownMode(f"no mode {mode!r}; there are: {', '.join(known)}")
+            raise InvalidParams(f"no mode {mode!r}; there are: {', '.join(known)}")
         self._mode = mode
 
     def covers(self, scope: Scope) -> bool:
