@@ -7,8 +7,9 @@ from typing import Any
 
 from sandbox_agent_core.api.requests import RequestInfo, Resolution
 from sandbox_agent_core.events import PermissionOption, Question, ToolCallFields
+from sandbox_agent_core.tool_calls import command_of
 
-from sandbox_agent_client._calls.requests import command_of, tool_call_of
+from sandbox_agent_client._calls.requests import tool_call_of
 
 __all__ = ["PermissionRequest", "QuestionRequest", "request_of"]
 
@@ -55,7 +56,7 @@ class PermissionRequest(_Request):
     @property
     def command(self) -> str | None:
         """The command line, when it is about one."""
-        return command_of(self.tool_call)
+        return None if self.tool_call is None else command_of(self.tool_call.input)
 
     async def allow_once(self, *, actor: str | None = None) -> Resolution:
         return await self._respond(self.id, reply="once", actor=actor)

@@ -8,8 +8,9 @@ from typing import Any
 
 from sandbox_agent_core.api.requests import RequestInfo, Resolution
 from sandbox_agent_core.events import PermissionOption, Question, ToolCallFields
+from sandbox_agent_core.tool_calls import command_of
 
-from sandbox_agent_client._calls.requests import command_of, tool_call_of
+from sandbox_agent_client._calls.requests import tool_call_of
 
 __all__ = ["PermissionRequestSync", "QuestionRequestSync", "request_of"]
 
@@ -56,7 +57,7 @@ class PermissionRequestSync(_Request):
     @property
     def command(self) -> str | None:
         """The command line, when it is about one."""
-        return command_of(self.tool_call)
+        return None if self.tool_call is None else command_of(self.tool_call.input)
 
     def allow_once(self, *, actor: str | None = None) -> Resolution:
         return self._respond(self.id, reply="once", actor=actor)

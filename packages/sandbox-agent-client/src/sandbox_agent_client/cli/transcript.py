@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 from sandbox_agent_core.content import text_of
+from sandbox_agent_core.tool_calls import title_of
 from sandbox_agent_core.view import (
     Item,
     MessageItem,
@@ -56,14 +57,15 @@ def _line(item: Item) -> tuple[str, str]:
         case ReasoningItem():
             return item.text, "dim italic"
         case ToolItem():
-            title = item.title or item.name or item.kind
-            return f"● {title} [{item.status}]", _TOOL_STYLES.get(item.status, "cyan")
+            return f"● {title_of(item)} [{item.status}]", _TOOL_STYLES.get(item.status, "cyan")
         case PlanItem():
             return "\n".join(f"  [{one.status}] {one.content}" for one in item.entries), ""
         case PermissionItem():
-            about = item.tool_call.title if item.tool_call is not None else "a tool call"
             answer = item.option_name or item.option_kind or item.outcome or "not answered"
-            return f"  permission for {about}: {answer} ({item.decided_by or '?'})", "dim"
+            return (
+                f"  permission for {title_of(item.tool_call)}: {answer} ({item.decided_by or '?'})",
+                "dim",
+            )
         case QuestionItem():
             return f"  question: {item.message} {item.answers or item.outcome or ''}", "dim"
         case NoticeItem():
