@@ -14,8 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from sandbox_agent_client import Endpoint, SandboxAgent, SandboxRef, SandboxSpec
-from sandbox_agent_client.errors import SandboxNotFound
+from sandbox_agent_client import Endpoint, SandboxAgent, SandboxNotFound, SandboxRef, SandboxSpec
 from sandbox_agent_core.provisioning import (
     CommandResult,
     ServerLayout,
@@ -23,7 +22,6 @@ from sandbox_agent_core.provisioning import (
     provision,
     read_token,
 )
-from sandbox_agent_core.spi.provider import BaseProvider
 
 
 class Directory:
@@ -48,7 +46,7 @@ class Directory:
         await self.run(detached(script), timeout_s=10)
 
 
-class DirectoryProvider(BaseProvider):
+class DirectoryProvider:
     """The provider: three methods, too."""
 
     name = "directory"

@@ -45,10 +45,10 @@ _EVENTS_INTRO = """\
 # Events
 
 Everything that happens in a session is in its log: every JSON-RPC frame between the client and the
-agent, and every fact that the server adds (a turn ended because the agent died, a permission was
+agent, and everything that the server adds (a turn ended because the agent died, a permission was
 answered by a policy). The log has two views, over the same entries and with the same cursors:
 
-- the **frame view** is `{seq, time, sender, turnId?, itemId?, method?, facts?, payload}` with the raw
+- the **frame view** is `{seq, time, sender, turnId?, itemId?, method?, annotations?, payload}` with the raw
   frame in `payload`: what tools for the Agent Client Protocol want;
 - the **universal view** is this page: at most one event for each entry, of the same shape for every
   agent.
@@ -130,8 +130,8 @@ The server answers every failed request with a problem document (RFC 9457), medi
  "detail": "There is no session 'ses_x'.", "retryable": false, "details": {"sessionId": "ses_x"}}
 ```
 
-`type` ends in the `code`, which does not change; `detail` is for people, and may. `details` are facts
-for programs. The SDK raises the class of that code, with the text as `.message` and the facts as
+`type` ends in the `code`, which does not change; `detail` is for people, and may. `details` are for
+programs. The SDK raises the class of that code, with the text as `.message` and these as
 `.details`. Catch as widely as you like: `NotFound` is also every error below it. What is retryable
 may succeed when the same is tried again.
 

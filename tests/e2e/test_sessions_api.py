@@ -381,7 +381,7 @@ def test_keys_reach_the_agent_and_nothing_else(make_server: Callable[..., Server
     assert info["agentSessionId"] == str([len(env_key), len(mcp_key)])
     shown = json.dumps(server.entries(info["id"]))
     server.stop()
-    stored = b"".join(path.read_bytes() for path in server.data_dir.iterdir())
+    stored = b"".join(path.read_bytes() for path in server.data_dir.rglob("*") if path.is_file())
     for secret in (env_key, mcp_key, TOKEN):
         assert secret not in shown
         assert secret.encode() not in stored

@@ -202,14 +202,18 @@ def test_a_token_by_variable_is_seen_by_nobody(make_server: MakeServer) -> None:
     assert stat.S_IMODE(ready.stat().st_mode) == 0o600
     assert TOKEN not in ready.read_text(encoding="utf-8")
     server.stop()
-    stored = b"".join(path.read_bytes() for path in server.data_dir.iterdir())
+    stored = b"".join(path.read_bytes() for path in server.data_dir.rglob("*") if path.is_file())
     assert TOKEN.encode() not in stored
     assert TOKEN not in server.log()
 
 
 def test_the_files_of_the_log_are_its_owners_alone(make_server: MakeServer) -> None:
     server = make_server().start()
-    server.prompt(server.create(), "text")
+    session_id = server.create()
+    server.prompt(session_id, "text")
+    log = server.data_dir / "sessions" / session_id / "log.jsonl"
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    assert stat.S_IMODE(log.parent.stat().st_mode) == 0o700
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in server.data_dir.iterdir()}
     assert {name: mode for name, mode in modes.items() if name.startswith("sandbox-agent.db")} == {
         "sandbox-agent.db": 0o600, "sandbox-agent.db-shm": 0o600, "sandbox-agent.db-wal": 0o600,

@@ -25,7 +25,7 @@ from sandbox_agent_client import (
 from sandbox_agent_client._async import keepalive
 from sandbox_agent_client.local.server import LocalServer
 from sandbox_agent_core.spi.labels import KEPT
-from sandbox_agent_core.spi.provider import Capabilities, Check, Preflight
+from sandbox_agent_core.spi.provider import Check, Preflight
 from support.directory_provider import DirectoryProvider
 from support.ports import free_port
 
@@ -54,7 +54,7 @@ async def test_what_the_preflight_misses_is_told_before_anything_is_made(
 
 async def test_a_pause_that_the_provider_cannot_do_is_refused_before_anything_is_made() -> None:
     before = await LocalProvider().list()
-    with pytest.raises(errors.CapabilityNotSupported, match="'local' cannot pause"):
+    with pytest.raises(errors.CapabilityNotSupported, match="'local' does not support 'pause'"):
         await SandboxAgent.start("local", on_idle="pause")
     assert await LocalProvider().list() == before
 
@@ -125,6 +125,16 @@ async def test_a_connected_client_has_no_sandbox(provider: DirectoryProvider) ->
         assert client.sandbox_ref is None
         with pytest.raises(RuntimeError):
             _ = client.sandbox
+
+
+# -- ports
+
+
+def test_a_port_of_the_sandbox_is_reached_without_async_too() -> None:
+    with SandboxAgentSync.start("local") as client:
+        port = int(client.base_url.rpartition(":")[2])
+        assert client.sandbox.port_url(port) == client.base_url
+        assert client.sandbox.capabilities.ports
 
 
 # -- pausing
@@ -304,8 +314,6 @@ async def test_a_server_that_does_not_answer_is_an_error_with_its_log(
 
 class SlowToCleanUp(DirectoryProvider):
     """Its create is stuck; what it does when it is cancelled takes a while."""
-
-    capabilities = Capabilities()
 
     def __init__(self) -> None:
         super().__init__("/")

@@ -112,7 +112,7 @@ def test_a_sweep_asks_on_a_terminal(
     left: int,
 ) -> None:
     del made
-    monkeypatch.setattr("sandbox_agent_client.cli.sandboxes._is_terminal", lambda: True)
+    monkeypatch.setattr("sandbox_agent_client.cli.terminal.is_terminal", lambda: True)
     result = run("sweep", input=answer)
     assert "Remove 1?" in result.stderr
     assert len(ids(provider)) == left

@@ -17,8 +17,6 @@ from sandbox_agent_core.errors import SandboxNotFound
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.provisioning import ensure_running, provision, read_token, tail_log
 from sandbox_agent_core.spi.provider import (
-    BaseProvider,
-    Capabilities,
     Check,
     Endpoint,
     Preflight,
@@ -34,9 +32,8 @@ from support.wheelhouse import OUR_SERVER
 __all__ = ["DirectoryProvider", "InTheRoot"]
 
 
-class DirectoryProvider(BaseProvider):
+class DirectoryProvider:
     name = "directory"
-    capabilities = Capabilities(pause=True, list=True, logs=True, extend=True)
 
     def __init__(self, root: str) -> None:
         self.root = Path(root)
@@ -99,9 +96,9 @@ class DirectoryProvider(BaseProvider):
         self.calls.append("resume")
         self._signal(ref, signal.SIGCONT)
 
-    async def reconnect(self, ref: SandboxRef) -> SandboxRef:
-        await self.resume(ref)
-        return await super().reconnect(ref)
+    async def port_url(self, ref: SandboxRef, port: int) -> str:
+        self._at(ref)
+        return f"http://127.0.0.1:{port}"
 
     async def extend(self, ref: SandboxRef, seconds: float) -> None:
         self.calls.append(f"extend {seconds:g}")

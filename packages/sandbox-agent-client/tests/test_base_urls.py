@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from sandbox_agent_client import Endpoint, SandboxAgent
-from sandbox_agent_client._replay import settings_of
 from sandbox_agent_client.cli.assignments import base_urls
 from sandbox_agent_client.errors import InvalidRequest, ValueNotSupported
+from sandbox_agent_client.persistence.replay import settings_of
 from sandbox_agent_core.api.sessions import CreateSession
 from typer import BadParameter
 

@@ -21,6 +21,12 @@ def test_a_body_holds_only_what_was_given() -> None:
     assert sessions.resume("s", env={"A": "b"}).body == {"env": {"A": "b"}}
 
 
+def test_a_session_is_purged_only_when_it_is_deleted() -> None:
+    assert sessions.delete("s").query == {}
+    call = sessions.delete("s", purge=True)
+    assert (call.method, call.path, call.query) == ("DELETE", "/v1/sessions/s", {"purge": "true"})
+
+
 def test_a_prompt_is_text_or_blocks() -> None:
     assert sessions.prompt("s", "hi").body == {"content": [{"type": "text", "text": "hi"}]}
     image = {"type": "image", "data": "AA==", "mimeType": "image/png"}

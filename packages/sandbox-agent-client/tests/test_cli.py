@@ -79,7 +79,9 @@ def test_a_run_is_kept_and_can_be_looked_at_and_gone_on_with(
     assert "end_turn" in done.stderr
     (row,) = json_lines(cli(environment, "sessions", "list", "--json").stdout)
     assert (row["agent"], row["status"], row["cwd"]) == ("mock", "dormant", str(tmp_path))
-    assert row["id"] in cli(environment, "sessions", "list").stdout
+    narrow = cli(environment | {"COLUMNS": "40"}, "sessions", "list").stdout.splitlines()[1]
+    assert narrow.startswith(f"{row['id']}  mock")  # nothing is cut that somebody may copy
+    assert narrow.endswith(f"  {tmp_path}")
     shown = cli(environment, "sessions", "show", row["id"]).stdout
     assert "> tool" in shown
     assert "● ls" in shown
@@ -179,6 +181,7 @@ def test_the_exit_status_says_how_the_turn_ended(
         (["run", "--token-env", "NONE", "hi"], ExitCode.SANDBOX, ""),
         (["sessions", "show", "no-such-session"], ExitCode.USAGE, "no-such-session"),
         (["sessions", "events", "no-such-session"], ExitCode.USAGE, "no-such-session"),
+        (["sessions", "delete", "-y", "no-such-session"], ExitCode.USAGE, "no-such-session"),
     ],
 )
 def test_what_cannot_be_done_is_said_on_stderr(
@@ -222,6 +225,50 @@ def test_sessions_of_a_server_are_listed_and_shown(
     assert [row["id"] for row in rows] == [session.id]
     assert "> plan" in cli(at_server, "sessions", "show", session.id).stdout
     assert cli(at_server, "sessions", "events", session.id).returncode == 0
+
+
+def test_a_session_of_this_machine_is_deleted(environment: dict[str, str]) -> None:
+    def run(id: str) -> None:
+        assert cli(environment, "run", "--agent", "mock", "--session", id, "hi").returncode == 0
+
+    run("one")
+    run("two")
+    unasked = cli(environment, "sessions", "delete", "one")
+    assert unasked.returncode == ExitCode.USAGE
+    assert "--yes" in unasked.stderr
+    done = cli(environment, "sessions", "delete", "--yes", "one", "never-there")
+    assert done.returncode == ExitCode.USAGE
+    assert done.stderr.startswith("deleted one\nsandbox-agent: ")
+    assert "never-there" in done.stderr
+    assert [
+        row["id"] for row in json_lines(cli(environment, "sessions", "list", "--json").stdout)
+    ] == ["two"]
+    servers = Path(environment["XDG_DATA_HOME"]) / "sandbox-agent" / "cli" / "servers"
+    assert [path.name for path in servers.iterdir()] == ["two"]
+
+
+def test_a_session_that_runs_here_is_not_deleted(
+    environment: dict[str, str], terminals: list[Terminal]
+) -> None:
+    terminals.append(Terminal(environment, "run", "--agent", "mock", "--session", "s", "slow 60"))
+    terminals[0].wait_for("1 2 3")
+    done = cli(environment, "sessions", "delete", "--yes", "s")
+    assert done.returncode == ExitCode.FAILED
+    assert "is running" in done.stderr
+
+
+def test_a_session_of_a_server_is_deleted_when_a_person_says_so(
+    at_server: dict[str, str], endpoint: Endpoint, terminals: list[Terminal]
+) -> None:
+    with SandboxAgentSync.connect(endpoint.url, token=endpoint.token) as client:
+        session = client.create_session("mock")
+        for answer, code in (("n\n", ExitCode.USAGE), ("y\n", ExitCode.OK)):
+            assert not session.refresh().ended_at
+            terminals.append(Terminal(at_server, "sessions", "delete", session.id))
+            terminals[-1].wait_for(f"Delete {session.id} for good? [y/N]")
+            terminals[-1].type(answer)
+            assert terminals[-1].end() == code
+        assert f"deleted {session.id}" in terminals[-1].text
 
 
 def test_agents_are_listed(at_server: dict[str, str]) -> None:

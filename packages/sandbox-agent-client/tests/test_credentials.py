@@ -90,7 +90,7 @@ async def test_it_is_what_create_session_takes(endpoint: Endpoint, environ: dict
     async with SandboxAgent.connect(endpoint.url, token=endpoint.token) as client:
         session = await client.create_session("mock", env=found.env)
         assert KEY not in str(session.info)
-        await client.destroy_session(session.id)
+        await client.end_session(session.id)
 
 
 def test_extract_masks_unless_told_otherwise(environ: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from pathlib import Path
 
@@ -11,10 +12,11 @@ from cutting_proxy import CuttingProxy
 from sandbox_agent_client import (
     Endpoint,
     LocalProvider,
-    MemoryStore,
+    MemoryTranscriptStore,
     SandboxAgent,
     SandboxAgentSync,
-    SqliteStore,
+    SessionRecord,
+    SqliteTranscriptStore,
     TranscriptStore,
     TurnStarted,
     errors,
@@ -26,7 +28,11 @@ from sandbox_agent_core.frames import LogEntry
 
 @pytest.fixture(params=["memory", "sqlite"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> TranscriptStore:
-    return MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "sessions.db")
+    return (
+        MemoryTranscriptStore()
+        if request.param == "memory"
+        else SqliteTranscriptStore(tmp_path / "sessions.db")
+    )
 
 
 async def stored(store: TranscriptStore, session_id: str) -> list[LogEntry]:
@@ -79,7 +85,7 @@ async def test_a_session_goes_on_in_a_new_sandbox(store: TranscriptStore) -> Non
 
 
 def test_the_twin_does_the_same(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "sessions.db")
+    store = SqliteTranscriptStore(tmp_path / "sessions.db")
     with SandboxAgentSync.start(persistence=store) as first:
         session = first.create_session("mock")
         session.prompt("the magic word is xyzzy")
@@ -118,8 +124,42 @@ async def test_the_end_of_a_session_is_stored(store: TranscriptStore) -> None:
     assert record.ended_at is not None
 
 
+async def test_a_deleted_session_is_gone_from_the_store_whatever_streams_still_carry(
+    store: TranscriptStore, endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with SandboxAgent.connect(
+        endpoint.url, token=endpoint.token, persistence=store
+    ) as client:
+        session = await client.create_session("mock")
+        other = await client.get_session(session.id)
+        other.on_event(lambda _event: None)
+        stream = session.prompt_stream("burst 300x10")
+        await anext(stream)
+        await session.delete()
+        with contextlib.suppress(errors.SessionNotFound):
+            async for _event in stream:
+                pass
+    assert await store.list_sessions() == []
+    assert await stored(store, session.id) == []
+    assert caplog.text == ""
+
+
+async def test_a_session_of_another_sandbox_is_deleted_from_the_store(
+    store: TranscriptStore, endpoint: Endpoint
+) -> None:
+    await store.put_session(
+        SessionRecord(id="old", agent="mock", created_at="2026-01-01T00:00:00Z")
+    )
+    async with SandboxAgent.connect(
+        endpoint.url, token=endpoint.token, persistence=store
+    ) as client:
+        await client.delete_session("old")
+        with pytest.raises(errors.SessionNotFound):
+            await client.delete_session("old")
+
+
 async def test_streams_and_callbacks_are_stored_once(endpoint: Endpoint) -> None:
-    store = MemoryStore()
+    store = MemoryTranscriptStore()
     async with SandboxAgent.connect(
         endpoint.url, token=endpoint.token, persistence=store
     ) as client:
@@ -149,7 +189,7 @@ async def test_what_came_while_the_store_was_broken_is_stored_later(
     assert await store.entries(session.id) == log
 
 
-class BreakingStore(MemoryStore):
+class BreakingStore(MemoryTranscriptStore):
     is_broken = False
 
     async def append(self, session_id: str, entries: object) -> None:
@@ -161,7 +201,7 @@ class BreakingStore(MemoryStore):
 async def test_a_server_that_is_gone_at_the_end_loses_only_what_nobody_read(
     endpoint: Endpoint, caplog: pytest.LogCaptureFixture
 ) -> None:
-    store = MemoryStore()
+    store = MemoryTranscriptStore()
     async with CuttingProxy(endpoint.url) as proxy:
         async with SandboxAgent.connect(
             proxy.url, token=endpoint.token, persistence=store, timeout=1

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 from sandbox_agent_client import (
+    AgentProcessExited,
     ConfigChanged,
     Endpoint,
     Event,
@@ -14,6 +15,8 @@ from sandbox_agent_client import (
     ModeChanged,
     SandboxAgent,
     Session,
+    SessionClosed,
+    SessionNotFound,
     ToolCompleted,
     TurnDropped,
     TurnEnded,
@@ -73,7 +76,7 @@ async def test_a_turn_that_fails_raises_in_prompt_and_tells_in_a_stream(session:
 
 
 async def test_an_agent_that_dies_raises_what_it_left_behind(session: Session) -> None:
-    with pytest.raises(errors.AgentProcessExited) as caught:
+    with pytest.raises(AgentProcessExited) as caught:
         await session.prompt("crash")
     assert caught.value.details["exitCode"] == 7
     assert "mock agent" in caught.value.details["stderrTail"]
@@ -226,14 +229,26 @@ async def test_a_session_that_was_ended_takes_no_prompts_but_can_be_read(session
     await session.end()
     await session.end()
     assert (await session.refresh()).status == "ended"
-    with pytest.raises(errors.SessionClosed):
+    with pytest.raises(SessionClosed):
         await session.prompt("more")
     assert [event async for event in session.events(limit=1)]
 
 
+async def test_a_deleted_session_is_gone(session: Session, client: SandboxAgent) -> None:
+    await session.prompt("hello")
+    await session.delete()
+    assert session.id not in [one.id for one in await client.list_sessions()]
+    with pytest.raises(SessionNotFound):
+        await session.refresh()
+    with pytest.raises(SessionNotFound):
+        await session.delete()
+    with pytest.raises(SessionNotFound):
+        await client.delete_session("no-such-session")
+
+
 async def test_an_ended_session_can_be_resumed(session: Session, client: SandboxAgent) -> None:
     await session.prompt("hello")
-    await client.destroy_session(session.id)
+    await client.end_session(session.id)
     again = await client.resume_session(session.id)
     assert (await again.prompt("go on")).text == "You said: go on"
 
@@ -242,9 +257,9 @@ async def test_sessions_are_found(session: Session, client: SandboxAgent) -> Non
     assert (await client.get_session(session.id)).info.metadata == {"of": "the tests"}
     assert session.id in [one.id for one in await client.list_sessions()]
     assert len(await client.list_sessions(limit=1)) == 1
-    with pytest.raises(errors.SessionNotFound):
+    with pytest.raises(SessionNotFound):
         await client.get_session("no-such-session")
-    with pytest.raises(errors.SessionNotFound):
+    with pytest.raises(SessionNotFound):
         await client.resume_session("no-such-session")
 
 

@@ -6,14 +6,22 @@ from pathlib import Path
 
 import pytest
 from client_frames import chunk, completed
-from sandbox_agent_client import MemoryStore, SessionRecord, SqliteStore, TranscriptStore, errors
+from sandbox_agent_client import (
+    MemoryTranscriptStore,
+    SessionRecord,
+    SqliteTranscriptStore,
+    TranscriptStore,
+    errors,
+)
 from sandbox_agent_client.persistence import read_entries, read_transcript
 
 
 @pytest.fixture(params=["memory", "sqlite"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TranscriptStore]:
     made: TranscriptStore = (
-        MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "a" / "sessions.db")
+        MemoryTranscriptStore()
+        if request.param == "memory"
+        else SqliteTranscriptStore(tmp_path / "a" / "sessions.db")
     )
     yield made
     await made.close()
@@ -67,6 +75,20 @@ async def test_a_transcript_is_read_from_entries(store: TranscriptStore) -> None
     assert [getattr(item, "text", None) for item in transcript.items()] == ["hi"]
 
 
+async def test_a_deleted_session_leaves_nothing(store: TranscriptStore) -> None:
+    for id in ("a", "b"):
+        await store.put_session(record(id))
+        await store.append(id, [chunk(1), chunk(2)])
+    await store.delete_session("a")
+    await store.delete_session("never-there")
+    assert await store.get_session("a") is None
+    assert (await store.entries("a"), await store.last_seq("a")) == ([], 0)
+    assert ([one.id for one in await store.list_sessions()], await store.last_seq("b")) == (
+        ["b"],
+        2,
+    )
+
+
 async def test_a_closed_store_opens_again_by_itself(store: TranscriptStore) -> None:
     await store.put_session(record("a"))
     await store.close()
@@ -75,7 +97,7 @@ async def test_a_closed_store_opens_again_by_itself(store: TranscriptStore) -> N
 
 
 async def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
-    store = SqliteStore(tmp_path / "private" / "sessions.db")
+    store = SqliteTranscriptStore(tmp_path / "private" / "sessions.db")
     await store.put_session(record("a"))
     await store.close()
     assert (tmp_path / "private" / "sessions.db").stat().st_mode & 0o077 == 0
@@ -86,7 +108,7 @@ async def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "s.db") as db:
         db.execute("PRAGMA user_version = 99")
     db.close()
-    store = SqliteStore(tmp_path / "s.db")
+    store = SqliteTranscriptStore(tmp_path / "s.db")
     with pytest.raises(errors.StorageError, match="newer"):
         await store.list_sessions()
     await store.close()
@@ -94,7 +116,7 @@ async def test_a_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 
 async def test_what_is_no_database_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "s.db").write_text("this is not a database, and it is long enough to tell" * 40)
-    store = SqliteStore(tmp_path / "s.db")
+    store = SqliteTranscriptStore(tmp_path / "s.db")
     with pytest.raises(errors.StorageError):
         await store.list_sessions()
     await store.close()

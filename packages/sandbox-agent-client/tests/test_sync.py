@@ -16,7 +16,7 @@ import pytest
 from sandbox_agent_client import (
     Endpoint,
     Event,
-    MemoryStore,
+    MemoryTranscriptStore,
     MessageDelta,
     PermissionRequest,
     PermissionRequestSync,
@@ -161,6 +161,8 @@ def test_a_callback_can_unsubscribe_itself_and_close_the_client(
 
     stop = session.on_event(once, after=0)
     until(lambda: seen)
+    # Nobody waits for the reader, which cannot wait for itself; it ends right after its callback.
+    until(lambda: not any(session.id in thread.name for thread in threading.enumerate()))
 
 
 def test_settings_and_lists(client: SandboxAgentSync, session: SessionSync) -> None:
@@ -171,7 +173,7 @@ def test_settings_and_lists(client: SandboxAgentSync, session: SessionSync) -> N
     assert "mock" in [agent.id for agent in client.list_agents()]
     assert session.transcript().session_id == session.id
     session.end()
-    client.destroy_session(session.id)
+    client.end_session(session.id)
     assert client.resume_session(session.id).prompt("again").text == "You said: again"
 
 
@@ -198,7 +200,7 @@ def test_closing_ends_a_prompt_that_waits_in_another_thread(endpoint: Endpoint) 
 
 
 def test_a_sandbox_of_its_own_is_gone_with_all_its_threads() -> None:
-    with SandboxAgentSync.start("local", persistence=MemoryStore()) as client:
+    with SandboxAgentSync.start("local", persistence=MemoryTranscriptStore()) as client:
         assert client.sandbox_ref is not None
         url = client.base_url
         session = client.create_session("mock")

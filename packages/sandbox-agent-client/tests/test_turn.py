@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from client_frames import chunk, completed, fact, prompt_answer
+from client_frames import chunk, completed, prompt_answer, server_entry
 from sandbox_agent_client import errors
 from sandbox_agent_client._turn import TurnReader
 from sandbox_agent_core.frames import LogEntry, extensions
@@ -48,8 +48,8 @@ def test_the_text_is_the_last_message_of_the_assistant() -> None:
 
 def test_a_turn_that_the_agent_left_raises_what_the_agent_left_behind() -> None:
     turn = read(
-        fact(1, extensions.AGENT_EXITED, exitCode=7, stderrTail="boom", expected=False),
-        fact(
+        server_entry(1, extensions.AGENT_EXITED, exitCode=7, stderrTail="boom", expected=False),
+        server_entry(
             2,
             extensions.TURN_ENDED,
             turnId="turn_1",
@@ -63,8 +63,15 @@ def test_a_turn_that_the_agent_left_raises_what_the_agent_left_behind() -> None:
 
 
 def test_an_error_of_the_agent_is_typed_and_keeps_its_data() -> None:
-    fault = {"code": -32603, "message": "overloaded", "data": {"retryAfter": 3, "message": "x"}}
-    turn = read(fact(1, extensions.TURN_ENDED, turnId="turn_1", stopReason="error", error=fault))
+    fault = {
+        "code": "agent_error",
+        "rpcCode": -32603,
+        "message": "overloaded",
+        "data": {"retryAfter": 3, "message": "x"},
+    }
+    turn = read(
+        server_entry(1, extensions.TURN_ENDED, turnId="turn_1", stopReason="error", error=fault)
+    )
     with pytest.raises(errors.AgentError, match="overloaded") as caught:
         turn.result()
     assert caught.value.details["retryAfter"] == 3
@@ -74,11 +81,11 @@ def test_an_error_of_the_agent_is_typed_and_keeps_its_data() -> None:
     ("reason", "stop_reason"), [("cancelled", "cancelled"), ("interrupted", "interrupted")]
 )
 def test_a_prompt_that_never_started_says_so(reason: str, stop_reason: str) -> None:
-    turn = read(fact(1, extensions.TURN_DROPPED, turnId="turn_1", reason=reason))
+    turn = read(server_entry(1, extensions.TURN_DROPPED, turnId="turn_1", reason=reason))
     assert turn.result().stop_reason == stop_reason
 
 
 def test_a_prompt_of_an_ended_session_raises() -> None:
-    turn = read(fact(1, extensions.TURN_DROPPED, turnId="turn_1", reason="session_ended"))
+    turn = read(server_entry(1, extensions.TURN_DROPPED, turnId="turn_1", reason="session_ended"))
     with pytest.raises(errors.SessionClosed):
         turn.result()

@@ -23,6 +23,10 @@ class TestCloudflare(ProviderConformance):
         assert bridge.containers == {}
 
     @pytest.fixture
+    def open_port(self) -> int:
+        return 2468
+
+    @pytest.fixture
     def kill_outside(self, bridge: FakeBridge) -> KillOutside:
         async def kill(ref: SandboxRef) -> None:
             bridge.sleep(ref.id)

@@ -3,10 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_agent_core import (
+from sandbox_agent_core.content import (
     EmbeddedResource,
     ImageBlock,
-    InvalidRequest,
     ResourceLink,
     TextBlock,
     UnknownBlock,
@@ -14,6 +13,7 @@ from sandbox_agent_core import (
     text_block,
     text_of,
 )
+from sandbox_agent_core.errors import InvalidRequest
 
 
 def test_text_is_one_block() -> None:

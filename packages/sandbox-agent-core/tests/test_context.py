@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from entries import fact, update
+from entries import server, update
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import Log, logs
-from sandbox_agent_core import Transcript, fold, render_context
+from sandbox_agent_core.view import Transcript, fold, render_context
 
 
 def _conversation(turns: int = 1) -> Transcript:
@@ -64,8 +64,8 @@ def test_everything_that_decides_what_comes_next_is_told() -> None:
     log.add(
         update("plan", entries=[{"content": "Ship", "status": "completed"}], stamps=log.stamps())
     )
-    log.add(fact("agent.exited", {"exitCode": 137}, **log.stamps()))
-    log.add(fact("turn.ended", {"stopReason": "interrupted"}, **log.stamps()))
+    log.add(server("agent.exited", {"exitCode": 137}, **log.stamps()))
+    log.add(server("turn.ended", {"stopReason": "interrupted"}, **log.stamps()))
     text = render_context(fold(log.events()), max_events=100, max_chars=10_000)
     for part in (
         "[Permission asked: rm. Answer: Yes]",

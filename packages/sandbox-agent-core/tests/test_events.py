@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from pydantic import ValidationError
-from sandbox_agent_core import (
+from sandbox_agent_core.events import (
     EVENT_CLASSES,
     AgentUpdate,
     MessageDelta,

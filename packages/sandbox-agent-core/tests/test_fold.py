@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from entries import agent, answer, client, entry, fact, update
+from entries import agent, answer, client, entry, server, update
 from logs import Log
-from sandbox_agent_core import (
-    EVENT_CLASSES,
+from sandbox_agent_core.events import EVENT_CLASSES
+from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.projection import closed_tool_call, project
+from sandbox_agent_core.view import (
     MessageItem,
     NoticeItem,
     PermissionItem,
@@ -16,9 +18,7 @@ from sandbox_agent_core import (
     Transcript,
     TranscriptFolder,
     fold,
-    project,
 )
-from sandbox_agent_core.frames.entry import LogEntry
 
 
 def _folded(*entries: LogEntry) -> Transcript:
@@ -108,7 +108,7 @@ def test_the_first_end_of_a_tool_call_is_final_but_late_fields_are_taken_in() ->
     log = Log()
     log.begin()
     log.tool("tool_call", "t", title="sleep", status="in_progress")
-    log.add(fact("tool.completed", {"toolCallId": "t", "reason": "turn_ended"}, **log.stamps()))
+    log.add(server("tool.completed", closed_tool_call("t", {}), **log.stamps()))
     log.end()
     late = {"item_id": "t", "annotations": {"late": True}, "turn_id": "turn_1"}
     log.add(
@@ -219,7 +219,7 @@ def test_things_outside_of_turns_keep_their_place() -> None:
     log.begin()
     log.say("In", item="inside")
     log.end()
-    log.add(fact("session.resumed", {"continuity": "native"}, **log.stamps()))
+    log.add(server("session.resumed", {"continuity": "native"}, **log.stamps()))
     log.begin()
     view = fold(log.events())
     assert [turn.id for turn in view.turns] == [None, "turn_1", None, "turn_2"]
@@ -239,19 +239,19 @@ def test_a_log_that_is_read_from_its_middle_still_has_its_turns() -> None:
 
 def test_queued_prompts_wait_until_they_start_or_are_dropped() -> None:
     def queued(turn_id: str, seq: int) -> LogEntry:
-        return fact("turn.queued", {"turnId": turn_id, "prompt": []}, turn_id=turn_id, seq=seq)
+        return server("turn.queued", {"turnId": turn_id, "position": 1}, turn_id=turn_id, seq=seq)
 
     one, two = queued("turn_1", 1), queued("turn_2", 2)
     assert [prompt.turn_id for prompt in _folded(one, two).queued] == ["turn_1", "turn_2"]
     started = client("session/prompt", {"prompt": []}, seq=3)
-    dropped = fact("turn.dropped", {"reason": "cancelled"}, turn_id="turn_2", seq=4)
+    dropped = server("turn.dropped", {"reason": "cancelled"}, turn_id="turn_2", seq=4)
     assert _folded(one, two, started, dropped).queued == []
 
 
 def test_the_head_of_a_transcript_is_what_the_session_is_now() -> None:
     option = {"id": "m", "category": "model", "currentValue": "opus"}
     view = _folded(
-        fact("session.created", {"agent": "claude", "cwd": "/w", "mode": "ask"}, seq=1),
+        server("session.created", {"agent": "claude", "cwd": "/w", "mode": "ask"}, seq=1),
         update("config_option_update", configOptions=[option], stamps={"seq": 2}),
         answer(
             "session/set_config_option", {}, seq=3, annotations={"configId": "m", "value": "haiku"}
@@ -261,8 +261,8 @@ def test_the_head_of_a_transcript_is_what_the_session_is_now() -> None:
         update("usage_update", used=10, size=100, stamps={"seq": 6}),
         update("usage_update", used=20, cost={"amount": 1.5}, stamps={"seq": 7}),
         update("session_info_update", title="Fix it", stamps={"seq": 8}),
-        fact("permission_mode.changed", {"mode": "read-only", "modeId": "plan"}, seq=9),
-        fact("session.ended", {"reason": "deleted"}, seq=10),
+        server("permission_mode.changed", {"permissionMode": "read-only", "modeId": "plan"}, seq=9),
+        server("session.ended", {"reason": "deleted"}, seq=10),
     )
     assert (view.session_id, view.seq) == ("ses_1", 10)
     assert (view.agent, view.cwd, view.title) == ("claude", "/w", "Fix it")
@@ -275,9 +275,20 @@ def test_the_head_of_a_transcript_is_what_the_session_is_now() -> None:
     assert view.ended.reason == "deleted"
 
 
+def test_settings_that_are_patched_are_shown_but_the_agent_says_what_its_model_is() -> None:
+    option = {"id": "m", "category": "model", "currentValue": "claude-opus-4"}
+    created = server("session.created", {"agent": "claude", "metadata": {"ticket": 1}}, seq=1)
+    assert _folded(created).metadata == {"ticket": 1}
+    patched = server("session.updated", {"model": "opus", "metadata": {}}, seq=3)
+    view = _folded(created, patched)
+    assert (view.model, view.metadata) == ("opus", {})
+    offers = update("config_option_update", configOptions=[option], stamps={"seq": 2})
+    assert _folded(created, offers, patched).model == "claude-opus-4"
+
+
 def test_a_session_that_goes_on_is_not_ended() -> None:
-    ended = fact("session.ended", {"reason": "deleted"}, seq=1)
-    resumed = fact("session.resumed", {"continuity": "native"}, seq=2)
+    ended = server("session.ended", {"reason": "deleted"}, seq=1)
+    resumed = server("session.resumed", {"continuity": "native"}, seq=2)
     assert _folded(ended).ended is not None
     assert _folded(ended, resumed).ended is None
     assert _folded(ended, client("session/prompt", {"prompt": []}, seq=2)).ended is None
@@ -285,13 +296,14 @@ def test_a_session_that_goes_on_is_not_ended() -> None:
 
 def test_faults_are_notices_and_an_expected_exit_is_none() -> None:
     view = _folded(
-        fact("error", {"code": "storage_error", "message": "The disk is full."}, seq=1),
-        fact("agent.exited", {"exitCode": 1, "stderrTail": "boom"}, seq=2),
-        fact("agent.exited", {"signal": 15, "expected": True}, seq=3),
+        server("error", {"code": "storage_error", "message": "The disk is full."}, seq=1),
+        server("agent.exited", {"exitCode": 1, "stderrTail": "boom"}, seq=2),
+        server("agent.exited", {"signal": 15, "expected": True}, seq=3),
         entry({"what": "is this"}, seq=4),
+        server("log.repaired", {"droppedBytes": 7, "reason": "no end"}, seq=5),
     )
     notices = [item for item in view.items() if isinstance(item, NoticeItem)]
-    assert [notice.notice for notice in notices] == ["error", "agent_exited"]
+    assert [notice.notice for notice in notices] == ["error", "agent_exited", "log_repaired"]
     assert notices[0].code == "storage_error"
     assert notices[1].detail == "boom"
 

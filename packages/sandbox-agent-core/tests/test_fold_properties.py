@@ -8,8 +8,9 @@ from frame_strategies import entries
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from logs import Log, logs
-from sandbox_agent_core import ToolItem, Transcript, TranscriptFolder, fold, project
 from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.projection import project
+from sandbox_agent_core.view import ToolItem, Transcript, TranscriptFolder, fold
 
 
 def _shown(transcript: Transcript) -> dict[str, Any]:

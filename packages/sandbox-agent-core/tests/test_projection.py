@@ -6,23 +6,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from entries import agent, answer, client, entry, fact, update
-from sandbox_agent_core import (
+from entries import agent, answer, client, entry, server, update
+from sandbox_agent_core.content import TextBlock
+from sandbox_agent_core.events import (
+    EVENT_CLASSES,
     AgentUnparsed,
     AgentUpdate,
     Event,
     MessageDelta,
     PermissionRequested,
-    TextBlock,
     ToolCompleted,
     ToolUpdated,
     TurnEnded,
-    project,
-    project_wire,
 )
 from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.frames.entry import LogEntry
-from sandbox_agent_core.projection import is_delta
+from sandbox_agent_core.projection import closed_tool_call, is_delta, project, project_wire
 
 _TEXT = {"type": "text", "text": "hi"}
 
@@ -66,15 +65,15 @@ def test_frames_that_tell_nothing_new_are_no_events(silent: LogEntry) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sender", "is_fact"), [("server", True), ("agent", False), ("client", False)]
+    ("sender", "is_event"), [("server", True), ("agent", False), ("client", False)]
 )
-def test_only_the_server_states_facts(sender: str, is_fact: bool) -> None:
-    event = project(fact("turn.ended", {"stopReason": "cancelled"}, sender=sender))
-    assert isinstance(event, TurnEnded) is is_fact
+def test_only_the_server_ends_a_turn_by_an_entry_of_its_own(sender: str, is_event: bool) -> None:
+    event = project(server("turn.ended", {"stopReason": "cancelled"}, sender=sender))
+    assert isinstance(event, TurnEnded) is is_event
 
 
 def test_an_adapter_may_say_that_its_agent_wrote_nonsense() -> None:
-    event = _projected(fact("agent.unparsed", {"text": "\x1b[1m", "reason": "x"}, sender="agent"))
+    event = _projected(server("agent.unparsed", {"text": "\x1b[1m", "reason": "x"}, sender="agent"))
     assert isinstance(event, AgentUnparsed)
     assert event.text == "\x1b[1m"
 
@@ -153,11 +152,34 @@ def test_only_streamed_pieces_are_deltas() -> None:
     assert not is_delta("tool.updated")
 
 
-def test_every_fact_of_the_house_has_an_event() -> None:
-    params = {"agent": "a", "continuity": "lost", "toolCallId": "c", "mode": "plan"}
-    methods = [
-        value for name, value in vars(extensions).items() if name.isupper() and name != "PREFIX"
-    ]
-    for method in methods:
-        event = _projected(fact(method.removeprefix(extensions.PREFIX), params))
-        assert not isinstance(event, AgentUpdate), method
+def test_every_entry_of_the_server_is_named_as_its_event() -> None:
+    methods = [value for value in vars(extensions).values() if isinstance(value, str)]
+    types = {
+        method.removeprefix(extensions.PREFIX)
+        for method in methods
+        if method.startswith(extensions.PREFIX)
+    } - {""}
+    assert len(types) > 10
+    assert types <= set(EVENT_CLASSES)
+
+
+def test_what_an_entry_of_the_server_has_too_much_is_left_out() -> None:
+    wire = project_wire(server("turn.dropped", {"reason": "cancelled", "turnId": "x", "mood": 1}))
+    assert wire is not None
+    assert (wire["turnId"], wire["data"]) == ("turn_1", {"reason": "cancelled"})
+
+
+def test_a_closed_tool_call_tells_what_was_known_of_it_but_not_its_terminal_again() -> None:
+    earlier = {
+        "title": "make",
+        "rawInput": {"command": "make"},
+        "_meta": {"terminal_output": {"data": "cc"}, "claudeCode": {"toolName": "Bash"}},
+    }
+    assert closed_tool_call("t", earlier) == {
+        "toolCallId": "t",
+        "title": "make",
+        "name": "Bash",
+        "input": {"command": "make"},
+        "status": "failed",
+        "reason": "turn_ended",
+    }

@@ -26,6 +26,10 @@ class TestDaytona(ProviderConformance):
         )
 
     @pytest.fixture
+    def open_port(self) -> int:
+        return 2468
+
+    @pytest.fixture
     def kill_outside(self, daytona: FakeDaytona) -> KillOutside:
         async def kill(ref: SandboxRef) -> None:
             await asyncio.to_thread(daytona.kill, ref.id)

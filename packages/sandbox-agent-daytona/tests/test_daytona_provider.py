@@ -14,9 +14,10 @@ import httpx
 import pytest
 from sandbox_agent_client import SandboxAgent, errors
 from sandbox_agent_client.wheels import server_wheels
+from sandbox_agent_core.provisioning import calls
 from sandbox_agent_core.spi.labels import OURS, RUN
 from sandbox_agent_core.spi.provider import SandboxRef, SandboxSpec
-from sandbox_agent_daytona import DaytonaProvider, api, lifecycle, preflight
+from sandbox_agent_daytona import DaytonaProvider, lifecycle, preflight
 from support.fakes.daytona import API_KEY, Box, FakeDaytona
 from support.ports import free_port
 from support.wheelhouse import installed_wheelhouse
@@ -48,7 +49,7 @@ async def until(condition: Any) -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looking again does not take half a second."""
-    monkeypatch.setattr(api, "FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(calls, "FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(lifecycle, "LOOK_S", 0.01)
 
 
@@ -282,8 +283,9 @@ async def test_a_sandbox_that_sleeps_has_no_endpoint_until_it_is_resumed(
         assert caught.value.details["state"] == state
     assert [info.state for info in await provider.list()] == [state]
     assert daytona.calls["start"] == 0
-    await provider.reconnect(ref)
     await provider.resume(ref)
+    await provider.resume(ref)
+    await provider.ensure_server(ref)
     assert daytona.calls["start"] == 1
     after = await provider.endpoint(ref)
     assert after.token == before.token
@@ -407,7 +409,8 @@ async def test_the_gateway_wants_its_own_token(daytona: FakeDaytona) -> None:
             assert (await http.get(url, headers=ours)).status_code == 401
             both = {**ours, **endpoint.headers}
             assert (await http.get(url, headers=both)).status_code == 200
-            link = await provider.port_url(client.sandbox.ref, 2468, lifetime=90)
+            brief = provider_of(daytona, link_lifetime=90)
+            link = await brief.port_url(client.sandbox.ref, 2468)
             assert (await http.get(f"{link}/v1/sessions", headers=ours)).status_code == 200
         assert ("signed", {"expiresInSeconds": "90"}) in daytona.bodies
 
@@ -415,16 +418,17 @@ async def test_the_gateway_wants_its_own_token(daytona: FakeDaytona) -> None:
 async def test_errors_of_a_script_are_told_apart_from_its_output(daytona: FakeDaytona) -> None:
     provider = provider_of(daytona)
     ref = await provider.create(SandboxSpec())
-    async with provider._running(ref) as opened:
-        done = await opened.machine.run("echo out; echo err >&2; exit 3", timeout_s=10)
+    async with provider._running(ref) as sandbox:
+        machine = provider._machine(sandbox)
+        done = await machine.run("echo out; echo err >&2; exit 3", timeout_s=10)
         assert (done.exit_code, done.stdout, done.stderr) == (3, "out\n", "err\n")
-        killed = await opened.machine.run("echo out; kill -9 $PPID", timeout_s=10)
+        killed = await machine.run("echo out; kill -9 $PPID", timeout_s=10)
         assert killed.exit_code == 137
         assert killed.stdout.startswith("out\n")
         with pytest.raises(errors.ProviderTimeout):
-            await opened.machine.run("sleep 30", timeout_s=1)
+            await machine.run("sleep 30", timeout_s=1)
         with pytest.raises(errors.ProviderError, match="outside"):
-            await opened.machine.write("/etc/passwd", b"")
+            await machine.write("/etc/passwd", b"")
     await provider.destroy(ref)
 
 

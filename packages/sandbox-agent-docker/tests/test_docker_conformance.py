@@ -35,6 +35,10 @@ class TestDocker(ProviderConformance):
         return OneOfSeveral()
 
     @pytest.fixture
+    def open_port(self) -> int:
+        return 2468
+
+    @pytest.fixture
     def kill_outside(self, docker_client: Any) -> KillOutside:
         async def kill(ref: SandboxRef) -> None:
             await asyncio.to_thread(

@@ -104,6 +104,7 @@ async def test_a_read_only_sandbox_writes_where_it_may_and_nowhere_else(
         assert said.split() == ["yes", "yes", "yes", "yes", "no", "no"]
         token = (await provider.endpoint(ref)).token
         docker_client.api.stop(ref.id)
+        await provider.resume(ref)
         await provider.ensure_server(ref)
         assert (await provider.endpoint(ref)).token == token
         volumes = [one["Name"] for one in docker_client.api.inspect_container(ref.id)["Mounts"]]

@@ -59,7 +59,8 @@ async def test_a_container_that_was_stopped_outside_is_started_again_and_found_a
         await other.endpoint(sandbox)
     assert caught.value.details["state"] == "stopped"
     assert "sandbox-agent-server" in await other.logs(sandbox)
-    await other.reconnect(sandbox)
+    await other.resume(sandbox)
+    await other.ensure_server(sandbox)
     after = await other.endpoint(sandbox)
     assert after.token == before.token
     assert await health(after) == httpx.codes.OK

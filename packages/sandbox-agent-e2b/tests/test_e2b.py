@@ -76,6 +76,19 @@ async def test_without_its_own_token_nobody_gets_to_a_private_sandbox(
     assert answer.status_code == httpx.codes.FORBIDDEN
 
 
+async def test_other_ports_are_reached_in_a_public_sandbox_only(
+    fake: FakeE2B, e2b: ThroughTheFake
+) -> None:
+    async with SandboxAgent.start(e2b) as client:
+        with pytest.raises(ProviderError, match="public_traffic"):
+            await client.sandbox.port_url(8000)
+    port = free_port()
+    public = ThroughTheFake(fake.url, server_port=port, public_traffic=True)
+    async with SandboxAgent.start(public) as client, httpx.AsyncClient(trust_env=False) as http:
+        url = await client.sandbox.port_url(port)
+        assert (await http.get(f"{url}/v1/sessions")).status_code == httpx.codes.UNAUTHORIZED
+
+
 async def test_a_template_without_the_server_gets_ours(fake: FakeE2B, tmp_path: Path) -> None:
     fake.path = f"{BARE_PYTHON.parent}:/usr/bin:/bin"
     steps: list[str] = []

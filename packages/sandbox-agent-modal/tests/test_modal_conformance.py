@@ -29,6 +29,10 @@ class TestModal(ProviderConformance):
         )
 
     @pytest.fixture
+    def open_port(self) -> int:
+        return 2468
+
+    @pytest.fixture
     def kill_outside(self, modal: FakeModal) -> KillOutside:
         async def kill(ref: SandboxRef) -> None:
             modal.kill(ref.id)

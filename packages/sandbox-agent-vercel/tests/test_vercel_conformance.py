@@ -28,6 +28,10 @@ class TestVercel(ProviderConformance):
         )
 
     @pytest.fixture
+    def open_port(self) -> int:
+        return 2468
+
+    @pytest.fixture
     def kill_outside(self, vercel: FakeVercel) -> KillOutside:
         async def kill(ref: SandboxRef) -> None:
             vercel.kill(ref.id)

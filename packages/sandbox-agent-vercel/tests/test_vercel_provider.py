@@ -183,7 +183,8 @@ async def test_a_stopped_sandbox_has_no_endpoint_until_it_is_resumed(vercel: Fak
             await wanted
         assert caught.value.details["state"] == "paused"
     assert vercel.calls["resume"] == 0
-    await provider.reconnect(ref)
+    await provider.resume(ref)
+    await provider.ensure_server(ref)
     assert vercel.calls["resume"] == 1
     after = await provider.endpoint(ref)
     assert after.token == before.token

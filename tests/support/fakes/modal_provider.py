@@ -21,3 +21,6 @@ class ThroughTheFake(ModalProvider):
     async def endpoint(self, ref: SandboxRef) -> Endpoint:
         endpoint = await super().endpoint(ref)
         return replace(endpoint, url=local_url(endpoint.url))
+
+    async def port_url(self, ref: SandboxRef, port: int) -> str:
+        return local_url(await super().port_url(ref, port))

@@ -5,8 +5,8 @@
         async for event in session.prompt_stream("Fix the failing test"):
             ...
 
-`SandboxAgentSync` is the same without `async`. Events are classes of this module, errors are in
-`sandbox_agent_client.errors`.
+`SandboxAgentSync` is the same without `async`. Events and errors are classes of this module; `errors`
+holds the errors alone.
 """
 
 from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
@@ -14,7 +14,6 @@ from sandbox_agent_core.api.policy import PermissionPolicy, PermissionRule
 from sandbox_agent_core.api.requests import Resolution
 from sandbox_agent_core.api.sessions import CancelResult, SessionInfo
 from sandbox_agent_core.content import Prompt
-from sandbox_agent_core.errors import SandboxAgentError
 from sandbox_agent_core.events import (
     AgentExited,
     AgentStarted,
@@ -28,6 +27,7 @@ from sandbox_agent_core.events import (
     Event,
     Fault,
     Location,
+    LogRepaired,
     MessageCompleted,
     MessageDelta,
     ModeChanged,
@@ -46,6 +46,7 @@ from sandbox_agent_core.events import (
     SessionCreated,
     SessionEnded,
     SessionResumed,
+    SessionUpdated,
     TokenUsage,
     ToolCallFields,
     ToolCompleted,
@@ -60,7 +61,6 @@ from sandbox_agent_core.events import (
 )
 from sandbox_agent_core.frames import LogEntry
 from sandbox_agent_core.spi.provider import (
-    BaseProvider,
     Endpoint,
     SandboxInfo,
     SandboxProvider,
@@ -74,6 +74,7 @@ from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._async.requests import PermissionRequest, QuestionRequest
 from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.session import Session
+from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._startup import StartupStep
 from sandbox_agent_client._sync.client import SandboxAgentSync
 from sandbox_agent_client._sync.requests import PermissionRequestSync, QuestionRequestSync
@@ -81,11 +82,12 @@ from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.session import SessionSync
 from sandbox_agent_client._turn import PromptResult
 from sandbox_agent_client.credentials import Credential, LocalCredentials, local_credentials
+from sandbox_agent_client.errors import *  # noqa: F403
 from sandbox_agent_client.local import LocalProvider
 from sandbox_agent_client.persistence import (
-    MemoryStore,
+    MemoryTranscriptStore,
     SessionRecord,
-    SqliteStore,
+    SqliteTranscriptStore,
     TranscriptStore,
 )
 
@@ -95,7 +97,6 @@ __all__ = [
     "AgentStarted",
     "AgentUnparsed",
     "AgentUpdate",
-    "BaseProvider",
     "CancelResult",
     "CommandsUpdated",
     "ConfigChanged",
@@ -113,7 +114,8 @@ __all__ = [
     "LocalProvider",
     "Location",
     "LogEntry",
-    "MemoryStore",
+    "LogRepaired",
+    "MemoryTranscriptStore",
     "MessageCompleted",
     "MessageDelta",
     "ModeChanged",
@@ -140,7 +142,6 @@ __all__ = [
     "Resolution",
     "Sandbox",
     "SandboxAgent",
-    "SandboxAgentError",
     "SandboxAgentSync",
     "SandboxInfo",
     "SandboxProvider",
@@ -151,10 +152,12 @@ __all__ = [
     "SessionCreated",
     "SessionEnded",
     "SessionInfo",
+    "SessionOptions",
     "SessionRecord",
     "SessionResumed",
     "SessionSync",
-    "SqliteStore",
+    "SessionUpdated",
+    "SqliteTranscriptStore",
     "StartupStep",
     "TokenUsage",
     "ToolCallFields",
@@ -172,3 +175,4 @@ __all__ = [
     "errors",
     "local_credentials",
 ]
+__all__ += errors.__all__

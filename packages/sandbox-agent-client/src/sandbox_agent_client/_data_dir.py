@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["DATA_VARIABLE", "data_dir"]
+__all__ = ["data_dir"]
 
 DATA_VARIABLE = "SANDBOX_AGENT_DATA_DIR"
 

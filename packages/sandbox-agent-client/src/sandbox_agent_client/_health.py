@@ -8,8 +8,8 @@ import httpx
 from sandbox_agent_core.errors import SandboxAgentError, ServerStartFailed, TokenInvalid
 from sandbox_agent_core.spi.provider import Endpoint
 
-from sandbox_agent_client._connection import is_loopback, tls_for
 from sandbox_agent_client._failures import error_of_response, http_failures
+from sandbox_agent_client._network import is_loopback, tls_for
 
 __all__ = ["wait_healthy"]
 

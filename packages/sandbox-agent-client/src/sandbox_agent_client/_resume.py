@@ -8,17 +8,7 @@ from collections.abc import Callable
 
 from sandbox_agent_core.errors import SandboxAgentError, ServerUnreachable, StreamGap
 
-__all__ = [
-    "BACKOFF_BASE_S",
-    "BACKOFF_FACTOR",
-    "BACKOFF_MAX_S",
-    "RECONNECT_TIMEOUT_S",
-    "SETTLED_S",
-    "SILENCE_TIMEOUT_S",
-    "Cursor",
-    "Reconnection",
-    "is_fatal",
-]
+__all__ = ["RECONNECT_TIMEOUT_S", "SILENCE_TIMEOUT_S", "Cursor", "Reconnection", "is_fatal"]
 
 BACKOFF_BASE_S = 0.1
 BACKOFF_FACTOR = 2.0

@@ -79,7 +79,9 @@ class TurnReader:
         if end.error is not None:
             raise self._error(end.error)
         if end.stop_reason == "error":
-            raise AgentError("The turn ended with an error that nobody described.", **self._facts())
+            raise AgentError(
+                "The turn ended with an error that nobody described.", **self._details()
+            )
         return PromptResult(
             turn_id=self.turn_id,
             stop_reason=end.stop_reason,
@@ -89,25 +91,25 @@ class TurnReader:
 
     def _dropped(self, end: TurnDropped) -> PromptResult:
         if end.reason == "session_ended":
-            raise SessionClosed("The session was ended before the turn started.", **self._facts())
+            raise SessionClosed("The session was ended before the turn started.", **self._details())
         reason = "cancelled" if end.reason == "cancelled" else "interrupted"
         return PromptResult(turn_id=self.turn_id, stop_reason=reason)
 
     def _error(self, fault: Fault) -> SandboxAgentError:
         data = fault.data if isinstance(fault.data, Mapping) else {"data": fault.data}
-        details: dict[str, Any] = self._facts() | {"rpcCode": fault.rpc_code}
+        details: dict[str, Any] = self._details() | {"rpcCode": fault.rpc_code}
         details |= {str(key): value for key, value in data.items() if key != "message"}
         return error_classes().get(fault.code, AgentError)(fault.message, **details)
 
-    def _facts(self) -> dict[str, Any]:
-        facts: dict[str, Any] = {"turnId": self.turn_id}
+    def _details(self) -> dict[str, Any]:
+        details: dict[str, Any] = {"turnId": self.turn_id}
         if self._exit is not None:
-            facts |= {
+            details |= {
                 "exitCode": self._exit.exit_code,
                 "signal": self._exit.signal,
                 "stderrTail": self._exit.stderr_tail,
             }
-        return facts
+        return details
 
     def _add(self, event: MessageCompleted) -> None:
         # A message is all its completions; the next message replaces it.

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sandbox_agent_core.errors import ProviderError, SandboxAgentError, SandboxNotFound
 from sandbox_agent_core.spi.labels import KEPT, created_at
-from sandbox_agent_core.spi.provider import BaseProvider, SandboxInfo, SandboxProvider
+from sandbox_agent_core.spi.provider import SandboxInfo, SandboxProvider, SupportsList
 
 __all__ = ["Inventory", "Item", "age_of", "is_orphan", "take_inventory"]
 
@@ -19,7 +19,7 @@ LIST_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    provider: BaseProvider
+    provider: SandboxProvider
     info: SandboxInfo
 
 
@@ -44,7 +44,7 @@ class Inventory:
 async def take_inventory(providers: Iterable[SandboxProvider]) -> Inventory:
     """What every provider that can list its sandboxes lists."""
     inventory = Inventory()
-    able = [p for p in providers if isinstance(p, BaseProvider) and p.capabilities.list]
+    able = [p for p in providers if isinstance(p, SupportsList)]
     answers = await asyncio.gather(*map(_listed, able))
     for provider, answer in zip(able, answers, strict=True):
         if isinstance(answer, SandboxAgentError):
@@ -68,7 +68,7 @@ def is_orphan(
     return age is not None and age >= older_than and (also_kept or KEPT not in info.labels)
 
 
-async def _listed(provider: BaseProvider) -> Sequence[SandboxInfo] | SandboxAgentError:
+async def _listed(provider: SupportsList) -> Sequence[SandboxInfo] | SandboxAgentError:
     try:
         async with asyncio.timeout(LIST_TIMEOUT_S):
             return await provider.list()

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from sandbox_agent_core.errors import (
-    CapabilityNotSupported,
     InvalidRequest,
     ProviderUnavailable,
     SandboxAgentError,
@@ -22,14 +21,20 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.spi.labels import OURS, own_labels
 from sandbox_agent_core.spi.provider import (
-    BaseProvider,
     Capabilities,
     Endpoint,
     SandboxProvider,
     SandboxRef,
     SandboxSpec,
+    SupportsExtend,
+    SupportsLogs,
+    SupportsPause,
+    SupportsPorts,
+    SupportsPreflight,
+    SupportsRestart,
     Wheel,
     capabilities_of,
+    require,
 )
 
 from sandbox_agent_client._cancellation import outlast, run_to_end
@@ -39,7 +44,7 @@ from sandbox_agent_client.providers import find_provider
 from sandbox_agent_client.wheelhouse import load_wheelhouse
 from sandbox_agent_client.wheels import server_wheels
 
-__all__ = ["HEALTH_TIMEOUT_S", "Launched", "Request", "launch", "parse_ref", "require", "take_over"]
+__all__ = ["HEALTH_TIMEOUT_S", "Launched", "Request", "launch", "parse_ref", "take_over"]
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +71,8 @@ class Request:
     wheelhouse: Path | None = None
     keep: bool = False
     health_timeout_s: float = HEALTH_TIMEOUT_S
-    needs: Sequence[str] = ()
-    """Capabilities that the caller will use: their lack is told before anything is made."""
+    will_pause: bool = False
+    """A provider that cannot is refused before anything is made."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -97,46 +102,28 @@ class Launched:
         return self.endpoint
 
     async def pause(self) -> None:
-        provider = self.require("pause")
+        provider = require(self.provider, SupportsPause)
         self.is_paused = True
         await provider.pause(self.ref)
 
     async def resume(self) -> None:
         """Until its server answers."""
-        provider = self.require("pause")
-        await provider.resume(self.ref)
-        await provider.ensure_server(self.ref)
+        await _revive(self.provider, self.ref)
         self.endpoint = await self.provider.endpoint(self.ref)
         await wait_healthy(self.endpoint, timeout_s=self.health_timeout_s)
         self.is_paused = False
 
     async def extend(self, seconds: float) -> None:
-        await self.require("extend").extend(self.ref, seconds)
+        await require(self.provider, SupportsExtend).extend(self.ref, seconds)
 
     async def logs(self, *, tail: int) -> str:
-        return await self.require("logs").logs(self.ref, tail=tail)
+        return await require(self.provider, SupportsLogs).logs(self.ref, tail=tail)
+
+    async def port_url(self, port: int) -> str:
+        return await require(self.provider, SupportsPorts).port_url(self.ref, port)
 
     async def destroy(self) -> None:
         await self.provider.destroy(self.ref)
-
-    def require(self, capability: str) -> BaseProvider:
-        """Raises: CapabilityNotSupported."""
-        return require(self.provider, capability)
-
-
-def require(provider: SandboxProvider, capability: str) -> BaseProvider:
-    """The provider, which then has the methods of the capability.
-
-    Raises:
-        CapabilityNotSupported: it has not.
-    """
-    if isinstance(provider, BaseProvider) and getattr(provider.capabilities, capability):
-        return provider
-    raise CapabilityNotSupported(
-        f"Provider {provider.name!r} cannot {capability} sandboxes.",
-        provider=provider.name,
-        capability=capability,
-    )
 
 
 async def launch(request: Request, *, report: Callable[[str], Any] | None = None) -> Launched:
@@ -149,8 +136,8 @@ async def launch(request: Request, *, report: Callable[[str], Any] | None = None
     """
     startup = Startup(report)
     provider = find_provider(request.sandbox, request.options)
-    for capability in request.needs:
-        require(provider, capability)
+    if request.will_pause:
+        require(provider, SupportsPause)
     spec = _spec(request, startup)
     await _check(provider, startup)
     startup.step(f"creating a {provider.name} sandbox")
@@ -193,11 +180,10 @@ async def take_over(
         raise InvalidRequest(
             "`env`, `labels`, `agents` and `wheelhouse` are for a new sandbox; this one exists."
         )
-    for capability in request.needs:
-        require(provider, capability)
+    if request.will_pause:
+        require(provider, SupportsPause)
     startup.step(f"taking over {provider.name} sandbox {ref.id}")
-    if isinstance(provider, BaseProvider):
-        ref = await provider.reconnect(ref)
+    await _revive(provider, ref)
     endpoint = await provider.endpoint(ref)
     startup.step("waiting for the server")
     await _wait_healthy(provider, ref, endpoint, request.health_timeout_s)
@@ -253,7 +239,7 @@ def _spec(request: Request, startup: Startup) -> SandboxSpec:
 
 async def _check(provider: SandboxProvider, startup: Startup) -> None:
     """What is missing is said before anything is made or billed."""
-    if not isinstance(provider, BaseProvider):
+    if not isinstance(provider, SupportsPreflight):
         return
     startup.step(f"checking {provider.name}")
     try:
@@ -288,6 +274,14 @@ async def _create(provider: SandboxProvider, spec: SandboxSpec) -> SandboxRef:
         raise
 
 
+async def _revive(provider: SandboxProvider, ref: SandboxRef) -> None:
+    """Whatever it did, its server runs afterwards."""
+    if isinstance(provider, SupportsPause):
+        await provider.resume(ref)
+    if isinstance(provider, SupportsRestart):
+        await provider.ensure_server(ref)
+
+
 async def _wait_healthy(
     provider: SandboxProvider, ref: SandboxRef, endpoint: Endpoint, timeout_s: float
 ) -> None:
@@ -301,7 +295,7 @@ async def _wait_healthy(
 
 
 async def _last_words(provider: SandboxProvider, ref: SandboxRef) -> str:
-    if not (isinstance(provider, BaseProvider) and provider.capabilities.logs):
+    if not isinstance(provider, SupportsLogs):
         return ""
     try:
         async with asyncio.timeout(LOG_TIMEOUT_S):

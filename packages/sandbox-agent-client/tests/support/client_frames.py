@@ -7,7 +7,7 @@ from typing import Any
 from sandbox_agent_core.frames import LogEntry, extensions
 from sandbox_agent_core.frames.jsonrpc import notification, response
 
-__all__ = ["chunk", "completed", "fact", "prompt_answer", "sse", "wire"]
+__all__ = ["chunk", "completed", "prompt_answer", "server_entry", "sse", "wire"]
 
 TIME_MS = 1_700_000_000_000
 
@@ -29,13 +29,13 @@ def chunk(seq: int, text: str = "hi", turn: str | None = "turn_1") -> LogEntry:
     return entry(seq, "agent", payload, turn_id=turn, item_id="msg_1", method="session/update")
 
 
-def fact(seq: int, method: str, turn: str | None = "turn_1", **params: Any) -> LogEntry:
+def server_entry(seq: int, method: str, turn: str | None = "turn_1", **params: Any) -> LogEntry:
     return entry(seq, "server", notification(method, params), turn_id=turn, method=method)
 
 
 def completed(seq: int, text: str, *, id: str = "msg_1", **params: Any) -> LogEntry:
     content = [{"type": "text", "text": text}]
-    return fact(
+    return server_entry(
         seq, extensions.MESSAGE_COMPLETED, messageId=id, role="assistant", content=content, **params
     )
 

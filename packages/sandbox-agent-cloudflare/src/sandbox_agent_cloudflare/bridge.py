@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import json
@@ -14,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox_agent_core.errors import (
     ProviderError,
-    ProviderQuotaExceeded,
     ProviderUnavailable,
     SandboxNotFound,
 )
 from sandbox_agent_core.provisioning import CommandResult
+from sandbox_agent_core.provisioning.calls import patiently
 
 from sandbox_agent_cloudflare.errors import PROVIDER, bridge_failures, error_of
 
@@ -29,10 +28,6 @@ __all__ = ["WORKSPACE", "Bridge"]
 
 WORKSPACE = "/workspace"
 """The one directory in which the bridge runs commands and writes files."""
-ATTEMPTS = 3
-"""Of a request that is answered with 429."""
-FIRST_PAUSE_S = 0.5
-TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,21 +82,15 @@ class Bridge:
         Raises:
             ProviderError: as `errors` says.
         """
-        pause = FIRST_PAUSE_S
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                async with self._client(waits=waits) as http:
-                    response = await http.request(method, path, json=body, content=content)
-                if not response.is_success:
-                    raise error_of(response)
-            except ProviderQuotaExceeded as exc:
-                if attempt == ATTEMPTS or exc.details.get("status") != TOO_MANY_REQUESTS:
-                    raise
-            else:
-                return response.content
-            await asyncio.sleep(pause)
-            pause *= 2
-        raise AssertionError("the last attempt returns or raises")
+
+        async def once() -> bytes:
+            async with self._client(waits=waits) as http:
+                response = await http.request(method, path, json=body, content=content)
+            if not response.is_success:
+                raise error_of(response)
+            return response.content
+
+        return await patiently(once)
 
     @asynccontextmanager
     async def _client(self, *, waits: bool) -> AsyncIterator[httpx.AsyncClient]:

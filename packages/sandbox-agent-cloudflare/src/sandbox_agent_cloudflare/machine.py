@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import shlex
 
-from sandbox_agent_core.errors import ProviderError, ProviderTimeout
+from sandbox_agent_core.errors import ProviderError
 from sandbox_agent_core.provisioning import CommandResult, detached
+from sandbox_agent_core.provisioning.calls import within
 
 from sandbox_agent_cloudflare.bridge import Bridge
 from sandbox_agent_cloudflare.errors import PROVIDER
@@ -15,8 +15,6 @@ from sandbox_agent_cloudflare.errors import PROVIDER
 __all__ = ["CloudflareMachine"]
 
 SPAWN_TIMEOUT_S = 60.0
-KILL_GRACE_S = 5.0
-"""For the sandbox to end a command that takes too long, before we stop listening to it."""
 MOST_BYTES = 16 * 1024 * 1024
 """In one upload; the bridge takes twice that."""
 UPLOAD_NAME = ".sandbox-agent-upload"
@@ -30,20 +28,8 @@ class CloudflareMachine:
         self._sandbox = sandbox
 
     async def run(self, script: str, *, timeout_s: float) -> CommandResult:
-        clock = asyncio.get_running_loop().time
-        started = clock()
-        try:
-            async with asyncio.timeout(timeout_s + KILL_GRACE_S):
-                done = await self._bridge.execute(
-                    self._sandbox, ["sh", "-c", script], timeout_s=timeout_s
-                )
-        except (TimeoutError, ProviderError) as exc:
-            if isinstance(exc, ProviderError) and clock() - started < timeout_s:
-                raise
-            raise self._too_slow(timeout_s) from exc
-        if done.exit_code != 0 and clock() - started >= timeout_s:
-            raise self._too_slow(timeout_s)
-        return done
+        running = self._bridge.execute(self._sandbox, ["sh", "-c", script], timeout_s=timeout_s)
+        return await within(timeout_s, running, provider=PROVIDER, sandbox=self._sandbox)
 
     async def write(self, path: str, content: bytes, *, mode: int = 0o600) -> None:
         upload = f"{UPLOAD_NAME}-{secrets.token_hex(8)}"
@@ -72,10 +58,3 @@ class CloudflareMachine:
             raise ProviderError(
                 f"{path} cannot be written: {done.output}", provider=PROVIDER, sandbox=self._sandbox
             )
-
-    def _too_slow(self, timeout_s: float) -> ProviderTimeout:
-        return ProviderTimeout(
-            f"A command in the sandbox did not end within {timeout_s:g} s.",
-            provider=PROVIDER,
-            sandbox=self._sandbox,
-        )

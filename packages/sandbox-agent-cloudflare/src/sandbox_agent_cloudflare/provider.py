@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
 
 from sandbox_agent_core.errors import (
     InvalidRequest,
     ProviderAuthError,
     ProviderError,
-    SandboxAgentError,
     SandboxNotFound,
 )
-from sandbox_agent_core.provisioning import (
-    ServerLayout,
-    ensure_running,
-    find_home,
-    provision,
-    read_token,
-    tail_log,
+from sandbox_agent_core.provisioning import find_home
+from sandbox_agent_core.provisioning.calls import to_its_end
+from sandbox_agent_core.provisioning.provider import (
+    READY_TIMEOUT_S,
+    SERVER_PORT,
+    MachineProvider,
+    removed_on_failure,
 )
 from sandbox_agent_core.spi.provider import (
-    BaseProvider,
-    Capabilities,
     Check,
     Endpoint,
     Preflight,
@@ -35,35 +30,21 @@ from sandbox_agent_core.spi.provider import (
     SandboxSpec,
 )
 
-from sandbox_agent_cloudflare.bridge import WORKSPACE, Bridge
+from sandbox_agent_cloudflare.bridge import Bridge
 from sandbox_agent_cloudflare.errors import PROVIDER
 from sandbox_agent_cloudflare.machine import CloudflareMachine
 
 __all__ = ["CloudflareProvider"]
 
-logger = logging.getLogger(__name__)
-
-SERVER_PORT = 2468
 RESERVED_PORT = 3000
 LOWEST_PORT = 1024
 SLEEP_AFTER_S = 600.0
 """What a Worker has unless its code says otherwise."""
-READY_TIMEOUT_S = 60.0
 REQUEST_TIMEOUT_S = 120.0
 LOOK_TIMEOUT_S = 60.0
-SETTLE_TIMEOUT_S = 60.0
-"""For a container whose start was cancelled: only when it is there it can be destroyed."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A sandbox that we have made, and not an empty one of the same name."""
-
-    machine: CloudflareMachine
-    layout: ServerLayout
-
-
-class CloudflareProvider(BaseProvider):
+class CloudflareProvider(MachineProvider[SandboxRef]):
     """Sandboxes are containers that a Worker starts. What image they have, how long they stay awake and how many
     there may be is in the Worker's configuration.
 
@@ -71,8 +52,7 @@ class CloudflareProvider(BaseProvider):
     """
 
     name = PROVIDER
-    capabilities: ClassVar[Capabilities] = Capabilities(logs=True, extend=True, ports=True)
-    default_cwd = WORKSPACE
+    server_host = "127.0.0.1"  # the tunnel begins in the container
 
     def __init__(
         self,
@@ -106,11 +86,11 @@ class CloudflareProvider(BaseProvider):
         self._url = (url or os.environ.get("CLOUDFLARE_SANDBOX_URL") or "").rstrip("/")
         if self._url and not self._url.startswith(("https://", "http://")):
             raise InvalidRequest(f"url={self._url!r}: it begins with https://")
-        self._env = dict(env or {})
+        super().__init__(
+            env=env, workdir=None, server_port=server_port, ready_timeout=ready_timeout
+        )
         self._tunnel_name = tunnel_name
         self._sleep_after_s = sleep_after
-        self._port = server_port
-        self._ready_timeout_s = ready_timeout
         self._bridge = Bridge(
             url=self._url,
             key=api_key or os.environ.get("CLOUDFLARE_SANDBOX_API_KEY") or None,
@@ -138,74 +118,60 @@ class CloudflareProvider(BaseProvider):
             )
         return Preflight([Check(name="bridge", ok=True, message=message)])
 
-    async def create(self, spec: SandboxSpec) -> SandboxRef:
-        """`spec.labels` are not kept: the bridge has no place for them.
-
-        Raises:
-            ProviderAuthError, ProviderQuotaExceeded, ProviderUnavailable, ProviderError: the bridge refuses.
-            ServerStartFailed: the server could not be installed or did not listen; `details.log` has its words.
-        """
+    @asynccontextmanager
+    async def _made(self, spec: SandboxSpec) -> AsyncIterator[SandboxRef]:
+        """`spec.labels` are not kept: the bridge has no place for them."""
         spec.report("creating a Cloudflare sandbox")
         sandbox = await self._bridge.new_id()
-        machine = CloudflareMachine(self._bridge, sandbox)
-        try:
-            spec.report("starting its container")
-            home, workspace = await _to_its_end(self._start(machine))
-            layout = ServerLayout(home)
-            await provision(
-                machine,
-                spec,
-                layout,
-                port=self._port,
-                host="127.0.0.1",  # the tunnel begins in the container
-                cwd=workspace,
-                env={**self._env, **spec.env},
-                ready_timeout_s=self._ready_timeout_s,
-            )
-        except BaseException:
-            await self._discard(sandbox)
-            raise
-        return SandboxRef(
-            provider=self.name, id=sandbox, metadata={"port": self._port, "home": home}
-        )
+        remove = partial(self._bridge.delete, sandbox)
+        async with removed_on_failure(remove, what=f"the Cloudflare sandbox {sandbox}"):
+            ref = SandboxRef(provider=self.name, id=sandbox, metadata={"port": self._port})
+            spec.report("starting its container")  # by the first use
+            await to_its_end(find_home(self._machine(ref)))
+            yield ref
 
-    async def _start(self, machine: CloudflareMachine) -> tuple[str, str]:
-        """By the first use. The home directory and the workspace."""
-        home = await find_home(machine)
-        done = await machine.run("pwd", timeout_s=LOOK_TIMEOUT_S)
-        return home, done.stdout.strip() or WORKSPACE
+    def _default_workdir(self, sandbox: SandboxRef, home: str) -> str:
+        """Where the bridge runs commands."""
+        return "."
 
-    async def _discard(self, sandbox: str) -> None:
-        """On the way out of a failure, which stays the one that is raised."""
-        try:
-            await self._bridge.delete(sandbox)
-        except SandboxAgentError:
-            logger.exception("the Cloudflare sandbox %s may be left behind", sandbox)
+    @asynccontextmanager
+    async def _running(self, ref: SandboxRef) -> AsyncIterator[SandboxRef]:
+        """Looking for a sandbox that is gone makes an empty one, which is removed again.
 
-    async def endpoint(self, ref: SandboxRef) -> Endpoint:
-        """Raises: SandboxNotFound when it was destroyed, or has slept: it forgets everything then."""
-        opened = await self._open(ref)
-        url = await self._bridge.tunnel(
-            ref.id, self._server_port(ref), name=self._name_of_tunnel(ref)
-        )
-        return Endpoint(url=url, token=await read_token(opened.machine, opened.layout))
+        Raises:
+            SandboxNotFound
+        """
+        machine, layout = await self._server(ref, ref)
+        look = f"[ -d {shlex.quote(layout.state)} ]"
+        if (await machine.run(look, timeout_s=LOOK_TIMEOUT_S)).exit_code != 0:
+            remove = partial(self._bridge.delete, ref.id)
+            async with removed_on_failure(remove, what=f"the Cloudflare sandbox {ref.id}"):
+                raise SandboxNotFound(
+                    f"There is no Cloudflare sandbox {ref.id!r} (any more): it was destroyed, or it slept, "
+                    "which loses its files.",
+                    provider=self.name,
+                    sandbox=ref.id,
+                )
+        yield ref
 
-    async def port_url(self, ref: SandboxRef, port: int) -> str:
+    def _machine(self, sandbox: SandboxRef) -> CloudflareMachine:
+        return CloudflareMachine(self._bridge, sandbox.id)
+
+    def _id(self, sandbox: SandboxRef) -> str:
+        return sandbox.id
+
+    async def _reach(self, sandbox: SandboxRef, port: int) -> Endpoint:
         """A tunnel to a port on which something listens in the sandbox.
 
         Raises:
             InvalidRequest: a port that Cloudflare does not take.
-            SandboxNotFound: it was destroyed, or has slept.
             ProviderUnavailable: nothing listens there.
         """
         _check_port(port)
-        await self._open(ref)
-        name = self._name_of_tunnel(ref)
-        return await self._bridge.tunnel(ref.id, port, name=name and f"{name}-{port}")
-
-    async def ensure_server(self, ref: SandboxRef) -> None:
-        opened = await self._open(ref)
-        await ensure_running(opened.machine, opened.layout, timeout_s=self._ready_timeout_s)
+        name = f"{self._tunnel_name}-{sandbox.id[:12]}" if self._tunnel_name else None
+        if name is not None and port != sandbox.metadata.get("port", self._port):
+            name = f"{name}-{port}"
+        return Endpoint(url=await self._bridge.tunnel(sandbox.id, port, name=name))
 
     async def extend(self, ref: SandboxRef, seconds: float) -> None:
         """A call is what keeps it awake, for `sleep_after` from then; what goes through the tunnel is none.
@@ -213,7 +179,8 @@ class CloudflareProvider(BaseProvider):
         Raises:
             ProviderError: `seconds` are more than that; it has been kept awake for as long as it can be.
         """
-        await self._open(ref)
+        async with self._running(ref):
+            pass
         if seconds > self._sleep_after_s:
             raise ProviderError(
                 f"A Cloudflare sandbox can be kept awake for {self._sleep_after_s:g} s at a time, not {seconds:g}. "
@@ -228,53 +195,9 @@ class CloudflareProvider(BaseProvider):
         except SandboxNotFound:
             return
 
-    async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
-        opened = await self._open(ref)
-        return await tail_log(opened.machine, opened.layout, tail=tail)
-
-    async def _open(self, ref: SandboxRef) -> _Opened:
-        """Looking for a sandbox that is gone makes an empty one, which is removed again.
-
-        Raises:
-            SandboxNotFound
-        """
-        machine = CloudflareMachine(self._bridge, ref.id)
-        home = ref.metadata.get("home")
-        layout = ServerLayout(str(home) if home else await find_home(machine))
-        look = f"[ -d {shlex.quote(layout.state)} ]"
-        if (await machine.run(look, timeout_s=LOOK_TIMEOUT_S)).exit_code != 0:
-            await self._discard(ref.id)
-            raise SandboxNotFound(
-                f"There is no Cloudflare sandbox {ref.id!r} (any more): it was destroyed, or it slept, which "
-                "loses its files.",
-                provider=self.name,
-                sandbox=ref.id,
-            )
-        return _Opened(machine, layout)
-
-    def _name_of_tunnel(self, ref: SandboxRef) -> str | None:
-        return f"{self._tunnel_name}-{ref.id[:12]}" if self._tunnel_name else None
-
-    def _server_port(self, ref: SandboxRef) -> int:
-        return int(ref.metadata.get("port", self._port))
-
 
 def _check_port(port: int) -> None:
     if port == RESERVED_PORT or not LOWEST_PORT <= port <= 65535:
         raise InvalidRequest(
             f"Port {port}: Cloudflare takes {LOWEST_PORT} to 65535 without {RESERVED_PORT}."
         )
-
-
-async def _to_its_end(starting: Any) -> Any:
-    """A container that is being started cannot be destroyed: a cancellation waits until it is there."""
-    task = asyncio.ensure_future(starting)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=SETTLE_TIMEOUT_S)
-        if not task.done():
-            task.cancel()
-        elif not task.cancelled() and (exc := task.exception()):
-            logger.info("cancelled while a container did not start: %s", exc)
-        raise

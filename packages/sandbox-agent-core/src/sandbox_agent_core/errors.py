@@ -17,7 +17,7 @@
       NotAcceptable                      406 not_acceptable
       Conflict                           409 conflict
         SessionAlreadyExists             409 session_already_exists
-        SessionClosed                     409 session_ended
+        SessionClosed                    409 session_ended
         RequestAlreadyResolved           409 request_already_resolved
       PayloadTooLarge                    413 payload_too_large
       UnsupportedMediaType               415 unsupported_media_type
@@ -32,7 +32,7 @@
         RegistryUnavailable              503 registry_unavailable    retryable
       AgentError                         502 agent_error
         AgentStartFailed                 502 agent_start_failed
-        AgentProcessExited                      502 agent_process_exited
+        AgentProcessExited               502 agent_process_exited
       Unavailable                        503 unavailable             retryable
       Timeout                            504 timeout                 retryable
       StorageError                       507 storage_error           retryable
@@ -57,6 +57,57 @@ The message is for people: what was expected, what came, what to do.
 from __future__ import annotations
 
 from typing import Any, ClassVar
+
+__all__ = [
+    "AgentAuthRequired",
+    "AgentError",
+    "AgentNotInstallable",
+    "AgentNotInstalled",
+    "AgentProcessExited",
+    "AgentStartFailed",
+    "CapabilityNotSupported",
+    "Conflict",
+    "InstallFailed",
+    "InstallForbidden",
+    "IntegrityMismatch",
+    "InternalError",
+    "InvalidRequest",
+    "LimitReached",
+    "MethodNotAllowed",
+    "ModeNotSupported",
+    "NodeMissing",
+    "NotAcceptable",
+    "NotFound",
+    "PayloadTooLarge",
+    "PermissionDenied",
+    "PlatformNotSupported",
+    "ProviderAuthError",
+    "ProviderError",
+    "ProviderNotInstalled",
+    "ProviderQuotaExceeded",
+    "ProviderTimeout",
+    "ProviderUnavailable",
+    "RegistryAuthRequired",
+    "RegistryUnavailable",
+    "RequestAlreadyResolved",
+    "RequestNotFound",
+    "SandboxAgentError",
+    "SandboxNotFound",
+    "ServerStartFailed",
+    "ServerUnreachable",
+    "SessionAlreadyExists",
+    "SessionClosed",
+    "SessionNotFound",
+    "StorageError",
+    "StreamGap",
+    "Timeout",
+    "TokenInvalid",
+    "Unavailable",
+    "UnsupportedAgent",
+    "UnsupportedMediaType",
+    "ValueNotSupported",
+]
+"""The tree: what a front door exports with `*`."""
 
 URN_PREFIX = "urn:sandbox-agent:error:"
 

@@ -7,7 +7,7 @@ from typing import Any
 from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.frames.entry import LogEntry, Sender
 
-__all__ = ["NOON_MS", "agent", "answer", "client", "entry", "fact", "update"]
+__all__ = ["NOON_MS", "agent", "answer", "client", "entry", "server", "update"]
 
 NOON_MS = 1_795_435_200_000
 """2026-11-23T12:00:00Z."""
@@ -56,8 +56,8 @@ def answer(
     return entry(frame, sender, method=method, **stamps)
 
 
-def fact(name: str, params: Any, **stamps: Any) -> LogEntry:
-    """A fact of the server: `fact("turn.ended", {...})`."""
-    method = extensions.PREFIX + name
+def server(type: str, params: Any, **stamps: Any) -> LogEntry:
+    """What the server adds: `server("turn.ended", {...})`."""
+    method = extensions.PREFIX + type
     frame = {"jsonrpc": "2.0", "method": method, "params": params}
     return entry(frame, stamps.pop("sender", "server"), method=method, **stamps)

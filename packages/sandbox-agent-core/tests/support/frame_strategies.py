@@ -73,7 +73,11 @@ _UPDATES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "session_info_update": {"title": _text},
     "compaction_update": {"state": _text},
 }
-_FACTS = [value for name, value in vars(extensions).items() if name.isupper() and name != "PREFIX"]
+_SERVER_METHODS = [
+    value
+    for name, value in vars(extensions).items()
+    if isinstance(value, str) and value.startswith(extensions.PREFIX) and name != "PREFIX"
+]
 _METHODS = [value for name, value in vars(acp).items() if name.isupper() and isinstance(value, str)]
 
 
@@ -126,7 +130,7 @@ _QUESTION = st.fixed_dictionaries(
     optional={"_meta": _meta, "url": _text},
 )
 _ERROR = st.fixed_dictionaries({"code": st.integers() | _text, "message": _text})
-_FACT_PARAMS = st.fixed_dictionaries(
+_SERVER_PARAMS = st.fixed_dictionaries(
     {},
     optional={
         "agent": _text,
@@ -137,7 +141,6 @@ _FACT_PARAMS = st.fixed_dictionaries(
         "messageId": _ids,
         "role": st.sampled_from(["user", "assistant"]),
         "content": st.lists(_block, max_size=2),
-        "prompt": st.lists(_block, max_size=2),
         "reason": _text,
         "toolCallId": _ids,
         "status": st.just("failed"),
@@ -153,6 +156,11 @@ _FACT_PARAMS = st.fixed_dictionaries(
         "retryable": st.booleans(),
         "text": _text,
         "metadata": st.dictionaries(_text, _scalars, max_size=2),
+        "permissionMode": _text,
+        "droppedBytes": st.integers(),
+        "baseUrl": _text | st.dictionaries(_text, _text, max_size=1),
+        "expected": st.booleans(),
+        "late": st.booleans(),
     },
 )
 _STAMPED = st.fixed_dictionaries(
@@ -205,7 +213,7 @@ _OTHER_CALL = st.one_of(
     st.builds(
         _call, st.sampled_from([*_METHODS, "_vendor/x"]), json_values, is_request=st.booleans()
     ),
-    st.builds(_call, st.sampled_from(_FACTS), _FACT_PARAMS, is_request=st.just(False)),
+    st.builds(_call, st.sampled_from(_SERVER_METHODS), _SERVER_PARAMS, is_request=st.just(False)),
 )
 _ANSWERS = st.one_of(
     st.fixed_dictionaries({"id": st.integers() | _text, "result": _RESULT}),
@@ -216,7 +224,10 @@ _FROM: dict[str, st.SearchStrategy[Any]] = {
         lambda kind: kind
     ),
     "server": st.one_of(
-        st.builds(_call, st.sampled_from(_FACTS), _FACT_PARAMS, is_request=st.just(False)), _ANSWERS
+        st.builds(
+            _call, st.sampled_from(_SERVER_METHODS), _SERVER_PARAMS, is_request=st.just(False)
+        ),
+        _ANSWERS,
     ),
     "client": st.one_of(
         _calls(

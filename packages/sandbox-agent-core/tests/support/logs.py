@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from entries import agent, answer, client, fact, update
+from entries import agent, answer, client, server, update
 from hypothesis import strategies as st
 from sandbox_agent_core.events import Event
 from sandbox_agent_core.frames.entry import LogEntry
@@ -55,7 +55,7 @@ class Log:
     def complete(self, kind: str, item: str, blocks: list[dict[str, Any]]) -> None:
         params = {"messageId": f"{item}/{kind}", "content": blocks, "role": "assistant"}
         stamps = self.stamps(item_id=f"{item}/{kind}")
-        self.add(fact(f"{kind}.completed", params, **stamps))
+        self.add(server(f"{kind}.completed", params, **stamps))
 
     def say(self, *texts: str, kind: str = "message", item: str = "m") -> None:
         """A run of deltas and its completion."""
@@ -121,7 +121,7 @@ def _request(draw: st.DrawFn, log: Log) -> None:
 
 
 def _notice(draw: st.DrawFn, log: Log) -> None:
-    log.add(fact("agent.exited", {"exitCode": draw(st.integers(0, 1))}, **log.stamps()))
+    log.add(server("agent.exited", {"exitCode": draw(st.integers(0, 1))}, **log.stamps()))
 
 
 _STEPS: Sequence[Any] = [_say, _say, _say_at_once, _tool, _turn, _request, _notice]

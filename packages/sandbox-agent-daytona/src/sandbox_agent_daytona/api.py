@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from sandbox_agent_core.errors import ProviderQuotaExceeded, ProviderUnavailable
+from sandbox_agent_core.provisioning.calls import patiently
 
-from sandbox_agent_daytona.errors import TOO_MANY_REQUESTS, daytona_errors
+from sandbox_agent_daytona.errors import daytona_errors
 
 if TYPE_CHECKING:
     from daytona import AsyncDaytona
@@ -22,9 +22,6 @@ __all__ = ["Api", "call"]
 T = TypeVar("T")
 
 DEFAULT_API_URL = "https://app.daytona.io/api"
-ATTEMPTS = 3
-"""Of a request that Daytona answers with 429; of one that may be repeated, also when Daytona is down."""
-FIRST_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,20 +62,12 @@ async def call(
     Raises:
         SandboxAgentError: as `daytona_errors` says.
     """
-    pause = FIRST_PAUSE_S
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with daytona_errors(sandbox=sandbox):
-                return await ask()
-        except ProviderQuotaExceeded as exc:
-            if attempt == ATTEMPTS or exc.details.get("status") != TOO_MANY_REQUESTS:
-                raise
-        except ProviderUnavailable:
-            if attempt == ATTEMPTS or not is_repeatable:
-                raise
-        await asyncio.sleep(pause)
-        pause *= 2
-    raise AssertionError("the last attempt returns or raises")
+
+    async def once() -> T:
+        with daytona_errors(sandbox=sandbox):
+            return await ask()
+
+    return await patiently(once, is_repeatable=is_repeatable)
 
 
 def _load_sdk() -> None:

@@ -3,57 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from sandbox_agent_core.errors import InvalidRequest, SandboxAgentError, SandboxNotFound
-from sandbox_agent_core.provisioning import (
-    ServerLayout,
-    ensure_running,
-    find_home,
-    provision,
-    read_token,
-    tail_log,
+from sandbox_agent_core.errors import InvalidRequest, ProviderTimeout, SandboxNotFound
+from sandbox_agent_core.provisioning.provider import (
+    READY_TIMEOUT_S,
+    SERVER_PORT,
+    MachineProvider,
+    removed_on_failure,
 )
 from sandbox_agent_core.spi.labels import OURS
-from sandbox_agent_core.spi.provider import (
-    BaseProvider,
-    Capabilities,
-    Endpoint,
-    Preflight,
-    SandboxInfo,
-    SandboxRef,
-    SandboxSpec,
-)
+from sandbox_agent_core.spi.provider import Check, Endpoint, SandboxInfo, SandboxRef, SandboxSpec
 
 from sandbox_agent_daytona import lifecycle
 from sandbox_agent_daytona.api import Api, call
 from sandbox_agent_daytona.errors import PROVIDER
 from sandbox_agent_daytona.machine import DaytonaMachine
 from sandbox_agent_daytona.options import SandboxOptions, to_minutes
-from sandbox_agent_daytona.preflight import check_account
+from sandbox_agent_daytona.preflight import check_sdk
 
 if TYPE_CHECKING:
     from daytona import AsyncDaytona, AsyncSandbox, Image
 
 __all__ = ["DaytonaProvider"]
 
-logger = logging.getLogger(__name__)
-
-SERVER_PORT = 2468
 LIFETIME_S = 3600.0
 """Daytona's own default is none: what is forgotten costs money until somebody looks."""
 PAUSED_LIFETIME_S = 7 * 24 * 3600.0
-READY_TIMEOUT_S = 60.0
 REQUEST_TIMEOUT_S = 60.0
 LINK_LIFETIME_S = 3600.0
-"""Of a link to another port."""
+"""Of a URL with Daytona's token in it."""
 SETTLE_TIMEOUT_S = 50.0
 """For a sandbox to appear whose create was cancelled, so that it can be destroyed."""
 CREATE_LABEL = "sandbox-agent-daytona-create"
@@ -65,16 +49,7 @@ PREVIEW_HEADER = "X-Daytona-Preview-Token"
 PauseAs = Literal["stop", "freeze"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A sandbox that runs."""
-
-    sandbox: AsyncSandbox
-    machine: DaytonaMachine
-    layout: ServerLayout
-
-
-class DaytonaProvider(BaseProvider):
+class DaytonaProvider(MachineProvider["AsyncSandbox"]):
     """Sandboxes are made from an image or from a snapshot of Daytona's.
 
     Their ports have names that anybody can look up; unless `public`, Daytona wants a token of its own with
@@ -82,9 +57,8 @@ class DaytonaProvider(BaseProvider):
     """
 
     name = PROVIDER
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        pause=True, list=True, logs=True, extend=True, private_url=True, ports=True
-    )
+    vendor = "Daytona"
+    sdk = "daytona"
 
     def __init__(
         self,
@@ -108,6 +82,7 @@ class DaytonaProvider(BaseProvider):
         secrets: Mapping[str, str] | None = None,
         public: bool = False,
         target: str | None = None,
+        link_lifetime: float = LINK_LIFETIME_S,
         server_port: int = SERVER_PORT,
         ready_timeout: float = READY_TIMEOUT_S,
         api_key: str | None = None,
@@ -134,6 +109,7 @@ class DaytonaProvider(BaseProvider):
             volumes: Id of a volume to its path in the sandbox.
             secrets: Name of a variable to the name of your organization's secret whose placeholder it holds.
             public: Let everybody reach the sandbox's ports by their names, without Daytona's token.
+            link_lifetime: Seconds that what `port_url` gives is good for.
             target: The region. Default: $DAYTONA_TARGET, or your organization's.
             server_port: In the sandbox. ready_timeout: seconds for the server to listen.
             api_key: Default: $DAYTONA_API_KEY. api_url: of a Daytona of your own, $DAYTONA_API_URL.
@@ -145,6 +121,9 @@ class DaytonaProvider(BaseProvider):
         """
         if pause_as not in ("stop", "freeze"):
             raise InvalidRequest(f"pause_as={pause_as!r}: use 'stop' or 'freeze'")
+        super().__init__(
+            env=env, workdir=workdir, server_port=server_port, ready_timeout=ready_timeout
+        )
         self._options = SandboxOptions(
             image=image,
             snapshot=snapshot,
@@ -162,24 +141,21 @@ class DaytonaProvider(BaseProvider):
             public=public,
             create_options=dict(create_options or {}),
         )
-        self.default_cwd = workdir
-        self._env = dict(env or {})
         self._paused_lifetime_s = paused_lifetime
         self._pause_as: PauseAs = pause_as
-        self._port = server_port
-        self._ready_timeout_s = ready_timeout
+        self._link_lifetime_s = link_lifetime
         self._request_timeout_s = request_timeout
         self._api = Api(api_key=api_key, api_url=api_url, target=target)
 
-    async def preflight(self) -> Preflight:
-        return await check_account(self._api, request_timeout_s=self._request_timeout_s)
+    def _check_sdk(self) -> Check:
+        return check_sdk()
 
-    async def create(self, spec: SandboxSpec) -> SandboxRef:
-        """Raises:
-        InvalidRequest: Daytona, or its SDK, refuses an option.
-        ProviderAuthError, ProviderQuotaExceeded, ProviderTimeout, ProviderUnavailable, ProviderError
-        ServerStartFailed: the server could not be installed or did not listen; `details.log` has its words.
-        """
+    async def _ask_account(self) -> None:
+        """For sandboxes that there are none of: whether Daytona answers is what counts."""
+        await self._list({OURS: "0"})
+
+    @asynccontextmanager
+    async def _made(self, spec: SandboxSpec) -> AsyncIterator[AsyncSandbox]:
         create_id = secrets.token_hex(8)
         # Ours to choose, so that it is known what to destroy when the answer never comes. Daytona's list by
         # labels lags behind (daytonaio/daytona#5138).
@@ -190,27 +166,13 @@ class DaytonaProvider(BaseProvider):
             parameters = self._options.parameters(name=name, labels=labels)
             ask = partial(client.create, parameters, timeout=self._options.create_timeout_s)
             making = asyncio.ensure_future(call(ask))
-            try:
-                opened = await self._open(await asyncio.shield(making), None)
-                await provision(
-                    opened.machine,
-                    spec,
-                    opened.layout,
-                    port=self._port,
-                    cwd=self.default_cwd or opened.layout.home,
-                    env={**self._env, **spec.env},
-                    ready_timeout_s=self._ready_timeout_s,
-                )
-            except BaseException:
-                await self._discard(client, making, name=name, create_id=create_id)
-                raise
-        return SandboxRef(
-            provider=self.name,
-            id=opened.sandbox.id,
-            metadata={"name": name, "port": self._port, "home": opened.layout.home},
-        )
+            remove = partial(self._remove_made, client, making, name=name, create_id=create_id)
+            async with removed_on_failure(remove, what=f"the Daytona sandbox {name}"):
+                sandbox = await asyncio.shield(making)
+                lifecycle.require_running(sandbox)
+                yield sandbox
 
-    async def _discard(
+    async def _remove_made(
         self,
         client: AsyncDaytona,
         making: asyncio.Future[AsyncSandbox],
@@ -218,10 +180,7 @@ class DaytonaProvider(BaseProvider):
         name: str,
         create_id: str,
     ) -> None:
-        """On the way out of a failure, which stays the one that is raised.
-
-        Daytona goes on with a create whose caller has left, so what it makes is waited for.
-        """
+        """Daytona goes on with a create whose caller has left, so what it makes is waited for."""
         try:
             async with asyncio.timeout(SETTLE_TIMEOUT_S):
                 is_over = False
@@ -229,8 +188,8 @@ class DaytonaProvider(BaseProvider):
                     # Once more after the answer: it may have come while we looked.
                     is_over = making.done()
                     await asyncio.sleep(0 if is_over else lifecycle.LOOK_S)
-        except (SandboxAgentError, TimeoutError):
-            logger.exception("the Daytona sandbox %s may be left behind", name)
+        except TimeoutError as exc:
+            raise ProviderTimeout(f"Daytona has not made it yet: {exc}") from exc
         finally:
             making.cancel()
             await asyncio.gather(making, return_exceptions=True)
@@ -245,27 +204,31 @@ class DaytonaProvider(BaseProvider):
             await lifecycle.remove(client, sandbox.id, timeout_s=self._request_timeout_s)
         return True
 
-    async def endpoint(self, ref: SandboxRef) -> Endpoint:
-        """Asked of Daytona each time: its token is another one after a restart.
+    @asynccontextmanager
+    async def _running(self, ref: SandboxRef) -> AsyncIterator[AsyncSandbox]:
+        async with self._api.client() as client:
+            sandbox = await self._find(client, ref)
+            lifecycle.require_running(sandbox)
+            yield sandbox
 
-        Raises:
-            SandboxNotFound: it was destroyed, or its lifetime is over.
-            ProviderError: it does not run (`details.state`).
-        """
-        async with self._running(ref) as opened:
-            token = await read_token(opened.machine, opened.layout)
-            ask = partial(
-                opened.sandbox.get_preview_link,
-                self._server_port(ref),
-                request_timeout=self._request_timeout_s,
-            )
-            link = await call(ask, sandbox=ref.id, is_repeatable=True)
-        return Endpoint(url=link.url.rstrip("/"), token=token, headers={PREVIEW_HEADER: link.token})
+    def _machine(self, sandbox: AsyncSandbox) -> DaytonaMachine:
+        return DaytonaMachine(sandbox)
 
-    async def port_url(
-        self, ref: SandboxRef, port: int, *, lifetime: float = LINK_LIFETIME_S
-    ) -> str:
-        """Where another port is reached, by a browser too: Daytona's token is in the URL, for `lifetime` seconds.
+    def _id(self, sandbox: AsyncSandbox) -> str:
+        return sandbox.id
+
+    def _ref(self, sandbox: AsyncSandbox, **metadata: Any) -> SandboxRef:
+        return super()._ref(sandbox, name=sandbox.name, **metadata)
+
+    async def _reach(self, sandbox: AsyncSandbox, port: int) -> Endpoint:
+        """Asked of Daytona each time: its token is another one after a restart."""
+        timeout_s = self._request_timeout_s
+        ask = partial(sandbox.get_preview_link, port, request_timeout=timeout_s)
+        link = await call(ask, sandbox=sandbox.id, is_repeatable=True)
+        return Endpoint(url=link.url.rstrip("/"), headers={PREVIEW_HEADER: link.token})
+
+    async def port_url(self, ref: SandboxRef, port: int) -> str:
+        """Daytona's own token is in the URL, for `link_lifetime` seconds.
 
         Raises:
             SandboxNotFound: it was destroyed.
@@ -275,16 +238,10 @@ class DaytonaProvider(BaseProvider):
             ask = partial(
                 sandbox.create_signed_preview_url,
                 port,
-                expires_in_seconds=round(lifetime),
+                expires_in_seconds=round(self._link_lifetime_s),
                 request_timeout=self._request_timeout_s,
             )
             return (await call(ask, sandbox=ref.id)).url
-
-    async def ensure_server(self, ref: SandboxRef) -> None:
-        """Start the sandbox where that is due, and the server in it where it does not run."""
-        await self.resume(ref)
-        async with self._running(ref) as opened:
-            await ensure_running(opened.machine, opened.layout, timeout_s=self._ready_timeout_s)
 
     async def pause(self, ref: SandboxRef) -> None:
         """Stop it, or freeze it with `pause_as="freeze"`. Stopped, its files stay and its processes are gone.
@@ -320,33 +277,19 @@ class DaytonaProvider(BaseProvider):
 
     async def list(self, labels: Mapping[str, str] | None = None) -> list[SandboxInfo]:
         """Daytona's list lags behind by a second or two: what was just destroyed may be in it."""
+        return [*await self._list({**(labels or {}), OURS: "1"})]
+
+    async def _list(self, labels: Mapping[str, str]) -> Sequence[SandboxInfo]:
         from daytona import ListSandboxesQuery  # noqa: PLC0415 - the SDK is imported on first use
 
-        query = ListSandboxesQuery(labels={**(labels or {}), OURS: "1"})
+        query = ListSandboxesQuery(labels=dict(labels))
         async with self._api.client() as client:
 
-            async def ask() -> list[SandboxInfo]:
+            async def ask() -> Sequence[SandboxInfo]:
                 found = client.list(query, request_timeout=self._request_timeout_s)
                 return [self._info(one) async for one in found if not lifecycle.is_gone(one)]
 
             return await call(ask, is_repeatable=True)
-
-    async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
-        """Raises: ProviderError when it does not run."""
-        async with self._running(ref) as opened:
-            return await tail_log(opened.machine, opened.layout, tail=tail)
-
-    # Finding sandboxes again
-
-    @asynccontextmanager
-    async def _running(self, ref: SandboxRef) -> AsyncIterator[_Opened]:
-        async with self._api.client() as client:
-            yield await self._open(await self._find(client, ref), ref.metadata.get("home"))
-
-    async def _open(self, sandbox: AsyncSandbox, home: str | None) -> _Opened:
-        lifecycle.require_running(sandbox)
-        machine = DaytonaMachine(sandbox)
-        return _Opened(sandbox, machine, ServerLayout(home or await find_home(machine)))
 
     async def _find(self, client: AsyncDaytona, ref: SandboxRef) -> AsyncSandbox:
         return await lifecycle.find(client, ref.id, timeout_s=self._request_timeout_s)
@@ -361,18 +304,11 @@ class DaytonaProvider(BaseProvider):
     def _info(self, sandbox: AsyncSandbox) -> SandboxInfo:
         labels = {name: value for name, value in sandbox.labels.items() if name != LANGUAGE_LABEL}
         return SandboxInfo(
-            ref=SandboxRef(
-                provider=self.name,
-                id=sandbox.id,
-                metadata={"name": sandbox.name, "port": self._port},
-            ),
+            ref=self._ref(sandbox),
             state=lifecycle.state_of(sandbox),
             created_at=None if sandbox.created_at is None else _time(sandbox.created_at),
             labels=labels,
         )
-
-    def _server_port(self, ref: SandboxRef) -> int:
-        return int(ref.metadata.get("port", self._port))
 
 
 def _time(text: str) -> datetime:

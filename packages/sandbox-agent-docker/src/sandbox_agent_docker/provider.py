@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from sandbox_agent_core.errors import (
     InvalidRequest,
     ProviderError,
-    SandboxAgentError,
     SandboxNotFound,
     ServerStartFailed,
 )
-from sandbox_agent_core.provisioning import (
-    ServerLayout,
-    ensure_running,
-    provision,
-    tail_log,
+from sandbox_agent_core.provisioning import Machine, ServerLayout
+from sandbox_agent_core.provisioning.provider import (
+    READY_TIMEOUT_S,
+    MachineProvider,
+    removed_on_failure,
 )
 from sandbox_agent_core.spi.labels import OURS
 from sandbox_agent_core.spi.provider import (
-    BaseProvider,
-    Capabilities,
     Endpoint,
     Preflight,
     SandboxInfo,
@@ -44,15 +41,13 @@ from sandbox_agent_docker.workspace import prepare_directories
 
 __all__ = ["DockerProvider"]
 
-logger = logging.getLogger(__name__)
-
-READY_TIMEOUT_S = 60.0
-"""From the start of the server until it listens."""
+_LAYOUT = ServerLayout(options.STATE_PARENT)
+"""In a container that is not running, too, it is known where everything is."""
 CREATE_LABEL = "sandbox-agent-docker-create"
 """Unique to one call of `create`, which removes by it what it has made when it fails."""
 
 
-class DockerProvider(BaseProvider):
+class DockerProvider(MachineProvider[Container]):
     """Sandboxes are containers of one image; their ports are reachable from this machine only.
 
     Hardened unless told otherwise: not root, no capabilities, no new privileges, limits on memory,
@@ -61,9 +56,6 @@ class DockerProvider(BaseProvider):
     """
 
     name = "docker"
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        pause=True, list=True, logs=True, private_url=True, ports=True
-    )
 
     def __init__(
         self,
@@ -136,13 +128,13 @@ class DockerProvider(BaseProvider):
         """
         if docker_host is not None and context is not None:
             raise InvalidRequest("Give either docker_host or context.")
-        self.default_cwd = workdir
+        super().__init__(
+            env=env, workdir=workdir, server_port=server_port, ready_timeout=ready_timeout
+        )
         self._image = image
         self._pull: Pull = pull
         self._name = name
         self._labels = dict(labels or {})
-        self._env = dict(env or {})
-        self._ready_timeout_s = ready_timeout
         self._publish_address = publish_address
         self._endpoint_host = endpoint_host
         self._options = ContainerOptions(
@@ -164,7 +156,8 @@ class DockerProvider(BaseProvider):
             workdir=workdir,
             create_options=dict(create_options or {}),
         )
-        self._layout = ServerLayout(options.STATE_PARENT)
+        if self._options.shares_host_network:
+            self.server_host = "127.0.0.1"
         self._daemon = Daemon(partial(find_daemon, docker_host=docker_host, context=context))
 
     async def preflight(self) -> Preflight:
@@ -175,65 +168,59 @@ class DockerProvider(BaseProvider):
             is_reachable=self._publish_address is not None or self._endpoint_host is not None,
         )
 
-    async def create(self, spec: SandboxSpec) -> SandboxRef:
-        """Raises:
-        ProviderUnavailable: the daemon does not answer.
-        ProviderError: the image cannot be had, or Docker refuses; the message says which and why.
-        ServerStartFailed: the server could not be installed or did not listen; `details.log` has its words.
-        """
+    @asynccontextmanager
+    async def _made(self, spec: SandboxSpec) -> AsyncIterator[Container]:
         choice = await choose_image(self._daemon, self._image, self._pull)
         facts = await get_image(self._daemon, choice, pull=self._pull, report=spec.report)
         create_id = secrets.token_hex(8)
         arguments = self._options.arguments(
             facts,
-            state=self._layout.state,
-            pid_file=self._layout.pid,
+            state=_LAYOUT.state,
+            pid_file=_LAYOUT.pid,
             labels={**self._labels, **spec.labels, CREATE_LABEL: create_id},
             processors=await self._daemon.call(lambda client: int(client.info()["NCPU"])),
         )
         name = self._name or f"sandbox-agent-{create_id}"
         spec.report(f"creating the container {name}")
-        try:
+        remove = partial(containers.remove_labelled, CREATE_LABEL, create_id)
+        async with removed_on_failure(
+            partial(self._daemon.call, remove), what=f"the container {name}"
+        ):
             container_id = await self._daemon.call(
                 partial(
                     containers.create, image=choice.name, name=name, arguments=arguments,
                     networks=self._options.networks[1:],
                 )
             )  # fmt: skip
-            await self._start_server(container_id, spec)
-        except BaseException:
-            await self._discard(create_id)
-            raise
-        return SandboxRef(provider=self.name, id=container_id, metadata={"name": name})
+            spec.report("starting the container")
+            await self._daemon.call(partial(containers.start, container_id), sandbox=container_id)
+            await prepare_directories(
+                ContainerMachine(self._daemon, container_id),
+                state=_LAYOUT.state,
+                workdir=self._options.workdir,
+                is_image_read_only=self._options.read_only,
+                is_the_callers=self._options.is_mounted,
+            )
+            yield await self._inspect(container_id)
 
-    async def _discard(self, create_id: str) -> None:
-        """On the way out of a failure, which stays the one that is raised."""
-        try:
-            await self._daemon.call(partial(containers.remove_labelled, CREATE_LABEL, create_id))
-        except SandboxAgentError:
-            logger.exception("the container of create %s may be left behind", create_id)
+    @asynccontextmanager
+    async def _running(self, ref: SandboxRef) -> AsyncIterator[Container]:
+        yield await self._inspect(ref.id)
 
-    async def _start_server(self, container_id: str, spec: SandboxSpec) -> None:
-        spec.report("starting the container")
-        await self._daemon.call(partial(containers.start, container_id), sandbox=container_id)
-        machine = self._machine(container_id)
-        await prepare_directories(
-            machine,
-            state=self._layout.state,
-            workdir=self._options.workdir,
-            is_image_read_only=self._options.read_only,
-            is_the_callers=self._options.is_mounted,
-        )
-        await provision(
-            machine,
-            spec,
-            self._layout,
-            port=self._options.server_port,
-            host="127.0.0.1" if self._options.shares_host_network else "0.0.0.0",  # noqa: S104
-            cwd=self._options.workdir,
-            env={**self._env, **spec.env},
-            ready_timeout_s=self._ready_timeout_s,
-        )
+    def _machine(self, sandbox: Container) -> ContainerMachine:
+        return ContainerMachine(self._daemon, sandbox.id)
+
+    def _id(self, sandbox: Container) -> str:
+        return sandbox.id
+
+    def _ref(self, sandbox: Container, **metadata: Any) -> SandboxRef:
+        return super()._ref(sandbox, name=sandbox.name, **metadata)
+
+    async def _layout(self, machine: Machine, ref: SandboxRef | None) -> ServerLayout:
+        return _LAYOUT
+
+    async def _reach(self, sandbox: Container, port: int) -> Endpoint:
+        return Endpoint(url=self._url(sandbox, port))
 
     async def endpoint(self, ref: SandboxRef) -> Endpoint:
         """Asked of Docker each time: a container that was stopped and started has another port.
@@ -243,23 +230,9 @@ class DockerProvider(BaseProvider):
             ProviderError: it is stopped (`details.state`).
             ServerStartFailed: no server was ever put into it.
         """
-        container = await self._inspect(ref)
-        url = self._url(container, self._options.server_port)
+        container = await self._inspect(ref.id)
+        url = self._url(container, int(ref.metadata.get("port", self._port)))
         return Endpoint(url=url, token=await self._token(container))
-
-    async def port_url(self, ref: SandboxRef, port: int) -> str:
-        """Where a port from `ports` is reached from here.
-
-        Raises:
-            SandboxNotFound: the container is gone.
-            ProviderError: it is stopped, or the port is not published.
-        """
-        return self._url(await self._inspect(ref), port)
-
-    async def ensure_server(self, ref: SandboxRef) -> None:
-        """Resume or start the container where that is due, and the server in it."""
-        await self.resume(ref)
-        await ensure_running(self._machine(ref.id), self._layout, timeout_s=self._ready_timeout_s)
 
     async def pause(self, ref: SandboxRef) -> None:
         """Freeze its processes; they keep their memory. Pausing one that is paused or stopped succeeds."""
@@ -281,7 +254,7 @@ class DockerProvider(BaseProvider):
         found = await self._daemon.call(partial(containers.list_labelled, wanted))
         return [
             SandboxInfo(
-                ref=SandboxRef(provider=self.name, id=one.id, metadata={"name": one.name}),
+                ref=self._ref(one),
                 state=one.state,
                 created_at=one.created_at,
                 labels=one.labels,
@@ -291,23 +264,22 @@ class DockerProvider(BaseProvider):
 
     async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
         """Also of a container that is paused or stopped."""
-        container = await self._inspect(ref)
+        container = await self._inspect(ref.id)
         if container.state == "running":
-            return await tail_log(self._machine(ref.id), self._layout, tail=tail)
-        log = await self._read(container, self._layout.log)
+            return await super().logs(ref, tail=tail)
+        log = await self._read(container, _LAYOUT.log)
         return "\n".join(log.decode("utf-8", "replace").splitlines()[-tail:] if tail > 0 else [])
 
     def _url(self, container: Container, port: int) -> str:
         if container.state == "stopped":
             raise ProviderError(
-                f"The Docker sandbox {container.name!r} is stopped. Resume it, or start its server again with "
-                "`ensure_server`.",
+                f"The Docker sandbox {container.name!r} is stopped. Resume it first.",
                 provider=self.name,
                 sandbox=container.id,
                 state=container.state,
             )
         address = self._daemon.address
-        machine = self._endpoint_host or self._reach(address.machine)
+        machine = self._endpoint_host or self._published_at(address.machine)
         if self._options.shares_host_network:
             return _http(machine, port)
         if (published := container.published.get(port)) is not None:
@@ -322,16 +294,16 @@ class DockerProvider(BaseProvider):
             sandbox=container.id,
         )
 
-    def _reach(self, machine: str) -> str:
+    def _published_at(self, machine: str) -> str:
         """A port that is published on one address is reached there."""
         published = self._publish_address
         return machine if published in {None, "0.0.0.0", "::"} else str(published)  # noqa: S104
 
     async def _token(self, container: Container) -> str:
-        token = (await self._read(container, self._layout.token)).decode().strip()
+        token = (await self._read(container, _LAYOUT.token)).decode().strip()
         if not token:
             raise ServerStartFailed(
-                f"There is no server in the container {container.name!r}: {self._layout.token} is missing.",
+                f"There is no server in the container {container.name!r}: {_LAYOUT.token} is missing.",
                 step="token",
             )
         return token
@@ -341,11 +313,10 @@ class DockerProvider(BaseProvider):
             partial(containers.read_file, container.id, path), sandbox=container.id
         )
 
-    async def _inspect(self, ref: SandboxRef) -> Container:
-        return await self._daemon.call(partial(containers.inspect, ref.id), sandbox=ref.id)
-
-    def _machine(self, container_id: str) -> ContainerMachine:
-        return ContainerMachine(self._daemon, container_id)
+    async def _inspect(self, container_id: str) -> Container:
+        return await self._daemon.call(
+            partial(containers.inspect, container_id), sandbox=container_id
+        )
 
 
 def _http(host: str, port: int) -> str:

@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox_agent_core.errors import (
     InvalidRequest,
     ProviderAuthError,
     ProviderError,
-    ProviderNotInstalled,
-    SandboxAgentError,
     SandboxNotFound,
 )
-from sandbox_agent_core.provisioning import (
-    ServerLayout,
-    ensure_running,
-    find_home,
-    provision,
-    read_token,
-    tail_log,
+from sandbox_agent_core.provisioning.provider import (
+    READY_TIMEOUT_S,
+    SERVER_PORT,
+    MachineProvider,
+    removed_on_failure,
 )
 from sandbox_agent_core.spi.labels import OURS
-from sandbox_agent_core.spi.provider import (
-    BaseProvider,
-    Capabilities,
-    Check,
-    Endpoint,
-    Preflight,
-    SandboxInfo,
-    SandboxRef,
-    SandboxSpec,
-)
+from sandbox_agent_core.spi.provider import Endpoint, SandboxInfo, SandboxRef, SandboxSpec
 
 from sandbox_agent_e2b.errors import PROVIDER, e2b_errors
 from sandbox_agent_e2b.machine import E2BMachine
@@ -48,12 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["E2BProvider"]
 
-logger = logging.getLogger(__name__)
-
-SERVER_PORT = 2468
 LIFETIME_S = 3600.0
 """E2B's own default is five minutes. The most is an hour, or a day with a paid plan."""
-READY_TIMEOUT_S = 60.0
 LOOK_TIMEOUT_S = 1
 """With this a running sandbox is connected to: E2B takes it as a lower bound, so no life is prolonged."""
 CREATE_LABEL = "sandbox-agent-e2b-create"
@@ -63,25 +45,7 @@ TRAFFIC_HEADER = "e2b-traffic-access-token"
 OnTimeout = Literal["kill", "pause"]
 
 
-@dataclass(slots=True)
-class _Opened:
-    """A sandbox that this object is connected to."""
-
-    sandbox: AsyncSandbox
-    token: str | None = field(default=None, repr=False)
-    layout: ServerLayout | None = None
-
-    @property
-    def machine(self) -> E2BMachine:
-        return E2BMachine(self.sandbox)
-
-    async def find_layout(self) -> ServerLayout:
-        if self.layout is None:
-            self.layout = ServerLayout(await find_home(self.machine))
-        return self.layout
-
-
-class E2BProvider(BaseProvider):
+class E2BProvider(MachineProvider["AsyncSandbox"]):
     """Sandboxes are E2B's micro virtual machines, made from a template.
 
     Their ports have public names; unless `public_traffic`, E2B wants a token of its own with every request,
@@ -89,9 +53,8 @@ class E2BProvider(BaseProvider):
     """
 
     name = PROVIDER
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        pause=True, list=True, logs=True, extend=True, private_url=True, ports=True
-    )
+    vendor = "E2B"
+    sdk = "e2b"
 
     def __init__(
         self,
@@ -132,14 +95,14 @@ class E2BProvider(BaseProvider):
             raise InvalidRequest(f"lifetime={lifetime:g}: give at least one second")
         if on_timeout not in ("kill", "pause"):
             raise InvalidRequest(f"on_timeout={on_timeout!r}: use 'kill' or 'pause'")
+        super().__init__(
+            env=env, workdir=None, server_port=server_port, ready_timeout=ready_timeout
+        )
         self._template = template
-        self._env = dict(env or {})
         self._lifetime_s = lifetime
         self._on_timeout: OnTimeout = on_timeout
         self._public_traffic = public_traffic
         self._internet = internet
-        self._port = server_port
-        self._ready_timeout_s = ready_timeout
         self._create_options = dict(create_options or {})
         given = {
             "api_key": api_key,
@@ -151,54 +114,19 @@ class E2BProvider(BaseProvider):
         self._api: dict[str, Any] = {
             name: value for name, value in given.items() if value is not None
         }
-        self._opened: dict[str, _Opened] = {}
 
-    async def preflight(self) -> Preflight:
-        if find_spec("e2b") is None:
-            message = "E2B's SDK is missing. Run `pip install sandbox-agent-e2b`."
-            return Preflight(
-                [Check(name="SDK", ok=False, message=message, error=ProviderNotInstalled)]
-            )
-        checks = [Check(name="SDK", ok=True, message="installed")]
+    async def _ask_account(self) -> None:
         if not (self._api.get("api_key") or os.environ.get("E2B_API_KEY")):
-            message = "There is no key. Set E2B_API_KEY; e2b.dev/dashboard has it."
-            return Preflight(
-                [*checks, Check(name="key", ok=False, message=message, error=ProviderAuthError)]
-            )
-        try:
-            await self._page({OURS: "1"}, limit=1)
-        except SandboxAgentError as exc:
-            kind = type(exc) if isinstance(exc, ProviderError) else ProviderError
-            return Preflight(
-                [*checks, Check(name="key", ok=False, message=exc.message, error=kind)]
-            )
-        return Preflight([*checks, Check(name="key", ok=True, message="E2B takes it")])
+            raise ProviderAuthError("There is no key. Set E2B_API_KEY; e2b.dev/dashboard has it.")
+        await self._page({OURS: "1"}, limit=1)
 
-    async def create(self, spec: SandboxSpec) -> SandboxRef:
-        """Raises:
-        ProviderAuthError, ProviderQuotaExceeded, ProviderUnavailable, ProviderError: E2B refuses.
-        ServerStartFailed: the server could not be installed or did not listen; `details.log` has its words.
-        """
+    @asynccontextmanager
+    async def _made(self, spec: SandboxSpec) -> AsyncIterator[AsyncSandbox]:
         create_id = secrets.token_hex(8)
         spec.report(f"creating an E2B sandbox from {self._template or 'the base template'}")
-        try:
-            sandbox = await self._make({**spec.labels, CREATE_LABEL: create_id})
-            opened = _Opened(sandbox)
-            layout = await opened.find_layout()
-            opened.token = await provision(
-                opened.machine,
-                spec,
-                layout,
-                port=self._port,
-                cwd=layout.home,
-                env={**self._env, **spec.env},
-                ready_timeout_s=self._ready_timeout_s,
-            )
-        except BaseException:
-            await self._discard(create_id)
-            raise
-        self._opened[sandbox.sandbox_id] = opened
-        return SandboxRef(provider=self.name, id=sandbox.sandbox_id)
+        remove = partial(self._remove_made, create_id)
+        async with removed_on_failure(remove, what=f"the E2B sandbox of create {create_id}"):
+            yield await self._make({**spec.labels, CREATE_LABEL: create_id})
 
     async def _make(self, labels: Mapping[str, str]) -> AsyncSandbox:
         from e2b import AsyncSandbox  # noqa: PLC0415 - the SDK is imported on first use
@@ -215,37 +143,35 @@ class E2BProvider(BaseProvider):
         with e2b_errors():
             return await AsyncSandbox.create(**options, **self._api)
 
-    async def _discard(self, create_id: str) -> None:
-        """On the way out of a failure, which stays the one that is raised."""
-        try:
-            for info in await self._page({CREATE_LABEL: create_id}):
-                await self.destroy(SandboxRef(provider=self.name, id=info.sandbox_id))
-        except SandboxAgentError:
-            logger.exception("the E2B sandbox of create %s may be left behind", create_id)
+    async def _remove_made(self, create_id: str) -> None:
+        for info in await self._page({CREATE_LABEL: create_id}):
+            await self.destroy(SandboxRef(provider=self.name, id=info.sandbox_id))
 
-    async def endpoint(self, ref: SandboxRef) -> Endpoint:
-        """Raises:
-        SandboxNotFound: it was killed, or its lifetime is over.
-        ProviderError: it is paused (`details.state`).
-        """
-        opened = await self._look(ref)
-        if opened.token is None:
-            opened.token = await read_token(opened.machine, await opened.find_layout())
-        traffic_token = opened.sandbox.traffic_access_token
+    def _machine(self, sandbox: AsyncSandbox) -> E2BMachine:
+        return E2BMachine(sandbox)
+
+    def _id(self, sandbox: AsyncSandbox) -> str:
+        return sandbox.sandbox_id
+
+    async def _reach(self, sandbox: AsyncSandbox, port: int) -> Endpoint:
+        token = sandbox.traffic_access_token
         return Endpoint(
-            url=self._url(opened.sandbox.get_host(self._port)),
-            token=opened.token,
-            headers={TRAFFIC_HEADER: traffic_token} if traffic_token else {},
+            url=self._url(sandbox.get_host(port)), headers={TRAFFIC_HEADER: token} if token else {}
         )
+
+    async def port_url(self, ref: SandboxRef, port: int) -> str:
+        async with self._running(ref) as sandbox:
+            reached = await self._reach(sandbox, port)
+        if reached.headers:
+            raise ProviderError(
+                f"Port {port} of the E2B sandbox {ref.id!r} wants E2B's token. Start it with public_traffic=True.",
+                provider=self.name,
+                sandbox=ref.id,
+            )
+        return reached.url
 
     def _url(self, host: str) -> str:
         return f"https://{host}"
-
-    async def ensure_server(self, ref: SandboxRef) -> None:
-        """Resume the sandbox where that is due, and start the server in it where it does not run."""
-        opened = await self._wake(ref)
-        layout = await opened.find_layout()
-        await ensure_running(opened.machine, layout, timeout_s=self._ready_timeout_s)
 
     async def pause(self, ref: SandboxRef) -> None:
         """Its files and memory are kept by E2B; so is the sandbox, until it is destroyed. Pausing a paused
@@ -259,7 +185,7 @@ class E2BProvider(BaseProvider):
 
     async def resume(self, ref: SandboxRef) -> None:
         """With a whole lifetime before it."""
-        await self._wake(ref)
+        await self._connect(ref, round(self._lifetime_s))
 
     async def extend(self, ref: SandboxRef, seconds: float) -> None:
         info = await self._info(ref)
@@ -274,7 +200,6 @@ class E2BProvider(BaseProvider):
     async def destroy(self, ref: SandboxRef) -> None:
         from e2b import AsyncSandbox  # noqa: PLC0415 - the SDK is imported on first use
 
-        self._opened.pop(ref.id, None)
         try:
             with e2b_errors(sandbox=ref.id):
                 await AsyncSandbox.kill(ref.id, **self._api)
@@ -285,18 +210,15 @@ class E2BProvider(BaseProvider):
         found = await self._page({OURS: "1", **(labels or {})})
         return [
             SandboxInfo(
-                ref=SandboxRef(provider=self.name, id=info.sandbox_id),
+                ref=SandboxRef(
+                    provider=self.name, id=info.sandbox_id, metadata={"port": self._port}
+                ),
                 state="paused" if _is_paused(info) else "running",
                 created_at=info.started_at,
                 labels=info.metadata,
             )
             for info in found
         ]
-
-    async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
-        """Raises: ProviderError when it is paused."""
-        opened = await self._look(ref)
-        return await tail_log(opened.machine, await opened.find_layout(), tail=tail)
 
     # Finding sandboxes again
 
@@ -306,33 +228,23 @@ class E2BProvider(BaseProvider):
         with e2b_errors(sandbox=ref.id):
             return await AsyncSandbox.get_info(ref.id, **self._api)
 
-    async def _look(self, ref: SandboxRef) -> _Opened:
+    @asynccontextmanager
+    async def _running(self, ref: SandboxRef) -> AsyncIterator[AsyncSandbox]:
         """Connected, and neither resumed nor prolonged by it."""
-        info = await self._info(ref)
-        if _is_paused(info):
+        if _is_paused(await self._info(ref)):
             raise ProviderError(
                 f"The E2B sandbox {ref.id!r} is paused. Resume it first.",
                 provider=self.name,
                 sandbox=ref.id,
                 state="paused",
             )
-        if ref.id not in self._opened:
-            await self._connect(ref, LOOK_TIMEOUT_S)
-        return self._opened[ref.id]
+        yield await self._connect(ref, LOOK_TIMEOUT_S)
 
-    async def _wake(self, ref: SandboxRef) -> _Opened:
-        return await self._connect(ref, round(self._lifetime_s))
-
-    async def _connect(self, ref: SandboxRef, timeout_s: int) -> _Opened:
+    async def _connect(self, ref: SandboxRef, timeout_s: int) -> AsyncSandbox:
         from e2b import AsyncSandbox  # noqa: PLC0415 - the SDK is imported on first use
 
         with e2b_errors(sandbox=ref.id):
-            sandbox = await AsyncSandbox.connect(ref.id, timeout=timeout_s, **self._api)
-        known = self._opened.get(ref.id)
-        opened = self._opened[ref.id] = _Opened(sandbox)
-        if known is not None:
-            opened.token, opened.layout = known.token, known.layout
-        return opened
+            return await AsyncSandbox.connect(ref.id, timeout=timeout_s, **self._api)
 
     async def _page(
         self, metadata: Mapping[str, str], *, limit: int | None = None

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from sandbox_agent_core.provisioning.calls import to_its_end
 
 from sandbox_agent_modal.errors import modal_errors, not_found
 
 if TYPE_CHECKING:
     from modal import App, Client, Sandbox
 
-__all__ = ["Account", "attached", "detach", "to_its_end"]
+__all__ = ["Account", "attached", "detach"]
 
 T = TypeVar("T")
-
-logger = logging.getLogger(__name__)
-
-SETTLE_TIMEOUT_S = 30.0
-"""For Modal to answer a call that was cancelled, so that what it made can be removed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,22 +124,3 @@ async def detach(sandbox: Sandbox) -> None:
 
 async def _close(client: Client) -> None:
     await client.close.aio()
-
-
-async def to_its_end(
-    doing: Coroutine[Any, Any, T], *, undo: Callable[[T], Coroutine[Any, Any, None]] | None = None
-) -> T:
-    """What is cancelled at Modal half-way goes on there for a while, and leaves connections open here: so it is
-    waited for, undone, and only then the cancellation goes on."""
-    task = asyncio.ensure_future(doing)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=SETTLE_TIMEOUT_S)
-        if not task.done():
-            task.cancel()
-        elif not task.cancelled() and (exc := task.exception()):
-            logger.info("cancelled while Modal refused: %s", exc)
-        elif undo is not None and not task.cancelled():
-            await undo(task.result())
-        raise

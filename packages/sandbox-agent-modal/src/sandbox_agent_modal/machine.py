@@ -7,8 +7,9 @@ import math
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from sandbox_agent_core.errors import ProviderError, ProviderTimeout
+from sandbox_agent_core.errors import ProviderError
 from sandbox_agent_core.provisioning import CommandResult, detached
+from sandbox_agent_core.provisioning.calls import within
 
 from sandbox_agent_modal.errors import PROVIDER, modal_errors
 
@@ -19,8 +20,6 @@ __all__ = ["ModalMachine"]
 
 SPAWN_TIMEOUT_S = 30.0
 WRITE_TIMEOUT_S = 300.0
-KILL_GRACE_S = 5.0
-"""For Modal to end a command that takes too long, before we stop listening to it."""
 CHUNK_BYTES = 1024 * 1024
 """Of a file at a time; Modal takes 16 MiB."""
 
@@ -50,32 +49,23 @@ class ModalMachine:
         await self.run(detached(script), timeout_s=SPAWN_TIMEOUT_S)
 
     async def _run(self, script: str, content: bytes | None, *, timeout_s: float) -> CommandResult:
-        clock = asyncio.get_running_loop().time
-        started = clock()
-        try:
-            async with asyncio.timeout(timeout_s + KILL_GRACE_S):
-                with modal_errors(sandbox=self._sandbox.object_id):
-                    done = await self._execute(script, content, math.ceil(timeout_s))
-        except (TimeoutError, ProviderTimeout) as exc:
-            raise self._too_slow(timeout_s) from exc
-        if done.exit_code != 0 and clock() - started >= timeout_s:
-            raise self._too_slow(timeout_s)
-        return done
-
-    async def _execute(self, script: str, content: bytes | None, timeout_s: int) -> CommandResult:
-        process = await self._sandbox.exec.aio("sh", "-c", script, timeout=timeout_s, text=False)
-        if content is not None:
-            await _feed(process.stdin, content)
-        out, err = await asyncio.gather(process.stdout.read.aio(), process.stderr.read.aio())
-        code = await process.wait.aio()
-        return CommandResult(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
-
-    def _too_slow(self, timeout_s: float) -> ProviderTimeout:
-        return ProviderTimeout(
-            f"A command in the sandbox did not end within {timeout_s:g} s.",
+        return await within(
+            timeout_s,
+            self._execute(script, content, math.ceil(timeout_s)),
             provider=PROVIDER,
             sandbox=self._sandbox.object_id,
         )
+
+    async def _execute(self, script: str, content: bytes | None, timeout_s: int) -> CommandResult:
+        with modal_errors(sandbox=self._sandbox.object_id):
+            process = await self._sandbox.exec.aio(
+                "sh", "-c", script, timeout=timeout_s, text=False
+            )
+            if content is not None:
+                await _feed(process.stdin, content)
+            out, err = await asyncio.gather(process.stdout.read.aio(), process.stderr.read.aio())
+            code = await process.wait.aio()
+        return CommandResult(code, out.decode("utf-8", "replace"), err.decode("utf-8", "replace"))
 
 
 async def _feed(stdin: Any, content: bytes) -> None:

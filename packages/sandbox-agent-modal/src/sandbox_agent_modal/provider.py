@@ -2,40 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
-from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from sandbox_agent_core.errors import (
-    InvalidRequest,
-    ProviderError,
-    ProviderNotInstalled,
-    SandboxAgentError,
-    SandboxNotFound,
-)
-from sandbox_agent_core.provisioning import (
-    ServerLayout,
-    ensure_running,
-    find_home,
-    provision,
-    read_token,
-    tail_log,
+from sandbox_agent_core.errors import InvalidRequest, ProviderError, SandboxNotFound
+from sandbox_agent_core.provisioning.calls import to_its_end
+from sandbox_agent_core.provisioning.provider import (
+    READY_TIMEOUT_S,
+    SERVER_PORT,
+    MachineProvider,
+    removed_on_failure,
 )
 from sandbox_agent_core.spi.labels import OURS, created_at
-from sandbox_agent_core.spi.provider import (
-    BaseProvider,
-    Capabilities,
-    Check,
-    Endpoint,
-    Preflight,
-    SandboxInfo,
-    SandboxRef,
-    SandboxSpec,
-)
+from sandbox_agent_core.spi.provider import Endpoint, SandboxInfo, SandboxRef, SandboxSpec
 
-from sandbox_agent_modal.account import Account, attached, detach, to_its_end
+from sandbox_agent_modal.account import Account, attached, detach
 from sandbox_agent_modal.errors import PROVIDER
 from sandbox_agent_modal.machine import ModalMachine
 
@@ -44,9 +28,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ModalProvider"]
 
-logger = logging.getLogger(__name__)
-
-SERVER_PORT = 2468
 APP_NAME = "sandbox-agent"
 PYTHON_VERSION = "3.12"
 """Of the default image."""
@@ -57,7 +38,6 @@ LIFETIME_S = 4 * 3600.0
 LONGEST_LIFETIME_S = 24 * 3600.0
 MEMORY_MB = 1024
 """Modal's own default is 128, a promise and no limit."""
-READY_TIMEOUT_S = 60.0
 REQUEST_TIMEOUT_S = 60.0
 CREATE_TIMEOUT_S = 600.0
 """The first time an image is used, Modal builds it."""
@@ -65,14 +45,15 @@ CREATE_TAG = "sandbox-agent-create"
 """Unique to one call of `create`, which terminates by it what it has made when it fails."""
 
 
-class ModalProvider(BaseProvider):
+class ModalProvider(MachineProvider["Sandbox"]):
     """Sandboxes are Modal's containers, in one app. They end with their lifetime, and their files with them.
 
     The server's port has a tunnel with a public URL: its token is all that protects it.
     """
 
     name = PROVIDER
-    capabilities: ClassVar[Capabilities] = Capabilities(list=True, logs=True, ports=True)
+    vendor = "Modal"
+    sdk = "modal"
 
     def __init__(
         self,
@@ -132,11 +113,10 @@ class ModalProvider(BaseProvider):
             )
         if bool(token_id) != bool(token_secret):
             raise InvalidRequest("Give token_id and token_secret, or neither.")
+        super().__init__(
+            env=env, workdir=workdir, server_port=server_port, ready_timeout=ready_timeout
+        )
         self._image = image
-        self._env = dict(env or {})
-        self._workdir = workdir
-        self._port = server_port
-        self._ready_timeout_s = ready_timeout
         self._create_timeout_s = create_timeout
         self._account = Account(
             app_name=app,
@@ -159,63 +139,28 @@ class ModalProvider(BaseProvider):
         }
         self._arguments = {name: value for name, value in given.items() if value is not None}
         self._create_options = dict(create_options or {})
-        if workdir is not None:
-            self.default_cwd = workdir
 
-    async def preflight(self) -> Preflight:
-        if find_spec("modal") is None:
-            message = "Modal's SDK is missing. Run `pip install sandbox-agent-modal`."
-            return Preflight(
-                [Check(name="SDK", ok=False, message=message, error=ProviderNotInstalled)]
-            )
-        checks = [Check(name="SDK", ok=True, message="installed")]
-        try:
-            async with self._account.client() as client:
-                hello: Any = client.hello  # untyped
-                await self._account.ask(hello.aio())
-        except SandboxAgentError as exc:
-            kind = type(exc) if isinstance(exc, ProviderError) else ProviderError
-            checks.append(Check(name="token", ok=False, message=exc.message, error=kind))
-        else:
-            checks.append(Check(name="token", ok=True, message="Modal takes it"))
-        return Preflight(checks)
+    async def _ask_account(self) -> None:
+        async with self._account.client() as client:
+            hello: Any = client.hello  # untyped
+            await self._account.ask(hello.aio())
 
-    async def create(self, spec: SandboxSpec) -> SandboxRef:
-        """Raises:
-        ProviderAuthError, ProviderQuotaExceeded, ProviderUnavailable, ProviderError: Modal refuses.
-        InvalidRequest: it refuses an option.
-        ServerStartFailed: the server could not be installed or did not listen; `details.log` has its words.
-        """
+    @asynccontextmanager
+    async def _made(self, spec: SandboxSpec) -> AsyncIterator[Sandbox]:
         create_id = secrets.token_hex(8)
         async with self._account.client() as client:
             spec.report(f"creating a Modal sandbox in the app {self._account.app_name}")
             app = await self._account.make_app(client)
-            try:
+            remove = partial(self._remove_made, client, app, create_id)
+            async with removed_on_failure(remove, what=f"the Modal sandbox of create {create_id}"):
                 tags = {**spec.labels, OURS: "1", CREATE_TAG: create_id}
                 made = await to_its_end(self._make(client, app, tags), undo=detach)
                 async with attached(made) as sandbox:
-                    return await self._start_server(sandbox, spec)
-            except BaseException:
-                await self._discard(client, app, create_id)
-                raise
+                    yield sandbox
 
-    async def _start_server(self, sandbox: Sandbox, spec: SandboxSpec) -> SandboxRef:
-        machine = ModalMachine(sandbox)
-        layout = ServerLayout(await find_home(machine))
-        await provision(
-            machine,
-            spec,
-            layout,
-            port=self._port,
-            cwd=self._workdir or f"{layout.home}/{WORKSPACE}",
-            env={**self._env, **spec.env},
-            ready_timeout_s=self._ready_timeout_s,
-        )
-        return SandboxRef(
-            provider=self.name,
-            id=sandbox.object_id,
-            metadata={"port": self._port, "home": layout.home},
-        )
+    def _default_workdir(self, sandbox: Sandbox, home: str) -> str:
+        del sandbox
+        return f"{home}/{WORKSPACE}"
 
     async def _make(self, client: Client, app: App, tags: Mapping[str, str]) -> Sandbox:
         import modal  # noqa: PLC0415 - the SDK is imported on first use
@@ -243,36 +188,18 @@ class ModalProvider(BaseProvider):
         except TypeError as exc:
             raise InvalidRequest(f"create_options: {exc}", provider=self.name) from exc
 
-    async def _discard(self, client: Client, app: App, create_id: str) -> None:
-        """On the way out of a failure, which stays the one that is raised."""
-        try:
-            for sandbox in await self._account.tagged(client, app, {CREATE_TAG: create_id}):
-                await self._account.ask(sandbox.terminate.aio(wait=True))
-        except SandboxAgentError:
-            logger.exception("the Modal sandbox of create %s may be left behind", create_id)
+    async def _remove_made(self, client: Client, app: App, create_id: str) -> None:
+        for sandbox in await self._account.tagged(client, app, {CREATE_TAG: create_id}):
+            await self._account.ask(sandbox.terminate.aio(wait=True))
 
-    async def endpoint(self, ref: SandboxRef) -> Endpoint:
-        """Raises: SandboxNotFound when it was terminated, or its lifetime is over."""
-        async with self._account.running(ref.id) as sandbox:
-            machine, layout = await self._open(sandbox, ref)
-            token = await read_token(machine, layout)
-            url = await self._tunnel(sandbox, int(ref.metadata.get("port", self._port)))
-            return Endpoint(url=url, token=token)
+    def _running(self, ref: SandboxRef) -> AbstractAsyncContextManager[Sandbox]:
+        return self._account.running(ref.id)
 
-    async def port_url(self, ref: SandboxRef, port: int) -> str:
-        """Where a port from `ports` is reached.
+    def _machine(self, sandbox: Sandbox) -> ModalMachine:
+        return ModalMachine(sandbox)
 
-        Raises:
-            SandboxNotFound: it was terminated, or its lifetime is over.
-            ProviderError: the port has no tunnel.
-        """
-        async with self._account.running(ref.id) as sandbox:
-            return await self._tunnel(sandbox, port)
-
-    async def ensure_server(self, ref: SandboxRef) -> None:
-        async with self._account.running(ref.id) as sandbox:
-            machine, layout = await self._open(sandbox, ref)
-            await ensure_running(machine, layout, timeout_s=self._ready_timeout_s)
+    def _id(self, sandbox: Sandbox) -> str:
+        return sandbox.object_id
 
     async def destroy(self, ref: SandboxRef) -> None:
         try:
@@ -290,17 +217,7 @@ class ModalProvider(BaseProvider):
             infos = [await self._info(sandbox) for sandbox in found]
         return [info for info in infos if info is not None]
 
-    async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
-        async with self._account.running(ref.id) as sandbox:
-            machine, layout = await self._open(sandbox, ref)
-            return await tail_log(machine, layout, tail=tail)
-
-    async def _open(self, sandbox: Sandbox, ref: SandboxRef) -> tuple[ModalMachine, ServerLayout]:
-        machine = ModalMachine(sandbox)
-        home = ref.metadata.get("home")
-        return machine, ServerLayout(str(home) if home else await find_home(machine))
-
-    async def _tunnel(self, sandbox: Sandbox, port: int) -> str:
+    async def _reach(self, sandbox: Sandbox, port: int) -> Endpoint:
         tunnels = await self._account.ask(sandbox.tunnels.aio(), sandbox=sandbox.object_id)
         if port not in tunnels:
             raise ProviderError(
@@ -308,7 +225,7 @@ class ModalProvider(BaseProvider):
                 provider=self.name,
                 sandbox=sandbox.object_id,
             )
-        return str(tunnels[port].url)
+        return Endpoint(url=str(tunnels[port].url))
 
     async def _info(self, sandbox: Sandbox) -> SandboxInfo | None:
         """None when it has ended since it was listed."""
@@ -318,7 +235,7 @@ class ModalProvider(BaseProvider):
             return None
         labels = {name: value for name, value in tags.items() if name != CREATE_TAG}
         return SandboxInfo(
-            ref=SandboxRef(provider=self.name, id=sandbox.object_id, metadata={"port": self._port}),
+            ref=self._ref(sandbox),
             state="running",
             created_at=created_at(labels),
             labels=labels,

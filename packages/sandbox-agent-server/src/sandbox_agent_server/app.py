@@ -19,33 +19,30 @@ from sandbox_agent_server.http.errors import exception_handlers
 from sandbox_agent_server.http.guard import Guard
 from sandbox_agent_server.http.openapi import describe
 from sandbox_agent_server.http.route import ApiRoute, json_response
-from sandbox_agent_server.http.routes import events, installing, requests, service, sessions
+from sandbox_agent_server.http.routes import events, installing, requests, service
+from sandbox_agent_server.http.routes import sessions as session_routes
 from sandbox_agent_server.http.services import Services
-from sandbox_agent_server.http.streams import StreamCounter
+from sandbox_agent_server.http.stream import StreamCounter
 from sandbox_agent_server.install.installer import create_installer
 from sandbox_agent_server.install.jobs import InstallJobs
-from sandbox_agent_server.sessions.registry import SessionRegistry
+from sandbox_agent_server.runtime.ledger import ProcessLedger
+from sandbox_agent_server.sessions.manager import SessionManager
 from sandbox_agent_server.settings import Settings
-from sandbox_agent_server.store import SqliteStore
+from sandbox_agent_server.store.index import SessionIndex
 
-__all__ = ["create_app", "open_store"]
+__all__ = ["create_app"]
 
 ROUTES: list[ApiRoute] = [
     *service.routes,
     *installing.routes,
-    *sessions.routes,
+    *session_routes.routes,
     *events.routes,
     *requests.routes,
 ]
 
 
-def open_store(settings: Settings) -> SqliteStore:
-    """Raises: StorageError."""
-    return SqliteStore(settings.data_dir, max_bytes=settings.limits.max_log_bytes)
-
-
-def create_app(settings: Settings, store: SqliteStore, *, token: str | None) -> Starlette:
-    """The ASGI application. `app.state.services.registry` is recovered and shut down by the caller."""
+def create_app(settings: Settings, index: SessionIndex, *, token: str | None) -> Starlette:
+    """The ASGI application. `app.state.services.sessions` is recovered and shut down by the caller."""
     factory = AgentFactory(settings, Catalog(settings.agents))
     installs = InstallJobs(
         create_installer(settings, os.environ),
@@ -54,18 +51,19 @@ def create_app(settings: Settings, store: SqliteStore, *, token: str | None) -> 
         installs_by_itself=settings.auto_install
         and (settings.agents_source is not None or not settings.require_preinstalled),
     )
-    registry = SessionRegistry(store, settings, factory, installs, version=__version__)
+    ledger = ProcessLedger(index)
+    sessions = SessionManager(index, settings, factory, installs, ledger, version=__version__)
     probe = AgentProbe(
         factory,
         timeout_s=settings.limits.agent_start_timeout_s,
         client_version=__version__,
-        on_process=registry.note_process,
+        on_process=lambda pid: ledger.note(pid, "probe"),
     )
     services = Services(
         settings=settings,
         agents=AgentInventory(factory, probe),
         installs=installs,
-        registry=registry,
+        sessions=sessions,
         streams=StreamCounter(settings.limits.max_subscribers),
         version=__version__,
     )

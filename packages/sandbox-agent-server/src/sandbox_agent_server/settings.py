@@ -56,15 +56,10 @@ class Limits(_Frozen):
     max_queued_turns: int = Field(64, ge=0, description="Prompts waiting behind the running turn.")
     max_page: int = Field(1000, ge=1, description="Events in one page.")
     max_page_bytes: int = Field(8 * _MIB, ge=1024, description="Payload bytes in one page.")
-    ring_bytes: int = Field(
-        2 * _MIB,
-        ge=0,
-        description="Newest entries of a busy session kept in memory; older ones are read from disk.",
-    )
     max_log_bytes: int | None = Field(
         None,
         ge=1 * _MIB,
-        description="Size of the database; a full one refuses work as a full disk does.",
+        description="Size of all logs together; at the limit work is refused as on a full disk.",
     )
     heartbeat_s: float = Field(
         10.0, gt=0, description="Silence after which a stream sends a heartbeat."
@@ -119,6 +114,18 @@ class Settings(_Frozen):
         False, description="Allow --no-token on an address that others can reach."
     )
     data_dir: Path = Field(default_factory=lambda: default_data_dir(os.environ))
+    durability: Literal["process", "power"] = Field(
+        "process",
+        description="What of a log survives: the death of the server, or a power failure too.",
+    )
+    retention_days: float | None = Field(
+        None, gt=0, description="Remove sessions at rest that were not written to for so long."
+    )
+    retention_bytes: int | None = Field(
+        None,
+        ge=1 * _MIB,
+        description="Remove the oldest sessions at rest while all logs together are larger.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "text", "json"] = "auto"
     allow_hosts: tuple[str, ...] = Field(
@@ -234,7 +241,8 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 _FROM_ENV = (
     "host", "port", "token", "no_token", "insecure", "data_dir", "log_level", "log_format", "ready_file",
-    "exit_with_parent", "agents_dir", "agents_source", "auto_install", "require_preinstalled",
+    "exit_with_parent", "agents_dir", "agents_source", "auto_install", "require_preinstalled", "durability",
+    "retention_days", "retention_bytes",
 )  # fmt: skip
 _LISTS_FROM_ENV = ("allow_hosts", "cors_origins", "warm")
 

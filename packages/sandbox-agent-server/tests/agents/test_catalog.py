@@ -11,6 +11,7 @@ from sandbox_agent_core.spi.agent import AgentContext, AgentDefinition
 from sandbox_agent_server.agents.acp import acp_definition
 from sandbox_agent_server.agents.catalog import Catalog
 from sandbox_agent_server.settings import AgentSettings
+from support.scripted_adapter import Sink
 
 GROUP = "sandbox_agent.agents"
 PLUGIN = acp_definition("plugin", "Plug-in", command=["plugin"], install_hint="Install it.")
@@ -79,7 +80,7 @@ async def test_configuring_a_known_agent_changes_its_command_and_title(importabl
     assert definition.install_hint == PLUGIN.install_hint
     adapter = definition.create(AgentContext(session_id="s", cwd=Path("/"), env={}))
     with pytest.raises(AgentNotInstalled) as caught:
-        await adapter.start()
+        await adapter.start(Sink())
     assert caught.value.details["program"] == "no-such-agent"
 
 

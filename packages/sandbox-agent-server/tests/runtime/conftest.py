@@ -22,6 +22,7 @@ class Listener:
     def __init__(self, argv: list[str], **options: Any) -> None:
         self.batches: list[list[bytes]] = []
         self.ends = 0
+        self.pauses_each_time = False
         self._read = 0
         self._changed = asyncio.Event()
         self.link = StdioLink(argv, on_lines=self._on_lines, on_end=self._on_end, **options)
@@ -52,6 +53,8 @@ class Listener:
         assert not self.ends
         self.batches.append(lines)
         self._changed.set()
+        if self.pauses_each_time:
+            self.link.pause()
 
     def _on_end(self) -> None:
         self.ends += 1

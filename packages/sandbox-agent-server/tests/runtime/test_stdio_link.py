@@ -80,13 +80,7 @@ async def test_a_pause_holds_the_process_back(start: Any, until: Any, tmp_path: 
 
 async def test_a_pause_in_the_middle_of_a_delivery_is_heeded(start: Any) -> None:
     agent = await start("sys.stdin.readline()\nfor n in range(300_000): print(n)")
-    deliver = agent.link._on_lines
-
-    def one(lines: list[bytes]) -> None:
-        deliver(lines)
-        agent.link.pause()
-
-    agent.link._on_lines = one
+    agent.pauses_each_time = True
     agent.link.send(b"go")
     count = 0
     while not agent.ends:
@@ -263,13 +257,13 @@ async def test_the_program_is_looked_up_on_its_own_path(listener: Any, tmp_path:
 def slow_launch(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Holds the thread that starts a program until `go` is set."""
     go = threading.Event()
-    launch = process._launch
+    launch = process.launch
 
     def launch_slowly(*arguments: Any) -> Any:
         assert go.wait(5)
         return launch(*arguments)
 
-    monkeypatch.setattr(process, "_launch", launch_slowly)
+    monkeypatch.setattr(process, "launch", launch_slowly)
     yield go
     go.set()
 

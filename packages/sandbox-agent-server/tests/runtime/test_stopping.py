@@ -48,13 +48,7 @@ async def test_what_it_wrote_at_the_end_is_delivered_before_it_is_closed(
 async def test_a_pause_is_not_heeded_at_the_end(start: Any) -> None:
     agent = await start("sys.stdin.read()\nfor n in range(9000): print(n)", stop_grace_s=2.0)
     agent.link.pause()
-    deliver = agent.link._on_lines
-
-    def one(lines: list[bytes]) -> None:
-        deliver(lines)
-        agent.link.pause()
-
-    agent.link._on_lines = one
+    agent.pauses_each_time = True
     await agent.link.close()
     assert (len(agent.lines), agent.ends) == (9000, 1)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sandbox_agent_core.errors import ProviderQuotaExceeded
+from sandbox_agent_core.provisioning.calls import patiently
 
 from sandbox_agent_vercel.errors import vercel_errors
 
@@ -18,11 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["Api", "call"]
 
 T = TypeVar("T")
-
-ATTEMPTS = 3
-"""Of a request that Vercel answers with 429."""
-FIRST_PAUSE_S = 0.5
-TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,14 +60,9 @@ async def call(ask: Callable[[], Awaitable[T]], *, sandbox: str | None = None) -
     Raises:
         SandboxAgentError: as `vercel_errors` says.
     """
-    pause = FIRST_PAUSE_S
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with vercel_errors(sandbox=sandbox):
-                return await ask()
-        except ProviderQuotaExceeded as exc:
-            if attempt == ATTEMPTS or exc.details.get("status") != TOO_MANY_REQUESTS:
-                raise
-        await asyncio.sleep(pause)
-        pause *= 2
-    raise AssertionError("the last attempt returns or raises")
+
+    async def once() -> T:
+        with vercel_errors(sandbox=sandbox):
+            return await ask()
+
+    return await patiently(once)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from typing import TYPE_CHECKING
 
-from sandbox_agent_core.errors import ProviderTimeout
 from sandbox_agent_core.provisioning import CommandResult, detached
+from sandbox_agent_core.provisioning.calls import within
 
 from sandbox_agent_vercel.api import call
 from sandbox_agent_vercel.errors import PROVIDER
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["VercelMachine"]
 
 SPAWN_TIMEOUT_S = 30.0
-KILL_GRACE_S = 5.0
-"""For Vercel to end a process that takes too long, before we stop listening to it."""
 
 
 class VercelMachine:
@@ -30,22 +27,17 @@ class VercelMachine:
         self._session = session
 
     async def run(self, script: str, *, timeout_s: float) -> CommandResult:
-        started = asyncio.get_running_loop().time()
-        try:
-            async with asyncio.timeout(timeout_s + KILL_GRACE_S):
-                done = await call(
-                    lambda: self._session.run_process(
-                        "sh",
-                        ["-c", script],
-                        capture_output=True,
-                        kill_after=math.ceil(timeout_s),
-                    ),
-                    sandbox=self._sandbox,
-                )
-        except TimeoutError as exc:
-            raise self._too_slow(timeout_s) from exc
-        if done.returncode != 0 and asyncio.get_running_loop().time() - started >= timeout_s:
-            raise self._too_slow(timeout_s)
+        return await within(
+            timeout_s, self._run(script, timeout_s), provider=PROVIDER, sandbox=self._sandbox
+        )
+
+    async def _run(self, script: str, timeout_s: float) -> CommandResult:
+        done = await call(
+            lambda: self._session.run_process(
+                "sh", ["-c", script], capture_output=True, kill_after=math.ceil(timeout_s)
+            ),
+            sandbox=self._sandbox,
+        )
         return CommandResult(done.returncode, done.stdout or "", done.stderr or "")
 
     async def write(self, path: str, content: bytes, *, mode: int = 0o600) -> None:
@@ -55,10 +47,3 @@ class VercelMachine:
 
     async def spawn(self, script: str) -> None:
         await self.run(detached(script), timeout_s=SPAWN_TIMEOUT_S)
-
-    def _too_slow(self, timeout_s: float) -> ProviderTimeout:
-        return ProviderTimeout(
-            f"A command in the sandbox did not end within {timeout_s:g} s.",
-            provider=PROVIDER,
-            sandbox=self._sandbox,
-        )

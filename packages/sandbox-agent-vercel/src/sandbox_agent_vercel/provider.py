@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from sandbox_agent_core.errors import (
-    InvalidRequest,
-    ProviderError,
-    ProviderNotInstalled,
-    SandboxAgentError,
+from sandbox_agent_core.errors import InvalidRequest, ProviderError
+from sandbox_agent_core.provisioning.calls import to_its_end
+from sandbox_agent_core.provisioning.provider import (
+    READY_TIMEOUT_S,
+    SERVER_PORT,
+    MachineProvider,
+    removed_on_failure,
 )
-from sandbox_agent_core.provisioning import (
-    ServerLayout,
-    ensure_running,
-    find_home,
-    provision,
-    read_token,
-    tail_log,
-)
-from sandbox_agent_core.spi.provider import (
-    BaseProvider,
-    Capabilities,
-    Check,
-    Endpoint,
-    Preflight,
-    SandboxInfo,
-    SandboxRef,
-    SandboxSpec,
-)
+from sandbox_agent_core.spi.provider import Endpoint, SandboxInfo, SandboxRef, SandboxSpec
 
 from sandbox_agent_vercel import sandboxes
 from sandbox_agent_vercel.api import Api, call
@@ -47,27 +30,14 @@ if TYPE_CHECKING:
 
 __all__ = ["VercelProvider"]
 
-logger = logging.getLogger(__name__)
-
-SERVER_PORT = 2468
 WORKDIR = "/vercel/sandbox"
 LIFETIME_S = 1800.0
 """Of a session. Vercel's own default is five minutes; the most is 45 minutes, or 24 hours with a paid plan."""
-READY_TIMEOUT_S = 60.0
 REQUEST_TIMEOUT_S = 60.0
 SHORTEST_EXTENSION_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A sandbox that runs."""
-
-    sandbox: Sandbox
-    machine: VercelMachine
-    layout: ServerLayout
-
-
-class VercelProvider(BaseProvider):
+class VercelProvider(MachineProvider["Sandbox"]):
     """Sandboxes are Vercel's micro virtual machines. Stopping one keeps its files in a snapshot, which is
     what `pause` does and what happens when its lifetime ends.
 
@@ -75,10 +45,8 @@ class VercelProvider(BaseProvider):
     """
 
     name = PROVIDER
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        pause=True, list=True, logs=True, extend=True, ports=True
-    )
-    default_cwd = WORKDIR
+    vendor = "Vercel"
+    sdk = "vercel.sandbox"
 
     def __init__(
         self,
@@ -129,9 +97,10 @@ class VercelProvider(BaseProvider):
             raise InvalidRequest(f"lifetime={lifetime:g}: give at least one second")
         if len({bool(token), bool(team_id), bool(project_id)}) != 1:
             raise InvalidRequest("Give token, team_id and project_id, or none of them.")
+        super().__init__(
+            env=env, workdir=workdir, server_port=server_port, ready_timeout=ready_timeout
+        )
         self._image = image
-        self._env = dict(env or {})
-        self._workdir = workdir
         self._lifetime_s = lifetime
         self._vcpus = vcpus
         self._memory_mb = memory_mb
@@ -139,8 +108,6 @@ class VercelProvider(BaseProvider):
         self._ports = tuple(ports)
         self._region = region
         self._snapshot_expiration_s = snapshot_expiration
-        self._port = server_port
-        self._ready_timeout_s = ready_timeout
         self._create_options = dict(create_options or {})
         self._api = Api(
             base_url=base_url,
@@ -149,56 +116,24 @@ class VercelProvider(BaseProvider):
             project_id=project_id,
             request_timeout_s=request_timeout,
         )
-        if workdir is not None:
-            self.default_cwd = workdir
 
-    async def preflight(self) -> Preflight:
-        if find_spec("vercel") is None or find_spec("vercel.sandbox") is None:
-            message = "Vercel's SDK is missing. Run `pip install sandbox-agent-vercel`."
-            return Preflight(
-                [Check(name="SDK", ok=False, message=message, error=ProviderNotInstalled)]
-            )
-        checks = [Check(name="SDK", ok=True, message="installed")]
-        try:
-            async with self._api.client() as client:
-                await sandboxes.find_ours(client, most=1)
-        except SandboxAgentError as exc:
-            kind = type(exc) if isinstance(exc, ProviderError) else ProviderError
-            checks.append(Check(name="credentials", ok=False, message=exc.message, error=kind))
-        else:
-            checks.append(Check(name="credentials", ok=True, message="Vercel takes them"))
-        return Preflight(checks)
+    async def _ask_account(self) -> None:
+        async with self._api.client() as client:
+            await sandboxes.find_ours(client, most=1)
 
-    async def create(self, spec: SandboxSpec) -> SandboxRef:
-        """Raises:
-        InvalidRequest: more labels than Vercel takes, or it refuses an option.
-        ProviderAuthError, ProviderQuotaExceeded, ProviderUnavailable, ProviderError: Vercel refuses.
-        ServerStartFailed: the server could not be installed or did not listen; `details.log` has its words.
-        """
+    @asynccontextmanager
+    async def _made(self, spec: SandboxSpec) -> AsyncIterator[Sandbox]:
         arguments = self._arguments(spec)
         name = str(arguments["name"])
         spec.report(f"creating the Vercel sandbox {name}")
         async with self._api.client() as client:
-            try:
-                sandbox = await sandboxes.to_its_answer(self._make(client, arguments))
-                opened = await self._open(sandbox, None)
-                await provision(
-                    opened.machine,
-                    spec,
-                    opened.layout,
-                    port=self._port,
-                    cwd=self._workdir or sandbox.cwd or WORKDIR,
-                    env={**self._env, **spec.env},
-                    ready_timeout_s=self._ready_timeout_s,
-                )
-            except BaseException:
-                await self._discard(client, name)
-                raise
-        return SandboxRef(
-            provider=self.name,
-            id=name,
-            metadata={"port": self._port, "home": opened.layout.home},
-        )
+            remove = partial(sandboxes.remove, client, name)
+            async with removed_on_failure(remove, what=f"the Vercel sandbox {name}"):
+                yield self._require_running(await to_its_end(self._make(client, arguments)))
+
+    def _default_workdir(self, sandbox: Sandbox, home: str) -> str:
+        del home
+        return sandbox.cwd or WORKDIR
 
     def _arguments(self, spec: SandboxSpec) -> dict[str, Any]:
         from vercel.sandbox import NetworkPolicy, SandboxResources  # noqa: PLC0415 - SDK on first use
@@ -233,39 +168,30 @@ class VercelProvider(BaseProvider):
         except (TypeError, ValueError) as exc:
             raise InvalidRequest(f"create_options: {exc}", provider=self.name) from exc
 
-    async def _discard(self, client: SandboxClient, name: str) -> None:
-        """On the way out of a failure, which stays the one that is raised."""
-        try:
-            await sandboxes.remove(client, name)
-        except SandboxAgentError:
-            logger.exception("the Vercel sandbox %s may be left behind", name)
-
-    async def endpoint(self, ref: SandboxRef) -> Endpoint:
-        """Raises:
-        SandboxNotFound: it was destroyed.
-        ProviderError: it is stopped, by `pause` or because its lifetime is over (`details.state`).
-        """
-        async with self._running(ref) as opened:
-            token = await read_token(opened.machine, opened.layout)
-            return Endpoint(
-                url=sandboxes.url_of(opened.sandbox, self._server_port(ref)), token=token
-            )
-
-    async def port_url(self, ref: SandboxRef, port: int) -> str:
-        """Where a port from `ports` is reached.
-
-        Raises:
-            SandboxNotFound: it was destroyed.
-            ProviderError: the port is not public.
-        """
+    @asynccontextmanager
+    async def _running(self, ref: SandboxRef) -> AsyncIterator[Sandbox]:
         async with self._api.client() as client:
-            return sandboxes.url_of(await sandboxes.get(client, ref.id), port)
+            yield self._require_running(await sandboxes.get(client, ref.id))
 
-    async def ensure_server(self, ref: SandboxRef) -> None:
-        """Resume the sandbox where that is due, and start the server in it where it does not run."""
-        await self.resume(ref)
-        async with self._running(ref) as opened:
-            await ensure_running(opened.machine, opened.layout, timeout_s=self._ready_timeout_s)
+    def _require_running(self, sandbox: Sandbox) -> Sandbox:
+        if sandbox.status == "running" and sandbox.current_session is not None:
+            return sandbox
+        raise ProviderError(
+            f"The Vercel sandbox {sandbox.name!r} is {sandbox.status}. Resume it first.",
+            provider=self.name,
+            sandbox=sandbox.name,
+            state=sandboxes.state_of(sandbox),
+        )
+
+    def _machine(self, sandbox: Sandbox) -> VercelMachine:
+        assert sandbox.current_session is not None
+        return VercelMachine(sandbox.name, sandbox.current_session)
+
+    def _id(self, sandbox: Sandbox) -> str:
+        return sandbox.name
+
+    async def _reach(self, sandbox: Sandbox, port: int) -> Endpoint:
+        return Endpoint(url=sandboxes.url_of(sandbox, port))
 
     async def pause(self, ref: SandboxRef) -> None:
         """Stop it. Its files are in a snapshot then; its processes are gone.
@@ -300,8 +226,8 @@ class VercelProvider(BaseProvider):
 
     async def extend(self, ref: SandboxRef, seconds: float) -> None:
         """Raises: ProviderError when it is stopped, or the plan allows no more."""
-        async with self._running(ref) as opened:
-            session = opened.sandbox.current_session
+        async with self._running(ref) as sandbox:
+            session = sandbox.current_session
             assert session is not None
             missing = timedelta(seconds=seconds)
             if session.started_at is not None and session.execution_time_limit is not None:
@@ -322,38 +248,11 @@ class VercelProvider(BaseProvider):
             found = [self._info(one) for one in await sandboxes.find_ours(client)]
         return [info for info in found if (labels or {}).items() <= info.labels.items()]
 
-    async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
-        """Raises: ProviderError when it is stopped."""
-        async with self._running(ref) as opened:
-            return await tail_log(opened.machine, opened.layout, tail=tail)
-
-    # Finding sandboxes again
-
-    @asynccontextmanager
-    async def _running(self, ref: SandboxRef) -> AsyncIterator[_Opened]:
-        async with self._api.client() as client:
-            sandbox = await sandboxes.get(client, ref.id)
-            yield await self._open(sandbox, ref.metadata.get("home"))
-
-    async def _open(self, sandbox: Sandbox, home: str | None) -> _Opened:
-        if sandbox.status != "running" or sandbox.current_session is None:
-            raise ProviderError(
-                f"The Vercel sandbox {sandbox.name!r} is {sandbox.status}. Resume it first.",
-                provider=self.name,
-                sandbox=sandbox.name,
-                state=sandboxes.state_of(sandbox),
-            )
-        machine = VercelMachine(sandbox.name, sandbox.current_session)
-        return _Opened(sandbox, machine, ServerLayout(home or await find_home(machine)))
-
     def _info(self, sandbox: Sandbox) -> SandboxInfo:
         created_at = None if sandbox.created_at is None else sandboxes.time_of(sandbox.created_at)
         return SandboxInfo(
-            ref=SandboxRef(provider=self.name, id=sandbox.name, metadata={"port": self._port}),
+            ref=self._ref(sandbox),
             state=sandboxes.state_of(sandbox),
             created_at=created_at,
             labels=from_tags(sandbox.tags or {}, created_at),
         )
-
-    def _server_port(self, ref: SandboxRef) -> int:
-        return int(ref.metadata.get("port", self._port))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sandbox_agent_core.errors import (
     ProviderError,
@@ -30,7 +30,6 @@ __all__ = [
     "settled",
     "state_of",
     "time_of",
-    "to_its_answer",
     "url_of",
 ]
 
@@ -39,8 +38,6 @@ logger = logging.getLogger(__name__)
 TRANSITION_TIMEOUT_S = 300.0
 """Until a sandbox that is stopped has its snapshot, or one that is resumed runs."""
 TRANSITION_LOOK_S = 0.5
-SETTLE_TIMEOUT_S = 30.0
-"""For Vercel to answer a create that was cancelled, so that what it made can be destroyed."""
 
 _TRANSITIONS = ("pending", "stopping", "snapshotting")
 
@@ -108,20 +105,6 @@ async def find_ours(client: SandboxClient, *, most: int | None = None) -> Sequen
         return found
 
     return await call(ask)
-
-
-async def to_its_answer(making: Coroutine[Any, Any, Sandbox]) -> Sandbox:
-    """A create that is cancelled goes on for a while at Vercel: it is known what it made only when it has said so."""
-    task: asyncio.Task[Sandbox] = asyncio.ensure_future(making)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=SETTLE_TIMEOUT_S)
-        if not task.done():
-            task.cancel()
-        elif not task.cancelled() and (exc := task.exception()):
-            logger.info("cancelled while Vercel refused to make a sandbox: %s", exc)
-        raise
 
 
 def url_of(sandbox: Sandbox, port: int) -> str:

@@ -12,14 +12,14 @@ from typing import Any, Generic, Protocol, TypeVar
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
 
-from sandbox_agent_client._connection import socket_of
+from sandbox_agent_client._network import socket_of
 
 __all__ = [
+    "AwaitableContext",
     "Background",
     "ClientConnection",
     "Event",
     "Lock",
-    "Opening",
     "Portal",
     "finish",
     "response_socket",
@@ -109,7 +109,7 @@ class Client(Protocol):
 C = TypeVar("C", bound=Client)
 
 
-class Opening(Generic[C]):
+class AwaitableContext(Generic[C]):
     """A client that is not open yet: `await` it, or enter it with `async with`."""
 
     def __init__(self, make: Callable[[], Coroutine[Any, Any, C]]) -> None:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import httpx
-from sandbox_agent_core.api.agents import AgentInfo, Health, InstallResult
-from sandbox_agent_core.api.policy import PermissionPolicy
+from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
 from sandbox_agent_core.api.sessions import CreateSession, SessionInfo
-from sandbox_agent_core.errors import SessionAlreadyExists, SessionNotFound
+from sandbox_agent_core.errors import ServerUnreachable, SessionAlreadyExists, SessionNotFound
 from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef
 
-from sandbox_agent_client._async._backend import Opening, Portal, finish
+from sandbox_agent_client._async._backend import AwaitableContext, Portal, finish, settle
 from sandbox_agent_client._async.connection import Connection
-from sandbox_agent_client._async.installing import OnProgress, install
 from sandbox_agent_client._async.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
 from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.session import Session
@@ -26,7 +25,7 @@ from sandbox_agent_client._async.transport import DEFAULT_TIMEOUT_S, StreamKind,
 from sandbox_agent_client._calls import agents as agent_calls
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls.call import built
-from sandbox_agent_client._replay import new_context, settings_of
+from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
 from sandbox_agent_client.launch import (
     HEALTH_TIMEOUT_S,
@@ -35,13 +34,13 @@ from sandbox_agent_client.launch import (
     parse_ref,
     take_over,
 )
+from sandbox_agent_client.persistence.replay import new_context, settings_of
 
 __all__ = ["SandboxAgent"]
 
 LOCAL = "local"
 DESTROY_TIMEOUT_S = 120.0
 PAGE_SESSIONS = 100
-Policy = PermissionPolicy | Mapping[str, Any]
 
 
 class SandboxAgent:
@@ -85,7 +84,7 @@ class SandboxAgent:
         reconnect_timeout: float | None = RECONNECT_TIMEOUT_S,
         health_timeout: float = HEALTH_TIMEOUT_S,
         **options: Any,
-    ) -> Opening[SandboxAgent]:
+    ) -> AwaitableContext[SandboxAgent]:
         """Make a sandbox with the server in it, and connect. A failure leaves nothing behind.
 
         Leaving the block destroys the sandbox, unless `keep`. `sandbox` is a provider or its name
@@ -100,11 +99,11 @@ class SandboxAgent:
         `report` is told each step, and when. Times are in seconds.
 
         Raises:
-            errors.ProviderNotInstalled: there is no such provider here.
-            errors.InvalidRequest: it does not take these options.
-            errors.SandboxNotFound: there is no sandbox of that `ref` any more.
-            errors.ProviderError: the sandbox could not be made.
-            errors.ServerStartFailed: the server in it did not answer.
+            ProviderNotInstalled: there is no such provider here.
+            InvalidRequest: it does not take these options.
+            SandboxNotFound: there is no sandbox of that `ref` any more.
+            ProviderError: the sandbox could not be made.
+            ServerStartFailed: the server in it did not answer.
         """
 
         async def open() -> SandboxAgent:
@@ -118,7 +117,7 @@ class SandboxAgent:
                 wheelhouse=Path(wheelhouse) if wheelhouse is not None else None,
                 keep=bool(keep),
                 health_timeout_s=health_timeout,
-                needs=["pause"] if on_idle == "pause" else [],
+                will_pause=on_idle == "pause",
             )
             portal = Portal()
             try:
@@ -150,7 +149,7 @@ class SandboxAgent:
             stays = keep if keep is not None else not launched.is_ours
             return cls(connection, sandbox=box, keep=stays, keep_alive=keep_alive)
 
-        return Opening(open)
+        return AwaitableContext(open)
 
     @classmethod
     def connect(
@@ -164,15 +163,15 @@ class SandboxAgent:
         http_client: httpx.AsyncClient | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         reconnect_timeout: float | None = RECONNECT_TIMEOUT_S,
-    ) -> Opening[SandboxAgent]:
+    ) -> AwaitableContext[SandboxAgent]:
         """Connect to a server that runs. Leaving the block only disconnects.
 
         `headers` go with every request (a gateway's own). An `http_client` that is given stays open.
         `reconnect_timeout`: how long a stream tries to come back; None for ever. Times are in seconds.
 
         Raises:
-            errors.ServerUnreachable: nothing answers there.
-            errors.TokenInvalid: the server wants another token.
+            ServerUnreachable: nothing answers there.
+            TokenInvalid: the server wants another token.
         """
 
         async def open() -> SandboxAgent:
@@ -193,7 +192,7 @@ class SandboxAgent:
                 raise
             return client
 
-        return Opening(open)
+        return AwaitableContext(open)
 
     async def __aenter__(self) -> Self:
         return self
@@ -220,7 +219,7 @@ class SandboxAgent:
 
         Raises:
             RuntimeError: this client neither started one nor took one over.
-            errors.ProviderError: it could not be removed; it may still cost money.
+            ProviderError: it could not be removed; it may still cost money.
         """
         sandbox = self.sandbox
         await finish(lambda: self._destroy(sandbox), timeout_s=DESTROY_TIMEOUT_S)
@@ -281,7 +280,7 @@ class SandboxAgent:
         return (await self._connection.call(call)).agents
 
     async def get_agent(self, agent: str, *, config: bool = True, fresh: bool = False) -> AgentInfo:
-        """One agent, with what it offers. Raises: errors.UnsupportedAgent."""
+        """One agent, with what it offers. Raises: UnsupportedAgent."""
         return await self._connection.call(agent_calls.get_agent(agent, config=config, fresh=fresh))
 
     async def install_agent(
@@ -290,7 +289,7 @@ class SandboxAgent:
         version: str | None = None,
         *,
         reinstall: bool = False,
-        on_progress: OnProgress | None = None,
+        on_progress: Callable[[InstallProgress], Awaitable[object] | object] | None = None,
     ) -> InstallResult:
         """Install an agent where the server is; the version that was tested, unless another is asked for.
 
@@ -298,61 +297,41 @@ class SandboxAgent:
         early does not stop it: asking again waits for the same installation.
 
         Raises:
-            errors.AgentNotInstallable: nothing can install this agent, or this version.
-            errors.InstallForbidden: the server was told not to use the network.
-            errors.InstallFailed: and its kinds; what was installed before still works.
+            AgentNotInstallable: nothing can install this agent, or this version.
+            InstallForbidden: the server was told not to use the network.
+            InstallFailed: and its kinds; what was installed before still works.
+            ServerUnreachable: the connection broke.
         """
         call = agent_calls.install(agent, version=version, reinstall=reinstall)
-        return await install(self._connection.transport, call, on_progress)
+        # As a stream also without a callback: a gateway that sees no byte for minutes cuts the connection.
+        async with aclosing(self._connection.transport.events(call)) as events:
+            async for event in events:
+                news = agent_calls.read_install_event(event)
+                if isinstance(news, InstallResult):
+                    return news
+                if news is not None and on_progress is not None:
+                    await settle(on_progress(news))
+        raise ServerUnreachable(
+            "The server broke off while it installed; it may go on. Ask again to wait for it."
+        )
 
     # -- sessions
 
     async def create_session(
-        self,
-        agent: str,
-        *,
-        cwd: str | None = None,
-        id: str | None = None,
-        model: str | None = None,
-        mode: str | None = None,
-        thought_level: str | None = None,
-        mcp_servers: Sequence[Mapping[str, Any]] | None = None,
-        system_prompt: str | None = None,
-        env: Mapping[str, str] | None = None,
-        base_url: str | Mapping[str, str] | None = None,
-        permission_policy: Policy | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        self, agent: str, *, id: str | None = None, **options: Unpack[SessionOptions]
     ) -> Session:
-        """Start an agent.
-
-        `base_url` is where its model requests go, a gateway or proxy: a URL for the agent's main
-        provider, or provider (`anthropic`, `openai`, …) -> URL. Keys belong into `env`.
+        """Start an agent. `id` is yours, or one is made; the options are `SessionOptions`.
 
         Raises:
-            errors.AgentNotInstalled: the message says how to get it.
-            errors.AgentAuthRequired: the message says which key it wants.
-            errors.SessionAlreadyExists: the `id` is taken.
-            errors.InvalidRequest: an argument is not possible; the message names it.
+            AgentNotInstalled: the message says how to get it.
+            AgentAuthRequired: the message says which key it wants.
+            SessionAlreadyExists: the `id` is taken.
+            InvalidRequest: an argument is not possible; the message names it.
         """
-        request = built(
-            CreateSession,
-            agent=agent,
-            cwd=cwd,
-            id=id,
-            model=model,
-            mode=mode,
-            thought_level=thought_level,
-            mcp_servers=mcp_servers,
-            system_prompt=system_prompt,
-            env=env,
-            base_url=base_url,
-            permission_policy=permission_policy,
-            metadata=metadata,
-        )
-        return await self._create(request)
+        return await self._create(built(CreateSession, agent=agent, id=id, **options))
 
     async def get_session(self, id: str) -> Session:
-        """Raises: errors.SessionNotFound."""
+        """Raises: SessionNotFound."""
         return self._session(await self._connection.call(calls.get(id)))
 
     async def list_sessions(self, *, limit: int | None = None) -> list[Session]:
@@ -383,7 +362,7 @@ class SandboxAgent:
         hold keys, so nobody stores them: give them again.
 
         Raises:
-            errors.SessionNotFound: neither the server nor the store knows it.
+            SessionNotFound: neither the server nor the store knows it.
         """
         try:
             call = calls.resume(id, env=env, mcp_servers=mcp_servers)
@@ -392,52 +371,39 @@ class SandboxAgent:
             request = await self._stored_request(id)
             if request is None:
                 raise
-        changes = {"cwd": cwd, "env": env, "mcp_servers": mcp_servers}
-        given = {name: value for name, value in changes.items() if value is not None}
-        return await self._create(built(CreateSession, **(request | given)))
+        given = {"cwd": cwd, "env": env, "mcp_servers": mcp_servers}
+        members = request | {name: value for name, value in given.items() if value is not None}
+        return await self._create(built(CreateSession, **members))
 
     async def resume_or_create_session(
-        self,
-        id: str,
-        agent: str,
-        *,
-        cwd: str | None = None,
-        model: str | None = None,
-        mode: str | None = None,
-        thought_level: str | None = None,
-        mcp_servers: Sequence[Mapping[str, Any]] | None = None,
-        system_prompt: str | None = None,
-        env: Mapping[str, str] | None = None,
-        base_url: str | Mapping[str, str] | None = None,
-        permission_policy: Policy | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        self, id: str, agent: str, **options: Unpack[SessionOptions]
     ) -> Session:
         """`resume_session`, or `create_session` when nobody knows the id."""
         try:
-            return await self.resume_session(id, cwd=cwd, env=env, mcp_servers=mcp_servers)
+            return await self.resume_session(
+                id,
+                cwd=options.get("cwd"),
+                env=options.get("env"),
+                mcp_servers=options.get("mcp_servers"),
+            )
         except SessionNotFound:
             pass
         try:
-            return await self.create_session(
-                agent,
-                id=id,
-                cwd=cwd,
-                model=model,
-                mode=mode,
-                thought_level=thought_level,
-                mcp_servers=mcp_servers,
-                system_prompt=system_prompt,
-                env=env,
-                base_url=base_url,
-                permission_policy=permission_policy,
-                metadata=metadata,
-            )
+            return await self.create_session(agent, id=id, **options)
         except SessionAlreadyExists:  # another client did the same just now
             return await self.resume_session(id)
 
-    async def destroy_session(self, id: str) -> None:
+    async def end_session(self, id: str) -> None:
         """End it and stop its agent. Its log stays readable; ending it again does nothing."""
         await self._connection.end(id)
+
+    async def delete_session(self, id: str) -> None:
+        """End it and delete its log, at the server and in the `persistence` store, for good.
+
+        Raises:
+            SessionNotFound: neither the server nor the store knows it.
+        """
+        await self._connection.delete(id)
 
     # -- inside
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from sandbox_agent_client._async._backend import Event
-from sandbox_agent_client._connection import cut
+from sandbox_agent_client._network import cut
 
 __all__ = ["Interrupt"]
 

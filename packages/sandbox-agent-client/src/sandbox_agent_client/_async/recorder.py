@@ -51,6 +51,7 @@ class Recorder:
         self._history = history
         self._next = generation.server_seq(stored_seq) + 1
         self._held: list[LogEntry] = []
+        self._is_deleted = False
         self._lock = Lock()
 
     async def observe(self, entry: LogEntry) -> None:
@@ -71,6 +72,8 @@ class Recorder:
             SandboxAgentError: the server could not be read.
         """
         async with self._lock:
+            if self._is_deleted:
+                return
             async for entry in self._history(self._next - 1):
                 await self._take(entry)
             await self._flush()
@@ -79,8 +82,14 @@ class Recorder:
         self.record = replace(self.record, ended_at=ended_at)
         await self._portal.run(lambda: self._store.put_session(self.record))
 
+    async def delete(self) -> None:
+        """What is stored is deleted, and nothing more is stored, whatever streams still carry."""
+        async with self._lock:
+            await self._portal.run(lambda: self._store.delete_session(self.record.id))
+            self._is_deleted = True
+
     async def _take(self, entry: LogEntry) -> None:
-        if entry.seq != self._next:
+        if self._is_deleted or entry.seq != self._next:
             return
         self._held.append(replace(entry, seq=self._generation.stored_seq(entry.seq)))
         self._next += 1

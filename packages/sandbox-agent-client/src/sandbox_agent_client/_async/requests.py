@@ -8,15 +8,15 @@ from typing import Any
 from sandbox_agent_core.api.requests import RequestInfo, Resolution
 from sandbox_agent_core.events import PermissionOption, Question, ToolCallFields
 
-from sandbox_agent_client._asked import command_of, fields_of
+from sandbox_agent_client._calls.requests import command_of, tool_call_of
 
-__all__ = ["PermissionRequest", "QuestionRequest", "asked"]
+__all__ = ["PermissionRequest", "QuestionRequest", "request_of"]
 
 Respond = Callable[..., Coroutine[Any, Any, Resolution]]
 AnswerValue = str | bool | float | list[str]
 
 
-class _Asked:
+class _Request:
     def __init__(self, info: RequestInfo, respond: Respond) -> None:
         self.info = info
         """As the server tells it: `asked_at`, `expires_at`, `default`, `resolution`, …"""
@@ -36,12 +36,12 @@ class _Asked:
         return self.info.resolution is None
 
 
-class PermissionRequest(_Asked):
+class PermissionRequest(_Request):
     """The agent waits for a permission. The first answer counts; a later one raises `RequestAlreadyResolved`."""
 
     def __init__(self, info: RequestInfo, respond: Respond) -> None:
         super().__init__(info, respond)
-        self.tool_call: ToolCallFields | None = fields_of(info)
+        self.tool_call: ToolCallFields | None = tool_call_of(info)
         self.options = [PermissionOption.model_validate(option) for option in info.options]
 
     def __repr__(self) -> str:
@@ -72,7 +72,7 @@ class PermissionRequest(_Asked):
         return await self._respond(self.id, option_id=option_id, actor=actor)
 
 
-class QuestionRequest(_Asked):
+class QuestionRequest(_Request):
     """The agent waits for an answer. The first one counts; a later one raises `RequestAlreadyResolved`."""
 
     def __init__(self, info: RequestInfo, respond: Respond) -> None:
@@ -97,7 +97,7 @@ class QuestionRequest(_Asked):
         return await self._respond(self.id, decline=True, actor=actor)
 
 
-def asked(info: RequestInfo, respond: Respond) -> PermissionRequest | QuestionRequest:
+def request_of(info: RequestInfo, respond: Respond) -> PermissionRequest | QuestionRequest:
     if info.kind == "permission":
         return PermissionRequest(info, respond)
     return QuestionRequest(info, respond)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sandbox_agent_core.spi.provider import Capabilities, SandboxRef
+from sandbox_agent_core.spi.provider import Capabilities, SandboxRef, SupportsPause, require
 
 from sandbox_agent_client._async._backend import Portal
 from sandbox_agent_client._async.transport import Transport
@@ -51,7 +51,7 @@ class Sandbox:
 
     async def pause(self) -> None:
         """Stop paying for the processor. The next call of this client resumes it; streams wait until then."""
-        self._launched.require("pause")
+        require(self._launched.provider, SupportsPause)
         await self._transport.fall_asleep(lambda: self._portal.run(self._launched.pause))
 
     async def resume(self) -> None:
@@ -70,6 +70,14 @@ class Sandbox:
     async def logs(self, *, tail: int = LOG_LINES) -> str:
         """The last lines of the log of its server."""
         return await self._portal.run(lambda: self._launched.logs(tail=tail))
+
+    async def port_url(self, port: int) -> str:
+        """Where a port of the sandbox is reached from here: a development server that the agent has started, say.
+
+        Raises:
+            errors.ProviderError: that port is not open to the outside; the message says how to open it.
+        """
+        return await self._portal.run(lambda: self._launched.port_url(port))
 
     async def destroy(self) -> None:
         await self._portal.run(self._launched.destroy)

@@ -16,14 +16,14 @@ from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import project
 from sandbox_agent_core.view import Transcript
 
-from sandbox_agent_client._async.connection import Connection, Leaving
+from sandbox_agent_client._async.connection import Connection, WatchedTurn
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.reader import Subscriber
 from sandbox_agent_client._async.requests import (
     AnswerValue,
     PermissionRequest,
     QuestionRequest,
-    asked,
+    request_of,
 )
 from sandbox_agent_client._async.watch import Watch
 from sandbox_agent_client._calls import events as event_calls
@@ -68,9 +68,9 @@ class Session:
         Cancelling the wait does not cancel the turn: that is `cancel`.
 
         Raises:
-            errors.AgentProcessExited, errors.AgentError: the turn ended with an error.
-            errors.Unavailable: the server was stopped during the turn, which is over.
-            errors.ServerUnreachable: the server did not come back in time; the turn may go on.
+            AgentProcessExited, AgentError: the turn ended with an error.
+            Unavailable: the server was stopped during the turn, which is over.
+            ServerUnreachable: the server did not come back in time; the turn may go on.
         """
         accepted = await self._start(prompt)
         turn = TurnReader(accepted.turn_id)
@@ -85,15 +85,15 @@ class Session:
     ) -> AsyncGenerator[Event, None]:
         """The events of one turn, the last is `TurnEnded` (or `TurnDropped`), which says how it ended.
 
-        Leaving the loop early does not cancel the turn, unless `cancel_on_exit`.
+        WatchedTurn the loop early does not cancel the turn, unless `cancel_on_exit`.
         """
         accepted = await self._start(prompt)
         turn = TurnReader(accepted.turn_id)
         # The client cancels it when it is closed first: after a `break` this generator is closed
         # by a task of the event loop, at a time of its own.
-        ours = Leaving(self.id, turn.turn_id)
+        ours = WatchedTurn(self.id, turn.turn_id)
         if cancel_on_exit:
-            self._connection.leaving.add(ours)
+            self._connection.cancel_on_exit.add(ours)
         try:
             async with aclosing(self._turn_events(turn, accepted.seq)) as events:
                 async for event in events:
@@ -102,7 +102,7 @@ class Session:
         finally:
             if not turn.is_over:
                 await self._connection.leave(ours)
-            self._connection.leaving.discard(ours)
+            self._connection.cancel_on_exit.discard(ours)
 
     async def cancel(self, turn_id: str | None = None) -> CancelResult:
         """Cancel one turn, running or queued; without an id the running and all queued ones."""
@@ -187,7 +187,7 @@ class Session:
     ) -> list[PermissionRequest | QuestionRequest]:
         """What the agent asked, oldest first."""
         found = await self._connection.call(request_calls.list_requests(self.id, status=status))
-        return [asked(info, self.respond) for info in found.requests]
+        return [request_of(info, self.respond) for info in found.requests]
 
     async def respond(
         self,
@@ -202,8 +202,8 @@ class Session:
         """Answer a permission (`option_id` or `reply`) or a question (`answers` or `decline`).
 
         Raises:
-            errors.RequestAlreadyResolved: somebody was first.
-            errors.RequestNotFound: there is no such request.
+            RequestAlreadyResolved: somebody was first.
+            RequestNotFound: there is no such request.
         """
         return await self._connection.call(
             request_calls.answer(
@@ -220,19 +220,19 @@ class Session:
     # -- settings
 
     async def set_mode(self, mode: str) -> SessionInfo:
-        """Raises: errors.ModeNotSupported."""
+        """Raises: ModeNotSupported."""
         return await self._patch(mode=mode)
 
     async def set_model(self, model: str) -> SessionInfo:
-        """Raises: errors.ValueNotSupported."""
+        """Raises: ValueNotSupported."""
         return await self._patch(model=model)
 
     async def set_thought_level(self, thought_level: str) -> SessionInfo:
-        """Raises: errors.ValueNotSupported."""
+        """Raises: ValueNotSupported."""
         return await self._patch(thought_level=thought_level)
 
     async def set_config_option(self, config_id: str, value: str | bool) -> SessionInfo:
-        """One of `info.config_options`. Raises: errors.ValueNotSupported."""
+        """One of `info.config_options`. Raises: ValueNotSupported."""
         return await self._patch(config_options={config_id: value})
 
     async def set_permission_policy(
@@ -253,6 +253,14 @@ class Session:
     async def end(self) -> None:
         """End the session and stop its agent. Its log stays readable; ending it again does nothing."""
         await self._connection.end(self.id)
+
+    async def delete(self) -> None:
+        """End the session and delete its log, at the server and in the `persistence` store, for good.
+
+        Raises:
+            SessionNotFound: it is deleted already.
+        """
+        await self._connection.delete(self.id)
 
     # -- inside
 

@@ -18,13 +18,13 @@ from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.websocket import websocket_batches
 from sandbox_agent_client._calls import Call
 from sandbox_agent_client._calls.events import stream_path, stream_query, websocket_path
-from sandbox_agent_client._connection import is_loopback, tls_for
 from sandbox_agent_client._failures import (
     error_of_response,
     http_failures,
     is_problem,
     read_json,
 )
+from sandbox_agent_client._network import is_loopback, tls_for
 from sandbox_agent_client._resume import SILENCE_TIMEOUT_S
 
 __all__ = ["DEFAULT_TIMEOUT_S", "StreamKind", "Transport"]

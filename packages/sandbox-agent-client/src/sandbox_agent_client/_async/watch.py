@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from sandbox_agent_client._async.answering import Answering, Asked, ListPending
 from sandbox_agent_client._async.reader import Follow, Reader, Subscriber
+from sandbox_agent_client._async.responder import ListPending, PendingRequest, Responder
 
 __all__ = ["Watch"]
 
@@ -17,12 +17,12 @@ class Watch:
         self, session_id: str, *, follow: Follow, known_seq: Callable[[], int], pending: ListPending
     ) -> None:
         """`known_seq` is the newest seq that the session has heard of: where "from now" begins."""
-        self._session_id = session_id
+        self.session_id = session_id
         self._follow = follow
         self._known_seq = known_seq
         self._pending = pending
         self._readers: list[Reader] = []
-        self._answering: list[Answering] = []
+        self._responders: list[Responder] = []
 
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """The function that ends the subscription.
@@ -36,32 +36,32 @@ class Watch:
                 return partial(reader.leave, subscriber)
         if subscriber.after is None:
             subscriber.after = self._known_seq()
-        fresh = Reader(
-            f"sandbox-agent reader of {self._session_id}", self._follow, subscriber.after
-        )
+        fresh = Reader(f"sandbox-agent reader of {self.session_id}", self._follow, subscriber.after)
         self._readers.append(fresh)
         fresh.join(subscriber)
         return partial(fresh.leave, subscriber)
 
-    def answer(self, kind: type[Asked], callback: Callable[[Any], object]) -> Callable[[], None]:
+    def answer(
+        self, kind: type[PendingRequest], callback: Callable[[Any], object]
+    ) -> Callable[[], None]:
         """The function that ends it."""
-        self._answering = [one for one in self._answering if not one.is_done]
-        answering = Answering(
-            f"sandbox-agent answers of {self._session_id}", kind, callback, self._pending
+        self._responders = [one for one in self._responders if not one.is_done]
+        responder = Responder(
+            f"sandbox-agent answers of {self.session_id}", kind, callback, self._pending
         )
-        self._answering.append(answering)
-        unsubscribe = self.subscribe(Subscriber(answering.notice, after=None))
+        self._responders.append(responder)
+        unsubscribe = self.subscribe(Subscriber(responder.notify, after=None))
 
         def end() -> None:
             unsubscribe()
-            answering.end()
+            responder.end()
 
         return end
 
     def end(self) -> None:
         """Tell everything to end, without waiting for it."""
-        for one in self._answering:
-            one.end()
+        for responder in self._responders:
+            responder.end()
         for reader in self._readers:
             reader.end()
 
@@ -70,7 +70,7 @@ class Watch:
         self.end()
         for reader in self._readers:
             await reader.stop()
-        for one in self._answering:
-            await one.stop()
+        for responder in self._responders:
+            await responder.stop()
         self._readers.clear()
-        self._answering.clear()
+        self._responders.clear()

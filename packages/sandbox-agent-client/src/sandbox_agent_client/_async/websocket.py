@@ -15,8 +15,8 @@ from sandbox_agent_client._async._backend import (
     websocket_socket,
 )
 from sandbox_agent_client._async.interrupt import Interrupt
-from sandbox_agent_client._connection import is_loopback
 from sandbox_agent_client._failures import read_json, websocket_failures
+from sandbox_agent_client._network import is_loopback
 from sandbox_agent_client._resume import SILENCE_TIMEOUT_S
 
 __all__ = ["websocket_batches"]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
+from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.api.sessions import (
     CancelRequest,
     CancelResult,
@@ -20,9 +21,42 @@ from sandbox_agent_core.content import Prompt, parse_prompt
 
 from sandbox_agent_client._calls.call import Call, body, built, nothing, path, query, reads
 
-__all__ = ["cancel", "create", "delete", "get", "list_page", "patch", "prompt", "resume"]
+__all__ = [
+    "SessionOptions",
+    "cancel",
+    "create",
+    "delete",
+    "get",
+    "list_page",
+    "patch",
+    "prompt",
+    "resume",
+]
 
 _info = reads(SessionInfo)
+
+
+class SessionOptions(TypedDict, total=False):
+    """What a session can be created with. None is as left out."""
+
+    cwd: str | None
+    """In the sandbox. Default: the server's own directory."""
+    model: str | None
+    mode: str | None
+    """`ask`, `accept-edits`, `read-only`, `plan`, `bypass`, or one of the agent's own."""
+    thought_level: str | None
+    mcp_servers: Sequence[Mapping[str, Any]] | None
+    """ACP's `McpServer` objects. They can hold keys: never stored."""
+    system_prompt: str | None
+    """Added to the agent's own."""
+    env: Mapping[str, str] | None
+    """For the agent; where keys belong. Never logged or stored."""
+    base_url: str | Mapping[str, str] | None
+    """Where its model requests go, a gateway or proxy: a URL for the agent's main provider, or
+    provider (`anthropic`, `openai`, …) -> URL."""
+    permission_policy: PermissionPolicy | Mapping[str, Any] | None
+    metadata: Mapping[str, Any] | None
+    """Yours: stored and given back."""
 
 
 def create(request: CreateSession) -> Call[SessionInfo]:
@@ -56,8 +90,14 @@ def patch(session_id: str, **members: Any) -> Call[SessionInfo]:
     )
 
 
-def delete(session_id: str) -> Call[None]:
-    return Call(method="DELETE", path=path("sessions", session_id), parse=nothing)
+def delete(session_id: str, *, purge: bool = False) -> Call[None]:
+    """End it; `purge` also removes what the server has of it."""
+    return Call(
+        method="DELETE",
+        path=path("sessions", session_id),
+        query=query(purge=purge or None),
+        parse=nothing,
+    )
 
 
 def resume(

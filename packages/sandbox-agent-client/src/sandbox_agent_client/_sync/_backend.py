@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as websocket_connect
 
-from sandbox_agent_client._connection import socket_of
+from sandbox_agent_client._network import socket_of
 
 __all__ = [
     "Background",

@@ -4,27 +4,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import httpx
-from sandbox_agent_core.api.agents import AgentInfo, Health, InstallResult
-from sandbox_agent_core.api.policy import PermissionPolicy
+from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
 from sandbox_agent_core.api.sessions import CreateSession, SessionInfo
-from sandbox_agent_core.errors import SessionAlreadyExists, SessionNotFound
+from sandbox_agent_core.errors import ServerUnreachable, SessionAlreadyExists, SessionNotFound
 from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef
 
 from sandbox_agent_client._calls import agents as agent_calls
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls.call import built
-from sandbox_agent_client._replay import new_context, settings_of
+from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
-from sandbox_agent_client._sync._backend import Portal, finish, open_now
+from sandbox_agent_client._sync._backend import Portal, finish, open_now, settle
 from sandbox_agent_client._sync.connection import Connection
-from sandbox_agent_client._sync.installing import OnProgress, install
 from sandbox_agent_client._sync.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
 from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.session import SessionSync
@@ -36,13 +35,13 @@ from sandbox_agent_client.launch import (
     parse_ref,
     take_over,
 )
+from sandbox_agent_client.persistence.replay import new_context, settings_of
 
 __all__ = ["SandboxAgentSync"]
 
 LOCAL = "local"
 DESTROY_TIMEOUT_S = 120.0
 PAGE_SESSIONS = 100
-Policy = PermissionPolicy | Mapping[str, Any]
 
 
 class SandboxAgentSync:
@@ -101,11 +100,11 @@ class SandboxAgentSync:
         `report` is told each step, and when. Times are in seconds.
 
         Raises:
-            errors.ProviderNotInstalled: there is no such provider here.
-            errors.InvalidRequest: it does not take these options.
-            errors.SandboxNotFound: there is no sandbox of that `ref` any more.
-            errors.ProviderError: the sandbox could not be made.
-            errors.ServerStartFailed: the server in it did not answer.
+            ProviderNotInstalled: there is no such provider here.
+            InvalidRequest: it does not take these options.
+            SandboxNotFound: there is no sandbox of that `ref` any more.
+            ProviderError: the sandbox could not be made.
+            ServerStartFailed: the server in it did not answer.
         """
 
         def open() -> SandboxAgentSync:
@@ -119,7 +118,7 @@ class SandboxAgentSync:
                 wheelhouse=Path(wheelhouse) if wheelhouse is not None else None,
                 keep=bool(keep),
                 health_timeout_s=health_timeout,
-                needs=["pause"] if on_idle == "pause" else [],
+                will_pause=on_idle == "pause",
             )
             portal = Portal()
             try:
@@ -172,8 +171,8 @@ class SandboxAgentSync:
         `reconnect_timeout`: how long a stream tries to come back; None for ever. Times are in seconds.
 
         Raises:
-            errors.ServerUnreachable: nothing answers there.
-            errors.TokenInvalid: the server wants another token.
+            ServerUnreachable: nothing answers there.
+            TokenInvalid: the server wants another token.
         """
 
         def open() -> SandboxAgentSync:
@@ -221,7 +220,7 @@ class SandboxAgentSync:
 
         Raises:
             RuntimeError: this client neither started one nor took one over.
-            errors.ProviderError: it could not be removed; it may still cost money.
+            ProviderError: it could not be removed; it may still cost money.
         """
         sandbox = self.sandbox
         finish(lambda: self._destroy(sandbox), timeout_s=DESTROY_TIMEOUT_S)
@@ -282,7 +281,7 @@ class SandboxAgentSync:
         return (self._connection.call(call)).agents
 
     def get_agent(self, agent: str, *, config: bool = True, fresh: bool = False) -> AgentInfo:
-        """One agent, with what it offers. Raises: errors.UnsupportedAgent."""
+        """One agent, with what it offers. Raises: UnsupportedAgent."""
         return self._connection.call(agent_calls.get_agent(agent, config=config, fresh=fresh))
 
     def install_agent(
@@ -291,7 +290,7 @@ class SandboxAgentSync:
         version: str | None = None,
         *,
         reinstall: bool = False,
-        on_progress: OnProgress | None = None,
+        on_progress: Callable[[InstallProgress], object] | None = None,
     ) -> InstallResult:
         """Install an agent where the server is; the version that was tested, unless another is asked for.
 
@@ -299,61 +298,41 @@ class SandboxAgentSync:
         early does not stop it: asking again waits for the same installation.
 
         Raises:
-            errors.AgentNotInstallable: nothing can install this agent, or this version.
-            errors.InstallForbidden: the server was told not to use the network.
-            errors.InstallFailed: and its kinds; what was installed before still works.
+            AgentNotInstallable: nothing can install this agent, or this version.
+            InstallForbidden: the server was told not to use the network.
+            InstallFailed: and its kinds; what was installed before still works.
+            ServerUnreachable: the connection broke.
         """
         call = agent_calls.install(agent, version=version, reinstall=reinstall)
-        return install(self._connection.transport, call, on_progress)
+        # As a stream also without a callback: a gateway that sees no byte for minutes cuts the connection.
+        with closing(self._connection.transport.events(call)) as events:
+            for event in events:
+                news = agent_calls.read_install_event(event)
+                if isinstance(news, InstallResult):
+                    return news
+                if news is not None and on_progress is not None:
+                    settle(on_progress(news))
+        raise ServerUnreachable(
+            "The server broke off while it installed; it may go on. Ask again to wait for it."
+        )
 
     # -- sessions
 
     def create_session(
-        self,
-        agent: str,
-        *,
-        cwd: str | None = None,
-        id: str | None = None,
-        model: str | None = None,
-        mode: str | None = None,
-        thought_level: str | None = None,
-        mcp_servers: Sequence[Mapping[str, Any]] | None = None,
-        system_prompt: str | None = None,
-        env: Mapping[str, str] | None = None,
-        base_url: str | Mapping[str, str] | None = None,
-        permission_policy: Policy | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        self, agent: str, *, id: str | None = None, **options: Unpack[SessionOptions]
     ) -> SessionSync:
-        """Start an agent.
-
-        `base_url` is where its model requests go, a gateway or proxy: a URL for the agent's main
-        provider, or provider (`anthropic`, `openai`, …) -> URL. Keys belong into `env`.
+        """Start an agent. `id` is yours, or one is made; the options are `SessionOptions`.
 
         Raises:
-            errors.AgentNotInstalled: the message says how to get it.
-            errors.AgentAuthRequired: the message says which key it wants.
-            errors.SessionAlreadyExists: the `id` is taken.
-            errors.InvalidRequest: an argument is not possible; the message names it.
+            AgentNotInstalled: the message says how to get it.
+            AgentAuthRequired: the message says which key it wants.
+            SessionAlreadyExists: the `id` is taken.
+            InvalidRequest: an argument is not possible; the message names it.
         """
-        request = built(
-            CreateSession,
-            agent=agent,
-            cwd=cwd,
-            id=id,
-            model=model,
-            mode=mode,
-            thought_level=thought_level,
-            mcp_servers=mcp_servers,
-            system_prompt=system_prompt,
-            env=env,
-            base_url=base_url,
-            permission_policy=permission_policy,
-            metadata=metadata,
-        )
-        return self._create(request)
+        return self._create(built(CreateSession, agent=agent, id=id, **options))
 
     def get_session(self, id: str) -> SessionSync:
-        """Raises: errors.SessionNotFound."""
+        """Raises: SessionNotFound."""
         return self._session(self._connection.call(calls.get(id)))
 
     def list_sessions(self, *, limit: int | None = None) -> list[SessionSync]:
@@ -384,7 +363,7 @@ class SandboxAgentSync:
         hold keys, so nobody stores them: give them again.
 
         Raises:
-            errors.SessionNotFound: neither the server nor the store knows it.
+            SessionNotFound: neither the server nor the store knows it.
         """
         try:
             call = calls.resume(id, env=env, mcp_servers=mcp_servers)
@@ -393,52 +372,39 @@ class SandboxAgentSync:
             request = self._stored_request(id)
             if request is None:
                 raise
-        changes = {"cwd": cwd, "env": env, "mcp_servers": mcp_servers}
-        given = {name: value for name, value in changes.items() if value is not None}
-        return self._create(built(CreateSession, **(request | given)))
+        given = {"cwd": cwd, "env": env, "mcp_servers": mcp_servers}
+        members = request | {name: value for name, value in given.items() if value is not None}
+        return self._create(built(CreateSession, **members))
 
     def resume_or_create_session(
-        self,
-        id: str,
-        agent: str,
-        *,
-        cwd: str | None = None,
-        model: str | None = None,
-        mode: str | None = None,
-        thought_level: str | None = None,
-        mcp_servers: Sequence[Mapping[str, Any]] | None = None,
-        system_prompt: str | None = None,
-        env: Mapping[str, str] | None = None,
-        base_url: str | Mapping[str, str] | None = None,
-        permission_policy: Policy | None = None,
-        metadata: Mapping[str, Any] | None = None,
+        self, id: str, agent: str, **options: Unpack[SessionOptions]
     ) -> SessionSync:
         """`resume_session`, or `create_session` when nobody knows the id."""
         try:
-            return self.resume_session(id, cwd=cwd, env=env, mcp_servers=mcp_servers)
+            return self.resume_session(
+                id,
+                cwd=options.get("cwd"),
+                env=options.get("env"),
+                mcp_servers=options.get("mcp_servers"),
+            )
         except SessionNotFound:
             pass
         try:
-            return self.create_session(
-                agent,
-                id=id,
-                cwd=cwd,
-                model=model,
-                mode=mode,
-                thought_level=thought_level,
-                mcp_servers=mcp_servers,
-                system_prompt=system_prompt,
-                env=env,
-                base_url=base_url,
-                permission_policy=permission_policy,
-                metadata=metadata,
-            )
+            return self.create_session(agent, id=id, **options)
         except SessionAlreadyExists:  # another client did the same just now
             return self.resume_session(id)
 
-    def destroy_session(self, id: str) -> None:
+    def end_session(self, id: str) -> None:
         """End it and stop its agent. Its log stays readable; ending it again does nothing."""
         self._connection.end(id)
+
+    def delete_session(self, id: str) -> None:
+        """End it and delete its log, at the server and in the `persistence` store, for good.
+
+        Raises:
+            SessionNotFound: neither the server nor the store knows it.
+        """
+        self._connection.delete(id)
 
     # -- inside
 

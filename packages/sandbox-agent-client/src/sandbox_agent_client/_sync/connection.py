@@ -10,21 +10,21 @@ from contextlib import closing
 from typing import Any, NamedTuple, TypeVar
 
 from sandbox_agent_core.api.sessions import SessionInfo
-from sandbox_agent_core.errors import SandboxAgentError
+from sandbox_agent_core.errors import SandboxAgentError, SessionNotFound
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.spi.persistence import TranscriptStore
 
 from sandbox_agent_client._calls import Call
 from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import sessions as calls
-from sandbox_agent_client._sync._backend import Portal, finish
+from sandbox_agent_client._sync._backend import Lock, Portal, finish
 from sandbox_agent_client._sync.interrupt import Interrupt
 from sandbox_agent_client._sync.recorder import Recorder, open_recorder
 from sandbox_agent_client._sync.stream import follow, read_entry
 from sandbox_agent_client._sync.transport import Transport
 from sandbox_agent_client._sync.watch import Watch
 
-__all__ = ["Connection", "Leaving"]
+__all__ = ["Connection", "WatchedTurn"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ CANCEL_TIMEOUT_S = 10.0
 T = TypeVar("T")
 
 
-class Leaving(NamedTuple):
+class WatchedTurn(NamedTuple):
     """A turn that is cancelled when nobody watches it any more."""
 
     session_id: str
@@ -54,12 +54,14 @@ class Connection:
         self.transport = transport
         self.portal = portal
         self.store = store
-        self.leaving: set[Leaving] = set()
+        self.cancel_on_exit: set[WatchedTurn] = set()
         self.called_at = time.monotonic()
         self._reconnect_timeout_s = reconnect_timeout_s
         self._interrupts: set[Interrupt] = set()
         self._watches: set[Watch] = set()
         self._recorders: dict[str, Recorder] = {}
+        # Two recorders of one session would each hold back entries, and outlive its deletion.
+        self._opening_recorder = Lock()
 
     @property
     def is_closed(self) -> bool:
@@ -111,15 +113,16 @@ class Connection:
         """None without a store."""
         if self.store is None:
             return None
-        if info.id not in self._recorders or settings is not None:
-            self._recorders[info.id] = open_recorder(
-                self.store,
-                self.portal,
-                info,
-                settings=settings,
-                history=lambda after: self.history(info, after),
-            )
-        return self._recorders[info.id]
+        with self._opening_recorder:
+            if info.id not in self._recorders or settings is not None:
+                self._recorders[info.id] = open_recorder(
+                    self.store,
+                    self.portal,
+                    info,
+                    settings=settings,
+                    history=lambda after: self.history(info, after),
+                )
+            return self._recorders[info.id]
 
     def sync(self, info: SessionInfo) -> None:
         """The store has all that the server has. A failure is only logged: the next sync catches up."""
@@ -137,11 +140,37 @@ class Connection:
             _sync(recorder)
             recorder.put_ended(info.ended_at)
 
-    def leave(self, turn: Leaving) -> None:
+    def delete(self, session_id: str) -> None:
+        """At the server and in the store.
+
+        Raises:
+            SessionNotFound: neither knows it.
+        """
+        store = self.store
+        purge = calls.delete(session_id, purge=True)
+        if store is None:
+            self.call(purge)
+        else:
+            try:
+                recorder = self.recorder(self.call(calls.get(session_id)))
+                self.call(purge)
+            except SessionNotFound:
+                if self.portal.run(lambda: store.get_session(session_id)) is None:
+                    raise
+                recorder = self._recorders.get(session_id)
+            if recorder is not None:
+                recorder.delete()
+            else:
+                self.portal.run(lambda: store.delete_session(session_id))
+        for watch in self._watches:
+            if watch.session_id == session_id:
+                watch.end()
+
+    def leave(self, turn: WatchedTurn) -> None:
         """Cancel the turn, if it is one to be cancelled."""
-        if turn not in self.leaving:
+        if turn not in self.cancel_on_exit:
             return
-        self.leaving.discard(turn)
+        self.cancel_on_exit.discard(turn)
         call = calls.cancel(turn.session_id, turn.turn_id)
         try:
             finish(lambda: self.call(call), timeout_s=CANCEL_TIMEOUT_S)
@@ -156,7 +185,7 @@ class Connection:
 
     def close(self) -> None:
         """End every stream, store what is left, disconnect. Nothing is left running."""
-        for turn in list(self.leaving):
+        for turn in list(self.cancel_on_exit):
             self.leave(turn)
         watches, self._watches = self._watches, set()
         for watch in watches:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sandbox_agent_client._connection import cut
+from sandbox_agent_client._network import cut
 from sandbox_agent_client._sync._backend import Event
 
 __all__ = ["Interrupt"]

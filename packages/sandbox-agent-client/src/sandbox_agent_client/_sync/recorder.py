@@ -52,6 +52,7 @@ class Recorder:
         self._history = history
         self._next = generation.server_seq(stored_seq) + 1
         self._held: list[LogEntry] = []
+        self._is_deleted = False
         self._lock = Lock()
 
     def observe(self, entry: LogEntry) -> None:
@@ -72,6 +73,8 @@ class Recorder:
             SandboxAgentError: the server could not be read.
         """
         with self._lock:
+            if self._is_deleted:
+                return
             for entry in self._history(self._next - 1):
                 self._take(entry)
             self._flush()
@@ -80,8 +83,14 @@ class Recorder:
         self.record = replace(self.record, ended_at=ended_at)
         self._portal.run(lambda: self._store.put_session(self.record))
 
+    def delete(self) -> None:
+        """What is stored is deleted, and nothing more is stored, whatever streams still carry."""
+        with self._lock:
+            self._portal.run(lambda: self._store.delete_session(self.record.id))
+            self._is_deleted = True
+
     def _take(self, entry: LogEntry) -> None:
-        if entry.seq != self._next:
+        if self._is_deleted or entry.seq != self._next:
             return
         self._held.append(replace(entry, seq=self._generation.stored_seq(entry.seq)))
         self._next += 1

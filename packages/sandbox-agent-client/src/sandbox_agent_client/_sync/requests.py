@@ -9,15 +9,15 @@ from typing import Any
 from sandbox_agent_core.api.requests import RequestInfo, Resolution
 from sandbox_agent_core.events import PermissionOption, Question, ToolCallFields
 
-from sandbox_agent_client._asked import command_of, fields_of
+from sandbox_agent_client._calls.requests import command_of, tool_call_of
 
-__all__ = ["PermissionRequestSync", "QuestionRequestSync", "asked"]
+__all__ = ["PermissionRequestSync", "QuestionRequestSync", "request_of"]
 
 Respond = Callable[..., Resolution]
 AnswerValue = str | bool | float | list[str]
 
 
-class _Asked:
+class _Request:
     def __init__(self, info: RequestInfo, respond: Respond) -> None:
         self.info = info
         """As the server tells it: `asked_at`, `expires_at`, `default`, `resolution`, …"""
@@ -37,12 +37,12 @@ class _Asked:
         return self.info.resolution is None
 
 
-class PermissionRequestSync(_Asked):
+class PermissionRequestSync(_Request):
     """The agent waits for a permission. The first answer counts; a later one raises `RequestAlreadyResolved`."""
 
     def __init__(self, info: RequestInfo, respond: Respond) -> None:
         super().__init__(info, respond)
-        self.tool_call: ToolCallFields | None = fields_of(info)
+        self.tool_call: ToolCallFields | None = tool_call_of(info)
         self.options = [PermissionOption.model_validate(option) for option in info.options]
 
     def __repr__(self) -> str:
@@ -73,7 +73,7 @@ class PermissionRequestSync(_Asked):
         return self._respond(self.id, option_id=option_id, actor=actor)
 
 
-class QuestionRequestSync(_Asked):
+class QuestionRequestSync(_Request):
     """The agent waits for an answer. The first one counts; a later one raises `RequestAlreadyResolved`."""
 
     def __init__(self, info: RequestInfo, respond: Respond) -> None:
@@ -96,7 +96,7 @@ class QuestionRequestSync(_Asked):
         return self._respond(self.id, decline=True, actor=actor)
 
 
-def asked(info: RequestInfo, respond: Respond) -> PermissionRequestSync | QuestionRequestSync:
+def request_of(info: RequestInfo, respond: Respond) -> PermissionRequestSync | QuestionRequestSync:
     if info.kind == "permission":
         return PermissionRequestSync(info, respond)
     return QuestionRequestSync(info, respond)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sandbox_agent_core.spi.provider import Capabilities, SandboxRef
+from sandbox_agent_core.spi.provider import Capabilities, SandboxRef, SupportsPause, require
 
 from sandbox_agent_client._startup import StartupStep
 from sandbox_agent_client._sync._backend import Portal
@@ -52,7 +52,7 @@ class SandboxSync:
 
     def pause(self) -> None:
         """Stop paying for the processor. The next call of this client resumes it; streams wait until then."""
-        self._launched.require("pause")
+        require(self._launched.provider, SupportsPause)
         self._transport.fall_asleep(lambda: self._portal.run(self._launched.pause))
 
     def resume(self) -> None:
@@ -71,6 +71,14 @@ class SandboxSync:
     def logs(self, *, tail: int = LOG_LINES) -> str:
         """The last lines of the log of its server."""
         return self._portal.run(lambda: self._launched.logs(tail=tail))
+
+    def port_url(self, port: int) -> str:
+        """Where a port of the sandbox is reached from here: a development server that the agent has started, say.
+
+        Raises:
+            errors.ProviderError: that port is not open to the outside; the message says how to open it.
+        """
+        return self._portal.run(lambda: self._launched.port_url(port))
 
     def destroy(self) -> None:
         self._portal.run(self._launched.destroy)

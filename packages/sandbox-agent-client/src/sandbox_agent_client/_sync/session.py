@@ -20,14 +20,14 @@ from sandbox_agent_core.view import Transcript
 from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import requests as request_calls
 from sandbox_agent_client._calls import sessions as calls
-from sandbox_agent_client._sync.connection import Connection, Leaving
+from sandbox_agent_client._sync.connection import Connection, WatchedTurn
 from sandbox_agent_client._sync.interrupt import Interrupt
 from sandbox_agent_client._sync.reader import Subscriber
 from sandbox_agent_client._sync.requests import (
     AnswerValue,
     PermissionRequestSync,
     QuestionRequestSync,
-    asked,
+    request_of,
 )
 from sandbox_agent_client._sync.watch import Watch
 from sandbox_agent_client._turn import PromptResult, TurnReader
@@ -69,9 +69,9 @@ class SessionSync:
         Cancelling the wait does not cancel the turn: that is `cancel`.
 
         Raises:
-            errors.AgentProcessExited, errors.AgentError: the turn ended with an error.
-            errors.Unavailable: the server was stopped during the turn, which is over.
-            errors.ServerUnreachable: the server did not come back in time; the turn may go on.
+            AgentProcessExited, AgentError: the turn ended with an error.
+            Unavailable: the server was stopped during the turn, which is over.
+            ServerUnreachable: the server did not come back in time; the turn may go on.
         """
         accepted = self._start(prompt)
         turn = TurnReader(accepted.turn_id)
@@ -86,15 +86,15 @@ class SessionSync:
     ) -> Generator[Event, None, None]:
         """The events of one turn, the last is `TurnEnded` (or `TurnDropped`), which says how it ended.
 
-        Leaving the loop early does not cancel the turn, unless `cancel_on_exit`.
+        WatchedTurn the loop early does not cancel the turn, unless `cancel_on_exit`.
         """
         accepted = self._start(prompt)
         turn = TurnReader(accepted.turn_id)
         # The client cancels it when it is closed first: after a `break` this generator is closed
         # by a task of the event loop, at a time of its own.
-        ours = Leaving(self.id, turn.turn_id)
+        ours = WatchedTurn(self.id, turn.turn_id)
         if cancel_on_exit:
-            self._connection.leaving.add(ours)
+            self._connection.cancel_on_exit.add(ours)
         try:
             with closing(self._turn_events(turn, accepted.seq)) as events:
                 for event in events:
@@ -103,7 +103,7 @@ class SessionSync:
         finally:
             if not turn.is_over:
                 self._connection.leave(ours)
-            self._connection.leaving.discard(ours)
+            self._connection.cancel_on_exit.discard(ours)
 
     def cancel(self, turn_id: str | None = None) -> CancelResult:
         """Cancel one turn, running or queued; without an id the running and all queued ones."""
@@ -186,7 +186,7 @@ class SessionSync:
     ) -> list[PermissionRequestSync | QuestionRequestSync]:
         """What the agent asked, oldest first."""
         found = self._connection.call(request_calls.list_requests(self.id, status=status))
-        return [asked(info, self.respond) for info in found.requests]
+        return [request_of(info, self.respond) for info in found.requests]
 
     def respond(
         self,
@@ -201,8 +201,8 @@ class SessionSync:
         """Answer a permission (`option_id` or `reply`) or a question (`answers` or `decline`).
 
         Raises:
-            errors.RequestAlreadyResolved: somebody was first.
-            errors.RequestNotFound: there is no such request.
+            RequestAlreadyResolved: somebody was first.
+            RequestNotFound: there is no such request.
         """
         return self._connection.call(
             request_calls.answer(
@@ -219,19 +219,19 @@ class SessionSync:
     # -- settings
 
     def set_mode(self, mode: str) -> SessionInfo:
-        """Raises: errors.ModeNotSupported."""
+        """Raises: ModeNotSupported."""
         return self._patch(mode=mode)
 
     def set_model(self, model: str) -> SessionInfo:
-        """Raises: errors.ValueNotSupported."""
+        """Raises: ValueNotSupported."""
         return self._patch(model=model)
 
     def set_thought_level(self, thought_level: str) -> SessionInfo:
-        """Raises: errors.ValueNotSupported."""
+        """Raises: ValueNotSupported."""
         return self._patch(thought_level=thought_level)
 
     def set_config_option(self, config_id: str, value: str | bool) -> SessionInfo:
-        """One of `info.config_options`. Raises: errors.ValueNotSupported."""
+        """One of `info.config_options`. Raises: ValueNotSupported."""
         return self._patch(config_options={config_id: value})
 
     def set_permission_policy(self, policy: PermissionPolicy | Mapping[str, Any]) -> SessionInfo:
@@ -250,6 +250,14 @@ class SessionSync:
     def end(self) -> None:
         """End the session and stop its agent. Its log stays readable; ending it again does nothing."""
         self._connection.end(self.id)
+
+    def delete(self) -> None:
+        """End the session and delete its log, at the server and in the `persistence` store, for good.
+
+        Raises:
+            SessionNotFound: it is deleted already.
+        """
+        self._connection.delete(self.id)
 
     # -- inside
 

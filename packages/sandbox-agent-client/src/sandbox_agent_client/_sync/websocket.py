@@ -9,8 +9,8 @@ from typing import Any
 
 from sandbox_agent_core.wire.problem import from_problem
 
-from sandbox_agent_client._connection import is_loopback
 from sandbox_agent_client._failures import read_json, websocket_failures
+from sandbox_agent_client._network import is_loopback
 from sandbox_agent_client._resume import SILENCE_TIMEOUT_S
 from sandbox_agent_client._sync._backend import (
     ClientConnection,

@@ -13,35 +13,35 @@ from rich.progress import (
     TaskProgressColumn,
     TextColumn,
 )
-from rich.table import Table
 from sandbox_agent_core.api.agents import InstallProgress, InstallResult
 
-from sandbox_agent_client.cli.places import Place
 from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.table import print_table
+from sandbox_agent_client.cli.target import Target
 
 __all__ = ["install_agent", "list_agents"]
 
 
-async def list_agents(place: Place, *, as_json: bool) -> None:
-    async with place.open() as client:
+async def list_agents(target: Target, *, as_json: bool) -> None:
+    async with target.open() as client:
         agents = await client.list_agents()
     if as_json:
         for agent in agents:
             print(json.dumps(agent.model_dump(mode="json", by_alias=True, exclude_none=True)))
         return
-    table = Table("agent", "", "version", "", box=None, pad_edge=False)
+    rows = []
     for agent in agents:
         state = "installed" if agent.installed else "not installed"
         note = "" if agent.installed else agent.install_hint or ""
-        table.add_row(*map(plain, (agent.id, state, agent.version or "", note)))
-    Console(highlight=False).print(table)
+        rows.append((agent.id, state, agent.version or "", note))
+    print_table(("agent", "", "version", ""), rows)
 
 
 async def install_agent(
-    place: Place, agent: str, *, version: str | None, reinstall: bool, as_json: bool
+    target: Target, agent: str, *, version: str | None, reinstall: bool, as_json: bool
 ) -> None:
     """The progress goes to stderr, the result to stdout."""
-    async with place.open() as client:
+    async with target.open() as client:
         with _Shown() as shown:
             result = await client.install_agent(
                 agent, version, reinstall=reinstall, on_progress=shown.show

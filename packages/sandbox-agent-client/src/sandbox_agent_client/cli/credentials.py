@@ -9,12 +9,11 @@ import time
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from sandbox_agent_core.frames.entry import rfc3339
 
 from sandbox_agent_client.cli.exit_codes import ExitCode
 from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.table import print_table
 from sandbox_agent_client.credentials import Credential, LocalCredentials, local_credentials
 from sandbox_agent_client.errors import UnsupportedAgent
 
@@ -100,15 +99,18 @@ def _document(credential: Credential, now_ms: int, *, reveal: bool) -> dict[str,
 
 def _print_table(found: LocalCredentials, *, reveal: bool) -> None:
     now_ms = _now_ms()
-    table = Table("agent", "provider", "kind", "from", "value", "", box=None, pad_edge=False)
-    for credential in found.credentials:
-        value = credential.value if reveal else credential.masked
-        table.add_row(
-            *map(plain, (credential.agent, credential.provider, credential.kind)),
-            *map(plain, (credential.source, value, _remark(credential, now_ms))),
+    rows = [
+        (
+            credential.agent,
+            credential.provider,
+            credential.kind,
+            credential.source,
+            _remark(credential, now_ms),
+            credential.value if reveal else credential.masked,
         )
-    # A secret that is cut or broken into lines is of no use.
-    Console(highlight=False, markup=False, soft_wrap=True).print(table)
+        for credential in found.credentials
+    ]
+    print_table(("agent", "provider", "kind", "from", "", "value"), rows)
 
 
 def _remark(credential: Credential, now_ms: int) -> str:

@@ -10,7 +10,7 @@ from sandbox_agent_core.events import Diff
 
 from sandbox_agent_client.cli.plain import plain
 
-__all__ = ["MAX_LINES", "diff_text"]
+__all__ = ["diff_text"]
 
 MAX_LINES = 120
 """Shown of one change; the rest is counted."""

@@ -1,28 +1,20 @@
-"""What the exit status of `sandbox-agent run` means. Part of the interface: scripts depend on it."""
+"""What the exit status means, and how a command comes to one. Part of the interface: scripts depend on it."""
 
 from __future__ import annotations
 
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine
 from enum import IntEnum
+from typing import Any
 
-from sandbox_agent_client.errors import (
-    AgentAuthRequired,
-    AgentError,
-    AgentNotInstalled,
-    InstallFailed,
-    InstallForbidden,
-    InvalidRequest,
-    NotFound,
-    ProviderError,
-    SandboxAgentError,
-    ServerStartFailed,
-    ServerUnreachable,
-    StreamGap,
-    Timeout,
-    TokenInvalid,
-    Unavailable,
-)
+import typer
 
-__all__ = ["EXIT_HELP", "ExitCode", "of_error", "of_stop_reason"]
+from sandbox_agent_client import errors
+from sandbox_agent_client.cli.plain import plain
+
+__all__ = ["EXIT_HELP", "ExitCode", "finish", "of_error", "of_stop_reason"]
 
 
 class ExitCode(IntEnum):
@@ -49,24 +41,21 @@ EXIT_HELP = (
 )
 
 # In this order: the first that fits decides.
-_BY_ERROR: tuple[tuple[tuple[type[SandboxAgentError], ...], ExitCode], ...] = (
-    (
-        (AgentError, AgentNotInstalled, AgentAuthRequired, InstallFailed, InstallForbidden),
-        ExitCode.AGENT,
-    ),
-    (
-        (
-            ProviderError,
-            ServerStartFailed,
-            ServerUnreachable,
-            StreamGap,
-            Timeout,
-            TokenInvalid,
-            Unavailable,
-        ),
-        ExitCode.SANDBOX,
-    ),
-    ((InvalidRequest, NotFound), ExitCode.USAGE),
+_BY_ERROR = (
+    (errors.AgentError, ExitCode.AGENT),
+    (errors.AgentNotInstalled, ExitCode.AGENT),
+    (errors.AgentAuthRequired, ExitCode.AGENT),
+    (errors.InstallFailed, ExitCode.AGENT),
+    (errors.InstallForbidden, ExitCode.AGENT),
+    (errors.ProviderError, ExitCode.SANDBOX),
+    (errors.ServerStartFailed, ExitCode.SANDBOX),
+    (errors.ServerUnreachable, ExitCode.SANDBOX),
+    (errors.StreamGap, ExitCode.SANDBOX),
+    (errors.Timeout, ExitCode.SANDBOX),
+    (errors.TokenInvalid, ExitCode.SANDBOX),
+    (errors.Unavailable, ExitCode.SANDBOX),
+    (errors.InvalidRequest, ExitCode.USAGE),
+    (errors.NotFound, ExitCode.USAGE),
 )
 _BY_STOP_REASON = {
     "end_turn": ExitCode.OK,
@@ -79,12 +68,25 @@ _BY_STOP_REASON = {
 }
 
 
-def of_error(error: SandboxAgentError) -> ExitCode:
-    for classes, code in _BY_ERROR:
-        if isinstance(error, classes):
-            return code
-    return ExitCode.FAILED
+def of_error(error: errors.SandboxAgentError) -> ExitCode:
+    return next((code for cls, code in _BY_ERROR if isinstance(error, cls)), ExitCode.FAILED)
 
 
 def of_stop_reason(reason: str) -> ExitCode:
     return _BY_STOP_REASON.get(reason, ExitCode.FAILED)
+
+
+def finish(command: Coroutine[Any, Any, ExitCode | None]) -> None:
+    """Raises: typer.Exit with the status that the outcome stands for."""
+    try:
+        code = asyncio.run(command) or ExitCode.OK
+    except errors.SandboxAgentError as exc:
+        print(f"sandbox-agent: {plain(exc.message)}", file=sys.stderr)
+        code = of_error(exc)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        code = ExitCode.CANCELLED
+    except BrokenPipeError:
+        # The reader has left (`| head`). Python would complain again when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.FAILED
+    raise typer.Exit(int(code))

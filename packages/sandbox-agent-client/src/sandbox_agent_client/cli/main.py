@@ -14,12 +14,12 @@ from sandbox_agent_client.cli import agents as agent_commands
 from sandbox_agent_client.cli import sessions as session_commands
 from sandbox_agent_client.cli.assignments import base_urls, environment, provider_options
 from sandbox_agent_client.cli.credentials import credentials_app
-from sandbox_agent_client.cli.exit_codes import EXIT_HELP
-from sandbox_agent_client.cli.outcome import finish
-from sandbox_agent_client.cli.places import TOKEN_VARIABLE, Place, resolve_place
+from sandbox_agent_client.cli.exit_codes import EXIT_HELP, ExitCode, finish
 from sandbox_agent_client.cli.plugins import add_plugin_commands
 from sandbox_agent_client.cli.run import RunOptions, run
 from sandbox_agent_client.cli.sandboxes import sandboxes_app
+from sandbox_agent_client.cli.target import TOKEN_VARIABLE, Target, resolve_target
+from sandbox_agent_client.cli.terminal import confirmed
 from sandbox_agent_client.cli.wheelhouse import wheelhouse_app
 
 __all__ = ["app", "main"]
@@ -155,7 +155,7 @@ def run_command(
     """Give an agent one prompt and watch it work. Ctrl-C cancels the turn, again leaves."""
     if session is not None and not is_session_id(session):
         raise typer.BadParameter(f"{session!r} is not a session id")
-    place = resolve_place(
+    target = resolve_target(
         url=url,
         sandbox=sandbox,
         token_env=token_env,
@@ -164,9 +164,9 @@ def run_command(
     )
     options = RunOptions(
         prompt=sys.stdin.read() if prompt == "-" else prompt,
-        place=place,
+        target=target,
         agent=agent,
-        cwd=_directory(cwd, place, is_new=session is None),
+        cwd=_directory(cwd, target, is_new=session is None),
         model=model,
         mode=mode,
         env=environment(env or []),
@@ -188,8 +188,8 @@ def agents_list(
     json: Json = False,
 ) -> None:
     if context.invoked_subcommand is None:
-        place = resolve_place(url=url, sandbox=sandbox, token_env=token_env)
-        finish(agent_commands.list_agents(place, as_json=json))
+        target = resolve_target(url=url, sandbox=sandbox, token_env=token_env)
+        finish(agent_commands.list_agents(target, as_json=json))
 
 
 @agents_app.command("install")
@@ -208,10 +208,10 @@ def agents_install(
     json: Json = False,
 ) -> None:
     """Install an agent where the server is."""
-    place = resolve_place(url=url, sandbox=sandbox, token_env=token_env)
+    target = resolve_target(url=url, sandbox=sandbox, token_env=token_env)
     finish(
         agent_commands.install_agent(
-            place, agent, version=version, reinstall=reinstall, as_json=json
+            target, agent, version=version, reinstall=reinstall, as_json=json
         )
     )
 
@@ -224,8 +224,8 @@ def sessions_list(
     json: Json = False,
 ) -> None:
     """Sessions, newest first."""
-    place = resolve_place(url=url, sandbox=None, token_env=token_env)
-    finish(session_commands.list_sessions(place, limit=limit, as_json=json))
+    target = resolve_target(url=url, sandbox=None, token_env=token_env)
+    finish(session_commands.list_sessions(target, limit=limit, as_json=json))
 
 
 @sessions_app.command("show")
@@ -236,8 +236,8 @@ def sessions_show(
     json: Json = False,
 ) -> None:
     """A session as a conversation."""
-    place = resolve_place(url=url, sandbox=None, token_env=token_env)
-    finish(session_commands.show_session(place, session_id, as_json=json))
+    target = resolve_target(url=url, sandbox=None, token_env=token_env)
+    finish(session_commands.show_session(target, session_id, as_json=json))
 
 
 @sessions_app.command("events")
@@ -250,15 +250,30 @@ def sessions_events(
     json: Json = False,
 ) -> None:
     """A session's events."""
-    place = resolve_place(url=url, sandbox=None, token_env=token_env)
+    target = resolve_target(url=url, sandbox=None, token_env=token_env)
     finish(
-        session_commands.show_events(place, session_id, after=after, deltas=deltas, as_json=json)
+        session_commands.show_events(target, session_id, after=after, deltas=deltas, as_json=json)
     )
 
 
-def _directory(cwd: str | None, place: Place, *, is_new: bool) -> str | None:
+@sessions_app.command("delete")
+def sessions_delete(
+    session_ids: Annotated[list[str], typer.Argument(metavar="ID")],
+    url: Url = None,
+    token_env: TokenEnv = TOKEN_VARIABLE,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """End sessions and delete all that was said in them. There is no way back."""
+    target = resolve_target(url=url, sandbox=None, token_env=token_env)
+    which = session_ids[0] if len(session_ids) == 1 else f"{len(session_ids)} sessions"
+    if not yes and not confirmed(f"Delete {which} for good?", otherwise="--yes deletes"):
+        raise typer.Exit(int(ExitCode.USAGE))
+    finish(session_commands.delete_sessions(target, session_ids))
+
+
+def _directory(cwd: str | None, target: Target, *, is_new: bool) -> str | None:
     """On this machine relative paths count from here; elsewhere the path is the sandbox's."""
-    if not place.is_local:
+    if not target.is_local:
         return cwd
     if cwd is None:
         return str(Path.cwd()) if is_new else None

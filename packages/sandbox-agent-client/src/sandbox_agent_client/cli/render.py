@@ -175,15 +175,17 @@ class Renderer:
                 pass
 
     def _ended(self, event: TurnEnded) -> None:
-        if event.error is not None:
-            self.remark(f"error: {event.error.message}", "red")
         parts: list[str] = [event.stop_reason]
+        if event.error is not None:
+            self.remark(f"{event.stop_reason}: {event.error.message}", "red")
+            parts.clear()
         if event.usage is not None:
             counts = (("in", event.usage.input_tokens), ("out", event.usage.output_tokens))
             parts += [f"{count:,} tokens {way}" for way, count in counts if count is not None]
         if self._usage is not None:
             parts += _context(self._usage)
-        self.remark(" · ".join(parts))
+        if parts:
+            self.remark(" · ".join(parts))
 
 
 def _context(usage: UsageUpdated) -> list[str]:

@@ -18,11 +18,11 @@ from sandbox_agent_core.ids import new_id
 
 from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._async.session import Session
-from sandbox_agent_client.cli.deciding import Decider, How, Screen
+from sandbox_agent_client.cli.approval import Approver, How, Screen
 from sandbox_agent_client.cli.exit_codes import ExitCode, of_stop_reason
-from sandbox_agent_client.cli.places import Place
 from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.cli.render import Renderer
+from sandbox_agent_client.cli.target import Target
 from sandbox_agent_client.errors import InvalidRequest, SandboxAgentError
 
 __all__ = ["RunOptions", "run"]
@@ -35,7 +35,7 @@ CANCEL_GRACE_S = 15.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
     prompt: str
-    place: Place
+    target: Target
     agent: str | None = None
     cwd: str | None = None
     model: str | None = None
@@ -86,10 +86,10 @@ class JsonLines:
 async def run(options: RunOptions) -> ExitCode:
     """Raises: SandboxAgentError."""
     output: Output = JsonLines() if options.as_json else People()
-    is_ours = options.place.url is None
+    is_ours = options.target.url is None
     session_id = options.session_id or (new_id("ses") if is_ours else None)
     with _leaving_on_signals():
-        async with options.place.open(
+        async with options.target.open(
             session_id=session_id, report=None if options.as_json else output.remark
         ) as client:
             session = await _session(client, options, session_id)
@@ -138,13 +138,13 @@ class _Turn:
         self._output = output
         is_tty = sys.stdin.isatty() and sys.stderr.isatty() and not options.as_json
         how: How = "yes" if options.allow_all else "ask" if is_tty else "no"
-        self._decider = Decider(how, output)
+        self._approver = Approver(how, output)
         self._end: TurnEnded | TurnDropped | None = None
         self._cancelled_by: ExitCode | None = None
         self._cancelling: asyncio.Task[None] | None = None
 
     async def play(self) -> ExitCode:
-        self._decider.attach(self._session)
+        self._approver.attach(self._session)
         loop = asyncio.get_running_loop()
         watching = asyncio.create_task(self._watch())
         loop.add_signal_handler(signal.SIGINT, self._interrupted, watching)
@@ -166,7 +166,7 @@ class _Turn:
     async def _watch(self) -> None:
         async with aclosing(self._session.prompt_stream(self._options.prompt)) as events:
             async for event in events:
-                self._decider.notice(event)
+                self._approver.notify(event)
                 self._output.show(event)
                 if isinstance(event, (TurnEnded, TurnDropped)):
                     self._end = event
@@ -194,7 +194,7 @@ class _Turn:
             return self._cancelled_by
         if isinstance(self._end, TurnEnded):
             code = of_stop_reason(self._end.stop_reason)
-            return ExitCode.DENIED if code is ExitCode.OK and self._decider.denied else code
+            return ExitCode.DENIED if code is ExitCode.OK and self._approver.denied else code
         return ExitCode.CANCELLED
 
 

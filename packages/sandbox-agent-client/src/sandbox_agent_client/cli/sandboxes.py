@@ -10,15 +10,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from sandbox_agent_core.spi.provider import BaseProvider, SandboxInfo, SandboxProvider
+from sandbox_agent_core.spi.provider import (
+    SandboxInfo,
+    SandboxProvider,
+    SupportsLogs,
+    SupportsPreflight,
+    capabilities_of,
+    require,
+)
 
 from sandbox_agent_client.cli.assignments import provider_options
-from sandbox_agent_client.cli.exit_codes import ExitCode, of_error
-from sandbox_agent_client.cli.outcome import finish
+from sandbox_agent_client.cli.exit_codes import ExitCode, finish, of_error
 from sandbox_agent_client.cli.plain import plain
-from sandbox_agent_client.errors import CapabilityNotSupported, ProviderError, SandboxAgentError
+from sandbox_agent_client.cli.table import print_table
+from sandbox_agent_client.cli.terminal import confirmed
+from sandbox_agent_client.errors import ProviderError, SandboxAgentError
 from sandbox_agent_client.inventory import Inventory, Item, age_of, is_orphan, take_inventory
 from sandbox_agent_client.providers import find_provider, installed_providers
 
@@ -47,7 +53,7 @@ Options = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
-Ids = Annotated[list[str], typer.Argument(metavar="ID...")]
+Ids = Annotated[list[str], typer.Argument(metavar="ID")]
 
 
 @sandboxes_app.command("list")
@@ -153,21 +159,9 @@ async def _sweep(
             print("nothing to remove", file=sys.stderr)
         return ExitCode.OK
     _show([item.info for item in orphans], as_json=as_json)
-    if not yes and not _confirmed(len(orphans)):
+    if not yes and not confirmed(f"Remove {len(orphans)}?", otherwise="--yes removes them"):
         return ExitCode.USAGE
     return await _destroy(orphans)
-
-
-def _confirmed(count: int) -> bool:
-    if not _is_terminal():
-        print("sandbox-agent: nobody can be asked here; --yes removes them", file=sys.stderr)
-        return False
-    print(f"Remove {count}? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
-
-
-def _is_terminal() -> bool:
-    return sys.stdin.isatty()
 
 
 async def _destroy(items: Sequence[Item]) -> ExitCode:
@@ -187,27 +181,27 @@ async def _destroy(items: Sequence[Item]) -> ExitCode:
 async def _logs(providers: Sequence[SandboxProvider], id: str, *, tail: int) -> None:
     inventory = await take_inventory(providers)
     item = inventory.find(id)
-    if not item.provider.capabilities.logs:
-        raise CapabilityNotSupported(f"Provider {item.provider.name!r} has no logs.")
-    print(plain(await item.provider.logs(item.info.ref, tail=tail)))
+    provider = require(item.provider, SupportsLogs)
+    print(plain(await provider.logs(item.info.ref, tail=tail)))
 
 
 async def _check(
     providers: Sequence[SandboxProvider], *, as_json: bool, must_work: bool
 ) -> ExitCode:
-    table = Table("provider", "", "check", "", box=None, pad_edge=False)
+    rows = []
     all_ok = True
     for provider in providers:
-        answer = await provider.preflight() if isinstance(provider, BaseProvider) else None
+        answer = await provider.preflight() if isinstance(provider, SupportsPreflight) else None
+        rows.append((provider.name, "", "can", str(capabilities_of(provider))))
         for check in answer.checks if answer is not None else ():
             all_ok = all_ok and check.ok
             if as_json:
                 facts = {"check": check.name, "ok": check.ok, "message": check.message}
                 print(json.dumps({"provider": provider.name, **facts}))
             state = "ok" if check.ok else "no"
-            table.add_row(*map(plain, (provider.name, state, check.name, check.message)))
+            rows.append((provider.name, state, check.name, check.message))
     if not as_json:
-        Console(highlight=False).print(table)
+        print_table(("provider", "", "check", ""), rows)
     return ExitCode.SANDBOX if must_work and not all_ok else ExitCode.OK
 
 
@@ -216,15 +210,17 @@ def _show(infos: Sequence[SandboxInfo], *, as_json: bool) -> None:
         for info in infos:
             print(json.dumps(_wire(info)))
         return
+    if not infos:
+        print("No sandboxes.")
+        return
     now = datetime.now(UTC)
-    table = Table("provider", "id", "state", "age", "labels", box=None, pad_edge=False)
+    rows = []
     for info in infos:
         own = {name: value for name, value in info.labels.items() if "sandbox-agent" not in name}
         labels = " ".join(f"{name}={value}" for name, value in own.items())
-        age = age_of(info, now)
-        cells = (info.ref.provider, info.ref.id, info.state, _words(age), labels)
-        table.add_row(*map(plain, cells))
-    Console(highlight=False).print(table)
+        age = _words(age_of(info, now))
+        rows.append((info.ref.provider, info.ref.id, info.state, age, labels))
+    print_table(("provider", "id", "state", "age", "labels"), rows)
 
 
 def _wire(info: SandboxInfo) -> dict[str, Any]:

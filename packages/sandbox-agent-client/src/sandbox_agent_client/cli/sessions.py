@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.table import Table
 from sandbox_agent_core.events import Event, is_delta
 from sandbox_agent_core.projection import project
 from sandbox_agent_core.view import Transcript
 
 from sandbox_agent_client._async.client import SandboxAgent
-from sandbox_agent_client.cli.places import Place, local_store
+from sandbox_agent_client.cli.exit_codes import ExitCode, of_error
 from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.table import print_table
+from sandbox_agent_client.cli.target import Target, delete_local_log, local_store
 from sandbox_agent_client.cli.transcript import show_transcript
-from sandbox_agent_client.errors import SessionNotFound
+from sandbox_agent_client.errors import SandboxAgentError, SessionNotFound
 from sandbox_agent_client.persistence import (
-    SqliteStore,
+    SqliteTranscriptStore,
     TranscriptStore,
     read_entries,
     read_transcript,
 )
 
-__all__ = ["list_sessions", "show_events", "show_session"]
+__all__ = ["delete_sessions", "list_sessions", "show_events", "show_session"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,10 @@ class Archive(Protocol):
         """Raises: SessionNotFound."""
         ...
 
+    async def delete(self, session_id: str) -> None:
+        """Raises: SessionNotFound; Conflict: somebody is using it."""
+        ...
+
 
 class ServerArchive:
     def __init__(self, client: SandboxAgent) -> None:
@@ -82,6 +89,9 @@ class ServerArchive:
         session = await self._client.get_session(session_id)
         async for event in session.events(after=after):
             yield event
+
+    async def delete(self, session_id: str) -> None:
+        await self._client.delete_session(session_id)
 
 
 class StoreArchive:
@@ -111,44 +121,47 @@ class StoreArchive:
             if event is not None:
                 yield event
 
+    async def delete(self, session_id: str) -> None:
+        await self._check(session_id)
+        delete_local_log(session_id)
+        await self._store.delete_session(session_id)
+
     async def _check(self, session_id: str) -> None:
         if await self._store.get_session(session_id) is None:
             raise SessionNotFound(f"There is no session {session_id!r} in the local store.")
 
 
 @asynccontextmanager
-async def _archive(place: Place) -> AsyncIterator[Archive]:
-    if place.url is not None:
-        async with place.open() as client:
+async def _archive(target: Target) -> AsyncIterator[Archive]:
+    if target.url is not None:
+        async with target.open() as client:
             yield ServerArchive(client)
         return
-    store: SqliteStore = local_store()
+    store: SqliteTranscriptStore = local_store()
     try:
         yield StoreArchive(store)
     finally:
         await store.close()
 
 
-async def list_sessions(place: Place, *, limit: int, as_json: bool) -> None:
-    async with _archive(place) as archive:
+async def list_sessions(target: Target, *, limit: int, as_json: bool) -> None:
+    async with _archive(target) as archive:
         rows = await archive.rows(limit)
     if as_json:
         for row in rows:
             print(json.dumps(row.to_wire()))
         return
-    console = Console(highlight=False)
     if not rows:
-        console.print("No sessions yet.")
+        print("No sessions yet.")
         return
-    table = Table("id", "agent", "status", "created", "directory", box=None, pad_edge=False)
-    for row in rows:
-        created = row.created_at[:19].replace("T", " ")
-        table.add_row(*map(plain, (row.id, row.agent, row.status, created, row.cwd or "")))
-    console.print(table)
+    print_table(
+        ("id", "agent", "status", "created", "directory"),
+        [(row.id, row.agent, row.status, _here(row.created_at), row.cwd or "") for row in rows],
+    )
 
 
-async def show_session(place: Place, session_id: str, *, as_json: bool) -> None:
-    async with _archive(place) as archive:
+async def show_session(target: Target, session_id: str, *, as_json: bool) -> None:
+    async with _archive(target) as archive:
         transcript = await archive.transcript(session_id)
     if as_json:
         print(json.dumps(transcript.to_wire()))
@@ -157,10 +170,10 @@ async def show_session(place: Place, session_id: str, *, as_json: bool) -> None:
 
 
 async def show_events(
-    place: Place, session_id: str, *, after: int, deltas: bool, as_json: bool
+    target: Target, session_id: str, *, after: int, deltas: bool, as_json: bool
 ) -> None:
     console = Console(highlight=False)
-    async with _archive(place) as archive:
+    async with _archive(target) as archive:
         async for event in archive.events(session_id, after):
             if not deltas and is_delta(event.type):
                 continue
@@ -170,7 +183,27 @@ async def show_events(
                 console.print(plain(_line(event)), markup=False, soft_wrap=True)
 
 
+async def delete_sessions(target: Target, session_ids: Sequence[str]) -> ExitCode:
+    """One that cannot be deleted does not stop the others."""
+    code = ExitCode.OK
+    async with _archive(target) as archive:
+        for session_id in session_ids:
+            try:
+                await archive.delete(session_id)
+            except SandboxAgentError as exc:
+                print(f"sandbox-agent: {plain(exc.message)}", file=sys.stderr)
+                code = of_error(exc)
+            else:
+                print(f"deleted {session_id}", file=sys.stderr)
+    return code
+
+
+def _here(time: str) -> str:
+    """In this machine's time zone."""
+    return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M}"
+
+
 def _line(event: Event) -> str:
     data = json.dumps(event.to_wire()["data"], ensure_ascii=False)
     short = data if len(data) <= 160 else data[:159] + "…"
-    return f"{event.seq:>6}  {event.time:%H:%M:%S}  {event.type:<22} {short}"
+    return f"{event.seq:>6}  {event.time.astimezone():%H:%M:%S}  {event.type:<22} {short}"

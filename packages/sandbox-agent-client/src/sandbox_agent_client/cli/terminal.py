@@ -1,18 +1,19 @@
-"""Reading lines from the person at the terminal without blocking, so that Ctrl-C and events get through."""
+"""Asking the person at the terminal."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Sequence
 
-__all__ = ["choose", "read_line"]
+__all__ = ["choose", "confirmed", "read_line"]
 
 CHUNK_BYTES = 4096
 
 
 async def read_line(fd: int) -> str | None:
-    """The next line; None at the end of input. Can be cancelled."""
+    """The next line; None at the end of input. Does not block: Ctrl-C and events get through."""
     loop = asyncio.get_running_loop()
     readable = asyncio.Event()
     line = b""
@@ -35,3 +36,16 @@ def choose(answer: str, offered: Sequence[str]) -> str | None:
     """The offered word that an answer stands for, by its beginning."""
     found = [word for word in offered if answer and word.startswith(answer.lower())]
     return found[0] if len(found) == 1 else None
+
+
+def confirmed(question: str, *, otherwise: str) -> bool:
+    """For what cannot be undone. `otherwise` says what to do where nobody can be asked."""
+    if not is_terminal():
+        print(f"sandbox-agent: nobody can be asked here; {otherwise}", file=sys.stderr)
+        return False
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def is_terminal() -> bool:
+    return sys.stdin.isatty()

@@ -19,8 +19,6 @@ from sandbox_agent_core.errors import (
 )
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.spi.provider import (
-    BaseProvider,
-    Capabilities,
     Check,
     Endpoint,
     Preflight,
@@ -41,12 +39,11 @@ LOG_TAIL_LINES = 30
 AGENT_INSTALL_TIMEOUT_S = 900.0
 
 
-class LocalProvider(BaseProvider):
+class LocalProvider:
     """A sandbox ends with the process that made it, unless that keeps it. It has no pause: a stopped
     process keeps its memory, and what its agents are connected to would hang up."""
 
     name = "local"
-    capabilities = Capabilities(list=True, logs=True, private_url=True, ports=True)
 
     def __init__(
         self,
@@ -98,15 +95,16 @@ class LocalProvider(BaseProvider):
 
     async def endpoint(self, ref: SandboxRef) -> Endpoint:
         """Raises: SandboxNotFound when its server does not run any more."""
-        server = _find(ref)
-        if server is None or not server.is_running:
-            raise SandboxNotFound(
-                f"The local sandbox {ref.id!r} does not run (any more).", provider=self.name
-            )
+        server = _running(ref)
         url = server.url()
         if url is None:
             raise ServerStartFailed(f"The local sandbox {ref.id!r} does not listen yet.")
         return Endpoint(url=url, token=server.token())
+
+    async def port_url(self, ref: SandboxRef, port: int) -> str:
+        """Its ports are this machine's. Raises: SandboxNotFound when its server does not run any more."""
+        _running(ref)
+        return f"http://127.0.0.1:{port}"
 
     async def destroy(self, ref: SandboxRef) -> None:
         """Stop the server and its agents. Destroying one that is already gone succeeds."""
@@ -224,6 +222,15 @@ def _ref(server: LocalServer) -> SandboxRef:
         id=server.record.id,
         metadata={"pid": server.record.pid, "directory": str(server.directory)},
     )
+
+
+def _running(ref: SandboxRef) -> LocalServer:
+    server = _find(ref)
+    if server is None or not server.is_running:
+        raise SandboxNotFound(
+            f"The local sandbox {ref.id!r} does not run (any more).", provider=ref.provider
+        )
+    return server
 
 
 def _find(ref: SandboxRef) -> LocalServer | None:

@@ -5,14 +5,14 @@ Write your own with the methods of `TranscriptStore`.
 
 from sandbox_agent_core.spi.persistence import SessionRecord, TranscriptStore
 
-from sandbox_agent_client.persistence.memory import MemoryStore
-from sandbox_agent_client.persistence.reading import read_entries, read_transcript
-from sandbox_agent_client.persistence.sqlite import SqliteStore
+from sandbox_agent_client.persistence.memory import MemoryTranscriptStore
+from sandbox_agent_client.persistence.replay import read_entries, read_transcript
+from sandbox_agent_client.persistence.sqlite import SqliteTranscriptStore
 
 __all__ = [
-    "MemoryStore",
+    "MemoryTranscriptStore",
     "SessionRecord",
-    "SqliteStore",
+    "SqliteTranscriptStore",
     "TranscriptStore",
     "read_entries",
     "read_transcript",

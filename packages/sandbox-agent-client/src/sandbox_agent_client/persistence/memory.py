@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.spi.persistence import SessionRecord
 
-__all__ = ["MemoryStore"]
+__all__ = ["MemoryTranscriptStore"]
 
 
-class MemoryStore:
+class MemoryTranscriptStore:
     """Bounded by nothing but memory. `close` keeps what is stored."""
 
     def __init__(self) -> None:
@@ -39,6 +39,10 @@ class MemoryStore:
 
     async def last_seq(self, session_id: str) -> int:
         return max(self._entries.get(session_id, ()), default=0)
+
+    async def delete_session(self, session_id: str) -> None:
+        self._sessions.pop(session_id, None)
+        self._entries.pop(session_id, None)
 
     async def close(self) -> None:
         pass

@@ -15,7 +15,7 @@ from sandbox_agent_core.errors import StorageError
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.spi.persistence import SessionRecord
 
-__all__ = ["SqliteStore"]
+__all__ = ["SqliteTranscriptStore"]
 
 T = TypeVar("T")
 
@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS entries (
 _SELECT = "SELECT id, agent, cwd, created_at, ended_at, settings FROM sessions"
 
 
-class SqliteStore:
+class SqliteTranscriptStore:
     """Opened by its first use. `close` frees the file and the thread; a later use opens it again.
 
     Several processes may use the same file. The file is made readable for its owner only:
@@ -96,6 +96,13 @@ class SqliteStore:
             ).fetchone()
         )
         return row[0] or 0
+
+    async def delete_session(self, session_id: str) -> None:
+        def delete(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM entries WHERE session_id = ?", (session_id,))
+            db.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
+
+        await self._run(delete)
 
     async def close(self) -> None:
         thread, self._thread = self._thread, None

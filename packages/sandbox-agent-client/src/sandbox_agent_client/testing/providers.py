@@ -6,7 +6,7 @@
             return MyProvider()
 
 Everything is real: each test makes a sandbox through the SDK, with the server and its mock agent in it, and
-removes it. What a provider cannot do (`capabilities`) is skipped, after a look that it says so.
+removes it. What a provider has no methods for is skipped, after a look that the SDK says so.
 """
 
 from __future__ import annotations
@@ -29,12 +29,16 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_core.events import MessageDelta, PermissionResolved, TurnEnded
 from sandbox_agent_core.spi.labels import OURS, RUN
 from sandbox_agent_core.spi.provider import (
-    BaseProvider,
     Endpoint,
     SandboxProvider,
     SandboxRef,
     SandboxSpec,
-    capabilities_of,
+    SupportsExtend,
+    SupportsList,
+    SupportsLogs,
+    SupportsPause,
+    SupportsPorts,
+    SupportsPreflight,
 )
 
 from sandbox_agent_client._async.client import SandboxAgent
@@ -94,10 +98,16 @@ class ProviderConformance:
         """Ends a sandbox behind the provider's back, as its lifetime or a person would. None: not tried."""
         return None
 
+    @pytest.fixture
+    def open_port(self) -> int | None:
+        """A port that `port_url` knows and on which something speaks HTTP in every sandbox, such as the
+        server's own. None: not tried."""
+        return None
+
     # -- the life of a sandbox
 
     async def test_the_preflight_is_in_words(self, provider: SandboxProvider) -> None:
-        if not isinstance(provider, BaseProvider):
+        if not isinstance(provider, SupportsPreflight):
             pytest.skip("this provider has none")
         answer = await provider.preflight()
         assert answer.ok, str(answer)
@@ -151,7 +161,7 @@ class ProviderConformance:
         self, provider: SandboxProvider, start_options: dict[str, Any]
     ) -> None:
         async with SandboxAgent.start(provider, **start_options) as client:
-            if not capabilities_of(provider).pause:
+            if not isinstance(provider, SupportsPause):
                 await _check_unable(client.sandbox.pause())
                 pytest.skip("this provider has no pause")
             session = await client.create_session("mock")
@@ -166,9 +176,7 @@ class ProviderConformance:
     async def test_a_sandbox_can_be_found_by_its_labels(
         self, provider: SandboxProvider, start_options: dict[str, Any]
     ) -> None:
-        if not isinstance(provider, BaseProvider) or not provider.capabilities.list:
-            if isinstance(provider, BaseProvider):
-                await _check_unable(provider.list())
+        if not isinstance(provider, SupportsList):
             pytest.skip("this provider has no list")
         async with SandboxAgent.start(
             provider, labels={"conformance": "yes"}, **start_options
@@ -187,7 +195,7 @@ class ProviderConformance:
         self, provider: SandboxProvider, start_options: dict[str, Any]
     ) -> None:
         async with SandboxAgent.start(provider, **start_options) as client:
-            if not capabilities_of(provider).logs:
+            if not isinstance(provider, SupportsLogs):
                 await _check_unable(client.sandbox.logs())
                 pytest.skip("this provider has no logs")
             assert "sandbox-agent-server" in await client.sandbox.logs()
@@ -197,11 +205,27 @@ class ProviderConformance:
         self, provider: SandboxProvider, start_options: dict[str, Any]
     ) -> None:
         async with SandboxAgent.start(provider, **start_options) as client:
-            if not capabilities_of(provider).extend:
+            if not isinstance(provider, SupportsExtend):
                 await _check_unable(client.sandbox.extend(60))
                 pytest.skip("this provider's sandboxes have no lifetime that can be changed")
             await client.sandbox.extend(600)
             assert (await client.health()).status == "ok"
+
+    async def test_another_port_can_be_reached(
+        self, provider: SandboxProvider, start_options: dict[str, Any], open_port: int | None
+    ) -> None:
+        async with SandboxAgent.start(provider, **start_options) as client:
+            if not isinstance(provider, SupportsPorts):
+                await _check_unable(client.sandbox.port_url(8000))
+                pytest.skip("this provider opens no ports")
+            if open_port is None:
+                pytest.skip("the fixture `open_port` is not given")
+            url = await client.sandbox.port_url(open_port)
+            async with httpx.AsyncClient(trust_env=False) as http:
+                assert (await http.get(url)).status_code < httpx.codes.INTERNAL_SERVER_ERROR
+            ref = client.sandbox.ref
+        with pytest.raises(SandboxNotFound):
+            await provider.port_url(ref, open_port)
 
     # -- faults
 
@@ -308,7 +332,7 @@ async def _check_gone(provider: SandboxProvider, ref: SandboxRef) -> None:
 
 
 async def _check_listed(provider: SandboxProvider, ref: SandboxRef, *states: str) -> None:
-    if isinstance(provider, BaseProvider) and provider.capabilities.list:
+    if isinstance(provider, SupportsList):
         (found,) = [info for info in await provider.list() if info.ref.id == ref.id]
         assert found.state in states
 
@@ -320,7 +344,7 @@ async def _check_unable(doing: Coroutine[Any, Any, object]) -> None:
 
 async def _ids(provider: SandboxProvider) -> set[str]:
     """Empty where a provider cannot tell."""
-    if isinstance(provider, BaseProvider) and provider.capabilities.list:
+    if isinstance(provider, SupportsList):
         return {info.ref.id for info in await provider.list()}
     return set()
 

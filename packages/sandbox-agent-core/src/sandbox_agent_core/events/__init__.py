@@ -26,9 +26,11 @@ from sandbox_agent_core.events.request import (
 )
 from sandbox_agent_core.events.session import (
     Continuity,
+    LogRepaired,
     SessionCreated,
     SessionEnded,
     SessionResumed,
+    SessionUpdated,
 )
 from sandbox_agent_core.events.settings import (
     Command,
@@ -76,6 +78,7 @@ __all__ = [
     "Event",
     "Fault",
     "Location",
+    "LogRepaired",
     "MessageCompleted",
     "MessageDelta",
     "ModeChanged",
@@ -95,6 +98,7 @@ __all__ = [
     "SessionCreated",
     "SessionEnded",
     "SessionResumed",
+    "SessionUpdated",
     "StopReason",
     "TokenUsage",
     "ToolCallFields",

@@ -35,6 +35,8 @@ class AgentExited(UniversalEvent):
     """The last that it wrote to stderr."""
     expected: bool = False
     """We stopped it (the session ended, it was idle)."""
+    reason: str | None = None
+    """`server_stopped`: the server was gone, and its agents with it."""
 
 
 class AgentUnparsed(UniversalEvent):

@@ -24,7 +24,13 @@ from sandbox_agent_core.events.request import (
     QuestionRequested,
     QuestionResolved,
 )
-from sandbox_agent_core.events.session import SessionCreated, SessionEnded, SessionResumed
+from sandbox_agent_core.events.session import (
+    LogRepaired,
+    SessionCreated,
+    SessionEnded,
+    SessionResumed,
+    SessionUpdated,
+)
 from sandbox_agent_core.events.settings import (
     CommandsUpdated,
     ConfigChanged,
@@ -41,6 +47,7 @@ __all__ = ["EVENT_CLASSES", "Event", "is_delta", "parse_event"]
 
 Event = (
     SessionCreated
+    | SessionUpdated
     | SessionResumed
     | SessionEnded
     | TurnQueued
@@ -68,6 +75,7 @@ Event = (
     | AgentExited
     | AgentUnparsed
     | AgentUpdate
+    | LogRepaired
     | ErrorReported
 )
 """Every event there is: a `match` over it can be checked for completeness."""

@@ -1,4 +1,4 @@
-"""A session's life: made, picked up again, over."""
+"""A session's life: made, changed, picked up again, over."""
 
 from __future__ import annotations
 
@@ -6,29 +6,62 @@ from typing import Any, Literal
 
 from sandbox_agent_core.events.envelope import UniversalEvent
 
-__all__ = ["Continuity", "SessionCreated", "SessionEnded", "SessionResumed"]
+__all__ = [
+    "Continuity",
+    "LogRepaired",
+    "SessionCreated",
+    "SessionEnded",
+    "SessionResumed",
+    "SessionUpdated",
+]
 
 Continuity = Literal["native", "replayed", "lost"]
 
 
 class SessionCreated(UniversalEvent):
-    """The session exists. The first event of a session."""
+    """The session exists. The first event of a session, with all its settings but the secret ones."""
 
     type: Literal["session.created"] = "session.created"
     agent: str
     """Name of the agent, as in the catalogue."""
     cwd: str | None = None
     """Working directory of the agent."""
-    agent_session_id: str | None = None
-    """The agent's own id of the session."""
     model: str | None = None
     """Model that the session starts with."""
     mode: str | None = None
     """Mode that the session starts with."""
-    agent_info: dict[str, Any] | None = None
-    """What the agent says it is: `{name, title?, version?}`."""
+    thought_level: str | None = None
+    """Thought level that the session starts with."""
+    config_options: dict[str, Any] | None = None
+    """Other settings of the agent that it starts with, by their ids."""
+    system_prompt: str | None = None
+    """What was added to the agent's own instructions."""
+    base_url: str | dict[str, str] | None = None
+    """Where model requests go instead of to the provider; an object names providers."""
+    permission_policy: dict[str, Any] | None = None
+    """Who decides when the agent asks."""
     metadata: dict[str, Any] | None = None
     """What the creator of the session attached to it."""
+    context: str | None = None
+    """An earlier conversation, as text, that the agent is given with the first prompt."""
+
+
+class SessionUpdated(UniversalEvent):
+    """Settings of the session were changed, by its API. Carries those alone, as they are now."""
+
+    type: Literal["session.updated"] = "session.updated"
+    model: str | None = None
+    """Model, from now on."""
+    mode: str | None = None
+    """Mode that was asked for: of every agent, or the agent's own."""
+    thought_level: str | None = None
+    """Thought level, from now on."""
+    config_options: dict[str, Any] | None = None
+    """The options that were set, by their ids. Others stay as they are."""
+    permission_policy: dict[str, Any] | None = None
+    """Who decides when the agent asks; replaces the whole."""
+    metadata: dict[str, Any] | None = None
+    """What is attached to the session; replaces the whole."""
 
 
 class SessionResumed(UniversalEvent):
@@ -51,3 +84,13 @@ class SessionEnded(UniversalEvent):
     """`deleted`, `ended` or `error`."""
     detail: str | None = None
     """A sentence for people."""
+
+
+class LogRepaired(UniversalEvent):
+    """The last line of the log was torn (a power cut), and was cut off. What it told is lost."""
+
+    type: Literal["log.repaired"] = "log.repaired"
+    dropped_bytes: int
+    """How much was cut off."""
+    reason: str
+    """What was wrong with it."""

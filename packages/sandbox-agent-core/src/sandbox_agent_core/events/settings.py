@@ -54,8 +54,8 @@ class PermissionModeChanged(UniversalEvent):
     """Permissions are decided in another way, whichever mode of its own the agent is in."""
 
     type: Literal["permission_mode.changed"] = "permission_mode.changed"
-    permission_mode: str
-    """`ask`, `accept-edits`, `read-only`, `plan` or `bypass`."""
+    permission_mode: str | None = None
+    """`ask`, `accept-edits`, `read-only`, `plan` or `bypass`; None: the agent's own mode says what is asked."""
     mode_id: str | None = None
     """The agent's own mode that goes with it; None: the server's policy alone enforces it."""
 

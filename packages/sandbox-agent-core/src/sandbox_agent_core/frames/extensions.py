@@ -1,26 +1,13 @@
-"""Facts that the server adds to a log, as JSON-RPC notifications with an extension method.
+"""What the server adds to a log, as JSON-RPC notifications with an extension method.
 
 ACP reserves methods that start with `_` for extensions, so an ACP tool that reads the frame view
-skips these. `params` of each:
+skips these. The method is the type of the event that the entry becomes, after a prefix; `params` are the
+event's data (docs/events.md), and `turnId` for the envelope where the entry is about a turn that does not
+run. What is not in `params`:
 
-    session.created   {agent, cwd, agentSessionId?, model?, mode?, agentInfo?, metadata?}
-    session.resumed   {continuity: native|replayed|lost, agentSessionId?, reason?}
-    session.ended     {reason: deleted|ended|error, detail?}
-    turn.queued       {turnId, prompt: [ContentBlock], position}
-    turn.dropped      {turnId, reason: cancelled|interrupted|session_ended}: queued, never started
-    turn.ended        {turnId, stopReason: interrupted|error|cancelled, error?: {code, message, data?}}:
-                      the agent could not answer `session/prompt` itself
-    message.completed {messageId, role: user|assistant, content: [ContentBlock], parentToolCallId?}
-    reasoning.completed {messageId, content: [ContentBlock], parentToolCallId?}
-                      both carry what was streamed since the item's last completion: an item is the
-                      concatenation of its completions
-    tool.completed       {toolCallId, status: failed, reason}: the turn ended with the tool call open
-    agent.started     {pid?, command: [str], version?}
-    agent.exited      {exitCode?, signal?, stderrTail?, expected: bool}
-    permission_mode.changed   {mode: ask|accept-edits|read-only|plan|bypass, modeId?}: how permissions are decided from
-                      now on; modeId is the agent's own mode, when it was set to one
-    error             {code, message, retryable, data?}
-    agent.unparsed          {text, reason}: a line the agent wrote that is not a protocol message
+    message.completed, reasoning.completed   no `text`: it is made from `content`, so that the log does not
+                      hold it once more. Both carry what was streamed since the item's last completion:
+                      an item is the concatenation of its completions
 
 `annotations` stamped on other entries:
 
@@ -41,16 +28,23 @@ from typing import Final
 PREFIX: Final = "_sandbox_agent/"
 
 SESSION_CREATED: Final = PREFIX + "session.created"
+SESSION_UPDATED: Final = PREFIX + "session.updated"
 SESSION_RESUMED: Final = PREFIX + "session.resumed"
 SESSION_ENDED: Final = PREFIX + "session.ended"
 TURN_QUEUED: Final = PREFIX + "turn.queued"
 TURN_DROPPED: Final = PREFIX + "turn.dropped"
 TURN_ENDED: Final = PREFIX + "turn.ended"
+"""The agent could not answer `session/prompt` itself."""
 MESSAGE_COMPLETED: Final = PREFIX + "message.completed"
 REASONING_COMPLETED: Final = PREFIX + "reasoning.completed"
 TOOL_COMPLETED: Final = PREFIX + "tool.completed"
+"""The turn ended with the tool call open: `projection.closed_tool_call` makes the params."""
 AGENT_STARTED: Final = PREFIX + "agent.started"
 AGENT_EXITED: Final = PREFIX + "agent.exited"
 PERMISSION_MODE_CHANGED: Final = PREFIX + "permission_mode.changed"
+LOG_REPAIRED: Final = PREFIX + "log.repaired"
 ERROR: Final = PREFIX + "error"
 AGENT_UNPARSED: Final = PREFIX + "agent.unparsed"
+
+FROM_ADAPTERS: Final = frozenset({AGENT_UNPARSED, ERROR})
+"""These may also come from the agent's side: its adapter notices them first."""

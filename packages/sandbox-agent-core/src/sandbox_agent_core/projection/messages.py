@@ -7,7 +7,7 @@ from typing import Any
 from sandbox_agent_core.content import text_of
 from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.entry import LogEntry
-from sandbox_agent_core.lenient import as_dict, as_str
+from sandbox_agent_core.lenient import as_dict, as_str, compact
 from sandbox_agent_core.projection.parts import Wire, annotations_of, blocks_of, event
 
 __all__ = ["chunk", "completion", "parent_of"]
@@ -45,19 +45,16 @@ def chunk(entry: LogEntry, update: Wire) -> Wire | None:
 
 
 def completion(entry: LogEntry, type: str, params: Wire) -> Wire:
-    """`message.completed` or `reasoning.completed`, of what the server put together."""
+    """`message.completed` or `reasoning.completed`, of what the server put together: one for every message."""
     data: Wire = {}
     if type == "message.completed":
         data["role"] = "user" if params.get("role") == "user" else "assistant"
-    message_id = entry.item_id or params.get("messageId")
-    if isinstance(message_id, str):
-        data["messageId"] = message_id
+    data |= compact(messageId=as_str(params.get("messageId")))
     blocks = blocks_of(params.get("content"))
     data["text"] = text_of(blocks)
     data["content"] = blocks
-    if (parent := as_str(params.get("parentToolCallId"))) is not None:
-        data["parentToolCallId"] = parent
-    if annotations_of(entry).get("late") is True or params.get("late") is True:
+    data |= compact(parentToolCallId=as_str(params.get("parentToolCallId")))
+    if params.get("late") is True:
         data["late"] = True
     return event(entry, type, data)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sandbox_agent_core.events.agent import AgentUpdate
 from sandbox_agent_core.events.parsing import Event, parse_event
 from sandbox_agent_core.frames import acp, extensions
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.projection.answers import agent_answer
-from sandbox_agent_core.projection.facts import ADAPTER_FACTS, house_fact
+from sandbox_agent_core.projection.messages import completion
 from sandbox_agent_core.projection.parts import (
     Wire,
     annotations_of,
@@ -27,6 +28,11 @@ from sandbox_agent_core.projection.requests import (
 from sandbox_agent_core.projection.updates import session_update
 
 __all__ = ["project", "project_wire"]
+
+_COMPLETIONS = {
+    extensions.MESSAGE_COMPLETED: "message.completed",
+    extensions.REASONING_COMPLETED: "reasoning.completed",
+}
 
 
 def project(entry: LogEntry) -> Event | None:
@@ -54,7 +60,7 @@ def project_wire(entry: LogEntry) -> Wire | None:
         and isinstance(method, str)
         and method.startswith(extensions.PREFIX)
     ):
-        return house_fact(entry, method, payload.get("params"))
+        return _extension(entry, method, payload.get("params"))
     if method == acp.SESSION_PROMPT:
         prompt = as_dict(payload.get("params")).get("prompt")
         return event(entry, "turn.started", prompt_data(prompt))
@@ -83,8 +89,22 @@ def _agent_call(entry: LogEntry, method: str, payload: Wire) -> Wire | None:
         return permission_requested(entry, params)
     if method == acp.ELICITATION_CREATE and _has_id(payload):
         return question_requested(entry, params)
-    if method in ADAPTER_FACTS:
-        return house_fact(entry, method, params)
+    if method in extensions.FROM_ADAPTERS:
+        return _extension(entry, method, params)
+    return passed_through(entry, method, params)
+
+
+def _extension(entry: LogEntry, method: str, params: Any) -> Wire:
+    """What an entry of the server is by itself. That of a newer server is passed through."""
+    if isinstance(params, dict):
+        if method in _COMPLETIONS:
+            return completion(entry, _COMPLETIONS[method], params)
+        data = {name: value for name, value in params.items() if name != "turnId"}
+        type = method.removeprefix(extensions.PREFIX)
+        # The models alone know what fits them. These entries are rare, so they may cost that.
+        known = parse_event(event(entry, type, data, params.get("turnId")))
+        if not isinstance(known, AgentUpdate):
+            return known.to_wire()
     return passed_through(entry, method, params)
 
 

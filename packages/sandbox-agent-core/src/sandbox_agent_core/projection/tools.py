@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sandbox_agent_core.frames import acp
@@ -10,7 +11,7 @@ from sandbox_agent_core.lenient import as_dict, as_int, as_list, as_str, compact
 from sandbox_agent_core.projection.messages import parent_of
 from sandbox_agent_core.projection.parts import Wire, annotations_of, event, is_block
 
-__all__ = ["tool_call", "tool_closed", "tool_fields", "tool_update"]
+__all__ = ["closed_tool_call", "tool_call", "tool_fields", "tool_update"]
 
 _FINAL = frozenset({"completed", "failed"})
 _OUTPUT = ("terminal_output", "terminal_output_delta")
@@ -39,15 +40,13 @@ def _tool(entry: LogEntry, update: Wire, type: str) -> Wire | None:
     return event(entry, type, data)
 
 
-def tool_closed(entry: LogEntry, params: Wire) -> Wire | None:
-    """The server closed a call that its turn left open."""
-    data = tool_fields(_filled(params, annotations_of(entry)), entry.item_id)
-    if data is None:
-        return None
-    data["status"] = "completed" if params.get("status") == "completed" else "failed"
-    if (reason := as_str(params.get("reason"))) is not None:
-        data["reason"] = reason
-    return event(entry, "tool.completed", data)
+def closed_tool_call(tool_call_id: str, earlier: Mapping[str, Any]) -> Wire:
+    """The data of the `tool.completed` with which the server closes a call that its turn left open.
+
+    `earlier` are the fields, as ACP names them, that updates of the call have told.
+    """
+    fields = tool_fields(_filled({"toolCallId": tool_call_id}, {"tool": earlier})) or {}
+    return {"toolCallId": tool_call_id, **fields, "status": "failed", "reason": "turn_ended"}
 
 
 def tool_fields(update: Wire, item_id: str | None = None) -> Wire | None:
@@ -90,14 +89,14 @@ def _kind(kind: Any) -> str | None:
 def _filled(update: Wire, annotations: Wire) -> Wire:
     """The update, with what the server remembers of the call for the fields it leaves out."""
     earlier = annotations.get("tool")
-    if not isinstance(earlier, dict):
+    if not isinstance(earlier, Mapping):
         return update
     given = {name: value for name, value in update.items() if value is not None}
     # Terminal output is appended, so what was told before must not be told again.
     told = {
         key: value for key, value in as_dict(earlier.get("_meta")).items() if key not in _OUTPUT
     }
-    return earlier | given | {"_meta": told | as_dict(given.get("_meta"))}
+    return {**earlier, **given} | {"_meta": told | as_dict(given.get("_meta"))}
 
 
 def _name(update: Wire, meta: Wire) -> str | None:

@@ -1,7 +1,8 @@
 """Getting the server into a sandbox and running there: what every provider of a plain machine needs.
 
-A provider says how to run a script and write a file in its sandbox (`Machine`) and calls `provision`.
-Nothing here does I/O: what happens, happens through the machine.
+A provider says how to run a script and write a file in its sandbox (`Machine`) and calls `provision`;
+`provider.MachineProvider` is what is the same in those of ours. Nothing here does I/O: what happens, happens
+through the machine.
 """
 
 from sandbox_agent_core.provisioning.ladder import (

@@ -3,22 +3,21 @@
 A provider is found by the entry-point group `sandbox_agent.providers` and imports its SDK on first
 use. It makes the server run *with a token*; the client waits for health and connects.
 
-Only `SandboxProvider` (create, endpoint, destroy) is required. `BaseProvider` adds what a provider may
-also be able to do, and says no, in words, to what it is not.
+`SandboxProvider` (create, endpoint, destroy) is required. What a provider can do besides is what it has
+the methods of: `SupportsPause`, `SupportsList`, `SupportsLogs`, `SupportsExtend`, `SupportsPorts`,
+`SupportsPreflight`, `SupportsRestart`. There is nothing to inherit from and nothing to declare.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, TypeVar, runtime_checkable
 
 from sandbox_agent_core.errors import CapabilityNotSupported, ProviderError
 
 __all__ = [
-    "BaseProvider",
     "Capabilities",
     "Check",
     "Endpoint",
@@ -28,8 +27,16 @@ __all__ = [
     "SandboxRef",
     "SandboxSpec",
     "SandboxState",
+    "SupportsExtend",
+    "SupportsList",
+    "SupportsLogs",
+    "SupportsPause",
+    "SupportsPorts",
+    "SupportsPreflight",
+    "SupportsRestart",
     "Wheel",
     "capabilities_of",
+    "require",
 ]
 
 
@@ -109,23 +116,6 @@ class SandboxInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
-    """What a provider can do besides making and destroying."""
-
-    pause: bool = False
-    """`pause` and `resume`: a paused sandbox keeps its files, and its processes where the provider can."""
-    list: bool = False
-    logs: bool = False
-    extend: bool = False
-    """A sandbox has a lifetime, and `extend` prolongs it."""
-    snapshot: bool = False
-    private_url: bool = False
-    """Reaching the server takes more than its URL: the provider's gateway wants a header, or it is loopback."""
-    ports: bool = False
-    """Other ports of the sandbox can be reached from outside."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One answer of `preflight`."""
 
@@ -175,74 +165,113 @@ class SandboxProvider(Protocol):
         ...
 
 
-class BaseProvider(ABC):
-    """What a provider may also do; each default says that it cannot."""
-
-    name: str = "custom"
-    capabilities: ClassVar[Capabilities] = Capabilities()
-    default_cwd: str | None = None
-    """The workspace directory in the sandbox, where sessions start unless told otherwise."""
-
-    @abstractmethod
-    async def create(self, spec: SandboxSpec) -> SandboxRef:
-        """See `SandboxProvider`."""
-
-    @abstractmethod
-    async def endpoint(self, ref: SandboxRef) -> Endpoint:
-        """See `SandboxProvider`."""
-
-    @abstractmethod
-    async def destroy(self, ref: SandboxRef) -> None:
-        """See `SandboxProvider`."""
-
+@runtime_checkable
+class SupportsPreflight(SandboxProvider, Protocol):
     async def preflight(self) -> Preflight:
         """Credentials, SDK, daemon: checked before anything is made or billed. Never raises."""
-        return Preflight(())
+        ...
 
-    async def reconnect(self, ref: SandboxRef) -> SandboxRef:
-        """Take over a sandbox that another process made; resumes a paused one.
 
-        Raises:
-            SandboxNotFound: it is gone.
-        """
-        await self.ensure_server(ref)
-        return ref
-
-    async def ensure_server(self, ref: SandboxRef) -> None:  # noqa: B027 - where it cannot end alone
-        """Start the server again where it does not run.
+@runtime_checkable
+class SupportsRestart(SandboxProvider, Protocol):
+    async def ensure_server(self, ref: SandboxRef) -> None:
+        """Start the server again where it does not run, in a sandbox that does; asked of each that is
+        resumed or taken over.
 
         Raises:
             SandboxNotFound: the sandbox is gone.
             ServerStartFailed: with the last lines of its log.
         """
+        ...
+
+
+@runtime_checkable
+class SupportsPause(SandboxProvider, Protocol):
+    """A paused sandbox keeps its files, and its processes where the provider can."""
 
     async def pause(self, ref: SandboxRef) -> None:
-        """Stop using the processor; its files stay. Pausing a paused one succeeds."""
-        raise self._cannot("pause")
+        """Stop using the processor. Pausing a paused one succeeds."""
+        ...
 
     async def resume(self, ref: SandboxRef) -> None:
-        """Wake a paused one; the client calls `ensure_server` after it. Doing it to a running one succeeds."""
-        raise self._cannot("resume")
+        """Wake a paused one, also one that is taken over. Doing it to a running one succeeds."""
+        ...
+
+
+@runtime_checkable
+class SupportsList(SandboxProvider, Protocol):
+    async def list(self, labels: Mapping[str, str] | None = None) -> list[SandboxInfo]:
+        """The sandboxes of ours (those with the label `spi.labels.OURS`) that also carry all `labels`."""
+        ...
+
+
+@runtime_checkable
+class SupportsLogs(SandboxProvider, Protocol):
+    async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
+        """The last lines of the server's log."""
+        ...
+
+
+@runtime_checkable
+class SupportsExtend(SandboxProvider, Protocol):
+    """Its sandboxes have a lifetime."""
 
     async def extend(self, ref: SandboxRef, seconds: float) -> None:
         """Let it live for at least `seconds` from now. Never shortens its life."""
-        raise self._cannot("extend")
+        ...
 
-    async def list(self, labels: Mapping[str, str] | None = None) -> list[SandboxInfo]:
-        """The sandboxes of ours (those with the label `spi.labels.OURS`) that also carry all `labels`."""
-        raise self._cannot("list")
 
-    async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
-        """The last lines of the server's log."""
-        raise self._cannot("logs")
+@runtime_checkable
+class SupportsPorts(SandboxProvider, Protocol):
+    async def port_url(self, ref: SandboxRef, port: int) -> str:
+        """Where a port of the sandbox is reached from here, by a browser too.
 
-    def _cannot(self, what: str) -> CapabilityNotSupported:
-        return CapabilityNotSupported(
-            f"Provider {self.name!r} cannot {what} sandboxes.", provider=self.name, capability=what
-        )
+        Raises:
+            SandboxNotFound: it is gone.
+            ProviderError: that port is not open to the outside; the message says how to open it.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a provider can do, in the words that its users are told."""
+
+    pause: bool
+    list: bool
+    logs: bool
+    extend: bool
+    ports: bool
+
+    def __str__(self) -> str:
+        return ", ".join(word for word in _WORDS.values() if getattr(self, word)) or "none"
+
+
+_WORDS: Final[Mapping[type, str]] = {
+    SupportsPause: "pause",
+    SupportsList: "list",
+    SupportsLogs: "logs",
+    SupportsExtend: "extend",
+    SupportsPorts: "ports",
+}
+
+T = TypeVar("T")
 
 
 def capabilities_of(provider: SandboxProvider) -> Capabilities:
-    """A provider of its own class need not declare any."""
-    declared = getattr(provider, "capabilities", None)
-    return declared if isinstance(declared, Capabilities) else Capabilities()
+    return Capabilities(**{word: isinstance(provider, kind) for kind, word in _WORDS.items()})
+
+
+def require(provider: SandboxProvider, kind: type[T]) -> T:
+    """The provider, which then has the methods of that protocol.
+
+    Raises:
+        CapabilityNotSupported: it has not.
+    """
+    if isinstance(provider, kind):
+        return provider
+    raise CapabilityNotSupported(
+        f"Provider {provider.name!r} does not support {_WORDS[kind]!r}.",
+        provider=provider.name,
+        capability=_WORDS[kind],
+    )

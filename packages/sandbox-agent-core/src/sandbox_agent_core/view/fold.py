@@ -19,6 +19,7 @@ from sandbox_agent_core.events import (
     ConfigChanged,
     ConfigOption,
     ErrorReported,
+    LogRepaired,
     MessageCompleted,
     MessageDelta,
     ModeChanged,
@@ -33,6 +34,7 @@ from sandbox_agent_core.events import (
     SessionCreated,
     SessionEnded,
     SessionResumed,
+    SessionUpdated,
     ToolCompleted,
     ToolStarted,
     ToolUpdated,
@@ -79,6 +81,7 @@ class TranscriptFolder:
         requests = self._requests = Requests(self._places, view.pending_requests)
         self._reducers: dict[type[UniversalEvent], Callable[[Any], None]] = {
             SessionCreated: self._session_created,
+            SessionUpdated: self._session_updated,
             SessionResumed: self._session_resumed,
             SessionEnded: self._session_ended,
             TurnQueued: self._turn_queued,
@@ -106,6 +109,7 @@ class TranscriptFolder:
             AgentExited: self._agent_exited,
             AgentUnparsed: _not_shown,
             AgentUpdate: self._agent_update,
+            LogRepaired: self._log_repaired,
             ErrorReported: self._error,
         }
 
@@ -130,6 +134,15 @@ class TranscriptFolder:
         view = self._view
         view.agent, view.cwd = event.agent, event.cwd
         view.model, view.mode = event.model, event.mode
+        view.metadata = event.metadata
+
+    def _session_updated(self, event: SessionUpdated) -> None:
+        # Modes have events of their own, which say what became of the one that was asked for.
+        view = self._view
+        if event.model is not None:
+            view.model = _current(view.config_options, "model") or event.model
+        if event.metadata is not None:
+            view.metadata = event.metadata
 
     def _session_resumed(self, event: SessionResumed) -> None:
         self._view.ended = None
@@ -210,6 +223,10 @@ class TranscriptFolder:
     def _error(self, event: ErrorReported) -> None:
         self._notice(event, "error", code=event.code, text=event.message)
 
+    def _log_repaired(self, event: LogRepaired) -> None:
+        text = f"The end of the log was damaged: {event.dropped_bytes} bytes of it are lost."
+        self._notice(event, "log_repaired", text=text, detail=event.reason)
+
     def _agent_update(self, event: AgentUpdate) -> None:
         if event.update_type == "session_info_update" and isinstance(event.update, dict):
             title = event.update.get("title")
@@ -219,7 +236,7 @@ class TranscriptFolder:
     def _notice(
         self,
         event: UniversalEvent,
-        notice: Literal["error", "agent_exited", "session_resumed"],
+        notice: Literal["error", "agent_exited", "session_resumed", "log_repaired"],
         *,
         text: str,
         code: str | None = None,

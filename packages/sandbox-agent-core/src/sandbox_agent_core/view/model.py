@@ -137,7 +137,7 @@ class NoticeItem(_Item):
     """Something to tell the reader that nobody said."""
 
     type: Literal["notice"] = "notice"
-    notice: Literal["error", "agent_exited", "session_resumed"]
+    notice: Literal["error", "agent_exited", "session_resumed", "log_repaired"]
     code: str | None = None
     """The error's code; the continuity of a resume."""
     text: str = ""
@@ -195,6 +195,8 @@ class Transcript(_View):
     model: str | None = None
     mode: str | None = None
     permission_mode: str | None = None
+    metadata: dict[str, Any] | None = None
+    """What is attached to the session."""
     turns: list[Turn] = Field(default_factory=list)
     queued: list[QueuedPrompt] = Field(default_factory=list)
     pending_requests: list[str] = Field(default_factory=list)

@@ -9,7 +9,8 @@ from sandbox_agent_core.errors import AgentNotInstalled, AgentStartFailed
 from sandbox_agent_core.spi.agent import AgentExit
 
 from sandbox_agent_server.runtime.errors import ProcessNotFound, ProcessStartFailed
-from sandbox_agent_server.runtime.stdio_link import ProcessExit, StdioLink
+from sandbox_agent_server.runtime.process_link import ProcessExit
+from sandbox_agent_server.runtime.stdio_link import StdioLink
 
 __all__ = ["AgentLink"]
 

@@ -87,7 +87,26 @@ def _parser() -> argparse.ArgumentParser:
         "--data-dir",
         type=Path,
         metavar="DIR",
-        help="where the log lives (default ~/.local/share/sandbox-agent)",
+        help="where the logs live, a file of JSON lines for each session "
+        "(default ~/.local/share/sandbox-agent)",
+    )
+    add(
+        "--durability",
+        choices=["process", "power"],
+        help="what was shown survives the death of the server (process, the default), or also a power "
+        "failure but for the last second of a running turn (power)",
+    )
+    add(
+        "--retention-days",
+        type=float,
+        metavar="DAYS",
+        help="remove sessions that were not written to for so long; never one at work (default: keep)",
+    )
+    add(
+        "--retention-bytes",
+        type=int,
+        metavar="BYTES",
+        help="remove the oldest sessions while all logs together are larger (default: keep)",
     )
     add(
         "--config",

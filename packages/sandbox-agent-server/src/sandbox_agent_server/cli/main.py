@@ -46,9 +46,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(settings: Settings) -> int:
     # Imported late: `--help` and wrong settings answer at once.
-    from sandbox_agent_server.app import create_app, open_store  # noqa: PLC0415
+    from sandbox_agent_server.app import create_app  # noqa: PLC0415
     from sandbox_agent_server.cli.logs import configure_logging  # noqa: PLC0415
     from sandbox_agent_server.cli.serving import bind, raise_file_limit, serve  # noqa: PLC0415
+    from sandbox_agent_server.store.index import SessionIndex  # noqa: PLC0415
 
     configure_logging(settings.log_level, settings.log_format)
     raise_file_limit()
@@ -62,7 +63,7 @@ def _run(settings: Settings) -> int:
         )
         return _FAILED
     try:
-        store = open_store(settings)
+        index = SessionIndex(settings.data_dir)
     except StorageError as exc:
         listener.close()
         print(f"sandbox-agent-server: {exc.message}", file=sys.stderr)
@@ -77,12 +78,12 @@ def _run(settings: Settings) -> int:
             _write_ready_file(settings.ready_file, url)
 
     try:
-        _run_loop(serve(create_app(settings, store, token=token), settings, listener, on_ready))
+        _run_loop(serve(create_app(settings, index, token=token), settings, listener, on_ready))
     except StorageError as exc:
         print(f"sandbox-agent-server: {exc.message}", file=sys.stderr)
         return _FAILED
     finally:
-        store.close()
+        index.close()
         listener.close()
     return 0
 
@@ -119,7 +120,7 @@ def _announce(url: str, settings: Settings, generated: str | None) -> None:
         lines.append(f"  token  {generated}   (generated; shown only this once)")
     elif settings.no_token:
         lines.append("  token  none: whoever reaches this address can run programs here")
-    lines.append(f"  log    {settings.data_dir}")
+    lines.append(f"  logs   {settings.data_dir / 'sessions'}")
     lines.append(f"  API    {url}/openapi.json")
     print("\n".join(lines), flush=True)
 

@@ -49,13 +49,13 @@ class _Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._services.registry.recover()
+        await self._services.sessions.recover()
         await super().startup(sockets=sockets)
         if self.started:
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await self._services.registry.shut_down()
+        await self._services.sessions.shut_down()
         await super().shutdown(sockets=sockets)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from urllib.parse import quote
 
 from sandbox_agent_core.errors import InternalError
 from sandbox_agent_core.ids import new_id
@@ -54,11 +55,16 @@ class AccessLog:
             logger.info(
                 "%s %s %s",
                 scope.get("method", "WS"),
-                scope["path"],
+                _escaped(scope["path"]),
                 status,
                 extra={
                     "request_id": request_id,
-                    "session_id": scope.get("path_params", {}).get("session_id"),
+                    "session_id": _escaped(scope.get("path_params", {}).get("session_id")),
                     "duration_ms": round((time.monotonic() - started) * 1000, 1),
                 },
             )
+
+
+def _escaped(text: str | None) -> str | None:
+    """As in a URL: servers hand over paths decoded, and a `%0A` in one would begin a line of its own."""
+    return None if text is None else quote(text, safe="/:@!$&'()*+,;=", errors="replace")

@@ -37,7 +37,8 @@ async def read_body(request: Request, model: type[Model], limits: Limits) -> Mod
 def parse_json(raw: bytes | str, limits: Limits) -> Any:
     """Raises: InvalidRequest for invalid UTF-8, invalid JSON and nesting beyond `max_json_depth`."""
     try:
-        value = loads(raw)
+        # Python's own parser would take UTF-16 too.
+        value = loads(raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw)
     except UnicodeDecodeError as exc:
         raise InvalidRequest(f"the body is not UTF-8: {exc.reason} at byte {exc.start}") from exc
     except (ValueError, RecursionError) as exc:
@@ -66,8 +67,7 @@ def query_int(
     text = request.query_params.get(name)
     if text is None:
         return default
-    # int() also takes "1_0" and Arabic digits; a cursor has neither.
-    value = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    value = _whole_number(text)
     if value is None or not minimum <= value <= maximum:
         raise InvalidRequest(
             f"`{name}` must be a whole number from {minimum} to {maximum}, not {text[:64]!r}"
@@ -96,8 +96,7 @@ async def _read_bounded(request: Request, limit: int) -> bytes:
     too_large = PayloadTooLarge(
         f"the body is larger than {limit} bytes", limit="max_body_bytes", value=limit
     )
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
+    if (_whole_number(request.headers.get("content-length", "")) or 0) > limit:
         raise too_large
     parts: list[bytes] = []
     size = 0
@@ -110,6 +109,11 @@ async def _read_bounded(request: Request, limit: int) -> bytes:
     except ClientDisconnect as exc:
         raise InvalidRequest("the client left before its body was complete") from exc
     return b"".join(parts)
+
+
+def _whole_number(text: str) -> int | None:
+    # int() also takes "1_0" and Arabic digits.
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _check_nesting(value: Any, limit: int) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from sandbox_agent_core.errors import PermissionDenied, SandboxAgentError, TokenInvalid
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,9 +20,16 @@ WEBSOCKET_PROTOCOL = "sandbox-agent"
 """A browser cannot set headers on a WebSocket: it offers `sandbox-agent` and `bearer.<token>`."""
 _BEARER_PROTOCOL = "bearer."
 _POLICY_VIOLATION = 1008
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^][/?#@:\s]+)(?::\d*)?")
+"""Nothing but a name and a port: `127.0.0.1/evil.example` is for a URL to take apart, not for us."""
+_BELOW = re.compile(r"(?:[\w-][\w.-]*/)*(?:[\w-][\w.-]*)?", re.ASCII)
+"""Plain names only. What somebody behind us could read in another way (dots, `//`, `%2e`, `\\`, `;`) is not
+public."""
 
 
 class Guard:
+    """`public` are folders, `/ui/`, of which GET and HEAD need no token: a page comes before its token does."""
+
     def __init__(
         self,
         app: ASGIApp,
@@ -31,12 +38,18 @@ class Guard:
         bound_host: str,
         allow_hosts: Iterable[str],
         cors_origins: Iterable[str],
+        public: Iterable[str] = (),
     ) -> None:
         self._app = app
         self._token = token.encode() if token is not None else None
         self._allow_hosts = {host.lower() for host in allow_hosts}
         self._checks_host = is_loopback(bound_host)
         self._origins = set(cors_origins)
+        self._public = tuple(public)
+        for folder in self._public:
+            # `/ui` would open `/ui-of-somebody-else`, and `/` everything.
+            if not re.fullmatch(r"(?:/[\w-]+)+/", folder):
+                raise ValueError(f"a public folder begins and ends with `/`, not {folder!r}")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -67,7 +80,7 @@ class Guard:
         """Only on loopback: elsewhere the name is whatever the network calls this machine."""
         if not self._checks_host:
             return
-        name = _hostname(f"//{host}")
+        name = _hostname(host)
         if not (is_loopback(name) or name in self._allow_hosts):
             raise PermissionDenied(
                 f"Host {host!r} is not this server; call it by 127.0.0.1 or localhost, or start it with "
@@ -84,7 +97,7 @@ class Guard:
         )
 
     def _check_token(self, scope: Scope, headers: Headers) -> None:
-        if self._token is None:
+        if self._token is None or self._is_public(scope):
             return
         given = headers.get("authorization", "")
         scheme, _, token = given.partition(" ")
@@ -97,6 +110,16 @@ class Guard:
             )
         if scheme.lower() != "bearer" or not secrets.compare_digest(token.encode(), self._token):
             raise TokenInvalid("the token is wrong")
+
+    def _is_public(self, scope: Scope) -> bool:
+        """By the decoded path, which is the one that is routed."""
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+            return False
+        path: str = scope["path"]
+        return any(
+            path.startswith(folder) and _BELOW.fullmatch(path, len(folder))
+            for folder in self._public
+        )
 
     def _is_preflight(self, scope: Scope, headers: Headers) -> bool:
         return (
@@ -117,12 +140,10 @@ class Guard:
         )
 
 
-def _hostname(url: str) -> str:
-    """In lower case; empty when there is none to be found."""
-    try:
-        return (urlsplit(url).hostname or "").lower()
-    except ValueError:
-        return ""
+def _hostname(host: str) -> str:
+    """In lower case and without the brackets of IPv6; empty when it is no host."""
+    match = _HOST.fullmatch(host)
+    return match["name"].strip("[]").lower() if match else ""
 
 
 def _token_of_protocols(protocols: Iterable[str]) -> str:

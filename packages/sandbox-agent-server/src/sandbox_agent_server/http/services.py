@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection
 
 from sandbox_agent_server.agents.runner.inventory import AgentInventory
-from sandbox_agent_server.http.streams import StreamCounter
+from sandbox_agent_server.http.stream import StreamCounter
 from sandbox_agent_server.install.jobs import InstallJobs
-from sandbox_agent_server.sessions.registry import SessionRegistry
+from sandbox_agent_server.sessions.manager import SessionManager
 from sandbox_agent_server.settings import Settings
 
 __all__ = ["Services", "services_of"]
@@ -21,7 +21,7 @@ class Services:
     settings: Settings
     agents: AgentInventory
     installs: InstallJobs
-    registry: SessionRegistry
+    sessions: SessionManager
     streams: StreamCounter
     version: str
     started: float = field(default_factory=time.monotonic)

@@ -20,6 +20,7 @@ from sandbox_agent_server.log.views import Batch, Shown
 
 __all__ = [
     "MAX_SEQ",
+    "SendBody",
     "SseResponse",
     "StreamCounter",
     "StreamQuery",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from sandbox_agent_core.api.requests import AnswerRequest
@@ -54,10 +55,10 @@ async def serve_websocket(
 
     with counter.hold():
         await websocket.accept(WEBSOCKET_PROTOCOL if WEBSOCKET_PROTOCOL in offered else None)
-        try:
-            await first_of(send_events(), _read_commands(websocket, manager, log.session_id, limits))
-        except WebSocketDisconnect:
-            pass
+        with suppress(WebSocketDisconnect):
+            await first_of(
+                send_events(), _read_commands(websocket, manager, log.session_id, limits)
+            )
 
 
 def _write_messages(shown: Shown, _last_seq: int) -> list[str] | None:
@@ -79,7 +80,8 @@ async def _read_commands(
             if not isinstance(command, dict):
                 raise InvalidRequest("a command must be a JSON object with a `type`")
             command_id = command.pop("id", None)
-            reply = {"type": "result", "id": command_id, "result": await _run(command, manager.session(session_id))}
+            with manager.session(session_id) as session:
+                reply = {"type": "result", "id": command_id, "result": await _run(command, session)}
         except SandboxAgentError as exc:
             reply = {"type": "error", "id": command_id, "error": to_problem(exc)}
         except Exception:

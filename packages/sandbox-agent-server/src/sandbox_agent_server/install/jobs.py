@@ -66,10 +66,14 @@ class InstallJobs:
         self, agent: str, wanted: InstallRequest, *, on_progress: Listener | None = None
     ) -> InstallResult:
         """As `install`, and what a person should know about it. Raises also: UnsupportedAgent."""
-        found = await asyncio.to_thread(self._find, agent)
-        if agent not in all_pins() and found is not None:
-            # Built in, or put there by other means.
-            return InstallResult(already_installed=True, version=found.version, path=found.path)
+        if agent not in all_pins():
+            found = await asyncio.to_thread(self._find, agent)
+            if found is not None:
+                # Built in, or put there by other means.
+                return InstallResult(
+                    already_installed=True, version=found.version, path=found.path
+                )
+        # Nothing is awaited before the job is under way: who leaves after that does not stop it.
         installed = await self.install(
             agent, version=wanted.version, reinstall=wanted.reinstall, on_progress=on_progress
         )

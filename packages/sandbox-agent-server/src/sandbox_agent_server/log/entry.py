@@ -105,9 +105,7 @@ class LineEncoder:
         key = (draft.sender, draft.turn_id, draft.item_id, draft.method)
         if key != self._key:
             self._key, self._middle = key, _middle(draft)
-        annotations = (
-            b"" if draft.annotations is None else b',"annotations":' + dumps(draft.annotations)
-        )
+        annotations = b',"annotations":' + dumps(draft.annotations) if draft.annotations else b""
         return b'{"seq":%d,"time":"%b"%b%b,"payload":%b}' % (
             seq,
             time,

@@ -193,7 +193,9 @@ class LogFile:
                 if not data:
                     return
                 last = data.rfind(b"\n")
-                while last < 0 and (more := os.pread(file.fileno(), _SLICE_BYTES, offset + len(data))):
+                while last < 0 and (
+                    more := os.pread(file.fileno(), _SLICE_BYTES, offset + len(data))
+                ):
                     data += more
                     last = data.rfind(b"\n")
                 if last < 0:
@@ -242,7 +244,9 @@ class LogFile:
                 if seq is not None:
                     self.size_bytes, self.last_seq, self.last_line = end, seq, line
                     break
-                reason = "its last line is not whole" if not is_whole else "its last line is damaged"
+                reason = (
+                    "its last line is not whole" if not is_whole else "its last line is damaged"
+                )
                 end = start
         if end != total:
             self.torn = Torn(total - end, reason)
@@ -259,7 +263,9 @@ class LogFile:
 
 def _read_at(descriptor: int, offset: int, size: int) -> bytes:
     data = os.pread(descriptor, size, offset)
-    while 0 < len(data) < size and (more := os.pread(descriptor, size - len(data), offset + len(data))):
+    while 0 < len(data) < size and (
+        more := os.pread(descriptor, size - len(data), offset + len(data))
+    ):
         data += more
     return data
 

@@ -72,7 +72,7 @@ class Follower(Generic[Body]):
                 return
             self._sent_at = self._clock()
             self._rest = _begin(self._send(body))
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - whatever it is, `run` raises it
             self._failure = exc
         if self._rest is not None or self._failure is not None:
             self.end()

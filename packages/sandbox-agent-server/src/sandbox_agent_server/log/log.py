@@ -49,9 +49,7 @@ class LogFollower(Protocol):
 
 
 class SessionLog:
-    def __init__(
-        self, session_id: str, directory: Path, *, quota: Quota, syncer: Syncer
-    ) -> None:
+    def __init__(self, session_id: str, directory: Path, *, quota: Quota, syncer: Syncer) -> None:
         """Open it. What a power failure tore is cut off, and said in an entry of its own.
 
         Raises:
@@ -181,9 +179,7 @@ class SessionLog:
     def detach(self, follower: LogFollower) -> None:
         self._followers.pop(follower, None)
 
-    async def read(
-        self, after: int, *, limit: int, max_bytes: int = _PAGE_BYTES
-    ) -> list[Entry]:
+    async def read(self, after: int, *, limit: int, max_bytes: int = _PAGE_BYTES) -> list[Entry]:
         """Entries after a cursor, about `max_bytes` of them; none when there are none."""
         return await Cursor(self, after).read(limit=limit, max_bytes=max_bytes)
 
@@ -210,7 +206,9 @@ class Cursor:
         self._log = log
         self._place: Place | None = None
 
-    async def read(self, *, limit: int = _PAGE_ENTRIES, max_bytes: int = _PAGE_BYTES) -> list[Entry]:
+    async def read(
+        self, *, limit: int = _PAGE_ENTRIES, max_bytes: int = _PAGE_BYTES
+    ) -> list[Entry]:
         """The next entries; none when it is up to date."""
         file = self._log.file
         if self.after >= file.last_seq:

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, LogEntry, Sender, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import RequestId, notification
+from sandbox_agent_core.lenient import as_dict
+from sandbox_agent_core.projection import closed_tool_call
 from sandbox_agent_core.projection.messages import parent_of
 
 from sandbox_agent_server.jsonio import dumps
@@ -36,7 +38,7 @@ _MESSAGE_CHUNKS: Final = {
     acp.AGENT_THOUGHT_CHUNK: (extensions.REASONING_COMPLETED, None, "/thought"),
 }
 _COMPLETIONS: Final = frozenset({extensions.MESSAGE_COMPLETED, extensions.REASONING_COMPLETED})
-_FINAL: Final = frozenset({"completed", "failed"})
+_FINAL: Final = ("completed", "failed")  # no set: a status may be anything, also what has no hash
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class _OpenItem:
     item_id: str
     parent: str | None
     turn_id: str | None
+    is_late: bool
     blocks: list[dict[str, Any]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     size_bytes: int = 0
@@ -90,14 +93,20 @@ class Stamper:
         for entry in entries:
             step = _Replayed(entry.seq)
             if entry.method in _COMPLETIONS:
-                self._forget_completed(entry.item_id)
-            elif entry.sender == "agent" and entry.method == acp.SESSION_UPDATE:
-                # Without its bytes a chunk weighs nothing, so no part is completed that was not then.
-                self.update(step, b"", entry.payload)
-            elif entry.sender == "agent" and entry.item_id is not None:
-                params = entry.payload.get("params")
-                tool_call = params.get("toolCall") if isinstance(params, dict) else None
-                self.agent_request(step, b"", entry.payload, tool_call=tool_call)
+                self._forget_completed(entry)
+            elif entry.sender == "agent":
+                self._restore_frame(step, entry.payload, entry)
+
+    def _restore_frame(self, step: Step, frame: Frame, entry: LogEntry) -> None:
+        method, params = frame.get("method"), as_dict(frame.get("params"))
+        if method == acp.SESSION_UPDATE:
+            kind = as_dict(params.get("update")).get("sessionUpdate")
+            # A chunk weighs nothing here, so that no part is completed that was not then.
+            is_tool = kind in (acp.TOOL_CALL, acp.TOOL_CALL_UPDATE)
+            self.update(step, dumps(frame) if is_tool else b"", frame)
+        elif isinstance(method, str) and frame.get("id") is not None:
+            tool_call = as_dict(params.get("toolCall")) if entry.item_id is not None else None
+            self.agent_request(step, dumps(frame), frame, tool_call=tool_call)
 
     # What the client's side sends
 
@@ -255,9 +264,8 @@ class Stamper:
         """Complete everything that the turn leaves open; call before its last entry."""
         self.close_items(step)
         for tool_id, fields in self._tools.items():
-            params = {"toolCallId": tool_id, "status": "failed", "reason": "turn_ended"}
-            draft = self.server_entry(step, extensions.TOOL_COMPLETED, params, item_id=tool_id)
-            draft.annotations = {"tool": fields}
+            params = closed_tool_call(tool_id, fields)
+            self.server_entry(step, extensions.TOOL_COMPLETED, params, item_id=tool_id)
         self._tools.clear()
 
     def end_turn(self) -> None:
@@ -277,10 +285,10 @@ class Stamper:
             self._complete(step, item)
         self._items.clear()
 
-    def _forget_completed(self, item_id: str | None) -> None:
-        for item in self._items.values():
-            if item.item_id == item_id:
-                item.take()
+    def _forget_completed(self, completion: LogEntry) -> None:
+        item = self._items.get(completion.payload["params"].get("parentToolCallId"))
+        if item is not None and item.item_id == completion.item_id:
+            item.take()
 
     def _chunk(
         self,
@@ -291,6 +299,7 @@ class Stamper:
         entry: Draft,
     ) -> _OpenItem | None:
         """Returns the item when enough of it is held to complete a part."""
+        self._mark_late(entry)
         parent = parent_of(update) if "_meta" in update else None
         native_id = update.get("messageId")
         item = self._items.get(parent)
@@ -299,10 +308,10 @@ class Stamper:
                 self._complete(step, item)
             suffix = _MESSAGE_CHUNKS[kind][2]
             known = native_id if isinstance(native_id, str) else f"msg_{step.next_seq}"
-            item = _OpenItem(kind, native_id, known + suffix, parent, self.turn_id)
+            is_late = entry.annotations is not None
+            item = _OpenItem(kind, native_id, known + suffix, parent, entry.turn_id, is_late)
             self._items[parent] = item
         entry.item_id = item.item_id
-        self._mark_late(entry)
         item.add(update.get("content"), size_bytes)
         if item.size_bytes >= COMPLETION_BYTES:
             return item
@@ -320,6 +329,8 @@ class Stamper:
             params["parentToolCallId"] = item.parent
         draft = self.server_entry(step, method, params, item_id=item.item_id)
         draft.turn_id = item.turn_id
+        if item.is_late:
+            draft.annotations = {"late": True}
 
     def _tool(self, step: Step, update: dict[str, Any], size_bytes: int, entry: Draft) -> None:
         tool_id = update["toolCallId"]

@@ -38,5 +38,8 @@ class Step:
         self._after.append(act)
 
     def run_after_commit(self) -> None:
-        for act in self._after:
+        # Let go of at once: what is to be done mostly knows the step, and a cycle of megabytes would wait for
+        # the garbage collector.
+        acts, self._after = self._after, []
+        for act in acts:
             act()

@@ -30,9 +30,7 @@ class Batch:
         self.last_seq = entries[-1].seq
         self._bodies: dict[object, object] = {}
 
-    def body(
-        self, view: EventView, write: Callable[[Shown, int], Body], *, deltas: bool
-    ) -> Body:
+    def body(self, view: EventView, write: Callable[[Shown, int], Body], *, deltas: bool) -> Body:
         """What `write` makes of `(what is shown, last seq)`: once, for however many ask for it."""
         key = (view, deltas, write)
         if key not in self._bodies:

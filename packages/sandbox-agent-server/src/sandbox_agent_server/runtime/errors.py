@@ -14,7 +14,7 @@ from sandbox_agent_server.runtime.platforms import (
     this_platform,
 )
 
-__all__ = ["ProcessNotFound", "ProcessStartFailed", "why_not_started"]
+__all__ = ["ProcessNotFound", "ProcessStartFailed", "located", "why_not_started"]
 
 
 class ProcessStartFailed(Exception):
@@ -37,7 +37,7 @@ def why_not_started(
     if not Path(cwd).is_dir():
         return ProcessStartFailed(f"The working directory {str(cwd)!r} is not a directory.")
     if isinstance(exc, FileNotFoundError | NotADirectoryError):
-        if (there := _located(program, cwd, env)) is not None:
+        if (there := located(program, cwd, env)) is not None:
             return ProcessStartFailed(_what_is_missing(there))
         return ProcessNotFound(
             f"There is no program {program!r}. Install it, or give its full path in the configuration.",
@@ -46,14 +46,15 @@ def why_not_started(
     if isinstance(exc, PermissionError):
         return ProcessStartFailed(f"{program!r} may not be executed. Try `chmod +x` on it.")
     if isinstance(exc, OSError) and exc.errno == errno.ENOEXEC:
-        return ProcessStartFailed(_why_no_program(_located(program, cwd, env) or Path(program)))
+        return ProcessStartFailed(_why_no_program(located(program, cwd, env) or Path(program)))
     reason = exc.strerror if isinstance(exc, OSError) else str(exc)
     return ProcessStartFailed(
         f"{program!r} could not be started: {reason}. Is it a program for this machine?"
     )
 
 
-def _located(program: str, cwd: str | Path, env: Mapping[str, str]) -> Path | None:
+def located(program: str, cwd: str | Path, env: Mapping[str, str]) -> Path | None:
+    """Where the program is, on the PATH of `env` or below `cwd`."""
     if os.sep in program:
         path = Path(cwd, program)
         return path if path.exists() else None

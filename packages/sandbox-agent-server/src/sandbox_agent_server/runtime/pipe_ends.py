@@ -1,20 +1,19 @@
-"""Our ends of a process's pipes: read by the event loop and pushed on, written in order by whoever comes."""
+"""Our ends of a process's pipes, or of its terminal: read by the event loop and pushed on, written in order."""
 
 from __future__ import annotations
 
 import array
 import asyncio
+import errno
 import fcntl
-import logging
 import os
+import sys
 import termios
 from collections import deque
 from collections.abc import Callable
 from typing import IO, Any, Final
 
 __all__ = ["MAX_UNSENT_BYTES", "PipeReader", "PipeWriter"]
-
-logger = logging.getLogger(__name__)
 
 MAX_UNSENT_BYTES: Final = 64 * 1024 * 1024
 """What may wait for a process that does not read."""
@@ -169,10 +168,19 @@ def _read(pipe: IO[bytes], size: int) -> bytes | None:
         return os.read(pipe.fileno(), size)
     except BlockingIOError:
         return None
+    except OSError as exc:
+        # What a terminal says when nobody is on its other side any more.
+        if exc.errno == errno.EIO:
+            return b""
+        raise
 
 
 def _bytes_in(pipe: IO[bytes]) -> int:
     """How much the pipe holds now."""
+    if pipe.isatty():
+        # It does not tell all that is on its way. But with the process its whole session has lost the
+        # terminal: what can be read now is all there will be.
+        return sys.maxsize
     answer = array.array("i", [0])
     fcntl.ioctl(pipe.fileno(), termios.FIONREAD, answer)
     return answer[0]

@@ -1,6 +1,6 @@
 """One child process that leads a session (and group) of its own, so that its whole tree can be killed.
 
-The child is not reaped before `reap`: until then the kernel keeps its pid, and with it the group's
+The child is not reaped before it is told to `end`: until then the kernel keeps its pid, and with it the group's
 id, from being given to somebody else, so signals cannot hit a stranger.
 """
 
@@ -10,6 +10,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import termios
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -18,8 +19,11 @@ from typing import IO, NamedTuple
 
 from sandbox_agent_server.runtime import proc_table
 from sandbox_agent_server.runtime.errors import why_not_started
+from sandbox_agent_server.runtime.launching import Launched, PtySize, launch
 
 __all__ = ["ExitStatus", "Process"]
+
+_KILL_PATIENCE_S = 0.4
 
 
 class ExitStatus(NamedTuple):
@@ -31,15 +35,21 @@ _UNKNOWN = ExitStatus(None, None)
 
 
 class Process:
-    """A running program with three pipes. Made by `spawn` in a running event loop."""
+    """A running program with three pipes, or on a terminal. Made by `spawn` in a running event loop."""
 
-    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
-        self.stdin = _non_blocking(popen.stdin)
-        self.stdout = _non_blocking(popen.stdout)
-        self.stderr = _non_blocking(popen.stderr)
-        self.pid = popen.pid
+    def __init__(self, launched: Launched) -> None:
+        assert launched.stdin is not None
+        assert launched.stdout is not None
+        self.stdin = launched.stdin
+        self.stdout = launched.stdout
+        """On a terminal these two are its one other end, which is closed when both are."""
+        self.stderr = launched.stderr
+        """None on a terminal, where stdout has it."""
+        for stream in self._streams:
+            os.set_blocking(stream.fileno(), False)
+        self.pid = launched.pid
         """Also the id of its group and session; asking `getpgid` would race with its death."""
-        self._popen = popen
+        self._launched = launched
         self._loop = asyncio.get_running_loop()
         self.exited: asyncio.Future[ExitStatus] = self._loop.create_future()
         """Done when the program has ended. For waiting on with `asyncio.wait`, not for awaiting."""
@@ -54,9 +64,13 @@ class Process:
         *,
         cwd: str | Path,
         env: Mapping[str, str],
+        pty: PtySize | None = None,
         on_process: Callable[[int], None] = lambda _pid: None,
     ) -> Process:
         """Start `argv` with exactly `env`; the program is looked up on that environment's PATH.
+
+        With `pty` it runs on a terminal of that size, which controls its session; a shell starts it
+        there, which adds PWD.
 
         `on_process` is told the pid of whatever is started. A caller who is cancelled leaves nothing
         behind: the start is finished, told, and the process killed.
@@ -65,9 +79,9 @@ class Process:
             ProcessNotFound: there is no such program.
             ProcessStartFailed: it is there and cannot be run.
         """
-        # In a thread, because it takes a millisecond in which the loop would stand still; and not by
-        # the loop's own subprocess, because uvloop forks, which costs more the larger the server is.
-        launching = asyncio.get_running_loop().run_in_executor(None, _launch, argv, cwd, env)
+        # Not by the loop's own subprocess: uvloop forks, and the loop stands still the longer for it the
+        # larger the server is.
+        launching = asyncio.get_running_loop().run_in_executor(None, launch, argv, cwd, env, pty)
         is_cancelled = False
         while not launching.done():
             try:
@@ -86,26 +100,21 @@ class Process:
             if is_cancelled:
                 raise asyncio.CancelledError
         except BaseException:
-            process.kill_tree()
-            process.reap()
-            for pipe in (process.stdin, process.stdout, process.stderr):
-                pipe.close()
+            process._kill_tree()
+            process._reap()
+            for stream in process._streams:
+                stream.close()
             raise
         return process
 
-    async def exited_within(self, seconds: float) -> bool:
-        if not self.exited.done():
-            await asyncio.wait([self.exited], timeout=seconds)
-        return self.exited.done()
-
-    def remember_tree(self) -> None:
-        """Note who belongs to it now: a child in a session of its own cannot be found once its parent is dead."""
-        for stat in proc_table.descendants(self.pid, proc_table.read_all()):
-            self._known[stat.pid] = stat
+    def resize(self, size: PtySize) -> None:
+        """Of its terminal; what runs in the foreground there is told."""
+        if not self.stdout.closed:
+            termios.tcsetwinsize(self.stdout.fileno(), size)
 
     def signal_tree(self, number: signal.Signals) -> None:
-        """Signal the group and every remembered member of the tree."""
-        if self._popen.returncode is None:
+        """Signal the group and every member of the tree that `end` has seen."""
+        if self._launched.returncode is None:
             # The group, not the process: `bash -lc` leaves grandchildren behind. A group of zombies
             # gives EPERM on macOS.
             with suppress(ProcessLookupError, PermissionError):
@@ -113,33 +122,58 @@ class Process:
         for stat in self._known.values():
             proc_table.kill(stat, number)
 
-    def kill_tree(self) -> None:
+    async def end(self, *steps: tuple[Callable[[], None], float]) -> None:
+        """End the process and its tree: each step asks it to, and gives it so many seconds; then SIGKILL.
+
+        Cancelled, as by the end of the loop, it kills at once. The process is reaped when this returns.
+        """
+        try:
+            for ask, seconds in steps:
+                self._remember_tree()
+                ask()
+                if await self._exited_within(seconds):
+                    break
+            self._kill_tree()
+            await self._exited_within(_KILL_PATIENCE_S)
+            await proc_table.until_gone(self._known.values(), _KILL_PATIENCE_S)
+        except asyncio.CancelledError:
+            # The loop is shutting down: no time for manners, and nobody is left to be told.
+            self._kill_tree()
+        finally:
+            self._reap()
+
+    @property
+    def _streams(self) -> list[IO[bytes]]:
+        return [stream for stream in (self.stdin, self.stdout, self.stderr) if stream is not None]
+
+    async def _exited_within(self, seconds: float) -> bool:
+        if not self.exited.done():
+            await asyncio.wait([self.exited], timeout=seconds)
+        return self.exited.done()
+
+    def _remember_tree(self) -> None:
+        """Note who belongs to it now: a child in a session of its own cannot be found once its parent is dead."""
+        for stat in proc_table.descendants(self.pid, proc_table.read_all()):
+            self._known[stat.pid] = stat
+
+    def _kill_tree(self) -> None:
         """SIGKILL everything, including what was forked meanwhile."""
-        self.remember_tree()
+        self._remember_tree()
         self.signal_tree(signal.SIGKILL)
         if self._known:
             # One may have forked between the look and the signal: its child is still in the session.
-            self.remember_tree()
+            self._remember_tree()
             self.signal_tree(signal.SIGKILL)
 
-    async def killed_within(self, seconds: float) -> None:
-        """Wait for the end of everything that `kill_tree` has killed."""
-        await self.exited_within(seconds)
-        await proc_table.until_gone(self._known.values(), seconds)
-
-    def reap(self, *, patience_s: float = 0.5) -> ExitStatus:
-        """Collect the dead process. Blocks up to `patience_s` when it was only just killed."""
+    def _reap(self) -> None:
+        """Collect the dead process. Blocks for a moment when it was only just killed."""
         if self._pidfd is not None:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = None
-        try:
-            code = self._popen.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            # Stuck in the kernel. Somebody else's Popen collects it later; nothing we can do helps.
-            return _UNKNOWN
-        self._set_exited(_status(code))
-        return self.exited.result()
+        # One that is stuck in the kernel is collected later, by somebody else's Popen: nothing we can do helps.
+        with suppress(subprocess.TimeoutExpired):
+            self._set_exited(_status(self._launched.wait(_KILL_PATIENCE_S)))
 
     def _watch(self) -> None:
         try:
@@ -156,7 +190,7 @@ class Process:
         self._set_exited(_peek(self.pid, os.WNOHANG))
 
     def _wait_in_thread(self) -> None:
-        status = _peek(self.pid, 0) if hasattr(os, "waitid") else _status(self._popen.wait())
+        status = _peek(self.pid, 0) if hasattr(os, "waitid") else _status(self._launched.wait())
         # A closed loop raises: then nobody is left to tell.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._set_exited, status)
@@ -164,28 +198,6 @@ class Process:
     def _set_exited(self, status: ExitStatus) -> None:
         if not self.exited.done():
             self.exited.set_result(status)
-
-
-def _launch(
-    argv: Sequence[str], cwd: str | Path, env: Mapping[str, str]
-) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603
-        list(argv),
-        cwd=cwd,
-        env=dict(env),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-        start_new_session=True,
-    )
-
-
-def _non_blocking(pipe: IO[bytes] | None) -> IO[bytes]:
-    if pipe is None:
-        raise TypeError("the three streams of the process must be pipes")
-    os.set_blocking(pipe.fileno(), False)
-    return pipe
 
 
 def _peek(pid: int, flags: int) -> ExitStatus:

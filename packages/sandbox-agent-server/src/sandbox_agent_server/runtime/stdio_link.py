@@ -1,58 +1,17 @@
-"""An ordered, lossless line pipe to a child process, and the end of that process and all its children."""
+"""An ordered, lossless pipe of lines to a child process."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-import signal
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox_agent_core.redact import secret_values
-
 from sandbox_agent_server.runtime.lines import LineSplitter
-from sandbox_agent_server.runtime.pipe_ends import MAX_UNSENT_BYTES, PipeReader, PipeWriter
-from sandbox_agent_server.runtime.process import Process
-from sandbox_agent_server.runtime.stderr_tail import StderrTail
+from sandbox_agent_server.runtime.process_link import ProcessLink
 
-__all__ = ["ProcessExit", "StdioLink"]
-
-logger = logging.getLogger(__name__)
-
-# Two steps of the ladder and the last kill together stay under 5 s.
-_MAX_GRACE_S = 2.0
-_KILL_PATIENCE_S = 0.4
+__all__ = ["StdioLink"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProcessExit:
-    """How a process ended."""
-
-    exit_code: int | None = None
-    """None while unknown, and when a signal ended it."""
-    signal: int | None = None
-    stderr_tail: str = ""
-    """The last lines it wrote to stderr, redacted."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    process: Process
-    stdin: PipeWriter
-    stdout: PipeReader
-    stderr: PipeReader
-
-    def release(self) -> None:
-        self.stdin.close()
-        # Before stdout: whoever is told of its end finds the last words in the tail.
-        self.stderr.close()
-        self.stdout.close()
-
-
-class StdioLink:
-    """One program, started once and closed once. Belongs to the event loop that starts it."""
-
+class StdioLink(ProcessLink):
     def __init__(
         self,
         argv: Sequence[str],
@@ -65,148 +24,30 @@ class StdioLink:
         stop_grace_s: float = 2.0,
         on_process: Callable[[int], None] = lambda _pid: None,
     ) -> None:
-        """`on_lines` gets the whole lines of each read, in order; one over `max_line_bytes` is an
-        `OversizeLine` in its place. `on_end` comes once after the last: the process has ended or has
-        closed its stdout. Both are called by the event loop, never by two at once, and never raise.
+        """`on_lines` gets the whole lines of each read; one over `max_line_bytes` is an `OversizeLine`
+        in its place. Otherwise as `ProcessLink`.
         """
-        self._argv = argv
-        self._cwd = cwd
-        self._env = env
-        self._on_lines = on_lines
-        self._on_end = on_end
-        self._splitter = LineSplitter(max_line_bytes)
-        self._grace_s = min(stop_grace_s, _MAX_GRACE_S)
-        self._on_process = on_process
-        self._stderr_tail = StderrTail(secrets=secret_values(env))
-        self._starting: asyncio.Event | None = None
-        self._running: _Running | None = None
-        self._closing: asyncio.Task[ProcessExit] | None = None
+        splitter = LineSplitter(max_line_bytes)
 
-    @property
-    def pid(self) -> int | None:
-        """The process, its group and its session. None before `start`."""
-        return self._running.process.pid if self._running is not None else None
+        def on_data(data: bytes) -> None:
+            if lines := splitter.feed(data):
+                on_lines(lines)
 
-    @property
-    def exit(self) -> ProcessExit | None:
-        """How the process ended; None while it runs."""
-        if self._running is None or not self._running.process.exited.done():
-            return None
-        return self._describe(self._running.process)
+        def on_rest() -> None:
+            if lines := splitter.flush():
+                on_lines(lines)
+            on_end()
 
-    async def start(self) -> None:
-        """Run the program, looked up on the PATH of its own environment.
-
-        Raises:
-            ProcessNotFound: there is no such program.
-            ProcessStartFailed: it is there and cannot be run.
-        """
-        if self._starting is not None or self._closing is not None:
-            raise RuntimeError("a link is started once")
-        self._starting = asyncio.Event()
-        try:
-            process = await Process.spawn(
-                self._argv, cwd=self._cwd, env=self._env, on_process=self._on_process
-            )
-            self._running = _Running(
-                process,
-                stdin=PipeWriter(process.stdin, on_overflow=self._on_overflow),
-                # Before stdout, for the same reason as at their end.
-                stderr=PipeReader(
-                    process.stderr,
-                    process.exited,
-                    on_data=self._stderr_tail.feed,
-                    on_end=lambda: None,
-                ),
-                stdout=PipeReader(
-                    process.stdout,
-                    process.exited,
-                    on_data=self._on_stdout,
-                    on_end=self._on_stdout_end,
-                ),
-            )
-        finally:
-            self._starting.set()
+        super().__init__(
+            argv,
+            cwd=cwd,
+            env=env,
+            on_data=on_data,
+            on_end=on_rest,
+            stop_grace_s=stop_grace_s,
+            on_process=on_process,
+        )
 
     def send(self, line: bytes) -> None:
-        """Write one line, given without its newline, or queue it in order. Never waits.
-
-        To a process that is gone it goes nowhere. One that leaves more than `MAX_UNSENT_BYTES` unread
-        is ended.
-        """
-        if self._running is not None:
-            self._running.stdin.write(line + b"\n")
-
-    def pause(self) -> None:
-        """Hold the process back: nothing more is delivered until `resume` or the end of `close`."""
-        if self._running is not None:
-            self._running.stdout.pause()
-
-    def resume(self) -> None:
-        """Nothing is delivered before this returns."""
-        if self._running is not None:
-            self._running.stdout.resume()
-
-    async def close(self) -> ProcessExit:
-        """End the process and its tree: close stdin, then SIGTERM, then SIGKILL. Takes less than 5 s.
-
-        What the pipe still held is delivered before it returns, also when paused. May be called at
-        any time, by several at once, and again. Cancelling a caller does not stop it; cancelling
-        everything, as the end of the loop does, kills at once.
-        """
-        return await asyncio.shield(self._close(self._grace_s))
-
-    async def terminate(self) -> ProcessExit:
-        """As `close`, but SIGTERM comes at once: for a program that at the end of its input would
-        first finish what it is doing."""
-        return await asyncio.shield(self._close(0))
-
-    def _close(self, grace_s: float) -> asyncio.Task[ProcessExit]:
-        if self._closing is None:
-            self._closing = asyncio.create_task(self._stop(grace_s), name=f"stop-{self.pid}")
-        return self._closing
-
-    async def _stop(self, grace_s: float) -> ProcessExit:
-        if self._starting is not None:
-            await self._starting.wait()
-        running = self._running
-        if running is None:
-            return ProcessExit()
-        process = running.process
-        try:
-            process.remember_tree()
-            running.stdin.close()
-            if not await process.exited_within(grace_s):
-                process.remember_tree()
-                process.signal_tree(signal.SIGTERM)
-                await process.exited_within(self._grace_s)
-            process.kill_tree()
-            await process.killed_within(_KILL_PATIENCE_S)
-        except asyncio.CancelledError:
-            # The loop is shutting down: no time for manners, and nobody is left to be told.
-            process.kill_tree()
-        finally:
-            process.reap(patience_s=_KILL_PATIENCE_S)
-            running.release()
-        return self._describe(process)
-
-    def _on_stdout(self, data: bytes) -> None:
-        if lines := self._splitter.feed(data):
-            self._on_lines(lines)
-
-    def _on_stdout_end(self) -> None:
-        if lines := self._splitter.flush():
-            self._on_lines(lines)
-        self._on_end()
-
-    def _on_overflow(self) -> None:
-        logger.warning("process %s leaves %d bytes unread and is ended", self.pid, MAX_UNSENT_BYTES)
-        self._close(0)
-
-    def _describe(self, process: Process) -> ProcessExit:
-        status = process.exited.result() if process.exited.done() else None
-        return ProcessExit(
-            exit_code=status.exit_code if status else None,
-            signal=status.signal if status else None,
-            stderr_tail=self._stderr_tail.text(),
-        )
+        """Write one line, given without its newline; see `write`."""
+        self.write(line + b"\n")

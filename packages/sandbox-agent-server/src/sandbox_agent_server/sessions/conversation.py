@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, Protocol
 
-from sandbox_agent_core.errors import Conflict, SandboxAgentError, StorageError, Unavailable
+from sandbox_agent_core.errors import Conflict, StorageError, Unavailable
 from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.frames.jsonrpc import (
     METHOD_NOT_FOUND,
@@ -27,7 +27,7 @@ from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.spi.agent import AgentExit, WireFrame
 
 from sandbox_agent_server.agents.runner.connection import AgentConnection
-from sandbox_agent_server.agents.runner.rpc import result_of
+from sandbox_agent_server.agents.runner.failures import result_of_frame
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.stamper import Stamper
 from sandbox_agent_server.runtime.tasks import TaskOwner
@@ -53,8 +53,6 @@ class ConversationOwner(Protocol):
         ...
 
     async def agent_gone(self, connection: AgentConnection, ended: AgentExit) -> None: ...
-
-
 
 
 class Conversation:
@@ -169,7 +167,7 @@ class Conversation:
         shown = frame if logged is None else {**frame, "params": dict(logged)}
         answer = self._send(step, frame, shown=shown, answer_annotations=answer_annotations)
         assert answer is not None
-        return result_of(await answer)
+        return result_of_frame(await answer)
 
     def own_request(self, step: SessionStep, method: str, params: Mapping[str, Any]) -> Frame:
         """The id is the seq of its entry, so it is never used twice in a session's life."""

@@ -14,14 +14,14 @@ from sandbox_agent_core.frames.jsonrpc import (
 )
 from sandbox_agent_core.wire.problem import to_problem
 
-from sandbox_agent_server.host.workspace import FILE_METHODS, WorkspaceFiles
+from sandbox_agent_server.host.workspace import FILE_METHODS, Workspace
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.conversation import Conversation
 
 __all__ = ["serve_files"]
 
 
-def serve_files(conversation: Conversation, files: WorkspaceFiles, tasks: TaskOwner) -> None:
+def serve_files(conversation: Conversation, files: Workspace, tasks: TaskOwner) -> None:
     """Take these requests of the agent from now on."""
 
     def serve(frame: Frame) -> None:
@@ -31,7 +31,7 @@ def serve_files(conversation: Conversation, files: WorkspaceFiles, tasks: TaskOw
         conversation.services[method] = serve
 
 
-async def _answer(conversation: Conversation, files: WorkspaceFiles, frame: Frame) -> None:
+async def _answer(conversation: Conversation, files: Workspace, frame: Frame) -> None:
     method = frame["method"]
     may_write = conversation.state.options.permission_mode not in ("read-only", "plan")
     refusal: SandboxAgentError | None = None

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -26,8 +26,11 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_core.ids import is_session_id, new_id
 from sandbox_agent_core.spi.agent import AgentAdapter, AgentDefinition
 
-from sandbox_agent_server.agents.runner.agents import Agents
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions
+from sandbox_agent_server.agents.runner.environment import base_url_environment
+from sandbox_agent_server.agents.runner.factory import AgentFactory
+from sandbox_agent_server.agents.runner.pool import AgentPool, pool_sizes
+from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.log.durability import Syncer
 from sandbox_agent_server.log.file import LOG_NAME, Quota
 from sandbox_agent_server.log.log import SessionLog
@@ -56,15 +59,30 @@ _OLDEST_AT_A_TIME: Final = 500
 
 class SessionManager:
     def __init__(
-        self, index: SessionIndex, settings: Settings, agents: Agents, *, version: str
+        self,
+        index: SessionIndex,
+        settings: Settings,
+        factory: AgentFactory,
+        installs: InstallJobs,
+        ledger: ProcessLedger,
+        *,
+        version: str,
     ) -> None:
         self._index = index
         self._settings = settings
-        self._agents = agents
+        self._factory = factory
+        self._installs = installs
+        self._ledger = ledger
+        self._pool = AgentPool(
+            factory,
+            pool_sizes(settings),
+            cwd=Path.cwd(),
+            client_version=version,
+            on_process=lambda pid: ledger.note(pid, "pool"),
+        )
         self._version = version
         self._quota = Quota(settings.limits.max_log_bytes, used_bytes=index.total_bytes())
         self._syncer = Syncer(settings.durability)
-        self._ledger = agents.ledger
         self._live: dict[str, Session] = {}
         self._logs: WeakValueDictionary[str, SessionLog] = WeakValueDictionary()
         self._secrets: dict[str, SessionSecrets] = {}
@@ -78,13 +96,13 @@ class SessionManager:
         """Before the first request: nothing of an earlier server may run or be open."""
         await self._ledger.reap_left_over()
         if self._index.is_new:
-            await asyncio.to_thread(self._index_directories, list(self._directories()))
+            await asyncio.to_thread(self._index_directories, self._directories())
         for row in self._index.open_sessions():
             try:
                 self._open(row)
             except (StorageError, ValueError) as exc:
                 logger.error("session %s cannot be recovered: %s", row.id, exc)
-        self._agents.keep_ready()
+        self._pool.fill()
         if self._settings.retention_days or self._settings.retention_bytes:
             self._tasks.spawn(self._retain(), name="retention")
 
@@ -98,9 +116,9 @@ class SessionManager:
             InstallFailed, and what the start of an agent raises.
         """
         self._check_room()
-        definition = self._agents.definition(body.agent)
+        definition = self._factory.definition(body.agent)
         _check_env(body.env)
-        self._agents.check_base_url(body.agent, body.base_url)
+        base_url_environment(definition, body.base_url)
         _check_mcp_servers(definition, body.mcp_servers)
         settings = SessionSettings.model_validate(
             {
@@ -108,8 +126,7 @@ class SessionManager:
                 "cwd": str(_workspace(body.cwd)),
             }
         )
-        await self._agents.install_if_missing(body.agent, body.env)
-        self._check_room()
+        await self._install_if_missing(body.agent, body.env)
         session_id = body.id or new_id("ses")
         if self._index.get(session_id) is not None or session_id in self._live:
             raise SessionAlreadyExists(
@@ -143,7 +160,7 @@ class SessionManager:
         with self.session(session_id) as session:
             if not session.agent.is_running:
                 self._check_room()
-                await self._agents.install_if_missing(session.state.settings.agent, secrets.env)
+                await self._install_if_missing(session.state.settings.agent, secrets.env)
             renewed = session.agent.secrets.renewed(secrets)
             if session.agent.is_running and renewed != session.agent.secrets:
                 await session.rest()
@@ -189,13 +206,13 @@ class SessionManager:
             next_cursor=str(page[-1].key) if len(rows) > limit else None,
         )
 
-    def requests(self, session_id: str, *, pending_only: bool) -> list[dict[str, Any]]:
+    def requests(self, session_id: str, *, pending_only: bool) -> Sequence[dict[str, Any]]:
         """What the agent asked, oldest first. Raises: SessionNotFound."""
         row = self._row(session_id)
         if pending_only:
             live = self._live.get(session_id)
             pending = row.state["pending"] if live is None else live.state.pending
-            return list(pending.values())
+            return tuple(pending.values())
         return [
             one.asked if one.resolution is None else {**one.asked, "resolution": one.resolution}
             for one in self._index.requests(session_id)
@@ -218,7 +235,8 @@ class SessionManager:
         """Stop every agent, end every stream. What cannot be recorded is logged."""
         self._is_closing = True
         await self._tasks.cancel()
-        await self._agents.close()
+        await self._installs.close()
+        await self._pool.close()
         sessions = list(self._live.values())
         results = await asyncio.gather(
             *(session.shut_down() for session in sessions), return_exceptions=True
@@ -252,16 +270,27 @@ class SessionManager:
     def _make_adapter(
         self, session_id: str, state: SessionState, secrets: SessionSecrets
     ) -> AgentAdapter:
-        return self._agents.adapter(
-            state.settings.agent,
+        agent, cwd = state.settings.agent, Path(state.settings.cwd)
+        if _is_plain(state, secrets) and (ready := self._pool.take(agent, cwd)) is not None:
+            for pid in ready.pids:
+                self._ledger.note(pid, session_id)
+            return ready
+        return self._factory.make(
+            agent,
             session_id=session_id,
-            cwd=Path(state.settings.cwd),
+            cwd=cwd,
             env=secrets.env,
             base_url=state.settings.base_url,
-            # One that was opened ahead of time was asked for nothing that this session would ask otherwise.
-            may_be_ready=state.agent_session_id is None
-            and not (secrets.mcp_servers or state.settings.system_prompt),
+            on_process=lambda pid: self._ledger.note(pid, session_id),
         )
+
+    async def _install_if_missing(self, agent: str, env: Mapping[str, str]) -> None:
+        """Raises: InstallFailed. An agent that nothing can install fails later, with its own hint."""
+        if self._installs.installs_by_itself(agent) and await asyncio.to_thread(
+            self._factory.wants_installation, agent, env
+        ):
+            await self._installs.install(agent)
+            self._check_room()
 
     def _let_go(self, session: Session) -> None:
         """Whatever a session at rest is, its row and its log say."""
@@ -278,7 +307,7 @@ class SessionManager:
     def _definition(self, agent: str) -> AgentDefinition | None:
         """None for an agent that is configured no longer: its sessions can still be read."""
         try:
-            return self._agents.definition(agent)
+            return self._factory.definition(agent)
         except UnsupportedAgent:
             return None
 
@@ -410,7 +439,7 @@ class SessionManager:
             logger.error("session %s: %s", log.session_id, exc.message)
             self._unsaved[log.session_id] = rows
 
-    def _directories(self) -> Iterable[Path]:
+    def _directories(self) -> Sequence[Path]:
         """Of sessions, oldest first."""
         try:
             found = [path / LOG_NAME for path in self._index.sessions_dir.iterdir()]
@@ -419,7 +448,7 @@ class SessionManager:
         logs = [path for path in found if path.is_file()]
         return [path.parent for path in sorted(logs, key=_first_time)]
 
-    def _index_directories(self, directories: list[Path]) -> None:
+    def _index_directories(self, directories: Sequence[Path]) -> None:
         """Make the index again. Blocks."""
         for directory in directories:
             if not is_session_id(directory.name):
@@ -454,9 +483,7 @@ class SessionManager:
             oldest_ms = time.time() * 1000 - settings.retention_days * 86_400_000
         total = self._index.total_bytes()
         for session_id, updated_ms, size_bytes in self._index.oldest(limit=_OLDEST_AT_A_TIME):
-            is_too_much = (
-                settings.retention_bytes is not None and total > settings.retention_bytes
-            )
+            is_too_much = settings.retention_bytes is not None and total > settings.retention_bytes
             if updated_ms >= oldest_ms and not is_too_much:
                 return
             if session_id in self._live or session_id in self._logs:
@@ -467,12 +494,20 @@ class SessionManager:
             await asyncio.sleep(0)
 
 
+def _is_plain(state: SessionState, secrets: SessionSecrets) -> bool:
+    """An agent that was opened ahead of time was asked for nothing that this session would ask otherwise."""
+    has_wishes = state.settings.base_url or state.settings.system_prompt
+    return not (state.agent_session_id or secrets.env or secrets.mcp_servers or has_wishes)
+
+
 def _first_time(log: Path) -> str:
     """When its session was made, to sort by: the time in its first line."""
     with log.open("rb") as file:
         head = file.read(256)
     _, _, rest = head.partition(b'"time":"')
     return rest[:24].decode("ascii", "replace")
+
+
 def _key_of(cursor: str | None) -> int | None:
     # int() also takes "1_0" and Arabic digits, and SQLite takes 64 bit.
     if cursor is None or (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):

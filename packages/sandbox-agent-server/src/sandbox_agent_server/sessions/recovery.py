@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from sandbox_agent_core.errors import StorageError
 from sandbox_agent_core.frames import LogEntry, extensions
 
+from sandbox_agent_server.log.entry import Entry
 from sandbox_agent_server.log.file import Place
 from sandbox_agent_server.log.log import SessionLog
-from sandbox_agent_server.log.entry import Entry
 from sandbox_agent_server.log.stamper import Stamper
 from sandbox_agent_server.sessions.requests.pending import cancel_left_over
 from sandbox_agent_server.sessions.state import (

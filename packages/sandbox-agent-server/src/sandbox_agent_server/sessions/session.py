@@ -16,8 +16,9 @@ from sandbox_agent_core.errors import Conflict, SessionClosed, StorageError, Una
 from sandbox_agent_core.frames import Frame, extensions
 from sandbox_agent_core.spi.agent import AgentDefinition, AgentExit
 
-from sandbox_agent_server.agents.runner.connection import AgentConnection, exit_error
-from sandbox_agent_server.host.workspace import WorkspaceFiles
+from sandbox_agent_server.agents.runner.connection import AgentConnection
+from sandbox_agent_server.agents.runner.failures import exit_error
+from sandbox_agent_server.host.workspace import Workspace
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import MakeAdapter, SessionAgent, SessionSecrets
@@ -60,7 +61,7 @@ class Session:
         )
         self._tasks = TaskOwner(log.session_id)
         self.turns = Turns(self.conversation, self.agent, limits, self._tasks)
-        workspace = WorkspaceFiles(state.settings.cwd, max_bytes=limits.max_file_bytes)
+        workspace = Workspace(state.settings.cwd, max_file_bytes=limits.max_file_bytes)
         serve_files(self.conversation, workspace, self._tasks)
         self.users = 0
         """Who does something with it at the moment."""
@@ -110,9 +111,7 @@ class Session:
 
     async def create(self) -> None:
         """Record the session and start its agent. Raises what `SessionAgent.start` raises."""
-        self.conversation.state_entries(
-            (extensions.SESSION_CREATED, self.state.settings.to_wire())
-        )
+        self.conversation.state_entries((extensions.SESSION_CREATED, self.state.settings.to_wire()))
         await self.agent.start()
 
     async def resume(self) -> None:

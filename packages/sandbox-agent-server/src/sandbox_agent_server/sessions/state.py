@@ -14,14 +14,23 @@ from pydantic.alias_generators import to_camel
 from sandbox_agent_core.api.base_urls import BaseUrls
 from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.frames import LogEntry, acp, extensions
-from sandbox_agent_core.lenient import as_dict, as_str
+from sandbox_agent_core.frames.entry import rfc3339
+from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
+from sandbox_agent_core.projection.questions import questions_of
 
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions, agent_session_id_of
 from sandbox_agent_server.log.entry import Draft
 from sandbox_agent_server.log.step import Step
-from sandbox_agent_server.sessions.requests.answers import asked_of_entry, resolution_of_entry
 
-__all__ = ["RequestChange", "SessionSettings", "SessionState", "SessionStep", "created", "fold", "request_change"]
+__all__ = [
+    "RequestChange",
+    "SessionSettings",
+    "SessionState",
+    "SessionStep",
+    "created",
+    "fold",
+    "request_change",
+]
 
 STATE_VERSION: Final = 1
 
@@ -146,9 +155,7 @@ class SessionStep(Step):
 
     __slots__ = ("_before", "_session_id", "changes", "state")
 
-    def __init__(
-        self, session_id: str, first_seq: int, time_ms: int, state: SessionState
-    ) -> None:
+    def __init__(self, session_id: str, first_seq: int, time_ms: int, state: SessionState) -> None:
         super().__init__(first_seq, time_ms)
         self._session_id = session_id
         self.state = self._before = state
@@ -168,9 +175,7 @@ class SessionStep(Step):
         super().append(draft)
 
 
-def created(
-    entry: LogEntry, *, native_modes: Callable[[str], Mapping[str, str]]
-) -> SessionState:
+def created(entry: LogEntry, *, native_modes: Callable[[str], Mapping[str, str]]) -> SessionState:
     """From the first entry of a log. Raises: ValueError when it is no `session.created`."""
     if entry.method != extensions.SESSION_CREATED:
         raise ValueError(f"the log begins with {entry.method!r}")
@@ -197,13 +202,42 @@ def fold(state: SessionState, entry: LogEntry) -> SessionState:
 def request_change(state: SessionState, entry: LogEntry) -> RequestChange | None:
     if entry.item_id is None:
         return None
-    if (asked := asked_of_entry(entry)) is not None:
+    if (asked := _asked_of(entry)) is not None:
         return RequestChange(id=entry.item_id, asked=asked)
-    if (resolution := resolution_of_entry(entry)) is not None:
+    if (resolution := _resolution_of(entry)) is not None:
         return RequestChange(
             id=entry.item_id, asked=state.pending.get(entry.item_id, {}), resolution=resolution
         )
     return None
+
+
+def _asked_of(entry: LogEntry) -> dict[str, Any] | None:
+    """The body of `GET …/requests` for an entry that asks something; None for any other."""
+    annotations = entry.annotations or {}
+    if entry.sender != "agent" or "kind" not in annotations:
+        return None
+    params = as_dict(entry.payload.get("params"))
+    asked: dict[str, Any] = {
+        "id": entry.item_id,
+        "turnId": entry.turn_id,
+        "askedAt": rfc3339(entry.time_ms),
+        **annotations,
+    }
+    if annotations["kind"] == "permission":
+        asked["toolCall"] = as_dict(params.get("toolCall"))
+        asked["options"] = dicts_in(params.get("options"))
+    else:
+        asked["questions"] = questions_of(params)
+        asked["message"] = params.get("message")
+    return asked
+
+
+def _resolution_of(entry: LogEntry) -> dict[str, Any] | None:
+    """The API's resolution, for an entry that is the answer to a request; None for any other."""
+    annotations = entry.annotations or {}
+    if entry.sender == "agent" or "decidedBy" not in annotations:
+        return None
+    return {"requestId": entry.item_id, "resolvedAt": rfc3339(entry.time_ms), **annotations}
 
 
 def _client_call(state: SessionState, entry: LogEntry) -> SessionState:
@@ -247,7 +281,7 @@ def _agent_answer(state: SessionState, entry: LogEntry) -> SessionState:
 def _request(state: SessionState, entry: LogEntry) -> SessionState:
     if entry.item_id is None:
         return state
-    if (asked := asked_of_entry(entry)) is not None:
+    if (asked := _asked_of(entry)) is not None:
         return replace(state, pending={**state.pending, entry.item_id: asked})
     return replace(
         state,
@@ -315,9 +349,7 @@ def _without(queued: tuple[str, ...], turn_id: str | None) -> tuple[str, ...]:
     return tuple(id for id in queued if id != turn_id)
 
 
-_BY_METHOD: Final[
-    dict[str, Callable[[SessionState, LogEntry, dict[str, Any]], SessionState]]
-] = {
+_BY_METHOD: Final[dict[str, Callable[[SessionState, LogEntry, dict[str, Any]], SessionState]]] = {
     acp.SESSION_UPDATE: _update,
     extensions.SESSION_UPDATED: _updated,
     extensions.SESSION_RESUMED: _resumed,

@@ -17,8 +17,9 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.lenient import as_dict, as_str
+from sandbox_agent_core.projection import prompt_data
 
-from sandbox_agent_server.agents.runner.rpc import error_of
+from sandbox_agent_server.agents.runner.failures import error_of_frame
 from sandbox_agent_server.log.log import RETRY_EVERY_S
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import SessionAgent
@@ -104,7 +105,7 @@ class Turns:
                 value=self._limits.max_queued_turns,
             )
         position = len(self._queued) + (self._current is not None)
-        params = {"turnId": turn.id, "prompt": blocks, "position": position}
+        params = {"turnId": turn.id, **prompt_data(blocks), "position": position}
         self._conversation.state_entries((extensions.TURN_QUEUED, params))
         self._queued.append(turn)
         self._advance()
@@ -284,7 +285,7 @@ class Turns:
 def _outcome_of(frame: Frame) -> TurnOutcome:
     """How the agent's answer to `session/prompt` ends the turn."""
     if "error" in frame:
-        return TurnOutcome("error", error=error_of(frame))
+        return TurnOutcome("error", error=error_of_frame(frame))
     result = as_dict(frame.get("result"))
     usage = result.get("usage")
     return TurnOutcome(

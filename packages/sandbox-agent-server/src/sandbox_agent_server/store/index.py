@@ -24,9 +24,9 @@ __all__ = ["INDEX_NAME", "IndexRow", "RequestRow", "SessionIndex"]
 
 logger = logging.getLogger(__name__)
 
-INDEX_NAME: Final = "index.db"
+INDEX_NAME: Final = "sandbox-agent.db"
 SESSIONS_NAME: Final = "sessions"
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 _TABLES = """
 CREATE TABLE sessions (
@@ -98,6 +98,9 @@ class SessionIndex:
         """It was made just now: sessions that have a directory are not in it."""
         try:
             self._db = self._open_or_renew()
+        except StorageError:
+            self._lock.close()
+            raise
         except (sqlite3.Error, OSError) as exc:
             self._lock.close()
             raise self._error(exc) from exc
@@ -241,12 +244,17 @@ class SessionIndex:
         try:
             # Prompts and tool output are nobody else's business.
             self.path.chmod(0o600)
-            db.execute("PRAGMA locking_mode=EXCLUSIVE")
             db.execute("PRAGMA journal_mode=WAL")
             # No fsync in the event loop. The death of the server loses nothing; after that of the machine
             # the file is looked through.
             db.execute("PRAGMA synchronous=OFF")
             (version,) = db.execute("PRAGMA user_version").fetchone()
+            if version > _VERSION:
+                raise StorageError(
+                    f"the data directory was written by a newer sandbox-agent-server (format {version}, "
+                    f"this one knows {_VERSION}); upgrade, or give another --data-dir",
+                    path=str(self.path),
+                )
             if version not in (0, _VERSION):
                 raise sqlite3.DatabaseError(f"it has the format {version}, not {_VERSION}")
             if version == 0:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from sandbox_agent_core.errors import AgentProcessExited, SandboxAgentError
+from sandbox_agent_core.errors import SandboxAgentError
 from sandbox_agent_core.frames import Frame
 from sandbox_agent_core.frames.jsonrpc import RequestId
 from sandbox_agent_core.spi.agent import AgentAdapter, AgentExit, WireFrame
 
+from sandbox_agent_server.agents.runner.failures import exit_error
 from sandbox_agent_server.agents.runner.redaction import Redaction
 from sandbox_agent_server.runtime.tasks import TaskOwner
 
-__all__ = ["AgentConnection", "ConnectionOwner", "exit_error"]
+__all__ = ["AgentConnection", "ConnectionOwner"]
 
 
 class ConnectionOwner(Protocol):
@@ -109,19 +110,3 @@ class AgentConnection:
             await self._owner.gone(self, ended)
         finally:
             self._gone.set()
-
-
-def exit_error(ended: AgentExit) -> AgentProcessExited:
-    if ended.signal is not None:
-        how = f"was ended by signal {ended.signal}"
-    elif ended.exit_code is not None:
-        how = f"exited with code {ended.exit_code}"
-    else:
-        how = "is gone"
-    last = ended.stderr_tail.strip().splitlines()[-1:]
-    return AgentProcessExited(
-        f"the agent's process {how}" + (f": {last[0]}" if last else ""),
-        exitCode=ended.exit_code,
-        signal=ended.signal,
-        stderrTail=ended.stderr_tail or None,
-    )

@@ -67,9 +67,7 @@ class AgentFactory:
             AgentContext(
                 session_id=session_id,
                 cwd=cwd,
-                env=self._environment(
-                    definition, {**env, **base_url_environment(definition, base_url)}
-                ),
+                env=self._environment(definition, env, base_url),
                 command=configured.command,
                 options=configured.options,
                 max_line_bytes=limits.max_line_bytes,
@@ -78,10 +76,16 @@ class AgentFactory:
             )
         )
 
-    def describe(self, agent: str, env: Mapping[str, str] | None = None) -> AgentDescription:
-        """Blocks: it reads the disk, and may ask a program for its version."""
+    def describe(
+        self,
+        agent: str,
+        env: Mapping[str, str] | None = None,
+        *,
+        base_url: BaseUrls | None = None,
+    ) -> AgentDescription:
+        """Blocks: it reads the disk, and may ask a program for its version. Raises: as `make`."""
         definition = self._catalog.get(agent)
-        environment = self._environment(definition, env or {})
+        environment = self._environment(definition, env or {}, base_url)
         return AgentDescription(
             definition=definition,
             environment=environment,
@@ -103,13 +107,16 @@ class AgentFactory:
         return self._configured(agent).command is None and self.find(agent, env) is None
 
     def _environment(
-        self, definition: AgentDefinition, session: Mapping[str, str]
+        self,
+        definition: AgentDefinition,
+        session: Mapping[str, str],
+        base_url: BaseUrls | None = None,
     ) -> dict[str, str]:
         built = build_environment(
             os.environ,
             env_names=definition.env_names,
             configured=self._configured(definition.name).env,
-            session=session,
+            session={**session, **base_url_environment(definition, base_url)},
         )
         return with_programs(built, self._settings.agents_bin)
 

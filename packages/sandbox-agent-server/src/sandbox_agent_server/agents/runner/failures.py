@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sandbox_agent_core.errors import AgentAuthRequired, AgentError, AgentProcessExited
 from sandbox_agent_core.frames import Frame
 from sandbox_agent_core.frames.jsonrpc import AUTH_REQUIRED
 from sandbox_agent_core.spi.agent import AgentExit
 
-__all__ = ["error_of_frame", "exit_error"]
+__all__ = ["error_of_frame", "exit_error", "result_of_frame"]
+
+
+def result_of_frame(frame: Frame) -> Any:
+    """Of a response. Raises: AgentError, AgentAuthRequired when it is an error."""
+    if "error" in frame:
+        raise error_of_frame(frame)
+    return frame.get("result")
 
 
 def error_of_frame(frame: Frame) -> AgentError | AgentAuthRequired:

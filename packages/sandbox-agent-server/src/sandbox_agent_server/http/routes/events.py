@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from sandbox_agent_core.api.events import EventPage
 from sandbox_agent_core.errors import (
     InvalidRequest,
@@ -19,12 +21,17 @@ from starlette.websockets import WebSocket
 from sandbox_agent_server.http.body import query_int
 from sandbox_agent_server.http.errors import problem_response
 from sandbox_agent_server.http.route import ApiRoute, Query
-from sandbox_agent_server.http.services import Services, services_of
-from sandbox_agent_server.http.sse import EventStream
-from sandbox_agent_server.http.streams import MAX_SEQ, StreamQuery, read_stream_query
+from sandbox_agent_server.http.services import services_of
+from sandbox_agent_server.http.stream import (
+    MAX_SEQ,
+    StreamQuery,
+    read_stream_query,
+    sse_of_log,
+)
 from sandbox_agent_server.http.websocket import serve_websocket
-from sandbox_agent_server.sessions.encoding import encode
-from sandbox_agent_server.sessions.session import Session
+from sandbox_agent_server.log.log import Cursor, SessionLog
+from sandbox_agent_server.log.views import Shown, encode
+from sandbox_agent_server.settings import Limits
 
 __all__ = ["routes", "websocket_routes"]
 
@@ -34,13 +41,13 @@ _POLICY_VIOLATION = 1008
 
 async def _events(request: Request) -> Response | ASGIApp:
     services = services_of(request)
-    session = services.registry.get(request.path_params["session_id"])
+    log = services.sessions.log(request.path_params["session_id"])
     query = read_stream_query(request)
     if not _wants_stream(request):
-        return _page(request, session, query, services)
+        return await _page(request, log, query, services.settings.limits)
     services.streams.check()
-    return EventStream(
-        session, query, services.streams, heartbeat_s=services.settings.limits.heartbeat_s
+    return sse_of_log(
+        log, query, services.streams, heartbeat_s=services.settings.limits.heartbeat_s
     )
 
 
@@ -58,34 +65,34 @@ def _wants_stream(request: Request) -> bool:
     )
 
 
-def _page(request: Request, session: Session, query: StreamQuery, services: Services) -> Response:
-    limits = services.settings.limits
+async def _page(request: Request, log: SessionLog, query: StreamQuery, limits: Limits) -> Response:
     asked = query_int(request, "limit", default=_DEFAULT_PAGE, minimum=1, maximum=MAX_SEQ)
     limit = min(asked, limits.max_page)
-    shown: list[bytes] = []
-    after, size = query.after, 0
+    shown: Shown = []
+    cursor, size = Cursor(log, query.after), 0
     while len(shown) < limit and size < limits.max_page_bytes:
-        entries = session.log.page(
-            after, limit=limit - len(shown), max_bytes=limits.max_page_bytes - size
+        entries = await cursor.read(
+            limit=limit - len(shown), max_bytes=limits.max_page_bytes - size
         )
         if not entries:
             break
-        for entry in entries:
-            after = entry.seq
-            line = encode(entry, session.id, query.view, deltas=query.deltas)
-            if line is not None:
-                shown.append(line)
-                size += len(line)
-    has_more = b"true" if after < session.log.last_seq else b"false"
+        more = await asyncio.to_thread(
+            encode, entries, log.session_id, query.view, deltas=query.deltas
+        )
+        size += sum(len(line) for _, line in more)
+        shown += more
+    after = cursor.after
+    has_more = b"true" if after < log.last_seq else b"false"
     # The events are JSON already: only the frame around them is written here.
-    body = b'{"events":[%b],"nextCursor":%d,"hasMore":%b}' % (b",".join(shown), after, has_more)
+    lines = b",".join([line for _, line in shown])
+    body = b'{"events":[%b],"nextCursor":%d,"hasMore":%b}' % (lines, after, has_more)
     return Response(body, media_type="application/json")
 
 
 async def _websocket(websocket: WebSocket) -> None:
     services = services_of(websocket)
     try:
-        session = services.registry.get(websocket.path_params["session_id"])
+        log = services.sessions.log(websocket.path_params["session_id"])
         query = read_stream_query(websocket)
         services.streams.check()
     except SandboxAgentError as exc:
@@ -94,7 +101,9 @@ async def _websocket(websocket: WebSocket) -> None:
         else:
             await websocket.close(_POLICY_VIOLATION, exc.code)
         return
-    await serve_websocket(websocket, session, query, services.streams, services.settings.limits)
+    await serve_websocket(
+        websocket, services.sessions, log, query, services.streams, services.settings.limits
+    )
 
 
 _CURSOR = [

@@ -16,14 +16,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox_agent_server.http.body import read_body
-from sandbox_agent_server.http.install_stream import InstallStream
+from sandbox_agent_server.http.install_stream import install_stream
 from sandbox_agent_server.http.route import ApiRoute, json_response
 from sandbox_agent_server.http.services import services_of
+from sandbox_agent_server.http.stream import SseResponse
 
 __all__ = ["routes"]
 
 
-async def _install(request: Request) -> Response | InstallStream:
+async def _install(request: Request) -> Response | SseResponse:
     services = services_of(request)
     agent = request.path_params["agent"]
     services.agents.check(agent)
@@ -31,7 +32,7 @@ async def _install(request: Request) -> Response | InstallStream:
     if "text/event-stream" not in request.headers.get("accept", ""):
         return json_response(await services.installs.fulfil(agent, body))
     services.streams.check()
-    return InstallStream(
+    return install_stream(
         partial(services.installs.fulfil, agent, body),
         services.streams,
         heartbeat_s=services.settings.limits.heartbeat_s,

@@ -20,16 +20,18 @@ __all__ = ["routes"]
 
 
 async def _list(request: Request) -> Response:
-    session = services_of(request).registry.get(request.path_params["session_id"])
     status = query_choice(request, "status", ("pending", "all"))
-    return json_response({"requests": session.desk.listing(pending_only=status == "pending")})
+    asked = services_of(request).sessions.requests(
+        request.path_params["session_id"], pending_only=status == "pending"
+    )
+    return json_response({"requests": asked})
 
 
 async def _answer(request: Request) -> Response:
     services = services_of(request)
-    session = services.registry.get(request.path_params["session_id"])
-    body = await read_body(request, AnswerRequest, services.settings.limits)
-    return json_response(session.answer(request.path_params["request_id"], body))
+    with services.sessions.session(request.path_params["session_id"]) as session:
+        body = await read_body(request, AnswerRequest, services.settings.limits)
+        return json_response(session.answer(request.path_params["request_id"], body))
 
 
 routes = [

@@ -38,63 +38,65 @@ from starlette.responses import Response
 from sandbox_agent_server.http.body import query_bool, query_int, read_body
 from sandbox_agent_server.http.route import ApiRoute, Query, json_response
 from sandbox_agent_server.http.services import services_of
-from sandbox_agent_server.sessions.agent_host import SessionSecrets
+from sandbox_agent_server.sessions.agent import SessionSecrets
 from sandbox_agent_server.sessions.context import fold_log
-from sandbox_agent_server.sessions.session import Session
+from sandbox_agent_server.sessions.manager import SessionManager
 
 __all__ = ["routes"]
 
 _LIST_LIMIT = 100
 
 
-def _session(request: Request) -> Session:
-    return services_of(request).registry.get(request.path_params["session_id"])
+def _manager(request: Request) -> tuple[SessionManager, str]:
+    return services_of(request).sessions, request.path_params.get("session_id", "")
 
 
 async def _create(request: Request) -> Response:
     services = services_of(request)
     body = await read_body(request, CreateSession, services.settings.limits)
-    session = await services.registry.create(body)
-    return json_response(session.info(), 201)
+    return json_response(await services.sessions.create(body), 201)
 
 
 async def _list(request: Request) -> Response:
     limit = query_int(request, "limit", default=_LIST_LIMIT, minimum=1, maximum=1000)
     cursor = request.query_params.get("cursor")
-    return json_response(services_of(request).registry.list(cursor=cursor, limit=limit))
+    return json_response(services_of(request).sessions.list(cursor=cursor, limit=limit))
 
 
 async def _get(request: Request) -> Response:
-    return json_response(_session(request).info())
+    sessions, session_id = _manager(request)
+    return json_response(sessions.info(session_id))
 
 
 async def _patch(request: Request) -> Response:
-    session = _session(request)
-    body = await read_body(request, PatchSession, services_of(request).settings.limits)
-    await session.patch(body)
-    return json_response(session.info())
+    sessions, session_id = _manager(request)
+    with sessions.session(session_id) as session:
+        body = await read_body(request, PatchSession, services_of(request).settings.limits)
+        await session.patch(body)
+        return json_response(session.info())
 
 
 async def _end(request: Request) -> Response:
+    sessions, session_id = _manager(request)
+    end = sessions.purge if query_bool(request, "purge", default=False) else sessions.end
     # A client that stops waiting must not leave half of it undone.
-    registry = services_of(request).registry
-    await asyncio.shield(registry.end(request.path_params["session_id"]))
+    await asyncio.shield(end(session_id))
     return Response(status_code=204)
 
 
 async def _resume(request: Request) -> Response:
-    services = services_of(request)
-    body = await read_body(request, ResumeSession, services.settings.limits)
+    sessions, session_id = _manager(request)
+    body = await read_body(request, ResumeSession, services_of(request).settings.limits)
     secrets = SessionSecrets(env=body.env, mcp_servers=body.mcp_servers)
-    session = await services.registry.resume(request.path_params["session_id"], secrets)
-    return json_response(session.info())
+    return json_response(await sessions.resume(session_id, secrets))
 
 
 async def _prompt(request: Request) -> Response:
     wait = query_bool(request, "wait", default=False)
-    session = _session(request)
-    body = await read_body(request, PromptRequest, services_of(request).settings.limits)
-    turn, position, seq = session.prompt(body.blocks())
+    sessions, session_id = _manager(request)
+    with sessions.session(session_id) as session:
+        body = await read_body(request, PromptRequest, services_of(request).settings.limits)
+        turn, position, seq = session.prompt(body.blocks())
     if not wait:
         return json_response(PromptAccepted(turn_id=turn.id, position=position, seq=seq), 202)
     outcome = await turn.wait()
@@ -106,14 +108,15 @@ async def _prompt(request: Request) -> Response:
 
 
 async def _cancel(request: Request) -> Response:
-    session = _session(request)
-    body = await read_body(request, CancelRequest, services_of(request).settings.limits)
-    return json_response(CancelResult(cancelled=session.cancel(body.turn_id)))
+    sessions, session_id = _manager(request)
+    with sessions.session(session_id) as session:
+        body = await read_body(request, CancelRequest, services_of(request).settings.limits)
+        return json_response(CancelResult(cancelled=session.cancel(body.turn_id)))
 
 
 async def _transcript(request: Request) -> Response:
-    session = _session(request)
-    transcript = await fold_log(session.log, session.id)
+    sessions, session_id = _manager(request)
+    transcript = await fold_log(sessions.log(session_id))
     return json_response(transcript.to_wire())
 
 
@@ -150,7 +153,9 @@ routes = [
     ApiRoute(
         method="DELETE", path="/v1/sessions/{session_id}", handler=_end, tag="sessions", status=204,
         summary="End the session: stop its agent and the whole process tree. The log stays readable.",
-        errors=[SessionNotFound],
+        query=[Query("purge", {"type": "boolean", "default": False},
+                     "Also remove the log and everything else that is kept of the session.")],
+        errors=[SessionNotFound, StorageError],
     ),
     ApiRoute(
         method="POST", path="/v1/sessions/{session_id}/resume", handler=_resume, tag="sessions",

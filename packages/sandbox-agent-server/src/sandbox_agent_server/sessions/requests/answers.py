@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sandbox_agent_core.api.requests import AnswerRequest
 from sandbox_agent_core.errors import InvalidRequest
-from sandbox_agent_core.frames import Frame, LogEntry, acp
+from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.frames.jsonrpc import RequestId, response
 from sandbox_agent_core.lenient import as_dict, dicts_in
@@ -20,11 +20,9 @@ __all__ = [
     "PendingRequest",
     "allow",
     "answered_by_frame",
-    "asked_of_entry",
     "cancelled",
     "deny",
     "read_request",
-    "resolution_of_entry",
     "resolve_by_user",
 ]
 
@@ -81,35 +79,6 @@ class PendingRequest:
             "expiresAt": rfc3339(self.expires_ms),
             "default": self.default,
         }
-
-
-def asked_of_entry(entry: LogEntry) -> dict[str, Any] | None:
-    """The body of `GET …/requests` for an entry that asks something; None for any other."""
-    annotations = entry.annotations or {}
-    if entry.sender != "agent" or "kind" not in annotations:
-        return None
-    params = as_dict(entry.payload.get("params"))
-    asked: dict[str, Any] = {
-        "id": entry.item_id,
-        "turnId": entry.turn_id,
-        "askedAt": rfc3339(entry.time_ms),
-        **annotations,
-    }
-    if annotations["kind"] == "permission":
-        asked["toolCall"] = as_dict(params.get("toolCall"))
-        asked["options"] = dicts_in(params.get("options"))
-    else:
-        asked["questions"] = questions_of(params)
-        asked["message"] = params.get("message")
-    return asked
-
-
-def resolution_of_entry(entry: LogEntry) -> dict[str, Any] | None:
-    """The API's resolution, for an entry that is the answer to a request; None for any other."""
-    annotations = entry.annotations or {}
-    if entry.sender == "agent" or "decidedBy" not in annotations:
-        return None
-    return {"requestId": entry.item_id, "resolvedAt": rfc3339(entry.time_ms), **annotations}
 
 
 @dataclass(frozen=True, slots=True)

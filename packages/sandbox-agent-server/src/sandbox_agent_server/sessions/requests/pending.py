@@ -226,9 +226,7 @@ class PendingRequests:
         )
 
 
-def cancel_left_over(
-    step: SessionStep, stamper: Stamper
-) -> None:
+def cancel_left_over(step: SessionStep, stamper: Stamper) -> None:
     """After a restart: nobody waits for the answers to what an earlier server left open."""
     for id, asked in list(step.state.pending.items()):
         request = PendingRequest.left_over(id, asked)

@@ -1,4 +1,3 @@
-# Generated from `_async/answering.py` by `scripts/unasync.py`: do not edit.
 """Gives the open permissions or questions of a session to one callback, one at a time.
 
 It asks the server which are open instead of trusting the stream: a callback is never called for a
@@ -8,39 +7,39 @@ request that was answered meanwhile, and requests from before the callback are n
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from sandbox_agent_core.errors import RequestAlreadyResolved, SandboxAgentError
 from sandbox_agent_core.events import Event as SessionEvent
 
+from sandbox_agent_client._async._backend import Background, Event, settle
+from sandbox_agent_client._async.interrupt import Interrupt
+from sandbox_agent_client._async.requests import PermissionRequest, QuestionRequest
 from sandbox_agent_client._resume import is_fatal
-from sandbox_agent_client._sync._backend import Background, Event, settle
-from sandbox_agent_client._sync.interrupt import Interrupt
-from sandbox_agent_client._sync.requests import PermissionRequestSync, QuestionRequestSync
 
-__all__ = ["Answering", "ListPending"]
+__all__ = ["ListPending", "Responder"]
 
 logger = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 
-Asked = PermissionRequestSync | QuestionRequestSync
-ListPending = Callable[[], list[Asked]]
+PendingRequest = PermissionRequest | QuestionRequest
+ListPending = Callable[[], Coroutine[Any, Any, list[PendingRequest]]]
 
 
-class Answering:
+class Responder:
     def __init__(
         self,
         name: str,
-        kind: type[Asked],
+        kind: type[PendingRequest],
         callback: Callable[[Any], object],
         list_pending: ListPending,
     ) -> None:
         self._name = name
         self._kind = kind
         self._event_type = (
-            "permission.requested" if kind is PermissionRequestSync else "question.requested"
+            "permission.requested" if kind is PermissionRequest else "question.requested"
         )
         self._callback = callback
         self._list_pending = list_pending
@@ -54,7 +53,7 @@ class Answering:
     def is_done(self) -> bool:
         return self._background.is_done
 
-    def notice(self, event: SessionEvent) -> None:
+    def notify(self, event: SessionEvent) -> None:
         """Called by the reader of the session with every event."""
         if event.type == self._event_type:
             self._wake.set()
@@ -63,44 +62,46 @@ class Answering:
         self._interrupt.set()
         self._wake.set()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         self.end()
-        self._background.stop()
+        await self._background.stop()
 
-    def _run(self) -> None:
+    async def _run(self) -> None:
         while True:
-            self._wake.wait()
+            await self._wake.wait()
             self._wake.clear()
             try:
-                self._give_all()
+                await self._give_all()
             except SandboxAgentError as exc:
                 if is_fatal(exc):
                     logger.error("%s ended: %s", self._name, exc)
                     return
                 logger.warning("%s: trying again: %s", self._name, exc)
-                self._interrupt.sleep(RETRY_S)
+                await self._interrupt.sleep(RETRY_S)
                 self._wake.set()
             if self._interrupt.is_set:
                 return
 
-    def _give_all(self) -> None:
+    async def _give_all(self) -> None:
         while not self._interrupt.is_set:
-            asked = next(iter(self._fresh()), None)
-            if asked is None:
+            request = next(iter(await self._fresh()), None)
+            if request is None:
                 return
-            self._given.add(asked.id)
-            self._give(asked)
+            self._given.add(request.id)
+            await self._give(request)
 
-    def _fresh(self) -> list[Asked]:
-        pending = [asked for asked in self._list_pending() if isinstance(asked, self._kind)]
+    async def _fresh(self) -> list[PendingRequest]:
+        pending = [
+            request for request in await self._list_pending() if isinstance(request, self._kind)
+        ]
         # Ids that are not open any more never come back.
-        self._given &= {asked.id for asked in pending}
-        return [asked for asked in pending if asked.id not in self._given]
+        self._given &= {request.id for request in pending}
+        return [request for request in pending if request.id not in self._given]
 
-    def _give(self, asked: Asked) -> None:
+    async def _give(self, request: PendingRequest) -> None:
         try:
-            settle(self._callback(asked))
+            await settle(self._callback(request))
         except RequestAlreadyResolved:
-            logger.debug("%s: %s was answered by somebody else first", self._name, asked.id)
+            logger.debug("%s: %s was answered by somebody else first", self._name, request.id)
         except Exception:
-            logger.exception("%s: the callback failed, %s stays open", self._name, asked.id)
+            logger.exception("%s: the callback failed, %s stays open", self._name, request.id)

@@ -6,7 +6,9 @@ one log. What was said is also copied into one store, which lists and shows sess
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,22 +19,45 @@ import typer
 
 from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._data_dir import data_dir
+from sandbox_agent_client.errors import Conflict
 from sandbox_agent_client.local import LocalProvider
-from sandbox_agent_client.persistence import SqliteStore
+from sandbox_agent_client.persistence import SqliteTranscriptStore
 from sandbox_agent_client.providers import find_provider
 
-__all__ = ["Place", "local_store", "resolve_place"]
+__all__ = ["Target", "delete_local_log", "local_store", "resolve_target"]
 
 URL_VARIABLE = "SANDBOX_AGENT_URL"
 TOKEN_VARIABLE = "SANDBOX_AGENT_TOKEN"  # noqa: S105 - the name of a variable
 
 
-def local_store() -> SqliteStore:
-    return SqliteStore(data_dir() / "cli" / "sessions.db")
+def local_store() -> SqliteTranscriptStore:
+    return SqliteTranscriptStore(data_dir() / "cli" / "sessions.db")
+
+
+def delete_local_log(session_id: str) -> None:
+    """The server directory of a local session, if it has one.
+
+    Raises:
+        Conflict: a run of it is going on.
+    """
+    directory = _server_dir(session_id)
+    try:
+        # The server holds this lock as long as it runs.
+        with (directory / "server.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(directory)
+    except FileNotFoundError:
+        shutil.rmtree(directory, ignore_errors=True)
+    except BlockingIOError as exc:
+        raise Conflict(f"Session {session_id!r} is running here: end that run first.") from exc
+
+
+def _server_dir(session_id: str) -> Path:
+    return data_dir() / "cli" / "servers" / session_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Target:
     url: str | None = None
     token: str | None = None
     sandbox: str = LocalProvider.name
@@ -55,7 +80,7 @@ class Place:
             return
         options = dict(self.options)
         if self.is_local and session_id is not None:
-            kept = data_dir() / "cli" / "servers" / session_id
+            kept = _server_dir(session_id)
             kept.mkdir(parents=True, exist_ok=True, mode=0o700)
             options.setdefault("data_dir", kept)
         store = local_store() if session_id is not None else None
@@ -68,24 +93,24 @@ class Place:
             yield client
 
 
-def resolve_place(
+def resolve_target(
     *,
     url: str | None,
     sandbox: str | None,
     token_env: str,
     options: Mapping[str, Any] | None = None,
     wheelhouse: Path | None = None,
-) -> Place:
+) -> Target:
     """The options, then the environment, then a local sandbox."""
     if url is not None and (sandbox is not None or options or wheelhouse):
         raise typer.BadParameter("give either --url or --sandbox with its options")
     if sandbox is not None or options or wheelhouse:
-        return Place(
+        return Target(
             sandbox=sandbox or LocalProvider.name, options=options or {}, wheelhouse=wheelhouse
         )
     url = url or os.environ.get(URL_VARIABLE)
     if url is None:
-        return Place()
+        return Target()
     if not url.startswith(("http://", "https://")):
         raise typer.BadParameter(f"{url!r} is not an http:// or https:// URL")
-    return Place(url=url, token=os.environ.get(token_env))
+    return Target(url=url, token=os.environ.get(token_env))

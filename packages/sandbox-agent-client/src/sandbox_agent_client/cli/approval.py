@@ -15,7 +15,7 @@ from sandbox_agent_client.cli.diffs import diff_text
 from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.cli.terminal import choose, read_line
 
-__all__ = ["Decider", "How", "Screen"]
+__all__ = ["Approver", "How", "Screen"]
 
 ACTOR = "sandbox-agent run"
 REPLIES = ("once", "always", "reject")
@@ -35,7 +35,7 @@ class Screen(Protocol):
     def picture(self, text: RenderableType) -> None: ...
 
 
-class Decider:
+class Approver:
     """Answers the requests of one session. Told every event, so that it stops asking what is decided."""
 
     def __init__(self, how: How, screen: Screen, *, fd: int = 0) -> None:
@@ -52,7 +52,7 @@ class Decider:
         session.on_permission(self._permission)
         session.on_question(self._question)
 
-    def notice(self, event: Event) -> None:
+    def notify(self, event: Event) -> None:
         """Somebody else, the clock or a cancel decided: the question on the screen is void."""
         if isinstance(event, (PermissionResolved, QuestionResolved)):
             task = self._open.get(event.request_id)

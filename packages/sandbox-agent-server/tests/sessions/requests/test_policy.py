@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sandbox_agent_core.api.policy import PermissionMode, PermissionPolicy, PermissionRule
-from sandbox_agent_server.sessions.policy import decide
+from sandbox_agent_server.sessions.requests.policy import decide
 
 INSIDE: dict[str, Any] = {"kind": "edit", "locations": [{"path": "/w/src/a.py"}]}
 OUTSIDE: dict[str, Any] = {"kind": "edit", "locations": [{"path": "/w/../etc/passwd"}]}

@@ -1,0 +1,64 @@
+"""Reading a stored session, all of its sandboxes' logs as one, and making it again in a new sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from sandbox_agent_core.api.sessions import CreateSession
+from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.projection import project
+from sandbox_agent_core.spi.persistence import TranscriptStore
+from sandbox_agent_core.view import Transcript, TranscriptFolder, render_context
+
+__all__ = ["new_context", "read_entries", "read_transcript", "settings_of"]
+
+PAGE_ENTRIES = 1000
+REPLAY_MAX_EVENTS = 200
+"""How much of the history a resumed agent is told: the newest messages, tool calls and so on …"""
+REPLAY_MAX_CHARS = 24_000
+"""… and not more than this, about 6 000 tokens."""
+
+# `env` and `mcp_servers` can hold keys; `context` is made again from the log; the others have fields.
+_NOT_STORED = {"env", "mcp_servers", "context", "id", "agent", "cwd"}
+
+
+async def read_entries(
+    store: TranscriptStore, session_id: str, *, after: int = 0
+) -> AsyncIterator[LogEntry]:
+    """Every stored entry after seq `after`."""
+    while True:
+        page = await store.entries(session_id, after=after, limit=PAGE_ENTRIES)
+        for entry in page:
+            yield entry
+        if len(page) < PAGE_ENTRIES:
+            return
+        after = page[-1].seq
+
+
+async def read_transcript(store: TranscriptStore, session_id: str) -> Transcript:
+    """The session as people see it; an empty one when nothing is stored."""
+    folder = TranscriptFolder()
+    async for entry in read_entries(store, session_id):
+        event = project(entry)
+        if event is not None:
+            folder.apply(event)
+    return folder.transcript
+
+
+def settings_of(request: CreateSession) -> dict[str, Any]:
+    """What the store keeps of how a session was made."""
+    return request.model_dump(mode="json", exclude_unset=True, exclude=_NOT_STORED)
+
+
+async def new_context(store: TranscriptStore, session_id: str) -> dict[str, Any] | None:
+    """The members of the `CreateSession` that continues a stored session; None when it is not stored."""
+    record = await store.get_session(session_id)
+    if record is None:
+        return None
+    transcript = await read_transcript(store, session_id)
+    context = render_context(transcript, max_events=REPLAY_MAX_EVENTS, max_chars=REPLAY_MAX_CHARS)
+    known = CreateSession.model_fields.keys() - _NOT_STORED
+    settings = {name: value for name, value in record.settings.items() if name in known}
+    members = {"id": session_id, "agent": record.agent, "cwd": record.cwd, "context": context}
+    return {name: value for name, value in (members | settings).items() if value}

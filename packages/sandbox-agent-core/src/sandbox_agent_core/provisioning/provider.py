@@ -1,0 +1,216 @@
+"""What providers of plain machines have in common: how a sandbox is made, found and removed is theirs, and what is
+done in it is done through its `Machine`."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.util import find_spec
+from typing import Any, ClassVar, Generic, TypeVar
+
+from sandbox_agent_core.errors import ProviderError, ProviderNotInstalled, SandboxAgentError
+from sandbox_agent_core.provisioning.ladder import (
+    ensure_running,
+    provision,
+    read_token,
+    tail_log,
+)
+from sandbox_agent_core.provisioning.layout import ServerLayout
+from sandbox_agent_core.provisioning.machine import Machine, find_home
+from sandbox_agent_core.spi.provider import (
+    Check,
+    Endpoint,
+    Preflight,
+    SandboxRef,
+    SandboxSpec,
+)
+
+__all__ = ["READY_TIMEOUT_S", "SERVER_PORT", "MachineProvider", "removed_on_failure"]
+
+logger = logging.getLogger(__name__)
+
+SERVER_PORT = 2468
+READY_TIMEOUT_S = 60.0
+"""From the start of the server until it listens."""
+
+S = TypeVar("S")
+
+
+class MachineProvider(ABC, Generic[S]):
+    """`S` is a sandbox that runs, as the vendor's SDK has it.
+
+    A reference has the server's port and the home directory in its metadata, so that a sandbox is found again
+    by a provider with other options, and without a command to look for them.
+    """
+
+    name: str
+    vendor: ClassVar[str]
+    """Its name for people."""
+    sdk: ClassVar[str]
+    """The module that is missing when the SDK is."""
+    server_host: str = "0.0.0.0"  # noqa: S104 - the server asks for its token
+
+    def __init__(
+        self,
+        *,
+        env: Mapping[str, str] | None,
+        workdir: str | None,
+        server_port: int,
+        ready_timeout: float,
+    ) -> None:
+        self._env = dict(env or {})
+        self._workdir = workdir
+        self._port = server_port
+        self._ready_timeout_s = ready_timeout
+
+    # What each provider says
+
+    @abstractmethod
+    def _made(self, spec: SandboxSpec) -> AbstractAsyncContextManager[S]:
+        """A new sandbox. When the block fails or is cancelled it is removed again."""
+
+    @abstractmethod
+    def _running(self, ref: SandboxRef) -> AbstractAsyncContextManager[S]:
+        """One that exists.
+
+        Raises:
+            SandboxNotFound: it is gone.
+            ProviderError: it does not run (`details.state`).
+        """
+
+    @abstractmethod
+    def _machine(self, sandbox: S) -> Machine: ...
+
+    @abstractmethod
+    def _id(self, sandbox: S) -> str: ...
+
+    @abstractmethod
+    async def _reach(self, sandbox: S, port: int) -> Endpoint:
+        """Where a port is reached from outside.
+
+        Raises:
+            ProviderError: it is not; the message says how to open it.
+        """
+
+    async def _ask_account(self) -> None:
+        """Raises: SandboxAgentError when the vendor does not take the credentials."""
+
+    def _default_workdir(self, sandbox: S, home: str) -> str:
+        """Where sessions start."""
+        del sandbox
+        return home
+
+    # What follows from it
+
+    async def preflight(self) -> Preflight:
+        sdk = self._check_sdk()
+        if not sdk.ok:
+            return Preflight([sdk])
+        try:
+            await self._ask_account()
+        except SandboxAgentError as exc:
+            kind = type(exc) if isinstance(exc, ProviderError) else ProviderError
+            return Preflight(
+                [sdk, Check(name="account", ok=False, message=exc.message, error=kind)]
+            )
+        message = f"{self.vendor} takes the credentials"
+        return Preflight([sdk, Check(name="account", ok=True, message=message)])
+
+    def _check_sdk(self) -> Check:
+        return sdk_check(self.vendor, self.sdk, package=f"sandbox-agent-{self.name}")
+
+    async def create(self, spec: SandboxSpec) -> SandboxRef:
+        """Raises:
+        InvalidRequest: the vendor refuses an option.
+        ProviderAuthError, ProviderQuotaExceeded, ProviderTimeout, ProviderUnavailable, ProviderError: it
+            refuses to make one.
+        ServerStartFailed: the server could not be installed or did not listen; `details.log` has its words.
+        """
+        async with self._made(spec) as sandbox:
+            machine = self._machine(sandbox)
+            layout = await self._layout(machine, None)
+            await provision(
+                machine,
+                spec,
+                layout,
+                port=self._port,
+                host=self.server_host,
+                cwd=self._workdir or self._default_workdir(sandbox, layout.home),
+                env={**self._env, **spec.env},
+                ready_timeout_s=self._ready_timeout_s,
+            )
+            return self._ref(sandbox, home=layout.home)
+
+    async def endpoint(self, ref: SandboxRef) -> Endpoint:
+        """Raises:
+        SandboxNotFound: it is gone.
+        ProviderError: it does not run (`details.state`).
+        """
+        async with self._running(ref) as sandbox:
+            token = await read_token(*await self._server(sandbox, ref))
+            reached = await self._reach(sandbox, int(ref.metadata.get("port", self._port)))
+        return Endpoint(
+            url=reached.url, token=token, headers=reached.headers, expires_at=reached.expires_at
+        )
+
+    async def port_url(self, ref: SandboxRef, port: int) -> str:
+        """Raises:
+        SandboxNotFound: it is gone.
+        ProviderError: it does not run, or the port is not open to the outside.
+        """
+        async with self._running(ref) as sandbox:
+            return (await self._reach(sandbox, port)).url
+
+    async def ensure_server(self, ref: SandboxRef) -> None:
+        async with self._running(ref) as sandbox:
+            machine, layout = await self._server(sandbox, ref)
+            await ensure_running(machine, layout, timeout_s=self._ready_timeout_s)
+
+    async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
+        """Raises: ProviderError when it does not run."""
+        async with self._running(ref) as sandbox:
+            return await tail_log(*await self._server(sandbox, ref), tail=tail)
+
+    def _ref(self, sandbox: S, **metadata: Any) -> SandboxRef:
+        known = {"port": self._port, **metadata}
+        return SandboxRef(provider=self.name, id=self._id(sandbox), metadata=known)
+
+    async def _server(self, sandbox: S, ref: SandboxRef) -> tuple[Machine, ServerLayout]:
+        machine = self._machine(sandbox)
+        return machine, await self._layout(machine, ref)
+
+    async def _layout(self, machine: Machine, ref: SandboxRef | None) -> ServerLayout:
+        known = ref.metadata.get("home") if ref is not None else None
+        return ServerLayout(known if isinstance(known, str) else await find_home(machine))
+
+
+def sdk_check(vendor: str, module: str, *, package: str) -> Check:
+    """Whether its SDK is installed."""
+    if _is_installed(module):
+        return Check(name="SDK", ok=True, message="installed")
+    message = f"{vendor}'s SDK is missing. Run `pip install {package}`."
+    return Check(name="SDK", ok=False, message=message, error=ProviderNotInstalled)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of a package that is missing
+        return False
+
+
+@asynccontextmanager
+async def removed_on_failure(
+    remove: Callable[[], Awaitable[object]], *, what: str
+) -> AsyncIterator[None]:
+    """When the block fails or is cancelled, what it has made is removed; its failure stays the one that is raised."""
+    try:
+        yield
+    except BaseException:
+        try:
+            await remove()
+        except SandboxAgentError:
+            logger.exception("%s may be left behind", what)
+        raise

@@ -1,0 +1,87 @@
+"""Whatever goes wrong leaves as a problem document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from asgi_call import code_of, request
+from sandbox_agent_core.errors import (
+    PayloadTooLarge,
+    SandboxAgentError,
+    SessionNotFound,
+    TokenInvalid,
+    error_classes,
+)
+from sandbox_agent_core.wire.problem import from_problem
+from sandbox_agent_server.http.errors import exception_handlers, problem_response
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+
+def raising(error: Exception) -> Any:
+    async def handler(_request: Request) -> Response:
+        raise error
+
+    return handler
+
+
+def app(*errors: Exception) -> Starlette:
+    routes = [Route(f"/{place}", raising(error)) for place, error in enumerate(errors)]
+    routes += [
+        Route("/both", raising(AssertionError()), methods=["POST"]),
+        Route("/both", raising(AssertionError()), methods=["DELETE"]),
+        Route("/{any}/both", raising(AssertionError()), methods=["PATCH"]),
+    ]
+    return Starlette(routes=routes, exception_handlers=exception_handlers())
+
+
+@pytest.mark.parametrize("cls", sorted(error_classes().values(), key=lambda cls: cls.code))
+async def test_an_error_is_the_same_error_on_the_other_side(cls: type[SandboxAgentError]) -> None:
+    response = problem_response(cls("it went wrong", limit="max_page", value=3))
+    answer = await request(response)
+    assert code_of(answer) == (cls.http_status, cls.code)
+    read = from_problem(answer.json(), answer.status)
+    assert type(read) is cls
+    assert (read.message, read.details) == ("it went wrong", {"limit": "max_page", "value": 3})
+
+
+async def test_an_error_of_a_handler_is_its_problem() -> None:
+    answer = await request(app(SessionNotFound("no session 'x'")), path="/0")
+    assert code_of(answer) == (404, "session_not_found")
+    assert answer.json()["detail"] == "no session 'x'"
+    assert "www-authenticate" not in answer.headers
+
+
+async def test_who_is_not_known_is_told_how_to_say_who_they_are() -> None:
+    answer = await request(app(TokenInvalid("the token is wrong")), path="/0")
+    assert code_of(answer) == (401, "token_invalid")
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_details_go_along_and_absent_ones_do_not() -> None:
+    answer = await request(app(PayloadTooLarge("too large", limit="x", value=None)), path="/0")
+    assert answer.json()["details"] == {"limit": "x"}
+
+
+async def test_nothing_at_a_path_says_where_to_look() -> None:
+    answer = await request(app(), path="/nowhere")
+    assert code_of(answer) == (404, "not_found")
+    assert "/nowhere" in answer.json()["detail"]
+    assert "/openapi.json" in answer.json()["detail"]
+
+
+async def test_a_method_that_is_not_offered_is_told_all_that_are() -> None:
+    answer = await request(app(), "PUT", "/both")
+    assert code_of(answer) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == "DELETE, POST"
+    assert "DELETE, POST" in answer.json()["detail"]
+
+
+async def test_any_other_refusal_of_the_framework_is_an_invalid_request() -> None:
+    answer = await request(app(HTTPException(418, "short and stout")), path="/0")
+    assert code_of(answer) == (400, "invalid_request")
+    assert answer.json()["detail"] == "short and stout"
