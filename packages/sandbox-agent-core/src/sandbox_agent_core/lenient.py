@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["as_dict", "as_int", "as_list", "as_str", "compact", "dicts_in", "dicts_with"]
+__all__ = ["as_dict", "as_int", "as_list", "as_str", "as_text", "compact", "dicts_in", "dicts_with"]
 
 
 def as_dict(value: Any) -> dict[str, Any]:
@@ -18,6 +18,11 @@ def as_list(value: Any) -> list[Any]:
 
 def as_str(value: Any) -> str | None:
     return value if isinstance(value, str) else None
+
+
+def as_text(value: Any) -> str | None:
+    """None for an empty one, too."""
+    return value if isinstance(value, str) and value else None
 
 
 def as_int(value: Any) -> int | None:

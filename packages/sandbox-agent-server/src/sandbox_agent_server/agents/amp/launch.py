@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandbox_agent_core.frames.jsonrpc import RESOURCE_NOT_FOUND
+from sandbox_agent_core.lenient import dicts_in
 from sandbox_agent_core.spi.agent import AgentInstallation
 
 from sandbox_agent_server.agents.installation import find_program, installed_version
@@ -127,8 +128,7 @@ def settings_with(
     kept = [
         # Amp can ask nobody by itself when it is driven like this.
         {**rule, **ask} if rule.get("action") == "ask" else rule
-        for rule in (rules if isinstance(rules, list) else [])
-        if isinstance(rule, dict)
+        for rule in dicts_in(rules)
     ]
     # Amp's built-in rules come after ours, so they never apply: more is asked than Amp would ask.
     settings[_PERMISSIONS] = [*kept, {"tool": "*", **ask}]

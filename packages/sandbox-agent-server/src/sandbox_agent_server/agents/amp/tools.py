@@ -6,6 +6,8 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sandbox_agent_core.lenient import as_dict
+
 from sandbox_agent_server.agents.native.grants import Scope
 
 __all__ = ["READ_ONLY", "call_fields", "scope_of"]
@@ -49,7 +51,7 @@ _ABOUT: Final = ("cmd", "command", "description", "pattern", "filePattern", "que
 
 def call_fields(name: str, tool_input: Any, *, cwd: str) -> dict[str, Any]:
     """`title`, `kind`, `rawInput`, and where they say something `locations` and `content`."""
-    given = tool_input if isinstance(tool_input, dict) else {}
+    given = as_dict(tool_input)
     fields: dict[str, Any] = {
         "title": _title(name, given, cwd),
         "kind": _KINDS.get(name, "other"),
@@ -71,7 +73,7 @@ def scope_of(name: str, tool_input: Any) -> Scope:
     """What an "always" for this call covers."""
     if name in _EDITS:
         return Scope("edits")
-    command = tool_input.get(_COMMANDS.get(name)) if isinstance(tool_input, dict) else None
+    command = as_dict(tool_input).get(_COMMANDS.get(name, ""))
     return Scope("command", command) if isinstance(command, str) else Scope("tool", name)
 
 

@@ -6,7 +6,7 @@ no word for goes on as the notification `_amp/<type>` with the message as it cam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -15,19 +15,16 @@ from sandbox_agent_core.frames.jsonrpc import (
     AUTH_REQUIRED,
     INTERNAL_ERROR,
     error_response,
-    notification,
     response,
 )
-from sandbox_agent_core.lenient import as_int, dicts_in
+from sandbox_agent_core.lenient import as_int, as_text, dicts_in
 
 from sandbox_agent_server import jsonio
 from sandbox_agent_server.agents.amp.launch import LOGIN_HINT
 from sandbox_agent_server.agents.amp.tools import call_fields
-from sandbox_agent_server.agents.native.translator import Native, Output
+from sandbox_agent_server.agents.native.translator import Native, Output, SessionTranslator
 
-__all__ = ["EXTENSION", "Translator", "failure"]
-
-EXTENSION: Final = "_amp/"
+__all__ = ["Translator", "failure"]
 
 _CHUNKS: Final = {"text": acp.AGENT_MESSAGE_CHUNK, "thinking": acp.AGENT_THOUGHT_CHUNK}
 _TOKENS: Final = {
@@ -55,15 +52,17 @@ class _Prompt:
     tokens: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_TOKENS, 0))
 
 
-class Translator:
+class Translator(SessionTranslator):
     """One session, which lasts over many processes."""
+
+    extension_prefix = "_amp/"
 
     def __init__(
         self, *, session_id: str, thread: str | None, cwd: str, new_id: Callable[[], str]
     ) -> None:
+        super().__init__(session_id)
         self.thread = thread
         """Amp's own id of the conversation; None until it has one."""
-        self.session_id = session_id
         self._cwd = cwd
         self._new_id = new_id
         self._prompt: _Prompt | None = None
@@ -120,7 +119,7 @@ class Translator:
         return frames, about | call_fields(name, tool_input, cwd=self._cwd)
 
     def running(self, tool_call_id: str) -> Frame:
-        return self._update(
+        return self.update(
             {
                 "sessionUpdate": acp.TOOL_CALL_UPDATE,
                 "toolCallId": tool_call_id,
@@ -135,22 +134,22 @@ class Translator:
             # The id to continue with: only now does Amp have one.
             self.thread = thread
             meta = {"agentSessionId": thread}
-            frames.append(self._update({"sessionUpdate": acp.SESSION_INFO_UPDATE, "_meta": meta}))
+            frames.append(self.update({"sessionUpdate": acp.SESSION_INFO_UPDATE, "_meta": meta}))
         if message != self._init:
             self._init = message
             frames.append(self._passed_on(message))
         return frames
 
     def _assistant(self, message: Native, body: Native) -> list[Frame]:
-        parent = _text(message.get("parent_tool_use_id"))
-        message_id = _text(body.get("id")) or self._new_id()
+        parent = as_text(message.get("parent_tool_use_id"))
+        message_id = as_text(body.get("id")) or self._new_id()
         frames: list[Frame] = []
         for block in dicts_in(body.get("content")):
             kind = str(block.get("type"))
-            if kind in _CHUNKS and _text(block.get(kind)):
+            if kind in _CHUNKS and as_text(block.get(kind)):
                 content = {"type": "text", "text": block[kind]}
                 update = {"sessionUpdate": _CHUNKS[kind], "content": content}
-                frames.append(self._update(update | {"messageId": message_id} | _meta(parent)))
+                frames.append(self.update(update | {"messageId": message_id} | _meta(parent)))
             elif kind == "tool_use":
                 frames += self._tool_use(block, parent)
         return frames + self._count(body.get("usage"), is_main=parent is None)
@@ -169,7 +168,7 @@ class Translator:
 
     def _user(self, message: Native, body: Native) -> list[Frame]:
         """Results of tools; the text of the prompt is repeated here, and said already."""
-        parent = _text(message.get("parent_tool_use_id"))
+        parent = as_text(message.get("parent_tool_use_id"))
         return [
             self._tool_result(block, parent)
             for block in dicts_in(body.get("content"))
@@ -192,7 +191,7 @@ class Translator:
         )
         if text and not (changed and update["status"] == "completed"):
             update["content"] = [{"type": "content", "content": {"type": "text", "text": text}}]
-        return self._update(update | _meta(parent))
+        return self.update(update | _meta(parent))
 
     def _count(self, usage: Any, *, is_main: bool) -> list[Frame]:
         if not isinstance(usage, dict):
@@ -205,7 +204,7 @@ class Translator:
         if not is_main or not isinstance(size, int):
             return []
         used = sum(counts.values())
-        return [self._update({"sessionUpdate": acp.USAGE_UPDATE, "used": used, "size": size})]
+        return [self.update({"sessionUpdate": acp.USAGE_UPDATE, "used": used, "size": size})]
 
     def _result(self, message: Native) -> list[Frame]:
         prompt, self._prompt = self._prompt, None
@@ -234,15 +233,10 @@ class Translator:
             "status": "pending",
             **call_fields(call.name, call.input, cwd=self._cwd),
         }
-        return self._update(update | _meta(parent))
-
-    def _update(self, update: Mapping[str, Any]) -> Frame:
-        params = {"sessionId": self.session_id, "update": dict(update)}
-        return notification(acp.SESSION_UPDATE, params)
+        return self.update(update | _meta(parent))
 
     def _passed_on(self, message: Native) -> Frame:
-        params = {"sessionId": self.session_id, "message": message}
-        return notification(EXTENSION + str(message.get("type")), params)
+        return self.extension(str(message.get("type")), message)
 
 
 def failure(id: RequestId, message: str) -> Frame:
@@ -262,7 +256,3 @@ def _parsed(text: str) -> Any:
 
 def _meta(parent: str | None) -> Native:
     return {"_meta": {"parentToolCallId": parent}} if parent is not None else {}
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None

@@ -23,11 +23,11 @@ from sandbox_agent_server.agents.claude.launch import (
 )
 from sandbox_agent_server.agents.claude.native import control_request, user_message
 from sandbox_agent_server.agents.claude.offers import Offers
-from sandbox_agent_server.agents.claude.settings import change_of
 from sandbox_agent_server.agents.claude.translate import Translator
 from sandbox_agent_server.agents.claude.turns import Prompt
 from sandbox_agent_server.agents.native.adapter import Answer, Handler, Request
 from sandbox_agent_server.agents.native.dispatcher import QuestionId
+from sandbox_agent_server.agents.native.offers import read_setting
 from sandbox_agent_server.agents.native.process_adapter import ProcessAdapter
 from sandbox_agent_server.agents.native.refusals import AgentEnded, AgentRefused, InvalidParams
 from sandbox_agent_server.agents.native.session_params import SessionParams
@@ -149,7 +149,8 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
 
     async def _set(self, request: Request) -> Answer:
         translator = self._session()
-        change = change_of(request.method, request.params, translator.offers)
+        option, value = read_setting(request.method, request.params)
+        change = translator.offers.change(option, value)
         try:
             await self.ask(change.subtype, change.fields)
         except AgentRefused as exc:
@@ -157,7 +158,7 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
         change.apply()
         if request.method != acp.SESSION_SET_CONFIG_OPTION:
             return Answer({}, [translator.config_update()])
-        then = [translator.mode_update()] if change.is_mode else []
+        then = [translator.mode_update()] if option == "mode" else []
         return Answer({"configOptions": translator.offers.config_options()}, then)
 
     def _answered(self, request_id: RequestId, result: Mapping[str, Any] | None) -> None:

@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from sandbox_agent_core.frames import acp
+from sandbox_agent_core.lenient import as_dict, as_list, as_text, dicts_in
 
-from sandbox_agent_server.agents.claude.content import text_block
 from sandbox_agent_server.agents.claude.plan import Plan
 from sandbox_agent_server.agents.claude.tool_results import result_fields
 from sandbox_agent_server.agents.claude.tools import tool_fields
-from sandbox_agent_server.agents.native.translator import Native
+from sandbox_agent_server.agents.native.content import text_block
+from sandbox_agent_server.agents.native.translator import Native, Update
 
-__all__ = ["Messages", "Read", "Update"]
-
-Update = dict[str, Any]
+__all__ = ["Messages", "Read"]
 
 
 class Read(NamedTuple):
@@ -94,22 +93,22 @@ class Messages:
 
     def read_compaction(self, message: Native) -> None:
         """Messages that are kept are written once more, under the same uuids."""
-        metadata = _dict(message.get("compact_metadata"))
+        metadata = as_dict(message.get("compact_metadata"))
         self._usage = {"input_tokens": metadata.get("post_tokens")}
-        kept = _dict(metadata.get("preserved_messages"))
+        kept = as_dict(metadata.get("preserved_messages"))
         uuids = kept.get("all_uuids") or kept.get("uuids")
-        listed = uuids if isinstance(uuids, list) else []
+        listed = as_list(uuids)
         self._repeated = frozenset(str(uuid) for uuid in listed)
 
     # Streaming
 
     def stream_event(self, message: Native) -> Read:
-        parent, event = _text(message.get("parent_tool_use_id")), _dict(message.get("event"))
+        parent, event = as_text(message.get("parent_tool_use_id")), as_dict(message.get("event"))
         match event.get("type"):
             case "content_block_delta":
                 return self._delta(parent, event)
             case "message_start":
-                self._start(parent, _dict(event.get("message")))
+                self._start(parent, as_dict(event.get("message")))
                 return Read([])
             case "content_block_start":
                 return Read(self._block_start(parent, event))
@@ -121,17 +120,19 @@ class Messages:
                 return Read([], is_understood=False)
 
     def _start(self, parent: str | None, started: Mapping[str, Any]) -> None:
-        self._streams[parent] = _Stream(_text(started.get("id")))
+        self._streams[parent] = _Stream(as_text(started.get("id")))
         if parent is None:
             self._usage = {}
             self._count(started.get("usage"))
-            self.model = _text(started.get("model")) or self.model
+            self.model = as_text(started.get("model")) or self.model
 
     def _count(self, usage: Any) -> None:
-        self._usage.update({key: value for key, value in _dict(usage).items() if value is not None})
+        self._usage.update(
+            {key: value for key, value in as_dict(usage).items() if value is not None}
+        )
 
     def _block_start(self, parent: str | None, event: Mapping[str, Any]) -> list[Update]:
-        content = _dict(event.get("content_block"))
+        content = as_dict(event.get("content_block"))
         kind = str(content.get("type"))
         if kind not in _CHUNKS:
             # A tool call comes whole with its `assistant` message.
@@ -143,7 +144,7 @@ class Messages:
         return self._streamed(parent, stream, block, content.get(block.kind))
 
     def _delta(self, parent: str | None, event: Mapping[str, Any]) -> Read:
-        delta = _dict(event.get("delta"))
+        delta = as_dict(event.get("delta"))
         kind = str(delta.get("type")).removesuffix("_delta")
         if kind not in _CHUNKS:
             return Read([], is_understood=False)
@@ -167,11 +168,11 @@ class Messages:
 
     def assistant(self, message: Native) -> Read:
         """One block of an answer, or all of one that was not streamed."""
-        if _text(message.get("uuid")) in self._repeated:
+        if as_text(message.get("uuid")) in self._repeated:
             return Read([])
-        parent, body = _text(message.get("parent_tool_use_id")), _dict(message.get("message"))
+        parent, body = as_text(message.get("parent_tool_use_id")), as_dict(message.get("message"))
         if parent is None:
-            self.last_error = _text(message.get("error"))
+            self.last_error = as_text(message.get("error"))
         updates: list[Update] = []
         is_understood = True
         for block in _blocks(body.get("content")):
@@ -228,7 +229,7 @@ class Messages:
 
     def read_task(self, message: Native) -> list[Update]:
         """`task_started`: what a tool call started, a sub-agent or a command in the background."""
-        tool_id = _text(message.get("tool_use_id"))
+        tool_id = as_text(message.get("tool_use_id"))
         if tool_id is None:
             return []
         if len(self._agents) >= _MAX_AGENTS:
@@ -259,8 +260,8 @@ class Messages:
 
     def user(self, message: Native) -> Read:
         """Tool results, and the prompt of a sub-agent."""
-        parent = _text(message.get("parent_tool_use_id"))
-        blocks = _blocks(_dict(message.get("message")).get("content"))
+        parent = as_text(message.get("parent_tool_use_id"))
+        blocks = _blocks(as_dict(message.get("message")).get("content"))
         results = [block for block in blocks if str(block.get("type")).endswith("tool_result")]
         if results:
             # The record beside the results is of one call: useless when there are several.
@@ -269,7 +270,7 @@ class Messages:
                 update for block in results for update in self._tool_result(block, native, parent)
             ]
             return Read(updates, is_understood=len(results) == len(blocks))
-        if parent is not None and blocks and all(_text(block.get("text")) for block in blocks):
+        if parent is not None and blocks and all(as_text(block.get("text")) for block in blocks):
             return Read(
                 [
                     _chunk(acp.USER_MESSAGE_CHUNK, str(block["text"]), message.get("uuid"), parent)
@@ -320,16 +321,8 @@ def _meta(parent: str | None, claude: Mapping[str, Any]) -> dict[str, Any]:
     return meta
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _blocks(value: Any) -> list[dict[str, Any]]:
     """Content as blocks; a string is one block of text."""
     if isinstance(value, str):
         return [text_block(value)]
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return dicts_in(value)

@@ -2,74 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["BYPASS", "DEFAULT_EFFORT", "Offers"]
+from sandbox_agent_core.lenient import as_list, as_text, dicts_in
+
+from sandbox_agent_server.agents.native import offers
+from sandbox_agent_server.agents.native.offers import Choice, Option, command, with_names
+from sandbox_agent_server.agents.native.refusals import InvalidParams
+
+__all__ = ["BYPASS", "DEFAULT_EFFORT", "Change", "Offers"]
 
 BYPASS: Final = "bypassPermissions"
 DEFAULT_EFFORT: Final = "default"
 
-_MODES: Final = {
-    "default": ("Ask", "Ask before edits and commands"),
-    "acceptEdits": ("Accept edits", "Accept file edits, ask before other commands"),
-    "plan": ("Plan", "Read and plan, change nothing"),
-    "auto": ("Auto", "A model decides what needs to be asked"),
-    BYPASS: ("Bypass permissions", "Ask nothing"),
-}
+_MODES: Final = (
+    Choice("default", "Ask", "Ask before edits and commands"),
+    Choice("acceptEdits", "Accept edits", "Accept file edits, ask before other commands"),
+    Choice("plan", "Plan", "Read and plan, change nothing"),
+    Choice("auto", "Auto", "A model decides what needs to be asked"),
+    Choice(BYPASS, "Bypass permissions", "Ask nothing"),
+)
 
 
-class Offers:
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What to ask Claude for, and what is different once it agreed."""
+
+    subtype: str
+    fields: Mapping[str, Any]
+    apply: Callable[[], None]
+
+
+class Offers(offers.Offers):
     """Read from the answer to the `initialize` handshake, kept up to date from what follows."""
 
     def __init__(
         self, handshake: Mapping[str, Any], *, model: str | None, can_bypass: bool
     ) -> None:
-        self._models = [item for item in _dicts(handshake.get("models")) if item.get("value")]
+        self._models = [item for item in dicts_in(handshake.get("models")) if item.get("value")]
         self._can_bypass = can_bypass
-        self.mode = _text(handshake.get("current_permission_mode")) or "default"
+        self.mode = as_text(handshake.get("current_permission_mode")) or "default"
         self.model = model or self._first_model()
         self.effort = DEFAULT_EFFORT
-        self._commands = [_command(item) for item in _dicts(handshake.get("commands"))]
+        self._commands = [_command(item) for item in dicts_in(handshake.get("commands"))]
         self._command_names = {command["name"] for command in self._commands}
 
-    def modes(self) -> dict[str, Any]:
-        offered = [
-            {"id": mode, "name": name, "description": description}
-            for mode, (name, description) in _MODES.items()
-            if self._has_mode(mode)
-        ]
-        if self.mode not in {mode["id"] for mode in offered}:
-            offered.append({"id": self.mode, "name": self.mode})
-        return {"currentModeId": self.mode, "availableModes": offered}
-
-    def config_options(self) -> list[dict[str, Any]]:
-        modes = [
-            {**{key: mode[key] for key in mode if key != "id"}, "value": mode["id"]}
-            for mode in self.modes()["availableModes"]
-        ]
+    def options(self) -> list[Option]:
+        modes = [mode for mode in _MODES if self._has_mode(mode.value)]
         options = [
-            _select("mode", "mode", "Mode", "Permission mode", self.mode, modes),
-            _select("model", "model", "Model", "Model to use", self.model, self._model_choices()),
+            Option(
+                "mode",
+                "Mode",
+                self.mode,
+                with_names(modes, [self.mode]),
+                description="Permission mode",
+            ),
+            Option("model", "Model", self.model, self._model_choices(), description="Model to use"),
         ]
         if efforts := self.efforts():
-            choices = [{"value": level, "name": level.capitalize()} for level in efforts]
+            levels = [Choice(level, level.capitalize()) for level in efforts]
             options.append(
-                _select(
-                    "effort", "thought_level", "Effort", "How hard to think", self.effort, choices
+                Option(
+                    "effort", "Effort", self.effort, levels, "thought_level", "How hard to think"
                 )
             )
         return options
 
     def efforts(self) -> list[str]:
         """Levels of the current model, its default first; none when it has no levels."""
-        entry = self._entry(self.model)
-        levels = entry.get("supportedEffortLevels") if entry else None
-        names = [level for level in levels if isinstance(level, str)] if levels else []
+        levels = as_list((self._entry(self.model) or {}).get("supportedEffortLevels"))
+        names = [level for level in levels if isinstance(level, str)]
         return [DEFAULT_EFFORT, *names] if names else []
 
     def commands(self) -> list[dict[str, Any]]:
         return self._commands
+
+    def change(self, option: str, value: str) -> Change:
+        """Raises: InvalidParams."""
+        match option:
+            case "mode":
+                # Claude knows which modes there are, also those that it does not tell: it refuses
+                # the others.
+                return Change("set_permission_mode", {"mode": value}, lambda: self._set_mode(value))
+            case "model":
+                # Any name is taken (a gateway may serve what Claude Code has not heard of); a wrong
+                # one fails at the next prompt.
+                return Change("set_model", {"model": value}, lambda: self.set_model(value))
+            case "effort":
+                return self._effort_change(value)
+            case _:
+                self.option(option)
+                raise InvalidParams(f"the option {option!r} cannot be set")
+
+    def _set_mode(self, mode: str) -> None:
+        self.mode = mode
+
+    def _effort_change(self, effort: str) -> Change:
+        # Checked here: Claude says yes to any value, and then ignores it.
+        self.option("effort").check(effort)
+
+        def apply() -> None:
+            self.effort = effort
+
+        level = None if effort == DEFAULT_EFFORT else effort
+        return Change("apply_flag_settings", {"settings": {"effortLevel": level}}, apply)
 
     def set_model(self, model: str) -> None:
         self.model = model
@@ -102,7 +140,7 @@ class Offers:
         if set(listed) == self._command_names:
             return False
         described = {command["name"]: command for command in self._commands}
-        self._commands = [described.get(name) or _command({"name": name}) for name in listed]
+        self._commands = [described.get(name) or command(name) for name in listed]
         self._command_names = set(listed)
         return True
 
@@ -124,47 +162,19 @@ class Offers:
         values = [item["value"] for item in self._models]
         return "default" if "default" in values or not values else str(values[0])
 
-    def _model_choices(self) -> list[dict[str, Any]]:
+    def _model_choices(self) -> list[Choice]:
         choices = [
-            {"value": item["value"], "name": item.get("displayName") or item["value"]}
-            | ({"description": item["description"]} if item.get("description") else {})
+            Choice(
+                item["value"],
+                item.get("displayName") or item["value"],
+                item.get("description") or None,
+            )
             for item in self._models
         ]
-        listed = {choice["value"] for choice in choices}
         # Full names are what people put into scripts; Claude takes them as well as its short ones.
-        for name in [*(item.get("resolvedModel") for item in self._models), self.model]:
-            if isinstance(name, str) and name and name not in listed:
-                listed.add(name)
-                choices.append({"value": name, "name": name})
-        return choices
-
-
-def _select(
-    id: str, category: str, name: str, description: str, current: str, choices: list[dict[str, Any]]
-) -> dict[str, Any]:
-    return {
-        "id": id,
-        "name": name,
-        "description": description,
-        "category": category,
-        "type": "select",
-        "currentValue": current,
-        "options": choices,
-    }
+        full = [item.get("resolvedModel") for item in self._models]
+        return with_names(choices, [*full, self.model])
 
 
 def _command(item: Mapping[str, Any]) -> dict[str, Any]:
-    hint = item.get("argumentHint")
-    return {
-        "name": str(item.get("name") or ""),
-        "description": str(item.get("description") or ""),
-        "input": {"hint": hint} if isinstance(hint, str) and hint else None,
-    }
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return command(item.get("name"), item.get("description"), hint=item.get("argumentHint"))

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox_agent_server.agents.claude.tools import tool_fields, wrapped
+from sandbox_agent_core.lenient import dicts_in
+
+from sandbox_agent_server.agents.claude.tools import tool_fields
+from sandbox_agent_server.agents.native.content import text_block, wrapped
 from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["permission_answer", "permission_params"]
@@ -32,7 +35,7 @@ def permission_params(
     description = asked.get("description")
     # For file tools the description is the path once more; for a command it says what it is for.
     if "content" not in fields and "locations" not in fields and isinstance(description, str):
-        fields["content"] = [wrapped({"type": "text", "text": description})]
+        fields["content"] = [wrapped(text_block(description))]
     blocked = asked.get("blocked_path")
     if isinstance(blocked, str) and blocked:
         fields.setdefault("locations", [{"path": blocked}])
@@ -94,15 +97,12 @@ def _option(option_id: str, kind: str, name: str) -> dict[str, Any]:
 
 
 def _suggestions(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
-    given = asked.get("permission_suggestions")
-    suggestions = given if isinstance(given, list) else []
     return [
         # "session", whatever Claude suggests: its "localSettings" writes
         # `.claude/settings.local.json` into the user's repository, where the rule outlives the
         # sandbox session that it was given in and ends up in somebody's commit.
         {**item, "destination": "session"}
-        for item in suggestions
-        if isinstance(item, dict)
+        for item in dicts_in(asked.get("permission_suggestions"))
     ]
 
 
@@ -118,12 +118,7 @@ def _lasting(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _lasting_name(lasting: list[dict[str, Any]]) -> str:
-    rules = [
-        _rule_text(rule)
-        for update in lasting
-        for rule in (update["rules"] if isinstance(update.get("rules"), list) else [])
-        if isinstance(rule, dict)
-    ]
+    rules = [_rule_text(rule) for update in lasting for rule in dicts_in(update.get("rules"))]
     if rules:
         return f"Always allow {', '.join(rules)} in this session"
     modes = [update.get("mode") for update in lasting if update.get("type") == "setMode"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sandbox_agent_core.lenient import as_list
+
 __all__ = ["Plan"]
 
 _STATUSES: Final = frozenset({"pending", "in_progress", "completed"})
@@ -36,7 +38,7 @@ class Plan:
 
     def _replace(self, items: Any, content_key: str) -> None:
         self._tasks.clear()
-        listed = items if isinstance(items, list) else []
+        listed = as_list(items)
         for index, item in enumerate(listed):
             if isinstance(item, Mapping):
                 self._put(item.get("id", index), item.get(content_key), item.get("status"))

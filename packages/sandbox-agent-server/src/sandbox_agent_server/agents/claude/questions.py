@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sandbox_agent_core.lenient import as_dict, dicts_in, dicts_with
+
 from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["elicitation_answer", "elicitation_params", "question_answer", "question_params"]
@@ -44,8 +46,7 @@ def question_answer(
         for question in _questions(asked)
         if content.get(question["id"]) is not None
     }
-    given = asked.get("input")
-    tool_input = given if isinstance(given, dict) else {}
+    tool_input = as_dict(asked.get("input"))
     return {"behavior": "allow", "updatedInput": {**tool_input, "answers": answers}}
 
 
@@ -73,10 +74,7 @@ def elicitation_answer(result: Mapping[str, Any] | None) -> Native:
 
 
 def _questions(asked: Mapping[str, Any]) -> list[dict[str, Any]]:
-    given = asked.get("input")
-    listed = given.get("questions") if isinstance(given, dict) else None
-    items = listed if isinstance(listed, list) else []
-    asking = [item for item in items if isinstance(item, dict)]
+    asking = dicts_in(as_dict(asked.get("input")).get("questions"))
     return [_question(index, item) for index, item in enumerate(asking, start=1)]
 
 
@@ -84,12 +82,9 @@ def _question(index: int, item: Mapping[str, Any]) -> dict[str, Any]:
     question: dict[str, Any] = {"id": f"q{index}", "question": str(item.get("question") or "")}
     if isinstance(item.get("header"), str):
         question["header"] = item["header"]
-    offered = item.get("options")
-    options = offered if isinstance(offered, list) else []
     question["options"] = [
         {key: option[key] for key in ("label", "description") if isinstance(option.get(key), str)}
-        for option in options
-        if isinstance(option, dict) and isinstance(option.get("label"), str)
+        for option in dicts_with(item.get("options"), "label")
     ]
     question["multiSelect"] = item.get("multiSelect") is True
     return question

@@ -12,6 +12,7 @@ from sandbox_agent_core.frames.jsonrpc import (
     error_response,
     response,
 )
+from sandbox_agent_core.lenient import as_list
 
 __all__ = ["Spending", "context_size", "prompt_answer", "stop_reason", "usage_update"]
 
@@ -135,7 +136,7 @@ def _failure_text(result: Mapping[str, Any]) -> str:
     if isinstance(text := result.get("result"), str) and text:
         return text
     errors = result.get("errors")
-    told = [str(error) for error in errors] if isinstance(errors, list) else []
+    told = [str(error) for error in as_list(errors)]
     return "; ".join(told) or f"Claude Code ended the turn with {result.get('subtype')!r}"
 
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox_agent_server.agents.claude.content import acp_blocks, text_of
-from sandbox_agent_server.agents.claude.tools import diff, wrapped
+from sandbox_agent_server.agents.claude.content import acp_blocks
+from sandbox_agent_server.agents.claude.tools import diff
+from sandbox_agent_server.agents.native.content import text_of, wrapped
 
 __all__ = ["result_fields"]
 

@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
-__all__ = ["diff", "display_path", "tool_fields", "wrapped"]
+from sandbox_agent_core.lenient import as_dict
+
+from sandbox_agent_server.agents.native.content import text_block, wrapped
+
+__all__ = ["diff", "display_path", "tool_fields"]
 
 _TITLE_CHARS: Final = 200
 
@@ -66,7 +70,7 @@ _TITLES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 
 def tool_fields(name: str, tool_input: Any, *, cwd: str) -> dict[str, Any]:
     """`title`, `kind`, `rawInput`, and where they say something `locations` and `content`."""
-    given = tool_input if isinstance(tool_input, dict) else {}
+    given = as_dict(tool_input)
     fields: dict[str, Any] = {
         "title": _one_line(_title(name, given, cwd)),
         "kind": _KINDS.get(name, "other"),
@@ -77,11 +81,6 @@ def tool_fields(name: str, tool_input: Any, *, cwd: str) -> dict[str, Any]:
     if content := _content(name, given):
         fields["content"] = content
     return fields
-
-
-def wrapped(block: Mapping[str, Any]) -> dict[str, Any]:
-    """A content block as an item of a tool call's `content`."""
-    return {"type": "content", "content": dict(block)}
 
 
 def diff(path: str, old: str | None, new: str) -> dict[str, Any]:
@@ -161,6 +160,6 @@ def _content(name: str, given: Mapping[str, Any]) -> list[dict[str, Any]]:
         case "NotebookEdit", {"new_source": str(new)} if path:
             return [diff(path, None, new)]
         case "ExitPlanMode", {"plan": str(plan)}:
-            return [wrapped({"type": "text", "text": plan})]
+            return [wrapped(text_block(plan))]
         case _:
             return []

@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox_agent_core.frames import Frame, acp
-from sandbox_agent_core.frames.jsonrpc import notification
+from sandbox_agent_core.frames import Frame
+from sandbox_agent_core.lenient import as_dict
 
 from sandbox_agent_server.agents.claude.asking import Asking
-from sandbox_agent_server.agents.claude.messages import Messages, Read, Update
+from sandbox_agent_server.agents.claude.messages import Messages, Read
 from sandbox_agent_server.agents.claude.native import control_request
 from sandbox_agent_server.agents.claude.offers import Offers
 from sandbox_agent_server.agents.claude.results import (
@@ -24,11 +24,9 @@ from sandbox_agent_server.agents.claude.results import (
     usage_update,
 )
 from sandbox_agent_server.agents.claude.turns import Prompt, Turns
-from sandbox_agent_server.agents.native.translator import Native, Output
+from sandbox_agent_server.agents.native.translator import Native, Output, SessionTranslator
 
-__all__ = ["EXTENSION", "Translator"]
-
-EXTENSION: Final = "_claude/"
+__all__ = ["Translator"]
 
 _NOISE: Final = frozenset(
     {
@@ -49,12 +47,14 @@ _LOCAL_OUTPUT: Final = re.compile(
 _VOLATILE: Final = frozenset({"uuid", "user_message_uuids", "permissionMode", "model"})
 
 
-class Translator:
-    """One session. `feed` it every message except answers to the host's own control requests."""
+class Translator(SessionTranslator):
+    """Understands every message except answers to the host's own control requests."""
+
+    extension_prefix = "_claude/"
 
     def __init__(self, *, session_id: str, cwd: str, offers: Offers) -> None:
-        self.offers = offers
-        self._session_id = session_id
+        super().__init__(session_id)
+        self.offers: Offers = offers
         self._messages = Messages(cwd=cwd)
         self._asking = Asking(session_id=session_id, cwd=cwd)
         self._turns = Turns()
@@ -100,23 +100,6 @@ class Translator:
             replies.append(self._interrupt())
         return Output(frames, replies)
 
-    def update(self, update: Update) -> Frame:
-        return notification(acp.SESSION_UPDATE, {"sessionId": self._session_id, "update": update})
-
-    def commands_update(self) -> Frame:
-        commands = self.offers.commands()
-        return self.update(
-            {"sessionUpdate": acp.AVAILABLE_COMMANDS_UPDATE, "availableCommands": commands}
-        )
-
-    def mode_update(self) -> Frame:
-        mode = self.offers.mode
-        return self.update({"sessionUpdate": acp.CURRENT_MODE_UPDATE, "currentModeId": mode})
-
-    def config_update(self) -> Frame:
-        options = self.offers.config_options()
-        return self.update({"sessionUpdate": acp.CONFIG_OPTION_UPDATE, "configOptions": options})
-
     def _translate(self, message: Native, replies: list[Native]) -> list[Frame]:
         match message.get("type"):
             case "stream_event":
@@ -144,7 +127,7 @@ class Translator:
                 return self._passed_on(message)
 
     def _read(self, message: Native, read: Read) -> list[Frame]:
-        frames = [self.update(update) for update in read.updates]
+        frames = self.updates(read.updates)
         return frames if read.is_understood else frames + self._passed_on(message)
 
     def _passed_on(self, message: Native) -> list[Frame]:
@@ -153,12 +136,11 @@ class Translator:
         name = str(message.get("type"))
         if name == "system" and isinstance(message.get("subtype"), str):
             name = message["subtype"]
-        params = {"sessionId": self._session_id, "message": message}
-        return [notification(EXTENSION + name, params)]
+        return [self.extension(name, message)]
 
     def _user(self, message: Native) -> list[Frame]:
         body = message.get("message")
-        content = body.get("content") if isinstance(body, dict) else None
+        content = as_dict(body).get("content")
         prompt = self._turns.prompt
         if isinstance(content, str) and prompt is not None and prompt.is_command:
             # Not when no command was typed: a switched model writes such a message too.
@@ -168,14 +150,13 @@ class Translator:
         return self._read(message, self._messages.user(message))
 
     def _control_request(self, message: Native, replies: list[Native]) -> list[Frame]:
-        request_id, asked = str(message.get("request_id")), message.get("request")
-        asked = asked if isinstance(asked, dict) else {}
+        request_id, asked = str(message.get("request_id")), as_dict(message.get("request"))
         parent = self._messages.parent_of(asked)
         frame = self._asking.ask(request_id, asked, parent=parent)
         if frame is None:
             replies.append(self._asking.refuse(request_id, asked))
             return self._passed_on(message)
-        return [*(self.update(update) for update in self._messages.announce(asked)), frame]
+        return [*self.updates(self._messages.announce(asked)), frame]
 
     def _result(self, message: Native) -> list[Frame]:
         frames = []
@@ -213,7 +194,7 @@ class Translator:
             case "status" if message.get("status") is None and "permissionMode" in message:
                 return frames
             case "task_started":
-                frames += [self.update(update) for update in self._messages.read_task(message)]
+                frames += self.updates(self._messages.read_task(message))
         return frames + self._passed_on(message)
 
     def _initialised(self, message: Native) -> list[Frame]:

@@ -14,6 +14,7 @@ from sandbox_agent_core.spi.agent import AgentContext, AgentInstallation
 
 from sandbox_agent_server.agents.native.adapter import Answer, Handler, Request
 from sandbox_agent_server.agents.native.dispatcher import QuestionId
+from sandbox_agent_server.agents.native.offers import read_setting
 from sandbox_agent_server.agents.native.private_file import PrivateFile
 from sandbox_agent_server.agents.native.process_adapter import ProcessAdapter
 from sandbox_agent_server.agents.native.refusals import (
@@ -177,7 +178,7 @@ class PiAdapter(ProcessAdapter[Translator]):
 
     async def _set(self, request: Request) -> Answer:
         offers = self._session().offers
-        method, change = offers.change(request.params.get("configId"), request.params.get("value"))
+        method, change = offers.change(*read_setting(request.method, request.params))
         try:
             await self.ask(method, change)
         except AgentRefused as exc:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.frames.jsonrpc import notification, request
+from sandbox_agent_core.lenient import as_dict, as_list
 
 from sandbox_agent_server.agents.native.grants import Grants, Scope
 from sandbox_agent_server.agents.native.translator import Native
@@ -49,7 +50,7 @@ class Permission:
     def scope(self) -> Scope:
         if self.tool_name in _EDITS:
             return Scope("edits")
-        command = self.input.get("command") if isinstance(self.input, dict) else None
+        command = as_dict(self.input).get("command")
         if self.tool_name == "bash" and isinstance(command, str):
             return Scope("command", command)
         return Scope("tool", self.tool_name)
@@ -162,8 +163,7 @@ def _withdrawn(dialog_id: str) -> Frame:
 def _labels(dialog: Native) -> list[dict[str, Any]]:
     if dialog.get("method") == "confirm":
         return [{"label": "Yes"}, {"label": "No"}]
-    options = dialog.get("options")
-    return [{"label": str(item)} for item in options] if isinstance(options, list) else []
+    return [{"label": str(item)} for item in as_list(dialog.get("options"))]
 
 
 def _property(dialog: Native, message: str) -> dict[str, Any]:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sandbox_agent_core.frames import acp
+from sandbox_agent_core.lenient import as_dict, as_list
 
+from sandbox_agent_server.agents.native.content import text_of
 from sandbox_agent_server.agents.native.translator import Native
-from sandbox_agent_server.agents.pi.content import acp_blocks, text_of
+from sandbox_agent_server.agents.pi.content import acp_blocks
 from sandbox_agent_server.agents.pi.tools import appended, call_fields, result_fields
 
 __all__ = ["Messages", "Update"]
@@ -64,8 +66,8 @@ class Messages:
         content = message.get("content")
         streamed = self._streamed or _Streamed(self._new_id())
         self._streamed = streamed
-        for index, block in enumerate(content if isinstance(content, list) else []):
-            kind = str(block.get("type")) if isinstance(block, dict) else ""
+        for index, block in enumerate(as_list(content)):
+            kind = str(as_dict(block).get("type", ""))
             if kind in _CHUNKS and isinstance(block.get(kind), str):
                 updates += self._chunk(kind, index, block[kind][streamed.told.get(index, 0) :])
             elif kind == "toolCall":
@@ -108,7 +110,7 @@ class Messages:
         tool_id = str(event.get("toolCallId"))
         tool = self._tools.get(tool_id)
         partial = event.get("partialResult")
-        blocks = acp_blocks(partial.get("content") if isinstance(partial, dict) else None)
+        blocks = acp_blocks(as_dict(partial).get("content"))
         if tool is None or not blocks:
             return []
         if tool.name != "bash":

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from sandbox_agent_core.lenient import as_dict, dicts_in
 
-from sandbox_agent_server.agents.native.refusals import InvalidParams
+from sandbox_agent_server.agents.native import offers
+from sandbox_agent_server.agents.native.offers import Choice, Option, command, with_names
 from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["Offers"]
@@ -17,7 +18,7 @@ _LEVELS: Final = ("off", "minimal", "low", "medium", "high", "xhigh", "max")
 _SPECIAL_LEVELS: Final = frozenset({"xhigh", "max"})
 
 
-class Offers:
+class Offers(offers.Offers):
     """Read from `get_state`, `get_available_models` and `get_commands`."""
 
     def __init__(self, *, state: Native, models: Native, commands: Native) -> None:
@@ -26,7 +27,10 @@ class Offers:
             for model in dicts_in(models.get("models"))
             if isinstance(model.get("id"), str) and isinstance(model.get("provider"), str)
         ]
-        self._commands = [_command(item) for item in dicts_in(commands.get("commands"))]
+        self._commands = [
+            command(item.get("name"), item.get("description"))
+            for item in dicts_in(commands.get("commands"))
+        ]
         self._model: Native = {}
         self._level: str | None = None
         self.read_state(state)
@@ -51,25 +55,30 @@ class Offers:
             self._level = level
         return before != (self.model, self._level)
 
-    def config_options(self) -> list[dict[str, Any]]:
-        choices = [
-            {"value": _name(model), "name": str(model.get("name") or model["id"])}
-            for model in self._models
+    def options(self) -> list[Option]:
+        models = [
+            Choice(_name(model), str(model.get("name") or model["id"])) for model in self._models
         ]
         current = self.model
-        if current is not None and current not in {choice["value"] for choice in choices}:
-            choices.append({"value": current, "name": current})
-        options = [_select("model", "model", "Model", "Model to use", current, choices)]
+        options = [
+            Option(
+                "model",
+                "Model",
+                current,
+                with_names(models, [current]),
+                description="Model to use",
+            )
+        ]
         if levels := self._levels():
-            thinking = [{"value": level, "name": level.capitalize()} for level in levels]
+            choices = [Choice(level, level.capitalize()) for level in levels]
             options.append(
-                _select(
+                Option(
                     "thinking",
-                    "thought_level",
                     "Thinking",
-                    "How hard to think",
                     self._level,
-                    thinking,
+                    choices,
+                    "thought_level",
+                    "How hard to think",
                 )
             )
         return options
@@ -77,30 +86,14 @@ class Offers:
     def commands(self) -> list[dict[str, Any]]:
         return self._commands
 
-    def change(self, config_id: Any, value: Any) -> tuple[str, Native]:
+    def change(self, option: str, value: str) -> tuple[str, Native]:
         """The command that sets an option, and its fields. Raises: InvalidParams."""
-        if config_id == "model":
-            return self._change_model(value)
-        if config_id == "thinking":
-            return self._change_level(value)
-        offered = ", ".join(option["id"] for option in self.config_options())
-        raise InvalidParams(f"no option {config_id!r}; there are: {offered}")
-
-    def _change_model(self, value: Any) -> tuple[str, Native]:
-        for model in self._models:
-            if _name(model) == value:
-                return "set_model", {"provider": model["provider"], "modelId": model["id"]}
-        raise InvalidParams(
-            f"no model {value!r}; there are: {', '.join(_name(model) for model in self._models)}"
-        )
-
-    def _change_level(self, value: Any) -> tuple[str, Native]:
         # Checked here: Pi takes any level, and then another that the model has.
-        levels = self._levels()
-        if value not in levels:
-            offered = ", ".join(levels) or "none for this model"
-            raise InvalidParams(f"no thinking level {value!r}; there are: {offered}")
-        return "set_thinking_level", {"level": value}
+        self.option(option).check(value)
+        if option == "thinking":
+            return "set_thinking_level", {"level": value}
+        provider, _, model = value.partition("/")
+        return "set_model", {"provider": provider, "modelId": model}
 
     def _levels(self) -> list[str]:
         """Of the current model; none when it does not reason."""
@@ -117,30 +110,3 @@ class Offers:
 
 def _name(model: Mapping[str, Any]) -> str:
     return f"{model['provider']}/{model['id']}"
-
-
-def _select(
-    id: str,
-    category: str,
-    name: str,
-    description: str,
-    current: str | None,
-    choices: list[dict[str, Any]],
-) -> dict[str, Any]:
-    return {
-        "id": id,
-        "name": name,
-        "description": description,
-        "category": category,
-        "type": "select",
-        "currentValue": current,
-        "options": choices,
-    }
-
-
-def _command(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "name": str(item.get("name") or ""),
-        "description": str(item.get("description") or ""),
-        "input": None,
-    }

@@ -13,6 +13,7 @@ from sandbox_agent_core.frames.jsonrpc import (
     error_response,
     response,
 )
+from sandbox_agent_core.lenient import as_dict
 
 from sandbox_agent_server.agents.native.translator import Native
 from sandbox_agent_server.agents.pi.turns import Prompt
@@ -51,12 +52,10 @@ class Outcome:
         self._last = message
         model = message.get("model")
         self.model = model if isinstance(model, str) else self.model
-        usage = message.get("usage")
-        usage = usage if isinstance(usage, dict) else {}
+        usage = as_dict(message.get("usage"))
         for name, key in _TOKENS.items():
             self._tokens[name] += count if isinstance(count := usage.get(key), int) else 0
-        cost = usage.get("cost")
-        total = cost.get("total") if isinstance(cost, dict) else None
+        total = as_dict(usage.get("cost")).get("total")
         self._cost += total if isinstance(total, (int, float)) else 0
 
     def answer(self, prompt: Prompt) -> Frame:
@@ -89,8 +88,7 @@ def failure(prompt: Prompt, message: str) -> Frame:
 
 def usage_update(stats: Mapping[str, Any], *, model: str | None) -> dict[str, Any] | None:
     """From `get_session_stats`: how full the context is, and what the session has cost."""
-    context = stats.get("contextUsage")
-    context = context if isinstance(context, dict) else {}
+    context = as_dict(stats.get("contextUsage"))
     used, size = context.get("tokens"), context.get("contextWindow")
     # Right after a compaction Pi does not know how full the context is.
     if not isinstance(used, int) or not isinstance(size, int):

@@ -7,7 +7,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox_agent_server.agents.pi.content import acp_blocks, text_of
+from sandbox_agent_core.lenient import as_dict, as_list
+
+from sandbox_agent_server.agents.native.content import text_of
+from sandbox_agent_server.agents.pi.content import acp_blocks
 
 __all__ = ["READ_ONLY", "appended", "call_fields", "result_fields"]
 
@@ -29,7 +32,7 @@ _KINDS: Final[Mapping[str, str]] = {
 
 def call_fields(name: str, tool_input: Any, *, cwd: str) -> dict[str, Any]:
     """`title`, `kind`, `rawInput`, and where they say something `locations` and `content`."""
-    given = tool_input if isinstance(tool_input, dict) else {}
+    given = as_dict(tool_input)
     fields: dict[str, Any] = {
         "title": _one_line(_title(name, given, cwd)),
         "kind": _KINDS.get(name, "other"),
@@ -47,9 +50,9 @@ def result_fields(
     name: str, tool_input: Any, result: Any, *, is_error: bool, cwd: str
 ) -> dict[str, Any]:
     """Fields of the call's last update."""
-    told = result if isinstance(result, dict) else {}
+    told = as_dict(result)
     blocks = acp_blocks(told.get("content"))
-    given = tool_input if isinstance(tool_input, dict) else {}
+    given = as_dict(tool_input)
     diffs = [] if is_error else _diffs(name, given, cwd)
     fields: dict[str, Any] = {
         "status": "failed" if is_error else "completed",
@@ -72,7 +75,7 @@ def appended(before: str, now: str) -> str:
 
 
 def _raw_output(name: str, text: str, details: Any, *, is_error: bool) -> Any:
-    extra = dict(details) if isinstance(details, dict) else {}
+    extra = dict(as_dict(details))
     if name == "bash":
         return _shell_output(text, extra, is_error=is_error)
     return {"output": text, **extra} if extra else text or None
@@ -125,7 +128,7 @@ def _diffs(name: str, given: Mapping[str, Any], cwd: str) -> list[dict[str, Any]
         return []
     listed = given.get("edits")
     # Models also give one edit without the list, which Pi takes.
-    edits = [*(listed if isinstance(listed, list) else []), given]
+    edits = [*as_list(listed), given]
     return [
         _diff(path, edit["oldText"], edit["newText"])
         for edit in edits

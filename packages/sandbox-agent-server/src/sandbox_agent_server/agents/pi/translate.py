@@ -9,21 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sandbox_agent_core.frames import Frame, acp, extensions
+from sandbox_agent_core.frames import Frame, extensions
 from sandbox_agent_core.frames.jsonrpc import notification, response
+from sandbox_agent_core.lenient import as_list
 
 from sandbox_agent_server.agents.native.grants import Grants
-from sandbox_agent_server.agents.native.translator import Native, Output
+from sandbox_agent_server.agents.native.translator import Native, Output, SessionTranslator, Update
 from sandbox_agent_server.agents.pi.asking import Answered, Asking
-from sandbox_agent_server.agents.pi.messages import Messages, Update
+from sandbox_agent_server.agents.pi.messages import Messages
 from sandbox_agent_server.agents.pi.native import command
 from sandbox_agent_server.agents.pi.offers import Offers
 from sandbox_agent_server.agents.pi.results import Outcome, failure, usage_update
 from sandbox_agent_server.agents.pi.turns import Prompt, Turns
 
-__all__ = ["EXTENSION", "Translator"]
-
-EXTENSION: Final = "_pi/"
+__all__ = ["Translator"]
 
 _NOISE: Final = frozenset(
     {
@@ -42,8 +41,10 @@ _DIALOGS: Final = frozenset({"select", "confirm", "input", "editor"})
 _TOLD_ROLES: Final = frozenset({"assistant", "system", "toolResult", "user"})
 
 
-class Translator:
-    """One session. `feed` it every message except responses to commands of the adapter's own."""
+class Translator(SessionTranslator):
+    """Understands every message except responses to commands of the adapter's own."""
+
+    extension_prefix = "_pi/"
 
     def __init__(
         self,
@@ -54,8 +55,8 @@ class Translator:
         says_settled: bool,
         new_id: Callable[[], str],
     ) -> None:
-        self.offers = offers
-        self.session_id = session_id
+        super().__init__(session_id)
+        self.offers: Offers = offers
         self._messages = Messages(cwd=cwd, new_id=new_id)
         self._asking = Asking(session_id=session_id, cwd=cwd)
         self._turns = Turns(says_settled=says_settled)
@@ -110,7 +111,7 @@ class Translator:
     def history(self, messages: Any) -> list[Frame]:
         """What was said before, for `session/load`."""
         updates: list[Update] = []
-        for message in messages if isinstance(messages, list) else []:
+        for message in as_list(messages):
             match message:
                 case {"role": "user"}:
                     updates += self._messages.user(message)
@@ -119,25 +120,12 @@ class Translator:
                 case {"role": "toolResult", "toolCallId": str(tool_id)}:
                     name, failed = str(message.get("toolName")), message.get("isError") is True
                     updates += self._messages.result(tool_id, name, message, is_error=failed)
-        return [self.update(update) for update in updates]
-
-    def update(self, update: Update) -> Frame:
-        return notification(acp.SESSION_UPDATE, {"sessionId": self.session_id, "update": update})
-
-    def commands_update(self) -> Frame:
-        commands = self.offers.commands()
-        return self.update(
-            {"sessionUpdate": acp.AVAILABLE_COMMANDS_UPDATE, "availableCommands": commands}
-        )
-
-    def config_update(self) -> Frame:
-        options = self.offers.config_options()
-        return self.update({"sessionUpdate": acp.CONFIG_OPTION_UPDATE, "configOptions": options})
+        return self.updates(updates)
 
     def _translate(self, message: Native) -> list[Frame]:
         match message:
             case {"type": "message_update", "assistantMessageEvent": dict(event)}:
-                return self._updates(self._messages.stream(event) or [])
+                return self.updates(self._messages.stream(event) or [])
             case {"type": "message_start", "message": dict(started)}:
                 self._messages.start(started)
                 return []
@@ -145,12 +133,12 @@ class Translator:
                 return self._message_ended(ended, message)
             case {"type": "tool_execution_start"}:
                 tool_id, name = str(message.get("toolCallId")), str(message.get("toolName"))
-                return self._updates(self._messages.announce(tool_id, name, message.get("args")))
+                return self.updates(self._messages.announce(tool_id, name, message.get("args")))
             case {"type": "tool_execution_update"}:
-                return self._updates(self._messages.progress(message))
+                return self.updates(self._messages.progress(message))
             case {"type": "tool_execution_end"}:
                 withdrawn = self._asking.withdraw(str(message.get("toolCallId")))
-                return withdrawn + self._updates(self._messages.tool_ended(message))
+                return withdrawn + self.updates(self._messages.tool_ended(message))
             case {"type": "thinking_level_changed", "level": level}:
                 changed = self.offers.read_state({"thinkingLevel": level})
                 return [self.config_update()] if changed else []
@@ -163,13 +151,13 @@ class Translator:
         role = ended.get("role")
         if role == "assistant":
             self._outcome.read(ended)
-            return self._updates(self._messages.end(ended))
+            return self.updates(self._messages.end(ended))
         if role == "user":
             is_echo, self._expects_echo = self._expects_echo, False
-            return [] if is_echo else self._updates(self._messages.user(ended))
+            return [] if is_echo else self.updates(self._messages.user(ended))
         if role in _TOLD_ROLES:
             return []
-        return [self._extension("message", message)]
+        return [self.extension("message", message)]
 
     def _response(self, message: Native) -> Output:
         prompt = self._turns.prompt
@@ -196,7 +184,7 @@ class Translator:
 
     def _dialog(self, dialog: Native) -> Output:
         if dialog.get("method") not in _DIALOGS or not isinstance(dialog.get("id"), str):
-            return Output([self._extension(str(dialog.get("method")), dialog)], [])
+            return Output([self.extension(str(dialog.get("method")), dialog)], [])
         answered = self._asking.granted(dialog)
         if answered is not None:
             return self._put_through(answered)
@@ -208,15 +196,9 @@ class Translator:
             frames.append(self.update(self._messages.running(answered.running)))
         return Output(frames, [answered.reply])
 
-    def _updates(self, updates: list[Update]) -> list[Frame]:
-        return [self.update(update) for update in updates]
-
     def _passed_on(self, message: Native) -> list[Frame]:
         kind = str(message.get("type"))
-        return [] if kind in _NOISE else [self._extension(kind, message)]
-
-    def _extension(self, name: str, message: Native) -> Frame:
-        return notification(EXTENSION + name, {"sessionId": self.session_id, "message": message})
+        return [] if kind in _NOISE else [self.extension(kind, message)]
 
 
 def _extension_failed(message: Native) -> Frame:
