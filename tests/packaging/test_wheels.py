@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("core", "server", "client", "docker", "e2b", "daytona", "modal", "vercel", "cloudflare")
+PACKAGES = sorted(
+    path.parent.name.removeprefix("sandbox-agent-")
+    for path in (ROOT / "packages").glob("*/pyproject.toml")
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -104,7 +107,7 @@ def test_the_docker_provider_brings_its_files_and_works_beside_the_client(
     bin_dir = install(tmp_path / "venv", wheels["core"], wheels["client"], wheels["docker"])
     assert "FROM" in run(bin_dir / "sandbox-agent", "image", "dockerfile")
     code = """
-from sandbox_agent_client.providers import find_provider
+from sandbox_agent_client.sandboxes.plugins import find_provider
 print(type(find_provider("docker", {"memory": "1g"})).__name__)
 """
     assert run(bin_dir / "python", "-c", code).strip() == "DockerProvider"

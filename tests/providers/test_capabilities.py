@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from sandbox_agent_client import Endpoint, SandboxRef, SandboxSpec, errors
-from sandbox_agent_client.providers import find_provider
+from sandbox_agent_client.sandboxes.plugins import find_provider
 from sandbox_agent_core.spi.provider import (
     SandboxProvider,
     SupportsList,

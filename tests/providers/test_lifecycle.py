@@ -23,7 +23,7 @@ from sandbox_agent_client import (
     errors,
 )
 from sandbox_agent_client._async import keepalive
-from sandbox_agent_client.local.server import LocalServer
+from sandbox_agent_client.sandboxes.local.server import LocalServer
 from sandbox_agent_core.spi.labels import KEPT
 from sandbox_agent_core.spi.provider import Check, Preflight
 from support.directory_provider import DirectoryProvider

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_agent_client import LocalProvider, SandboxRef, SandboxSpec, providers
+from sandbox_agent_client import LocalProvider, SandboxRef, SandboxSpec
 from sandbox_agent_client.cli.main import app
+from sandbox_agent_client.sandboxes import plugins
 from sandbox_agent_core.errors import ProviderUnavailable
 from sandbox_agent_core.spi.labels import own_labels
 from sandbox_agent_core.spi.provider import SandboxInfo
@@ -23,8 +24,8 @@ from typer.testing import CliRunner, Result
 def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Two providers: local, and directories in `tmp_path`."""
     monkeypatch.setenv("SANDBOX_AGENT_DATA_DIR", str(tmp_path / "data"))
-    point = EntryPoint("directory", "support.directory_provider:InTheRoot", providers.GROUP)
-    monkeypatch.setattr(providers, "entry_points", lambda **_: EntryPoints([point]))
+    point = EntryPoint("directory", "support.directory_provider:InTheRoot", plugins.GROUP)
+    monkeypatch.setattr(plugins, "entry_points", lambda **_: EntryPoints([point]))
     (tmp_path / "root").mkdir()
     monkeypatch.setenv("DIRECTORY_PROVIDER_ROOT", str(tmp_path / "root"))
 

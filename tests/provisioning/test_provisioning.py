@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox_agent_client.wheels import server_wheels
+from sandbox_agent_client.sandboxes.wheels import server_wheels
 from sandbox_agent_core.errors import ProviderTimeout, ServerStartFailed
 from sandbox_agent_core.provisioning import (
     CommandResult,

@@ -9,7 +9,7 @@ from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 from packaging.requirements import Requirement
-from sandbox_agent_client.wheels import server_wheels, write_wheel
+from sandbox_agent_client.sandboxes.wheels import server_wheels, write_wheel
 from sandbox_agent_core.spi.provider import Wheel
 
 __all__ = ["BARE_PYTHON", "OUR_SERVER", "installed_wheelhouse"]

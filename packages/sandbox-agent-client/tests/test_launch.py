@@ -16,8 +16,8 @@ from sandbox_agent_client import (
     SandboxRef,
     SandboxSpec,
     errors,
-    providers,
 )
+from sandbox_agent_client.sandboxes import plugins
 from sandbox_agent_core.spi.labels import CREATED, OURS, RUN, VERSION
 
 
@@ -166,29 +166,38 @@ async def test_an_exception_in_the_block_destroys_the_sandbox(endpoint: Endpoint
     assert provider.calls[-1] == "destroy box-1"
 
 
-@pytest.mark.parametrize("name", providers.KNOWN)
+PACKAGES = Path(__file__).parents[2]
+NAMES = [
+    path.parent.name.removeprefix("sandbox-agent-")
+    for path in sorted(PACKAGES.glob("*/pyproject.toml"))
+    if '[project.entry-points."sandbox_agent.providers"]' in path.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_provider_that_is_not_installed_says_how_to_get_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(providers, "entry_points", lambda **_: EntryPoints())
+    monkeypatch.setattr(plugins, "entry_points", lambda **_: EntryPoints())
     with pytest.raises(errors.ProviderNotInstalled, match=f"pip install sandbox-agent-{name}"):
-        providers.find_provider(name)
+        plugins.find_provider(name)
 
 
-def test_a_provider_that_does_not_exist_lists_those_that_do() -> None:
-    with pytest.raises(errors.ProviderNotInstalled, match="local"):
-        providers.find_provider("no-such-provider")
+@pytest.mark.parametrize("name", ["no-such-provider", "server", "testing"])
+def test_a_provider_that_does_not_exist_lists_those_that_do(name: str) -> None:
+    with pytest.raises(errors.ProviderNotInstalled, match="Installed: .*local"):
+        plugins.find_provider(name)
 
 
 def test_providers_are_found_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> None:
     points = EntryPoints(
         [
-            EntryPoint("good", "sandbox_agent_client.local:LocalProvider", providers.GROUP),
-            EntryPoint("broken", "no_such_module:Provider", providers.GROUP),
+            EntryPoint("good", "sandbox_agent_client.sandboxes.local:LocalProvider", plugins.GROUP),
+            EntryPoint("broken", "no_such_module:Provider", plugins.GROUP),
         ]
     )
-    monkeypatch.setattr(providers, "entry_points", lambda **_: points)
-    assert isinstance(providers.find_provider("good"), LocalProvider)
-    assert isinstance(providers.find_provider("local"), LocalProvider)
+    monkeypatch.setattr(plugins, "entry_points", lambda **_: points)
+    assert isinstance(plugins.find_provider("good"), LocalProvider)
+    assert isinstance(plugins.find_provider("local"), LocalProvider)
     with pytest.raises(errors.ProviderError, match="no_such_module"):
-        providers.find_provider("broken")
+        plugins.find_provider("broken")

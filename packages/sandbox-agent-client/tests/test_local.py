@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 from sandbox_agent_client import LocalProvider, SandboxAgent, SandboxSpec, errors
-from sandbox_agent_client.local import command, provider, server
+from sandbox_agent_client.sandboxes.local import provider, server
 
 
 def is_running(pid: int) -> bool:
@@ -164,7 +164,7 @@ async def test_a_start_that_is_cancelled_leaves_nothing(stubborn_server: Path) -
 async def test_a_missing_server_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     monkeypatch.setenv("PATH", "/nonexistent")
-    monkeypatch.setattr(command, "find_spec", lambda _name: None)
+    monkeypatch.setattr(server, "find_spec", lambda _name: None)
     with pytest.raises(errors.ProviderNotInstalled, match="pip install sandbox-agent-server"):
         await LocalProvider().create(SandboxSpec())
 
@@ -173,14 +173,14 @@ def test_the_server_is_found_in_three_places(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     beside = Path(sys.executable).parent / "sandbox-agent-server"
-    assert command.server_command() == [str(beside)]
+    assert server.server_command() == [str(beside)]
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    assert command.server_command() == [str(tmp_path / "python"), "-m", "sandbox_agent_server"]
+    assert server.server_command() == [str(tmp_path / "python"), "-m", "sandbox_agent_server"]
     on_path = tmp_path / "bin" / "sandbox-agent-server"
     on_path.parent.mkdir()
     on_path.touch(mode=0o755)
-    assert command.server_command() == [str(on_path)]
+    assert server.server_command() == [str(on_path)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

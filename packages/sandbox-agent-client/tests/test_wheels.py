@@ -10,10 +10,11 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from sandbox_agent_client import errors, wheelhouse, wheels
+from sandbox_agent_client import errors
 from sandbox_agent_client.cli.main import app
-from sandbox_agent_client.wheelhouse import default_platforms, load_wheelhouse
-from sandbox_agent_client.wheels import server_wheels, wheel_of
+from sandbox_agent_client.sandboxes import wheelhouse, wheels
+from sandbox_agent_client.sandboxes.wheelhouse import default_platforms, load_wheelhouse
+from sandbox_agent_client.sandboxes.wheels import server_wheels, wheel_of
 from typer.testing import CliRunner
 
 

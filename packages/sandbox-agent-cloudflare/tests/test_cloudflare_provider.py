@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from sandbox_agent_client import SandboxAgent, errors
-from sandbox_agent_client.wheels import server_wheels
+from sandbox_agent_client.sandboxes.wheels import server_wheels
 from sandbox_agent_cloudflare import CloudflareProvider
 from sandbox_agent_cloudflare import machine as machine_module
 from sandbox_agent_cloudflare.bridge import Bridge

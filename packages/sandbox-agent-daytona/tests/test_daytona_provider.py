@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from sandbox_agent_client import SandboxAgent, errors
-from sandbox_agent_client.wheels import server_wheels
+from sandbox_agent_client.sandboxes.wheels import server_wheels
 from sandbox_agent_core.provisioning import calls
 from sandbox_agent_core.spi.labels import OURS, RUN
 from sandbox_agent_core.spi.provider import SandboxRef, SandboxSpec

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from grpclib import Status
 from sandbox_agent_client import SandboxAgent, errors
-from sandbox_agent_client.wheels import server_wheels
+from sandbox_agent_client.sandboxes.wheels import server_wheels
 from sandbox_agent_core.spi.provider import SandboxSpec
 from sandbox_agent_modal import ModalProvider
 from sandbox_agent_modal.machine import CHUNK_BYTES, ModalMachine

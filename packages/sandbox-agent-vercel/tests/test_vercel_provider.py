@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from sandbox_agent_client import SandboxAgent, errors
-from sandbox_agent_client.wheels import server_wheels
+from sandbox_agent_client.sandboxes.wheels import server_wheels
 from sandbox_agent_core.spi.labels import CREATED, KEPT, OURS, RUN, VERSION
 from sandbox_agent_core.spi.provider import SandboxSpec
 from sandbox_agent_vercel import VercelProvider

@@ -75,7 +75,6 @@ from sandbox_agent_client._async.requests import PermissionRequest, QuestionRequ
 from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.session import Session
 from sandbox_agent_client._calls.sessions import SessionOptions
-from sandbox_agent_client._startup import StartupStep
 from sandbox_agent_client._sync.client import SandboxAgentSync
 from sandbox_agent_client._sync.requests import PermissionRequestSync, QuestionRequestSync
 from sandbox_agent_client._sync.sandbox import SandboxSync
@@ -83,13 +82,14 @@ from sandbox_agent_client._sync.session import SessionSync
 from sandbox_agent_client._turn import PromptResult
 from sandbox_agent_client.credentials import Credential, LocalCredentials, local_credentials
 from sandbox_agent_client.errors import *  # noqa: F403
-from sandbox_agent_client.local import LocalProvider
 from sandbox_agent_client.persistence import (
     MemoryTranscriptStore,
     SessionRecord,
     SqliteTranscriptStore,
     TranscriptStore,
 )
+from sandbox_agent_client.sandboxes.local import LocalProvider
+from sandbox_agent_client.sandboxes.progress import StartupStep
 
 __all__ = [
     "AgentExited",

@@ -27,14 +27,14 @@ from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls.call import built
 from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
-from sandbox_agent_client.launch import (
+from sandbox_agent_client.persistence.replay import new_context, settings_of
+from sandbox_agent_client.sandboxes.launch import (
     HEALTH_TIMEOUT_S,
-    Request,
+    StartOptions,
     launch,
-    parse_ref,
     take_over,
 )
-from sandbox_agent_client.persistence.replay import new_context, settings_of
+from sandbox_agent_client.sandboxes.sandbox import parse_ref
 
 __all__ = ["SandboxAgent"]
 
@@ -108,9 +108,9 @@ class SandboxAgent:
 
         async def open() -> SandboxAgent:
             known = None if ref is None else parse_ref(ref)
-            request = Request(
+            wanted = StartOptions(
                 sandbox=sandbox or (known.provider if known else LOCAL),
-                options=options,
+                provider_options=options,
                 env=env or {},
                 labels=labels or {},
                 agents=agents,
@@ -123,9 +123,9 @@ class SandboxAgent:
             try:
                 launched = await portal.run(
                     lambda: (
-                        launch(request, report=report)
+                        launch(wanted, report=report)
                         if known is None
-                        else take_over(request, known, report=report)
+                        else take_over(wanted, known, report=report)
                     )
                 )
             except BaseException:

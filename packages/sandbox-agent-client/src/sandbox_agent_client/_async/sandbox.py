@@ -8,8 +8,8 @@ from sandbox_agent_core.spi.provider import Capabilities, SandboxRef, SupportsPa
 
 from sandbox_agent_client._async._backend import Portal
 from sandbox_agent_client._async.transport import Transport
-from sandbox_agent_client._startup import StartupStep
-from sandbox_agent_client.launch import Launched
+from sandbox_agent_client.sandboxes.progress import StartupStep
+from sandbox_agent_client.sandboxes.sandbox import Launched
 
 __all__ = ["Sandbox"]
 

@@ -28,14 +28,14 @@ from sandbox_agent_client._sync.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnId
 from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.session import SessionSync
 from sandbox_agent_client._sync.transport import DEFAULT_TIMEOUT_S, StreamKind, Transport
-from sandbox_agent_client.launch import (
+from sandbox_agent_client.persistence.replay import new_context, settings_of
+from sandbox_agent_client.sandboxes.launch import (
     HEALTH_TIMEOUT_S,
-    Request,
+    StartOptions,
     launch,
-    parse_ref,
     take_over,
 )
-from sandbox_agent_client.persistence.replay import new_context, settings_of
+from sandbox_agent_client.sandboxes.sandbox import parse_ref
 
 __all__ = ["SandboxAgentSync"]
 
@@ -109,9 +109,9 @@ class SandboxAgentSync:
 
         def open() -> SandboxAgentSync:
             known = None if ref is None else parse_ref(ref)
-            request = Request(
+            wanted = StartOptions(
                 sandbox=sandbox or (known.provider if known else LOCAL),
-                options=options,
+                provider_options=options,
                 env=env or {},
                 labels=labels or {},
                 agents=agents,
@@ -124,9 +124,9 @@ class SandboxAgentSync:
             try:
                 launched = portal.run(
                     lambda: (
-                        launch(request, report=report)
+                        launch(wanted, report=report)
                         if known is None
-                        else take_over(request, known, report=report)
+                        else take_over(wanted, known, report=report)
                     )
                 )
             except BaseException:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from sandbox_agent_core.spi.provider import Capabilities, SandboxRef, SupportsPause, require
 
-from sandbox_agent_client._startup import StartupStep
 from sandbox_agent_client._sync._backend import Portal
 from sandbox_agent_client._sync.transport import Transport
-from sandbox_agent_client.launch import Launched
+from sandbox_agent_client.sandboxes.progress import StartupStep
+from sandbox_agent_client.sandboxes.sandbox import Launched
 
 __all__ = ["SandboxSync"]
 

@@ -11,8 +11,8 @@ import typer
 from sandbox_agent_core.spi.command import GROUP
 from sandbox_agent_core.spi.provider import Wheel
 
-from sandbox_agent_client.wheelhouse import load_wheelhouse
-from sandbox_agent_client.wheels import server_wheels
+from sandbox_agent_client.sandboxes.wheelhouse import load_wheelhouse
+from sandbox_agent_client.sandboxes.wheels import server_wheels
 
 __all__ = ["add_plugin_commands"]
 

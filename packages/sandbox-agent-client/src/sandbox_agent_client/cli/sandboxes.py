@@ -25,8 +25,14 @@ from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.cli.table import print_table
 from sandbox_agent_client.cli.terminal import confirmed
 from sandbox_agent_client.errors import ProviderError, SandboxAgentError
-from sandbox_agent_client.inventory import Inventory, Item, age_of, is_orphan, take_inventory
-from sandbox_agent_client.providers import find_provider, installed_providers
+from sandbox_agent_client.sandboxes.inventory import (
+    Inventory,
+    Item,
+    age_of,
+    is_orphan,
+    take_inventory,
+)
+from sandbox_agent_client.sandboxes.plugins import find_provider, installed_providers
 
 __all__ = ["sandboxes_app"]
 

@@ -20,9 +20,9 @@ import typer
 from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._data_dir import data_dir
 from sandbox_agent_client.errors import Conflict
-from sandbox_agent_client.local import LocalProvider
 from sandbox_agent_client.persistence import SqliteTranscriptStore
-from sandbox_agent_client.providers import find_provider
+from sandbox_agent_client.sandboxes.local import LocalProvider
+from sandbox_agent_client.sandboxes.plugins import find_provider
 
 __all__ = ["Target", "delete_local_log", "local_store", "resolve_target"]
 

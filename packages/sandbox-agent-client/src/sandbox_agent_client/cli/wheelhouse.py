@@ -11,7 +11,7 @@ import typer
 from sandbox_agent_client.cli.exit_codes import of_error
 from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.errors import SandboxAgentError
-from sandbox_agent_client.wheelhouse import build_wheelhouse, default_platforms
+from sandbox_agent_client.sandboxes.wheelhouse import build_wheelhouse, default_platforms
 
 __all__ = ["wheelhouse_app"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,30 +20,26 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.spi.labels import OURS, own_labels
 from sandbox_agent_core.spi.provider import (
-    Capabilities,
     Endpoint,
     SandboxProvider,
     SandboxRef,
     SandboxSpec,
-    SupportsExtend,
     SupportsLogs,
     SupportsPause,
-    SupportsPorts,
     SupportsPreflight,
-    SupportsRestart,
     Wheel,
-    capabilities_of,
     require,
 )
 
 from sandbox_agent_client._cancellation import outlast, run_to_end
-from sandbox_agent_client._health import wait_healthy
-from sandbox_agent_client._startup import Startup, StartupStep
-from sandbox_agent_client.providers import find_provider
-from sandbox_agent_client.wheelhouse import load_wheelhouse
-from sandbox_agent_client.wheels import server_wheels
+from sandbox_agent_client.sandboxes.health import wait_healthy
+from sandbox_agent_client.sandboxes.plugins import find_provider
+from sandbox_agent_client.sandboxes.progress import Startup
+from sandbox_agent_client.sandboxes.sandbox import Launched, revive
+from sandbox_agent_client.sandboxes.wheelhouse import load_wheelhouse
+from sandbox_agent_client.sandboxes.wheels import server_wheels
 
-__all__ = ["HEALTH_TIMEOUT_S", "Launched", "Request", "launch", "parse_ref", "take_over"]
+__all__ = ["HEALTH_TIMEOUT_S", "StartOptions", "launch", "take_over"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,11 +55,11 @@ LOG_TAIL_LINES = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class StartOptions:
     """What sandbox to make, as the caller of `SandboxAgent.start` says it."""
 
     sandbox: str | SandboxProvider
-    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    provider_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     labels: Mapping[str, str] = field(default_factory=dict)
     agents: Sequence[str] = ()
@@ -75,58 +70,7 @@ class Request:
     """A provider that cannot is refused before anything is made."""
 
 
-@dataclass(eq=False, kw_only=True)
-class Launched:
-    """A sandbox that this client made or took over. One caller at a time."""
-
-    provider: SandboxProvider
-    ref: SandboxRef
-    endpoint: Endpoint = field(repr=False)
-    is_ours: bool
-    """This client made it."""
-    steps: Sequence[StartupStep]
-    health_timeout_s: float
-    is_paused: bool = False
-    """By this client."""
-
-    @property
-    def capabilities(self) -> Capabilities:
-        return capabilities_of(self.provider)
-
-    async def locate(self) -> Endpoint:
-        """Where its server answers now; a paused sandbox is resumed for it."""
-        if self.is_paused:
-            await self.resume()
-        else:
-            self.endpoint = await self.provider.endpoint(self.ref)
-        return self.endpoint
-
-    async def pause(self) -> None:
-        provider = require(self.provider, SupportsPause)
-        self.is_paused = True
-        await provider.pause(self.ref)
-
-    async def resume(self) -> None:
-        """Until its server answers."""
-        await _revive(self.provider, self.ref)
-        self.endpoint = await self.provider.endpoint(self.ref)
-        await wait_healthy(self.endpoint, timeout_s=self.health_timeout_s)
-        self.is_paused = False
-
-    async def extend(self, seconds: float) -> None:
-        await require(self.provider, SupportsExtend).extend(self.ref, seconds)
-
-    async def logs(self, *, tail: int) -> str:
-        return await require(self.provider, SupportsLogs).logs(self.ref, tail=tail)
-
-    async def port_url(self, port: int) -> str:
-        return await require(self.provider, SupportsPorts).port_url(self.ref, port)
-
-    async def destroy(self) -> None:
-        await self.provider.destroy(self.ref)
-
-
-async def launch(request: Request, *, report: Callable[[str], Any] | None = None) -> Launched:
+async def launch(options: StartOptions, *, report: Callable[[str], Any] | None = None) -> Launched:
     """Make a sandbox.
 
     Raises:
@@ -135,17 +79,17 @@ async def launch(request: Request, *, report: Callable[[str], Any] | None = None
         ServerStartFailed: its server did not answer in time.
     """
     startup = Startup(report)
-    provider = find_provider(request.sandbox, request.options)
-    if request.will_pause:
+    provider = find_provider(options.sandbox, options.provider_options)
+    if options.will_pause:
         require(provider, SupportsPause)
-    spec = _spec(request, startup)
+    spec = _spec(options, startup)
     await _check(provider, startup)
     startup.step(f"creating a {provider.name} sandbox")
     ref = await _create(provider, spec)
     try:
         endpoint = await provider.endpoint(ref)
         startup.step("waiting for the server")
-        await _wait_healthy(provider, ref, endpoint, request.health_timeout_s)
+        await _wait_healthy(provider, ref, endpoint, options.health_timeout_s)
     except BaseException:
         await _destroy(provider, ref)
         raise
@@ -156,12 +100,12 @@ async def launch(request: Request, *, report: Callable[[str], Any] | None = None
         endpoint=endpoint,
         is_ours=True,
         steps=startup.steps,
-        health_timeout_s=request.health_timeout_s,
+        health_timeout_s=options.health_timeout_s,
     )
 
 
 async def take_over(
-    request: Request, ref: SandboxRef, *, report: Callable[[str], Any] | None = None
+    options: StartOptions, ref: SandboxRef, *, report: Callable[[str], Any] | None = None
 ) -> Launched:
     """Connect to a sandbox that another client made. A failure leaves it as it is.
 
@@ -171,22 +115,22 @@ async def take_over(
         ServerStartFailed: its server does not answer.
     """
     startup = Startup(report)
-    provider = find_provider(request.sandbox, request.options)
+    provider = find_provider(options.sandbox, options.provider_options)
     if ref.provider != provider.name:
         raise InvalidRequest(
             f"The reference is to a {ref.provider!r} sandbox, the provider is {provider.name!r}."
         )
-    if request.env or request.labels or request.agents or request.wheelhouse:
+    if options.env or options.labels or options.agents or options.wheelhouse:
         raise InvalidRequest(
             "`env`, `labels`, `agents` and `wheelhouse` are for a new sandbox; this one exists."
         )
-    if request.will_pause:
+    if options.will_pause:
         require(provider, SupportsPause)
     startup.step(f"taking over {provider.name} sandbox {ref.id}")
-    await _revive(provider, ref)
+    await revive(provider, ref)
     endpoint = await provider.endpoint(ref)
     startup.step("waiting for the server")
-    await _wait_healthy(provider, ref, endpoint, request.health_timeout_s)
+    await _wait_healthy(provider, ref, endpoint, options.health_timeout_s)
     startup.done()
     return Launched(
         provider=provider,
@@ -194,45 +138,28 @@ async def take_over(
         endpoint=endpoint,
         is_ours=False,
         steps=startup.steps,
-        health_timeout_s=request.health_timeout_s,
+        health_timeout_s=options.health_timeout_s,
     )
 
 
-def parse_ref(ref: SandboxRef | Mapping[str, Any] | str) -> SandboxRef:
-    """A reference, its JSON object, or that as text.
-
-    Raises:
-        InvalidRequest: it is none.
-    """
-    if isinstance(ref, SandboxRef):
-        return ref
-    try:
-        return SandboxRef.from_json(json.loads(ref) if isinstance(ref, str) else ref)
-    except (ValueError, KeyError, TypeError) as exc:
-        raise InvalidRequest(
-            "That is no reference to a sandbox: expected the JSON of `client.sandbox_ref`, "
-            '{"provider": …, "id": …, "metadata": …}.'
-        ) from exc
-
-
-def _spec(request: Request, startup: Startup) -> SandboxSpec:
-    reserved = [name for name in request.labels if name.startswith(OURS)]
+def _spec(options: StartOptions, startup: Startup) -> SandboxSpec:
+    reserved = [name for name in options.labels if name.startswith(OURS)]
     if reserved:
         raise InvalidRequest(f"Labels that start with {OURS!r} are the client's own: {reserved}.")
-    wheelhouse: Sequence[Wheel] = load_wheelhouse(request.wheelhouse) if request.wheelhouse else ()
+    wheelhouse: Sequence[Wheel] = load_wheelhouse(options.wheelhouse) if options.wheelhouse else ()
     own = own_labels(
         run_id=new_id("run"),
         version=version("sandbox-agent-client"),
         now=datetime.now(UTC),
-        keep=request.keep,
+        keep=options.keep,
     )
     return SandboxSpec(
-        env=request.env,
-        labels={**request.labels, **own},
-        agents=tuple(request.agents),
+        env=options.env,
+        labels={**options.labels, **own},
+        agents=tuple(options.agents),
         wheels=server_wheels,
         wheelhouse=wheelhouse,
-        keep=request.keep,
+        keep=options.keep,
         report=startup.step,
     )
 
@@ -272,14 +199,6 @@ async def _create(provider: SandboxProvider, spec: SandboxSpec) -> SandboxRef:
             else:
                 await _destroy(provider, task.result())  # it was made just then
         raise
-
-
-async def _revive(provider: SandboxProvider, ref: SandboxRef) -> None:
-    """Whatever it did, its server runs afterwards."""
-    if isinstance(provider, SupportsPause):
-        await provider.resume(ref)
-    if isinstance(provider, SupportsRestart):
-        await provider.ensure_server(ref)
 
 
 async def _wait_healthy(

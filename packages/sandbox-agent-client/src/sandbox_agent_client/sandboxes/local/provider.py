@@ -28,8 +28,12 @@ from sandbox_agent_core.spi.provider import (
 )
 
 from sandbox_agent_client._data_dir import data_dir as user_data_dir
-from sandbox_agent_client.local.command import server_command
-from sandbox_agent_client.local.server import LocalServer, known_servers, spawn
+from sandbox_agent_client.sandboxes.local.server import (
+    LocalServer,
+    known_servers,
+    server_command,
+    spawn,
+)
 
 __all__ = ["LocalProvider"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from sandbox_agent_core.errors import InvalidRequest, ProviderError
 from sandbox_agent_core.spi.provider import Wheel
 
-from sandbox_agent_client.wheels import server_wheels
+from sandbox_agent_client.sandboxes.wheels import server_wheels
 
 __all__ = ["build_wheelhouse", "default_platforms", "load_wheelhouse"]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, entry_points, requires
 from typing import Any
 
 from sandbox_agent_core.errors import (
@@ -15,13 +16,11 @@ from sandbox_agent_core.errors import (
 )
 from sandbox_agent_core.spi.provider import SandboxProvider
 
-from sandbox_agent_client.local import LocalProvider
+from sandbox_agent_client.sandboxes.local import LocalProvider
 
-__all__ = ["GROUP", "KNOWN", "find_provider", "installed_providers"]
+__all__ = ["GROUP", "find_provider", "installed_providers"]
 
 GROUP = "sandbox_agent.providers"
-KNOWN = ("cloudflare", "daytona", "docker", "e2b", "modal", "vercel")
-"""Providers of this project; each is the package `sandbox-agent-NAME`."""
 
 
 def installed_providers() -> list[str]:
@@ -99,8 +98,14 @@ def _not_loaded(name: str, exc: Exception) -> ProviderError:
 
 def _not_installed(name: str) -> ProviderNotInstalled:
     installed = installed_providers()
-    if name in KNOWN:
+    if _is_an_extra(name):
         hint = f"Provider {name!r} is not installed. Run `pip install sandbox-agent-{name}`."
     else:
         hint = f"There is no provider {name!r}. Installed: {', '.join(installed)}."
     return ProviderNotInstalled(hint, provider=name, installed=installed)
+
+
+def _is_an_extra(name: str) -> bool:
+    """Of the client: a provider of this project, in the package `sandbox-agent-NAME`."""
+    extra = re.compile(rf"sandbox-agent-({re.escape(name)})\b.*extra == ['\"]\1['\"]")
+    return any(map(extra.match, requires("sandbox-agent-client") or ()))

@@ -13,17 +13,17 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
-from sandbox_agent_core.errors import ServerStartFailed
+from sandbox_agent_core.errors import ProviderNotInstalled, ServerStartFailed
 
-from sandbox_agent_client.local.identity import started_at
-
-__all__ = ["LocalServer", "Record", "known_servers", "spawn"]
+__all__ = ["LocalServer", "Record", "known_servers", "server_command", "spawn", "started_at"]
 
 STOP_GRACE_S = 6.0
 """The server stops its agents in this time; then it is killed."""
@@ -32,6 +32,9 @@ POLL_S = 0.02
 RECORD = "sandbox.json"
 TOKEN_VARIABLE = "SANDBOX_AGENT_TOKEN"  # noqa: S105 - the name of a variable
 NO_TOKEN_VARIABLE = "SANDBOX_AGENT_NO_TOKEN"  # noqa: S105
+
+# Counted from the state, which follows the name of the program: proc_pid_stat(5), 22.
+_START_TIME = 19
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Those that this process started: it has to take their exit status."""
@@ -188,3 +191,45 @@ def known_servers(root: Path) -> Iterator[LocalServer]:
         server = LocalServer.at(directory)
         if server is not None:
             yield server
+
+
+def server_command() -> list[str]:
+    """Raises: ProviderNotInstalled when it is not installed."""
+    beside = Path(sys.executable).parent / "sandbox-agent-server"
+    if beside.is_file():
+        return [str(beside)]
+    on_path = shutil.which("sandbox-agent-server")
+    if on_path is not None:
+        return [on_path]
+    if find_spec("sandbox_agent_server") is not None:
+        return [sys.executable, "-m", "sandbox_agent_server"]
+    raise ProviderNotInstalled(
+        "The local sandbox needs the server. Run `pip install sandbox-agent-server`.",
+        provider="local",
+    )
+
+
+def started_at(pid: int) -> str | None:
+    """When it started, in this system's own words; None when it does not run (or only waits to be reaped).
+
+    A pid is given out again, a pid with its start time is not.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return None if Path("/proc/self/stat").exists() else _told_by_ps(pid)
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else fields[_START_TIME]
+
+
+def _told_by_ps(pid: int) -> str | None:
+    done = subprocess.run(  # noqa: S603 - numbers only
+        ["/bin/ps", "-o", "stat=,lstart=", "-p", str(pid)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    state, _, start = done.stdout.strip().partition(" ")
+    return None if not start or state.startswith("Z") else start.strip()

@@ -1,0 +1,104 @@
+"""A sandbox that this client made or took over, through its life."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox_agent_core.errors import InvalidRequest
+from sandbox_agent_core.spi.provider import (
+    Capabilities,
+    Endpoint,
+    SandboxProvider,
+    SandboxRef,
+    SupportsExtend,
+    SupportsLogs,
+    SupportsPause,
+    SupportsPorts,
+    SupportsRestart,
+    capabilities_of,
+    require,
+)
+
+from sandbox_agent_client.sandboxes.health import wait_healthy
+from sandbox_agent_client.sandboxes.progress import StartupStep
+
+__all__ = ["Launched", "parse_ref", "revive"]
+
+
+@dataclass(eq=False, kw_only=True)
+class Launched:
+    """A sandbox that this client made or took over. One caller at a time."""
+
+    provider: SandboxProvider
+    ref: SandboxRef
+    endpoint: Endpoint = field(repr=False)
+    is_ours: bool
+    """This client made it."""
+    steps: Sequence[StartupStep]
+    health_timeout_s: float
+    is_paused: bool = False
+    """By this client."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return capabilities_of(self.provider)
+
+    async def locate(self) -> Endpoint:
+        """Where its server answers now; a paused sandbox is resumed for it."""
+        if self.is_paused:
+            await self.resume()
+        else:
+            self.endpoint = await self.provider.endpoint(self.ref)
+        return self.endpoint
+
+    async def pause(self) -> None:
+        provider = require(self.provider, SupportsPause)
+        self.is_paused = True
+        await provider.pause(self.ref)
+
+    async def resume(self) -> None:
+        """Until its server answers."""
+        await revive(self.provider, self.ref)
+        self.endpoint = await self.provider.endpoint(self.ref)
+        await wait_healthy(self.endpoint, timeout_s=self.health_timeout_s)
+        self.is_paused = False
+
+    async def extend(self, seconds: float) -> None:
+        await require(self.provider, SupportsExtend).extend(self.ref, seconds)
+
+    async def logs(self, *, tail: int) -> str:
+        return await require(self.provider, SupportsLogs).logs(self.ref, tail=tail)
+
+    async def port_url(self, port: int) -> str:
+        return await require(self.provider, SupportsPorts).port_url(self.ref, port)
+
+    async def destroy(self) -> None:
+        await self.provider.destroy(self.ref)
+
+
+async def revive(provider: SandboxProvider, ref: SandboxRef) -> None:
+    """Whatever it did, its server runs afterwards."""
+    if isinstance(provider, SupportsPause):
+        await provider.resume(ref)
+    if isinstance(provider, SupportsRestart):
+        await provider.ensure_server(ref)
+
+
+def parse_ref(ref: SandboxRef | Mapping[str, Any] | str) -> SandboxRef:
+    """A reference, its JSON object, or that as text.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    if isinstance(ref, SandboxRef):
+        return ref
+    try:
+        return SandboxRef.from_json(json.loads(ref) if isinstance(ref, str) else ref)
+    except (ValueError, KeyError, TypeError) as exc:
+        raise InvalidRequest(
+            "That is no reference to a sandbox: expected the JSON of `client.sandbox_ref`, "
+            '{"provider": …, "id": …, "metadata": …}.'
+        ) from exc
