@@ -17,7 +17,7 @@ __all__ = ["MAX_UNSENT_BYTES", "PipeReader", "PipeWriter"]
 
 MAX_UNSENT_BYTES: Final = 64 * 1024 * 1024
 """What may wait for a process that does not read."""
-_READ_BYTES: Final = 256 * 1024
+_READ_BYTES: Final = 64 * 1024
 
 
 class PipeReader:
