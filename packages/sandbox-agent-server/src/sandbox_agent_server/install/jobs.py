@@ -70,9 +70,7 @@ class InstallJobs:
             found = await asyncio.to_thread(self._find, agent)
             if found is not None:
                 # Built in, or put there by other means.
-                return InstallResult(
-                    already_installed=True, version=found.version, path=found.path
-                )
+                return InstallResult(already_installed=True, version=found.version, path=found.path)
         # Nothing is awaited before the job is under way: who leaves after that does not stop it.
         installed = await self.install(
             agent, version=wanted.version, reinstall=wanted.reinstall, on_progress=on_progress

@@ -167,16 +167,17 @@ class LogFile:
         descriptor = os.open(self.path, os.O_RDONLY)
         try:
             data = _read_at(descriptor, place.offset, min(max_bytes, end - place.offset))
-            # A line may be longer than what was asked for.
-            while (last := data.rfind(b"\n")) < 0:
+            last = data.rfind(b"\n")
+            while last < 0:  # the line is longer than what was asked for: then it is the only one
                 more = _read_at(
                     descriptor,
                     place.offset + len(data),
-                    min(max(_SLICE_BYTES, len(data)), end - place.offset - len(data)),
+                    min(max(_TAIL_BYTES, len(data)), end - place.offset - len(data)),
                 )
                 if not more:
                     return []
                 data += more
+                last = data.find(b"\n")
         finally:
             os.close(descriptor)
         return data[:last].split(b"\n")

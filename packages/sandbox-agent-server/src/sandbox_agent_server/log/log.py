@@ -164,7 +164,7 @@ class SessionLog:
         try:
             self.append(step)
         except StorageError as exc:
-            # It can be read all the same, and whoever writes first says it.
+            # It can be read all the same. That something is missing only the line above tells then.
             logger.warning("session %s: %s", self.session_id, exc.message)
 
     # Reading
