@@ -109,7 +109,7 @@ class Server(ABC):
     def __enter__(self) -> Server:
         try:
             self.prepare()
-            self._start()
+            self.start()
         except BaseException:
             self.close()
             raise
@@ -118,7 +118,7 @@ class Server(ABC):
     def __exit__(self, *_exc_info: object) -> None:
         self.close()
 
-    def _start(self) -> None:
+    def start(self) -> None:
         environment = {
             "HOME": str(self.home),
             "LANG": "C.UTF-8",
@@ -152,17 +152,22 @@ class Server(ABC):
 
     def close(self) -> None:
         """Stop the server and every agent that it left behind, and remove its home."""
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait(5)
-            # Its own process group: agents that outlived the server end here.
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        self.stop()
         shutil.rmtree(self.home, ignore_errors=True)
+
+    def stop(self) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(5)
+        # Its own process group: agents that outlived the server end here.
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process = None
 
     def send(self, method: str, path: str, body: Any = None) -> PendingResponse:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=REQUEST_TIMEOUT_S)

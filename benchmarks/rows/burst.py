@@ -35,7 +35,7 @@ def measure(plan: Plan) -> list[Row]:
             "events/s",
             median(rates["ours"]),
             median(rates["peer"]),
-            budget=">= 3",
+            budget=">= 4",
             budget_of="ratio",
             digits=0,
             note=runs,

@@ -33,6 +33,8 @@ def measure(plan: Plan) -> list[Row]:
             "s",
             median(elapsed["ours"]),
             median(elapsed["peer"]),
+            budget="<= 0.2",
+            budget_of="ratio",
             digits=2,
         ),
         Row(

@@ -33,5 +33,5 @@ def measure(plan: Plan) -> list[Row]:
             budget_of="ratio",
             digits=0,
         )
-        for share, budget in ((0.50, "<= 1.0"), (0.99, "<= 1.5"))
+        for share, budget in ((0.50, "<= 1.1"), (0.99, "<= 1.2"))
     ]

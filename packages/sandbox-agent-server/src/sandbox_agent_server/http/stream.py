@@ -13,6 +13,7 @@ from sandbox_agent_core.errors import InvalidRequest, LimitReached
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
+from sandbox_agent_server.http.access_log import SEND_BODY
 from sandbox_agent_server.http.body import query_bool, query_choice, query_int
 from sandbox_agent_server.log.follower import Follower
 from sandbox_agent_server.log.log import SessionLog
@@ -127,8 +128,10 @@ class SseResponse:
         self._counter = counter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        send_part: Send = scope.get(SEND_BODY, send)
+
         async def send_body(body: bytes) -> None:
-            await send({"type": "http.response.body", "body": body, "more_body": True})
+            await send_part({"type": "http.response.body", "body": body, "more_body": True})
 
         async def respond() -> None:
             # Headers reach the client at once, not with the first event.
@@ -155,6 +158,8 @@ def sse_of_log(
 
 
 def _write_sse(shown: Shown, last_seq: int) -> bytes:
+    if len(shown) == 1:
+        return b"id: %d\ndata: %b\n\n" % shown[0]
     # A batch that shows nothing still moves the cursor, or a reconnect would read it again.
     return b"".join([b"id: %d\ndata: %b\n\n" % pair for pair in shown]) or b"id: %d\n\n" % last_seq
 

@@ -24,7 +24,8 @@ class Syncer:
     """Groups: one `fdatasync` for all that was appended to a file since its last."""
 
     def __init__(self, durability: Durability) -> None:
-        self._is_on = durability == "power"
+        self.is_on = durability == "power"
+        """False: the kernel decides, and `written` need not be called."""
         self._dirty: set[LogFile] = set()
         self._now = asyncio.Event()
         self._tasks = TaskOwner("log")
@@ -32,8 +33,6 @@ class Syncer:
 
     def written(self, file: LogFile, *, at_once: bool) -> None:
         """Something was appended. `at_once`: do not wait for the second to pass."""
-        if not self._is_on:
-            return
         self._dirty.add(file)
         if at_once:
             self._now.set()

@@ -72,6 +72,7 @@ class LogFile:
         self._descriptor: int | None = None
         self._is_dirty = False
         self._marks: list[Place] | None = None
+        self._next_mark_at = 0
         self.torn: Torn | None = None
         self.size_bytes = 0
         self.last_seq = 0
@@ -90,8 +91,10 @@ class LogFile:
             StorageError: nothing was written.
         """
         size = len(data)
+        descriptor = self._descriptor
         try:
-            descriptor = self._open_for_writing()
+            if descriptor is None or self._is_dirty:
+                descriptor = self._open_for_writing()
             self._quota.take(size)
         except OSError as exc:
             raise self._error(exc) from exc
@@ -105,7 +108,8 @@ class LogFile:
             with contextlib.suppress(OSError):  # then the next append tries again
                 self._clean(descriptor)
             raise self._error(exc) from exc
-        self._mark(last_seq, size)
+        if self.size_bytes >= self._next_mark_at:
+            self._mark()
         self.size_bytes += size
         self.last_seq = last_seq
 
@@ -204,14 +208,13 @@ class LogFile:
                 seq += data.count(b"\n", 0, last + 1)
                 offset += last + 1
 
-    def _mark(self, last_seq: int, size: int) -> None:
-        marks = self._marks
-        if marks is None:
-            if self.size_bytes:
-                return  # the file has more than is indexed: the first reader counts it
-            marks = self._marks = []
-        if not marks or self.size_bytes - marks[-1].offset >= _MARK_EVERY_BYTES:
-            marks.append(Place(self.last_seq + 1, self.size_bytes))
+    def _mark(self) -> None:
+        """The entry that was just written begins at a place worth remembering."""
+        self._next_mark_at = self.size_bytes + _MARK_EVERY_BYTES
+        if self._marks is None and self.size_bytes == 0:
+            self._marks = []
+        if self._marks is not None:  # else the first reader counts what is there
+            self._marks.append(Place(self.last_seq + 1, self.size_bytes))
 
     # Writing
 

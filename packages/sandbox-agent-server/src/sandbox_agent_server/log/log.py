@@ -61,6 +61,8 @@ class SessionLog:
         self._encoder = LineEncoder()
         self._followers: dict[LogFollower, None] = {}
         self._stalled: Step | None = None
+        self._second = -1
+        self._second_text = b""
         self.is_closed = False
         self.last_time_ms = 0
         if self.file.last_line:
@@ -100,7 +102,7 @@ class SessionLog:
             )
         if step.drafts:
             self._write(step)
-        step.run_after_commit()
+        step.commit()
 
     async def append_patiently(self, step: Step, *, retry_s: float, give_up: asyncio.Event) -> None:
         """For what an agent wrote: keep everybody else out until it could be written.
@@ -131,24 +133,43 @@ class SessionLog:
                 self._stalled = None
 
     def _write(self, step: Step) -> None:
-        assert step.first_seq == self.next_seq, "a step is appended before the next is made"
-        now = step.time_ms
-        stamp = rfc3339(now).encode()
-        encode = self._encoder.encode
-        entries = [
-            Entry(seq, encode(draft, seq, stamp), draft, now)
-            for seq, draft in enumerate(step.drafts, start=step.first_seq)
-        ]
-        self.file.append(
-            b"\n".join([entry.line for entry in entries]) + b"\n", last_seq=entries[-1].seq
+        assert step.first_seq == self.file.last_seq + 1, (
+            "a step is appended before the next is made"
         )
+        now = step.time_ms
+        stamp = self._time_of(now)
+        encode = self._encoder.encode
+        entries: list[Entry] = []
+        data = b""
+        # One entry is what a step of a streaming agent has; of many, the lines are joined once.
+        if len(step.drafts) == 1:
+            line = encode(step.drafts[0], step.first_seq, stamp)
+            entries.append(Entry(step.first_seq, line, step.drafts[0], now))
+            data = line + b"\n"
+        else:
+            lines: list[bytes] = []
+            for seq, draft in enumerate(step.drafts, start=step.first_seq):
+                line = encode(draft, seq, stamp)
+                entries.append(Entry(seq, line, draft, now))
+                lines.append(line)
+            lines.append(b"")
+            data = b"\n".join(lines)
+        self.file.append(data, last_seq=entries[-1].seq)
         self._stalled = None
         self.last_time_ms = now
-        self._syncer.written(self.file, at_once=step.ends_turn)
+        if self._syncer.is_on:
+            self._syncer.written(self.file, at_once=step.ends_turn)
         if self._followers:
             batch = Batch(self.session_id, entries)
             for follower in tuple(self._followers):
                 follower.follow(batch)
+
+    def _time_of(self, time_ms: int) -> bytes:
+        """As `rfc3339` has it; of the second, most is as it was for the entry before."""
+        second, ms = divmod(time_ms, 1000)
+        if second != self._second:
+            self._second, self._second_text = second, rfc3339(second * 1000)[:-4].encode()
+        return b"%b%03dZ" % (self._second_text, ms)
 
     def _note_repair(self, torn: Torn) -> None:
         logger.warning(
@@ -204,7 +225,8 @@ class Cursor:
     def __init__(self, log: SessionLog, after: int) -> None:
         self.after = after
         self._log = log
-        self._place: Place | None = None
+        self._offset: int | None = None
+        """Of the line of the next entry, if that is known."""
 
     async def read(
         self, *, limit: int = _PAGE_ENTRIES, max_bytes: int = _PAGE_BYTES
@@ -213,20 +235,23 @@ class Cursor:
         file = self._log.file
         if self.after >= file.last_seq:
             return []
-        if self._place is not None and file.size_bytes - self._place.offset <= _INLINE_BYTES:
+        if self._offset is not None and file.size_bytes - self._offset <= _INLINE_BYTES:
             return self._read(limit, max_bytes)
         return await asyncio.to_thread(self._read, limit, max_bytes)
 
     def skip(self, last_seq: int, offset: int) -> None:
         """It was told what comes up to there."""
         self.after = last_seq
-        self._place = Place(last_seq + 1, offset)
+        self._offset = offset
 
     def _read(self, limit: int, max_bytes: int) -> list[Entry]:
         """Raises: StorageError."""
         file = self._log.file
         try:
-            place = self._place or file.find(self.after + 1)
+            if self._offset is None:
+                place = file.find(self.after + 1)
+            else:
+                place = Place(self.after + 1, self._offset)
             entries: list[Entry] = []
             while not entries and (lines := file.read(place, max_bytes=max_bytes)):
                 seq, offset = place.seq, place.offset
@@ -243,5 +268,5 @@ class Cursor:
         except OSError as exc:
             raise StorageError(f"cannot read the log {str(file.path)!r}: {exc}") from exc
         if entries:
-            self.after, self._place = entries[-1].seq, place
+            self.after, self._offset = entries[-1].seq, place.offset
         return entries

@@ -299,7 +299,8 @@ class Stamper:
         entry: Draft,
     ) -> _OpenItem | None:
         """Returns the item when enough of it is held to complete a part."""
-        self._mark_late(entry)
+        if self.turn_id is None:
+            self._mark_late(entry)
         parent = parent_of(update) if "_meta" in update else None
         native_id = update.get("messageId")
         item = self._items.get(parent)

@@ -37,7 +37,8 @@ class Step:
         """Do it once the step is written and shown; never when it could not be written."""
         self._after.append(act)
 
-    def run_after_commit(self) -> None:
+    def commit(self) -> None:
+        """It is written and shown: do what was to be done after that."""
         # Let go of at once: what is to be done mostly knows the step, and a cycle of megabytes would wait for
         # the garbage collector.
         acts, self._after = self._after, []

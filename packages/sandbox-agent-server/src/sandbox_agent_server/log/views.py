@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 from sandbox_agent_core.api.events import EventView
 from sandbox_agent_core.projection import is_delta, project_wire
@@ -28,23 +28,27 @@ class Batch:
         self._session_id = session_id
         self.entries = entries
         self.last_seq = entries[-1].seq
-        self._bodies: dict[object, object] = {}
+        self._bodies: dict[object, Any] = {}
 
     def body(self, view: EventView, write: Callable[[Shown, int], Body], *, deltas: bool) -> Body:
         """What `write` makes of `(what is shown, last seq)`: once, for however many ask for it."""
         key = (view, deltas, write)
-        if key not in self._bodies:
+        try:
+            body: Body = self._bodies[key]
+        except KeyError:
             shown = encode(self.entries, self._session_id, view, deltas=deltas)
-            self._bodies[key] = write(shown, self.last_seq)
-        return cast(Body, self._bodies[key])
+            body = self._bodies[key] = write(shown, self.last_seq)
+        return body
 
 
 def encode(entries: Iterable[Entry], session_id: str, view: EventView, *, deltas: bool) -> Shown:
     if view == "universal":
         return _universal(entries, session_id, deltas=deltas)
-    return [
-        (entry.seq, entry.line) for entry in entries if deltas or not _is_delta(entry, session_id)
-    ]
+    shown: Shown = []
+    for entry in entries:  # no comprehension: it would cost a call more for each event
+        if deltas or not _is_delta(entry, session_id):
+            shown.append((entry.seq, entry.line))
+    return shown
 
 
 def _universal(entries: Iterable[Entry], session_id: str, *, deltas: bool) -> Shown:

@@ -17,7 +17,7 @@ __all__ = ["MAX_UNSENT_BYTES", "PipeReader", "PipeWriter"]
 
 MAX_UNSENT_BYTES: Final = 64 * 1024 * 1024
 """What may wait for a process that does not read."""
-_READ_BYTES: Final = 256 * 1024
+_READ_BYTES: Final = 64 * 1024
 
 
 class PipeReader:
@@ -36,6 +36,7 @@ class PipeReader:
     ) -> None:
         """`on_end` comes once, after the last data: when the pipe or the process has ended, or at `close`."""
         self._pipe = pipe
+        self._descriptor = pipe.fileno()
         self._on_data = on_data
         self._on_end = on_end
         self._loop = asyncio.get_running_loop()
@@ -74,10 +75,18 @@ class PipeReader:
         self._drain()
 
     def _on_readable(self) -> None:
-        data = _read(self._pipe, _READ_BYTES)
+        # Each line of an agent comes this way: no step is taken that is not needed.
+        try:
+            data = os.read(self._descriptor, _READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as exc:
+            if exc.errno != errno.EIO:
+                raise
+            data = b""  # what a terminal says when nobody is on its other side any more
         if data:
             self._on_data(data)
-        elif data is not None:
+        else:
             self._end()
 
     def _on_exited(self) -> None:

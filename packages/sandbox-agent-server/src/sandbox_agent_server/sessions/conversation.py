@@ -93,9 +93,7 @@ class Conversation:
     def step(self) -> SessionStep:
         """To be filled and given to `log.append`, with nothing awaited in between."""
         log = self.log
-        step = SessionStep(log.session_id, log.next_seq, log.now_ms, self.state)
-        step.after_commit(partial(self._committed, step))
-        return step
+        return SessionStep(log.session_id, log.next_seq, log.now_ms, self.state, self._committed)
 
     def state_entries(self, *entries: tuple[str, Mapping[str, Any]]) -> None:
         """Append entries of the server: `(method, params)` of `frames.extensions`. Raises: StorageError."""

@@ -5,25 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
-from weakref import WeakValueDictionary
 
 from sandbox_agent_core.api.sessions import CreateSession, SessionInfo, SessionList
 from sandbox_agent_core.errors import (
     InvalidRequest,
     LimitReached,
     SessionAlreadyExists,
-    SessionNotFound,
     StorageError,
     Unavailable,
     UnsupportedAgent,
     ValueNotSupported,
 )
-from sandbox_agent_core.ids import is_session_id, new_id
+from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.spi.agent import AgentAdapter, AgentDefinition
 
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions
@@ -31,23 +28,20 @@ from sandbox_agent_server.agents.runner.environment import base_url_environment
 from sandbox_agent_server.agents.runner.factory import AgentFactory
 from sandbox_agent_server.agents.runner.pool import AgentPool, pool_sizes
 from sandbox_agent_server.install.jobs import InstallJobs
-from sandbox_agent_server.log.durability import Syncer
-from sandbox_agent_server.log.file import LOG_NAME, Quota
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.runtime.ledger import ProcessLedger
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import SessionSecrets
+from sandbox_agent_server.sessions.archive import SessionArchive
 from sandbox_agent_server.sessions.info import session_info
-from sandbox_agent_server.sessions.recovery import end_left_over, state_of_log
 from sandbox_agent_server.sessions.session import Session
 from sandbox_agent_server.sessions.state import (
-    RequestChange,
     SessionSettings,
     SessionState,
     SessionStep,
 )
 from sandbox_agent_server.settings import Settings
-from sandbox_agent_server.store.index import IndexRow, RequestRow, SessionIndex
+from sandbox_agent_server.store.index import IndexRow, SessionIndex
 
 __all__ = ["SessionManager"]
 
@@ -68,7 +62,7 @@ class SessionManager:
         *,
         version: str,
     ) -> None:
-        self._index = index
+        self._archive = SessionArchive(index, settings, self._native_modes)
         self._settings = settings
         self._factory = factory
         self._installs = installs
@@ -81,27 +75,16 @@ class SessionManager:
             on_process=lambda pid: ledger.note(pid, "pool"),
         )
         self._version = version
-        self._quota = Quota(settings.limits.max_log_bytes, used_bytes=index.total_bytes())
-        self._syncer = Syncer(settings.durability)
         self._live: dict[str, Session] = {}
-        self._logs: WeakValueDictionary[str, SessionLog] = WeakValueDictionary()
         self._secrets: dict[str, SessionSecrets] = {}
         """Of sessions that were given some, live or not."""
-        self._unsaved: dict[str, list[RequestRow]] = {}
-        """What the index could not take."""
         self._tasks = TaskOwner("sessions")
         self._is_closing = False
 
     async def recover(self) -> None:
         """Before the first request: nothing of an earlier server may run or be open."""
         await self._ledger.reap_left_over()
-        if self._index.is_new:
-            await asyncio.to_thread(self._index_directories, self._directories())
-        for row in self._index.open_sessions():
-            try:
-                self._open(row)
-            except (StorageError, ValueError) as exc:
-                logger.error("session %s cannot be recovered: %s", row.id, exc)
+        await self._archive.recover()
         self._pool.fill()
         if self._settings.retention_days or self._settings.retention_bytes:
             self._tasks.spawn(self._retain(), name="retention")
@@ -128,12 +111,12 @@ class SessionManager:
         )
         await self._install_if_missing(body.agent, body.env)
         session_id = body.id or new_id("ses")
-        if self._index.get(session_id) is not None or session_id in self._live:
+        if self._archive.has(session_id) or session_id in self._live:
             raise SessionAlreadyExists(
                 f"session {session_id!r} exists; resume it, or choose another id",
                 sessionId=session_id,
             )
-        log = self._log(session_id)
+        log = self._archive.log(session_id)
         state = SessionState(
             settings=settings,
             created_ms=log.now_ms,
@@ -177,7 +160,7 @@ class SessionManager:
         """
         session = self._live.get(session_id)
         if session is None:
-            log, state = self._open(self._row(session_id))
+            log, state = self._archive.open(self._archive.row(session_id))
             secrets = self._secrets.get(session_id, SessionSecrets())
             session = self._make(log, state, secrets)
         session.users += 1
@@ -189,17 +172,16 @@ class SessionManager:
 
     def log(self, session_id: str) -> SessionLog:
         """To read it. Raises: SessionNotFound, StorageError."""
-        if session_id not in self._live and session_id not in self._logs:
-            return self._open(self._row(session_id))[0]
-        return self._log(session_id)
+        live = self._live.get(session_id)
+        return self._archive.open(self._archive.row(session_id))[0] if live is None else live.log
 
     def info(self, session_id: str) -> SessionInfo:
         """Raises: SessionNotFound."""
-        return self._info(self._row(session_id))
+        return self._info(self._archive.row(session_id))
 
     def list(self, *, cursor: str | None, limit: int) -> SessionList:
         """Newest first. Raises: InvalidRequest for a cursor that is not one of ours."""
-        rows = self._index.page(before_key=_key_of(cursor), limit=limit + 1)
+        rows = self._archive.page(before_key=_key_of(cursor), limit=limit + 1)
         page = rows[:limit]
         return SessionList.model_construct(
             sessions=[self._info(row) for row in page],
@@ -208,14 +190,14 @@ class SessionManager:
 
     def requests(self, session_id: str, *, pending_only: bool) -> Sequence[dict[str, Any]]:
         """What the agent asked, oldest first. Raises: SessionNotFound."""
-        row = self._row(session_id)
+        row = self._archive.row(session_id)
         if pending_only:
             live = self._live.get(session_id)
             pending = row.state["pending"] if live is None else live.state.pending
             return tuple(pending.values())
         return [
             one.asked if one.resolution is None else {**one.asked, "resolution": one.resolution}
-            for one in self._index.requests(session_id)
+            for one in self._archive.requests(session_id)
         ]
 
     async def end(self, session_id: str) -> None:
@@ -244,9 +226,7 @@ class SessionManager:
         for session, result in zip(sessions, results, strict=True):
             if isinstance(result, Exception):
                 logger.error("session %s: stopping failed", session.id, exc_info=result)
-        for log in list(self._logs.values()):
-            log.close()
-        await self._syncer.close()
+        await self._archive.close()
 
     # Live and not
 
@@ -260,7 +240,7 @@ class SessionManager:
             make_adapter=lambda state, secrets: self._make_adapter(session_id, state, secrets),
             definition=self._definition(state.settings.agent),
             version=self._version,
-            earlier_resolution=lambda id: self._index.resolution(session_id, id),
+            earlier_resolution=lambda id: self._archive.resolution(session_id, id),
         )
         session.conversation.observers.append(lambda step: self._observe(session, step))
         self._remember_secrets(session, secrets)
@@ -297,7 +277,7 @@ class SessionManager:
         if session.is_at_rest and self._live.get(session.id) is session:
             del self._live[session.id]
             session.log.rest()
-            self._save(session.log, session.state)
+            self._archive.save(session.log, session.state)
 
     def _remember_secrets(self, session: Session, secrets: SessionSecrets) -> None:
         session.agent.secrets = secrets
@@ -326,13 +306,9 @@ class SessionManager:
 
     def _remove(self, log: SessionLog) -> None:
         """Raises: StorageError."""
-        log.close()
-        self._logs.pop(log.session_id, None)
         self._live.pop(log.session_id, None)
         self._secrets.pop(log.session_id, None)
-        self._unsaved.pop(log.session_id, None)
-        log.file.delete()
-        self._index.delete(log.session_id)
+        self._archive.remove(log)
 
     def _check_room(self) -> None:
         if self._is_closing:
@@ -348,37 +324,13 @@ class SessionManager:
                 value=limit,
             )
 
-    # Logs and the index
-
-    def _log(self, session_id: str) -> SessionLog:
-        """Raises: StorageError."""
-        log = self._logs.get(session_id)
-        if log is None:
-            log = self._logs[session_id] = SessionLog(
-                session_id,
-                self._index.sessions_dir / session_id,
-                quota=self._quota,
-                syncer=self._syncer,
-            )
-        return log
-
-    def _row(self, session_id: str) -> IndexRow:
-        """Raises: SessionNotFound."""
-        row = self._index.get(session_id) if is_session_id(session_id) else None
-        if row is None:
-            raise SessionNotFound(
-                f"there is no session {session_id!r}; GET /v1/sessions lists those there are",
-                sessionId=session_id,
-            )
-        return row
-
     def _info(self, row: IndexRow) -> SessionInfo:
         live = self._live.get(row.id)
         if live is not None:
             return live.info()
-        state = self._state_of(row)
+        state = self._archive.state_of(row)
         if state is None:
-            state = self._open(row)[1]
+            state = self._archive.open(row)[1]
         return session_info(
             row.id,
             state,
@@ -387,125 +339,27 @@ class SessionManager:
             updated_ms=row.updated_ms,
         )
 
-    def _state_of(self, row: IndexRow) -> SessionState | None:
-        native_modes = self._native_modes(row.state.get("settings", {}).get("agent", ""))
-        return SessionState.from_wire(row.state, native_modes=native_modes)
-
-    def _open(self, row: IndexRow) -> tuple[SessionLog, SessionState]:
-        """The log of a session that is not live, and what it says; with an end of what was left open.
-
-        Raises:
-            StorageError, ValueError: it cannot be read.
-        """
-        log = self._log(row.id)
-        # A power failure may have taken from the log what the index has.
-        known = self._state_of(row) if row.seq <= log.last_seq else None
-        if known is not None and row.seq == log.last_seq and not known.is_open:
-            return log, known
-        state, changes = state_of_log(log, self._native_modes, known=known, seq=row.seq)
-        step = end_left_over(log, state)
-        if step is not None:
-            log.append(step)
-            state, changes = step.state, changes + step.changes
-            logger.info("session %s: ended what an earlier server left open", log.session_id)
-        self._save(log, state, changes)
-        return log, state
-
     def _observe(self, session: Session, step: SessionStep) -> None:
         if step.is_change:
-            self._save(session.log, step.state, step.changes)
+            self._archive.save(session.log, step.state, step.changes)
         if not step.state.is_open:
             asyncio.get_running_loop().call_soon(self._let_go, session)
-
-    def _save(
-        self, log: SessionLog, state: SessionState, changes: Iterable[RequestChange] = ()
-    ) -> None:
-        """What the index cannot take now it takes with the next change, or from the log."""
-        rows = self._unsaved.pop(log.session_id, [])
-        rows += [
-            RequestRow(id=one.id, asked=one.asked, resolution=one.resolution) for one in changes
-        ]
-        row = IndexRow(
-            id=log.session_id,
-            seq=log.last_seq,
-            updated_ms=log.last_time_ms,
-            size_bytes=log.file.size_bytes,
-            is_open=state.is_open,
-            state=state.to_wire(),
-        )
-        try:
-            self._index.save(row, rows)
-        except StorageError as exc:
-            logger.error("session %s: %s", log.session_id, exc.message)
-            self._unsaved[log.session_id] = rows
-
-    def _directories(self) -> Sequence[Path]:
-        """Of sessions, oldest first."""
-        try:
-            found = [path / LOG_NAME for path in self._index.sessions_dir.iterdir()]
-        except FileNotFoundError:
-            return []
-        logs = [path for path in found if path.is_file()]
-        return [path.parent for path in sorted(logs, key=_first_time)]
-
-    def _index_directories(self, directories: Sequence[Path]) -> None:
-        """Make the index again. Blocks."""
-        for directory in directories:
-            if not is_session_id(directory.name):
-                continue
-            try:
-                log = self._log(directory.name)
-                state, changes = state_of_log(log, self._native_modes)
-            except (StorageError, ValueError) as exc:
-                logger.error("%s is not indexed: %s", directory, exc)
-                continue
-            self._quota.used_bytes += log.file.size_bytes
-            self._save(log, state, changes)
-            log.rest()
-        if directories:
-            logger.warning("made the index again from %d logs", len(directories))
 
     # Retention
 
     async def _retain(self) -> None:
         while True:
             try:
-                await self._remove_old()
+                await self._archive.remove_old(lambda id: id in self._live)
             except StorageError as exc:
                 logger.error("old sessions are not removed: %s", exc.message)
             await asyncio.sleep(RETENTION_EVERY_S)
-
-    async def _remove_old(self) -> None:
-        """Least recently written first; never one that is live or being read."""
-        settings = self._settings
-        oldest_ms = 0.0
-        if settings.retention_days is not None:
-            oldest_ms = time.time() * 1000 - settings.retention_days * 86_400_000
-        total = self._index.total_bytes()
-        for session_id, updated_ms, size_bytes in self._index.oldest(limit=_OLDEST_AT_A_TIME):
-            is_too_much = settings.retention_bytes is not None and total > settings.retention_bytes
-            if updated_ms >= oldest_ms and not is_too_much:
-                return
-            if session_id in self._live or session_id in self._logs:
-                continue
-            self._remove(self._log(session_id))
-            total -= size_bytes
-            logger.info("session %s was removed: it is older than what is kept", session_id)
-            await asyncio.sleep(0)
 
 
 def _is_plain(state: SessionState, secrets: SessionSecrets) -> bool:
     """An agent that was opened ahead of time was asked for nothing that this session would ask otherwise."""
     has_wishes = state.settings.base_url or state.settings.system_prompt
     return not (state.agent_session_id or secrets.env or secrets.mcp_servers or has_wishes)
-
-
-def _first_time(log: Path) -> str:
-    """When its session was made, to sort by: the time in its first line."""
-    with log.open("rb") as file:
-        head = file.read(256)
-    _, _, rest = head.partition(b'"time":"')
-    return rest[:24].decode("ascii", "replace")
 
 
 def _key_of(cursor: str | None) -> int | None:

@@ -153,11 +153,20 @@ class SessionState:
 class SessionStep(Step):
     """A step that knows what the session is once it is written."""
 
-    __slots__ = ("_before", "_session_id", "changes", "state")
+    __slots__ = ("_before", "_on_commit", "_session_id", "changes", "state")
 
-    def __init__(self, session_id: str, first_seq: int, time_ms: int, state: SessionState) -> None:
-        super().__init__(first_seq, time_ms)
+    def __init__(
+        self,
+        session_id: str,
+        first_seq: int,
+        time_ms: int,
+        state: SessionState,
+        on_commit: Callable[[SessionStep], None] | None = None,
+    ) -> None:
+        """`on_commit` comes before everything that is to be done after that."""
+        Step.__init__(self, first_seq, time_ms)
         self._session_id = session_id
+        self._on_commit = on_commit
         self.state = self._before = state
         self.changes: list[RequestChange] = []
 
@@ -172,7 +181,12 @@ class SessionStep(Step):
             if (change := request_change(self.state, entry)) is not None:
                 self.changes.append(change)
             self.state = fold(self.state, entry)
-        super().append(draft)
+        self.drafts.append(draft)
+
+    def commit(self) -> None:
+        if self._on_commit is not None:
+            self._on_commit(self)
+        super().commit()
 
 
 def created(entry: LogEntry, *, native_modes: Callable[[str], Mapping[str, str]]) -> SessionState:

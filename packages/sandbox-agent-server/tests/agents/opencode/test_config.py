@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from sandbox_agent_server.agents.opencode.config import config_content
-from sandbox_agent_server.agents.opencode.flavour import KILO, OPENCODE
 from sandbox_agent_server.agents.opencode.launch import environment
+from sandbox_agent_server.agents.opencode.variant import KILO, OPENCODE
 
 ASKS = {"bash": "ask", "edit": "ask", "webfetch": "ask"}
 
 
-def config(home: Path, flavour: Any = OPENCODE, **env: str) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(config_content(flavour, {"HOME": str(home), **env}))
+def config(home: Path, variant: Any = OPENCODE, **env: str) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads(config_content(variant, {"HOME": str(home), **env}))
     return made
 
 

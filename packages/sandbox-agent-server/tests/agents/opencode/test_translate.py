@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from opencode_replay import make_offers, make_translator
-from sandbox_agent_server.agents.opencode.offers import UnknownSetting
-from sandbox_agent_server.agents.opencode.translate import Output, Translator
+from sandbox_agent_server.agents.native.refusals import InvalidParams
+from sandbox_agent_server.agents.opencode.translate import Call, Output, Translator
 from sandbox_agent_server.agents.opencode.turns import MAX_BROKEN_MESSAGES
 
 ABORT = ("/session/ses_1/abort", None)
@@ -69,7 +69,7 @@ def test_an_idle_of_the_turn_before_ends_nothing() -> None:
     translator = make_translator()
     translator.begin_turn(7)
 
-    assert feed(translator, "session.idle") == Output([], [])
+    assert feed(translator, "session.idle") == Output()
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_always_holds_until_the_mode_changes(translator: Translator) -> None:
         ("/permission/per_1/reply", {"reply": "once"})
     ]
     again = feed(translator, "permission.asked", **asks("per_2", "touch y"))
-    assert again == Output([], [("/permission/per_2/reply", {"reply": "once"})])
+    assert again == Output(calls=[Call("/permission/per_2/reply", {"reply": "once"})])
     assert feed(translator, "permission.asked", **asks("per_3", "touch")).frames == []
     assert feed(translator, "permission.asked", **asks("per_4", "rm y")).frames
     assert feed(translator, "permission.asked", **asks("per_5", permission="edit")).frames
@@ -249,8 +249,8 @@ def test_two_subagents_at_once_are_told_apart(translator: Translator) -> None:
 
 
 def test_other_sessions_of_the_server_are_not_ours(translator: Translator) -> None:
-    assert feed(translator, "session.idle", sessionID="ses_other") == Output([], [])
-    assert feed(translator, "permission.asked", **asks(sessionID="ses_other")) == Output([], [])
+    assert feed(translator, "session.idle", sessionID="ses_other") == Output()
+    assert feed(translator, "permission.asked", **asks(sessionID="ses_other")) == Output()
 
 
 # Parts
@@ -343,7 +343,7 @@ def test_what_nobody_chose_is_not_sent() -> None:
      ("mode", None)],
 )  # fmt: skip
 def test_what_is_not_offered_is_refused(option: str, value: Any) -> None:
-    with pytest.raises(UnknownSetting):
+    with pytest.raises(InvalidParams):
         make_offers().choose(option, value)
 
 

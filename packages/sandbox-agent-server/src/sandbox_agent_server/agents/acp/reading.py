@@ -35,14 +35,14 @@ def read_lines(lines: list[bytes]) -> list[WireFrame]:
     frames: list[WireFrame] = []
     append = frames.append
     loads = orjson.loads
-    new_frame = WireFrame._make
+    new_frame = tuple.__new__
     for line in lines:
         # What is nearly every line takes few looks; anything odd goes the careful way.
         try:
             if len(line) <= _SHALLOW_BYTES or _looks_shallow(line):
                 frame = loads(line)
                 if type(frame) is dict and type(frame.get("method")) is str and b"\r" not in line:
-                    append(new_frame((line, frame)))
+                    append(new_frame(WireFrame, (line, frame)))
                     continue
         except ValueError:
             pass

@@ -7,23 +7,23 @@ from functools import partial
 from sandbox_agent_core.spi.agent import AgentDefinition
 
 from sandbox_agent_server.agents.opencode.adapter import OpenCodeAdapter
-from sandbox_agent_server.agents.opencode.flavour import KILO, OPENCODE, Flavour
 from sandbox_agent_server.agents.opencode.launch import env_names, find
+from sandbox_agent_server.agents.opencode.variant import KILO, OPENCODE, Variant
 
 __all__ = ["KILO_DEFINITION", "OPENCODE_DEFINITION"]
 
 
-def _definition(flavour: Flavour) -> AgentDefinition:
+def _definition(variant: Variant) -> AgentDefinition:
     return AgentDefinition(
-        name=flavour.name,
-        title=flavour.title,
-        create=partial(OpenCodeAdapter, flavour=flavour),
-        find=partial(find, flavour),
+        name=variant.name,
+        title=variant.title,
+        create=partial(OpenCodeAdapter, variant=variant),
+        find=partial(find, variant),
         takes_system_prompt=True,
-        install_hint=flavour.install_hint,
-        login_hint=flavour.login_hint,
-        env_names=env_names(flavour),
-        permission_modes={"ask": flavour.default_agent, "plan": "plan"},
+        install_hint=variant.install_hint,
+        login_hint=variant.login_hint,
+        env_names=env_names(variant),
+        permission_modes={"ask": variant.default_agent, "plan": "plan"},
         base_url_env={
             "anthropic": "ANTHROPIC_BASE_URL",
             "openai": "OPENAI_BASE_URL",

@@ -4,43 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
-from sandbox_agent_core.errors import AgentNotInstalled
-from sandbox_agent_core.frames import Frame, RequestId, acp
+from sandbox_agent_core.frames import RequestId, acp
 from sandbox_agent_core.frames.jsonrpc import (
     AUTH_REQUIRED,
     INTERNAL_ERROR,
-    INVALID_PARAMS,
     INVALID_REQUEST,
     RESOURCE_NOT_FOUND,
     error_response,
-    response,
 )
-from sandbox_agent_core.spi.agent import AgentContext, AgentExit, WireFrame
+from sandbox_agent_core.spi.agent import AgentContext, AgentExit, AgentInstallation
 
 from sandbox_agent_server import jsonio
 from sandbox_agent_server.agents.acp.reading import unparsed
-from sandbox_agent_server.agents.installation import find_program, installed_version
-from sandbox_agent_server.agents.native_adapter import Handler, NativeAdapter, Refused
-from sandbox_agent_server.agents.opencode.content import UnsupportedContent, prompt_parts
-from sandbox_agent_server.agents.opencode.flavour import Flavour
+from sandbox_agent_server.agents.native import translator as native
+from sandbox_agent_server.agents.native.adapter import Answer, Handler, NativeAdapter, Request
+from sandbox_agent_server.agents.native.refusals import Refused
+from sandbox_agent_server.agents.native.session_params import SessionParams
+from sandbox_agent_server.agents.opencode.content import prompt_parts
 from sandbox_agent_server.agents.opencode.launch import find
 from sandbox_agent_server.agents.opencode.native import Native, as_dict
-from sandbox_agent_server.agents.opencode.offers import UnknownSetting
 from sandbox_agent_server.agents.opencode.opening import (
     EventStream,
     NotLoggedIn,
     Opened,
     open_session,
+    read_session_id,
 )
 from sandbox_agent_server.agents.opencode.process import OpenCodeProcess
-from sandbox_agent_server.agents.opencode.session_params import SessionParams
 from sandbox_agent_server.agents.opencode.translate import Call, Output, Translator
-from sandbox_agent_server.agents.session_request import InvalidSession
-from sandbox_agent_server.agents.waiting import LineWaiter
+from sandbox_agent_server.agents.opencode.variant import Variant
 from sandbox_agent_server.runtime.http_peer import HttpPeer, PeerError, PeerGone
 
 __all__ = ["OpenCodeAdapter"]
@@ -48,6 +44,8 @@ __all__ = ["OpenCodeAdapter"]
 logger = logging.getLogger(__name__)
 
 _NOT_FOUND: Final = 404
+_LAST_EVENTS_S: Final = 1.0
+"""For what its server wrote before it ended."""
 _CAPABILITIES: Final = {
     # It keeps the conversation and does not tell it: it resumes, it does not load.
     "loadSession": False,
@@ -57,22 +55,36 @@ _CAPABILITIES: Final = {
 }
 
 
-class OpenCodeAdapter(NativeAdapter):
+class OpenCodeAdapter(NativeAdapter[Translator]):
     """An `AgentAdapter`. After a failed resume a new session can be asked for."""
 
-    def __init__(self, context: AgentContext, flavour: Flavour) -> None:
-        super().__init__()
-        self._context = context
-        self._flavour = flavour
+    capabilities = _CAPABILITIES
+
+    def __init__(self, context: AgentContext, variant: Variant) -> None:
+        self.name, self.title = variant.name, variant.title
+        self.install_hint = variant.install_hint
+        self.auth_methods = [
+            {
+                "id": f"{variant.name}-login",
+                "name": f"{variant.name} auth login",
+                "description": variant.login_hint,
+            }
+        ]
+        super().__init__(context)
+        self._variant = variant
         self._process: OpenCodeProcess | None = None
-        self._version: str | None = None
         self._peer: HttpPeer | None = None
         self._events: EventStream | None = None
-        self._translator: Translator | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._may_read = asyncio.Event()
+        self._may_read.set()
         self._system_prompt: str | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._handlers = {
-            acp.INITIALIZE: self._initialize,
+
+    def _find(self, env: Mapping[str, str]) -> AgentInstallation | None:
+        return find(self._variant, env)
+
+    def _handlers(self) -> Mapping[str, Handler]:
+        return {
             acp.SESSION_NEW: partial(self._open, is_resumed=False),
             acp.SESSION_RESUME: partial(self._open, is_resumed=True),
             acp.SESSION_PROMPT: self._prompt,
@@ -81,90 +93,109 @@ class OpenCodeAdapter(NativeAdapter):
             acp.SESSION_SET_CONFIG_OPTION: self._set_option,
         }
 
-    async def start(self) -> None:
-        given, env = self._context.command, self._context.env
-        found = find_program(given[0], env) if given else find(self._flavour, env)
-        if found is None:
-            flavour = self._flavour
-            what = f"{given[0]!r} is not there." if given else f"{flavour.title} is not installed."
-            raise AgentNotInstalled(f"{what} {flavour.install_hint}", agent=flavour.name)
-        self._version = found.version or installed_version(found.path)
-        command: Sequence[str] = given or (found.path,)
-        self._process = OpenCodeProcess(self._context, self._flavour, command, self._bell.set)
+    def _handler(self, method: str) -> Handler:
+        return partial(self._asked, super()._handler(method))
+
+    async def _asked(self, handler: Handler, request: Request) -> Answer | None:
+        try:
+            return await handler(request)
+        except PeerError as exc:
+            raise Refused(INTERNAL_ERROR, exc.message) from exc
+        except PeerGone as exc:
+            raise Refused(INTERNAL_ERROR, f"the server of {self.title} is gone: {exc}") from exc
+
+    # The process and its events
+
+    async def _launch(self) -> None:
+        self._process = OpenCodeProcess(
+            self._context, self._variant, self._command, self._on_process_end
+        )
         await self._process.start()
 
-    async def frames(self) -> AsyncIterator[list[WireFrame]]:
-        waiter = LineWaiter(self._bell)
-        try:
-            while True:
-                if self._outgoing:
-                    yield self._take()
-                elif self._is_closed or self._process is None or self._process.has_ended:
-                    return
-                elif (events := await waiter.next(self._events)) is not None:
-                    for event in events:
-                        await self._read(event)
-                elif not self._outgoing:
-                    return
-        finally:
-            waiter.stop()
-            if self._events is not None:
-                await self._events.close()
+    def pause(self) -> None:
+        self._may_read.clear()
 
-    async def close(self) -> AgentExit:
-        self._is_closed = True
-        for task in self._tasks:
-            task.cancel()
+    def resume(self) -> None:
+        self._may_read.set()
+
+    async def _stop(self) -> AgentExit:
         ended = AgentExit() if self._process is None else await self._process.close()
-        self._bell.set()
+        self._may_read.set()
+        if self._reading is not None:
+            await asyncio.wait([self._reading], timeout=_LAST_EVENTS_S)
+            self._reading.cancel()
         return ended
+
+    def _on_process_end(self) -> None:
+        if self._reading is None:
+            self._end()
+
+    def _after_answer(self) -> None:
+        # Not before the session's own answer is out.
+        if self._events is not None and self._reading is None:
+            self._reading = asyncio.create_task(self._read_events(self._events))
+
+    async def _read_events(self, events: EventStream) -> None:
+        try:
+            async for batch in events:
+                for event in batch:
+                    self._read(event)
+                await self._may_read.wait()
+        finally:
+            await events.close()
+            self._end()
+
+    def _read(self, data: bytes) -> None:
+        try:
+            event = jsonio.loads(data)
+        except (ValueError, RecursionError) as exc:
+            self._deliver([unparsed(data, f"not JSON: {exc}")])
+            return
+        if isinstance(event, dict) and self._translator is not None:
+            self._translate(self._translator, event, data)
+        else:
+            self._deliver([unparsed(data, "not a JSON object")])
+
+    def _put_out(self, output: native.Output) -> None:
+        super()._put_out(output)
+        if isinstance(output, Output):
+            for call in output.calls:
+                self._post([call])
+            if output.asks_status:
+                self._tasks.spawn(self._ask_status(), name="status")
 
     # From the client
 
-    async def _initialize(self, id: RequestId, params: dict[str, Any]) -> None:
-        info = {"name": self._flavour.name, "title": self._flavour.title}
-        if self._version is not None:
-            info["version"] = self._version
-        result = {
-            "protocolVersion": acp.PROTOCOL_VERSION,
-            "agentCapabilities": _CAPABILITIES,
-            "agentInfo": info,
-            "authMethods": [
-                {
-                    "id": f"{self._flavour.name}-login",
-                    "name": f"{self._flavour.name} auth login",
-                    "description": self._flavour.login_hint,
-                }
-            ],
-        }
-        self._emit([response(id, result)])
-
-    async def _open(self, id: RequestId, params: dict[str, Any], *, is_resumed: bool) -> None:
-        if self._translator is not None or self._process is None:
+    async def _open(self, request: Request, *, is_resumed: bool) -> Answer:
+        if self._translator is not None or self._process is None or self._peer is not None:
             raise Refused(INVALID_REQUEST, "the session is open already: one session per process")
-        try:
-            wanted = SessionParams.read(params, is_resumed=is_resumed, cwd=self._context.cwd)
-        except InvalidSession as exc:
-            raise Refused(INVALID_PARAMS, str(exc)) from exc
+        wanted = SessionParams.read(
+            request.params,
+            is_resumed=is_resumed,
+            cwd=self._context.cwd,
+            read_id=read_session_id,
+        )
         self._peer = self._process.peer(wanted.cwd)
         try:
             opened = await open_session(
                 self._peer,
                 wanted,
-                self._flavour,
+                self._variant,
                 max_event_bytes=self._context.max_line_bytes,
             )
-        except NotLoggedIn:
-            raise Refused(AUTH_REQUIRED, f"it has no model. {self._flavour.login_hint}") from None
-        except PeerError as exc:
-            if is_resumed and exc.status == _NOT_FOUND:
+        except BaseException as exc:
+            self._peer = None
+            if isinstance(exc, NotLoggedIn):
+                text = f"it has no model. {self._variant.login_hint}"
+                raise Refused(AUTH_REQUIRED, text) from None
+            if isinstance(exc, PeerError) and is_resumed and exc.status == _NOT_FOUND:
                 raise Refused(RESOURCE_NOT_FOUND, exc.message) from exc
             raise
         self._system_prompt = wanted.system_prompt
-        self._emit(self._opened(id, opened, is_resumed=is_resumed))
+        return self._opened(opened, is_resumed=is_resumed)
 
-    def _opened(self, id: RequestId, opened: Opened, *, is_resumed: bool) -> list[Frame]:
-        translator = Translator(self._flavour, session=opened.session, offers=opened.offers)
+    def _opened(self, opened: Opened, *, is_resumed: bool) -> Answer:
+        translator = Translator(self._variant, session=opened.session, offers=opened.offers)
         self._translator, self._events = translator, opened.events
         offers = opened.offers
         result: dict[str, Any] = {"modes": offers.modes(), "configOptions": offers.config_options()}
@@ -174,22 +205,17 @@ class OpenCodeAdapter(NativeAdapter):
             translator.extension("mcp.failed", {"name": name, "error": why})
             for name, why in opened.failed_servers.items()
         ]
-        return [response(id, result), translator.commands_update(), *failed]
+        return Answer(result, [translator.commands_update(), *failed])
 
-    async def _prompt(self, id: RequestId, params: dict[str, Any]) -> None:
-        translator, peer = self._session()
-        if translator.turn is not None:
-            raise Refused(INVALID_REQUEST, "a prompt is running; wait for its answer or cancel it")
-        try:
-            parts = prompt_parts(params.get("prompt"))
-        except UnsupportedContent as exc:
-            raise Refused(INVALID_PARAMS, str(exc)) from exc
-        translator.begin_turn(id)
+    async def _prompt(self, request: Request) -> None:
+        translator, peer = self._session_to_prompt(), self._open_peer()
+        parts = prompt_parts(request.params.get("prompt"))
+        translator.begin_turn(request.id)
         path, settings = f"/session/{translator.session_id}", translator.offers.settings()
         if (command := _command(parts, translator)) is not None:
             # It answers when the turn is over, which we hear of by its events.
             body = {**_for_command(settings), **command}
-            self._spawn(self._post_command(f"{path}/command", body))
+            self._tasks.spawn(self._post_command(f"{path}/command", body), name="command")
             return
         system = {"system": self._system_prompt} if self._system_prompt else {}
         try:
@@ -198,67 +224,36 @@ class OpenCodeAdapter(NativeAdapter):
             translator.turn = None
             raise
 
-    async def _set_option(self, id: RequestId, params: dict[str, Any]) -> None:
-        await self._set(id, params, option=str(params.get("configId")), key="value")
+    async def _set_option(self, request: Request) -> Answer:
+        option = str(request.params.get("configId"))
+        return await self._set(request, option=option, key="value")
 
-    async def _set(self, id: RequestId, params: dict[str, Any], *, option: str, key: str) -> None:
-        translator, _ = self._session()
-        try:
-            changed = translator.choose(option, params.get(key))
-        except UnknownSetting as exc:
-            raise Refused(INVALID_PARAMS, str(exc)) from exc
+    async def _set(self, request: Request, *, option: str, key: str) -> Answer:
+        translator = self._session()
+        changed = translator.choose(option, request.params.get(key))
         # It goes with the next prompt.
-        result = {"configOptions": translator.offers.config_options()} if key == "value" else {}
-        self._emit([response(id, result), *changed])
-
-    async def _handle(self, handler: Handler, id: RequestId, params: dict[str, Any]) -> None:
-        try:
-            await handler(id, params)
-        except PeerError as exc:
-            raise Refused(INTERNAL_ERROR, exc.message) from exc
-        except PeerGone as exc:
-            text = f"the server of {self._flavour.title} is gone: {exc}"
-            raise Refused(INTERNAL_ERROR, text) from exc
+        options = translator.offers.config_options()
+        return Answer({"configOptions": options} if key == "value" else {}, changed)
 
     async def _cancel(self) -> None:
         if self._translator is not None:
             await self._post_all(self._translator.cancel())
 
-    async def _answered(self, frame: Frame) -> None:
+    def _answered(self, request_id: RequestId, result: Mapping[str, Any] | None) -> None:
         if self._translator is not None:
-            result = frame.get("result")
-            calls = self._translator.answer(
-                frame.get("id"), result if isinstance(result, dict) else None
-            )
-            await self._post_all(calls)
+            given = None if result is None else dict(result)
+            self._post(self._translator.answer(request_id, given))
 
-    def _session(self) -> tuple[Translator, HttpPeer]:
-        if self._translator is None or self._peer is None:
+    def _open_peer(self) -> HttpPeer:
+        if self._peer is None:
             raise Refused(INVALID_REQUEST, "there is no session yet: `session/new` comes first")
-        return self._translator, self._peer
+        return self._peer
 
-    # From OpenCode
-
-    async def _read(self, data: bytes) -> None:
-        assert self._translator is not None
-        try:
-            event = jsonio.loads(data)
-        except (ValueError, RecursionError) as exc:
-            self._outgoing.append(unparsed(data, f"not JSON: {exc}"))
-            return
-        if not isinstance(event, dict):
-            self._outgoing.append(unparsed(data, "not a JSON object"))
-            return
-        output = _translated(self._translator, event, data)
-        self._emit(output.frames)
-        for call in output.calls:
-            self._spawn(self._post_all([call]))
-        if output.asks_status:
-            self._spawn(self._ask_status())
+    # To OpenCode
 
     async def _ask_status(self) -> None:
         """Ends the turn when OpenCode says that it does nothing any more."""
-        translator, peer = self._session()
+        translator, peer = self._session(), self._open_peer()
         turn = translator.turn
         try:
             busy = as_dict(await peer.get("/session/status"))
@@ -269,10 +264,10 @@ class OpenCodeAdapter(NativeAdapter):
             self._emit(translator.end_turn())
 
     async def _post_command(self, path: str, body: Native) -> None:
-        translator, peer = self._session()
+        translator = self._session()
         turn = translator.turn
         try:
-            await peer.post(path, body)
+            await self._open_peer().post(path, body)
         except PeerError as exc:
             if translator.turn is turn and turn is not None:
                 translator.turn = None
@@ -280,8 +275,11 @@ class OpenCodeAdapter(NativeAdapter):
         except PeerGone:
             pass  # the end of its events says so
 
+    def _post(self, calls: Sequence[Call]) -> None:
+        self._tasks.spawn(self._post_all(calls), name="post")
+
     async def _post_all(self, calls: Sequence[Call]) -> None:
-        _, peer = self._session()
+        peer = self._open_peer()
         for call in calls:
             try:
                 await peer.post(call.path, call.body)
@@ -290,22 +288,6 @@ class OpenCodeAdapter(NativeAdapter):
                 logger.info("%s: %s", call.path, exc)
             except PeerGone:
                 return
-
-    # Out
-
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-
-def _translated(translator: Translator, event: Native, data: bytes) -> Output:
-    """An event of a shape that there was not so far costs that event, not the session."""
-    try:
-        return translator.feed(event)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as exc:
-        logger.exception("an event of OpenCode cannot be translated")
-        return Output([unparsed(data, f"cannot be translated: {exc!r}").frame], [])
 
 
 def _command(parts: list[Native], translator: Translator) -> Native | None:

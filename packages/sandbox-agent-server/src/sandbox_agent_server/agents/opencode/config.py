@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from sandbox_agent_server.agents.opencode.flavour import Flavour
+from sandbox_agent_server.agents.opencode.variant import Variant
 
 __all__ = ["config_content"]
 
@@ -30,15 +30,15 @@ _BASE_URLS: Final = {
 _JSONC: Final = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])', re.S)
 
 
-def config_content(flavour: Flavour, env: Mapping[str, str]) -> str:
+def config_content(variant: Variant, env: Mapping[str, str]) -> str:
     """JSON for the variable. What the user has settled, in files or in the variable, is left to them.
 
     A configuration in the workspace is not the user's: what a repository brings along may not make
     the agent stop asking.
     """
-    given = _parsed(env.get(f"{flavour.prefix}CONFIG_CONTENT", ""))
+    given = _parsed(env.get(f"{variant.prefix}CONFIG_CONTENT", ""))
     ours: dict[str, Any] = {"share": "disabled", "autoupdate": False}
-    settled = [given.get("permission"), *(own.get("permission") for own in _own(flavour, env))]
+    settled = [given.get("permission"), *(own.get("permission") for own in _own(variant, env))]
     if missing := {tool: "ask" for tool in _ASKED_FOR if not _settles(settled, tool)}:
         ours["permission"] = missing
     providers = {
@@ -48,9 +48,9 @@ def config_content(flavour: Flavour, env: Mapping[str, str]) -> str:
     }
     if providers:
         ours["provider"] = providers
-    if any(env.get(key) for key in _KEYS) and not _has_account(flavour, env):
+    if any(env.get(key) for key in _KEYS) and not _has_account(variant, env):
         # Its own provider has models that need no key, and would come first.
-        ours["disabled_providers"] = [flavour.name]
+        ours["disabled_providers"] = [variant.name]
     return json.dumps(_merged(ours, given))
 
 
@@ -63,13 +63,13 @@ def _settles(permissions: list[Any], tool: str) -> bool:
     )
 
 
-def _own(flavour: Flavour, env: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _own(variant: Variant, env: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     home = env.get("HOME") or "~"
-    folders = [Path(env.get("XDG_CONFIG_HOME") or Path(home, ".config"), flavour.name)]
-    if directory := env.get(f"{flavour.prefix}CONFIG_DIR"):
+    folders = [Path(env.get("XDG_CONFIG_HOME") or Path(home, ".config"), variant.name)]
+    if directory := env.get(f"{variant.prefix}CONFIG_DIR"):
         folders.append(Path(directory))
-    files = [folder / name.format(name=flavour.name) for folder in folders for name in _FILES]
-    if file := env.get(f"{flavour.prefix}CONFIG"):
+    files = [folder / name.format(name=variant.name) for folder in folders for name in _FILES]
+    if file := env.get(f"{variant.prefix}CONFIG"):
         files.append(Path(file))
     for path in files:
         try:
@@ -78,16 +78,16 @@ def _own(flavour: Flavour, env: Mapping[str, str]) -> Iterator[dict[str, Any]]:
             continue
 
 
-def _has_account(flavour: Flavour, env: Mapping[str, str]) -> bool:
+def _has_account(variant: Variant, env: Mapping[str, str]) -> bool:
     """With the agent's own provider."""
-    if env.get(f"{flavour.prefix}API_KEY"):
+    if env.get(f"{variant.prefix}API_KEY"):
         return True
     data = Path(env.get("XDG_DATA_HOME") or Path(env.get("HOME") or "~", ".local/share"))
     try:
-        logins = json.loads((data / flavour.name / "auth.json").read_text(encoding="utf-8"))
+        logins = json.loads((data / variant.name / "auth.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(logins, dict) and flavour.name in logins
+    return isinstance(logins, dict) and variant.name in logins
 
 
 def _with_version(url: str, version: str) -> str:

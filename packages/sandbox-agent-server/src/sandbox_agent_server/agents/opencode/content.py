@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from sandbox_agent_server.agents.native.refusals import InvalidParams
 from sandbox_agent_server.agents.opencode.native import Native
 
-__all__ = ["UnsupportedContent", "prompt_parts"]
-
-
-class UnsupportedContent(ValueError):
-    """A block of a prompt that OpenCode has no part for."""
+__all__ = ["prompt_parts"]
 
 
 def prompt_parts(blocks: Any) -> list[Native]:
-    """Raises: UnsupportedContent."""
+    """Raises: InvalidParams."""
     if not isinstance(blocks, list) or not blocks:
-        raise UnsupportedContent("`prompt` must be a list of at least one content block")
+        raise InvalidParams("`prompt` must be a list of at least one content block")
     return [_part(block) for block in blocks]
 
 
@@ -45,7 +42,7 @@ def _part(block: Any) -> Native:
             return _file(mime, f"data:{mime};base64,{blob}", resource.get("uri"))
         case _:
             kind = block.get("type") if isinstance(block, dict) else type(block).__name__
-            raise UnsupportedContent(
+            raise InvalidParams(
                 "OpenCode takes text, image, resource and resource_link blocks that are complete, "
                 f"not this {kind!r}"
             )

@@ -9,14 +9,14 @@ from sandbox_agent_core.spi.agent import AgentInstallation
 
 from sandbox_agent_server.agents.installation import find_program, installed_version
 from sandbox_agent_server.agents.opencode.config import config_content
-from sandbox_agent_server.agents.opencode.flavour import Flavour
+from sandbox_agent_server.agents.opencode.variant import Variant
 
 __all__ = ["USER", "command_line", "env_names", "environment", "find"]
 
 USER = "sandbox-agent"
 
 
-def env_names(flavour: Flavour) -> tuple[str, ...]:
+def env_names(variant: Variant) -> tuple[str, ...]:
     # Not all of PREFIX_*: a server that was itself started by the agent has its own password there.
     own = (
         "API_KEY",
@@ -28,7 +28,7 @@ def env_names(flavour: Flavour) -> tuple[str, ...]:
         "EXPERIMENTAL_*",
     )
     return (
-        *(flavour.prefix + name for name in own),
+        *(variant.prefix + name for name in own),
         "ANTHROPIC_*",
         "AWS_*",
         "AZURE_*",
@@ -45,11 +45,11 @@ def env_names(flavour: Flavour) -> tuple[str, ...]:
     )
 
 
-def find(flavour: Flavour, env: Mapping[str, str]) -> AgentInstallation | None:
-    candidates = [flavour.name]
+def find(variant: Variant, env: Mapping[str, str]) -> AgentInstallation | None:
+    candidates = [variant.name]
     if home := env.get("HOME"):
         # Where its own installer puts it, which a login shell has on its PATH and a server may not.
-        candidates.append(str(Path(home, f".{flavour.name}", "bin", flavour.name)))
+        candidates.append(str(Path(home, f".{variant.name}", "bin", variant.name)))
     for candidate in candidates:
         if (found := find_program(candidate, env)) is not None:
             return AgentInstallation(path=found.path, version=installed_version(found.path))
@@ -61,9 +61,9 @@ def command_line(command: Sequence[str]) -> list[str]:
     return [*command, "serve", "--hostname", "127.0.0.1", "--port", "0"]
 
 
-def environment(flavour: Flavour, env: Mapping[str, str], *, password: str) -> dict[str, str]:
+def environment(variant: Variant, env: Mapping[str, str], *, password: str) -> dict[str, str]:
     """The environment of the process: what the session gave, and what running here takes."""
-    prefix = flavour.prefix
+    prefix = variant.prefix
     quiet = {
         # A program that replaces itself, or fetches parts of itself, during a session is nobody's wish.
         f"{prefix}DISABLE_AUTOUPDATE": "1",
@@ -71,7 +71,7 @@ def environment(flavour: Flavour, env: Mapping[str, str], *, password: str) -> d
         f"{prefix}DISABLE_MODELS_FETCH": "1",
     }
     ours = {
-        f"{prefix}CONFIG_CONTENT": config_content(flavour, env),
+        f"{prefix}CONFIG_CONTENT": config_content(variant, env),
         f"{prefix}SERVER_USERNAME": USER,
         f"{prefix}SERVER_PASSWORD": password,
     }

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from sandbox_agent_server.agents.native.refusals import InvalidParams
 from sandbox_agent_server.agents.opencode.native import Native, as_dict, dicts, text_in
 
-__all__ = ["DEFAULT_VARIANT", "Offers", "UnknownSetting"]
+__all__ = ["DEFAULT_VARIANT", "Offers"]
 
 DEFAULT_VARIANT: Final = "default"
 _PRIMARY: Final = frozenset({"primary", "all"})
-
-
-class UnknownSetting(ValueError):
-    """A value that is not offered, or an option that there is not."""
 
 
 class Offers:
@@ -86,13 +83,13 @@ class Offers:
         return True
 
     def choose(self, option: str, value: Any) -> None:
-        """Raises: UnknownSetting."""
+        """Raises: InvalidParams."""
         offered = {choice["value"] for item in self.config_options() if item["id"] == option
                    for choice in item["options"]}  # fmt: skip
         if not offered:
-            raise UnknownSetting(f"there is no option {option!r}")
+            raise InvalidParams(f"there is no option {option!r}")
         if value not in offered:
-            raise UnknownSetting(f"option {option!r} has no value {value!r}")
+            raise InvalidParams(f"option {option!r} has no value {value!r}")
         self._chosen.add(option)
         if option == "mode":
             self.mode = value

@@ -10,13 +10,14 @@ from typing import Any, Self
 from sandbox_agent_core.errors import PayloadTooLarge
 from sandbox_agent_core.wire.sse import SseDecoder
 
-from sandbox_agent_server.agents.opencode.flavour import Flavour
+from sandbox_agent_server.agents.native.refusals import InvalidParams
+from sandbox_agent_server.agents.native.session_params import McpServer, SessionParams
 from sandbox_agent_server.agents.opencode.native import Native, as_dict, text_in
 from sandbox_agent_server.agents.opencode.offers import Offers
-from sandbox_agent_server.agents.opencode.session_params import SessionParams
+from sandbox_agent_server.agents.opencode.variant import Variant
 from sandbox_agent_server.runtime.http_peer import HttpPeer, PeerError, PeerStream
 
-__all__ = ["EventStream", "NotLoggedIn", "Opened", "open_session"]
+__all__ = ["EventStream", "NotLoggedIn", "Opened", "open_session", "read_session_id"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,14 +61,14 @@ class Opened:
 
 
 async def open_session(
-    peer: HttpPeer, params: SessionParams, flavour: Flavour, *, max_event_bytes: int
+    peer: HttpPeer, params: SessionParams, variant: Variant, *, max_event_bytes: int
 ) -> Opened:
     """Raises: NotLoggedIn, PeerError (status 404: there is no session to resume), PeerGone."""
     # Before the session: nothing that happens to it is missed.
     events = EventStream(await peer.stream("/event"), max_event_bytes=max_event_bytes)
     try:
         servers = await asyncio.gather(
-            *(_add_server(peer, name, config) for name, config in params.mcp_servers.items())
+            *(_add_server(peer, server.name, _config(server)) for server in params.mcp_servers)
         )
         agents, providers, commands, config = await asyncio.gather(
             *(peer.get(path) for path in ("/agent", "/config/providers", "/command", "/config"))
@@ -77,7 +78,7 @@ async def open_session(
             providers=providers,
             commands=commands,
             config=config,
-            default_agent=flavour.default_agent,
+            default_agent=variant.default_agent,
         )
         if not offers.has_models:
             raise NotLoggedIn
@@ -101,3 +102,24 @@ async def _add_server(peer: HttpPeer, name: str, config: Native) -> tuple[str, s
     if status.get("status") == "connected":
         return name, None
     return name, text_in(status, "error") or text_in(status, "status") or "it did not connect"
+
+
+def _config(server: McpServer) -> Native:
+    """In OpenCode's own form; it holds keys."""
+    if server.transport == "stdio":
+        command = [server.command, *server.args]
+        return {"type": "local", "command": command, "environment": dict(server.env)}
+    return {
+        "type": "remote",
+        "url": server.url,
+        "headers": dict(server.headers),
+        # Without a person in front of a browser there is nothing to log in with.
+        "oauth": False,
+    }
+
+
+def read_session_id(value: Any) -> str:
+    """It becomes part of a path of the API. Raises: InvalidParams."""
+    if not isinstance(value, str) or not value.startswith("ses_") or not value.isidentifier():
+        raise InvalidParams(f"`sessionId` must be as `session/new` gave it, not {value!r}")
+    return value

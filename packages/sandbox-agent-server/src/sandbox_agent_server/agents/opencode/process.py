@@ -12,10 +12,10 @@ from typing import Final
 from sandbox_agent_core.errors import AgentStartFailed
 from sandbox_agent_core.spi.agent import AgentContext, AgentExit
 
-from sandbox_agent_server.agents.opencode.flavour import Flavour
+from sandbox_agent_server.agents.link import AgentLink
 from sandbox_agent_server.agents.opencode.launch import USER, command_line, environment
+from sandbox_agent_server.agents.opencode.variant import Variant
 from sandbox_agent_server.runtime.http_peer import HttpPeer
-from sandbox_agent_server.runtime.stdio_link import StdioLink
 
 __all__ = ["START_TIMEOUT_S", "OpenCodeProcess"]
 
@@ -29,29 +29,27 @@ class OpenCodeProcess:
     def __init__(
         self,
         context: AgentContext,
-        flavour: Flavour,
+        variant: Variant,
         command: Sequence[str],
         on_end: Callable[[], None],
     ) -> None:
-        self._flavour = flavour
+        self._variant = variant
         self._password = secrets.token_urlsafe(_PASSWORD_BYTES)
         self._on_end = on_end
         self._url = ""
         given = context.options.get("start_timeout_s")
         self._timeout_s = float(given) if isinstance(given, (int, float)) else START_TIMEOUT_S
-        self._link = StdioLink(
+        self._link = AgentLink(
             command_line(command),
             cwd=context.cwd,
-            env=environment(flavour, context.env, password=self._password),
+            env=environment(variant, context.env, password=self._password),
             max_line_bytes=context.max_line_bytes,
             stop_grace_s=context.stop_grace_s,
+            on_lines=self._on_lines,
+            on_end=self._on_stdout_end,
             on_process=context.on_process,
         )
-        self._reading: asyncio.Task[None] | None = None
-
-    @property
-    def has_ended(self) -> bool:
-        return self._reading is None or self._reading.done()
+        self._found: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
 
     def peer(self, directory: Path) -> HttpPeer:
         """Its API, for a workspace."""
@@ -61,40 +59,36 @@ class OpenCodeProcess:
     async def start(self) -> None:
         """Returns when it listens. Raises: AgentNotInstalled, AgentStartFailed."""
         await self._link.start()
-        url: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-        self._reading = asyncio.create_task(self._read(url), name=f"{self._flavour.name}-stdout")
-        self._reading.add_done_callback(lambda _: self._on_end())
         try:
             async with asyncio.timeout(self._timeout_s):
-                found = await url
+                url = await self._found
         except TimeoutError:
             raise await self._failed(f"it did not listen within {self._timeout_s:g} s") from None
-        if found is None:
+        if url is None:
             raise await self._failed("it ended at once")
-        self._url = found
+        self._url = url
 
     async def close(self) -> AgentExit:
         # It does not watch its standard input.
-        ended = await self._link.terminate()
-        if self._reading is not None:
-            await self._reading
-        return ended
+        return await self._link.terminate()
 
-    async def _read(self, url: asyncio.Future[str | None]) -> None:
+    def _on_lines(self, lines: list[bytes]) -> None:
         """What it prints after that is of no use, but must not fill its pipe."""
-        async for lines in self._link.lines():
-            for line in lines:
-                if not url.done() and (match := _LISTENING.search(line)):
-                    url.set_result(match.group(1).decode("ascii"))
-        if not url.done():
-            url.set_result(None)
+        for line in lines:
+            if not self._found.done() and (match := _LISTENING.search(line)):
+                self._found.set_result(match.group(1).decode("ascii"))
+
+    def _on_stdout_end(self) -> None:
+        if not self._found.done():
+            self._found.set_result(None)
+        self._on_end()
 
     async def _failed(self, how: str) -> AgentStartFailed:
         ended = await self._link.terminate()
         tail = ended.stderr_tail.strip()
         last = f": {tail.splitlines()[-1]}" if tail else ""
         return AgentStartFailed(
-            f"{self._flavour.title} could not be started: {how}{last}",
+            f"{self._variant.title} could not be started: {how}{last}",
             exitCode=ended.exit_code,
             signal=ended.signal,
             stderrTail=tail or None,

@@ -7,23 +7,25 @@ properties as they came, except for `_NOISE`, which is about other things or rep
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from sandbox_agent_core.frames import Frame, RequestId, acp
 from sandbox_agent_core.frames.jsonrpc import notification, request
 
+from sandbox_agent_server.agents.native import translator as native
 from sandbox_agent_server.agents.opencode.asking import (
     permission_params,
     permission_reply,
     question_answers,
     question_params,
 )
-from sandbox_agent_server.agents.opencode.flavour import Flavour
 from sandbox_agent_server.agents.opencode.grants import Grants
 from sandbox_agent_server.agents.opencode.native import Native, as_dict, dicts, text_in
 from sandbox_agent_server.agents.opencode.offers import Offers
 from sandbox_agent_server.agents.opencode.parts import Parts, Update
 from sandbox_agent_server.agents.opencode.turns import Turn, count
+from sandbox_agent_server.agents.opencode.variant import Variant
 
 __all__ = ["Call", "Output", "Translator"]
 
@@ -69,9 +71,9 @@ class Call(NamedTuple):
     body: Native | None
 
 
-class Output(NamedTuple):
-    frames: list[Frame]
-    calls: list[Call]
+@dataclass(slots=True)
+class Output(native.Output):
+    calls: list[Call] = field(default_factory=list)
     asks_status: bool = False
     """The session may be idle: only its status tells."""
 
@@ -79,8 +81,8 @@ class Output(NamedTuple):
 class Translator:
     """One session. `feed` it every event of its server."""
 
-    def __init__(self, flavour: Flavour, *, session: Native, offers: Offers) -> None:
-        self._flavour = flavour
+    def __init__(self, variant: Variant, *, session: Native, offers: Offers) -> None:
+        self._variant = variant
         self.session_id = str(session.get("id"))
         self.offers = offers
         self.turn: Turn | None = None
@@ -110,12 +112,16 @@ class Translator:
             "todo.updated": self._plan,
         }
 
+    @property
+    def is_prompted(self) -> bool:
+        return self.turn is not None
+
     # What the client does
 
     def begin_turn(self, id: RequestId) -> None:
         self._parts.begin_turn()
         self._costs.clear()
-        self.turn = Turn(id, self._flavour.login_hint)
+        self.turn = Turn(id, self._variant.login_hint)
 
     def cancel(self) -> list[Call]:
         if self.turn is None:
@@ -141,7 +147,7 @@ class Translator:
         return [Call(f"/question/{id}/reply", {"answers": answers})]
 
     def choose(self, option: str, value: Any) -> list[Frame]:
-        """Raises: UnknownSetting. In another mode everything is asked again."""
+        """Raises: InvalidParams. In another mode everything is asked again."""
         self.offers.choose(option, value)
         if option == "mode":
             self._grants.clear()
@@ -153,7 +159,7 @@ class Translator:
         self._answer, self._asks_status = [], False
         kind, properties = str(event.get("type")), as_dict(event.get("properties"))
         frames = self._feed(kind, properties)
-        return Output(frames, self._answer, self._asks_status)
+        return Output(frames, calls=self._answer, asks_status=self._asks_status)
 
     def config_updates(self) -> list[Frame]:
         """The options as they are now."""
@@ -176,7 +182,7 @@ class Translator:
 
     def extension(self, kind: str, properties: Native) -> Frame:
         return notification(
-            f"{self._flavour.extension}{kind}", {"sessionId": self.session_id, **properties}
+            f"{self._variant.extension}{kind}", {"sessionId": self.session_id, **properties}
         )
 
     def _feed(self, kind: str, properties: Native) -> list[Frame]:

@@ -94,7 +94,7 @@ class AgentConnection:
     # FrameReceiver
 
     def frames(self, batch: list[WireFrame]) -> None:
-        self._owner.receive(self._redaction.batch(batch))
+        self._owner.receive(self._redaction.batch(batch) if self._redaction.is_needed else batch)
 
     def ended(self) -> None:
         self._tasks.spawn(self._end(), name="end")

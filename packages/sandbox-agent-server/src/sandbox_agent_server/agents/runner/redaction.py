@@ -35,11 +35,13 @@ class Redaction:
         # a secret: a value such as `production` or `application/json` is part of many texts.
         self._given = _longest_first(value for _name, value in given)
         self._secrets = _longest_first(value for name, value in given if is_secret_name(name))
+        self.is_needed = bool(self._given)
+        """False: nothing was given that could be seen, and `batch` changes nothing."""
         self._given_bytes = _as_written(self._given)
         self._secret_bytes = _as_written(self._secrets)
 
     def batch(self, batch: list[WireFrame]) -> list[WireFrame]:
-        return [self._frame(wire) for wire in batch] if self._given else batch
+        return [self._frame(wire) for wire in batch]
 
     def text(self, text: str) -> str:
         return mask(text, secrets=self._given)

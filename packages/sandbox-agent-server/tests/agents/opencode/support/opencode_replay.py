@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sandbox_agent_core.frames import Frame
-from sandbox_agent_server.agents.opencode.flavour import OPENCODE
 from sandbox_agent_server.agents.opencode.offers import Offers
 from sandbox_agent_server.agents.opencode.translate import Call, Translator
+from sandbox_agent_server.agents.opencode.variant import OPENCODE
 
 __all__ = ["Played", "make_offers", "make_translator", "play"]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["KILO", "OPENCODE", "Flavour"]
+__all__ = ["KILO", "OPENCODE", "Variant"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flavour:
+class Variant:
     name: str
     """Of the agent, its program, its directories and its own model provider."""
     title: str
@@ -39,5 +39,5 @@ class Flavour:
         )
 
 
-OPENCODE = Flavour(name="opencode", title="OpenCode", package="opencode-ai", default_agent="build")
-KILO = Flavour(name="kilo", title="Kilo", package="@kilocode/cli", default_agent="code")
+OPENCODE = Variant(name="opencode", title="OpenCode", package="opencode-ai", default_agent="build")
+KILO = Variant(name="kilo", title="Kilo", package="@kilocode/cli", default_agent="code")
