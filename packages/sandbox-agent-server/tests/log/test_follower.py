@@ -16,6 +16,7 @@ from real_log import open_log, say, words
 from sandbox_agent_server.log.follower import Follower
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.views import Batch
+from still_clock import StillClock
 
 Send = Callable[[list[str]], Coroutine[Any, Any, None]]
 HEARTBEAT = ["heartbeat"]
@@ -357,23 +358,10 @@ async def test_a_follower_that_is_cancelled_while_it_sends_cancels_the_send(
 # Silence, and the end
 
 
-class _Clock:
-    """The loop's time, which stands still until the test moves it; what waits for it is woken then."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        loop = asyncio.get_running_loop()
-        self._now = loop.time()
-        monkeypatch.setattr(loop, "time", lambda: self._now)
-
-    async def move(self, seconds: float) -> None:
-        self._now += seconds
-        await settled()
-
-
 async def test_silence_is_filled_and_never_longer_than_it_may_be(
     log: SessionLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client, clock = Client(), _Clock(monkeypatch)
+    client, clock = Client(), StillClock(monkeypatch)
     task = asyncio.ensure_future(follower_of(log, client.send, heartbeat_s=10).run())
     try:
         await settled()

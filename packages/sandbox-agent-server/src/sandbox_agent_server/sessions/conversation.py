@@ -242,7 +242,10 @@ class Conversation:
         if self._connection is connection:
             self._connection = None
         self.stamper.forget_asked()
-        await self._owner.agent_gone(connection, ended)
+        try:
+            await self._owner.agent_gone(connection, ended)
+        finally:
+            self.requests.close()
 
     async def append_patiently(self, step: SessionStep) -> None:
         """For what must be said of an agent that is gone. Raises: StorageError."""

@@ -229,8 +229,8 @@ class Turns:
         if current is not None and turn_id in (None, current.id):
             cancelled.insert(0, current.id)
             if not current.is_cancelling:
-                current.is_cancelling = True
                 self.ask_to_cancel()
+                current.is_cancelling = True
                 self._cancel_timer = asyncio.get_running_loop().call_later(
                     self._limits.cancel_grace_s, self._cancel_by_force, current
                 )

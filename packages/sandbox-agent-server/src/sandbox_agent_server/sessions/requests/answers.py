@@ -160,10 +160,7 @@ def resolve_by_user(request: PendingRequest, answer: AnswerRequest) -> Answer:
         result = {"action": "accept", "content": answer.answers}
         return _answer(request, result, "answered", "user", answers=answer.answers, **actor)
     if answer.option_id is not None:
-        for option in request.options:
-            if option.get("optionId") == answer.option_id:
-                return _selected(request, option, "user", **actor)
-        raise _not_offered(request, answer.option_id)
+        return _selected(request, _offered(request, answer.option_id), "user", **actor)
     if answer.reply is None:
         raise InvalidRequest(f"{request.id!r} is a permission: give `optionId` or `reply`")
     return select(request, _BY_REPLY[answer.reply], "user", reply=answer.reply, **actor)
@@ -176,18 +173,17 @@ def answered_by_frame(request: PendingRequest, frame: Frame) -> Answer:
         InvalidRequest: it chooses what was not offered.
     """
     result = as_dict(frame.get("result"))
-    chosen = as_dict(result.get("outcome"))
-    option_id = chosen.get("optionId")
-    option = next((one for one in request.options if one.get("optionId") == option_id), None)
-    if request.kind == "permission" and option is not None:
-        return replace(_selected(request, option, "user"), frame=frame)
-    if chosen.get("outcome") == "selected":
-        raise _not_offered(request, option_id)
-    if result.get("action") == "accept":
+    answer = cancelled(request, "user")
+    if request.kind == "permission":
+        chosen = as_dict(result.get("outcome"))
+        if chosen.get("outcome") == "selected":
+            answer = _selected(request, _offered(request, chosen.get("optionId")), "user")
+    elif result.get("action") == "accept":
         answers = as_dict(result.get("content"))
-        return replace(_answer(request, result, "answered", "user", answers=answers), frame=frame)
-    act = decline if result.get("action") == "decline" else cancelled
-    return replace(act(request, "user"), frame=frame)
+        answer = _answer(request, result, "answered", "user", answers=answers)
+    elif result.get("action") == "decline":
+        answer = decline(request, "user")
+    return replace(answer, frame=frame)
 
 
 def _selected(
@@ -216,11 +212,14 @@ def _answer(
     )
 
 
-def _not_offered(request: PendingRequest, option_id: Any) -> InvalidRequest:
-    offered = [option.get("optionId") for option in request.options]
-    return InvalidRequest(
-        f"option {option_id!r} is not offered; offered: {offered}", offered=offered
-    )
+def _offered(request: PendingRequest, option_id: object) -> dict[str, Any]:
+    """Raises: InvalidRequest."""
+    offered = [option for option in request.options if "optionId" in option]
+    for option in offered:
+        if option["optionId"] == option_id:
+            return option
+    ids = [option["optionId"] for option in offered]
+    raise InvalidRequest(f"option {option_id!r} is not offered; offered: {ids}", offered=ids)
 
 
 def _check_answers(request: PendingRequest, answers: dict[str, Any]) -> None:

@@ -93,14 +93,14 @@ class PendingRequests:
 
     def withdraw(self, step: SessionStep, rpc_id: Any) -> None:
         """The agent no longer wants an answer (`$/cancel_request`)."""
-        for request in list(self._open.values()):
+        for request in self._open_in(step):
             if request.rpc_id == rpc_id:
                 self._resolve(step, request, cancelled(request, "cancel"))
 
     def cancel_all(self, step: SessionStep) -> list[Frame]:
         """Close every open request as cancelled. Returns the answers that the agent is owed."""
         frames = []
-        for request in list(self._open.values()):
+        for request in self._open_in(step):
             answer = cancelled(request, "cancel")
             self._resolve(step, request, answer)
             frames.append(answer.frame)
@@ -136,9 +136,11 @@ class PendingRequests:
         raise RequestNotFound(f"the agent asked nothing under the id {frame.get('id')!r}")
 
     def close(self) -> None:
+        """The agent is gone: nobody waits for an answer any more."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        self._open.clear()
 
     def _decide(self, step: SessionStep, request: PendingRequest) -> Answer | None:
         if len(self._open) >= self._max_pending:
@@ -161,8 +163,6 @@ class PendingRequests:
         return act(request, "policy", rule=decision.rule)
 
     def _arm(self, request: PendingRequest) -> None:
-        if request.id not in self._open:
-            return  # withdrawn in the same batch
         delay = request.expires_ms / 1000 - time.time()
         self._expire_in(max(0.0, delay), request)
 
@@ -193,9 +193,13 @@ class PendingRequests:
         return resolution
 
     def _resolve(self, step: SessionStep, request: PendingRequest, answer: Answer) -> None:
-        """Within a step that others commit, or try again until it is: nobody else may answer meanwhile."""
+        """Within a step that others commit: until it is, the request is open, and the log lets nobody else in."""
         self._add_answer(step, request, answer, sender_is_user=False)
-        self._forget(request)
+        step.after_commit(lambda: self._forget(request))
+
+    def _open_in(self, step: SessionStep) -> list[PendingRequest]:
+        """What is open and not answered in this step already."""
+        return [one for one in self._open.values() if one.id in step.state.pending]
 
     def _add_answer(
         self, step: SessionStep, request: PendingRequest, answer: Answer, *, sender_is_user: bool

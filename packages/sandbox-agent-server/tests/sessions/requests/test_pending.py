@@ -1,0 +1,388 @@
+"""What an agent asks a person: the first answer wins, and nothing is answered before the log says it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sandbox_agent_core.api.policy import PermissionPolicy, PermissionRule
+from sandbox_agent_core.api.requests import AnswerRequest
+from sandbox_agent_core.errors import (
+    InvalidRequest,
+    RequestAlreadyResolved,
+    RequestNotFound,
+    StorageError,
+)
+from sandbox_agent_core.frames import acp
+from sandbox_agent_core.frames.jsonrpc import error_response, notification, response
+from sandbox_agent_server.sessions.requests import pending
+from still_clock import StillClock
+from talk import OPTIONS, Talk, permission, question, settled, shapes, until
+
+MakeTalk = Callable[..., Any]
+
+
+@pytest.fixture
+async def make_talk(tmp_path: Path) -> AsyncIterator[MakeTalk]:
+    made: list[Talk] = []
+
+    async def make_talk(policy: PermissionPolicy | None = None, **limits: Any) -> Talk:
+        talk = Talk(tmp_path / str(len(made)), policy=policy, **limits)
+        made.append(talk)
+        await talk.connect()
+        return talk
+
+    yield make_talk
+    for talk in made:
+        await talk.close()
+
+
+def selected(option_id: str) -> dict[str, Any]:
+    return {"outcome": {"outcome": "selected", "optionId": option_id}}
+
+
+CANCELLED = {"outcome": {"outcome": "cancelled"}}
+
+
+def answer(talk: Talk, id: str, **body: Any) -> dict[str, Any]:
+    return talk.conversation.requests.answer(id, AnswerRequest.model_validate(body))
+
+
+def answer_frame(talk: Talk, id: Any, result: Any) -> None:
+    talk.conversation.requests.answer_frame(response(id, result))
+
+
+# A person
+
+
+async def test_a_request_waits_in_the_log_and_in_the_state_until_it_is_answered(talk: Talk) -> None:
+    talk.prompt()
+    id = await talk.asked(permission(0))
+    (asked,) = talk.conversation.state.pending.values()
+    assert asked["toolCall"]["title"] == "rm"
+    assert asked["options"] == OPTIONS
+    assert (asked["id"], asked["kind"], asked["turnId"]) == (id, "permission", "turn_1")
+    assert (asked["default"], asked["expiresAt"] > asked["askedAt"]) == ("deny", True)
+    assert talk.answers == []
+
+    resolution = answer(talk, id, optionId="a1", actor="Ada")
+
+    assert talk.answers == [response(0, selected("a1"))]
+    assert talk.conversation.state.pending == {}
+    assert shapes(talk.entries)[-2:] == [
+        "agent session/request_permission",
+        "client =session/request_permission",
+    ]
+    assert resolution["requestId"] == id
+    assert (resolution["decidedBy"], resolution["actor"]) == ("user", "Ada")
+    assert (resolution["optionId"], resolution["optionKind"]) == ("a1", "allow_once")
+
+
+async def test_the_second_answer_is_refused_with_the_first_decision(talk: Talk) -> None:
+    id = await talk.asked(permission())
+    first = answer(talk, id, optionId="a1", actor="Ada")
+    for body in ({"optionId": "r1"}, {"optionId": "a1"}, {"reply": "reject"}, {"decline": True}):
+        with pytest.raises(RequestAlreadyResolved) as caught:
+            answer(talk, id, **body)
+        assert caught.value.details["resolution"] == first
+    assert len(talk.answers) == 1
+
+
+async def test_what_was_never_asked_is_not_found(talk: Talk) -> None:
+    with pytest.raises(RequestNotFound):
+        answer(talk, "req_x", reply="once")
+    with pytest.raises(RequestNotFound):
+        answer_frame(talk, 7, CANCELLED)
+
+
+@pytest.mark.parametrize(
+    ("reply", "chosen"),
+    [("once", "a1"), ("always", "a2"), ("reject", "r1")],
+)
+async def test_a_reply_chooses_by_kind(talk: Talk, reply: str, chosen: str) -> None:
+    answer(talk, await talk.asked(permission()), reply=reply)
+    assert talk.answers == [response(7, selected(chosen))]
+
+
+async def test_a_kind_that_is_not_offered_is_answered_so_that_it_allows_nothing(talk: Talk) -> None:
+    id = await talk.asked(permission(options=[{"optionId": "x", "kind": "allow_once"}]))
+    answer(talk, id, reply="reject")
+    assert talk.answers == [response(7, CANCELLED)]
+
+
+@pytest.mark.parametrize(
+    "body", [{"optionId": "zz"}, {"answers": {"name": "x"}}, {"decline": True}]
+)
+async def test_an_answer_that_does_not_fit_leaves_the_request_open(
+    talk: Talk, body: dict[str, Any]
+) -> None:
+    id = await talk.asked(permission())
+    before = talk.log.last_seq
+    with pytest.raises(InvalidRequest):
+        answer(talk, id, **body)
+    assert (talk.log.last_seq, talk.answers) == (before, [])
+    answer(talk, id, optionId="r1")
+
+
+async def test_a_question_is_answered_or_declined(talk: Talk) -> None:
+    one, other = await talk.asked(question("q1")), await talk.asked(question("q2"))
+    for body in ({"reply": "once"}, {"optionId": "a1"}, {"answers": {"age": "7"}}):
+        with pytest.raises(InvalidRequest):
+            answer(talk, one, **body)
+    answer(talk, one, answers={"name": "Ada"})
+    answer(talk, other, decline=True)
+    assert talk.answers == [
+        response("q1", {"action": "accept", "content": {"name": "Ada"}}),
+        response("q2", {"action": "decline"}),
+    ]
+
+
+# An ACP client
+
+
+async def test_the_answer_of_an_acp_client_goes_to_the_agent_as_it_is(talk: Talk) -> None:
+    await talk.asked(permission("x"))
+    result = {**selected("a1"), "_meta": {"why": "because"}}
+    frame = {**response("x", result), "_meta": {"trace": 1}}
+    talk.conversation.send(frame)
+    assert talk.answers == [frame]
+    last = talk.entries[-1]
+    assert (last.sender, last.payload) == ("client", frame)
+    assert (talk.resolution["optionId"], talk.resolution["decidedBy"]) == ("a1", "user")
+    assert talk.conversation.state.pending == {}
+
+
+@pytest.mark.parametrize(
+    ("ask", "frame", "outcome"),
+    [
+        (permission, response(7, CANCELLED), "cancelled"),
+        (permission, response(7, None), "cancelled"),
+        (permission, error_response(7, -32000, "no"), "cancelled"),
+        (permission, response(7, {"action": "accept"}), "cancelled"),
+        (permission, response(7, {"action": "decline"}), "cancelled"),
+        (question, response(7, {"action": "accept", "content": {"name": "x"}}), "answered"),
+        (question, response(7, {"action": "decline"}), "declined"),
+        (question, response(7, {"action": "cancel"}), "cancelled"),
+        (question, response(7, {}), "cancelled"),
+    ],
+)
+async def test_what_an_acp_client_answered_is_read_for_the_log(
+    talk: Talk, ask: Any, frame: Any, outcome: str
+) -> None:
+    await talk.asked(ask(7))
+    talk.conversation.send(frame)
+    assert talk.answers == [frame]
+    assert talk.resolution["outcome"] == outcome
+
+
+@pytest.mark.parametrize(
+    "options", [OPTIONS, [], None, [{"name": "no id"}], [{"optionId": []}], "x"]
+)
+async def test_an_acp_client_cannot_choose_what_is_not_offered(talk: Talk, options: Any) -> None:
+    await talk.asked(permission(options=options))
+    for result in (selected("zz"), {"outcome": {"outcome": "selected"}}):
+        with pytest.raises(InvalidRequest):
+            answer_frame(talk, 7, result)
+    assert talk.answers == []
+    answer_frame(talk, 7, CANCELLED)
+    assert talk.resolution["outcome"] == "cancelled"
+
+
+async def test_a_cancelled_outcome_selects_nothing_whatever_else_it_says(talk: Talk) -> None:
+    await talk.asked(permission())
+    answer_frame(talk, 7, {"outcome": {"outcome": "cancelled", "optionId": "a1"}})
+    assert talk.resolution["outcome"] == "cancelled"
+    assert "optionId" not in talk.resolution
+
+
+# Policy, and the bound
+
+
+async def test_what_a_policy_decides_is_asked_and_answered_in_one_step(make_talk: MakeTalk) -> None:
+    rules = [
+        PermissionRule(action="allow", command="ls", name="harmless"),
+        PermissionRule(action="deny", command="rm *"),
+    ]
+    talk = await make_talk(PermissionPolicy(rules=rules))
+    await talk.agent_writes(
+        permission(1, rawInput={"command": "ls"}), permission(2, rawInput={"command": "rm -rf /"})
+    )
+    await talk.agent_writes(permission(3, rawInput={"command": "make"}))
+    assert talk.answers == [response(1, selected("a1")), response(2, selected("r1"))]
+    decided = [one.annotations for one in talk.entries if "decidedBy" in (one.annotations or {})]
+    assert [(one and one["decidedBy"], one and one["rule"]) for one in decided] == [
+        ("policy", "harmless"),
+        ("policy", "rule 2"),
+    ]
+    assert len(talk.conversation.state.pending) == len(talk.conversation.requests) == 1
+    assert {one.sender for one in talk.entries[2:3]} == {"server"}
+
+
+async def test_a_rule_sees_what_was_told_of_the_tool_call_before(make_talk: MakeTalk) -> None:
+    talk = await make_talk(PermissionPolicy(rules=[PermissionRule(action="deny", command="rm *")]))
+    talk.prompt()
+    update = {"sessionUpdate": "tool_call", "toolCallId": "t9", "rawInput": {"command": "rm -r x"}}
+    await talk.agent_writes(
+        notification(acp.SESSION_UPDATE, {"sessionId": "s1", "update": update}),
+        permission(1, toolCallId="t9", title=None, kind=None, rawInput=None),
+    )
+    assert talk.answers == [response(1, selected("r1"))]
+
+
+async def test_more_than_may_wait_are_denied_at_once(make_talk: MakeTalk) -> None:
+    talk = await make_talk(max_pending_requests=2)
+    await talk.agent_writes(permission(1), question(2), permission(3), question(4))
+    assert talk.answers == [response(3, selected("r1")), response(4, {"action": "decline"})]
+    assert talk.resolution["rule"] == "limit max_pending_requests"
+    answer_frame(talk, 1, CANCELLED)
+    await talk.agent_writes(permission(5))
+    assert len(talk.answers) == 3
+    assert len(talk.conversation.state.pending) == 2
+
+
+# The deadline
+
+
+@pytest.mark.parametrize(
+    ("on_timeout", "ask", "expected"),
+    [
+        ("deny", permission, selected("r1")),
+        ("allow", permission, selected("a1")),
+        ("allow", question, {"action": "decline"}),
+    ],
+)
+async def test_nothing_waits_for_ever(
+    make_talk: MakeTalk, on_timeout: Any, ask: Any, expected: Any
+) -> None:
+    talk = await make_talk(PermissionPolicy(timeout_s=0.01, on_timeout=on_timeout))
+    id = await talk.asked(ask(7))
+    await until(lambda: talk.answers)
+    assert talk.answers == [response(7, expected)]
+    assert (talk.entries[-1].sender, talk.resolution["decidedBy"]) == ("server", "timeout")
+    with pytest.raises(RequestAlreadyResolved):
+        answer(talk, id, reply="once")
+
+
+async def test_a_request_that_is_answered_has_no_deadline_any_more(make_talk: MakeTalk) -> None:
+    talk = await make_talk(PermissionPolicy(timeout_s=0.02))
+    await talk.asked(permission(1))
+    answer_frame(talk, 1, selected("a1"))
+    await talk.asked(permission(2))
+    await until(lambda: len(talk.answers) == 2)
+    assert [one["id"] for one in talk.answers] == [1, 2]
+
+
+async def test_a_deadline_that_cannot_be_recorded_is_tried_again(
+    make_talk: MakeTalk, disk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "_RETRY_S", 0.005)
+    talk = await make_talk(PermissionPolicy(timeout_s=0.01))
+    await talk.asked(permission())
+    requests = talk.conversation.requests
+    tried = asyncio.Event()
+    expire = requests._expire
+    with disk.full():
+        monkeypatch.setattr(requests, "_expire", lambda one: (expire(one), tried.set()))
+        await asyncio.wait_for(tried.wait(), 5)
+        assert talk.answers == []
+        assert len(talk.conversation.state.pending) == 1
+    await until(lambda: talk.answers)
+    assert talk.resolution["decidedBy"] == "timeout"
+
+
+# Taken back
+
+
+async def test_a_request_that_the_agent_withdraws_is_closed(talk: Talk) -> None:
+    one, other = await talk.asked(permission(1)), await talk.asked(permission(2))
+    await talk.agent_writes(notification(acp.CANCEL_REQUEST, {"requestId": 1}))
+    await talk.agent_writes(notification(acp.CANCEL_REQUEST, {"requestId": 99}))
+    await talk.agent_writes(notification(acp.CANCEL_REQUEST, {}))
+    assert list(talk.conversation.state.pending) == [other]
+    assert talk.resolution["decidedBy"] == "cancel"
+    with pytest.raises(RequestAlreadyResolved):
+        answer(talk, one, reply="once")
+
+
+async def test_one_that_is_withdrawn_in_the_batch_that_asks_is_closed_once(
+    make_talk: MakeTalk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = StillClock(monkeypatch)
+    talk = await make_talk(PermissionPolicy(timeout_s=10))
+    id = talk.prompt()
+    await talk.agent_writes(
+        permission(1),
+        notification(acp.CANCEL_REQUEST, {"requestId": 1}),
+        permission(2),
+        response(id, {"stopReason": "end_turn"}),
+    )
+    await clock.move(11)
+    monkeypatch.undo()
+    decided = [one.item_id for one in talk.entries if "decidedBy" in (one.annotations or {})]
+    assert len(decided) == len(set(decided)) == 2
+    assert talk.conversation.state.pending == {}
+    assert len(talk.conversation.requests) == 0
+
+
+async def test_the_end_of_a_turn_cancels_what_is_open(talk: Talk) -> None:
+    id = talk.prompt()
+    await talk.agent_writes(permission(1), question(2))
+    await talk.agent_answers(id, {"stopReason": "end_turn"})
+    assert talk.answers == [response(1, CANCELLED), response(2, {"action": "cancel"})]
+    assert talk.conversation.state.pending == {}
+    assert shapes(talk.entries)[-4:] == [
+        "server =session/request_permission",
+        "server =elicitation/create",
+        "server tool.completed",
+        "agent =session/prompt",
+    ]
+
+
+async def test_when_the_agent_is_gone_nothing_is_open_and_no_deadline_comes(
+    make_talk: MakeTalk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = StillClock(monkeypatch)
+    talk = await make_talk(PermissionPolicy(timeout_s=10))
+    await talk.asked(permission())
+    talk.adapter.die(1)
+    await settled()
+    await clock.move(11)
+    monkeypatch.undo()
+    assert len(talk.conversation.requests) == 0
+    assert "decidedBy" not in (talk.entries[-1].annotations or {})
+    with pytest.raises(RequestNotFound):
+        answer_frame(talk, 7, CANCELLED)
+
+
+# A disk that is full
+
+
+async def test_an_answer_that_cannot_be_recorded_is_not_delivered_and_may_be_given_again(
+    talk: Talk, disk: Any
+) -> None:
+    id = await talk.asked(permission())
+    with disk.full(), pytest.raises(StorageError):
+        answer(talk, id, optionId="a1")
+    with disk.full(), pytest.raises(StorageError):
+        answer_frame(talk, 7, selected("a1"))
+    await settled()
+    assert talk.answers == []
+    assert list(talk.conversation.state.pending) == [id]
+    answer(talk, id, optionId="r1")
+    assert talk.answers == [response(7, selected("r1"))]
+
+
+async def test_a_cancel_that_cannot_be_recorded_leaves_the_requests_open(
+    talk: Talk, disk: Any
+) -> None:
+    id = await talk.asked(permission())
+    step = talk.conversation.step()
+    talk.conversation.requests.cancel_all(step)
+    with disk.full(), pytest.raises(StorageError):
+        talk.log.append(step)
+    assert len(talk.conversation.requests) == 1
+    answer(talk, id, optionId="a1")
+    assert talk.answers == [response(7, selected("a1"))]
