@@ -59,10 +59,13 @@ class Syncer:
             self._is_running = False
 
     async def _sync(self) -> None:
-        files, self._dirty = self._dirty, set()
-        for file in files:
+        for file in tuple(self._dirty):
+            self._dirty.discard(file)  # before: what is written meanwhile is for the next time
             try:
                 await asyncio.to_thread(file.sync)
+            except asyncio.CancelledError:
+                self._dirty.add(file)
+                raise
             except OSError as exc:
                 # The next write to a broken disk fails too, and that one is told to callers.
                 logger.error("%s is not on the disk: %s", file.path, exc)

@@ -65,6 +65,9 @@ class Follower(Generic[Body]):
     # LogFollower
 
     def follow(self, batch: Batch) -> None:
+        if batch.entries[0].seq <= self._cursor.after:
+            self.end()  # the cursor is beyond the end: from the file, whatever of it is to be sent
+            return
         try:
             body = self._render(batch)
             self._cursor.skip(batch.last_seq, self._log.file.size_bytes)
@@ -86,7 +89,7 @@ class Follower(Generic[Body]):
         # Nothing was awaited since the cursor was found to be at the end.
         self._log.attach(self)
         try:
-            async with asyncio.timeout(self._heartbeat_s):
+            async with asyncio.timeout_at(self._sent_at + self._heartbeat_s):
                 await self._changed.wait()
         except TimeoutError:
             pass
@@ -115,16 +118,21 @@ def _begin(work: Coroutine[Any, Any, None]) -> Awaitable[None] | None:
 
 
 class _Rest:
-    """The rest of a coroutine that waits for something."""
+    """The rest of a coroutine that waits for something: whatever comes of that, it is the coroutine that hears it."""
 
     def __init__(self, work: Coroutine[Any, Any, None], waits_for: Any) -> None:
         self._work = work
         self._waits_for = waits_for
 
     def __await__(self) -> Generator[Any, Any, None]:
+        waits_for = self._waits_for
         try:
-            yield self._waits_for
-        except BaseException:
-            self._work.close()
-            raise
-        yield from self._work.__await__()
+            while True:
+                try:
+                    yield waits_for
+                except BaseException as exc:  # noqa: BLE001 - also that the task is cancelled
+                    waits_for = self._work.throw(exc)
+                else:
+                    waits_for = self._work.send(None)
+        except StopIteration:
+            return
