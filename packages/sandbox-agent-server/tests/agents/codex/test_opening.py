@@ -8,16 +8,13 @@ from typing import Any
 import pytest
 from codex_replay import MODELS, THREAD
 from sandbox_agent_core.frames import acp
-from sandbox_agent_server.agents.codex.content import UnsupportedContent, prompt_input
+from sandbox_agent_server.agents.codex.content import prompt_input
 from sandbox_agent_server.agents.codex.launch import PROVIDER, command_line, provider_settings
 from sandbox_agent_server.agents.codex.offers import Offers
-from sandbox_agent_server.agents.codex.opening import NoCredentials, Opening
-from sandbox_agent_server.agents.codex.session_params import (
-    SessionParams,
-    mcp_settings,
-)
-from sandbox_agent_server.agents.codex.settings import UnknownSetting, settings_of
-from sandbox_agent_server.agents.session_request import InvalidSession
+from sandbox_agent_server.agents.codex.opening import NoCredentials, Opening, mcp_settings
+from sandbox_agent_server.agents.codex.settings import settings_of
+from sandbox_agent_server.agents.native.refusals import InvalidParams
+from sandbox_agent_server.agents.native.session_params import SessionParams, read_mcp_servers
 
 NO_LOGIN = {"account": None, "requiresOpenaiAuth": True}
 LOGIN = {"account": {"type": "chatgpt"}, "requiresOpenaiAuth": True}
@@ -31,7 +28,7 @@ def opening(
 ) -> Opening:
     wanted = SessionParams.read(params, is_resumed="sessionId" in params, cwd=Path("/repo"))
     told = {"account/read": account or NO_LOGIN, "config/read": {"config": config or {}}}
-    return Opening(1, wanted, told=told)
+    return Opening(wanted, told=told)
 
 
 # Provider
@@ -146,10 +143,17 @@ def test_directories_are_writable_beside_those_of_the_configuration() -> None:
 
 def test_mcp_servers_become_settings_in_the_band() -> None:
     settings = mcp_settings(
-        [
-            {"name": "a.b", "command": "x", "args": ["y"], "env": [{"name": "K", "value": "V"}]},
-            {"name": "web", "type": "http", "url": "http://w", "headers": {"H": "1"}},
-        ]
+        read_mcp_servers(
+            [
+                {
+                    "name": "a.b",
+                    "command": "x",
+                    "args": ["y"],
+                    "env": [{"name": "K", "value": "V"}],
+                },
+                {"name": "web", "type": "http", "url": "http://w", "headers": {"H": "1"}},
+            ]
+        )
     )
 
     assert settings == {
@@ -169,8 +173,8 @@ def test_mcp_servers_become_settings_in_the_band() -> None:
     ],
 )
 def test_bad_mcp_servers_are_refused(servers: Any) -> None:
-    with pytest.raises(InvalidSession):
-        mcp_settings(servers)
+    with pytest.raises(InvalidParams):
+        mcp_settings(read_mcp_servers(servers))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +182,7 @@ def test_bad_mcp_servers_are_refused(servers: Any) -> None:
     [{"cwd": "relative"}, {"additionalDirectories": ["x"]}, {"sessionId": "../../etc"}],
 )
 def test_bad_parameters_are_refused(params: dict[str, Any]) -> None:
-    with pytest.raises(InvalidSession):
+    with pytest.raises(InvalidParams):
         SessionParams.read(params, is_resumed="sessionId" in params, cwd=Path("/repo"))
 
 
@@ -196,7 +200,7 @@ def test_bad_parameters_are_refused(params: dict[str, Any]) -> None:
     ],
 )
 def test_content_that_codex_cannot_take_is_refused(block: Any) -> None:
-    with pytest.raises(UnsupportedContent):
+    with pytest.raises(InvalidParams):
         prompt_input([block])
 
 
@@ -300,5 +304,5 @@ def test_the_mode_of_the_configuration_can_come_back() -> None:
     ],
 )
 def test_a_setting_that_is_not_there_is_refused(method: str, params: dict[str, Any]) -> None:
-    with pytest.raises(UnknownSetting):
+    with pytest.raises(InvalidParams):
         settings_of(method, params, offers())

@@ -13,6 +13,7 @@ from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.opencode import OPENCODE_DEFINITION
 from support.adapter_driver import StartAdapter, leave_open, option
 from support.fixtures import require_agent
+from support.scripted_adapter import Sink
 from support.scripted_llm import ScriptedLLM
 
 pytestmark = pytest.mark.real_agent
@@ -259,7 +260,7 @@ def context(tmp_path: Path, **fields: object) -> AgentContext:
 
 async def test_a_program_that_is_missing_is_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(AgentNotInstalled, match="npm install -g opencode-ai"):
-        await OPENCODE_DEFINITION.create(context(tmp_path)).start()
+        await OPENCODE_DEFINITION.create(context(tmp_path)).start(Sink())
 
 
 @pytest.mark.parametrize(
@@ -281,7 +282,7 @@ async def test_a_program_that_does_not_serve_is_told_at_the_start(
 
     with pytest.raises(AgentStartFailed, match=why):
         async with asyncio.timeout(20):
-            await adapter.start()
+            await adapter.start(Sink())
 
 
 def test_the_version_is_read_beside_the_program() -> None:

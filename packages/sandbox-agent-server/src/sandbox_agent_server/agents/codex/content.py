@@ -7,14 +7,11 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from sandbox_agent_server.agents.codex.native import Native
+from sandbox_agent_server.agents.native.refusals import InvalidParams
 
-__all__ = ["UnsupportedContent", "acp_blocks", "prompt_input", "text_block", "wrapped"]
+__all__ = ["acp_blocks", "prompt_input", "text_block", "wrapped"]
 
 _IMAGES: Final = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
-
-
-class UnsupportedContent(ValueError):
-    """A block of a prompt that Codex cannot take."""
 
 
 def text_block(text: str) -> dict[str, Any]:
@@ -30,10 +27,10 @@ def prompt_input(blocks: Any) -> list[Native]:
     """ACP prompt blocks as the `input` of `turn/start`.
 
     Raises:
-        UnsupportedContent: not a list of blocks, or one that Codex has no counterpart for.
+        InvalidParams: not a list of blocks, or one that Codex has no counterpart for.
     """
     if not isinstance(blocks, list) or not blocks:
-        raise UnsupportedContent("`prompt` must be a list of at least one content block")
+        raise InvalidParams("`prompt` must be a list of at least one content block")
     return [item for block in blocks for item in _input(block)]
 
 
@@ -49,7 +46,7 @@ def _input(block: Any) -> list[Native]:
             return _resource(resource)
         case _:
             kind = block.get("type") if isinstance(block, dict) else type(block).__name__
-            raise UnsupportedContent(
+            raise InvalidParams(
                 f"Codex takes text, image, resource and resource_link blocks, not {kind!r}"
             )
 
@@ -66,12 +63,12 @@ def _image(block: dict[str, Any]) -> Native:
         return {"type": "image", "url": uri}
     if isinstance(uri, str) and uri.startswith("file://"):
         return {"type": "localImage", "path": unquote(urlsplit(uri).path)}
-    raise UnsupportedContent("an image needs `data` and `mimeType`, or an http or file `uri`")
+    raise InvalidParams("an image needs `data` and `mimeType`, or an http or file `uri`")
 
 
 def _embedded_image(data: str, mime: Any) -> Native:
     if mime not in _IMAGES:
-        raise UnsupportedContent(f"images are {', '.join(sorted(_IMAGES))}, not {mime!r}")
+        raise InvalidParams(f"images are {', '.join(sorted(_IMAGES))}, not {mime!r}")
     return {"type": "image", "url": f"data:{mime};base64,{data}"}
 
 
@@ -87,7 +84,7 @@ def _resource(resource: dict[str, Any]) -> list[Native]:
         return [_text(f'<context uri="{uri}">\n{content}\n</context>')]
     if isinstance(blob, str) and mime in _IMAGES:
         return [_text(f"Attached: {uri}"), _embedded_image(blob, mime)]
-    raise UnsupportedContent(f"an embedded resource is text or an image, not {mime!r}")
+    raise InvalidParams(f"an embedded resource is text or an image, not {mime!r}")
 
 
 def acp_blocks(content: Any) -> list[dict[str, Any]]:

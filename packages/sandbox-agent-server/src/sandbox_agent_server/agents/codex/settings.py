@@ -9,16 +9,13 @@ from sandbox_agent_core.frames import acp
 
 from sandbox_agent_server.agents.codex.native import Native
 from sandbox_agent_server.agents.codex.offers import Offers
+from sandbox_agent_server.agents.native.refusals import InvalidParams
 
-__all__ = ["UnknownSetting", "settings_of"]
-
-
-class UnknownSetting(ValueError):
-    """There is no such setting, or it has no such value."""
+__all__ = ["settings_of"]
 
 
 def settings_of(method: str, params: Mapping[str, Any], offers: Offers) -> Native:
-    """The fields of `thread/settings/update`. Raises: UnknownSetting."""
+    """The fields of `thread/settings/update`. Raises: InvalidParams."""
     if method == acp.SESSION_SET_MODE:
         return _mode(_text(params, "modeId"), offers)
     if method == acp.SESSION_SET_MODEL:
@@ -35,20 +32,20 @@ def settings_of(method: str, params: Mapping[str, Any], offers: Offers) -> Nativ
             return _effort(value, offers)
         case _:
             offered = [option["id"] for option in offers.config_options()]
-            raise UnknownSetting(f"no option {config_id!r}; there are {', '.join(offered)}")
+            raise InvalidParams(f"no option {config_id!r}; there are {', '.join(offered)}")
 
 
 def _text(params: Mapping[str, Any], key: str) -> str:
     value = params.get(key)
     if not isinstance(value, str) or not value:
-        raise UnknownSetting(f"`{key}` must be a text, not {value!r}")
+        raise InvalidParams(f"`{key}` must be a text, not {value!r}")
     return value
 
 
 def _mode(mode: str, offers: Offers) -> Native:
     offered = [item["id"] for item in offers.modes()["availableModes"]]
     if mode not in offered:
-        raise UnknownSetting(f"no mode {mode!r}; there are: {', '.join(offered)}")
+        raise InvalidParams(f"no mode {mode!r}; there are: {', '.join(offered)}")
     return offers.mode_change(mode)
 
 
@@ -56,5 +53,5 @@ def _effort(effort: str, offers: Offers) -> Native:
     offered = [item["value"] for item in offers.efforts()]
     if effort not in offered:
         levels = ", ".join(offered) or "none for this model"
-        raise UnknownSetting(f"no effort {effort!r}; there are: {levels}")
+        raise InvalidParams(f"no effort {effort!r}; there are: {levels}")
     return {"effort": effort}

@@ -7,6 +7,7 @@ message as it came, except for `_NOISE`, which repeats what was said already.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from sandbox_agent_core.frames import Frame, acp
@@ -24,6 +25,7 @@ from sandbox_agent_server.agents.codex.results import Spending, prompt_answer, s
 from sandbox_agent_server.agents.codex.streams import Streams, Update
 from sandbox_agent_server.agents.codex.tool_calls import ToolCalls
 from sandbox_agent_server.agents.codex.turns import Prompt, Turns
+from sandbox_agent_server.agents.native import translator as native
 
 __all__ = ["EXTENSION", "Call", "Output", "Translator"]
 
@@ -54,11 +56,8 @@ class Call(NamedTuple):
     params: Native
 
 
-class Output(NamedTuple):
-    frames: list[Frame]
-    """For the client."""
-    replies: Sequence[Native] = ()
-    """Answers for Codex."""
+@dataclass(slots=True)
+class Output(native.Output):
     calls: Sequence[Call] = ()
     """Requests to Codex; to be sent after the replies."""
 
@@ -135,7 +134,7 @@ class Translator:
             frames.append(self.update(self._tools.ended(tool_id, is_done=is_allowed(result))))
         prompt = self._turns.prompt
         stops = answer.interrupts and prompt is not None and not prompt.is_cancelled
-        return Output(frames, [answer.reply], self.cancel() if stops else [])
+        return Output(frames, [answer.reply], calls=self.cancel() if stops else [])
 
     # From Codex
 
@@ -149,7 +148,7 @@ class Translator:
         handler = self._handlers.get(method)
         frames = handler(params, message) if handler is not None else self._passed_on(message)
         self._calls += [_interrupt(*turn) for turn in self._turns.again(params.get("threadId"))]
-        return Output(frames, [], self._calls)
+        return Output(frames, calls=self._calls)
 
     def called(self, call: Call, answer: Native) -> list[Call]:
         """The answer to a call of ours; what to call next."""
