@@ -104,6 +104,10 @@ class SessionLog:
             self._write(step)
         step.commit()
 
+    def keep_out_others(self, step: Step) -> None:
+        """Nobody else gets in, from now until `append_patiently` has written this step, or given it up."""
+        self._stalled = step
+
     async def append_patiently(self, step: Step, *, retry_s: float, give_up: asyncio.Event) -> None:
         """For what an agent wrote: keep everybody else out until it could be written.
 
@@ -112,7 +116,7 @@ class SessionLog:
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + retry_s
-        self._stalled = step
+        self.keep_out_others(step)
         try:
             while True:
                 try:

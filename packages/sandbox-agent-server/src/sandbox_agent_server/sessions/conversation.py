@@ -84,6 +84,8 @@ class Conversation:
         self._connection: AgentConnection | None = None
         self._waiting: deque[list[WireFrame]] | None = None
         """What came while a batch waits for the disk; None when none does."""
+        self._is_cut_off = False
+        """A batch was given up: of this agent the log has nothing more but its end."""
         self._is_written = asyncio.Event()
         self._gives_up = asyncio.Event()
         self._tasks = TaskOwner(log.session_id)
@@ -128,24 +130,32 @@ class Conversation:
             Conflict: a request with this id waits for its answer, or a turn runs.
             RequestNotFound, InvalidRequest: a response to nothing, or one that does not fit.
             StorageError: nothing was logged and nothing sent.
-            Unavailable: no agent is connected.
+            Unavailable, AgentProcessExited: no agent is connected.
         """
         method, id = frame.get("method"), frame.get("id")
         if not isinstance(method, str):
             self.requests.answer_frame(frame)
             return None
+        connection = self._connected()
+        if id is not None and self.stamper.asked(id) is not None:
+            raise Conflict(f"a request with the id {id!r} waits for its answer")
         step = self.step()
         if method == acp.SESSION_PROMPT and id is not None:
             if self.stamper.turn_id is not None:
                 raise Conflict(f"turn {self.stamper.turn_id!r} is running")
             self.stamper.begin_turn(step, turn_id or new_id("turn"))
-        return self._send(step, frame, raw=raw)
+        return self._send(connection, step, frame, raw=raw)
 
     def prompt(self, params: Mapping[str, Any], turn_id: str) -> None:
-        """Begin a turn with a prompt of our own. Raises: StorageError, Unavailable: it has not begun."""
-        step = self.step()
+        """Begin a turn with a prompt of our own.
+
+        Raises:
+            StorageError, Unavailable, AgentProcessExited: it has not begun.
+        """
+        connection, step = self._connected(), self.step()
         self.stamper.begin_turn(step, turn_id)
-        self._send(step, self.own_request(step, acp.SESSION_PROMPT, params), expects=False)
+        prompt = self.own_request(step, acp.SESSION_PROMPT, params)
+        self._send(connection, step, prompt, expects=False)
 
     async def ask(
         self,
@@ -158,12 +168,14 @@ class Conversation:
         """A request of our own; its result. `logged` are the params as they may be seen.
 
         Raises:
-            AgentError, AgentAuthRequired: the agent refused. AgentProcessExited. StorageError.
+            AgentError, AgentAuthRequired: the agent refused. AgentProcessExited. StorageError. Unavailable.
         """
-        step = self.step()
+        connection, step = self._connected(), self.step()
         frame = self.own_request(step, method, params)
         shown = frame if logged is None else {**frame, "params": dict(logged)}
-        answer = self._send(step, frame, shown=shown, answer_annotations=answer_annotations)
+        answer = self._send(
+            connection, step, frame, shown=shown, answer_annotations=answer_annotations
+        )
         assert answer is not None
         return result_of_frame(await answer)
 
@@ -185,8 +197,16 @@ class Conversation:
         self.stamper.client_frame(step, frame)
         step.after_commit(lambda: self.to_agent(frame))
 
+    def _connected(self) -> AgentConnection:
+        """Raises: Unavailable, AgentProcessExited."""
+        if self._connection is None:
+            raise Unavailable("the agent is not running")
+        self._connection.check()
+        return self._connection
+
     def _send(
         self,
+        connection: AgentConnection,
         step: SessionStep,
         frame: Frame,
         *,
@@ -195,11 +215,7 @@ class Conversation:
         answer_annotations: dict[str, Any] | None = None,
         expects: bool = True,
     ) -> asyncio.Future[Frame] | None:
-        connection, id = self._connection, frame.get("id")
-        if connection is None:
-            raise Unavailable("the agent is not running")
-        if id is not None and self.stamper.asked(id) is not None:
-            raise Conflict(f"a request with the id {id!r} waits for its answer")
+        id = frame.get("id")
         self.stamper.client_frame(
             step, shown or frame, raw=raw, answer_annotations=answer_annotations
         )
@@ -222,6 +238,8 @@ class Conversation:
     # The agent's end
 
     def receive(self, batch: list[WireFrame]) -> None:
+        if self._is_cut_off:
+            return
         if self._waiting is not None:
             self._waiting.append(batch)
             return
@@ -230,6 +248,7 @@ class Conversation:
             self.log.append(step)
         except StorageError as exc:
             logger.error("session %s: %s", self.log.session_id, exc.message)
+            self.log.keep_out_others(step)
             self._waiting = deque()
             self._is_written.clear()
             if self._connection is not None:
@@ -239,6 +258,7 @@ class Conversation:
     async def gone(self, connection: AgentConnection, ended: AgentExit) -> None:
         if self._waiting is not None:
             await self._is_written.wait()
+        self._is_cut_off = False
         if self._connection is connection:
             self._connection = None
         self.stamper.forget_asked()
@@ -272,6 +292,7 @@ class Conversation:
             while self._waiting:
                 await self.append_patiently(self._step_of(self._waiting.popleft()))
         except StorageError as exc:
+            self._is_cut_off = True
             if self._connection is not None:
                 self._connection.kill_soon(exc)
         finally:

@@ -87,12 +87,14 @@ class Talk:
                 self.resolutions[change.id] = change.resolution
 
     async def connect(self, adapter: ScriptedAdapter | None = None) -> AgentConnection:
-        self.adapter = adapter or self.adapter
-        self.connection = AgentConnection(
-            "ses_1", self.adapter, Redaction({}, []), self.conversation
-        )
+        self.connection_to(adapter or self.adapter)
         await self.connection.start()
         self.conversation.connect(self.connection)
+        return self.connection
+
+    def connection_to(self, adapter: ScriptedAdapter) -> AgentConnection:
+        self.adapter = adapter
+        self.connection = AgentConnection("ses_1", adapter, Redaction({}, []), self.conversation)
         return self.connection
 
     async def close(self) -> None:

@@ -56,6 +56,11 @@ class AgentConnection:
             await self._adapter.close()
             raise
 
+    def check(self) -> None:
+        """Raises: AgentProcessExited, or what it was killed for: it is gone."""
+        if self.is_gone and self._failure is not None:
+            raise self._failure
+
     def send(self, frame: Frame) -> None:
         """A frame that was logged already; dropped when the agent is gone."""
         self._adapter.send(frame)
@@ -101,11 +106,12 @@ class AgentConnection:
 
     async def _end(self) -> None:
         ended = self._redaction.exit(await self._adapter.close())
+        self._failure = error = self._failure or exit_error(ended)
         self.is_gone = True
-        error = self._failure or exit_error(ended)
         for future in list(self._waiting.values()):
             if not future.done():
                 future.set_exception(error)
+                future.exception()  # who asked may have left, which is no bug
         try:
             await self._owner.gone(self, ended)
         finally:
