@@ -220,9 +220,14 @@ async def test_an_unknown_request_of_the_agent_is_refused_and_another_is_served(
 async def test_an_answer_to_nothing_is_logged_and_ends_nothing(talk: Talk) -> None:
     id = talk.prompt()
     await talk.agent_writes(
-        response(4711, {}), response(str(id), {}), {"id": None, "error": {}}, {"method": 7}, {}
+        response(4711, {}),
+        response(str(id), {}),
+        {"id": None, "error": {}},
+        {"method": 7},
+        {"method": 7, "id": id, "result": {}},
+        {},
     )
-    assert len(talk.entries) == 2 + 5
+    assert len(talk.entries) == 2 + 6
     assert talk.conversation.state.turn_id == "turn_1"
     assert talk.answered == []
 

@@ -242,16 +242,19 @@ class Stamper:
         step.append(Draft("agent", raw, frame, method=method, turn_id=self.turn_id))
 
     def asked(self, id: object) -> str | None:
-        """The method that a response with this id answers; None when nothing was asked under it."""
+        """The method of the request that waits under this id; None when there is none."""
         return self._asked[id][0] if isinstance(id, (str, int)) and id in self._asked else None
+
+    def answered_by(self, frame: Frame) -> str | None:
+        """The method of the request that a frame of the agent answers; None when it answers nothing."""
+        return None if "method" in frame else self.asked(frame.get("id"))
 
     def agent_response(self, step: Step, raw: bytes, frame: Frame) -> None:
         """The answer to `session/prompt` ends the turn."""
-        id = frame.get("id")
-        method = self.asked(id)
+        method = self.answered_by(frame)
         annotations: dict[str, Any] | None = None
-        if isinstance(id, (str, int)) and method is not None:
-            annotations = self._asked.pop(id)[1]
+        if method is not None:
+            annotations = self._asked.pop(frame["id"])[1]
         if method == acp.SESSION_PROMPT:
             self.close_turn(step)
         step.append(

@@ -341,8 +341,7 @@ class Conversation:
 
     def _add_answer(self, step: SessionStep, wire: WireFrame) -> None:
         frame = wire.frame
-        id = frame.get("id")
-        method = self.stamper.asked(id)
+        method = self.stamper.answered_by(frame)
         if method == acp.SESSION_PROMPT:
             # The turn is over: nobody will act on an answer any more.
             for answer in self.requests.cancel_all(step):
@@ -352,4 +351,4 @@ class Conversation:
             step.ends_turn = True
             self._owner.turn_answered(step, frame)
         if method is not None and (connection := self._connection) is not None:
-            step.after_commit(lambda: connection.resolve(id, frame))
+            step.after_commit(lambda: connection.resolve(frame["id"], frame))

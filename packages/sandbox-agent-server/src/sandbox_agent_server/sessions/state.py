@@ -316,6 +316,10 @@ def _with_options(state: SessionState, options: ConfigOptions) -> SessionState:
     return state if options is state.options else replace(state, options=options)
 
 
+def _created(state: SessionState, entry: LogEntry, _params: dict[str, Any]) -> SessionState:
+    return replace(state, created_ms=entry.time_ms)
+
+
 def _updated(state: SessionState, _entry: LogEntry, params: dict[str, Any]) -> SessionState:
     return replace(state, settings=state.settings.updated(params))
 
@@ -365,6 +369,7 @@ def _without(queued: tuple[str, ...], turn_id: str | None) -> tuple[str, ...]:
 
 _BY_METHOD: Final[dict[str, Callable[[SessionState, LogEntry, dict[str, Any]], SessionState]]] = {
     acp.SESSION_UPDATE: _update,
+    extensions.SESSION_CREATED: _created,
     extensions.SESSION_UPDATED: _updated,
     extensions.SESSION_RESUMED: _resumed,
     extensions.SESSION_ENDED: _ended,

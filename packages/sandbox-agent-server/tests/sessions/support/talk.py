@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +60,22 @@ class Talk:
     """It owns the turns: what it is told of them, it notes."""
 
     def __init__(
-        self, directory: Path, *, policy: PermissionPolicy | None = None, **limits: Any
+        self,
+        directory: Path,
+        *,
+        policy: PermissionPolicy | None = None,
+        native_modes: Mapping[str, str] | None = None,
+        **limits: Any,
     ) -> None:
         settings = SessionSettings(
             agent="acme", cwd="/tmp", permission_policy=policy or PermissionPolicy()
         )
         self.log = SessionLog("ses_1", directory / "ses_1", quota=Quota(), syncer=Syncer("process"))
-        state = SessionState(settings=settings, created_ms=self.log.now_ms, options=ConfigOptions())
+        state = SessionState(
+            settings=settings,
+            created_ms=self.log.now_ms,
+            options=ConfigOptions(native_modes=native_modes or {}),
+        )
         self.resolutions: dict[str, dict[str, Any]] = {}
         self.conversation = Conversation(
             self.log,
