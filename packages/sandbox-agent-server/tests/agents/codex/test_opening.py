@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from codex_replay import MODELS, THREAD
 from sandbox_agent_core.frames import acp
+from sandbox_agent_core.frames.jsonrpc import AUTH_REQUIRED
 from sandbox_agent_server.agents.codex.content import prompt_input
 from sandbox_agent_server.agents.codex.launch import PROVIDER, command_line, provider_settings
 from sandbox_agent_server.agents.codex.offers import Offers
-from sandbox_agent_server.agents.codex.opening import NoCredentials, Opening, mcp_settings
-from sandbox_agent_server.agents.codex.settings import settings_of
-from sandbox_agent_server.agents.native.refusals import InvalidParams
+from sandbox_agent_server.agents.codex.opening import mcp_settings, thread_params
+from sandbox_agent_server.agents.native.offers import read_setting
+from sandbox_agent_server.agents.native.refusals import InvalidParams, Refused
 from sandbox_agent_server.agents.native.session_params import SessionParams, read_mcp_servers
 
 NO_LOGIN = {"account": None, "requiresOpenaiAuth": True}
@@ -21,14 +22,17 @@ LOGIN = {"account": {"type": "chatgpt"}, "requiresOpenaiAuth": True}
 KEY = {"OPENAI_API_KEY": "sk-x"}
 
 
-def opening(
-    account: dict[str, Any] | None = None,
+def wanted(**params: Any) -> SessionParams:
+    return SessionParams.read(params, is_resumed="sessionId" in params, cwd=Path("/repo"))
+
+
+def thread(
+    env: dict[str, str],
+    account: dict[str, Any] = NO_LOGIN,
     config: dict[str, Any] | None = None,
     **params: Any,
-) -> Opening:
-    wanted = SessionParams.read(params, is_resumed="sessionId" in params, cwd=Path("/repo"))
-    told = {"account/read": account or NO_LOGIN, "config/read": {"config": config or {}}}
-    return Opening(wanted, told=told)
+) -> dict[str, Any]:
+    return thread_params(wanted(**params), account=account, configuration=config or {}, env=env)
 
 
 # Provider
@@ -84,11 +88,12 @@ def test_a_gateway_without_a_key_is_enough() -> None:
 
 
 def test_without_login_and_key_no_thread_is_made() -> None:
-    with pytest.raises(NoCredentials, match="OPENAI_API_KEY"):
-        opening().thread_request({})
-    opening(LOGIN).thread_request({})
-    opening().thread_request({"CODEX_ACCESS_TOKEN": "token"})
-    opening().thread_request(KEY)
+    with pytest.raises(Refused, match="OPENAI_API_KEY") as refused:
+        thread({})
+    assert refused.value.code == AUTH_REQUIRED
+    thread({}, LOGIN)
+    thread({"CODEX_ACCESS_TOKEN": "token"})
+    thread(KEY)
 
 
 def test_what_the_configuration_adds_comes_last_on_the_command_line() -> None:
@@ -102,10 +107,10 @@ def test_what_the_configuration_adds_comes_last_on_the_command_line() -> None:
 
 
 def test_a_new_thread_asks_unless_the_configuration_says_otherwise() -> None:
-    method, params = opening().thread_request(KEY)
-    _, configured = opening(config={"sandbox_mode": "read-only"}).thread_request(KEY)
+    params = thread(KEY)
+    configured = thread(KEY, config={"sandbox_mode": "read-only"})
 
-    assert method == "thread/start"
+    assert "threadId" not in params
     assert (params["approvalPolicy"], params["sandbox"]) == ("untrusted", "workspace-write")
     assert "approvalPolicy" not in configured
     assert "sandbox" not in configured
@@ -114,27 +119,26 @@ def test_a_new_thread_asks_unless_the_configuration_says_otherwise() -> None:
 def test_an_earlier_thread_is_resumed_without_its_turns() -> None:
     id = "01a20691-0000-7801-a9e0-a57b2622c9dd"
 
-    method, params = opening(sessionId=id).thread_request(KEY)
+    params = thread(KEY, sessionId=id)
 
-    assert method == "thread/resume"
     assert (params["threadId"], params["excludeTurns"]) == (id, True)
 
 
 def test_the_system_prompt_comes_after_that_of_the_configuration() -> None:
     config = {"developer_instructions": "Be brief."}
 
-    _, params = opening(config=config, _meta={"systemPrompt": "Rhyme."}).thread_request(KEY)
+    params = thread(KEY, config=config, _meta={"systemPrompt": "Rhyme."})
 
     assert params["developerInstructions"] == "Be brief.\n\nRhyme."
 
 
 def test_directories_are_writable_beside_those_of_the_configuration() -> None:
     config = {"sandbox_workspace_write": {"writable_roots": ["/cache"], "network_access": True}}
-    opened = opening(config=config, additionalDirectories=["/data"])
-    opened.thread = THREAD
+    workspace = config["sandbox_workspace_write"]
 
-    _, params = opened.thread_request(KEY)
-    policy = opened.offers(()).mode_change("auto")["sandboxPolicy"]
+    params = thread(KEY, config=config, additionalDirectories=["/data"])
+    offered = Offers(THREAD, MODELS, workspace=workspace, directories=["/data"])
+    policy = offered.change("mode", "auto")["sandboxPolicy"]
 
     assert params["config"]["sandbox_workspace_write.writable_roots"] == ["/cache", "/data"]
     assert policy["writableRoots"] == ["/cache", "/data"]
@@ -142,19 +146,12 @@ def test_directories_are_writable_beside_those_of_the_configuration() -> None:
 
 
 def test_mcp_servers_become_settings_in_the_band() -> None:
-    settings = mcp_settings(
-        read_mcp_servers(
-            [
-                {
-                    "name": "a.b",
-                    "command": "x",
-                    "args": ["y"],
-                    "env": [{"name": "K", "value": "V"}],
-                },
-                {"name": "web", "type": "http", "url": "http://w", "headers": {"H": "1"}},
-            ]
-        )
-    )
+    servers = [
+        {"name": "a.b", "command": "x", "args": ["y"], "env": [{"name": "K", "value": "V"}]},
+        {"name": "web", "type": "http", "url": "http://w", "headers": {"H": "1"}},
+    ]
+
+    settings = mcp_settings(read_mcp_servers(servers))
 
     assert settings == {
         "mcp_servers.a_b": {"command": "x", "args": ["y"], "env": {"K": "V"}},
@@ -183,7 +180,7 @@ def test_bad_mcp_servers_are_refused(servers: Any) -> None:
 )
 def test_bad_parameters_are_refused(params: dict[str, Any]) -> None:
     with pytest.raises(InvalidParams):
-        SessionParams.read(params, is_resumed="sessionId" in params, cwd=Path("/repo"))
+        wanted(**params)
 
 
 @pytest.mark.parametrize(
@@ -225,6 +222,10 @@ def offers(**thread: Any) -> Offers:
     return Offers(THREAD | thread, MODELS)
 
 
+def change(offered: Offers, method: str, **params: Any) -> dict[str, Any]:
+    return offered.change(*read_setting(method, params))
+
+
 def test_the_effort_in_force_is_the_models_own_until_another_is_set() -> None:
     offered = offers()
     assert offered.effort == "low"
@@ -238,17 +239,15 @@ def test_the_effort_in_force_is_the_models_own_until_another_is_set() -> None:
 def test_another_model_gets_an_effort_that_it_has() -> None:
     offered = offers(reasoningEffort="high")
 
-    change = settings_of(acp.SESSION_SET_MODEL, {"modelId": "luna"}, offered)
+    changed = change(offered, acp.SESSION_SET_MODEL, modelId="luna")
 
-    assert change == {"model": "luna", "effort": "medium"}
+    assert changed == {"model": "luna", "effort": "medium"}
 
 
 def test_a_model_that_codex_does_not_know_can_be_set_and_is_listed_then() -> None:
     offered = offers()
 
-    offered.apply(
-        settings_of(acp.SESSION_SET_CONFIG_OPTION, {"configId": "model", "value": "mine"}, offered)
-    )
+    offered.apply(change(offered, acp.SESSION_SET_CONFIG_OPTION, configId="model", value="mine"))
 
     model = offered.config_options()[1]
     assert model["currentValue"] == "mine"
@@ -272,24 +271,24 @@ def test_every_mode_is_recognised_by_its_settings(
     offered = offers(approvalPolicy="never", sandbox={"type": "readOnly"})
     assert offered.mode == "custom"
 
-    change = settings_of(acp.SESSION_SET_MODE, {"modeId": mode}, offered)
-    offered.apply(change)
+    changed = change(offered, acp.SESSION_SET_MODE, modeId=mode)
+    offered.apply(changed)
 
-    assert change["approvalPolicy"] == approval
-    assert change["sandboxPolicy"]["type"] == sandbox
-    assert change["collaborationMode"]["mode"] == collaboration
+    assert changed["approvalPolicy"] == approval
+    assert changed["sandboxPolicy"]["type"] == sandbox
+    assert changed["collaborationMode"]["mode"] == collaboration
     assert offered.mode == mode
 
 
 def test_the_mode_of_the_configuration_can_come_back() -> None:
     offered = offers(approvalPolicy="never", sandbox={"type": "readOnly", "networkAccess": True})
-    offered.apply(settings_of(acp.SESSION_SET_MODE, {"modeId": "plan"}, offered))
+    offered.apply(change(offered, acp.SESSION_SET_MODE, modeId="plan"))
 
-    change = settings_of(acp.SESSION_SET_MODE, {"modeId": "custom"}, offered)
-    offered.apply(change)
+    changed = change(offered, acp.SESSION_SET_MODE, modeId="custom")
+    offered.apply(changed)
 
-    assert change["sandboxPolicy"] == {"type": "readOnly", "networkAccess": True}
-    assert change["collaborationMode"]["mode"] == "default"
+    assert changed["sandboxPolicy"] == {"type": "readOnly", "networkAccess": True}
+    assert changed["collaborationMode"]["mode"] == "default"
     assert offered.mode == "custom"
 
 
@@ -305,4 +304,4 @@ def test_the_mode_of_the_configuration_can_come_back() -> None:
 )
 def test_a_setting_that_is_not_there_is_refused(method: str, params: dict[str, Any]) -> None:
     with pytest.raises(InvalidParams):
-        settings_of(method, params, offers())
+        change(offers(), method, **params)

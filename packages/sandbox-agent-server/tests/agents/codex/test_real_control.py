@@ -15,7 +15,6 @@ from sandbox_agent_core.errors import AgentNotInstalled
 from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.codex import CodexAdapter
 from support.adapter_driver import AdapterDriver, StartAdapter, leave_open
-from support.scripted_adapter import Sink
 from support.scripted_llm import ScriptedLLM
 
 pytestmark = pytest.mark.real_agent
@@ -261,7 +260,7 @@ async def test_a_codex_that_is_not_there_is_named_with_the_way_to_get_it(tmp_pat
     context = AgentContext(session_id="test", cwd=tmp_path, env={"PATH": str(tmp_path)})
 
     with pytest.raises(AgentNotInstalled, match="npm install -g @openai/codex"):
-        await CodexAdapter(context).start(Sink())
+        await AdapterDriver(CodexAdapter(context), context).__aenter__()
 
 
 async def test_an_mcp_server_that_codex_cannot_reach_is_refused(start_codex: StartAdapter) -> None:

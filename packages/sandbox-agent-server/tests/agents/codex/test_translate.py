@@ -81,7 +81,7 @@ def test_an_interrupt_that_was_refused_is_sent_again_while_the_turn_goes_on() ->
     replay = Replay()
     replay.prompt()
     replay.client({"method": "session/cancel"})
-    replay.called(replay.calls[0], {"error": {"message": "no active turn to interrupt"}})
+    replay.translator.interrupt_refused("t1")
 
     replay.codex("item/agentMessage/delta", itemId="m", delta="still here")
     replay.codex("item/agentMessage/delta", itemId="m", delta="and here")
@@ -103,14 +103,14 @@ def test_a_turn_that_codex_began_by_itself_answers_no_prompt() -> None:
     assert [answer["id"] for answer in replay.answers] == [1]
 
 
-def test_a_prompt_that_codex_refuses_is_answered_with_its_error() -> None:
+def test_a_prompt_that_codex_refuses_is_over_unless_it_was_answered_already() -> None:
     replay = Replay()
     replay.client({"id": 1, "method": "session/prompt"})
 
-    frames = replay.translator.prompt_refused({"code": -32600, "message": "thread is busy"})
+    assert replay.translator.drop_prompt()
 
-    assert frames[0]["error"]["message"] == "thread is busy"
     assert not replay.translator.is_prompted
+    assert not replay.translator.drop_prompt()
 
 
 def test_only_what_a_cancelled_turn_started_is_stopped_in_the_background() -> None:
@@ -126,13 +126,8 @@ def test_only_what_a_cancelled_turn_started_is_stopped_in_the_background() -> No
         {"itemId": "slow", "processId": "8"},
     ]
 
-    replay.called(replay.calls[-1], {"result": {"data": terminals}})
-
-    assert replay.calls[-1] == {
-        "method": "thread/backgroundTerminals/terminate",
-        "params": {"threadId": "main", "processId": "8"},
-    }
-    assert len([call for call in replay.calls if "terminate" in call["method"]]) == 1
+    assert replay.calls[-1]["method"] == "thread/backgroundTerminals/list"
+    assert replay.translator.left_running(terminals) == ["8"]
 
 
 def test_a_background_command_that_ends_later_is_an_update_of_its_call() -> None:

@@ -2,42 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 from sandbox_agent_core.frames import RequestId, acp
 from sandbox_agent_core.frames.jsonrpc import (
-    AUTH_REQUIRED,
     INTERNAL_ERROR,
+    INVALID_PARAMS,
     INVALID_REQUEST,
     RESOURCE_NOT_FOUND,
 )
+from sandbox_agent_core.lenient import as_dict, as_text
 from sandbox_agent_core.spi.agent import AgentContext, AgentInstallation
 
 from sandbox_agent_server import __version__
-from sandbox_agent_server.agents.acp.reading import unparsed
 from sandbox_agent_server.agents.codex.content import prompt_input
 from sandbox_agent_server.agents.codex.launch import INSTALL_HINT, command_line, find
-from sandbox_agent_server.agents.codex.native import Native, notification, request
-from sandbox_agent_server.agents.codex.opening import NoCredentials, Opening, mcp_settings
-from sandbox_agent_server.agents.codex.reading import members, text
-from sandbox_agent_server.agents.codex.settings import settings_of
-from sandbox_agent_server.agents.codex.translate import Call, Output, Translator
+from sandbox_agent_server.agents.codex.offers import Offers
+from sandbox_agent_server.agents.codex.opening import thread_params
+from sandbox_agent_server.agents.codex.translate import Translator
 from sandbox_agent_server.agents.codex.turns import Prompt
-from sandbox_agent_server.agents.native import translator as native
 from sandbox_agent_server.agents.native.adapter import Answer, Handler, Request
 from sandbox_agent_server.agents.native.dispatcher import QuestionId
+from sandbox_agent_server.agents.native.offers import read_setting
 from sandbox_agent_server.agents.native.process_adapter import ProcessAdapter
-from sandbox_agent_server.agents.native.refusals import (
-    AgentEnded,
-    AgentRefused,
-    InvalidParams,
-    Refused,
-)
+from sandbox_agent_server.agents.native.refusals import AgentEnded, AgentRefused, Refused
 from sandbox_agent_server.agents.native.session_params import SessionParams
+from sandbox_agent_server.agents.native.translator import Native, Output
 
 __all__ = ["CodexAdapter"]
 
@@ -56,7 +50,12 @@ _CLIENT: Final = {
 
 
 class CodexAdapter(ProcessAdapter[Translator]):
-    """When a session cannot be opened the adapter goes on: after a failed resume a new one can be asked for."""
+    """The process is there from the start. When a session cannot be opened it goes on: after a failed
+    resume a new session can be asked for.
+
+    Its protocol is JSON-RPC without the `jsonrpc` member. Both sides number their requests from 0 or 1
+    in id spaces of their own, so an id says nothing: what has a `method` is asked, what has none answers.
+    """
 
     name = "codex"
     title = "Codex"
@@ -66,9 +65,6 @@ class CodexAdapter(ProcessAdapter[Translator]):
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
         self._is_opening = False
-
-    def _find(self, env: Mapping[str, str]) -> AgentInstallation | None:
-        return find(env)
 
     def _handlers(self) -> Mapping[str, Handler]:
         return {
@@ -81,62 +77,49 @@ class CodexAdapter(ProcessAdapter[Translator]):
             acp.SESSION_SET_CONFIG_OPTION: self._set,
         }
 
-    # The app-server
+    def _find(self, env: Mapping[str, str]) -> AgentInstallation | None:
+        return find(env)
 
     async def _launch(self) -> None:
-        context = self._context
         argv = command_line(self._command, extra=self._option_texts("extra_args"))
-        await self._run(argv, cwd=context.cwd, env=context.env)
+        await self._run(argv, cwd=self._context.cwd, env=self._context.env)
 
     def _process_ended(self) -> None:
-        """The process is the agent: nothing comes after it."""
-        self._dispatcher.end()
-        self._end()
+        super()._process_ended()
+        self._end()  # Also before there is a session: no other process is started for one.
+
+    # Its protocol
 
     def _question_id(self, number: int) -> QuestionId:
         return number
 
     def _question(self, id: QuestionId, method: str, params: Native) -> Native:
-        return request(int(id), method, params)
+        return {"id": id, "method": method, "params": params}
 
     def _answers(self, message: Native) -> QuestionId | None:
         id = message.get("id")
-        return id if "method" not in message and isinstance(id, int) else None
+        is_answer = "method" not in message and ("result" in message or "error" in message)
+        return id if is_answer and isinstance(id, QuestionId) else None
 
-    def _result(self, answer: Native) -> Any:
+    def _result(self, answer: Native) -> Native:
         if "error" in answer:
-            error = members(answer.get("error"))
-            raise AgentRefused(text(error.get("message")) or "Codex refused", error.get("data"))
-        return answer.get("result")
+            error = as_dict(answer["error"])
+            raise AgentRefused(as_text(error.get("message")) or "Codex refused", error.get("data"))
+        return as_dict(answer["result"])
 
-    def _translate(self, translator: Translator, message: Native, line: bytes) -> None:
-        if "method" in message:
-            super()._translate(translator, message, line)
-        elif not message.keys() & {"result", "error"}:
-            reason = "neither a request, a notification nor a response"
-            self._deliver([unparsed(line, reason)])
-
-    def _put_out(self, output: native.Output) -> None:
-        super()._put_out(output)
-        if isinstance(output, Output) and output.calls:
-            self._tasks.spawn(self._call(output.calls), name="call")
-
-    async def _call(self, calls: Sequence[Call]) -> None:
-        for call in calls:
-            try:
-                answer = {"result": await self.ask(call.method, call.params)}
-            except AgentRefused as exc:
-                answer = {"error": {"message": exc.message}}
-            except AgentEnded:
-                return
-            await self._call(self._session().called(call, answer))
+    async def _told(self, method: str, params: Mapping[str, Any] | None = None) -> Native:
+        """The answer; nothing when Codex refuses. Raises: AgentEnded."""
+        try:
+            return as_dict(await self.ask(method, params))
+        except AgentRefused:
+            return {}
 
     # Requests of the client
 
     async def _initialize(self, request: Request) -> Answer:
-        told = members(await self.ask("initialize", _CLIENT))
-        self._write(notification("initialized"))
-        if (version := _VERSION.search(text(told.get("userAgent")) or "")) is not None:
+        told = await self.ask("initialize", _CLIENT)
+        self._write({"method": "initialized"})
+        if version := _VERSION.search(as_text(told.get("userAgent")) or ""):
             self._version = version.group(1)
         return await super()._initialize(request)
 
@@ -144,90 +127,119 @@ class CodexAdapter(ProcessAdapter[Translator]):
         if self._translator is not None or self._is_opening:
             raise Refused(INVALID_REQUEST, "the session is open already: one session per process")
         wanted = SessionParams.read(request.params, is_resumed=is_resumed, cwd=self._context.cwd)
-        mcp_settings(wanted.mcp_servers)  # before anything is asked
         self._is_opening = True
         try:
             translator = await self._thread(wanted)
             if request.method == acp.SESSION_LOAD:
-                await self._replay(translator)
+                await self._tell_history(translator)
         finally:
             self._is_opening = False
         self._translator = translator
         offers = translator.offers
-        result: dict[str, Any] = {"modes": offers.modes(), "configOptions": offers.config_options()}
-        return Answer(result if is_resumed else {"sessionId": translator.thread_id, **result})
+        result: dict[str, Any] = {} if is_resumed else {"sessionId": translator.session_id}
+        return Answer(result | {"modes": offers.modes(), "configOptions": offers.config_options()})
 
     async def _thread(self, wanted: SessionParams) -> Translator:
         """Raises: Refused, AgentEnded."""
-        opening = Opening(wanted)
-        questions = opening.questions()
-        answers = await asyncio.gather(
-            *(self.ask(method, params) for method, params in questions.items()),
-            return_exceptions=True,
+        account = await self._told("account/read", {"refreshToken": False})
+        layers = {"includeLayers": False, "cwd": str(wanted.cwd)}
+        configuration = as_dict((await self._told("config/read", layers)).get("config"))
+        models = await self._told("model/list")
+        params = thread_params(
+            wanted, account=account, configuration=configuration, env=self._context.env
         )
-        for method, answer in zip(questions, answers, strict=True):
-            if isinstance(answer, BaseException) and not isinstance(answer, AgentRefused):
-                raise answer
-            opening.told[method] = None if isinstance(answer, AgentRefused) else answer
+        method = "thread/start" if wanted.resumed_id is None else "thread/resume"
         try:
-            method, params = opening.thread_request(self._context.env)
-        except NoCredentials as exc:
-            raise Refused(AUTH_REQUIRED, str(exc)) from exc
-        code = INTERNAL_ERROR if wanted.resumed_id is None else RESOURCE_NOT_FOUND
-        try:
-            opening.thread = members(await self.ask(method, params))
+            made = await self.ask(method, params)
         except AgentRefused as exc:
+            code = INTERNAL_ERROR if wanted.resumed_id is None else RESOURCE_NOT_FOUND
             raise Refused(code, exc.message, exc.data) from exc
-        if opening.thread_id is None:
-            raise Refused(code, "Codex refused")
-        return Translator(
-            thread_id=opening.thread_id,
-            cwd=str(wanted.cwd),
-            offers=opening.offers(self._option_texts("models")),
+        thread_id = as_text(as_dict(made.get("thread")).get("id"))
+        if thread_id is None:
+            raise Refused(INTERNAL_ERROR, "Codex did not name the thread that it made")
+        offers = Offers(
+            made,
+            models.get("data"),
+            workspace=configuration.get("sandbox_workspace_write"),
+            directories=wanted.directories,
+            more_models=self._option_texts("models"),
         )
+        return Translator(session_id=thread_id, cwd=str(wanted.cwd), offers=offers)
 
-    async def _replay(self, translator: Translator) -> None:
-        """Page by page, oldest first."""
-        params = {"threadId": translator.thread_id, "itemsView": "full", "sortDirection": "asc"}
+    async def _tell_history(self, translator: Translator) -> None:
+        params: Native = {
+            "threadId": translator.session_id,
+            "itemsView": "full",
+            "sortDirection": "asc",
+        }
         while True:
-            page = members(await self.ask("thread/turns/list", params))
+            page = await self._told("thread/turns/list", params)
             self._emit(translator.history(page.get("data")))
-            if (cursor := page.get("nextCursor")) is None:
+            if page.get("nextCursor") is None:
                 return
-            params = {**params, "cursor": cursor}
+            params["cursor"] = page["nextCursor"]
 
     async def _prompt(self, request: Request) -> None:
         translator = self._session_to_prompt()
         content = prompt_input(request.params.get("prompt"))
         translator.begin_prompt(Prompt(request.id))
-        turn = {"threadId": translator.thread_id, "input": content}
+        turn = {"threadId": translator.session_id, "input": content}
         try:
             translator.prompt_taken(await self.ask("turn/start", turn))
-        except AgentRefused as exc:
-            error = {"message": exc.message, "data": exc.data}
-            self._emit(translator.prompt_refused(error))
+        except AgentRefused:
+            if translator.drop_prompt():
+                raise
 
     async def _set(self, request: Request) -> Answer:
         translator = self._session()
         offers = translator.offers
-        settings = settings_of(request.method, request.params, offers)
+        change = offers.change(*read_setting(request.method, request.params))
+        params = {"threadId": translator.session_id, **change}
         try:
-            change = {"threadId": translator.thread_id, **settings}
-            await self.ask("thread/settings/update", change)
+            await self.ask("thread/settings/update", params)
         except AgentRefused as exc:
-            raise InvalidParams(exc.message) from exc
+            raise Refused(INVALID_PARAMS, exc.message, exc.data) from exc
         mode = offers.mode
-        offers.apply(settings)
+        offers.apply(change)
         if request.method != acp.SESSION_SET_CONFIG_OPTION:
             return Answer({}, [translator.config_update()])
         then = [translator.mode_update()] if offers.mode != mode else []
         return Answer({"configOptions": offers.config_options()}, then)
 
-    async def _cancel(self) -> None:
-        if self._translator is not None:
-            await self._call(self._translator.cancel())
-
     def _answered(self, request_id: RequestId, result: Mapping[str, Any] | None) -> None:
         if self._translator is not None:
-            given = None if result is None else dict(result)
-            self._put_out(self._translator.answer(request_id, given))
+            self._put_out(self._translator.answer(request_id, result))
+
+    async def _cancel(self) -> None:
+        if self._translator is not None:
+            self._translator.cancel()
+            self._stop_what_is_due(self._translator)
+
+    # What a cancelled turn leaves
+
+    def _put_out(self, output: Output) -> None:
+        super()._put_out(output)
+        if self._translator is not None:
+            self._stop_what_is_due(self._translator)
+
+    def _stop_what_is_due(self, translator: Translator) -> None:
+        due = translator.take_due()
+        for thread_id, turn_id in due.interrupts:
+            self._tasks.spawn(self._interrupt(translator, thread_id, turn_id), name="interrupt")
+        for thread_id in due.left_by:
+            self._tasks.spawn(self._end_commands(translator, thread_id), name="end commands")
+
+    async def _interrupt(self, translator: Translator, thread_id: str, turn_id: str) -> None:
+        with suppress(AgentEnded):
+            try:
+                await self.ask("turn/interrupt", {"threadId": thread_id, "turnId": turn_id})
+            except AgentRefused:
+                translator.interrupt_refused(turn_id)
+
+    async def _end_commands(self, translator: Translator, thread_id: str) -> None:
+        with suppress(AgentEnded):
+            thread = {"threadId": thread_id}
+            listed = await self._told("thread/backgroundTerminals/list", thread)
+            for process_id in translator.left_running(listed.get("data")):
+                command = thread | {"processId": process_id}
+                await self._told("thread/backgroundTerminals/terminate", command)

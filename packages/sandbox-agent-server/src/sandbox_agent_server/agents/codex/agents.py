@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sandbox_agent_server.agents.codex.native import Native
-from sandbox_agent_server.agents.codex.reading import members, text
+from sandbox_agent_core.lenient import as_dict, as_list, as_text
+
+from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["Agents"]
 
@@ -36,16 +37,15 @@ class Agents:
                     self._starting[str(thread_id)] = item_id
                 else:
                     self._starting.pop(str(thread_id), None)
-                receivers = item.get("receiverThreadIds")
-                for receiver in receivers if isinstance(receivers, list) else []:
+                for receiver in as_list(item.get("receiverThreadIds")):
                     self._learn(receiver, item_id)
             case {"type": "subAgentActivity", "kind": "started", "agentThreadId": str(thread)}:
                 self._learn(thread, item_id)
 
     def read_thread(self, thread: Any) -> None:
         """`thread/started`: it may come before the call that started it says so."""
-        thread = members(thread)
-        thread_id, by = text(thread.get("id")), str(thread.get("parentThreadId"))
+        thread = as_dict(thread)
+        thread_id, by = as_text(thread.get("id")), str(thread.get("parentThreadId"))
         if thread_id is not None and thread_id != self.main and by in self._starting:
             self._learn(thread_id, self._starting[by])
 

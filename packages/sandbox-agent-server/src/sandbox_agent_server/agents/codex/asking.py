@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, RequestId, acp
 from sandbox_agent_core.frames.jsonrpc import METHOD_NOT_FOUND, notification, request
+from sandbox_agent_core.lenient import as_dict
 
-from sandbox_agent_server.agents.codex.native import Native, failure, success
 from sandbox_agent_server.agents.codex.permissions import (
     command_params,
     decision_of,
@@ -29,6 +29,7 @@ from sandbox_agent_server.agents.codex.questions import (
     question_answer,
     question_params,
 )
+from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["Answer", "Asked", "Asking", "ToolLookup"]
 
@@ -69,8 +70,7 @@ class Asking:
     def ask(self, message: Native) -> Frame | None:
         """The client request for what Codex asks; None when a client cannot be asked that."""
         id, method = message["id"], str(message.get("method"))
-        params = message.get("params")
-        params = params if isinstance(params, dict) else {}
+        params = as_dict(message.get("params"))
         if (describe := _APPROVALS.get(method)) is not None:
             told = describe(params, self._tool_of(params))
             return self._ask(id, Asked(method, params, True), acp.SESSION_REQUEST_PERMISSION, told)
@@ -87,10 +87,11 @@ class Asking:
 
     def refuse(self, message: Native) -> Native:
         """Codex would wait for ever for what nobody answers."""
-        if message.get("method") == _MCP:
-            return success(message["id"], elicitation_answer(None))
-        method = message.get("method")
-        return failure(message["id"], METHOD_NOT_FOUND, f"this host does not handle {method!r}")
+        id, method = message["id"], message.get("method")
+        if method == _MCP:
+            return _success(id, elicitation_answer(None))
+        error = f"this host does not handle {method!r}"
+        return {"id": id, "error": {"code": METHOD_NOT_FOUND, "message": error}}
 
     def withdraw(self, id: Any) -> Frame | None:
         """Codex has its answer, or needs none any more; None when the client has answered."""
@@ -104,7 +105,7 @@ class Asking:
         if asked is None:
             return None
         body, interrupts = _answer(asked, result)
-        return asked, Answer(success(id, body), interrupts=interrupts)
+        return asked, Answer(_success(id, body), interrupts=interrupts)
 
     def _ask(self, id: RequestId, asked: Asked, method: str, params: dict[str, Any]) -> Frame:
         self._open[id] = asked
@@ -126,6 +127,9 @@ def _answer(asked: Asked, result: Mapping[str, Any] | None) -> tuple[Native, boo
             return {"decision": decision_of(result)}, False
 
 
+def _success(id: RequestId, result: Native) -> Native:
+    return {"id": id, "result": result}
+
+
 def _approves_a_tool(params: Native) -> bool:
-    meta = params.get("_meta")
-    return isinstance(meta, dict) and meta.get("codex_approval_kind") == "mcp_tool_call"
+    return as_dict(params.get("_meta")).get("codex_approval_kind") == "mcp_tool_call"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sandbox_agent_server.agents.codex.reading import dicts, members, text
+from sandbox_agent_core.lenient import as_dict, as_text, dicts_in
 
 __all__ = ["Hunk", "change_diffs", "change_kind", "change_locations", "hunks_of"]
 
@@ -57,21 +57,21 @@ def _sides(hunk: Hunk, sign: str) -> tuple[list[str], ...]:
 
 def change_diffs(changes: Any) -> list[dict[str, Any]]:
     """ACP's `{type: diff, path, oldText, newText}` for every change, or every hunk of one."""
-    return [diff for change in dicts(changes) for diff in _diffs(change)]
+    return [diff for change in dicts_in(changes) for diff in _diffs(change)]
 
 
 def _diffs(change: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    path, body = text(change.get("path")), change.get("diff")
+    path, body = as_text(change.get("path")), change.get("diff")
     if path is None or not isinstance(body, str):
         return
-    kind = members(change.get("kind"))
+    kind = as_dict(change.get("kind"))
     match kind.get("type"):
         case "add":
             yield _diff(path, None, body)
         case "delete":
             yield _diff(path, body, "")
         case _:
-            target = text(kind.get("move_path")) or path
+            target = as_text(kind.get("move_path")) or path
             for hunk in hunks_of(body):
                 yield _diff(target, "".join(hunk.old), "".join(hunk.new))
 
@@ -82,21 +82,21 @@ def _diff(path: str, old: str | None, new: str) -> dict[str, Any]:
 
 def change_kind(changes: Any) -> str:
     """The tool kind of a set of changes: the gravest counts, since permissions go by it."""
-    kinds = [members(change.get("kind")) for change in dicts(changes)]
+    kinds = [as_dict(change.get("kind")) for change in dicts_in(changes)]
     if any(kind.get("type") == "delete" for kind in kinds):
         return "delete"
-    return "move" if any(text(kind.get("move_path")) for kind in kinds) else "edit"
+    return "move" if any(as_text(kind.get("move_path")) for kind in kinds) else "edit"
 
 
 def change_locations(changes: Any) -> list[dict[str, Any]]:
     """Every file that is touched, a moved one at both its places."""
     found: list[dict[str, Any]] = []
-    for change in dicts(changes):
-        path = text(change.get("path"))
+    for change in dicts_in(changes):
+        path = as_text(change.get("path"))
         if path is None:
             continue
-        kind = members(change.get("kind"))
-        target = text(kind.get("move_path"))
+        kind = as_dict(change.get("kind"))
+        target = as_text(kind.get("move_path"))
         if target is not None:
             found.append({"path": path})
         location: dict[str, Any] = {"path": target or path}

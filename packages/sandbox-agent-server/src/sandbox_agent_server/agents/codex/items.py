@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import PurePath
 from typing import Any, Final
 
-from sandbox_agent_server.agents.codex.content import acp_blocks, text_block, wrapped
+from sandbox_agent_core.lenient import as_dict, as_text, compact, dicts_in
+
+from sandbox_agent_server.agents.codex.content import acp_blocks
 from sandbox_agent_server.agents.codex.diffs import change_diffs, change_kind, change_locations
-from sandbox_agent_server.agents.codex.native import Native
-from sandbox_agent_server.agents.codex.reading import dicts, members, text
+from sandbox_agent_server.agents.native.content import text_block, wrapped
+from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["bare_command", "is_tool", "result_fields", "tool_fields"]
 
@@ -57,7 +59,7 @@ def tool_fields(item: Native, *, cwd: str) -> dict[str, Any]:
         if item.get(key) is not None:
             codex[key] = item[key]
     fields["_meta"] = {"codex": codex}
-    return {key: value for key, value in fields.items() if value is not None}
+    return compact(**fields)
 
 
 def result_fields(item: Native, *, cwd: str) -> dict[str, Any]:
@@ -68,7 +70,7 @@ def result_fields(item: Native, *, cwd: str) -> dict[str, Any]:
     if item.get("status") == "declined":
         fields["_meta"]["codex"]["status"] = "declined"
     if (results := _RESULTS.get(str(item.get("type")))) is not None:
-        fields |= {key: value for key, value in results(item).items() if value is not None}
+        fields |= compact(**results(item))
     return fields
 
 
@@ -88,7 +90,9 @@ def bare_command(command: str) -> str:
 
 def _command(item: Native, cwd: str) -> dict[str, Any]:
     command = bare_command(str(item.get("command") or ""))
-    paths = [path for action in dicts(item.get("commandActions")) if (path := _read_path(action))]
+    paths = [
+        path for action in dicts_in(item.get("commandActions")) if (path := _read_path(action))
+    ]
     return {
         "name": "commandExecution",
         "title": command or "Run a command",
@@ -100,11 +104,11 @@ def _command(item: Native, cwd: str) -> dict[str, Any]:
 
 
 def _read_path(action: Mapping[str, Any]) -> str | None:
-    return text(action.get("path")) if action.get("type") == "read" else None
+    return as_text(action.get("path")) if action.get("type") == "read" else None
 
 
 def _file_change(item: Native, cwd: str) -> dict[str, Any]:
-    changes = dicts(item.get("changes"))
+    changes = dicts_in(item.get("changes"))
     shown = [display_path(str(change.get("path")), cwd) for change in changes]
     verb = {"edit": "Edit", "delete": "Delete", "move": "Move"}[kind := change_kind(changes)]
     return {
@@ -137,9 +141,9 @@ def _dynamic_call(item: Native, cwd: str) -> dict[str, Any]:
 
 
 def _web_search(item: Native, cwd: str) -> dict[str, Any]:
-    action = members(item.get("action"))
+    action = as_dict(item.get("action"))
     given = {key: value for key, value in action.items() if value is not None and key != "type"}
-    url, query = text(action.get("url")), text(item.get("query"))
+    url, query = as_text(action.get("url")), as_text(item.get("query"))
     if action.get("type") == "open_page":
         kind, title = "fetch", f"Open {url}" if url else "Open a page"
     elif action.get("type") == "find_in_page":
@@ -152,7 +156,7 @@ def _web_search(item: Native, cwd: str) -> dict[str, Any]:
 
 def _collaboration(item: Native, cwd: str) -> dict[str, Any]:
     tool = str(item.get("tool"))
-    prompt = text(item.get("prompt"))
+    prompt = as_text(item.get("prompt"))
     keys = ("prompt", "model", "reasoningEffort", "receiverThreadIds")
     return {
         "name": tool,
@@ -186,13 +190,13 @@ def _image_view(item: Native, cwd: str) -> dict[str, Any]:
 
 
 def _image_generation(item: Native, cwd: str) -> dict[str, Any]:
-    prompt = text(item.get("revisedPrompt"))
+    prompt = as_text(item.get("revisedPrompt"))
     return {
         "name": "imageGeneration",
         "title": f"Generate an image: {prompt}" if prompt else "Generate an image",
         "kind": "other",
         "rawInput": {"prompt": prompt} if prompt else {},
-        "locations": [{"path": saved}] if (saved := text(item.get("savedPath"))) else None,
+        "locations": [{"path": saved}] if (saved := as_text(item.get("savedPath"))) else None,
     }
 
 
@@ -210,7 +214,7 @@ def _sleep(item: Native, cwd: str) -> dict[str, Any]:
 
 
 def _command_result(item: Native) -> dict[str, Any]:
-    printed = text(item.get("aggregatedOutput"))
+    printed = as_text(item.get("aggregatedOutput"))
     keys = ("exitCode", "durationMs")
     output: dict[str, Any] = {key: item[key] for key in keys if item.get(key) is not None}
     if printed is not None:
@@ -222,9 +226,9 @@ def _command_result(item: Native) -> dict[str, Any]:
 
 
 def _mcp_result(item: Native) -> dict[str, Any]:
-    result, error = members(item.get("result")), members(item.get("error"))
+    result, error = as_dict(item.get("result")), as_dict(item.get("error"))
     blocks = acp_blocks(result.get("content"))
-    if message := text(error.get("message")):
+    if message := as_text(error.get("message")):
         blocks.append(text_block(message))
     return {
         "rawOutput": result.get("structuredContent") or (error or None),
@@ -243,9 +247,9 @@ def _search_result(item: Native) -> dict[str, Any]:
 
 
 def _collaboration_result(item: Native) -> dict[str, Any]:
-    states = members(item.get("agentsStates"))
+    states = as_dict(item.get("agentsStates"))
     said = [
-        message for state in states.values() if (message := text(members(state).get("message")))
+        message for state in states.values() if (message := as_text(as_dict(state).get("message")))
     ]
     output = {"receiverThreadIds": item.get("receiverThreadIds"), "agentsStates": states}
     return {
@@ -255,7 +259,7 @@ def _collaboration_result(item: Native) -> dict[str, Any]:
 
 
 def _generated_image(item: Native) -> dict[str, Any]:
-    data, failed = text(item.get("result")), members(item.get("failure"))
+    data, failed = as_text(item.get("result")), as_dict(item.get("failure"))
     if data is None:
         return {"rawOutput": {"failure": failed} if failed else None}
     image = {"type": "image", "data": data, "mimeType": "image/png"}

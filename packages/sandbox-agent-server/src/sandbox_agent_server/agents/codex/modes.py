@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sandbox_agent_server.agents.codex.native import Native
-from sandbox_agent_server.agents.codex.reading import members, text
+from sandbox_agent_core.lenient import as_dict, as_list, as_text
+
+from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["CUSTOM", "DEFAULT", "MODES", "Mode", "collaboration", "name_of", "sandbox_policy"]
 
@@ -54,18 +55,17 @@ MODES: Final[Mapping[str, Mode]] = {
 }
 
 
-def sandbox_policy(mode: Mode, workspace: Any, directories: tuple[str, ...]) -> Native:
+def sandbox_policy(mode: Mode, workspace: Any, directories: Sequence[str]) -> Native:
     """`sandboxPolicy` of a mode. `workspace` is `[sandbox_workspace_write]` of the configuration."""
     kind = _POLICIES[mode.sandbox]
     if kind == "dangerFullAccess":
         return {"type": kind}
     if kind == "readOnly":
         return {"type": kind, "networkAccess": False}
-    given = members(workspace)
-    roots = given.get("writable_roots")
+    given = as_dict(workspace)
     return {
         "type": kind,
-        "writableRoots": [*(roots if isinstance(roots, list) else []), *directories],
+        "writableRoots": [*as_list(given.get("writable_roots")), *directories],
         "networkAccess": given.get("network_access") is True,
         "excludeTmpdirEnvVar": given.get("exclude_tmpdir_env_var") is True,
         "excludeSlashTmp": given.get("exclude_slash_tmp") is True,
@@ -81,8 +81,8 @@ def collaboration(*, plans: bool, model: str, effort: str | None) -> Native:
 def name_of(settings: Native) -> str:
     """The mode that a thread is in, from the answer to `thread/start` or from its settings."""
     policy = settings.get("sandboxPolicy", settings.get("sandbox"))
-    kind = text(members(policy).get("type"))
-    plans = members(settings.get("collaborationMode")).get("mode") == "plan"
+    kind = as_text(as_dict(policy).get("type"))
+    plans = as_dict(settings.get("collaborationMode")).get("mode") == "plan"
     for name, mode in MODES.items():
         if (
             mode.approval_policy == settings.get("approvalPolicy")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox_agent_server.agents.codex.content import text_block, wrapped
+from sandbox_agent_core.lenient import as_dict, as_text
+
 from sandbox_agent_server.agents.codex.items import bare_command
-from sandbox_agent_server.agents.codex.native import Native
-from sandbox_agent_server.agents.codex.reading import members, text
+from sandbox_agent_server.agents.native.content import text_block, wrapped
+from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = [
     "command_params",
@@ -39,16 +40,16 @@ _NOTHING: Final[Native] = {"permissions": {}, "scope": "turn"}
 def command_params(asked: Native, tool: dict[str, Any]) -> dict[str, Any]:
     """`tool` is what was told of the call; the request itself may know its command better."""
     call = _call(tool, asked, "execute", "Run a command")
-    if (command := text(asked.get("command"))) is not None:
+    if (command := as_text(asked.get("command"))) is not None:
         bare = bare_command(command)
-        known = members(call.get("rawInput"))
+        known = as_dict(call.get("rawInput"))
         call["rawInput"] = {**known, "command": bare}
         if asked.get("cwd"):
             call["rawInput"]["cwd"] = asked["cwd"]
         if "title" not in tool:
             call["title"] = bare
-    network = members(asked.get("networkApprovalContext"))
-    if host := text(network.get("host")):
+    network = as_dict(asked.get("networkApprovalContext"))
+    if host := as_text(network.get("host")):
         address = f"{network.get('protocol') or 'network'}://{host}"
         call["content"] = [wrapped(text_block(f"Network access to {address}"))]
     if asked.get("kind") == "writeStdin":
@@ -58,8 +59,8 @@ def command_params(asked: Native, tool: dict[str, Any]) -> dict[str, Any]:
 
 def file_change_params(asked: Native, tool: dict[str, Any]) -> dict[str, Any]:
     call = _call(tool, asked, "edit", "Edit files")
-    if root := text(asked.get("grantRoot")):
-        call["_meta"] = {**members(call.get("_meta")), "codex": {"grantRoot": root}}
+    if root := as_text(asked.get("grantRoot")):
+        call["_meta"] = {**as_dict(call.get("_meta")), "codex": {"grantRoot": root}}
     return {"toolCall": call, "options": _options("Allow changes of these files for the session")}
 
 
@@ -67,16 +68,16 @@ def grant_params(asked: Native, tool: dict[str, Any]) -> dict[str, Any]:
     """The model asks to leave its sandbox, for the turn or the session."""
     # A kind that is denied where only reading is allowed: more rights are a way out of that.
     call = _call(tool, asked, "switch_mode", "More permissions")
-    call["rawInput"] = {"permissions": members(asked.get("permissions")), "cwd": asked.get("cwd")}
+    call["rawInput"] = {"permissions": as_dict(asked.get("permissions")), "cwd": asked.get("cwd")}
     return {"toolCall": call, "options": _options("Grant them for the session")}
 
 
 def mcp_approval_params(asked: Native, tool: dict[str, Any]) -> dict[str, Any]:
     """Codex asks for a tool of an MCP server as if that server elicited something."""
-    meta = members(asked.get("_meta"))
+    meta = as_dict(asked.get("_meta"))
     name = f"{asked.get('serverName')}: {meta.get('tool_name')}"
-    call = {"rawInput": members(meta.get("tool_params")), **_call(tool, asked, "other", name)}
-    message = text(asked.get("message"))
+    call = {"rawInput": as_dict(meta.get("tool_params")), **_call(tool, asked, "other", name)}
+    message = as_text(asked.get("message"))
     if message is not None and "content" not in call:
         call["content"] = [wrapped(text_block(message))]
     persist = meta.get("persist")
@@ -104,7 +105,7 @@ def decision_of(result: Mapping[str, Any] | None) -> str:
 def grant_of(asked: Native, result: Mapping[str, Any] | None) -> Native:
     if not is_allowed(result):
         return _NOTHING
-    wanted = members(asked.get("permissions"))
+    wanted = as_dict(asked.get("permissions"))
     granted = {key: value for key, value in wanted.items() if value is not None}
     scope = "session" if _chosen(result) == ALLOW_ALWAYS else "turn"
     return {"permissions": granted, "scope": scope}
@@ -120,7 +121,7 @@ def mcp_approval_of(result: Mapping[str, Any] | None) -> Native:
 
 def _chosen(result: Mapping[str, Any] | None) -> str | None:
     """None: cancelled."""
-    outcome = members(result.get("outcome")) if result is not None else {}
+    outcome = as_dict(result.get("outcome")) if result is not None else {}
     if outcome.get("outcome") != "selected":
         return None
     return str(outcome.get("optionId"))
@@ -128,7 +129,7 @@ def _chosen(result: Mapping[str, Any] | None) -> str | None:
 
 def _call(tool: dict[str, Any], asked: Native, kind: str, title: str) -> dict[str, Any]:
     call = {"title": title, "kind": kind, **tool, "status": "pending"}
-    if (reason := text(asked.get("reason"))) is not None:
+    if (reason := as_text(asked.get("reason"))) is not None:
         call["content"] = [*call.get("content", []), wrapped(text_block(reason))]
     return call
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox_agent_server.agents.codex.native import Native
-from sandbox_agent_server.agents.codex.reading import dicts, members, text
+from sandbox_agent_core.lenient import as_dict, as_text, dicts_in, dicts_with
+
+from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["elicitation_answer", "elicitation_params", "question_answer", "question_params"]
 
 
 def question_params(asked: Native) -> dict[str, Any]:
     """`item/tool/requestUserInput`: questions of the model."""
-    questions = [_question(item) for item in dicts(asked.get("questions"))]
+    questions = [_question(item) for item in dicts_in(asked.get("questions"))]
     return {
         "mode": "form",
         "message": "\n".join(question["question"] for question in questions),
@@ -28,10 +29,10 @@ def question_params(asked: Native) -> dict[str, Any]:
 def question_answer(asked: Native, result: Mapping[str, Any] | None) -> tuple[Native, bool]:
     """The answers by question; True when the question was cancelled. A refusal is no answer to any."""
     action = result.get("action") if result is not None else None
-    content = members(result.get("content")) if result is not None and action == "accept" else {}
+    content = as_dict(result.get("content")) if result is not None and action == "accept" else {}
     answers = {
         id: {"answers": _texts(content[id])}
-        for item in dicts(asked.get("questions"))
+        for item in dicts_in(asked.get("questions"))
         if content.get(id := str(item.get("id"))) is not None
     }
     return {"answers": answers}, action not in ("accept", "decline")
@@ -62,12 +63,11 @@ def _question(item: Native) -> dict[str, Any]:
         "id": str(item.get("id")),
         "question": str(item.get("question") or ""),
     }
-    if (header := text(item.get("header"))) is not None:
+    if (header := as_text(item.get("header"))) is not None:
         question["header"] = header
     question["options"] = [
         {key: option[key] for key in ("label", "description") if isinstance(option.get(key), str)}
-        for option in dicts(item.get("options"))
-        if isinstance(option.get("label"), str)
+        for option in dicts_with(item.get("options"), "label")
     ]
     if item.get("isSecret") is True:
         question["isSecret"] = True

@@ -12,12 +12,12 @@ from sandbox_agent_core.frames.jsonrpc import (
     error_response,
     response,
 )
+from sandbox_agent_core.lenient import as_dict, as_int, as_text, compact
 
 from sandbox_agent_server.agents.codex.launch import LOGIN_HINT
-from sandbox_agent_server.agents.codex.native import Native
-from sandbox_agent_server.agents.codex.reading import count, members, text
+from sandbox_agent_server.agents.native.translator import Native
 
-__all__ = ["Spending", "prompt_answer", "start_failed"]
+__all__ = ["Spending", "prompt_answer"]
 
 _UNAUTHORIZED: Final = 401
 _COUNTS: Final = (
@@ -47,7 +47,7 @@ class Spending:
             # The first news of a thread that was resumed: what it had used before is not told.
             self._before = {name: total[name] - last[name] for name in _COUNTS}
         self._total = total
-        size = count(usage.get("modelContextWindow"))
+        size = as_int(usage.get("modelContextWindow"))
         if size is None:
             return None
         return {"sessionUpdate": acp.USAGE_UPDATE, "used": last["totalTokens"], "size": size}
@@ -71,34 +71,26 @@ def prompt_answer(id: RequestId, turn: Native, usage: Mapping[str, int]) -> Fram
     """For a turn that is over."""
     status = turn.get("status")
     if status == "failed":
-        return _failed(id, members(turn.get("error")))
-    meta = {"turnId": turn.get("id"), "durationMs": turn.get("durationMs")}
+        return _failed(id, as_dict(turn.get("error")))
     return response(
         id,
         {
             "stopReason": "cancelled" if status == "interrupted" else "end_turn",
             "usage": dict(usage),
-            "_meta": {"codex": {key: value for key, value in meta.items() if value is not None}},
+            "_meta": {"codex": compact(turnId=turn.get("id"), durationMs=turn.get("durationMs"))},
         },
     )
 
 
-def start_failed(id: RequestId, error: Native) -> Frame:
-    """Codex did not take the prompt."""
-    message = text(error.get("message")) or "Codex refused the prompt"
-    return error_response(id, INTERNAL_ERROR, message, error.get("data"))
-
-
 def _failed(id: RequestId, error: Native) -> Frame:
-    message = text(error.get("message")) or "Codex ended the turn with an error"
+    message = as_text(error.get("message")) or "Codex ended the turn with an error"
     info = error.get("codexErrorInfo")
     status = _http_status(info)
-    known = {
-        "codexErrorInfo": info,
-        "httpStatusCode": status,
-        "additionalDetails": error.get("additionalDetails"),
-    }
-    data = {key: value for key, value in known.items() if value is not None}
+    data = compact(
+        codexErrorInfo=info,
+        httpStatusCode=status,
+        additionalDetails=error.get("additionalDetails"),
+    )
     if info == "unauthorized" or status == _UNAUTHORIZED:
         return error_response(id, AUTH_REQUIRED, f"{message}\n{LOGIN_HINT}", data)
     return error_response(id, INTERNAL_ERROR, message, data)
@@ -106,12 +98,12 @@ def _failed(id: RequestId, error: Native) -> Frame:
 
 def _http_status(info: Any) -> int | None:
     """From `{kind: {httpStatusCode}}`."""
-    for details in members(info).values():
-        if (status := count(members(details).get("httpStatusCode"))) is not None:
+    for details in as_dict(info).values():
+        if (status := as_int(as_dict(details).get("httpStatusCode"))) is not None:
             return status
     return None
 
 
 def _counts(value: Any) -> dict[str, int]:
-    given = members(value)
-    return {name: count(given.get(name)) or 0 for name in _COUNTS}
+    given = as_dict(value)
+    return {name: as_int(given.get(name)) or 0 for name in _COUNTS}

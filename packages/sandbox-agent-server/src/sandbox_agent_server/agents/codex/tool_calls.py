@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sandbox_agent_core.frames import acp
+from sandbox_agent_core.lenient import as_dict, as_text
 
-from sandbox_agent_server.agents.codex.content import text_block, wrapped
 from sandbox_agent_server.agents.codex.diffs import change_diffs, change_locations
 from sandbox_agent_server.agents.codex.items import result_fields, tool_fields
-from sandbox_agent_server.agents.codex.native import Native
-from sandbox_agent_server.agents.codex.reading import members, text
-from sandbox_agent_server.agents.codex.streams import Update
+from sandbox_agent_server.agents.native.content import text_block, wrapped
+from sandbox_agent_server.agents.native.translator import Native, Update
 
 __all__ = ["ToolCalls"]
 
@@ -75,7 +74,7 @@ class ToolCalls:
 
     def about(self, asked: Native) -> dict[str, Any]:
         """What was told of the call that a request is about, with its `toolCallId`."""
-        tool_id = text(asked.get("itemId"))
+        tool_id = as_text(asked.get("itemId"))
         if tool_id is None:
             tool_id = self._mcp_call(asked)
         told = self._open.get(tool_id)
@@ -104,7 +103,7 @@ class ToolCalls:
 
     def _mcp_call(self, asked: Native) -> str:
         """The request does not name its call: the last one of that tool."""
-        server, tool = asked.get("serverName"), members(asked.get("_meta")).get("tool_name")
+        server, tool = asked.get("serverName"), as_dict(asked.get("_meta")).get("tool_name")
         for tool_id, open in reversed(self._open.items()):
             if open.item.get("server") == server and open.item.get("tool") == tool:
                 return tool_id

@@ -1,4 +1,4 @@
-"""Codex's messages as ACP frames. Pure: message in, frames (and messages to send back) out.
+"""Codex's messages as ACP frames. Pure: message in, frames (and answers to send back) out.
 
 Nothing is dropped: what ACP has no word for goes on as the notification `_codex/<method>` with the
 message as it came, except for `_NOISE`, which repeats what was said already.
@@ -6,30 +6,24 @@ message as it came, except for `_NOISE`, which repeats what was said already.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, acp
-from sandbox_agent_core.frames.jsonrpc import notification
+from sandbox_agent_core.lenient import as_dict, as_text, dicts_in, dicts_with
 
 from sandbox_agent_server.agents.codex.agents import Agents
 from sandbox_agent_server.agents.codex.asking import Asking
 from sandbox_agent_server.agents.codex.items import is_tool
-from sandbox_agent_server.agents.codex.native import Native
 from sandbox_agent_server.agents.codex.offers import Offers
 from sandbox_agent_server.agents.codex.permissions import is_allowed
-from sandbox_agent_server.agents.codex.plan import plan_update
-from sandbox_agent_server.agents.codex.reading import dicts, members, text
-from sandbox_agent_server.agents.codex.results import Spending, prompt_answer, start_failed
-from sandbox_agent_server.agents.codex.streams import Streams, Update
+from sandbox_agent_server.agents.codex.results import Spending, prompt_answer
+from sandbox_agent_server.agents.codex.streams import Streams, plan_update
 from sandbox_agent_server.agents.codex.tool_calls import ToolCalls
-from sandbox_agent_server.agents.codex.turns import Prompt, Turns
-from sandbox_agent_server.agents.native import translator as native
+from sandbox_agent_server.agents.codex.turns import Due, Prompt, Turns
+from sandbox_agent_server.agents.native.translator import Native, Output, SessionTranslator, Update
 
-__all__ = ["EXTENSION", "Call", "Output", "Translator"]
-
-EXTENSION: Final = "_codex/"
+__all__ = ["Translator"]
 
 _NOISE: Final = frozenset(
     {
@@ -44,40 +38,24 @@ _NOISE: Final = frozenset(
 _SILENT_ITEMS: Final = frozenset({"userMessage", "agentMessage", "reasoning", "plan"})
 """Items whose start says nothing."""
 
-_INTERRUPT: Final = "turn/interrupt"
-_TERMINALS: Final = "thread/backgroundTerminals/list"
-_TERMINATE: Final = "thread/backgroundTerminals/terminate"
 
-
-class Call(NamedTuple):
-    """A request to Codex, and what to do with its answer: `Translator.called`."""
-
-    method: str
-    params: Native
-
-
-@dataclass(slots=True)
-class Output(native.Output):
-    calls: Sequence[Call] = ()
-    """Requests to Codex; to be sent after the replies."""
-
-
-class Translator:
+class Translator(SessionTranslator):
     """One session, that is one thread with its sub-agents."""
 
-    def __init__(self, *, thread_id: str, cwd: str, offers: Offers) -> None:
-        self.offers = offers
-        self.thread_id = thread_id
+    extension_prefix = "_codex/"
+
+    def __init__(self, *, session_id: str, cwd: str, offers: Offers) -> None:
+        super().__init__(session_id)
+        self.offers: Offers = offers
         self._streams = Streams()
         self._tools = ToolCalls(cwd=cwd)
-        self._agents = Agents(thread_id)
-        self._turns = Turns(thread_id)
+        self._agents = Agents(session_id)
+        self._turns = Turns(session_id)
         self._spending = Spending()
-        self._asking = Asking(session_id=thread_id, tool_of=self._tools.about)
+        self._asking = Asking(session_id=session_id, tool_of=self._tools.about)
         self._announced: set[str] = set()
         self._limits_told: Any = None
         self._diff_told: Any = None
-        self._calls: list[Call] = []
         self._handlers: dict[str, Callable[[Native, Native], list[Frame]]] = {
             "account/rateLimits/updated": self._limits,
             "error": self._error,
@@ -113,19 +91,27 @@ class Translator:
     def prompt_taken(self, result: Any) -> None:
         self._turns.read_start(result)
 
-    def prompt_refused(self, error: Native) -> list[Frame]:
+    def drop_prompt(self) -> bool:
+        """Codex did not take it; False when it is answered already."""
         prompt, self._turns.prompt = self._turns.prompt, None
-        return [start_failed(prompt.id, error)] if prompt is not None else []
+        return prompt is not None
 
-    def cancel(self) -> list[Call]:
-        """Stop the turn. Its end is answered once, as ever, by `feed`."""
-        return [_interrupt(*running) for running in self._turns.cancel()]
+    def cancel(self) -> None:
+        """Its end is answered once, as ever, by `feed`."""
+        self._turns.cancel()
+
+    def take_due(self) -> Due:
+        """What is to be stopped, after all that was to be said to Codex."""
+        return self._turns.take_due()
+
+    def interrupt_refused(self, turn_id: str) -> None:
+        self._turns.interrupt_refused(turn_id)
 
     def answer(self, request_id: Any, result: Mapping[str, Any] | None) -> Output:
         """The client's response to a request of Codex's; `result` is None for an error."""
         answered = self._asking.answer(request_id, result)
         if answered is None:
-            return Output([])
+            return Output()
         asked, answer = answered
         frames = []
         tool_id = str(asked.params.get("itemId"))
@@ -133,77 +119,54 @@ class Translator:
             self._announced.discard(tool_id)
             frames.append(self.update(self._tools.ended(tool_id, is_done=is_allowed(result))))
         prompt = self._turns.prompt
-        stops = answer.interrupts and prompt is not None and not prompt.is_cancelled
-        return Output(frames, [answer.reply], calls=self.cancel() if stops else [])
+        if answer.interrupts and prompt is not None and not prompt.is_cancelled:
+            self.cancel()
+        return Output(frames, [answer.reply])
 
     # From Codex
 
     def feed(self, message: Native) -> Output:
         """A notification, or a request of Codex's."""
-        params = members(message.get("params"))
-        self._calls = []
+        if "method" not in message:
+            raise ValueError("neither a request, a notification nor a response")
         if message.get("id") is not None:
             return self._request(message)
-        method = str(message.get("method"))
-        handler = self._handlers.get(method)
+        params = as_dict(message.get("params"))
+        handler = self._handlers.get(str(message["method"]))
         frames = handler(params, message) if handler is not None else self._passed_on(message)
-        self._calls += [_interrupt(*turn) for turn in self._turns.again(params.get("threadId"))]
-        return Output(frames, calls=self._calls)
+        self._turns.goes_on(params.get("threadId"))
+        return Output(frames)
 
-    def called(self, call: Call, answer: Native) -> list[Call]:
-        """The answer to a call of ours; what to call next."""
-        if call.method == _INTERRUPT and "error" in answer:
-            self._turns.interrupt_refused(call.params.get("turnId"))
-        if call.method != _TERMINALS:
-            return []
-        terminals = dicts(members(answer.get("result")).get("data"))
+    def left_running(self, terminals: Any) -> list[str]:
+        """Of Codex's terminals in the background: those that were not meant to be, by their process."""
         return [
-            Call(
-                _TERMINATE,
-                {"threadId": call.params["threadId"], "processId": item["processId"]},
-            )
-            for item in terminals
-            if not self._tools.is_background(item.get("itemId")) and text(item.get("processId"))
+            item["processId"]
+            for item in dicts_with(terminals, "processId")
+            if not self._tools.is_background(item.get("itemId"))
         ]
 
     def history(self, turns: Any) -> list[Frame]:
         """Earlier turns, as `thread/turns/list` tells them, for a client that does not know them."""
         updates: list[Update] = []
-        for turn in dicts(turns):
-            for item in dicts(turn.get("items")):
+        for turn in dicts_in(turns):
+            for item in dicts_in(turn.get("items")):
                 updates += self._whole(item, None)
-        return [self.update(update) for update in updates]
-
-    # Updates
-
-    def update(self, update: Update) -> Frame:
-        return notification(acp.SESSION_UPDATE, {"sessionId": self.thread_id, "update": update})
-
-    def mode_update(self) -> Frame:
-        mode = self.offers.mode
-        return self.update({"sessionUpdate": acp.CURRENT_MODE_UPDATE, "currentModeId": mode})
-
-    def config_update(self) -> Frame:
-        options = self.offers.config_options()
-        return self.update({"sessionUpdate": acp.CONFIG_OPTION_UPDATE, "configOptions": options})
+        return self.updates(updates)
 
     def _passed_on(self, message: Native) -> list[Frame]:
         method = str(message.get("method"))
-        if method in _NOISE:
-            return []
-        params = {"sessionId": self.thread_id, "message": message}
-        return [notification(EXTENSION + method, params)]
+        return [] if method in _NOISE else [self.extension(method, message)]
 
     # Requests
 
     def _request(self, message: Native) -> Output:
-        params = members(message.get("params"))
+        params = as_dict(message.get("params"))
         frame = self._asking.ask(message)
         if frame is None:
             return Output(self._passed_on(message), [self._asking.refuse(message)])
         frames = [frame]
-        call = members(members(frame.get("params")).get("toolCall"))
-        tool_id = text(params.get("itemId"))
+        call = as_dict(as_dict(frame.get("params")).get("toolCall"))
+        tool_id = as_text(params.get("itemId"))
         if call and tool_id is not None and not self._tools.is_open(tool_id):
             # Not an item: the client would never hear of the call again.
             self._announced.add(tool_id)
@@ -218,7 +181,7 @@ class Translator:
     # Items
 
     def _item_started(self, params: Native, message: Native) -> list[Frame]:
-        item, thread_id = members(params.get("item")), params.get("threadId")
+        item, thread_id = as_dict(params.get("item")), params.get("threadId")
         self._agents.read_item(item, thread_id)
         if is_tool(item):
             parent = self._agents.parent_of(thread_id)
@@ -226,14 +189,14 @@ class Translator:
         return [] if item.get("type") in _SILENT_ITEMS else self._passed_on(message)
 
     def _item_completed(self, params: Native, message: Native) -> list[Frame]:
-        item, thread_id = members(params.get("item")), params.get("threadId")
+        item, thread_id = as_dict(params.get("item")), params.get("threadId")
         self._agents.read_item(item, thread_id)
         if not is_tool(item) and item.get("type") not in _SILENT_ITEMS:
             return self._passed_on(message)
         parent = self._agents.parent_of(thread_id)
         if item.get("type") == "userMessage" and parent is None:
             return []  # The prompt, once more.
-        frames = [self.update(update) for update in self._whole(item, parent)]
+        frames = self.updates(self._whole(item, parent))
         # Questions that are answered by the next prompt, or not: ACP has no field for them.
         return frames + (self._passed_on(message) if item.get("questions") else [])
 
@@ -261,8 +224,7 @@ class Translator:
 
     def _delta(self, params: Native, *, is_thought: bool) -> list[Frame]:
         parent = self._agents.parent_of(params.get("threadId"))
-        updates = self._streams.delta(params, parent, is_thought=is_thought)
-        return [self.update(update) for update in updates]
+        return self.updates(self._streams.delta(params, parent, is_thought=is_thought))
 
     def _printed(self, params: Native, message: Native) -> list[Frame]:
         return [self.update(self._tools.printed(params))]
@@ -276,21 +238,16 @@ class Translator:
     # Turns
 
     def _turn_started(self, params: Native, message: Native) -> list[Frame]:
-        interrupted = self._turns.started(str(params.get("threadId")), members(params.get("turn")))
-        self._calls += [_interrupt(*turn) for turn in interrupted]
+        self._turns.started(str(params.get("threadId")), as_dict(params.get("turn")))
         return []
 
     def _turn_completed(self, params: Native, message: Native) -> list[Frame]:
-        thread_id, turn = str(params.get("threadId")), members(params.get("turn"))
+        thread_id, turn = str(params.get("threadId")), as_dict(params.get("turn"))
         left = self._tools.end_turn(thread_id, is_whole=turn.get("status") == "completed")
         closed = [self.update(self._tools.ended(tool_id, is_done=False)) for tool_id in left]
-        if turn.get("status") == "interrupted":
-            # Codex lets the command of an interrupted turn run on, as a terminal in the background.
-            # It may run before its item is told, so it is looked for even when none was.
-            self._calls.append(Call(_TERMINALS, {"threadId": thread_id}))
         prompt = self._turns.completed(thread_id, turn)
         if prompt is None:
-            is_own = thread_id == self.thread_id
+            is_own = thread_id == self.session_id
             return closed + (self._passed_on(message) if is_own else [])
         return [*closed, prompt_answer(prompt.id, turn, self._spending.of_turn())]
 
@@ -301,7 +258,7 @@ class Translator:
         return self._passed_on(message)
 
     def _planned(self, params: Native, message: Native) -> list[Frame]:
-        if params.get("threadId") != self.thread_id:
+        if params.get("threadId") != self.session_id:
             return self._passed_on(message)  # A sub-agent's plan is not the session's.
         return [self.update(plan_update(params))]
 
@@ -313,16 +270,16 @@ class Translator:
         return self._passed_on(message)
 
     def _used(self, params: Native, message: Native) -> list[Frame]:
-        if params.get("threadId") != self.thread_id:
+        if params.get("threadId") != self.session_id:
             return self._passed_on(message)
-        update = self._spending.read(members(params.get("tokenUsage")))
+        update = self._spending.read(as_dict(params.get("tokenUsage")))
         if update is None:
             return []
         return [self.update(update | {"_meta": {"model": self.offers.model}})]
 
     def _limits(self, params: Native, message: Native) -> list[Frame]:
         """Sent with every answer of the model, mostly with nothing (new) in it."""
-        limits = members(params.get("rateLimits"))
+        limits = as_dict(params.get("rateLimits"))
         says = {key: value for key, value in limits.items() if value is not None}
         if says.keys() <= {"limitId"} or says == self._limits_told:
             return []
@@ -333,24 +290,20 @@ class Translator:
 
     def _thread_started(self, params: Native, message: Native) -> list[Frame]:
         self._agents.read_thread(params.get("thread"))
-        own = members(params.get("thread")).get("id") == self.thread_id
+        own = as_dict(params.get("thread")).get("id") == self.session_id
         return [] if own else self._passed_on(message)
 
     def _named(self, params: Native, message: Native) -> list[Frame]:
-        title = text(params.get("threadName"))
-        if title is None or params.get("threadId") != self.thread_id:
+        title = as_text(params.get("threadName"))
+        if title is None or params.get("threadId") != self.session_id:
             return self._passed_on(message)
         return [self.update({"sessionUpdate": acp.SESSION_INFO_UPDATE, "title": title})]
 
     def _settings_updated(self, params: Native, message: Native) -> list[Frame]:
-        if params.get("threadId") != self.thread_id:
+        if params.get("threadId") != self.session_id:
             return []
         mode = self.offers.mode
-        if not self.offers.apply(members(params.get("threadSettings"))):
+        if not self.offers.apply(as_dict(params.get("threadSettings"))):
             return []
         changed = [self.mode_update()] if self.offers.mode != mode else []
         return [*changed, self.config_update()]
-
-
-def _interrupt(thread_id: str, turn_id: str) -> Call:
-    return Call(_INTERRUPT, {"threadId": thread_id, "turnId": turn_id})

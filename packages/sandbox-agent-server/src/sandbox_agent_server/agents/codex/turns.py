@@ -1,16 +1,16 @@
-"""Which turns run, on which thread, which of them answers the prompt, and what has to be interrupted."""
+"""Which turns run, on which thread, which of them answers the prompt, and what has to be stopped."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox_agent_core.frames import RequestId
+from sandbox_agent_core.lenient import as_dict, as_text
 
-from sandbox_agent_server.agents.codex.native import Native
-from sandbox_agent_server.agents.codex.reading import members, text
+from sandbox_agent_server.agents.native.translator import Native
 
-__all__ = ["Prompt", "Turns"]
+__all__ = ["Due", "Prompt", "Turns"]
 
 
 @dataclass(slots=True)
@@ -20,6 +20,17 @@ class Prompt:
     turn_id: str | None = None
     """None until Codex has told."""
     is_cancelled: bool = False
+
+
+@dataclass(slots=True)
+class Due:
+    """What has to be stopped now."""
+
+    interrupts: list[tuple[str, str]] = field(default_factory=list)
+    """Thread and turn, of turns that go on."""
+    left_by: list[str] = field(default_factory=list)
+    """Threads of turns that were interrupted. Codex lets their commands run on, as terminals in the
+    background; one may run before its item is told, so it is looked for even when none was."""
 
 
 class Turns:
@@ -32,6 +43,7 @@ class Turns:
         """Thread and turn, of turns that can be interrupted."""
         self._refused: set[str] = set()
         """Turns whose interrupt Codex refused."""
+        self._due = Due()
 
     def begin(self, prompt: Prompt) -> None:
         self.prompt = prompt
@@ -40,15 +52,13 @@ class Turns:
         """The answer to `turn/start`. The turn is not running yet: Codex refuses to interrupt it
         ("no active turn") until it has sent `turn/started`."""
         if self.prompt is not None:
-            self.prompt.turn_id = text(members(members(result).get("turn")).get("id"))
+            self.prompt.turn_id = as_text(as_dict(as_dict(result).get("turn")).get("id"))
 
-    def started(self, thread_id: str, turn: Native) -> list[tuple[str, str]]:
-        """What has to be interrupted now."""
+    def started(self, thread_id: str, turn: Native) -> None:
         turn_id = str(turn.get("id"))
         self._running[thread_id] = turn_id
         if self.prompt is not None and self.prompt.is_cancelled:
-            return [(thread_id, turn_id)]
-        return []
+            self._due.interrupts.append((thread_id, turn_id))
 
     def completed(self, thread_id: str, turn: Native) -> Prompt | None:
         """The prompt that this answers."""
@@ -56,29 +66,34 @@ class Turns:
         if self._running.get(thread_id) == turn_id:
             del self._running[thread_id]
         self._refused.discard(turn_id)
+        if turn.get("status") == "interrupted":
+            self._due.left_by.append(thread_id)
         prompt = self.prompt
         if prompt is None or thread_id != self._main or prompt.turn_id not in (None, turn_id):
             return None
         self.prompt = None
         return prompt
 
-    def cancel(self) -> list[tuple[str, str]]:
-        """What has to be interrupted: all that runs, sub-agents too. What starts late follows."""
+    def cancel(self) -> None:
+        """All that runs, sub-agents too, is to be interrupted. What starts late follows."""
         if self.prompt is not None:
             self.prompt.is_cancelled = True
-        return list(self._running.items())
+        self._due.interrupts += self._running.items()
 
-    def interrupt_refused(self, turn_id: Any) -> None:
+    def interrupt_refused(self, turn_id: str) -> None:
         if turn_id in self._running.values():
-            self._refused.add(str(turn_id))
+            self._refused.add(turn_id)
 
-    def again(self, thread_id: Any) -> list[tuple[str, str]]:
-        """A turn goes on whose interrupt was refused: interrupt it once more."""
+    def goes_on(self, thread_id: Any) -> None:
+        """A message of a thread: when the interrupt of its turn was refused, it is due once more."""
         turn_id = self._running.get(thread_id) if isinstance(thread_id, str) else None
-        if turn_id is None or turn_id not in self._refused:
-            return []
-        self._refused.discard(turn_id)
-        return [(str(thread_id), turn_id)]
+        if turn_id is not None and turn_id in self._refused:
+            self._refused.discard(turn_id)
+            self._due.interrupts.append((thread_id, turn_id))
+
+    def take_due(self) -> Due:
+        due, self._due = self._due, Due()
+        return due
 
     def is_prompt_turn(self, params: Native) -> bool:
         prompt = self.prompt

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from sandbox_agent_server.agents.codex.offers import Offers
-from sandbox_agent_server.agents.codex.translate import Call, Output, Translator
+from sandbox_agent_server.agents.codex.translate import Translator
 from sandbox_agent_server.agents.codex.turns import Prompt
+from sandbox_agent_server.agents.native.translator import Output
 
 __all__ = ["MODELS", "THREAD", "Replay", "item", "play", "read"]
 
@@ -49,7 +50,7 @@ class Replay:
 
     def __init__(self, thread: dict[str, Any] = THREAD) -> None:
         self.translator = Translator(
-            thread_id=thread["thread"]["id"],
+            session_id=thread["thread"]["id"],
             cwd=str(thread.get("cwd", "/repo")),
             offers=Offers(thread, MODELS),
         )
@@ -110,7 +111,8 @@ class Replay:
         if method == "session/prompt":
             self.translator.begin_prompt(Prompt(frame["id"]))
         elif method == "session/cancel":
-            self._put_out(Output([], [], self.translator.cancel()))
+            self.translator.cancel()
+            self._put_out(Output())
         else:
             self._put_out(self.translator.answer(frame["id"], frame.get("result")))
 
@@ -118,16 +120,17 @@ class Replay:
         outcome = {"outcome": "selected", "optionId": option_id}
         self.client({"id": id, "result": {"outcome": outcome}})
 
-    def called(self, call: dict[str, Any], answer: dict[str, Any]) -> None:
-        calls = self.translator.called(Call(call["method"], call["params"]), answer)
-        self._put_out(Output([], [], calls))
-
     def _put_out(self, output: Output) -> None:
         self.out += [{"to_client": frame} for frame in output.frames]
         self.out += [{"to_codex": reply} for reply in output.replies]
-        self.out += [
-            {"to_codex": {"method": call.method, "params": call.params}} for call in output.calls
-        ]
+        due = self.translator.take_due()
+        for thread_id, turn_id in due.interrupts:
+            self._call("turn/interrupt", threadId=thread_id, turnId=turn_id)
+        for thread_id in due.left_by:
+            self._call("thread/backgroundTerminals/list", threadId=thread_id)
+
+    def _call(self, method: str, **params: str) -> None:
+        self.out.append({"to_codex": {"method": method, "params": params}})
 
 
 def item(type: str, /, id: str = "i1", **fields: Any) -> dict[str, Any]:
