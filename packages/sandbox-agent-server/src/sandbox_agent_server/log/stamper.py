@@ -201,7 +201,10 @@ class Stamper:
                 self.close_items(step)
         except (KeyError, TypeError, AttributeError):
             pass  # Not the shape it should have: logged as it came, the projection says so.
-        step.append(entry)
+        if entry.is_chunk:
+            step.drafts.append(entry)  # it says nothing of the session, which `append` would look for
+        else:
+            step.append(entry)
         if full is not None:
             self._complete(step, full)
 
