@@ -202,7 +202,9 @@ class Stamper:
         except (KeyError, TypeError, AttributeError):
             pass  # Not the shape it should have: logged as it came, the projection says so.
         if entry.is_chunk:
-            step.drafts.append(entry)  # it says nothing of the session, which `append` would look for
+            step.drafts.append(
+                entry
+            )  # it says nothing of the session, which `append` would look for
         else:
             step.append(entry)
         if full is not None:
