@@ -106,6 +106,7 @@ def test_what_the_agent_does_not_know_by_itself_is_due() -> None:
     assert fold(told, server(extensions.SESSION_RESUMED, native)) == state(
         context_due=False, agent_session_id="s1", continuity="native"
     )
+    assert fold(state(), server(extensions.SESSION_RESUMED, native)).context_due
     lost = fold(
         told, server(extensions.SESSION_RESUMED, {"continuity": "lost", "agentSessionId": "s2"})
     )

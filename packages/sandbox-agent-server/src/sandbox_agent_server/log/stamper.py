@@ -94,6 +94,8 @@ class Stamper:
             step = _Replayed(entry.seq)
             if entry.method in _COMPLETIONS:
                 self._forget_completed(entry)
+            elif entry.method == extensions.TOOL_COMPLETED and entry.item_id is not None:
+                self._tools.pop(entry.item_id, None)
             elif entry.sender == "agent":
                 self._restore_frame(step, entry.payload, entry)
 
