@@ -57,6 +57,11 @@ def annotations_of(entry: LogEntry) -> dict[str, Any]:
     return dict(entry.annotations or {})
 
 
+def is_late(entry: LogEntry) -> bool:
+    told = annotations_of(entry) | (entry.payload["params"] if is_completion(entry) else {})
+    return told.get("late") is True
+
+
 def is_completion(entry: LogEntry) -> bool:
     return entry.sender == "server" and entry.method in COMPLETIONS
 
@@ -156,8 +161,8 @@ def test_an_entry_has_the_turn_that_runs_or_the_last_one_and_says_that_it_is_lat
             running = entry.turn_id
         if running is not None:
             assert entry.turn_id == running
-            assert "late" not in annotations_of(entry)
-        elif annotations_of(entry).get("late"):
+            assert not is_late(entry)
+        elif is_late(entry):
             assert entry.turn_id == last is not None
         else:
             assert entry.turn_id is None
@@ -172,11 +177,13 @@ def test_an_entry_has_the_turn_that_runs_or_the_last_one_and_says_that_it_is_lat
 def test_a_completion_has_the_turn_of_its_chunks_and_is_as_late(story: list[Chapter]) -> None:
     of_chunks = defaultdict[Key, set[Any]](set)
     for entry in play(story).entries:
-        mark = entry.turn_id, annotations_of(entry).get("late")
+        mark = entry.turn_id, is_late(entry)
         if kind_of(entry) in CHUNKS and isinstance(update_of(entry).get("content"), dict):
             of_chunks[key_of(entry)].add(mark)
         elif is_completion(entry):
             assert of_chunks.pop(key_of(entry)) == {mark}
+            event: Any = project(entry)
+            assert event.late == is_late(entry)
 
 
 def test_history_that_is_loaded_again_is_marked_and_makes_nothing() -> None:
@@ -344,9 +351,7 @@ def test_the_end_of_a_turn_closes_every_tool_call_that_it_left_open_exactly_once
     log = play([first, between, second])
     for turn_id in ("turn_1", "turn_3"):
         entries = [
-            entry
-            for entry in log.entries
-            if entry.turn_id == turn_id and "late" not in annotations_of(entry)
+            entry for entry in log.entries if entry.turn_id == turn_id and not is_late(entry)
         ]
         closings = [entry for entry in entries if entry.method == extensions.TOOL_COMPLETED]
         assert [entry.item_id for entry in closings] == left_open(entries)

@@ -338,10 +338,10 @@ class Stamper:
             params["role"] = role
         if item.parent is not None:
             params["parentToolCallId"] = item.parent
+        if item.is_late:
+            params["late"] = True
         draft = self.server_entry(step, method, params, item_id=item.item_id)
         draft.turn_id = item.turn_id
-        if item.is_late:
-            draft.annotations = {"late": True}
 
     def _tool(self, step: Step, update: dict[str, Any], size_bytes: int, entry: Draft) -> None:
         tool_id = update["toolCallId"]
