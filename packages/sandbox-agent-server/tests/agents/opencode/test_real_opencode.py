@@ -11,9 +11,8 @@ import pytest
 from sandbox_agent_core.errors import AgentNotInstalled, AgentStartFailed
 from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.opencode import OPENCODE_DEFINITION
-from support.adapter_driver import StartAdapter, leave_open, option
+from support.adapter_driver import AdapterDriver, StartAdapter, leave_open, option
 from support.fixtures import require_agent
-from support.scripted_adapter import Sink
 from support.scripted_llm import ScriptedLLM
 
 pytestmark = pytest.mark.real_agent
@@ -51,6 +50,20 @@ async def test_a_question_is_answered_and_declined(start_opencode: StartAdapter)
     assert '"Which colour?"="Blue"' in text
     assert declined["result"]["stopReason"] == "end_turn"
     assert opencode.last_tool()["status"] in ("completed", "failed")
+
+
+async def test_a_command_is_answered_once_and_gives_way_to_the_next_prompt(
+    start_opencode: StartAdapter,
+) -> None:
+    opencode = await start_opencode()
+    await opencode.open()
+
+    id = await opencode.start_prompt("/init SCENARIO:text")
+    answer = await opencode.wait_for_prompt(id)
+    await opencode.prompt("SCENARIO:text")
+
+    assert answer["result"]["stopReason"] == "end_turn"
+    assert [frame.get("id") for frame in opencode.frames].count(id) == 1
 
 
 async def test_the_todo_list_is_the_plan(start_opencode: StartAdapter) -> None:
@@ -258,9 +271,14 @@ def context(tmp_path: Path, **fields: object) -> AgentContext:
     return AgentContext(session_id="test", cwd=tmp_path, env=env, **fields)  # type: ignore[arg-type]
 
 
+async def start(context: AgentContext) -> None:
+    async with AdapterDriver(OPENCODE_DEFINITION.create(context), context):
+        pass
+
+
 async def test_a_program_that_is_missing_is_told_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(AgentNotInstalled, match="npm install -g opencode-ai"):
-        await OPENCODE_DEFINITION.create(context(tmp_path)).start(Sink())
+        await start(context(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -276,13 +294,11 @@ async def test_a_program_that_does_not_serve_is_told_at_the_start(
     program = tmp_path / "opencode"
     program.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
     program.chmod(0o755)
-    adapter = OPENCODE_DEFINITION.create(
-        context(tmp_path, command=[str(program)], options={"start_timeout_s": 0.2})
-    )
+    given = context(tmp_path, command=[str(program)], options={"start_timeout_s": 0.2})
 
     with pytest.raises(AgentStartFailed, match=why):
         async with asyncio.timeout(20):
-            await adapter.start(Sink())
+            await start(given)
 
 
 def test_the_version_is_read_beside_the_program() -> None:

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 from opencode_replay import make_offers, make_translator
 from sandbox_agent_server.agents.native.refusals import InvalidParams
-from sandbox_agent_server.agents.opencode.translate import Call, Output, Translator
+from sandbox_agent_server.agents.native.translator import Output
+from sandbox_agent_server.agents.opencode.content import command_in, prompt_parts
+from sandbox_agent_server.agents.opencode.translate import ASK_STATUS, Translator
 from sandbox_agent_server.agents.opencode.turns import MAX_BROKEN_MESSAGES
 
-ABORT = ("/session/ses_1/abort", None)
+ABORT = {"path": "/session/ses_1/abort", "body": None}
 
 
 def feed(translator: Translator, kind: str, **properties: Any) -> Output:
@@ -60,7 +62,7 @@ def test_an_idle_session_with_an_open_message_has_not_finished(translator: Trans
     late = feed(translator, "session.idle")
 
     assert early.frames == []
-    assert early.asks_status
+    assert early.replies == [ASK_STATUS]
     assert late.frames[-1]["result"]["stopReason"] == "end_turn"
     assert feed(translator, "session.idle").frames == []
 
@@ -69,7 +71,7 @@ def test_an_idle_of_the_turn_before_ends_nothing() -> None:
     translator = make_translator()
     translator.begin_turn(7)
 
-    assert feed(translator, "session.idle") == Output()
+    assert feed(translator, "session.idle") == Output([], [])
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_an_error_before_any_message_is_the_answer(
     output = feed(translator, "session.error", error=error)
     (answer,) = translator.end_turn()
 
-    assert output.asks_status
+    assert output.replies == [ASK_STATUS]
     assert answer["error"]["code"] == code
     assert ("auth login" in answer["error"]["message"]) == (code == -32000)
 
@@ -113,14 +115,16 @@ def test_an_error_before_any_message_is_the_answer(
 def test_answers_that_break_off_again_and_again_stop_the_turn(translator: Translator) -> None:
     for number in range(MAX_BROKEN_MESSAGES - 1):
         assert (
-            feed(translator, "message.updated", info=done(f"msg_{number}", finish="unknown")).calls
+            feed(
+                translator, "message.updated", info=done(f"msg_{number}", finish="unknown")
+            ).replies
             == []
         )
 
     last = feed(translator, "message.updated", info=done("msg_last", finish="unknown"))
     (answer,) = feed(translator, "session.idle").frames
 
-    assert last.calls == [ABORT]
+    assert last.replies == [ABORT]
     assert "broke off 4 times" in answer["error"]["message"]
 
 
@@ -129,7 +133,7 @@ def test_a_whole_answer_between_broken_ones_is_a_new_start(translator: Translato
         finish = "tool-calls" if number % 2 else "unknown"
         assert not feed(
             translator, "message.updated", info=done(f"msg_{number}", finish=finish)
-        ).calls
+        ).replies
 
 
 # Cancelling
@@ -138,8 +142,8 @@ def test_a_whole_answer_between_broken_ones_is_a_new_start(translator: Translato
 def test_what_was_cancelled_too_early_is_cancelled_again(translator: Translator) -> None:
     assert translator.cancel() == [ABORT]
 
-    assert feed(translator, "session.status", status={"type": "busy"}).calls == [ABORT]
-    assert feed(translator, "session.status", status={"type": "idle"}).calls == []
+    assert feed(translator, "session.status", status={"type": "busy"}).replies == [ABORT]
+    assert feed(translator, "session.status", status={"type": "idle"}).replies == []
 
 
 def test_without_a_turn_there_is_nothing_to_cancel() -> None:
@@ -154,10 +158,10 @@ def test_always_holds_until_the_mode_changes(translator: Translator) -> None:
 
     # OpenCode is told `once`: what it remembers it would not ask about in any mode.
     assert translator.answer(asked["id"], chosen("always")) == [
-        ("/permission/per_1/reply", {"reply": "once"})
+        {"path": "/permission/per_1/reply", "body": {"reply": "once"}}
     ]
     again = feed(translator, "permission.asked", **asks("per_2", "touch y"))
-    assert again == Output(calls=[Call("/permission/per_2/reply", {"reply": "once"})])
+    assert again == Output([], [{"path": "/permission/per_2/reply", "body": {"reply": "once"}}])
     assert feed(translator, "permission.asked", **asks("per_3", "touch")).frames == []
     assert feed(translator, "permission.asked", **asks("per_4", "rm y")).frames
     assert feed(translator, "permission.asked", **asks("per_5", permission="edit")).frames
@@ -173,7 +177,9 @@ def test_always_holds_until_the_mode_changes(translator: Translator) -> None:
 def test_everything_that_is_no_yes_is_a_no(translator: Translator, result: Any) -> None:
     feed(translator, "permission.asked", **asks())
 
-    assert translator.answer("per_1", result) == [("/permission/per_1/reply", {"reply": "reject"})]
+    assert translator.answer("per_1", result) == [
+        {"path": "/permission/per_1/reply", "body": {"reply": "reject"}}
+    ]
     assert translator.answer("per_1", chosen("once")) == [], "it is answered once"
 
 
@@ -207,7 +213,9 @@ def test_a_question_can_be_declined(translator: Translator) -> None:
     (asked,) = feed(translator, "question.asked", id="que_1", questions=questions).frames
 
     assert asked["params"]["requestedSchema"]["properties"]["q1"]["type"] == "array"
-    assert translator.answer("que_1", {"action": "decline"}) == [("/question/que_1/reject", None)]
+    assert translator.answer("que_1", {"action": "decline"}) == [
+        {"path": "/question/que_1/reject", "body": None}
+    ]
 
 
 def test_several_answers_are_a_list_for_each_question(translator: Translator) -> None:
@@ -216,7 +224,7 @@ def test_several_answers_are_a_list_for_each_question(translator: Translator) ->
 
     calls = translator.answer("que_1", {"action": "accept", "content": {"q2": ["A", "B"]}})
 
-    assert calls == [("/question/que_1/reply", {"answers": [[], ["A", "B"]]})]
+    assert calls == [{"path": "/question/que_1/reply", "body": {"answers": [[], ["A", "B"]]}}]
 
 
 # Sub-agents
@@ -249,8 +257,8 @@ def test_two_subagents_at_once_are_told_apart(translator: Translator) -> None:
 
 
 def test_other_sessions_of_the_server_are_not_ours(translator: Translator) -> None:
-    assert feed(translator, "session.idle", sessionID="ses_other") == Output()
-    assert feed(translator, "permission.asked", **asks(sessionID="ses_other")) == Output()
+    assert feed(translator, "session.idle", sessionID="ses_other") == Output([], [])
+    assert feed(translator, "permission.asked", **asks(sessionID="ses_other")) == Output([], [])
 
 
 # Parts
@@ -317,6 +325,30 @@ def test_junk_is_survived(translator: Translator, kind: str, junk: Any) -> None:
 
     feed(translator, "message.updated", info=done("msg_1"))
     assert feed(translator, "session.idle").frames[-1]["id"] == 7
+
+
+# Commands
+
+
+@pytest.mark.parametrize("text", ["init", "/unknown", "/", "", "see /init"])
+def test_what_names_no_command_is_a_prompt(text: str) -> None:
+    assert command_in(prompt_parts([{"type": "text", "text": text}]), make_offers()) is None
+
+
+def test_a_command_has_its_files_and_the_model_as_one_word() -> None:
+    offers = make_offers()
+    offers.choose("model", "anthropic/claude-haiku-4-5")
+    image = {"type": "image", "mimeType": "image/png", "data": "AAAA"}
+
+    made = command_in(prompt_parts([{"type": "text", "text": "/init  all of it "}, image]), offers)
+
+    assert made == {
+        "agent": "build",
+        "model": "anthropic/claude-haiku-4-5",
+        "command": "init",
+        "arguments": "all of it",
+        "parts": [{"type": "file", "mime": "image/png", "url": "data:image/png;base64,AAAA"}],
+    }
 
 
 # What can be chosen

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -26,6 +27,7 @@ from sandbox_agent_core.spi.agent import (
     WireFrame,
 )
 
+from sandbox_agent_server import jsonio
 from sandbox_agent_server.agents.acp.reading import unparsed, wire
 from sandbox_agent_server.agents.installation import find_program, installed_version
 from sandbox_agent_server.agents.native.refusals import AgentEnded, Refused
@@ -216,6 +218,28 @@ class NativeAdapter(ABC, Generic[T]):
         return translator
 
     # From the agent
+
+    @contextmanager
+    def _in_one_batch(self) -> Iterator[None]:
+        batch = self._gathered = []
+        try:
+            yield
+        finally:
+            self._gathered = None
+            self._deliver(batch)
+
+    def _message(self, line: bytes) -> Native | None:
+        """None for what is none, which the client has been told."""
+        try:
+            message = jsonio.loads(line)
+        except (ValueError, RecursionError) as exc:
+            if line.strip():
+                self._deliver([unparsed(line, f"not JSON: {exc}")])
+            return None
+        if not isinstance(message, dict):
+            self._deliver([unparsed(line, "not a JSON object")])
+            return None
+        return message
 
     def _translate(self, translator: T, message: Native, line: bytes) -> None:
         """A message of a shape that there never was costs that message, not the session."""

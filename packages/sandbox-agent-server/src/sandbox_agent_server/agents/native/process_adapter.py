@@ -196,16 +196,12 @@ class ProcessAdapter(NativeAdapter[T]):
             self._end()
 
     def _read(self, lines: list[bytes]) -> None:
-        batch = self._gathered = []
         rest = iter(lines)
-        try:
+        with self._in_one_batch():
             for line in rest:
                 if self._read_line(line):
                     self._held = list(rest)
                     self._give_turn()
-        finally:
-            self._gathered = None
-            self._deliver(batch)
 
     def _give_turn(self) -> None:
         self._turn = asyncio.get_running_loop().call_soon(self._go_on)
@@ -227,14 +223,7 @@ class ProcessAdapter(NativeAdapter[T]):
         if isinstance(line, OversizeLine):
             self._deliver([unparsed(line, f"the line is too long: {line.size_bytes} bytes")])
             return False
-        try:
-            message = jsonio.loads(line)
-        except (ValueError, RecursionError) as exc:
-            if line.strip():
-                self._deliver([unparsed(line, f"not JSON: {exc}")])
-            return False
-        if not isinstance(message, dict):
-            self._deliver([unparsed(line, "not a JSON object")])
+        if (message := self._message(line)) is None:
             return False
         if (id := self._answers(message)) is not None:
             return self._dispatcher.answer(id, message)

@@ -4,48 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
+from sandbox_agent_core.errors import PayloadTooLarge
 from sandbox_agent_core.frames import RequestId, acp
-from sandbox_agent_core.frames.jsonrpc import (
-    AUTH_REQUIRED,
-    INTERNAL_ERROR,
-    INVALID_REQUEST,
-    RESOURCE_NOT_FOUND,
-    error_response,
-)
+from sandbox_agent_core.frames.jsonrpc import INVALID_REQUEST
+from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.spi.agent import AgentContext, AgentExit, AgentInstallation
+from sandbox_agent_core.wire.sse import SseDecoder
 
-from sandbox_agent_server import jsonio
-from sandbox_agent_server.agents.acp.reading import unparsed
-from sandbox_agent_server.agents.native import translator as native
 from sandbox_agent_server.agents.native.adapter import Answer, Handler, NativeAdapter, Request
-from sandbox_agent_server.agents.native.refusals import Refused
+from sandbox_agent_server.agents.native.offers import read_setting
+from sandbox_agent_server.agents.native.refusals import AgentEnded, AgentRefused, Refused
 from sandbox_agent_server.agents.native.session_params import SessionParams
-from sandbox_agent_server.agents.opencode.content import prompt_parts
-from sandbox_agent_server.agents.opencode.launch import find
-from sandbox_agent_server.agents.opencode.native import Native, as_dict
-from sandbox_agent_server.agents.opencode.opening import (
-    EventStream,
-    NotLoggedIn,
-    Opened,
-    open_session,
-    read_session_id,
-)
-from sandbox_agent_server.agents.opencode.process import OpenCodeProcess
-from sandbox_agent_server.agents.opencode.translate import Call, Output, Translator
+from sandbox_agent_server.agents.native.translator import Native, Output
+from sandbox_agent_server.agents.opencode.content import command_in, prompt_parts
+from sandbox_agent_server.agents.opencode.launch import OpenCodeServer, find
+from sandbox_agent_server.agents.opencode.opening import open_session, read_session_id
+from sandbox_agent_server.agents.opencode.translate import ASK_STATUS, Translator
 from sandbox_agent_server.agents.opencode.variant import Variant
-from sandbox_agent_server.runtime.http_peer import HttpPeer, PeerError, PeerGone
+from sandbox_agent_server.runtime.http_peer import HttpPeer, PeerError, PeerGone, PeerStream
+from sandbox_agent_server.runtime.tasks import TaskOwner
 
 __all__ = ["OpenCodeAdapter"]
 
 logger = logging.getLogger(__name__)
 
-_NOT_FOUND: Final = 404
-_LAST_EVENTS_S: Final = 1.0
-"""For what its server wrote before it ended."""
 _CAPABILITIES: Final = {
     # It keeps the conversation and does not tell it: it resumes, it does not load.
     "loadSession": False,
@@ -53,16 +40,17 @@ _CAPABILITIES: Final = {
     "mcpCapabilities": {"http": True, "sse": True},
     "sessionCapabilities": {"resume": {}},
 }
+_LAST_EVENTS_S: Final = 1.0
+"""For what is still unread when the server is gone."""
 
 
 class OpenCodeAdapter(NativeAdapter[Translator]):
-    """An `AgentAdapter`. After a failed resume a new session can be asked for."""
+    """After a failed resume a new session can be asked for."""
 
     capabilities = _CAPABILITIES
 
     def __init__(self, context: AgentContext, variant: Variant) -> None:
-        self.name, self.title = variant.name, variant.title
-        self.install_hint = variant.install_hint
+        self.name, self.title, self.install_hint = variant.name, variant.title, variant.install_hint
         self.auth_methods = [
             {
                 "id": f"{variant.name}-login",
@@ -72,45 +60,33 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
         ]
         super().__init__(context)
         self._variant = variant
-        self._process: OpenCodeProcess | None = None
+        self._server: OpenCodeServer | None = None
         self._peer: HttpPeer | None = None
-        self._events: EventStream | None = None
+        """From when a session is being opened."""
+        self._system_prompt: Native = {}
+        self._reader = TaskOwner(f"{self.name} events")
         self._reading: asyncio.Task[None] | None = None
         self._may_read = asyncio.Event()
         self._may_read.set()
-        self._system_prompt: str | None = None
-
-    def _find(self, env: Mapping[str, str]) -> AgentInstallation | None:
-        return find(self._variant, env)
 
     def _handlers(self) -> Mapping[str, Handler]:
         return {
             acp.SESSION_NEW: partial(self._open, is_resumed=False),
             acp.SESSION_RESUME: partial(self._open, is_resumed=True),
             acp.SESSION_PROMPT: self._prompt,
-            acp.SESSION_SET_MODE: partial(self._set, option="mode", key="modeId"),
-            acp.SESSION_SET_MODEL: partial(self._set, option="model", key="modelId"),
-            acp.SESSION_SET_CONFIG_OPTION: self._set_option,
+            acp.SESSION_SET_MODE: self._set,
+            acp.SESSION_SET_MODEL: self._set,
+            acp.SESSION_SET_CONFIG_OPTION: self._set,
         }
 
-    def _handler(self, method: str) -> Handler:
-        return partial(self._asked, super()._handler(method))
-
-    async def _asked(self, handler: Handler, request: Request) -> Answer | None:
-        try:
-            return await handler(request)
-        except PeerError as exc:
-            raise Refused(INTERNAL_ERROR, exc.message) from exc
-        except PeerGone as exc:
-            raise Refused(INTERNAL_ERROR, f"the server of {self.title} is gone: {exc}") from exc
-
-    # The process and its events
+    def _find(self, env: Mapping[str, str]) -> AgentInstallation | None:
+        return find(self._variant, env)
 
     async def _launch(self) -> None:
-        self._process = OpenCodeProcess(
-            self._context, self._variant, self._command, self._on_process_end
+        self._server = OpenCodeServer(
+            self._context, self._variant, self._command, on_end=self._server_ended
         )
-        await self._process.start()
+        await self._server.start()
 
     def pause(self) -> None:
         self._may_read.clear()
@@ -119,88 +95,40 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
         self._may_read.set()
 
     async def _stop(self) -> AgentExit:
-        ended = AgentExit() if self._process is None else await self._process.close()
-        self._may_read.set()
+        if self._translator is not None:
+            # Nobody asked for this end: what the turn came to is for the session to say.
+            self._translator.turn = None
+        ended = AgentExit() if self._server is None else await self._server.close()
         if self._reading is not None:
+            self._may_read.set()
             await asyncio.wait([self._reading], timeout=_LAST_EVENTS_S)
-            self._reading.cancel()
+        await self._reader.cancel()
         return ended
 
-    def _on_process_end(self) -> None:
-        if self._reading is None:
-            self._end()
-
-    def _after_answer(self) -> None:
-        # Not before the session's own answer is out.
-        if self._events is not None and self._reading is None:
-            self._reading = asyncio.create_task(self._read_events(self._events))
-
-    async def _read_events(self, events: EventStream) -> None:
-        try:
-            async for batch in events:
-                for event in batch:
-                    self._read(event)
-                await self._may_read.wait()
-        finally:
-            await events.close()
-            self._end()
-
-    def _read(self, data: bytes) -> None:
-        try:
-            event = jsonio.loads(data)
-        except (ValueError, RecursionError) as exc:
-            self._deliver([unparsed(data, f"not JSON: {exc}")])
-            return
-        if isinstance(event, dict) and self._translator is not None:
-            self._translate(self._translator, event, data)
-        else:
-            self._deliver([unparsed(data, "not a JSON object")])
-
-    def _put_out(self, output: native.Output) -> None:
-        super()._put_out(output)
-        if isinstance(output, Output):
-            for call in output.calls:
-                self._post([call])
-            if output.asks_status:
-                self._tasks.spawn(self._ask_status(), name="status")
-
-    # From the client
+    # Requests of the client
 
     async def _open(self, request: Request, *, is_resumed: bool) -> Answer:
-        if self._translator is not None or self._process is None or self._peer is not None:
+        if self._peer is not None or self._server is None:
             raise Refused(INVALID_REQUEST, "the session is open already: one session per process")
         wanted = SessionParams.read(
-            request.params,
-            is_resumed=is_resumed,
-            cwd=self._context.cwd,
-            read_id=read_session_id,
+            request.params, is_resumed=is_resumed, cwd=self._context.cwd, read_id=read_session_id
         )
-        self._peer = self._process.peer(wanted.cwd)
+        self._peer = self._server.peer(wanted.cwd)
         try:
-            opened = await open_session(
-                self._peer,
-                wanted,
-                self._variant,
-                max_event_bytes=self._context.max_line_bytes,
-            )
-        except BaseException as exc:
+            with _as_answers():
+                opened = await open_session(self._peer, wanted, self._variant)
+        except BaseException:
             self._peer = None
-            if isinstance(exc, NotLoggedIn):
-                text = f"it has no model. {self._variant.login_hint}"
-                raise Refused(AUTH_REQUIRED, text) from None
-            if isinstance(exc, PeerError) and is_resumed and exc.status == _NOT_FOUND:
-                raise Refused(RESOURCE_NOT_FOUND, exc.message) from exc
             raise
-        self._system_prompt = wanted.system_prompt
-        return self._opened(opened, is_resumed=is_resumed)
-
-    def _opened(self, opened: Opened, *, is_resumed: bool) -> Answer:
-        translator = Translator(self._variant, session=opened.session, offers=opened.offers)
-        self._translator, self._events = translator, opened.events
+        if wanted.system_prompt:
+            self._system_prompt = {"system": wanted.system_prompt}
         offers = opened.offers
-        result: dict[str, Any] = {"modes": offers.modes(), "configOptions": offers.config_options()}
-        if not is_resumed:
-            result = {"sessionId": translator.session_id, **result}
+        translator = Translator(self._variant, session=opened.session, offers=offers)
+        self._translator = translator
+        # A task, so that the first event comes behind the answer.
+        self._reading = self._reader.spawn(self._read_events(opened.events), name="reader")
+        result: dict[str, Any] = {} if is_resumed else {"sessionId": translator.session_id}
+        result |= {"modes": offers.modes(), "configOptions": offers.config_options()}
         failed = [
             translator.extension("mcp.failed", {"name": name, "error": why})
             for name, why in opened.failed_servers.items()
@@ -208,103 +136,113 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
         return Answer(result, [translator.commands_update(), *failed])
 
     async def _prompt(self, request: Request) -> None:
-        translator, peer = self._session_to_prompt(), self._open_peer()
+        translator = self._session_to_prompt()
         parts = prompt_parts(request.params.get("prompt"))
-        translator.begin_turn(request.id)
-        path, settings = f"/session/{translator.session_id}", translator.offers.settings()
-        if (command := _command(parts, translator)) is not None:
-            # It answers when the turn is over, which we hear of by its events.
-            body = {**_for_command(settings), **command}
-            self._tasks.spawn(self._post_command(f"{path}/command", body), name="command")
-            return
-        system = {"system": self._system_prompt} if self._system_prompt else {}
+        turn = translator.begin_turn(request.id)
+        path = f"/session/{translator.session_id}"
         try:
-            await peer.post(f"{path}/prompt_async", {**settings, **system, "parts": parts})
-        except (PeerError, PeerGone):
-            translator.turn = None
-            raise
+            with _as_answers():
+                if (command := command_in(parts, translator.offers)) is not None:
+                    await self._post_command(f"{path}/command", command)
+                else:
+                    settings = translator.offers.settings() | self._system_prompt
+                    await self._api().post(f"{path}/prompt_async", settings | {"parts": parts})
+        except (AgentEnded, Refused):
+            # Its events may have ended the turn before.
+            if translator.turn is turn:
+                translator.turn = None
+                raise
 
-    async def _set_option(self, request: Request) -> Answer:
-        option = str(request.params.get("configId"))
-        return await self._set(request, option=option, key="value")
+    async def _post_command(self, path: str, body: Native) -> None:
+        """It is answered when the turn is over, of which the events tell."""
+        try:
+            await self._api().post(path, body)
+        except PeerGone:
+            # It may let go of a connection that is quiet for long; its own end its events tell.
+            logger.info("%s: the connection ended before the turn", path)
 
-    async def _set(self, request: Request, *, option: str, key: str) -> Answer:
+    async def _set(self, request: Request) -> Answer:
         translator = self._session()
-        changed = translator.choose(option, request.params.get(key))
         # It goes with the next prompt.
-        options = translator.offers.config_options()
-        return Answer({"configOptions": options} if key == "value" else {}, changed)
-
-    async def _cancel(self) -> None:
-        if self._translator is not None:
-            await self._post_all(self._translator.cancel())
+        changed = translator.choose(*read_setting(request.method, request.params))
+        if request.method != acp.SESSION_SET_CONFIG_OPTION:
+            return Answer({}, changed)
+        return Answer({"configOptions": translator.offers.config_options()}, changed)
 
     def _answered(self, request_id: RequestId, result: Mapping[str, Any] | None) -> None:
         if self._translator is not None:
-            given = None if result is None else dict(result)
-            self._post(self._translator.answer(request_id, given))
+            self._put_out(Output(replies=self._translator.answer(request_id, result)))
 
-    def _open_peer(self) -> HttpPeer:
-        if self._peer is None:
-            raise Refused(INVALID_REQUEST, "there is no session yet: `session/new` comes first")
-        return self._peer
+    async def _cancel(self) -> None:
+        if self._translator is not None:
+            self._put_out(Output(replies=self._translator.cancel()))
 
     # To OpenCode
 
+    def _api(self) -> HttpPeer:
+        assert self._peer is not None
+        return self._peer
+
+    def _put_out(self, output: Output) -> None:
+        super()._put_out(output)
+        if not self._is_closed:
+            for reply in output.replies:
+                work = self._ask_status() if reply == ASK_STATUS else self._post(**reply)
+                self._tasks.spawn(work, name=reply["path"])
+
+    async def _post(self, path: str, body: Native | None) -> None:
+        try:
+            await self._api().post(path, body)
+        except PeerError as exc:
+            # An answer that came too late, to a question that is no more.
+            logger.info("%s: %s", path, exc)
+        except PeerGone:
+            pass  # the end of its events says so
+
     async def _ask_status(self) -> None:
         """Ends the turn when OpenCode says that it does nothing any more."""
-        translator, peer = self._session(), self._open_peer()
+        translator = self._session()
         turn = translator.turn
         try:
-            busy = as_dict(await peer.get("/session/status"))
+            busy = as_dict(await self._api().get(ASK_STATUS["path"]))
         except (PeerError, PeerGone):
             return
         status = as_dict(busy.get(translator.session_id)).get("type", "idle")
         if status == "idle" and translator.turn is turn:
             self._emit(translator.end_turn())
 
-    async def _post_command(self, path: str, body: Native) -> None:
-        translator = self._session()
-        turn = translator.turn
+    # From OpenCode
+
+    async def _read_events(self, stream: PeerStream) -> None:
+        """To their end, which is the agent's."""
+        decoder = SseDecoder(max_event_bytes=self._context.max_line_bytes)
         try:
-            await self._open_peer().post(path, body)
-        except PeerError as exc:
-            if translator.turn is turn and turn is not None:
-                translator.turn = None
-                self._emit([error_response(turn.id, INTERNAL_ERROR, exc.message)])
-        except PeerGone:
-            pass  # the end of its events says so
+            async for chunk in stream:
+                self._read([event.data.encode() for event in decoder.feed(chunk)])
+                await self._may_read.wait()
+        except PayloadTooLarge as exc:
+            logger.error("OpenCode's events end here: %s", exc.message)
+        finally:
+            await stream.close()
+            self._end()
 
-    def _post(self, calls: Sequence[Call]) -> None:
-        self._tasks.spawn(self._post_all(calls), name="post")
+    def _read(self, events: list[bytes]) -> None:
+        with self._in_one_batch():
+            for event in events:
+                if (message := self._message(event)) is not None:
+                    self._translate(self._session(), message, event)
 
-    async def _post_all(self, calls: Sequence[Call]) -> None:
-        peer = self._open_peer()
-        for call in calls:
-            try:
-                await peer.post(call.path, call.body)
-            except PeerError as exc:
-                # An answer that came too late, to a question that is no more.
-                logger.info("%s: %s", call.path, exc)
-            except PeerGone:
-                return
+    def _server_ended(self) -> None:
+        if self._reading is None:
+            self._end()
 
 
-def _command(parts: list[Native], translator: Translator) -> Native | None:
-    """`/name arguments`, when there is a command of that name."""
-    text = parts[0].get("text")
-    if not isinstance(text, str) or not text.startswith("/"):
-        return None
-    name, _, arguments = text[1:].partition(" ")
-    if not translator.offers.has_command(name):
-        return None
-    files = [part for part in parts[1:] if part.get("type") == "file"]
-    return {"command": name, "arguments": arguments.strip(), **({"parts": files} if files else {})}
-
-
-def _for_command(settings: Native) -> Native:
-    """Here a model is one word."""
-    model = settings.get("model")
-    if not isinstance(model, dict):
-        return settings
-    return {**settings, "model": f"{model['providerID']}/{model['modelID']}"}
+@contextmanager
+def _as_answers() -> Iterator[None]:
+    """Raises: AgentRefused, AgentEnded."""
+    try:
+        yield
+    except PeerError as exc:
+        raise AgentRefused(exc.message) from exc
+    except PeerGone as exc:
+        raise AgentEnded from exc

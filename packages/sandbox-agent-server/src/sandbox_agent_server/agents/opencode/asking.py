@@ -1,15 +1,18 @@
-"""OpenCode's permissions and questions as ACP requests, and the answers back. Pure."""
+"""OpenCode's permissions and questions as ACP requests, the answers back, and what was allowed for good. Pure."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
-from sandbox_agent_server.agents.opencode.grants import strings_in
-from sandbox_agent_server.agents.opencode.native import Native, as_dict, dicts, text_in
+from sandbox_agent_core.lenient import as_dict, as_list, as_text, dicts_in
+
+from sandbox_agent_server.agents.native.translator import Native
 from sandbox_agent_server.agents.opencode.tools import PERMISSION_KINDS, tool_fields
 
-__all__ = ["permission_params", "permission_reply", "question_answers", "question_params"]
+__all__ = ["Grants", "permission_params", "permission_reply", "question_answers", "question_params"]
 
 _REPLIES: Final = frozenset({"once", "always", "reject"})
 
@@ -18,26 +21,26 @@ def permission_params(
     asked: Native, part: Native | None, *, session_id: str, call_id: str, parent: str | None
 ) -> dict[str, Any]:
     """Of `session/request_permission`. `part` is the tool call that it is about, when we know it."""
-    permission, metadata = text_in(asked, "permission") or "", as_dict(asked.get("metadata"))
+    permission, metadata = as_text(asked.get("permission")) or "", as_dict(asked.get("metadata"))
     if part is not None:
-        tool = text_in(part, "tool") or permission
+        tool = as_text(part.get("tool")) or permission
         call = {**tool_fields(tool, as_dict(part.get("state"))), "name": tool}
     else:
         call = {
-            "title": text_in(metadata, "command")
-            or " ".join([permission, *strings_in(asked, "patterns")]),
+            "title": as_text(metadata.get("command"))
+            or " ".join([permission, *_texts(asked.get("patterns"))]),
             "kind": PERMISSION_KINDS.get(permission, "other"),
             "name": permission,
             "rawInput": metadata,
         }
-    if path := text_in(metadata, "filepath"):
+    if path := as_text(metadata.get("filepath")):
         # Of a permission to leave the workspace only this says where to.
         known = [place["path"] for place in call.get("locations", [])]
         call["locations"] = [{"path": each} for each in dict.fromkeys([*known, path])]
     meta: dict[str, Any] = {"opencode": {"permission": permission, "metadata": metadata}}
     if parent is not None:
         meta["parentToolCallId"] = parent
-    always = ", ".join(strings_in(asked, "always"))
+    always = ", ".join(_texts(asked.get("always")))
     return {
         "sessionId": session_id,
         "toolCall": {"toolCallId": call_id, **call, "status": "pending", "_meta": meta},
@@ -58,7 +61,7 @@ def permission_reply(result: Mapping[str, Any] | None) -> Native:
     reply: Native = {"reply": chosen if chosen in _REPLIES else "reject"}
     # With words the model goes on with them; without, the turn ends.
     if reply["reply"] == "reject" and (
-        message := text_in(as_dict((result or {}).get("_meta")), "message")
+        message := as_text(as_dict((result or {}).get("_meta")).get("message"))
     ):
         reply["message"] = message
     return reply
@@ -96,18 +99,19 @@ def _labels(answer: Any) -> list[str]:
 
 def _questions(asked: Native) -> list[dict[str, Any]]:
     return [
-        _question(index, item) for index, item in enumerate(dicts(asked.get("questions")), start=1)
+        _question(index, item)
+        for index, item in enumerate(dicts_in(asked.get("questions")), start=1)
     ]
 
 
 def _question(index: int, item: Native) -> dict[str, Any]:
-    question: dict[str, Any] = {"id": f"q{index}", "question": text_in(item, "question") or ""}
-    if header := text_in(item, "header"):
+    question: dict[str, Any] = {"id": f"q{index}", "question": as_text(item.get("question")) or ""}
+    if header := as_text(item.get("header")):
         question["header"] = header
     question["options"] = [
         {key: option[key] for key in ("label", "description") if isinstance(option.get(key), str)}
-        for option in dicts(item.get("options"))
-        if text_in(option, "label")
+        for option in dicts_in(item.get("options"))
+        if as_text(option.get("label"))
     ]
     question["multiSelect"] = item.get("multiple") is True
     return question
@@ -129,3 +133,42 @@ def _property(question: Mapping[str, Any]) -> dict[str, Any]:
 
 def _option(option_id: str, kind: str, name: str) -> dict[str, str]:
     return {"optionId": option_id, "kind": kind, "name": name}
+
+
+class Grants:
+    """Of permissions, by their name and the patterns that OpenCode offers to allow always.
+
+    OpenCode would remember it by itself, and then ask nothing, whatever mode the session is put into.
+    """
+
+    def __init__(self) -> None:
+        self._patterns: dict[str, set[str]] = {}
+
+    def add(self, asked: Native) -> None:
+        self._granted(asked).update(_texts(asked.get("always")))
+
+    def cover(self, asked: Native) -> bool:
+        """Everything that is asked for was allowed."""
+        wanted = _texts(asked.get("patterns"))
+        return bool(wanted) and all(
+            any(_expression(pattern).fullmatch(each) for pattern in self._granted(asked))
+            for each in wanted
+        )
+
+    def clear(self) -> None:
+        self._patterns.clear()
+
+    def _granted(self, asked: Native) -> set[str]:
+        return self._patterns.setdefault(as_text(asked.get("permission")) or "", set())
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    """OpenCode's wildcards: `*` and `?`; `touch *` also stands for `touch` alone."""
+    start, end = (pattern[:-2], "( .*)?") if pattern.endswith(" *") else (pattern, "")
+    escaped = re.escape(start).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.compile(escaped + end, re.DOTALL)
+
+
+def _texts(value: Any) -> list[str]:
+    return [item for item in as_list(value) if isinstance(item, str)]

@@ -1,59 +1,63 @@
-"""ACP prompt blocks as the parts of an OpenCode message. Pure."""
+"""ACP prompt blocks as the parts of an OpenCode message, or as one of its commands. Pure."""
 
 from __future__ import annotations
 
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from sandbox_agent_server.agents.native.refusals import InvalidParams
-from sandbox_agent_server.agents.opencode.native import Native
+from sandbox_agent_server.agents.native.content import (
+    Blob,
+    Block,
+    Image,
+    Link,
+    Text,
+    prompt_blocks,
+    text_block,
+    unsupported,
+)
+from sandbox_agent_server.agents.native.translator import Native
+from sandbox_agent_server.agents.opencode.offers import Offers
 
-__all__ = ["prompt_parts"]
+__all__ = ["command_in", "prompt_parts"]
 
 
-def prompt_parts(blocks: Any) -> list[Native]:
+def prompt_parts(prompt: Any) -> list[Native]:
     """Raises: InvalidParams."""
-    if not isinstance(blocks, list) or not blocks:
-        raise InvalidParams("`prompt` must be a list of at least one content block")
-    return [_part(block) for block in blocks]
+    return [_part(block) for block in prompt_blocks(prompt)]
 
 
-def _part(block: Any) -> Native:
+def command_in(parts: list[Native], offers: Offers) -> Native | None:
+    """What to post for `/name arguments`, when there is a command of that name."""
+    text = parts[0].get("text", "")
+    name, _, arguments = text[1:].partition(" ")
+    if not text.startswith("/") or not offers.has_command(name):
+        return None
+    command = {**offers.settings(), "command": name, "arguments": arguments.strip()}
+    if model := command.get("model"):
+        # Here it is one word.
+        command["model"] = f"{model['providerID']}/{model['modelID']}"
+    if files := [part for part in parts[1:] if part["type"] == "file"]:
+        command["parts"] = files
+    return command
+
+
+def _part(block: Block) -> Native:
     match block:
-        case {"type": "text", "text": str(text)}:
-            return _text(text)
-        case {"type": "image", "mimeType": str(mime), "data": str(data)} if data:
-            return _file(mime, f"data:{mime};base64,{data}", block.get("uri"))
-        case {"type": "image", "uri": str(uri)} if uri.startswith(
-            ("http://", "https://", "file://")
-        ):
-            return _file(str(block.get("mimeType") or "image/png"), uri, uri)
-        case {"type": "resource_link", "uri": str(uri)} if uri.startswith("file://"):
-            return _file(str(block.get("mimeType") or "text/plain"), uri, uri)
-        case {"type": "resource_link", "uri": str(uri)}:
-            name = block.get("name")
-            return _text(f"[{name}]({uri})" if isinstance(name, str) and name else uri)
-        case {"type": "resource", "resource": {"text": str(text), **resource}}:
-            return _text(f'<context uri="{resource.get("uri", "")}">\n{text}\n</context>')
-        case {
-            "type": "resource",
-            "resource": {"blob": str(blob), "mimeType": str(mime), **resource},
-        }:
-            return _file(mime, f"data:{mime};base64,{blob}", resource.get("uri"))
+        case Text(text):
+            return text_block(text)
+        case Image(mime, data, uri) | Blob(uri, mime, data) if mime and data:
+            return _file(mime, f"data:{mime};base64,{data}", uri)
+        case Image(mime, _, uri) if uri.startswith(("http://", "https://", "file://")):
+            return _file(mime or "image/png", uri, uri)
+        case Link(uri, _, mime):
+            return _file(mime or "text/plain", uri, uri) if block.path else text_block(block.text())
         case _:
-            kind = block.get("type") if isinstance(block, dict) else type(block).__name__
-            raise InvalidParams(
-                "OpenCode takes text, image, resource and resource_link blocks that are complete, "
-                f"not this {kind!r}"
-            )
+            takes = "texts, links, and images and files with their type and content"
+            raise unsupported(block, agent="OpenCode", takes=takes)
 
 
-def _text(text: str) -> Native:
-    return {"type": "text", "text": text}
-
-
-def _file(mime: str, url: str, uri: Any) -> Native:
+def _file(mime: str, url: str, uri: str) -> Native:
     part: Native = {"type": "file", "mime": mime, "url": url}
-    if isinstance(uri, str) and (name := unquote(urlsplit(uri).path).rpartition("/")[2]):
+    if name := unquote(urlsplit(uri).path).rpartition("/")[2]:
         part["filename"] = name
     return part

@@ -1,64 +1,51 @@
-"""Finding OpenCode and starting its server: command line and environment."""
+"""The server program behind a session: found, started, heard of where it listens, and stopped."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import re
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
-from sandbox_agent_core.spi.agent import AgentInstallation
+from sandbox_agent_core.errors import AgentStartFailed
+from sandbox_agent_core.spi.agent import AgentContext, AgentExit, AgentInstallation
 
 from sandbox_agent_server.agents.installation import find_program, installed_version
+from sandbox_agent_server.agents.link import AgentLink
 from sandbox_agent_server.agents.opencode.config import config_content
 from sandbox_agent_server.agents.opencode.variant import Variant
+from sandbox_agent_server.runtime.http_peer import HttpPeer
 
-__all__ = ["USER", "command_line", "env_names", "environment", "find"]
+__all__ = ["START_TIMEOUT_S", "OpenCodeServer", "env_names", "environment", "find"]
 
-USER = "sandbox-agent"
+START_TIMEOUT_S: Final = 60.0
+"""Until it says where it listens. The option `start_timeout_s` of the agent changes it."""
+_USER: Final = "sandbox-agent"
+_LISTENING: Final = re.compile(rb"listening on (http://127\.0\.0\.1:\d+)")
+_PASSWORD_BYTES: Final = 24
+# Not all of PREFIX_*: a server that was itself started by the agent has its own password there.
+_OWN_NAMES: Final = (
+    "API_KEY", "CONFIG", "CONFIG_CONTENT", "CONFIG_DIR", "DISABLE_*", "ENABLE_*", "EXPERIMENTAL_*",
+)  # fmt: skip
+_PROVIDER_NAMES: Final = (
+    "ANTHROPIC_*", "AWS_*", "AZURE_*", "CEREBRAS_API_KEY", "DEEPSEEK_API_KEY", "GEMINI_API_KEY",
+    "GOOGLE_*", "GROQ_API_KEY", "MISTRAL_API_KEY", "OPENAI_*", "OPENROUTER_API_KEY", "XAI_API_KEY",
+    "ZAI_API_KEY",
+)  # fmt: skip
 
 
 def env_names(variant: Variant) -> tuple[str, ...]:
-    # Not all of PREFIX_*: a server that was itself started by the agent has its own password there.
-    own = (
-        "API_KEY",
-        "CONFIG",
-        "CONFIG_CONTENT",
-        "CONFIG_DIR",
-        "DISABLE_*",
-        "ENABLE_*",
-        "EXPERIMENTAL_*",
-    )
-    return (
-        *(variant.prefix + name for name in own),
-        "ANTHROPIC_*",
-        "AWS_*",
-        "AZURE_*",
-        "CEREBRAS_API_KEY",
-        "DEEPSEEK_API_KEY",
-        "GEMINI_API_KEY",
-        "GOOGLE_*",
-        "GROQ_API_KEY",
-        "MISTRAL_API_KEY",
-        "OPENAI_*",
-        "OPENROUTER_API_KEY",
-        "XAI_API_KEY",
-        "ZAI_API_KEY",
-    )
+    return (*(variant.prefix + name for name in _OWN_NAMES), *_PROVIDER_NAMES)
 
 
 def find(variant: Variant, env: Mapping[str, str]) -> AgentInstallation | None:
-    candidates = [variant.name]
-    if home := env.get("HOME"):
-        # Where its own installer puts it, which a login shell has on its PATH and a server may not.
-        candidates.append(str(Path(home, f".{variant.name}", "bin", variant.name)))
-    for candidate in candidates:
-        if (found := find_program(candidate, env)) is not None:
-            return AgentInstallation(path=found.path, version=installed_version(found.path))
-    return None
-
-
-def command_line(command: Sequence[str]) -> list[str]:
-    # Port 0 takes the usual port when it is free, and any other when it is not.
-    return [*command, "serve", "--hostname", "127.0.0.1", "--port", "0"]
+    name = variant.name
+    found = find_program(name, env, at_home=[f".{name}/bin/{name}"])
+    if found is None:
+        return None
+    return AgentInstallation(path=found.path, version=installed_version(found.path))
 
 
 def environment(variant: Variant, env: Mapping[str, str], *, password: str) -> dict[str, str]:
@@ -72,7 +59,83 @@ def environment(variant: Variant, env: Mapping[str, str], *, password: str) -> d
     }
     ours = {
         f"{prefix}CONFIG_CONTENT": config_content(variant, env),
-        f"{prefix}SERVER_USERNAME": USER,
+        f"{prefix}SERVER_USERNAME": _USER,
         f"{prefix}SERVER_PASSWORD": password,
     }
     return {**quiet, **env, **ours}
+
+
+class OpenCodeServer:
+    """Started once. `on_end` is called when it ends by itself or by `close`, once it has listened."""
+
+    def __init__(
+        self,
+        context: AgentContext,
+        variant: Variant,
+        command: Sequence[str],
+        *,
+        on_end: Callable[[], None],
+    ) -> None:
+        self._variant = variant
+        self._password = secrets.token_urlsafe(_PASSWORD_BYTES)
+        self._on_end = on_end
+        self._url = ""
+        self._has_spoken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """It says where it listens, or its last."""
+        given = context.options.get("start_timeout_s")
+        self._timeout_s = float(given) if isinstance(given, (int, float)) else START_TIMEOUT_S
+        self._link = AgentLink(
+            # Port 0 takes the usual port when it is free, and any other when it is not.
+            [*command, "serve", "--hostname", "127.0.0.1", "--port", "0"],
+            cwd=context.cwd,
+            env=environment(variant, context.env, password=self._password),
+            on_lines=self._on_lines,
+            on_end=self._on_exit,
+            max_line_bytes=context.max_line_bytes,
+            stop_grace_s=context.stop_grace_s,
+            on_process=context.on_process,
+        )
+
+    def peer(self, directory: Path) -> HttpPeer:
+        """Its API, for a workspace."""
+        query = {"directory": str(directory)}
+        return HttpPeer(self._url, user=_USER, password=self._password, query=query)
+
+    async def start(self) -> None:
+        """Returns when it listens. Raises: AgentNotInstalled, AgentStartFailed."""
+        await self._link.start()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._has_spoken
+        except TimeoutError:
+            raise await self._failed(f"it did not listen within {self._timeout_s:g} s") from None
+        if not self._url:
+            raise await self._failed("it ended at once")
+
+    async def close(self) -> AgentExit:
+        # It does not watch its standard input.
+        return await self._link.terminate()
+
+    def _on_lines(self, lines: list[bytes]) -> None:
+        """What it prints later is of no use, but must not fill its pipe."""
+        for line in lines:
+            if not self._has_spoken.done() and (match := _LISTENING.search(line)):
+                self._url = match.group(1).decode("ascii")
+                self._has_spoken.set_result(None)
+
+    def _on_exit(self) -> None:
+        if self._url:
+            self._on_end()
+        elif not self._has_spoken.done():
+            self._has_spoken.set_result(None)
+
+    async def _failed(self, how: str) -> AgentStartFailed:
+        ended = await self._link.terminate()
+        tail = ended.stderr_tail.strip()
+        last = f": {tail.splitlines()[-1]}" if tail else ""
+        return AgentStartFailed(
+            f"{self._variant.title} could not be started: {how}{last}",
+            exitCode=ended.exit_code,
+            signal=ended.signal,
+            stderrTail=tail or None,
+        )

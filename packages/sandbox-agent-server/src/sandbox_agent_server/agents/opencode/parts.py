@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sandbox_agent_core.frames import acp
+from sandbox_agent_core.lenient import as_dict, as_text
 
-from sandbox_agent_server.agents.opencode.native import Native, as_dict, text_in
+from sandbox_agent_server.agents.native.translator import Native, Update
 from sandbox_agent_server.agents.opencode.tools import tool_fields, tool_result
 
-__all__ = ["Parts", "Update"]
-
-Update = dict[str, Any]
-"""The `update` of a `session/update`."""
+__all__ = ["Parts"]
 
 _CHUNKS: Final = {"text": acp.AGENT_MESSAGE_CHUNK, "reasoning": acp.AGENT_THOUGHT_CHUNK}
 _SILENT: Final = frozenset({"patch", "snapshot", "step-finish", "step-start"})
@@ -63,14 +61,14 @@ class Parts:
 
     def read_session(self, info: Native) -> None:
         """`session.created`: a sub-agent's names the session that started it."""
-        session, parent = text_in(info, "id"), text_in(info, "parentID")
+        session, parent = as_text(info.get("id")), as_text(info.get("parentID"))
         if session is None or session in self._parents or parent not in self._parents:
             return
         _shorten(self._parents, _MAX_SESSIONS, keep_first=True)
         self._parents[session] = self._tasks.pop(0) if self._tasks else None
 
     def read_message(self, message: Native) -> None:
-        if (message_id := text_in(message, "id")) and message_id not in self._earlier:
+        if (message_id := as_text(message.get("id"))) and message_id not in self._earlier:
             self._roles[message_id] = str(message.get("role"))
 
     def call(self, tool: Native) -> tuple[Native | None, str | None]:
@@ -86,7 +84,7 @@ class Parts:
     def delta(self, properties: Native) -> list[Update]:
         """More of a text. Whether it is a thought only its part tells."""
         part = self._parts.get(str(properties.get("partID")))
-        delta = text_in(properties, "delta")
+        delta = as_text(properties.get("delta"))
         if part is None or delta is None or properties.get("field") != "text":
             return []
         part.said_chars += len(delta)
@@ -94,7 +92,7 @@ class Parts:
 
     def updated(self, native: Native) -> list[Update] | None:
         """A part as it is now. None for a kind that is not known."""
-        part_id, kind = text_in(native, "id"), native.get("type")
+        part_id, kind = as_text(native.get("id")), native.get("type")
         if part_id is None:
             return None
         if kind in _SILENT or self._roles.get(str(native.get("messageID"))) == "user":
@@ -112,7 +110,7 @@ class Parts:
 
     def _rest(self, part: _Part) -> list[Update]:
         """What no delta has said."""
-        text = text_in(part.native, "text") or ""
+        text = as_text(part.native.get("text")) or ""
         rest = text[part.said_chars :]
         if not rest or part.native.get("synthetic") or part.native.get("ignored"):
             return []
@@ -132,11 +130,11 @@ class Parts:
 
     def _tool(self, part_id: str, part: _Part) -> list[Update]:
         native = part.native
-        tool, state = text_in(native, "tool") or "", as_dict(native.get("state"))
+        tool, state = as_text(native.get("tool")) or "", as_dict(native.get("state"))
         fields = tool_fields(tool, state) | tool_result(tool, state)
         is_new = not part.last
         if is_new:
-            part.call_id = self._new_call_id(text_in(native, "callID"), part_id)
+            part.call_id = self._new_call_id(as_text(native.get("callID")), part_id)
         update: Update = {
             "sessionUpdate": acp.TOOL_CALL if is_new else acp.TOOL_CALL_UPDATE,
             "toolCallId": part.call_id,
@@ -157,7 +155,7 @@ class Parts:
         return call_id
 
     def _read_task(self, call_id: str, tool: str, state: Native, *, is_new: bool) -> None:
-        started = text_in(as_dict(state.get("metadata")), "sessionId")
+        started = as_text(as_dict(state.get("metadata")).get("sessionId"))
         if started is not None:
             if started != self._session_id:
                 self._parents[started] = call_id
@@ -167,7 +165,7 @@ class Parts:
             self._tasks.append(call_id)
 
     def _of(self, native: Native, update: Update) -> Update:
-        parent = self.parent_of(text_in(native, "sessionID"))
+        parent = self.parent_of(as_text(native.get("sessionID")))
         return update if parent is None else {**update, "_meta": {"parentToolCallId": parent}}
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox_agent_server.agents.opencode.native import Native, as_dict, dicts, text_in
+from sandbox_agent_core.lenient import as_dict, as_text, dicts_in
+
+from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["PERMISSION_KINDS", "tool_fields", "tool_kind", "tool_result"]
 
@@ -82,7 +84,7 @@ def tool_result(tool: str, state: Native) -> dict[str, Any]:
     if said is not None:
         content.append(_content({"type": "text", "text": said}))
     content += [
-        _content(block) for block in map(_attachment, dicts(state.get("attachments"))) if block
+        _content(block) for block in map(_attachment, dicts_in(state.get("attachments"))) if block
     ]
     fields: dict[str, Any] = {"content": content} if content else {}
     output = {key: state[key] for key in ("output", "error") if isinstance(state.get(key), str)}
@@ -92,15 +94,15 @@ def tool_result(tool: str, state: Native) -> dict[str, Any]:
 
 
 def _title(tool: str, state: Native, given: Mapping[str, Any]) -> str:
-    if tool in ("bash", "shell") and (command := text_in(given, "command")):
+    if tool in ("bash", "shell") and (command := as_text(given.get("command"))):
         return command
-    if title := text_in(state, "title"):
+    if title := as_text(state.get("title")):
         return title
-    return next((text for key in _TITLE_KEYS if (text := text_in(given, key))), tool)
+    return next((text for key in _TITLE_KEYS if (text := as_text(given.get(key)))), tool)
 
 
 def _paths(given: Mapping[str, Any]) -> list[str]:
-    return [path for key in _PATH_KEYS if (path := text_in(given, key))]
+    return [path for key in _PATH_KEYS if (path := as_text(given.get(key)))]
 
 
 def _change(tool: str, given: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -116,7 +118,7 @@ def _change(tool: str, given: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _attachment(part: Native) -> dict[str, Any] | None:
-    url, mime = text_in(part, "url"), text_in(part, "mime")
+    url, mime = as_text(part.get("url")), as_text(part.get("mime"))
     if url is None or mime is None:
         return None
     head, _, data = url.partition(";base64,")
@@ -124,7 +126,7 @@ def _attachment(part: Native) -> dict[str, Any] | None:
         return {"type": "image", "mimeType": mime, "data": data}
     if url.startswith("data:"):
         return None
-    return {"type": "resource_link", "uri": url, "name": text_in(part, "filename") or url}
+    return {"type": "resource_link", "uri": url, "name": as_text(part.get("filename")) or url}
 
 
 def _content(block: dict[str, Any]) -> dict[str, Any]:

@@ -20,8 +20,9 @@ from sandbox_agent_core.frames.jsonrpc import (
     error_response,
     response,
 )
+from sandbox_agent_core.lenient import as_dict, as_text
 
-from sandbox_agent_server.agents.opencode.native import Native, as_dict, text_in
+from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["MAX_BROKEN_MESSAGES", "Turn", "count"]
 
@@ -71,7 +72,7 @@ class Turn:
             self._open.add(message_id)
             return
         self._open.discard(message_id)
-        self._finish = text_in(message, "finish")
+        self._finish = as_text(message.get("finish"))
         if self._finish in _NO_REASON:
             self._broken[message_id] = None
         elif self._finish is not None:
@@ -85,7 +86,7 @@ class Turn:
 
     def answer(self) -> Frame:
         """The response to `session/prompt`."""
-        name = text_in(self._error, "name")
+        name = as_text(self._error.get("name"))
         if self.is_stuck and not self.is_cancelled:
             text = f"the model's answers broke off {len(self._broken)} times in a row"
             return error_response(self.id, INTERNAL_ERROR, text, {"errorName": "BrokenAnswers"})
@@ -106,7 +107,7 @@ class Turn:
 
     def _failed(self, name: str) -> Frame:
         told = as_dict(self._error.get("data"))
-        text = text_in(told, "message") or name
+        text = as_text(told.get("message")) or name
         data: dict[str, Any] = {"errorName": name}
         status = told.get("statusCode")
         if isinstance(status, int):

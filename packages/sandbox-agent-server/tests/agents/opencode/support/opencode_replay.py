@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from sandbox_agent_core.frames import Frame
+from sandbox_agent_server.agents.native.translator import Native
 from sandbox_agent_server.agents.opencode.offers import Offers
-from sandbox_agent_server.agents.opencode.translate import Call, Translator
+from sandbox_agent_server.agents.opencode.translate import ASK_STATUS, Translator
 from sandbox_agent_server.agents.opencode.variant import OPENCODE
 
 __all__ = ["Played", "make_offers", "make_translator", "play"]
@@ -80,13 +81,13 @@ def play(transcript: Path) -> Played:
         if "event" in item:
             output = translator.feed(item["event"])
             played.out += [{"frame": frame} for frame in output.frames]
-            played.out += [_post(call) for call in output.calls]
+            played.out += [{"post": reply} for reply in output.replies if reply != ASK_STATUS]
         else:
-            played.out += [_post(call) for call in _client(translator, item["client"])]
+            played.out += [{"post": reply} for reply in _client(translator, item["client"])]
     return played
 
 
-def _client(translator: Translator, frame: Frame) -> list[Call]:
+def _client(translator: Translator, frame: Frame) -> list[Native]:
     match frame.get("method"):
         case "session/prompt":
             translator.begin_turn(frame["id"])
@@ -94,7 +95,3 @@ def _client(translator: Translator, frame: Frame) -> list[Call]:
         case "session/cancel":
             return translator.cancel()
     return translator.answer(frame["id"], frame["result"])
-
-
-def _post(call: Call) -> dict[str, Any]:
-    return {"post": {"path": call.path, "body": call.body}}
