@@ -132,8 +132,10 @@ def test_settings_are_those_of_its_creation_with_what_was_changed_since() -> Non
 @given(entry=odd_entries())
 def test_an_entry_of_any_shape_passes(entry: LogEntry) -> None:
     before = state(turn_id="turn_1", queued=("turn_2",))
-    after = fold(before, entry)
-    assert SessionState.from_wire(loads(dumps(after.to_wire())), native_modes=NATIVE_MODES) == after
+    wire = loads(dumps(fold(before, entry).to_wire()))
+    read = SessionState.from_wire(wire, native_modes=NATIVE_MODES)
+    assert read is not None
+    assert loads(dumps(read.to_wire())) == wire
 
 
 def test_a_state_of_another_version_is_none() -> None:

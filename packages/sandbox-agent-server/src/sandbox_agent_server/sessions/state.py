@@ -355,8 +355,8 @@ def _turn_ended(state: SessionState, _entry: LogEntry, _params: dict[str, Any]) 
 
 
 def _mode(state: SessionState, _entry: LogEntry, params: dict[str, Any]) -> SessionState:
-    mode: Any = params.get("permissionMode")
-    return _with_options(state, state.options.with_permission_mode(mode))
+    mode = state.options.with_permission_mode(params.get("permissionMode"))
+    return _with_options(state, mode)
 
 
 def _unparsed(state: SessionState, _entry: LogEntry, _params: dict[str, Any]) -> SessionState:

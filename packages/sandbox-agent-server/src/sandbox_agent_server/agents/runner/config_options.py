@@ -147,8 +147,8 @@ class ConfigOptions:
             return self._or(self._with_options(options))
         return self
 
-    def with_permission_mode(self, mode: PermissionMode | None) -> ConfigOptions:
-        return self._or(dataclasses.replace(self, permission_mode=mode))
+    def with_permission_mode(self, mode: object) -> ConfigOptions:
+        return self._or(dataclasses.replace(self, permission_mode=_permission_mode(mode)))
 
     def _options_with(self, set_: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [
