@@ -107,7 +107,8 @@ class ScriptedAdapter:
         # It may have been paused, or closed, by who received them.
         if self._is_dying and not self.is_paused and not self._has_ended:
             self._has_ended = True
-            self._receiver.ended()
+            receiver, self._receiver = self._receiver, None  # whom nothing here keeps alive
+            receiver.ended()
 
 
 class Sink:

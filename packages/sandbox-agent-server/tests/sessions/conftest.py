@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 
 _TESTS = Path(__file__).parents[1]
-for _folder in ("sessions/support", "log/support", "../../sandbox-agent-core/tests/support"):
+for _folder in (
+    "sessions/support",
+    "log/support",
+    "agents/runner/support",
+    "../../sandbox-agent-core/tests/support",
+):
     sys.path.insert(0, str(_TESTS / _folder))
 
 
@@ -34,3 +39,14 @@ async def talk(tmp_path: Path) -> AsyncIterator[Any]:
     await talk.connect()
     yield talk
     await talk.close()
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[Any]:
+    """A manager of sessions with the agent `acme`, which the test plays."""
+    from house import House
+
+    house = House(tmp_path)
+    await house.open()
+    yield house
+    await house.close()

@@ -66,7 +66,11 @@ class SessionLog:
         self.is_closed = False
         self.last_time_ms = 0
         if self.file.last_line:
-            self.last_time_ms = LogEntry.from_wire(session_id, loads(self.file.last_line)).time_ms
+            try:
+                last = LogEntry.from_wire(session_id, loads(self.file.last_line))
+            except ValueError as exc:
+                raise StorageError(f"{str(self.file.path)!r} is no log: {exc}") from exc
+            self.last_time_ms = last.time_ms
         if self.file.torn is not None:
             self._note_repair(self.file.torn)
 

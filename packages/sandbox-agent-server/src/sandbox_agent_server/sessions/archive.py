@@ -167,11 +167,7 @@ class SessionArchive:
 
     async def remove_old(self, is_live: Callable[[str], bool]) -> None:
         """What is older, or more, than is to be kept: least recently written first, and never one that is live or
-        being read.
-
-        Raises:
-            StorageError.
-        """
+        being read."""
         settings = self._settings
         oldest_ms = 0.0
         if settings.retention_days is not None:
@@ -183,7 +179,11 @@ class SessionArchive:
                 return
             if is_live(session_id) or session_id in self._logs:
                 continue
-            self.remove(self.log(session_id))
+            try:
+                self.remove(self.log(session_id))
+            except StorageError as exc:
+                logger.error("session %s cannot be removed: %s", session_id, exc.message)
+                continue
             total -= size_bytes
             logger.info("session %s was removed: it is older than what is kept", session_id)
             await asyncio.sleep(0)

@@ -111,12 +111,13 @@ class SessionManager:
         )
         await self._install_if_missing(body.agent, body.env)
         session_id = body.id or new_id("ses")
-        if self._archive.has(session_id) or session_id in self._live:
+        log = self._archive.log(session_id)
+        # Also one that the index does not know, because its log could not be read.
+        if self._archive.has(session_id) or session_id in self._live or log.last_seq:
             raise SessionAlreadyExists(
                 f"session {session_id!r} exists; resume it, or choose another id",
                 sessionId=session_id,
             )
-        log = self._archive.log(session_id)
         state = SessionState(
             settings=settings,
             created_ms=log.now_ms,
@@ -208,10 +209,14 @@ class SessionManager:
 
     async def purge(self, session_id: str) -> None:
         """End it and remove everything that is kept of it. Raises: SessionNotFound, StorageError."""
-        with self.session(session_id) as session:
-            await session.end()
-            self._ledger.forget(session_id)
-            self._remove(session.log)
+        try:
+            with self.session(session_id) as session:
+                await session.end()
+        except StorageError as exc:
+            # What is removed need not be written first: so there can be made space.
+            logger.warning("session %s is removed without an end: %s", session_id, exc.message)
+        self._ledger.forget(session_id)
+        self._remove(self._archive.log(session_id))
 
     async def shut_down(self) -> None:
         """Stop every agent, end every stream. What cannot be recorded is logged."""
@@ -349,10 +354,7 @@ class SessionManager:
 
     async def _retain(self) -> None:
         while True:
-            try:
-                await self._archive.remove_old(lambda id: id in self._live)
-            except StorageError as exc:
-                logger.error("old sessions are not removed: %s", exc.message)
+            await self._archive.remove_old(lambda id: id in self._live)
             await asyncio.sleep(RETENTION_EVERY_S)
 
 
