@@ -165,7 +165,7 @@ class SessionArchive:
         log.file.delete()
         self._index.delete(log.session_id)
 
-    async def remove_old(self, is_live: Callable[[str], bool]) -> None:
+    async def remove_old(self) -> None:
         """What is older, or more, than is to be kept: least recently written first, and never one that is live or
         being read."""
         settings = self._settings
@@ -177,8 +177,8 @@ class SessionArchive:
             is_too_much = settings.retention_bytes is not None and total > settings.retention_bytes
             if updated_ms >= oldest_ms and not is_too_much:
                 return
-            if is_live(session_id) or session_id in self._logs:
-                continue
+            if session_id in self._logs:
+                continue  # live, or being read
             try:
                 self.remove(self.log(session_id))
             except StorageError as exc:

@@ -354,7 +354,7 @@ class SessionManager:
 
     async def _retain(self) -> None:
         while True:
-            await self._archive.remove_old(lambda id: id in self._live)
+            await self._archive.remove_old()
             await asyncio.sleep(RETENTION_EVERY_S)
 
 
