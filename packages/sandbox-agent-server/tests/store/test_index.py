@@ -126,6 +126,19 @@ def test_what_cannot_be_saved_is_a_storage_error_and_leaves_nothing_half_done(
     index.save(row("ses_b", state=big))
 
 
+def test_a_save_that_fails_half_way_is_taken_back(index: SessionIndex) -> None:
+    index.save(row("ses_a"))
+    index._db.execute(
+        "CREATE TEMP TRIGGER no BEFORE INSERT ON requests BEGIN SELECT RAISE(ABORT, 'no'); END"
+    )
+    with pytest.raises(StorageError):
+        index.save(row("ses_a", seq=2), [RequestRow(id="req_1", asked={})])
+    index.save(row("ses_b"))
+    found = index.get("ses_a")
+    assert found is not None
+    assert found.seq == 1
+
+
 # The file
 
 

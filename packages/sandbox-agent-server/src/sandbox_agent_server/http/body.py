@@ -12,7 +12,15 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from sandbox_agent_server.jsonio import loads
 from sandbox_agent_server.settings import Limits
 
-__all__ = ["parse_json", "query_bool", "query_choice", "query_int", "read_body", "validate"]
+__all__ = [
+    "parse_json",
+    "query_bool",
+    "query_choice",
+    "query_int",
+    "read_body",
+    "validate",
+    "whole_number",
+]
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -67,7 +75,7 @@ def query_int(
     text = request.query_params.get(name)
     if text is None:
         return default
-    value = _whole_number(text)
+    value = whole_number(text)
     if value is None or not minimum <= value <= maximum:
         raise InvalidRequest(
             f"`{name}` must be a whole number from {minimum} to {maximum}, not {text[:64]!r}"
@@ -96,7 +104,7 @@ async def _read_bounded(request: Request, limit: int) -> bytes:
     too_large = PayloadTooLarge(
         f"the body is larger than {limit} bytes", limit="max_body_bytes", value=limit
     )
-    if (_whole_number(request.headers.get("content-length", "")) or 0) > limit:
+    if (whole_number(request.headers.get("content-length", "")) or 0) > limit:
         raise too_large
     parts: list[bytes] = []
     size = 0
@@ -111,7 +119,7 @@ async def _read_bounded(request: Request, limit: int) -> bytes:
     return b"".join(parts)
 
 
-def _whole_number(text: str) -> int | None:
+def whole_number(text: str) -> int | None:
     # int() also takes "1_0" and Arabic digits.
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 

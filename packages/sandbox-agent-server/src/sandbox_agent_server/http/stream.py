@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from sandbox_agent_server.http.access_log import SEND_BODY
-from sandbox_agent_server.http.body import query_bool, query_choice, query_int
+from sandbox_agent_server.http.body import query_bool, query_choice, query_int, whole_number
 from sandbox_agent_server.log.follower import Follower
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.views import Batch, Shown
@@ -85,9 +85,10 @@ def read_stream_query(request: HTTPConnection) -> StreamQuery:
     after = query_int(request, "after", default=0, minimum=0, maximum=MAX_SEQ)
     last_id = request.headers.get("last-event-id")
     if last_id:
-        if not (last_id.isascii() and last_id.isdigit()) or int(last_id) > MAX_SEQ:
+        seq = whole_number(last_id)
+        if seq is None or not 0 <= seq <= MAX_SEQ:
             raise InvalidRequest(f"`Last-Event-ID` must be a seq, not {last_id[:64]!r}")
-        after = int(last_id)
+        after = seq
     view = query_choice(request, "view", ("universal", "frames"))
     return StreamQuery(
         after,
