@@ -120,6 +120,7 @@ async def _read_bounded(request: Request, limit: int) -> bytes:
 
 
 def whole_number(text: str) -> int | None:
+    """What digits say, at most 18 of them; None for any other text."""
     # int() also takes "1_0" and Arabic digits.
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 

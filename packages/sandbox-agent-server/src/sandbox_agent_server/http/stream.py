@@ -86,7 +86,7 @@ def read_stream_query(request: HTTPConnection) -> StreamQuery:
     last_id = request.headers.get("last-event-id")
     if last_id:
         seq = whole_number(last_id)
-        if seq is None or not 0 <= seq <= MAX_SEQ:
+        if seq is None or seq > MAX_SEQ:
             raise InvalidRequest(f"`Last-Event-ID` must be a seq, not {last_id[:64]!r}")
         after = seq
     view = query_choice(request, "view", ("universal", "frames"))

@@ -132,28 +132,40 @@ class Turns:
         try:
             self._start(self._queued[0])
         except StorageError as exc:
-            logger.error(
-                "session %s: cannot start turn %s: %s",
-                self._conversation.log.session_id,
-                self._queued[0].id,
-                exc.message,
-            )
-            asyncio.get_running_loop().call_later(RETRY_EVERY_S, self._advance)
+            self._advance_later(exc)
         else:
             self._queued.popleft()
+
+    def _advance_later(self, exc: StorageError) -> None:
+        logger.error(
+            "session %s: cannot start turn %s: %s",
+            self._conversation.log.session_id,
+            self._queued[0].id,
+            exc.message,
+        )
+        asyncio.get_running_loop().call_later(RETRY_EVERY_S, self._advance)
 
     async def _wake_agent(self) -> None:
         try:
             await self._agent.start()
         except SandboxAgentError as exc:
             if self._queued:
-                self._fail(self._queued.popleft(), exc)
+                try:
+                    self._fail(self._queued[0], exc)
+                except StorageError as storage_error:
+                    self._advance_later(storage_error)
+                    return
+                self._queued.popleft()
         finally:
             self._is_waking = False
         self._advance()
 
     def _fail(self, turn: Turn, error: SandboxAgentError) -> None:
-        """A turn whose agent cannot be started: it starts and ends, so that everybody sees it."""
+        """A turn whose agent cannot be started: it starts and ends, so that everybody sees it.
+
+        Raises:
+            StorageError: it still waits.
+        """
         conversation = self._conversation
         step = conversation.step()
         conversation.stamper.begin_turn(step, turn.id)
@@ -162,8 +174,10 @@ class Turns:
             step, conversation.own_request(step, acp.SESSION_PROMPT, params)
         )
         conversation.stamper.forget_asked()
-        self._current = turn
-        self._end_ourselves(turn, TurnOutcome("error", error=error), step)
+        outcome = TurnOutcome("error", error=error)
+        self.close(turn, outcome, step)
+        conversation.log.append(step)
+        turn.finish(outcome)
 
     # Ends
 
@@ -190,7 +204,6 @@ class Turns:
         """Add the entries that end a turn which the agent will not end."""
         stamper = self._conversation.stamper
         stamper.close_turn(step)
-        self._conversation.requests.cancel_all(step)
         params: dict[str, Any] = {"turnId": turn.id, "stopReason": outcome.stop_reason}
         if outcome.error is not None:
             params["error"] = {"code": outcome.error.code, "message": outcome.error.message}
