@@ -27,7 +27,7 @@ from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.jsonrpc import response
 from sandbox_agent_server.log.file import LOG_NAME
 from sandbox_agent_server.sessions.agent import SessionSecrets
-from sandbox_agent_server.store.index import INDEX_NAME
+from sandbox_agent_server.store.index import INDEX_NAME, SessionIndex
 from support.scripted_adapter import ScriptedAdapter, fails, silence
 from talk import permission, settled, shapes, until
 
@@ -294,6 +294,39 @@ async def test_what_cannot_be_read_any_more_can_be_purged(house: House) -> None:
 def told(house: House, id: str = "ses_1") -> tuple[Any, Any]:
     info = house.manager.info(id)
     return info, list(house.manager.requests(id, pending_only=False))
+
+
+async def test_a_server_that_dies_while_it_makes_the_index_again_leaves_the_rest_to_the_next(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for id in ("ses_a", "ses_b"):
+        await house.create(id)
+    await house.close()
+    for one in house.data_dir.glob(INDEX_NAME + "*"):
+        one.unlink()
+
+    class Killed(BaseException):
+        pass
+
+    save = SessionIndex.save
+
+    def save_one(index: SessionIndex, row: Any, requests: Any = ()) -> None:
+        if index.page(before_key=None, limit=1):
+            raise Killed
+        save(index, row, requests)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SessionIndex, "save", save_one)
+        with pytest.raises(Killed):
+            await house.open()
+        house.index._db.close()
+        house.index._lock.close()
+    await house.open()
+
+    assert {one.id for one in house.manager.list(cursor=None, limit=9).sessions} == {
+        "ses_a",
+        "ses_b",
+    }
 
 
 @pytest.mark.parametrize("index", ["kept", "deleted", "damaged", "empty"])

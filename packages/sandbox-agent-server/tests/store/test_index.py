@@ -154,6 +154,7 @@ def test_it_is_nobody_elses_business_and_new_only_once(tmp_path: Path) -> None:
     assert index.path.stat().st_mode & 0o777 == 0o600
     assert index.path.parent.stat().st_mode & 0o777 == 0o700
     index.save(row("ses_a"))
+    index.filled()
     index.close()
     again = SessionIndex(tmp_path / "data")
     assert not again.is_new
@@ -193,6 +194,7 @@ def test_one_of_an_older_format_is_put_aside_and_of_a_newer_is_refused(tmp_path:
 def test_what_was_saved_survives_the_death_of_the_server(tmp_path: Path) -> None:
     index = SessionIndex(tmp_path / "a")
     index.save(row("ses_a"), [RequestRow(id="req_1", asked={})])
+    index.filled()
     shutil.copytree(tmp_path / "a", tmp_path / "b")  # as the dead one leaves it
     survivor = SessionIndex(tmp_path / "b")
     assert not survivor.is_new
@@ -209,6 +211,7 @@ def test_after_a_power_failure_it_is_looked_through(
     index = SessionIndex(tmp_path / "a")
     for number in range(200):
         index.save(row(f"ses_{number}", state={"x": "y" * 1000}))
+    index.filled()
     index._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     shutil.copytree(tmp_path / "a", tmp_path / "b")
     shutil.copytree(tmp_path / "a", tmp_path / "c")

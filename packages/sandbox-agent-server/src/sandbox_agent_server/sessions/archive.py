@@ -52,6 +52,8 @@ class SessionArchive:
         """End what an earlier server left open; make the index again where there is none."""
         if self._index.is_new:
             self._index_directories(self._directories())
+            self._index.filled()
+            self._quota.used_bytes = self._index.total_bytes()
         for row in self._index.open_sessions():
             try:
                 self.open(row)
@@ -210,7 +212,6 @@ class SessionArchive:
             except (StorageError, ValueError) as exc:
                 logger.error("%s is not indexed: %s", directory, exc)
                 continue
-            self._quota.used_bytes += log.file.size_bytes
             self.save(log, state, changes)
             log.rest()
         if directories:

@@ -95,7 +95,8 @@ class SessionIndex:
         self.sessions_dir = data_dir / SESSIONS_NAME
         self._lock = _lock(data_dir)
         self.is_new = False
-        """It was made just now: sessions that have a directory are not in it."""
+        """Sessions that have a directory may not be in it: it was made just now, or whoever was to fill it
+        did not come to the end. `filled` says that it did."""
         try:
             self._db = self._open_or_renew()
         except StorageError:
@@ -110,6 +111,11 @@ class SessionIndex:
             self._db.execute("DELETE FROM machine")  # nothing of it can be lost any more
         self._db.close()
         self._lock.close()
+
+    def filled(self) -> None:
+        """Every session that has a directory is in it. Raises: StorageError."""
+        self._write("PRAGMA application_id = 1")
+        self.is_new = False
 
     # Sessions
 
@@ -259,7 +265,8 @@ class SessionIndex:
                 raise sqlite3.DatabaseError(f"it has the format {version}, not {_VERSION}")
             if version == 0:
                 db.executescript(f"BEGIN;{_TABLES}PRAGMA user_version={_VERSION};COMMIT;")
-                self.is_new = True
+            (is_filled,) = db.execute("PRAGMA application_id").fetchone()
+            self.is_new = not is_filled
             _look_through_after_power_failure(db)
         except BaseException:
             db.close()
