@@ -259,12 +259,12 @@ async def test_a_page_has_what_was_asked_for_and_the_next_goes_on_behind_it(
     log: SessionLog,
 ) -> None:
     say(log, *"abcdefg")
-    assert words(await log.read(0, limit=3)) == ["a", "b", "c"]
-    assert words(await log.read(3, limit=3)) == ["d", "e", "f"]
-    assert words(await log.read(6, limit=3)) == ["g"]
-    assert await log.read(7, limit=3) == []
-    assert await log.read(1000, limit=3) == []
-    assert words(await log.read(0, limit=100, max_bytes=1)) == ["a"]
+    assert words(await Cursor(log, 0).read(limit=3)) == ["a", "b", "c"]
+    assert words(await Cursor(log, 3).read(limit=3)) == ["d", "e", "f"]
+    assert words(await Cursor(log, 6).read(limit=3)) == ["g"]
+    assert await Cursor(log, 7).read(limit=3) == []
+    assert await Cursor(log, 1000).read(limit=3) == []
+    assert words(await Cursor(log, 0).read(limit=100, max_bytes=1)) == ["a"]
 
     cursor = Cursor(log, 1)
     assert words(await cursor.read(limit=2)) == ["b", "c"]

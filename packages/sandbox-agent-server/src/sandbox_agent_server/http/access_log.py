@@ -16,13 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox_agent_server.http.errors import problem_response
 
-__all__ = ["SEND_BODY", "AccessLog"]
+__all__ = ["AccessLog"]
 
 logger = logging.getLogger(__name__)
-
-SEND_BODY = "sandbox_agent.send_body"
-"""In the scope: `send` for parts of a body that is under way. What others wrap around `send` looks at the start of
-a response only, and would be passed once for every event of a stream."""
 
 
 class AccessLog:
@@ -33,7 +29,6 @@ class AccessLog:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        scope[SEND_BODY] = send
         request_id = scope["request_id"] = new_id("rid")
         started = time.monotonic()
         status = 0

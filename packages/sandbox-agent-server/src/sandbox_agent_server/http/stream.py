@@ -13,7 +13,6 @@ from sandbox_agent_core.errors import InvalidRequest, LimitReached
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from sandbox_agent_server.http.access_log import SEND_BODY
 from sandbox_agent_server.http.body import query_bool, query_choice, query_int, whole_number
 from sandbox_agent_server.log.follower import Follower
 from sandbox_agent_server.log.log import SessionLog
@@ -129,10 +128,8 @@ class SseResponse:
         self._counter = counter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        send_part: Send = scope.get(SEND_BODY, send)
-
         async def send_body(body: bytes) -> None:
-            await send_part({"type": "http.response.body", "body": body, "more_body": True})
+            await send({"type": "http.response.body", "body": body, "more_body": True})
 
         async def respond() -> None:
             # Headers reach the client at once, not with the first event.

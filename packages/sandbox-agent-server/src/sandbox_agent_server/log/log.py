@@ -61,8 +61,6 @@ class SessionLog:
         self._encoder = LineEncoder()
         self._followers: dict[LogFollower, None] = {}
         self._stalled: Step | None = None
-        self._second = -1
-        self._second_text = b""
         self.is_closed = False
         self.last_time_ms = 0
         if self.file.last_line:
@@ -145,10 +143,9 @@ class SessionLog:
             "a step is appended before the next is made"
         )
         now = step.time_ms
-        stamp = self._time_of(now)
+        stamp = rfc3339(now).encode()
         encode = self._encoder.encode
         entries: list[Entry] = []
-        data = b""
         # One entry is what a step of a streaming agent has; of many, the lines are joined once.
         if len(step.drafts) == 1:
             line = encode(step.drafts[0], step.first_seq, stamp)
@@ -171,13 +168,6 @@ class SessionLog:
             batch = Batch(self.session_id, entries)
             for follower in tuple(self._followers):
                 follower.follow(batch)
-
-    def _time_of(self, time_ms: int) -> bytes:
-        """As `rfc3339` has it; of the second, most is as it was for the entry before."""
-        second, ms = divmod(time_ms, 1000)
-        if second != self._second:
-            self._second, self._second_text = second, rfc3339(second * 1000)[:-4].encode()
-        return b"%b%03dZ" % (self._second_text, ms)
 
     def _note_repair(self, torn: Torn) -> None:
         logger.warning(
@@ -207,10 +197,6 @@ class SessionLog:
 
     def detach(self, follower: LogFollower) -> None:
         self._followers.pop(follower, None)
-
-    async def read(self, after: int, *, limit: int, max_bytes: int = _PAGE_BYTES) -> list[Entry]:
-        """Entries after a cursor, about `max_bytes` of them; none when there are none."""
-        return await Cursor(self, after).read(limit=limit, max_bytes=max_bytes)
 
     # The end
 

@@ -48,7 +48,6 @@ __all__ = ["SessionManager"]
 logger = logging.getLogger(__name__)
 
 RETENTION_EVERY_S: Final = 600.0
-_OLDEST_AT_A_TIME: Final = 500
 
 
 class SessionManager:

@@ -71,7 +71,6 @@ def test_no_installation_changes_what_the_configuration_runs() -> None:
     described = factory.describe("mine")
 
     assert not described.is_installed
-    assert described.has_own_command
     assert not factory.wants_installation("mine", {})
 
 

@@ -31,14 +31,14 @@ from sandbox_agent_server import jsonio
 from sandbox_agent_server.agents.acp.reading import unparsed, wire
 from sandbox_agent_server.agents.installation import find_program, installed_version
 from sandbox_agent_server.agents.native.refusals import AgentEnded, Refused
-from sandbox_agent_server.agents.native.translator import MessageTranslator, Native, Output
+from sandbox_agent_server.agents.native.translator import Native, Output, SessionTranslator
 from sandbox_agent_server.runtime.tasks import TaskOwner
 
 __all__ = ["Answer", "Handler", "NativeAdapter", "Request"]
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T", bound=MessageTranslator)
+T = TypeVar("T", bound=SessionTranslator)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,33 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.frames.jsonrpc import notification
 
 from sandbox_agent_server.agents.native.offers import Offers
 
-__all__ = ["MessageTranslator", "Native", "Output", "SessionTranslator", "Update"]
+__all__ = ["Native", "Output", "SessionTranslator", "Update"]
 
 Native = dict[str, Any]
 """A message of the agent's own protocol."""
 
 Update = dict[str, Any]
 """The `update` of a `session/update`."""
-
-
-class MessageTranslator(Protocol):
-    """What an adapter needs of its translator."""
-
-    @property
-    def is_prompted(self) -> bool:
-        """A `session/prompt` is not answered yet."""
-        ...
-
-    def feed(self, message: Native) -> Output:
-        """A message of the agent that answers none of the adapter's questions."""
-        ...
 
 
 @dataclass(slots=True)

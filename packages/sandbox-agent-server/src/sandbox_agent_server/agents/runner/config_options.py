@@ -7,7 +7,7 @@ from the log.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
@@ -179,10 +179,6 @@ class ConfigOptions:
         return self if read == self else read
 
     # Setting; the agent's own words decide what is offered
-
-    def setter(self, key: str) -> Callable[[str], Setting]:
-        """By the name that the API gives it: `model` or `thoughtLevel`."""
-        return {"model": self.set_model, "thoughtLevel": self.set_thought_level}[key]
 
     def change_mode(self, mode: str) -> ModeChange:
         """To a permission mode, which every agent has, or to a mode of the agent's own.

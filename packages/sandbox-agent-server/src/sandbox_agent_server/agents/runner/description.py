@@ -25,8 +25,6 @@ class AgentDescription:
     """All that its process would get. Secret."""
     installation: AgentInstallation | None
     """None: there is no program to run."""
-    has_own_command: bool
-    """The configuration says what to run, so that no installation would change it."""
     login: Discovery | None
     """What it would log in with. None: it needs nothing, or it is not known where it looks."""
 

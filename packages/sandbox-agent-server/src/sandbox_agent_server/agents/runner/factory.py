@@ -90,7 +90,6 @@ class AgentFactory:
             definition=definition,
             environment=environment,
             installation=_find(definition, environment),
-            has_own_command=self._configured(agent).command is not None,
             login=find_credentials(definition, environment)
             if definition.needs_credentials
             else None,
