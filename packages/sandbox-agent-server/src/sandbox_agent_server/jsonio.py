@@ -1,6 +1,7 @@
 """JSON for frames: orjson, and the standard library for the few values that orjson refuses.
 
-Agents may write integers over 64 bit and lone surrogates; a log that loses nothing keeps them.
+Lone surrogates are read and written. An integer over 64 bit is read as a float, as orjson does: the log keeps
+the bytes of an agent, so nothing is lost there, but whoever reads the frame sees the float.
 """
 
 from __future__ import annotations

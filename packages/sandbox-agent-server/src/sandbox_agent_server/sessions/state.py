@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from sandbox_agent_core.api.base_urls import BaseUrls
 from sandbox_agent_core.api.policy import PermissionPolicy
@@ -49,11 +49,12 @@ class SessionSettings(BaseModel):
     model: str | None = None
     mode: str | None = None
     thought_level: str | None = None
-    config_options: dict[str, str | bool] = {}
+    # Factories, because a default value is copied deeply for every row of a list.
+    config_options: dict[str, str | bool] = Field(default_factory=dict)
     system_prompt: str | None = None
     base_url: BaseUrls | None = None
-    permission_policy: PermissionPolicy = PermissionPolicy()
-    metadata: dict[str, Any] = {}
+    permission_policy: PermissionPolicy = Field(default_factory=PermissionPolicy)
+    metadata: dict[str, Any] = Field(default_factory=dict)
     context: str | None = None
     """The conversation of an earlier sandbox, as text."""
 
