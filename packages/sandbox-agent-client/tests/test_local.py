@@ -16,6 +16,7 @@ import httpx
 import pytest
 from sandbox_agent_client import LocalProvider, SandboxAgent, SandboxSpec, errors
 from sandbox_agent_client.sandboxes.local import provider, server
+from sandbox_agent_client.sandboxes.plugins import find_provider
 
 
 def is_running(pid: int) -> bool:
@@ -99,6 +100,49 @@ async def test_the_server_gets_its_directory_and_variables(tmp_path: Path) -> No
         environment = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
         assert {"FROM_PROVIDER=1", "FROM_CALLER=2"} <= set(environment)
         assert Path(f"/proc/{pid}/cwd").resolve() == tmp_path
+
+
+ENV_AGENT = """
+import json, os, sys
+for line in sys.stdin:
+    frame = json.loads(line)
+    result = {"initialize": {"protocolVersion": 1}, "session/new": {"sessionId": "s"}}
+    json.dump(dict(os.environ), open("env.json", "w"))
+    print(json.dumps({"jsonrpc": "2.0", "id": frame["id"], "result": result[frame["method"]]}), flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("inherit_env", "expected"),
+    [
+        (True, {"SSH_AUTH_SOCK", "CORP_LLM_KEY", "GITHUB_TOKEN", "CODEX_HOME"}),
+        (False, set()),
+        (["GITHUB_TOKEN", "CORP_*"], {"CORP_LLM_KEY", "GITHUB_TOKEN"}),
+    ],
+)
+async def test_an_agent_works_with_the_users_environment_or_part_of_it(
+    inherit_env: bool | list[str],
+    expected: set[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ("SSH_AUTH_SOCK", "CORP_LLM_KEY", "GITHUB_TOKEN", "CODEX_HOME", "CLAUDECODE")
+    for name in names:
+        monkeypatch.setenv(name, "mine")
+    script, config = tmp_path / "agent.py", tmp_path / "server.toml"
+    script.write_text(ENV_AGENT, encoding="utf-8")
+    config.write_text(f"[agents.told]\ncommand = {json.dumps([sys.executable, str(script)])}\n")
+    provider = LocalProvider(config=config, inherit_env=inherit_env)
+    async with SandboxAgent.start(provider) as client:
+        await client.create_session("told", cwd=str(tmp_path))
+    environment = json.loads((tmp_path / "env.json").read_text(encoding="utf-8"))
+    assert {name for name in names if name in environment} == expected
+    assert not [name for name in environment if name.startswith("SANDBOX_AGENT_")]
+
+
+def test_what_is_to_be_inherited_is_a_list_of_names() -> None:
+    with pytest.raises(errors.InvalidRequest, match="inherit_env"):
+        find_provider("local", {"inherit_env": "GH_TOKEN"})
 
 
 async def test_a_server_setting_of_the_callers_own_does_not_get_in_the_way(

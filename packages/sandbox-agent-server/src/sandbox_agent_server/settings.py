@@ -9,7 +9,15 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 __all__ = [
     "ENV_PREFIX",
@@ -135,6 +143,11 @@ class Settings(_Frozen):
     warm: tuple[str, ...] = Field(
         (), description="Agents of which one is kept ready, as with `warm = 1` of `[agents.NAME]`."
     )
+    inherit_env: bool | tuple[str, ...] = Field(
+        True,
+        description="Whether agents get the server's environment; names and globs: only these, besides what "
+        "they cannot do without.",
+    )
     agents_dir: Path = Field(
         default_factory=lambda: default_agents_dir(os.environ),
         description="Where agents are installed; its `bin/` is searched after the PATH.",
@@ -157,6 +170,14 @@ class Settings(_Frozen):
     def agents_bin(self) -> Path:
         """Where the programs of installed agents are found."""
         return self.agents_dir.absolute() / "bin"
+
+    @field_validator("inherit_env")
+    @classmethod
+    def _are_names(cls, value: bool | tuple[str, ...]) -> bool | tuple[str, ...]:
+        for name in value if isinstance(value, tuple) else ():
+            if not name or "=" in name:
+                raise ValueError(f"{name!r} is no name or glob of a variable")
+        return value
 
     @model_validator(mode="after")
     def _is_safe(self) -> Self:
@@ -248,6 +269,7 @@ _LISTS_FROM_ENV = ("allow_hosts", "cors_origins", "warm")
 
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
+_BOOLEANS = _TRUE | {"false", "0", "no", "off"}
 
 
 def _of_environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -255,11 +277,16 @@ def _of_environment(environ: Mapping[str, str]) -> dict[str, Any]:
         found = {name: environ.get(ENV_PREFIX + name.upper()) for name in names}
         return {name: value for name, value in found.items() if value}
 
-    lists = {
-        name: [part.strip() for part in value.split(",") if part.strip()]
-        for name, value in given(_LISTS_FROM_ENV).items()
+    lists = {name: _parts(value) for name, value in given(_LISTS_FROM_ENV).items()}
+    inherit = {
+        name: value if value.lower() in _BOOLEANS else _parts(value)
+        for name, value in given(("inherit_env",)).items()
     }
-    return {**given(_FROM_ENV), **lists, "limits": given(Limits.model_fields)}
+    return {**given(_FROM_ENV), **lists, **inherit, "limits": given(Limits.model_fields)}
+
+
+def _parts(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def _explain(exc: ValidationError) -> str:

@@ -127,6 +127,14 @@ def run_command(
             show_default=False,
         ),
     ] = None,
+    inherit_env: Annotated[
+        bool,
+        typer.Option(
+            "--inherit-env/--no-inherit-env",
+            help="On this machine: whether the agent gets the environment of this terminal, or only what "
+            'it cannot do without. `-o \'inherit_env=["GH_TOKEN","AWS_*"]\'` names more.',
+        ),
+    ] = True,
     base_url: Annotated[
         list[str] | None,
         typer.Option(
@@ -155,11 +163,14 @@ def run_command(
     """Give an agent one prompt and watch it work. Ctrl-C cancels the turn, again leaves."""
     if session is not None and not is_session_id(session):
         raise typer.BadParameter(f"{session!r} is not a session id")
+    options_of_provider = provider_options(option or [])
+    if not inherit_env:
+        options_of_provider.setdefault("inherit_env", False)
     target = resolve_target(
         url=url,
         sandbox=sandbox,
         token_env=token_env,
-        options=provider_options(option or []),
+        options=options_of_provider,
         wheelhouse=wheelhouse,
     )
     options = RunOptions(

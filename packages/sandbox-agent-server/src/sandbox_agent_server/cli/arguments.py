@@ -135,6 +135,21 @@ def _parser() -> argparse.ArgumentParser:
         help="keep one process of it ready, so that new sessions start at once; repeat for more",
     )
     add(
+        "--inherit-env",
+        action="append",
+        metavar="NAME",
+        help="of this environment, agents get only variables of this name (GH_TOKEN) or glob (AWS_*), "
+        "besides what they cannot do without; repeat for more (default: all of it)",
+    )
+    add(
+        "--no-inherit-env",
+        action="store_const",
+        const=False,
+        dest="inherit_env",
+        help="agents get only what they cannot do without: home, path, language, proxies, certificates, "
+        "and their own keys and settings",
+    )
+    add(
         "--agents-dir",
         type=Path,
         metavar="DIR",

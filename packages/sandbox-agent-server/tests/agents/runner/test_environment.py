@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from sandbox_agent_server.agents.runner.environment import build_environment
 
 SERVER = {
@@ -11,13 +12,50 @@ SERVER = {
     "NODE_EXTRA_CA_CERTS": "/ca.pem",
     "ANTHROPIC_API_KEY": "key",
     "AWS_SECRET_ACCESS_KEY": "secret",
+    "SSH_AUTH_SOCK": "/tmp/agent",
+    "CORP_LLM_KEY": "corp",
     "SANDBOX_AGENT_TOKEN": "token",
     "PYTHONPATH": "/server",
 }
 
 
-def test_only_the_usual_comes_from_the_server() -> None:
-    env = build_environment(SERVER)
+def test_agents_work_with_the_environment_of_who_started_the_server() -> None:
+    users = {name: value for name, value in SERVER.items() if name != "SANDBOX_AGENT_TOKEN"}
+    assert build_environment(SERVER) == {**users, "TERM": "dumb"}
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "CLAUDECODE",
+        "CLAUDE_CODE_ENTRYPOINT",
+        "CLAUDE_CODE_SSE_PORT",
+        "CODEX_SANDBOX",
+        "CODEX_SANDBOX_NETWORK_DISABLED",
+        "CURSOR_TRACE_ID",
+        "GEMINI_CLI",
+        "OPENCODE",
+        "QWEN_CODE",
+    ],
+)
+def test_the_marks_of_an_outer_agent_stay_out(mark: str) -> None:
+    assert mark not in build_environment({**SERVER, mark: "1"})
+
+
+def test_settings_that_look_like_a_mark_get_in() -> None:
+    settings = {
+        "CLAUDE_CODE_SHELL": "/bin/zsh",
+        "CLAUDE_CODE_TMPDIR": "/tmp",
+        "GEMINI_API_KEY": "k",
+        "OPENCODE_CONFIG": "/c",
+        "CODEX_HOME": "/codex",
+        "CURSOR_API_KEY": "k",
+    }
+    assert settings.items() <= build_environment(settings).items()
+
+
+def test_without_inheriting_only_what_is_needed_comes_from_the_server() -> None:
+    env = build_environment(SERVER, inherit=False)
     assert env == {
         "HOME": "/root",
         "PATH": "/bin",
@@ -30,9 +68,20 @@ def test_only_the_usual_comes_from_the_server() -> None:
 
 
 def test_a_definition_lets_its_own_variables_in() -> None:
-    env = build_environment(SERVER, env_names=["ANTHROPIC_API_KEY", "AWS_*"])
+    env = build_environment(SERVER, inherit=False, env_names=["ANTHROPIC_API_KEY", "AWS_*"])
     assert env["ANTHROPIC_API_KEY"] == "key"
     assert env["AWS_SECRET_ACCESS_KEY"] == "secret"
+
+
+def test_names_and_globs_are_inherited_besides() -> None:
+    env = build_environment(SERVER, inherit=["SSH_AUTH_SOCK", "CORP_*"])
+    assert (env["SSH_AUTH_SOCK"], env["CORP_LLM_KEY"], env["HOME"]) == (
+        "/tmp/agent",
+        "corp",
+        "/root",
+    )
+    assert "ANTHROPIC_API_KEY" not in env
+    assert "PYTHONPATH" not in env
 
 
 def test_the_session_wins_over_the_configuration_and_that_over_the_server() -> None:
@@ -49,9 +98,11 @@ def test_the_session_wins_over_the_configuration_and_that_over_the_server() -> N
     )
 
 
-def test_the_servers_own_settings_never_get_in() -> None:
+@pytest.mark.parametrize("inherit", [True, False, ["SANDBOX_AGENT_*"]])
+def test_the_servers_own_settings_never_get_in(inherit: bool | list[str]) -> None:
     env = build_environment(
         SERVER,
+        inherit=inherit,
         env_names=["SANDBOX_AGENT_TOKEN"],
         configured={"SANDBOX_AGENT_HOST": "x"},
         session={"SANDBOX_AGENT_TOKEN": "x"},

@@ -22,7 +22,7 @@ def test_what_is_described_is_what_a_session_gets(
 ) -> None:
     monkeypatch.setenv("ACME_KEY", "the-value")
     monkeypatch.setenv("OTHER_KEY", "key")
-    factory = acme.factory(agents={"acme": {"env": {"STAGE": "test"}}})
+    factory = acme.factory(agents={"acme": {"env": {"STAGE": "test"}}}, inherit_env=False)
 
     described = factory.describe("acme", {"MORE": "1"})
     make(factory, env={"MORE": "1"})

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sandbox_agent_core.errors import (
@@ -56,17 +56,21 @@ class LocalProvider:
         cwd: str | os.PathLike[str] | None = None,
         env: Mapping[str, str] | None = None,
         config: str | os.PathLike[str] | None = None,
+        inherit_env: bool | Sequence[str] = True,
         start_timeout: float = START_TIMEOUT_S,
     ) -> None:
         """`data_dir` keeps the sessions' logs; without one they are gone with the sandbox.
 
         `cwd` is the server's directory, the default of its sessions; `env` is added to this
-        process's environment; `config` is a configuration file of the server.
+        process's environment; `config` is a configuration file of the server. `inherit_env` narrows what
+        agents get of the environment: `False` to what they cannot do without, names and globs
+        (`["GH_TOKEN", "AWS_*"]`) to these besides.
         """
         self._data_dir = Path(data_dir).expanduser() if data_dir is not None else None
         self._cwd = cwd
         self._env = dict(env or {})
         self._config = config
+        self._inherit_env = _inherited(inherit_env)
         self._start_timeout_s = start_timeout
 
     async def preflight(self) -> Preflight:
@@ -83,8 +87,7 @@ class LocalProvider:
             ProviderNotInstalled: the package `sandbox-agent-server` is not installed.
             ServerStartFailed: the server ended or did not listen in time; `details.log` says why.
         """
-        # This machine is the user's own: agents find their logins through the user's environment,
-        # of which the server passes on only what each agent may see.
+        # This machine is the user's own: agents work with the user's environment, as in a terminal.
         env = {**os.environ, **self._env, **spec.env}
         for agent in spec.agents:
             spec.report(f"installing the agent {agent}")
@@ -148,6 +151,7 @@ class LocalProvider:
             arguments.append("--exit-with-parent")
         if self._config is not None:
             arguments += ["--config", str(self._config)]
+        arguments += self._inherit_env
         server = spawn(
             directory,
             [*server_command(), *arguments],
@@ -214,6 +218,15 @@ class LocalProvider:
                     log=log,
                 )
             await asyncio.sleep(POLL_S)
+
+
+def _inherited(inherit_env: bool | Sequence[str]) -> list[str]:
+    """As flags of the server. Its configuration decides when nothing is said."""
+    if inherit_env is True:
+        return []
+    if isinstance(inherit_env, str) or not all(isinstance(name, str) for name in inherit_env or ()):
+        raise TypeError("`inherit_env` is True, False or a list of names and globs")
+    return [f"--inherit-env={name}" for name in inherit_env or ()] or ["--no-inherit-env"]
 
 
 def _root() -> Path:

@@ -122,10 +122,12 @@ def environment(env: Mapping[str, str], *, uid: int | None = None) -> dict[str, 
         # A program that replaces itself during a session is nobody's wish in a sandbox.
         "DISABLE_AUTOUPDATER": "1",
     }
+    given = {**ours, **env}
     if (os.geteuid() if uid is None else uid) == 0:
-        # As root it exits when it may ever bypass permissions, unless told that this is a sandbox.
-        ours["IS_SANDBOX"] = "1"
-    return {**ours, **env}
+        # As root it exits when it may ever bypass permissions, unless told that this is a sandbox, in just
+        # this way: others who set the variable write `yes`.
+        given["IS_SANDBOX"] = "1"
+    return given
 
 
 def mcp_config_file(servers: Sequence[McpServer]) -> PrivateFile | None:

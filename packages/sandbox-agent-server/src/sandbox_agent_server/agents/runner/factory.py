@@ -113,6 +113,7 @@ class AgentFactory:
     ) -> dict[str, str]:
         built = build_environment(
             os.environ,
+            inherit=self._settings.inherit_env,
             env_names=definition.env_names,
             configured=self._configured(definition.name).env,
             session={**session, **base_url_environment(definition, base_url)},
