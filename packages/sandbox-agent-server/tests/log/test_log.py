@@ -236,7 +236,9 @@ async def test_what_was_torn_is_said_in_an_entry_of_its_own(log: SessionLog) -> 
     log.close()
 
 
-async def test_a_torn_log_that_cannot_be_written_is_read_all_the_same(log: SessionLog) -> None:
+async def test_a_torn_log_that_cannot_be_written_is_read_all_the_same_and_says_so_later(
+    log: SessionLog,
+) -> None:
     say(log, "a")
     log.rest()
     with log.file.path.open("ab") as file:
@@ -247,8 +249,10 @@ async def test_a_torn_log_that_cannot_be_written_is_read_all_the_same(log: Sessi
     assert await said(log) == ["a"]
     full.limit_bytes = None
     say(log, "b")
+    assert await said(log) == ["a", "b", extensions.LOG_REPAIRED]
+    say(log, "c")
     log = reopened(log)
-    assert await said(log) == ["a", "b"]
+    assert await said(log) == ["a", "b", extensions.LOG_REPAIRED, "c"]
     log.close()
 
 

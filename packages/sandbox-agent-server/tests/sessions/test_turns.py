@@ -12,9 +12,8 @@ from sandbox_agent_core.errors import AgentStartFailed, LimitReached, StorageErr
 from sandbox_agent_core.frames import acp, extensions
 from sandbox_agent_core.frames.jsonrpc import error_response, response
 from sandbox_agent_server.log import log as log_module
-from sandbox_agent_server.sessions import turns as turns_module
 from still_clock import StillClock
-from support.scripted_adapter import ScriptedAdapter, fails, silence
+from support.scripted_adapter import ScriptedAdapter, fails, silence, update
 from talk import permission, settled, shapes, until
 
 
@@ -104,7 +103,7 @@ async def test_a_prompt_that_cannot_be_logged_is_not_accepted(
 async def test_a_turn_whose_start_cannot_be_logged_is_tried_again(
     house: House, session: Any, disk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns_module, "RETRY_EVERY_S", 0.005)
+    monkeypatch.setattr(log_module, "RETRY_EVERY_S", 0.005)
     session.prompt(blocks("a"))
     session.prompt(blocks("b"))
     start, tries = session.turns._start, []
@@ -205,7 +204,7 @@ async def test_a_turn_whose_agent_cannot_be_started_begins_and_ends_for_all_to_s
 async def test_a_turn_whose_failure_cannot_be_logged_waits_until_there_is_space(
     house: House, session: Any, disk: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(turns_module, "RETRY_EVERY_S", 0.005)
+    monkeypatch.setattr(log_module, "RETRY_EVERY_S", 0.005)
     house.agent.die(0)
     await until(lambda: house.live() is None)
 
@@ -318,6 +317,102 @@ async def test_an_agent_that_dies_on_a_full_disk_ends_its_turn_once_there_is_spa
         assert turn.outcome is None
     assert await outcome(turn) == "error"
     assert ends(house) == Counter([turn.id])
+
+
+@pytest.fixture
+async def impatient(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A session whose agent is given up at once when its log cannot be written."""
+    monkeypatch.setattr(log_module, "RETRY_EVERY_S", 0.002)
+    await house.restart(limits={"storage_retry_s": 0})
+    await house.create()
+    return house
+
+
+async def test_however_long_the_disk_is_full_a_turn_has_one_end(
+    impatient: House, disk: Any
+) -> None:
+    house = impatient
+    turn = house.prompt(text="a")
+    with disk.full():
+        house.agent.write(permission(1))
+        assert await outcome(turn) == "error"
+        assert turn.outcome.error.code == "storage_error"
+        assert house.agent.is_closed
+        with pytest.raises(StorageError):
+            house.prompt(text="b")
+        with house.manager.session("ses_1") as session, pytest.raises(StorageError):
+            await session.resume()
+    await until(lambda: house.live() is None)
+    assert ends(house) == Counter([turn.id])
+    assert shapes(house.entries())[-1] == "server turn.ended"
+    (ended,) = [one for one in house.entries() if one.method == extensions.TURN_ENDED]
+    assert ended.payload["params"]["error"]["code"] == "storage_error"
+    assert house.manager.info("ses_1").current_turn_id is None
+
+
+async def test_while_the_disk_is_full_no_agent_is_started_for_the_queue(
+    impatient: House, disk: Any
+) -> None:
+    house = impatient
+    turns = [house.prompt(text="a"), house.prompt(text="b")]
+    with disk.full():
+        house.agent.write(permission(1))
+        await outcome(turns[0])
+        for _ in range(20):
+            await asyncio.sleep(0.002)
+        assert len(house.acme.made) == 1
+    await until(lambda: len(house.acme.made) == 2 and prompted(house))
+    await answers(house)
+    assert await outcome(turns[1]) == "end_turn"
+    assert ends(house) == Counter(turn.id for turn in turns)
+
+
+def test_what_cannot_be_written_is_tried_less_and_less_often() -> None:
+    delays = log_module.retry_delays()
+    assert [next(delays) for _ in range(7)] == [0.5, 1, 2, 4, 5, 5, 5]
+
+
+@pytest.mark.parametrize("then", ["it is ended again", "the server starts again", "nobody asks"])
+async def test_an_end_that_could_not_be_written_is_none_and_comes_later(
+    impatient: House, disk: Any, then: str
+) -> None:
+    house = impatient
+    turns = [house.prompt(text="a"), house.prompt(text="b")]
+    house.agent.write(permission(1))
+    await settled()
+    with disk.full():
+        with pytest.raises(StorageError):
+            await house.manager.end("ses_1")
+        assert [await outcome(turn) for turn in turns] == ["error", "interrupted"]
+        assert house.agent.is_closed
+        info = house.manager.info("ses_1")
+        assert (info.status, info.ended_at) == ("dormant", None)
+        if "starts" in then:
+            await house.close()
+            await house.open()
+            assert house.manager.info("ses_1").ended_at is None
+    if "again" in then:
+        await house.manager.end("ses_1")
+        assert house.manager.info("ses_1").status == "ended"
+        assert shapes(house.entries())[-1] == "server session.ended"
+    else:
+        await until(lambda: not house.index.open_sessions())
+        assert house.manager.info("ses_1").status == "dormant"
+    assert ends(house) == Counter(turn.id for turn in turns)
+    assert sum(one.method == extensions.AGENT_EXITED for one in house.entries()) == 1
+    assert house.manager.info("ses_1").pending_requests == 0
+
+
+async def test_the_ends_of_what_runs_fit_into_a_full_quota(house: House) -> None:
+    await house.restart(limits={"max_log_bytes": 1_048_576, "storage_retry_s": 0})
+    await house.create()
+    turn = house.prompt()
+    house.agent.write(update(acp.AGENT_MESSAGE_CHUNK, content={"type": "text", "text": "x" * 1_048_576}))  # fmt: skip
+    assert await outcome(turn) == "error"
+    assert turn.outcome.error.code == "storage_error"
+    assert ends(house) == Counter([turn.id])
+    with pytest.raises(StorageError):
+        house.prompt(text="x" * 1_048_576)
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,10 @@ class Quota:
         self.limit_bytes = limit_bytes
         self.used_bytes = used_bytes
 
-    def take(self, size_bytes: int) -> None:
+    def take(self, size_bytes: int, *, whatever_is_used: bool = False) -> None:
         """Raises: OSError."""
-        if self.limit_bytes is not None and self.used_bytes + size_bytes > self.limit_bytes:
+        used = self.used_bytes + size_bytes
+        if self.limit_bytes is not None and used > self.limit_bytes and not whatever_is_used:
             raise OSError(f"the limit max_log_bytes ({self.limit_bytes}) is reached")
         self.used_bytes += size_bytes
 
@@ -84,8 +85,8 @@ class LogFile:
         except OSError as exc:
             raise self._error(exc) from exc
 
-    def append(self, data: bytes, *, last_seq: int) -> None:
-        """Write whole lines in one go; what is written in part is taken back.
+    def append(self, data: bytes, *, last_seq: int, is_end: bool = False) -> None:
+        """Write whole lines in one go; what is written in part is taken back. `is_end`: also beyond the quota.
 
         Raises:
             StorageError: nothing was written.
@@ -95,7 +96,7 @@ class LogFile:
         try:
             if descriptor is None or self._is_dirty:
                 descriptor = self._open_for_writing()
-            self._quota.take(size)
+            self._quota.take(size, whatever_is_used=is_end)
         except OSError as exc:
             raise self._error(exc) from exc
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -25,15 +26,32 @@ from sandbox_agent_server.log.file import LogFile, Place, Quota, Torn
 from sandbox_agent_server.log.step import Step
 from sandbox_agent_server.log.views import Batch
 
-__all__ = ["RETRY_EVERY_S", "Cursor", "LogFollower", "SessionLog"]
+__all__ = [
+    "RETRY_AT_MOST_S",
+    "RETRY_EVERY_S",
+    "Cursor",
+    "LogFollower",
+    "SessionLog",
+    "retry_delays",
+]
 
 logger = logging.getLogger(__name__)
 
 RETRY_EVERY_S: Final = 0.5
+"""After a log could not be written, at first: each time it fails again this is doubled."""
+RETRY_AT_MOST_S: Final = 5.0
 _PAGE_BYTES: Final = 512 * 1024
 _PAGE_ENTRIES: Final = 4096
 _INLINE_BYTES: Final = 32 * 1024
 """Less is read where it is asked for: a thread costs more."""
+
+
+def retry_delays() -> Iterator[float]:
+    """Between the attempts to write what could not be written."""
+    delay = RETRY_EVERY_S
+    while True:
+        yield delay
+        delay = min(2 * delay, max(RETRY_AT_MOST_S, RETRY_EVERY_S))
 
 
 class LogFollower(Protocol):
@@ -61,6 +79,8 @@ class SessionLog:
         self._encoder = LineEncoder()
         self._followers: dict[LogFollower, None] = {}
         self._stalled: Step | None = None
+        self._unsaid: Torn | None = self.file.torn
+        """A repair that no entry tells of yet."""
         self.is_closed = False
         self.last_time_ms = 0
         if self.file.last_line:
@@ -69,8 +89,18 @@ class SessionLog:
             except ValueError as exc:
                 raise StorageError(f"{str(self.file.path)!r} is no log: {exc}") from exc
             self.last_time_ms = last.time_ms
-        if self.file.torn is not None:
-            self._note_repair(self.file.torn)
+        if self._unsaid is not None:
+            logger.warning(
+                "session %s: %s bytes at the end of its log are cut off: %s",
+                session_id,
+                self._unsaid.dropped_bytes,
+                self._unsaid.reason,
+            )
+            try:
+                self._say_repair(self._unsaid)
+            except StorageError as exc:
+                # It can be read all the same, and the next entry that can be written brings this one with it.
+                logger.warning("session %s: %s", session_id, exc.message)
 
     @property
     def last_seq(self) -> int:
@@ -79,6 +109,11 @@ class SessionLog:
     @property
     def next_seq(self) -> int:
         return self.file.last_seq + 1
+
+    @property
+    def is_stalled(self) -> bool:
+        """A step waits for the disk, and nobody else gets in."""
+        return self._stalled is not None
 
     @property
     def has_followers(self) -> bool:
@@ -110,6 +145,10 @@ class SessionLog:
         """Nobody else gets in, from now until `append_patiently` has written this step, or given it up."""
         self._stalled = step
 
+    def let_in_others(self) -> None:
+        """Nobody waits for the disk any more."""
+        self._stalled = None
+
     async def append_patiently(self, step: Step, *, retry_s: float, give_up: asyncio.Event) -> None:
         """For what an agent wrote: keep everybody else out until it could be written.
 
@@ -120,7 +159,7 @@ class SessionLog:
         deadline = clock() + retry_s
         self.keep_out_others(step)
         try:
-            while True:
+            for delay in retry_delays():
                 try:
                     self.append(step)
                 except StorageError as exc:
@@ -128,7 +167,7 @@ class SessionLog:
                         raise
                     logger.error("session %s: %s", self.session_id, exc.message)
                     try:
-                        async with asyncio.timeout(RETRY_EVERY_S):
+                        async with asyncio.timeout(delay):
                             await give_up.wait()
                     except TimeoutError:
                         pass
@@ -159,7 +198,7 @@ class SessionLog:
                 lines.append(line)
             lines.append(b"")
             data = b"\n".join(lines)
-        self.file.append(data, last_seq=entries[-1].seq)
+        self.file.append(data, last_seq=entries[-1].seq, is_end=step.is_end)
         self._stalled = None
         self.last_time_ms = now
         if self._syncer.is_on:
@@ -168,23 +207,24 @@ class SessionLog:
             batch = Batch(self.session_id, entries)
             for follower in tuple(self._followers):
                 follower.follow(batch)
+        if self._unsaid is not None:
+            try:
+                self._say_repair(self._unsaid)
+            except StorageError as exc:
+                logger.warning("session %s: %s", self.session_id, exc.message)
 
-    def _note_repair(self, torn: Torn) -> None:
-        logger.warning(
-            "session %s: %s bytes at the end of its log are cut off: %s",
-            self.session_id,
-            torn.dropped_bytes,
-            torn.reason,
-        )
+    def _say_repair(self, torn: Torn) -> None:
+        """Raises: StorageError."""
         step = Step(self.next_seq, self.now_ms)
         params = {"droppedBytes": torn.dropped_bytes, "reason": torn.reason}
         frame = notification(extensions.LOG_REPAIRED, params)
         step.append(Draft("server", dumps(frame), frame, method=extensions.LOG_REPAIRED))
+        self._unsaid = None
         try:
-            self.append(step)
-        except StorageError as exc:
-            # It can be read all the same. That something is missing only the line above tells then.
-            logger.warning("session %s: %s", self.session_id, exc.message)
+            self._write(step)
+        except StorageError:
+            self._unsaid = torn
+            raise
 
     # Reading
 

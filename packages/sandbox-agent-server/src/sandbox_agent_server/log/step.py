@@ -15,7 +15,7 @@ class Step:
     Nothing is awaited in between, so the seqs that it foresees are the ones that its entries get.
     """
 
-    __slots__ = ("_after", "drafts", "ends_turn", "first_seq", "time_ms")
+    __slots__ = ("_after", "drafts", "ends_turn", "first_seq", "is_end", "time_ms")
 
     def __init__(self, first_seq: int, time_ms: int = 0) -> None:
         self.first_seq = first_seq
@@ -23,6 +23,8 @@ class Step:
         self.drafts: list[Draft] = []
         self.ends_turn = False
         """What is worth a place on the disk at once, where a power cut counts."""
+        self.is_end = False
+        """It only says how what is in the log already ended: no work, so no quota refuses it."""
         self._after: list[Callable[[], None]] = []
 
     @property

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox_agent_core.errors import Timeout, Unavailable
+from sandbox_agent_core.errors import StorageError, Timeout, Unavailable
 from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.lenient import as_str
 from sandbox_agent_core.spi.agent import AgentAdapter, AgentDefinition
@@ -83,11 +83,12 @@ class SessionAgent:
 
         Raises:
             AgentNotInstalled, AgentStartFailed, AgentAuthRequired, AgentError, AgentProcessExited, Timeout,
-            ModeNotSupported, ValueNotSupported: the agent is not running then.
+            ModeNotSupported, ValueNotSupported, StorageError: the agent is not running then.
         """
         if self.is_ready:
             return
         if self._starting is None:
+            self._check_last_end()
             self._starting = self._tasks.spawn(self._open(), name="start")
         task = self._starting
         try:
@@ -96,6 +97,19 @@ class SessionAgent:
             if task.cancelled():
                 raise Unavailable("the session was stopped while its agent started") from None
             raise
+
+    def _check_last_end(self) -> None:
+        """A life begins after the last one has ended in the log, and with it its turn.
+
+        Raises:
+            StorageError: that could not be written yet. No process is started only to find that out.
+        """
+        conversation = self._conversation
+        if conversation.log.is_stalled or (conversation.state.is_running and not self.is_running):
+            raise StorageError(
+                "the end of the session's last agent cannot be written at the moment; free disk space "
+                "and try again"
+            )
 
     async def stop(self) -> None:
         """Stop the agent and its process tree; its end is in the log afterwards."""

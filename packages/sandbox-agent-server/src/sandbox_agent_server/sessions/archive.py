@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -48,17 +48,27 @@ class SessionArchive:
         self._unsaved: dict[str, list[RequestRow]] = {}
         """What the index could not take."""
 
-    async def recover(self) -> None:
-        """End what an earlier server left open; make the index again where there is none."""
+    async def recover(self) -> bool:
+        """Make the index again where there is none, and end what an earlier server left open. False: of one it
+        could not be written."""
         if self._index.is_new:
             self._index_directories(self._directories())
             self._index.filled()
             self._quota.used_bytes = self._index.total_bytes()
+        return self.end_left_open(())
+
+    def end_left_open(self, live: Container[str]) -> bool:
+        """Of sessions that are not live. False: of one it could not be written."""
+        is_done = True
         for row in self._index.open_sessions():
+            if row.id in live:
+                continue
             try:
                 self.open(row)
             except StorageError as exc:
+                is_done = False
                 logger.error("session %s cannot be recovered: %s", row.id, exc.message)
+        return is_done
 
     async def close(self) -> None:
         """Whoever reads a log gets the rest of it, and its end."""
@@ -130,6 +140,7 @@ class SessionArchive:
         step = end_left_over(log, state)
         if step is not None:
             log.append(step)
+            log.rest()
             state, changes = step.state, changes + step.changes
             logger.info("session %s: ended what an earlier server left open", log.session_id)
         self.save(log, state, changes)

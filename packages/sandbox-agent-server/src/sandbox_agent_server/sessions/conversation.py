@@ -267,11 +267,11 @@ class Conversation:
         finally:
             self.requests.close()
 
-    async def append_patiently(self, step: SessionStep) -> None:
-        """For what must be said of an agent that is gone. Raises: StorageError."""
-        await self.log.append_patiently(
-            step, retry_s=self._limits.storage_retry_s, give_up=self._gives_up
-        )
+    async def append_patiently(self, step: SessionStep, *, retry_s: float | None = None) -> None:
+        """For what must be said, `storage_retry_s` long unless told otherwise. Raises: StorageError."""
+        if retry_s is None:
+            retry_s = self._limits.storage_retry_s
+        await self.log.append_patiently(step, retry_s=retry_s, give_up=self._gives_up)
 
     def give_up_waiting(self, on: bool) -> None:
         """The session is being stopped: what cannot be written now is not waited for."""

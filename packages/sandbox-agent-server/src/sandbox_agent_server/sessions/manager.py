@@ -28,7 +28,7 @@ from sandbox_agent_server.agents.runner.environment import base_url_environment
 from sandbox_agent_server.agents.runner.factory import AgentFactory
 from sandbox_agent_server.agents.runner.pool import AgentPool, pool_sizes
 from sandbox_agent_server.install.jobs import InstallJobs
-from sandbox_agent_server.log.log import SessionLog
+from sandbox_agent_server.log.log import SessionLog, retry_delays
 from sandbox_agent_server.runtime.ledger import ProcessLedger
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import SessionSecrets
@@ -78,12 +78,14 @@ class SessionManager:
         self._secrets: dict[str, SessionSecrets] = {}
         """Of sessions that were given some, live or not."""
         self._tasks = TaskOwner("sessions")
+        self._is_ending_left_over = False
         self._is_closing = False
 
     async def recover(self) -> None:
         """Before the first request: nothing of an earlier server may run or be open."""
         await self._ledger.reap_left_over()
-        await self._archive.recover()
+        if not await self._archive.recover():
+            self._end_left_over_soon()
         self._pool.fill()
         if self._settings.retention_days or self._settings.retention_bytes:
             self._tasks.spawn(self._retain(), name="retention")
@@ -282,6 +284,8 @@ class SessionManager:
             del self._live[session.id]
             session.log.rest()
             self._archive.save(session.log, session.state)
+            if session.state.is_open:
+                self._end_left_over_soon()
 
     def _remember_secrets(self, session: Session, secrets: SessionSecrets) -> None:
         session.agent.secrets = secrets
@@ -348,6 +352,23 @@ class SessionManager:
             self._archive.save(session.log, step.state, step.changes)
         if not step.state.is_open:
             asyncio.get_running_loop().call_soon(self._let_go, session)
+
+    # What could not be ended
+
+    def _end_left_over_soon(self) -> None:
+        """A session whose end could not be written gets it when there is space, also when nobody asks for it."""
+        if not self._is_ending_left_over and not self._is_closing:
+            self._is_ending_left_over = True
+            self._tasks.spawn(self._end_left_over(), name="end left over")
+
+    async def _end_left_over(self) -> None:
+        try:
+            for delay in retry_delays():
+                await asyncio.sleep(delay)
+                if self._archive.end_left_open(self._live):
+                    return
+        finally:
+            self._is_ending_left_over = False
 
     # Retention
 

@@ -64,6 +64,7 @@ def end_left_over(log: SessionLog, state: SessionState) -> SessionStep | None:
         return None
     stamper = Stamper()
     step = SessionStep(log.session_id, log.next_seq, log.now_ms, state)
+    step.is_end = True
     if state.turn_id is not None:
         # A fresh stamper then holds exactly what the dead one held.
         stamper.restore(state.turn_id, entries_after(log, state.turn_seq - 1))

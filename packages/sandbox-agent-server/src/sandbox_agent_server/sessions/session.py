@@ -7,6 +7,7 @@ interleave, so there is no lock, and nobody sees what is not written.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -84,6 +85,7 @@ class Session:
             or self.agent.is_running
             or self.agent.is_starting
             or not self.turns.is_idle
+            or self.log.is_stalled
         )
 
     @property
@@ -128,10 +130,19 @@ class Session:
         await self._stop(TurnOutcome("interrupted"))
 
     async def end(self) -> None:
-        """Stop everything and close the log for writing. Ending twice is harmless."""
+        """Stop everything and close the log for writing. Ending twice is harmless.
+
+        Raises:
+            StorageError: everything is stopped, but the session has not ended.
+        """
         if self.state.ended_ms is not None:
             return
         await self._stop(TurnOutcome("cancelled"))
+        if self.state.is_open:
+            raise StorageError(
+                "the end of the session's agent cannot be written at the moment; free disk space and end "
+                "it again"
+            )
         self.conversation.state_entries((extensions.SESSION_ENDED, {"reason": "deleted"}))
 
     async def shut_down(self) -> None:
@@ -151,8 +162,10 @@ class Session:
             await self.agent.stop()
             self.turns.stopped(outcome)
         finally:
+            self.turns.abandon()
             await self.conversation.close()
             await self._tasks.cancel()
+            self.log.let_in_others()
             self._set_closing(False)
 
     def _set_closing(self, on: bool) -> None:
@@ -234,14 +247,30 @@ class Session:
         step = conversation.step()
         conversation.stamper.close_items(step)
         conversation.requests.cancel_all(step)
-        conversation.stamper.server_entry(step, extensions.AGENT_EXITED, params)
+        if step.state.is_running:  # else its start could not be written, and nobody knows of it
+            conversation.stamper.server_entry(step, extensions.AGENT_EXITED, params)
         outcome = _outcome_of_exit(turn, connection, ended)
         if turn is not None:
             self.turns.close(turn, outcome, step)
+        step.is_end = True
         try:
             await conversation.append_patiently(step)
-        finally:
+        except StorageError as exc:
+            if turn is not None:
+                turn.finish(TurnOutcome("error", error=exc))
+            if self._is_closing:
+                raise
+            # Who waits for the turn or the agent's end is let go. The log still gets it, and nothing before it.
+            self.log.keep_out_others(step)
+            self._tasks.spawn(self._say_its_end(step, turn, outcome), name="end")
+        else:
             self.turns.gone(turn, outcome)
+
+    async def _say_its_end(
+        self, step: SessionStep, turn: Turn | None, outcome: TurnOutcome
+    ) -> None:
+        await self.conversation.append_patiently(step, retry_s=math.inf)
+        self.turns.gone(turn, outcome)
 
 
 def _outcome_of_exit(
@@ -251,4 +280,4 @@ def _outcome_of_exit(
         return TurnOutcome("cancelled")
     if connection.is_expected_to_end:
         return TurnOutcome("interrupted", error=Unavailable("the server stopped during the turn"))
-    return TurnOutcome("error", error=exit_error(ended))
+    return TurnOutcome("error", error=connection.failure or exit_error(ended))

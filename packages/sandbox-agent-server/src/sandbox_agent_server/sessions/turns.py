@@ -20,7 +20,7 @@ from sandbox_agent_core.lenient import as_dict, as_str
 from sandbox_agent_core.projection import prompt_data
 
 from sandbox_agent_server.agents.runner.failures import error_of_frame
-from sandbox_agent_server.log.log import RETRY_EVERY_S
+from sandbox_agent_server.log.log import retry_delays
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import SessionAgent
 from sandbox_agent_server.sessions.context import context_block
@@ -74,6 +74,7 @@ class Turns:
         """Its last entry is on the way into the log."""
         self._queued: deque[Turn] = deque()
         self._is_waking = False
+        self._retry_delays = retry_delays()
         self._cancel_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -119,6 +120,7 @@ class Turns:
         self._conversation.prompt({"sessionId": session_id, "prompt": blocks}, turn.id)
         self._agent.context = None
         self._current = turn
+        self._retry_delays = retry_delays()
 
     def _advance(self) -> None:
         """Start the next queued turn, bringing the agent up first where needed."""
@@ -143,11 +145,15 @@ class Turns:
             self._queued[0].id,
             exc.message,
         )
-        asyncio.get_running_loop().call_later(RETRY_EVERY_S, self._advance)
+        asyncio.get_running_loop().call_later(next(self._retry_delays), self._advance)
 
     async def _wake_agent(self) -> None:
         try:
             await self._agent.start()
+        except StorageError as exc:
+            if self._queued:
+                self._advance_later(exc)
+            return
         except SandboxAgentError as exc:
             if self._queued:
                 try:
@@ -274,6 +280,12 @@ class Turns:
         """The agent is gone; a turn that it did not end ends now. Raises: StorageError."""
         if self._current is not None:
             self._end_ourselves(self._current, outcome, self._conversation.step())
+
+    def abandon(self) -> None:
+        """The session was stopped: what still waits could not be dropped in the log, which whoever opens the
+        session next does."""
+        while self._queued:
+            self._queued.popleft().finish(TurnOutcome("interrupted"))
 
     def ask_to_cancel(self) -> None:
         """ACP: the client answers every open permission `cancelled`, and the agent ends the turn."""

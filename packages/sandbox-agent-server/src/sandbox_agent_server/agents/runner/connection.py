@@ -44,6 +44,11 @@ class AgentConnection:
         self.is_gone = False
         self.is_expected_to_end = False
 
+    @property
+    def failure(self) -> SandboxAgentError | None:
+        """Why it is gone; None while it is not."""
+        return self._failure
+
     async def start(self) -> None:
         """Raises: AgentNotInstalled, AgentStartFailed."""
         try:
