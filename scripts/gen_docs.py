@@ -107,6 +107,14 @@ no type here is an `agent.update` with all its content, and what is not even a m
 loaded (the log has it), its answers that tell nothing new (`initialize`, `session/new`, ...), and
 `$/cancel_request`.
 
+What an agent writes is read if it can be: escape sequences, a BOM and progress that a terminal would have overwritten
+are taken off a line, `NaN` and the infinities are `null`, bytes that are no UTF-8 are U+FFFD, an integer of more than
+4300 digits is the text of its digits. Of a line that cannot be read, or is longer than `max_line_bytes`, the
+`agent.unparsed` has the beginning. If it was a request, the agent gets an error, and an `error` with its `method` says so;
+if it was the answer to a prompt, the turn ends with an error. Requests with one JSON-RPC id that wait at the same time
+are refused together: nobody could tell which of them an answer is for. What an agent says of another session
+of its own is an `agent.update`; what it asks for one is refused, with an `error`.
+
 A field that is absent was not sent, and the defaults below hold. In a patch (`tool.*`,
 `usage.updated`) it did not change.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -177,3 +177,125 @@ def test_a_login_that_expires_in_a_session_ends_the_turn_and_can_be_renewed(
 
     (tmp_path / "logged-in").touch()
     assert said(server, session_id, "login") == "I am 1.0"
+
+
+RAW_AGENT = """#!{python}
+import json, sys
+
+def raw(data):
+    sys.stdout.buffer.write(data + b"\\n")
+    sys.stdout.buffer.flush()
+
+def send(**frame):
+    raw(json.dumps({{"jsonrpc": "2.0", **frame}}).encode())
+
+def say(text):
+    update = {{"sessionUpdate": "agent_message_chunk", "content": {{"type": "text", "text": text}}}}
+    send(method="session/update", params={{"sessionId": "s", "update": update}})
+
+PERMISSION = (b'{{"jsonrpc":"2.0","id":ID,"method":"session/request_permission","params":{{"sessionId":"s",'
+    b'"options":[{{"optionId":"yes","name":"Yes","kind":"allow_once"}}],'
+    b'"toolCall":{{"toolCallId":"t","title":"ls","rawInput":{{"a":VALUE}}}}}}}}')
+VALUES = {{
+    "nan": b"NaN", "latin1": b'"caf\\xe9"', "digits": b"9" * 5000, "int": b"9" * 40, "tab": b'"a\\tb"',
+    "deep": b"[" * 5000 + b"]" * 5000, "long": b'"' + b"x" * 200_000 + b'"', "cut": b"nope",
+}}
+
+def wait():
+    return json.loads(sys.stdin.readline())
+
+for line in sys.stdin:
+    frame = json.loads(line)
+    match frame.get("method"):
+        case "initialize":
+            raw(b"\\xef\\xbb\\xbf\\x1b]0;raw agent\\x07" + json.dumps(
+                {{"jsonrpc": "2.0", "id": frame["id"], "result": {{"protocolVersion": 1}}}}).encode())
+        case "session/new":
+            raw(b"starting 10 %\\rstarting 100 %\\r" + json.dumps(
+                {{"jsonrpc": "2.0", "id": frame["id"], "result": {{"sessionId": "s"}}}}).encode())
+        case "session/prompt":
+            what, *rest = frame["params"]["prompt"][0]["text"].split()
+            id = b"77"
+            if what == "answer":
+                result = b'{{"stopReason":"end_turn","_meta":{{"a":' + VALUES[rest[0]] + b"}}}}"
+                raw(b'{{"jsonrpc":"2.0","id":' + json.dumps(frame["id"]).encode() + b',"result":' + result + b"}}")
+                continue
+            if what == "tool":
+                raw(b'{{"jsonrpc":"2.0","method":"session/update","params":{{"sessionId":"s","update":'
+                    b'{{"sessionUpdate":"tool_call","toolCallId":"t","title":"measure"}}}}}}')
+                raw(b'{{"jsonrpc":"2.0","method":"session/update","params":{{"sessionId":"s","update":'
+                    b'{{"sessionUpdate":"tool_call_update","toolCallId":"t","status":"completed",'
+                    b'"rawOutput":{{"mean":NaN}}}}}}}}')
+            else:
+                id = {{"huge-id": b"9" * 40, "text-id": b'"77"'}}.get(what, id)
+                raw(PERMISSION.replace(b"ID", id, 1).replace(b"VALUE", VALUES.get(what, b"1")))
+                answer = wait()
+                assert json.dumps(answer["id"]).encode() == id
+                say("error" if "error" in answer else answer["result"]["outcome"]["optionId"])
+            send(id=frame["id"], result={{"stopReason": "end_turn"}})
+"""
+
+
+@pytest.fixture(scope="module")
+def raw_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    directory = tmp_path_factory.mktemp("raw")
+    agent = directory / "agent"
+    agent.write_text(RAW_AGENT.format(python=sys.executable), encoding="utf-8")
+    agent.chmod(0o755)
+    process = ServerProcess(
+        directory,
+        config=f"[agents.raw]\ncommand = {json.dumps([str(agent)])}\n",
+        arguments=["--limit", "max_line_bytes=100000"],
+    ).start()
+    yield process
+    process.stop()
+
+
+ALLOW = {"default": "allow"}
+
+
+@pytest.mark.parametrize(
+    "what", ["nan", "latin1", "digits", "int", "tab", "huge-id", "text-id", "plain"]
+)
+def test_a_request_with_odd_values_is_decided(raw_server: ServerProcess, what: str) -> None:
+    session_id = raw_server.create("raw", permissionPolicy=ALLOW)
+    assert said(raw_server, session_id, what) == "yes"
+    assert not raw_server.events(session_id, "error", "agent.unparsed")
+
+
+@pytest.mark.parametrize("what", ["deep", "long", "cut"])
+def test_a_request_that_cannot_be_read_is_refused_and_told(
+    raw_server: ServerProcess, what: str
+) -> None:
+    session_id = raw_server.create("raw", permissionPolicy=ALLOW)
+    assert said(raw_server, session_id, what) == "error"
+    (unparsed,) = raw_server.events(session_id, "agent.unparsed")
+    assert unparsed["data"]["text"].startswith('{"jsonrpc":"2.0","id":77')
+    assert unparsed["data"]["rpcId"] == 77
+    (error,) = raw_server.events(session_id, "error")
+    assert error["data"]["method"] == "session/request_permission"
+    # Later ones are heard.
+    assert said(raw_server, session_id, "plain") == "yes"
+
+
+@pytest.mark.parametrize("what", ["deep", "long", "cut"])
+def test_a_turn_whose_answer_cannot_be_read_ends_with_an_error(
+    raw_server: ServerProcess, what: str
+) -> None:
+    session_id = raw_server.create("raw", permissionPolicy=ALLOW)
+    with raw_server.client() as client:
+        path = f"/v1/sessions/{session_id}/prompt"
+        client.post(path, params={"wait": "true"}, json={"text": f"answer {what}"})
+    (ended,) = raw_server.events(session_id, "turn.ended")
+    assert ended["data"]["stopReason"] == "error"
+    assert "could not be read" in ended["data"]["error"]["message"]
+    assert said(raw_server, session_id, "plain") == "yes"
+
+
+def test_the_end_of_a_tool_is_not_lost_for_a_number_that_is_none(
+    raw_server: ServerProcess,
+) -> None:
+    session_id = raw_server.create("raw")
+    raw_server.prompt(session_id, "tool")
+    (done,) = raw_server.events(session_id, "tool.completed")
+    assert (done["data"]["status"], done["data"]["output"]) == ("completed", {"mean": None})

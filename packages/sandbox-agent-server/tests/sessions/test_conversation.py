@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sandbox_agent_core.api.policy import PermissionPolicy
+from sandbox_agent_core.api.requests import AnswerRequest
 from sandbox_agent_core.errors import (
     AgentError,
     AgentProcessExited,
@@ -18,12 +19,23 @@ from sandbox_agent_core.errors import (
     StorageError,
     Unavailable,
 )
-from sandbox_agent_core.frames import acp
-from sandbox_agent_core.frames.jsonrpc import METHOD_NOT_FOUND, notification, request, response
+from sandbox_agent_core.events import AgentUpdate, ErrorReported, MessageCompleted
+from sandbox_agent_core.frames import acp, extensions
+from sandbox_agent_core.frames.jsonrpc import (
+    INVALID_PARAMS,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    PARSE_ERROR,
+    notification,
+    request,
+    response,
+)
+from sandbox_agent_core.projection import project
 from sandbox_agent_core.spi.agent import AgentExit
 from sandbox_agent_server.log import log as log_module
+from sandbox_agent_server.sessions.state import fold
 from still_clock import StillClock
-from support.scripted_adapter import ScriptedAdapter, fails, silence, update
+from support.scripted_adapter import ScriptedAdapter, fails, says, silence, update
 from talk import Talk, permission, settled, shapes, until
 
 
@@ -230,6 +242,130 @@ async def test_an_answer_to_nothing_is_logged_and_ends_nothing(talk: Talk) -> No
     assert len(talk.entries) == 2 + 6
     assert talk.conversation.state.turn_id == "turn_1"
     assert talk.answered == []
+
+
+@pytest.mark.parametrize("twin", ["7", 7.5, True, 0, 1 << 70, None], ids=repr)
+async def test_requests_with_ids_that_differ_in_kind_are_apart(talk: Talk, twin: Any) -> None:
+    first = await talk.asked(permission(7))
+    await talk.agent_writes(permission(1), {**permission(), "id": twin})
+    if twin is None:
+        (refusal,) = talk.answers
+        assert (refusal["id"], refusal["error"]["code"]) == (None, INVALID_REQUEST)
+        return
+    assert len(talk.conversation.requests) == 3
+    for id in (*talk.conversation.state.pending,):
+        talk.conversation.requests.answer(id, AnswerRequest(option_id="a1"))
+    assert [repr(frame["id"]) for frame in talk.answers] == [repr(7), repr(1), repr(twin)]
+    assert first in talk.resolutions
+
+
+async def test_two_requests_with_one_id_get_one_answer_and_it_allows_nothing(talk: Talk) -> None:
+    first = await talk.asked(permission(7, title="ls"))
+    await talk.agent_writes(permission(7, title="rm -rf /"))
+    (answer,) = talk.answers
+    assert (answer["id"], answer["error"]["code"]) == (7, INVALID_REQUEST)
+    assert len(talk.conversation.requests) == 0
+    assert talk.resolutions[first]["outcome"] == "cancelled"
+    assert shapes(talk.entries)[-3:] == [
+        "agent session/request_permission",
+        "server =session/request_permission",
+        "server error",
+    ]
+    # The id is free again.
+    await talk.asked(permission(7))
+    assert len(talk.conversation.requests) == 1
+
+
+async def test_two_requests_with_one_id_in_one_batch_get_one_answer(tmp_path: Path) -> None:
+    talk = Talk(tmp_path, policy=PermissionPolicy(default="allow"))
+    await talk.connect()
+    await talk.agent_writes(permission(7), permission(7), request(7, "_acme/what", {}))
+    (answer,) = talk.answers
+    assert answer["result"]["outcome"]["outcome"] == "selected"
+    assert shapes(talk.entries).count("server error") == 2
+    await talk.close()
+
+
+async def test_a_request_that_was_lost_is_answered_and_told(talk: Talk) -> None:
+    lost = {"text": "{", "reason": "not JSON", "method": "session/request_permission", "rpcId": 77}
+    await talk.agent_writes(notification(extensions.AGENT_UNPARSED, lost))
+    (answer,) = talk.answers
+    assert (answer["id"], answer["error"]["code"]) == (77, PARSE_ERROR)
+    event = project(talk.entries[-1])
+    assert isinstance(event, ErrorReported)
+    assert (event.code, event.method) == ("agent_error", "session/request_permission")
+    assert "not JSON" in event.message
+
+
+async def test_an_answer_under_an_id_that_became_a_float_is_the_answer(talk: Talk) -> None:
+    id = talk.prompt()
+    await talk.agent_writes(response(float(id), {"stopReason": "end_turn"}))  # type: ignore[arg-type]
+    assert talk.conversation.state.turn_id is None
+
+
+async def open_session(talk: Talk, id: str = "s1") -> None:
+    talk.adapter.answers[acp.SESSION_NEW] = {"sessionId": id}
+    await asyncio.wait_for(talk.conversation.ask(acp.SESSION_NEW, {}), 5)
+
+
+def of_session(id: Any, frame: Any) -> Any:
+    return {**frame, "params": {**frame["params"], "sessionId": id}}
+
+
+async def test_what_is_said_of_another_session_is_no_part_of_this_one(talk: Talk) -> None:
+    await talk.agent_writes(of_session("early", message("before it was opened")))
+    await open_session(talk)
+    talk.prompt()
+    before = talk.log.last_seq
+    mode = update(acp.CURRENT_MODE_UPDATE, currentModeId="yolo")
+    await talk.agent_writes(
+        message("mi"),
+        of_session("s2", message("theirs")),
+        of_session("s2", mode),
+        message("ne"),
+        of_session(None, message("!")),
+        response(talk.adapter.sent[-1]["id"], {"stopReason": "end_turn"}),
+    )
+    events = [project(one) for one in talk.entries[before:]]
+    assert [event.update_type for event in events if isinstance(event, AgentUpdate)] == [
+        "session/update",
+        "session/update",
+    ]
+    assert "theirs" in str(events[1])
+    assert "'s2'" in str(events[1])
+    (said,) = [event for event in events if isinstance(event, MessageCompleted)]
+    assert said.text == "mine!"
+    assert talk.conversation.state.options.mode != "yolo"
+    folded = talk.conversation.state
+    for entry in talk.entries[before:]:
+        folded = fold(folded, entry)
+    assert folded.options == talk.conversation.state.options
+
+
+async def test_a_request_of_another_session_is_refused_and_told(talk: Talk) -> None:
+    await open_session(talk)
+    await talk.agent_writes(of_session("s2", permission(5)), permission(6))
+    (refusal,) = talk.answers
+    assert (refusal["id"], refusal["error"]["code"]) == (5, INVALID_PARAMS)
+    assert len(talk.conversation.requests) == 1
+    errors = [e for one in talk.entries if isinstance(e := project(one), ErrorReported)]
+    assert [error.method for error in errors] == ["session/request_permission"]
+
+
+async def test_a_session_that_goes_by_another_name_is_still_this_one(talk: Talk) -> None:
+    await open_session(talk)
+    renamed = update(acp.SESSION_INFO_UPDATE, _meta={"agentSessionId": "s9"})
+    await talk.agent_writes(renamed, message("a"), of_session("s9", message("b")))
+    assert {one.annotations for one in talk.entries if one.method == acp.SESSION_UPDATE} == {None}
+    assert talk.conversation.state.agent_session_id == "s9"
+
+
+async def test_a_session_that_is_brought_back_may_speak_before_it_answers(talk: Talk) -> None:
+    await open_session(talk, "s1")
+    talk.adapter.answers[acp.SESSION_LOAD] = says({}, of_session("s5", message("again")))
+    await asyncio.wait_for(talk.conversation.ask(acp.SESSION_LOAD, {"sessionId": "s5"}), 5)
+    (said,) = [one for one in talk.entries if one.method == acp.SESSION_UPDATE]
+    assert said.annotations is None
 
 
 async def test_what_comes_after_the_end_of_a_turn_is_late(talk: Talk) -> None:

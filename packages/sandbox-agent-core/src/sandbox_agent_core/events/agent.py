@@ -47,6 +47,10 @@ class AgentUnparsed(UniversalEvent):
     """What it wrote."""
     reason: str = ""
     """What is wrong with it."""
+    method: str | None = None
+    """The request or notification that was lost with it, as far as its beginning tells."""
+    rpc_id: Any = None
+    """The JSON-RPC id of a request that was lost: it was answered with an error."""
 
 
 class AgentUpdate(UniversalEvent):

@@ -19,6 +19,8 @@ run. What is not in `params`:
     session/set_config_option response {configId, value}
     session/update while history is replayed by `session/load`   {replay: true}
     session/update after its turn has ended   {late: true}
+    session/update of another session in the agent's process   {otherSession: its id}
+    a request of the agent that was put to nobody   {refused: true}
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ __all__ = [
     "INVALID_PARAMS",
     "INVALID_REQUEST",
     "METHOD_NOT_FOUND",
+    "PARSE_ERROR",
     "RESOURCE_NOT_FOUND",
     "Frame",
     "FrameKind",
@@ -25,12 +26,15 @@ __all__ = [
     "kind_of",
     "notification",
     "request",
+    "request_id",
     "response",
+    "same_id",
 ]
 
 Frame = dict[str, Any]
 RequestId = str | int
 
+PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 METHOD_NOT_FOUND = -32601
 INVALID_PARAMS = -32602
@@ -66,6 +70,18 @@ def kind_of(frame: Mapping[str, Any]) -> FrameKind:
     return FrameKind.INVALID
 
 
+def request_id(value: object) -> RequestId | None:
+    """An id as it was given out by us; None for what never is one. In JSON `1.0` is the number 1, `true` is none."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, (str, int)) and not isinstance(value, bool) else None
+
+
+def same_id(one: object, other: object) -> bool:
+    """Of two ids that somebody else gave out: `1`, `1.0`, `"1"` and `true` are four."""
+    return type(one) is type(other) and one == other
+
+
 def request(id: RequestId, method: str, params: Mapping[str, Any]) -> Frame:
     return {"jsonrpc": "2.0", "id": id, "method": method, "params": dict(params)}
 
@@ -78,7 +94,9 @@ def response(id: RequestId, result: Any) -> Frame:
     return {"jsonrpc": "2.0", "id": id, "result": result}
 
 
-def error_response(id: RequestId, code: int, message: str, data: Any = None) -> Frame:
+def error_response(
+    id: RequestId | float | None, code: int, message: str, data: Any = None
+) -> Frame:
     error: dict[str, Any] = {"code": code, "message": message}
     if data is not None:
         error["data"] = data

@@ -13,6 +13,7 @@ __all__ = [
     "Wire",
     "blocks_of",
     "event",
+    "is_apart",
     "is_block",
     "passed_through",
     "prompt_data",
@@ -51,6 +52,12 @@ def event(entry: LogEntry, type: str, data: Wire, turn_id: Any = None) -> Wire:
     wire["sender"] = entry.sender
     wire["data"] = data
     return wire
+
+
+def is_apart(entry: LogEntry) -> bool:
+    """What an agent says of another session than this one, or asked without being heard: it is no part of this one."""
+    annotations = as_dict(entry.annotations)
+    return "otherSession" in annotations or "refused" in annotations
 
 
 def passed_through(entry: LogEntry, update_type: str, update: Any) -> Wire:

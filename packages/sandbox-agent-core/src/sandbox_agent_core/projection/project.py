@@ -15,6 +15,7 @@ from sandbox_agent_core.projection.messages import completion
 from sandbox_agent_core.projection.parts import (
     Wire,
     event,
+    is_apart,
     passed_through,
     prompt_data,
 )
@@ -70,6 +71,8 @@ def _from_agent(entry: LogEntry, payload: Wire) -> Wire | None:
     if entry.annotations and as_dict(entry.annotations).get("replay") is True:
         return None
     method = payload.get("method")
+    if entry.annotations and isinstance(method, str) and is_apart(entry):
+        return passed_through(entry, method, payload.get("params"))
     if method == acp.SESSION_UPDATE:
         return session_update(entry, payload.get("params"))
     if isinstance(method, str):

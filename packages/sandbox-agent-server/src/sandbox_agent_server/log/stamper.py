@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, LogEntry, Sender, acp, extensions
-from sandbox_agent_core.frames.jsonrpc import RequestId, notification
+from sandbox_agent_core.frames.jsonrpc import RequestId, notification, request_id
 from sandbox_agent_core.lenient import as_dict
-from sandbox_agent_core.projection import closed_tool_call
+from sandbox_agent_core.projection import closed_tool_call, is_apart
 from sandbox_agent_core.projection.messages import parent_of
 
 from sandbox_agent_server.jsonio import dumps
@@ -101,6 +101,8 @@ class Stamper:
 
     def _restore_frame(self, step: Step, frame: Frame, entry: LogEntry) -> None:
         method, params = frame.get("method"), as_dict(frame.get("params"))
+        if is_apart(entry):
+            return
         if method == acp.SESSION_UPDATE:
             kind = as_dict(params.get("update")).get("sessionUpdate")
             # A chunk weighs nothing here, so that no part is completed that was not then.
@@ -182,9 +184,16 @@ class Stamper:
 
     # What the agent sends
 
-    def update(self, step: Step, raw: bytes, frame: Frame) -> None:
+    def update(
+        self, step: Step, raw: bytes, frame: Frame, *, other_session: str | None = None
+    ) -> None:
         """A `session/update` notification, the hot path."""
         entry = Draft("agent", raw, frame, method=acp.SESSION_UPDATE, turn_id=self.turn_id)
+        if other_session is not None:
+            entry.annotations = {"otherSession": other_session}
+            entry.is_chunk = True
+            step.drafts.append(entry)
+            return
         if self.is_replaying:
             entry.annotations = {"replay": True}
             step.append(entry)
@@ -240,6 +249,20 @@ class Stamper:
             )
         )
 
+    def refused_request(self, step: Step, raw: bytes, frame: Frame) -> None:
+        """One that is put to nobody."""
+        self.close_items(step)
+        step.append(
+            Draft(
+                "agent",
+                raw,
+                frame,
+                method=frame["method"],
+                turn_id=self.turn_id,
+                annotations={"refused": True},
+            )
+        )
+
     def tool_so_far(self, tool_id: object) -> Mapping[str, Any]:
         """What the agent has told of a tool call that is open; empty when that is nothing."""
         return self._tools.get(tool_id, {}) if isinstance(tool_id, str) else {}
@@ -250,7 +273,8 @@ class Stamper:
 
     def asked(self, id: object) -> str | None:
         """The method of the request that waits under this id; None when there is none."""
-        return self._asked[id][0] if isinstance(id, (str, int)) and id in self._asked else None
+        known = request_id(id)
+        return self._asked[known][0] if known is not None and known in self._asked else None
 
     def answered_by(self, frame: Frame) -> str | None:
         """The method of the request that a frame of the agent answers; None when it answers nothing."""
@@ -260,8 +284,8 @@ class Stamper:
         """The answer to `session/prompt` ends the turn."""
         method = self.answered_by(frame)
         annotations: dict[str, Any] | None = None
-        if method is not None:
-            annotations = self._asked.pop(frame["id"])[1]
+        if method is not None and (id := request_id(frame["id"])) is not None:
+            annotations = self._asked.pop(id)[1]
         if method == acp.SESSION_PROMPT:
             self.close_turn(step)
         step.append(

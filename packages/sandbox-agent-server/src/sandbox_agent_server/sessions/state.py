@@ -16,6 +16,7 @@ from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.frames import LogEntry, acp, extensions
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
+from sandbox_agent_core.projection import is_apart
 from sandbox_agent_core.projection.questions import questions_of
 
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions, agent_session_id_of
@@ -305,7 +306,7 @@ def _request(state: SessionState, entry: LogEntry) -> SessionState:
 
 
 def _update(state: SessionState, entry: LogEntry, _params: dict[str, Any]) -> SessionState:
-    if entry.sender != "agent":
+    if entry.sender != "agent" or is_apart(entry):
         return state
     # Claude's `/clear` starts a session of its own: resuming the old one would bring the old memory.
     if (session_id := agent_session_id_of(entry.payload)) is not None:

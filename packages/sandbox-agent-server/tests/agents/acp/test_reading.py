@@ -51,19 +51,13 @@ def test_values_that_orjson_refuses_are_messages_too(value: bytes) -> None:
         b"plain text",
         b'{"method":"x"',
         b"[]",
-        b'[{"method":"x"}]',
+        b"[1]",
         b'"text"',
         b"null",
         b"{}",
         b'{"method":7}',
-        b'{"id":1}',
-        b'{"method":"x","params":NaN}',
-        b'{"method":"x","params":-Infinity}',
-        b'{"method":"x","params":"\xff"}',
-        b'{"method":"x","params":"\xed\xa0\x80"}',
-        b'{"method":"x","params":"tab\there"}',
-        b'\xef\xbb\xbf{"method":"x"}',
-        b'{"method":"x","params":' + b"9" * 5000 + b"}",
+        b'> {"method":"x"}',
+        b'\x1b[32mDEBUG\x1b[0m {"method":"x"}',
         b'{"method":"x","params":' + b"[" * 300 + b"]" * 300 + b"}",
         b'{"method":"x","params":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         b'{"method":"x","params":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}",
@@ -77,6 +71,120 @@ def test_what_is_no_message_is_told_with_a_reason(line: bytes) -> None:
     assert orjson.loads(raw) == frame
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (b"NaN", None),
+        (b"[Infinity,-Infinity]", [None, None]),
+        (b'"caf\xe9"', "caf\ufffd"),
+        (b'"tab\there"', "tab\there"),
+        (b"9" * 5000, "9" * 5000),
+    ],
+    ids=["NaN", "infinities", "Latin-1", "control character", "5000 digits"],
+)
+def test_values_that_are_no_json_are_read_and_written_again(written: bytes, read: object) -> None:
+    line = b'{"jsonrpc":"2.0","id":7,"method":"x","params":{"a":' + written + b"}}"
+    ((raw, frame),) = read_lines([line])
+    assert frame == {"jsonrpc": "2.0", "id": 7, "method": "x", "params": {"a": read}}
+    assert orjson.loads(raw) == frame
+
+
+@pytest.mark.parametrize(
+    "id", [1 << 70, -(1 << 64), 10**400, 0, 1.5, "1", "é", True, [1], {"a": 1}], ids=str
+)
+def test_an_id_is_what_the_agent_wrote(id: object) -> None:
+    ((_, asked), (_, answer)) = read_lines(
+        [
+            json.dumps({"jsonrpc": "2.0", "id": id, "method": "x"}).encode(),
+            json.dumps({"jsonrpc": "2.0", "id": id, "result": {}}).encode(),
+        ]
+    )
+    assert json.dumps(asked["id"]) == json.dumps(answer["id"]) == json.dumps(id)
+    assert dumps(asked["id"]) == json.dumps(id, ensure_ascii=False).replace(" ", "").encode()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'\xef\xbb\xbf{"method":"x"}',
+        b'\x1b]0;my {agent}\x07{"method":"x"}',
+        b'\x1b]0;my agent\x1b\\{"method":"x"}',
+        b'\x1b[?25l\x1b[2K{"method":"x"}\x1b[0m',
+        b'progress 10%\rprogress 100%\r{"method":"x"}\r',
+        b'\xe2\xa0\x8b loading \x1b[1G\x1b[2K{"method":"x"}',
+        b'\x00\x00{"method":"x"}\x00',
+        b'\xef\xbb\xbf{"method":"x"}\x1b[0m\r',
+    ],
+)
+def test_what_a_terminal_would_not_keep_is_taken_off(line: bytes) -> None:
+    ((raw, frame),) = read_lines([line])
+    assert frame == {"method": "x"}
+    assert raw == b'{"method":"x"}'
+
+
+def test_messages_between_carriage_returns_are_messages() -> None:
+    frames = read_lines([b'working\r{"method":"a"}\r{"method":"b"}'])
+    assert [frame["method"] for _, frame in frames] == ["a", "b"]
+
+
+def test_a_batch_is_its_messages() -> None:
+    frames = read_lines([b'[{"id":1,"method":"a"},{"method":"b"}]'])
+    assert [frame["method"] for _, frame in frames] == ["a", "b"]
+    assert [raw for raw, _ in frames] == [b'{"id":1,"method":"a"}', b'{"method":"b"}']
+
+
+@pytest.mark.parametrize(
+    ("line", "read"),
+    [
+        (b'{"id":1,"result":{},"error":null}', {"id": 1, "result": {}}),
+        (b'{"id":1,"method":null,"result":{}}', {"id": 1, "result": {}}),
+        (b'{"id":1}', {"id": 1, "result": None}),
+        (b'{"jsonrpc":"2.0","id":"a"}', {"jsonrpc": "2.0", "id": "a", "result": None}),
+    ],
+)
+def test_an_answer_in_other_words_is_an_answer(line: bytes, read: object) -> None:
+    ((raw, frame),) = read_lines([line])
+    assert frame == orjson.loads(raw) == read
+
+
+DEEP = b"[" * 300 + b"]" * 300
+
+
+@pytest.mark.parametrize(
+    ("line", "id", "method"),
+    [
+        (b'{"jsonrpc":"2.0","id":77,"method":"m","params":' + DEEP + b"}", 77, "m"),
+        (b'{"id":"a\\"b","jsonrpc":"2.0","method":"m","params":{"cut', 'a"b', "m"),
+        (b'\x1b]0;t\x07 { "method" : "m" , "id" : 0 , "params" : nope}', 0, "m"),
+        (b'{"method":"m","params":' + DEEP + b"}", None, "m"),
+        (b'{"id":5,"method":7,"params":{}}', 5, "7"),
+        (OversizeLine(99, b'{"jsonrpc":"2.0","id":5,"method":"m","params":{"x":"aaa'), 5, "m"),
+        (b'{"params":{"id":1,"method":"m"', None, None),
+        (b"nothing like it", None, None),
+    ],
+)
+def test_what_was_lost_is_told(line: bytes, id: object, method: object) -> None:
+    ((_, frame),) = read_lines([line])
+    params = frame["params"]
+    assert (params.get("rpcId"), params.get("method")) == (id, method)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"jsonrpc":"2.0","id":3,"result":' + DEEP + b"}",
+        OversizeLine(99, b'{"jsonrpc":"2.0","id":3,"result":{"x":"aaa'),
+        b'{"jsonrpc":"2.0","id":3,"error":{"message":"cut',
+    ],
+)
+def test_a_lost_answer_is_an_error(line: bytes) -> None:
+    (_, told), (raw, answer) = read_lines([line])
+    assert told["method"] == extensions.AGENT_UNPARSED
+    assert "rpcId" not in told["params"]
+    assert (answer["id"], answer["error"]["code"]) == (3, -32700)
+    assert orjson.loads(raw) == answer
+
+
 def test_order_is_kept_and_blank_lines_are_skipped() -> None:
     frames = read_lines([b'{"method":"a"}', b"", b"  \r", b"oops", b'{"method":"b"}'])
     assert [frame["method"] for _, frame in frames] == ["a", extensions.AGENT_UNPARSED, "b"]
@@ -88,10 +196,11 @@ def test_a_long_text_is_cut_and_says_so() -> None:
     assert "1000000" in frame["params"]["reason"]
 
 
-def test_a_line_that_was_too_long_is_told_by_its_size() -> None:
-    ((_, frame),) = read_lines([OversizeLine(123_456_789)])
+def test_a_line_that_was_too_long_is_told_by_its_size_and_its_head() -> None:
+    ((_, frame),) = read_lines([OversizeLine(123_456_789, b"x" * 5000)])
     assert frame["method"] == extensions.AGENT_UNPARSED
     assert "123456789" in frame["params"]["reason"]
+    assert frame["params"]["text"] == "x" * 4096
 
 
 def test_carriage_returns_between_tokens_do_not_get_into_the_log() -> None:

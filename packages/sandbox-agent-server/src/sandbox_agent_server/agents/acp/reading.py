@@ -5,33 +5,44 @@ This is the hot path: one parse per line, the agent's bytes are kept as they are
 
 from __future__ import annotations
 
-import json
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from typing import Any, Final
 
 import orjson
 from sandbox_agent_core.frames import Frame, FrameKind, extensions
-from sandbox_agent_core.frames.jsonrpc import kind_of, notification
+from sandbox_agent_core.frames.jsonrpc import (
+    PARSE_ERROR,
+    error_response,
+    kind_of,
+    notification,
+)
+from sandbox_agent_core.lenient import compact
 from sandbox_agent_core.spi.agent import WireFrame
 
+from sandbox_agent_server.agents.acp.mending import (
+    MAX_DEPTH,
+    Lost,
+    Unreadable,
+    lost_in,
+    read_exactly,
+    read_json,
+    without_noise,
+)
 from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.runtime.lines import OversizeLine
 
-__all__ = ["read_lines", "unparsed", "wire"]
+__all__ = ["read_line", "read_lines", "unparsed", "wire"]
 
-# orjson reads 1024 levels but writes only 254, and the standard library gives up in between. What is
-# let in must be possible to write again, inside an envelope of ours.
-_MAX_DEPTH = 200
 # A level costs two bytes: a shorter line cannot be too deep.
-_SHALLOW_BYTES = 2 * _MAX_DEPTH
-_MAX_UNPARSED_CHARS = 64 * 1024
-
-
-class _NotAMessage(ValueError):
-    """Says why."""
+_SHALLOW_BYTES: Final = 2 * MAX_DEPTH
+_MAX_UNPARSED_CHARS: Final = 64 * 1024
 
 
 def read_lines(lines: list[bytes]) -> list[WireFrame]:
-    """One frame per line that is not blank, in order. Never raises."""
+    """The frames of the lines, in order. Never raises.
+
+    For a lost answer there is the error that it is taken for, behind the fact that it was lost.
+    """
     frames: list[WireFrame] = []
     append = frames.append
     loads = orjson.loads
@@ -41,24 +52,55 @@ def read_lines(lines: list[bytes]) -> list[WireFrame]:
         try:
             if len(line) <= _SHALLOW_BYTES or _looks_shallow(line):
                 frame = loads(line)
-                if type(frame) is dict and type(frame.get("method")) is str and b"\r" not in line:
+                if (
+                    type(frame) is dict
+                    and type(frame.get("method")) is str
+                    and b"\r" not in line
+                    and ("id" not in frame or type(frame["id"]) is not float)
+                ):
                     append(new_frame(WireFrame, (line, frame)))
                     continue
         except ValueError:
             pass
-        careful = _read_carefully(line)
-        if careful is not None:
-            append(careful)
+        frames += _read_carefully(line)
     return frames
 
 
-def unparsed(line: bytes, reason: str) -> WireFrame:
+def read_line(line: bytes) -> list[tuple[bytes, Any]]:
+    """The JSON values of a line, mostly one, each with bytes that are one line of JSON for everybody.
+
+    Raises: Unreadable.
+    """
+    try:
+        return [_value(line)]
+    except Unreadable as exc:
+        refusal = exc
+    for candidate in without_noise(line):
+        try:
+            return [_value(candidate)]
+        except Unreadable:
+            parts = [part for piece in candidate.split(b"\r") for part in without_noise(piece)]
+        if len(parts) > 1:
+            try:
+                return [_value(part) for part in parts]
+            except Unreadable:
+                continue
+    raise refusal
+
+
+def unparsed(line: bytes, reason: str, lost: Lost | None = None) -> WireFrame:
     """The fact that the agent wrote `line`, which is no message."""
-    text = line.decode("utf-8", "backslashreplace")
+    if isinstance(line, OversizeLine):
+        reason = f"{reason}; cut here, the line has {line.size_bytes} bytes"
+        line = line.head
+    text = line[: 4 * _MAX_UNPARSED_CHARS].decode("utf-8", "backslashreplace")
     if len(text) > _MAX_UNPARSED_CHARS:
         reason = f"{reason}; cut here, the line has {len(line)} bytes"
         text = text[:_MAX_UNPARSED_CHARS]
-    return wire(notification(extensions.AGENT_UNPARSED, {"text": text, "reason": reason}))
+    params: dict[str, Any] = {"text": text, "reason": reason}
+    if lost is not None and lost.kind != "answer":
+        params |= compact(method=lost.method, rpcId=lost.id)
+    return wire(notification(extensions.AGENT_UNPARSED, params))
 
 
 def wire(frame: Frame) -> WireFrame:
@@ -67,65 +109,69 @@ def wire(frame: Frame) -> WireFrame:
 
 
 def _looks_shallow(line: bytes) -> bool:
-    return line.count(b"{") + line.count(b"[") <= _MAX_DEPTH
+    return line.count(b"{") + line.count(b"[") <= MAX_DEPTH
 
 
-def _read_carefully(line: bytes) -> WireFrame | None:
+def _read_carefully(line: bytes) -> Iterator[WireFrame]:
     if isinstance(line, OversizeLine):
-        return unparsed(line, f"the line is too long: {line.size_bytes} bytes")
+        yield from _lost(line, lost_in(line.head), "the line is too long")
+        return
     if not line.strip():
-        return None
+        return
     try:
-        frame = _parse(line)
-    except _NotAMessage as exc:
-        return unparsed(line, str(exc))
-    # In valid JSON a bare CR is only ever white space; in an event stream it would end the line.
-    return WireFrame(line.replace(b"\r", b" ").strip(), frame)
+        values = read_line(line)
+    except Unreadable as exc:
+        meant = next(without_noise(line), line)
+        yield from _lost(line, lost_in(meant), str(exc))
+        return
+    for raw, value in values:
+        # A batch, which JSON-RPC knows: its members are answered one by one.
+        if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+            for item in value:
+                yield from _frames(dumps(item), item)
+        else:
+            yield from _frames(raw, value)
 
 
-def _parse(line: bytes) -> Frame:
-    """Raises: _NotAMessage."""
-    value = _parse_json(line)
+def _frames(raw: bytes, value: Any) -> Iterator[WireFrame]:
     if not isinstance(value, dict):
-        raise _NotAMessage("not a JSON object")
-    if not _looks_shallow(line) and _is_too_deep(value):
-        raise _NotAMessage(f"nested more than {_MAX_DEPTH} levels deep")
+        yield unparsed(raw, "not a JSON object")
+        return
+    if isinstance(value.get("id"), float):
+        value = read_exactly(raw)
+    if (tidied := _tidied(value)) is not value:
+        raw, value = dumps(tidied), tidied
     if kind_of(value) is FrameKind.INVALID:
-        raise _NotAMessage("neither a request, a notification nor a response")
-    return value
+        id = value.get("id")
+        lost = Lost("request", id, repr(value["method"])) if "method" in value else None
+        yield from _lost(raw, lost, "neither a request, a notification nor a response")
+        return
+    yield WireFrame(raw, value)
 
 
-def _parse_json(line: bytes) -> Any:
-    try:
-        return orjson.loads(line)
-    except orjson.JSONDecodeError:
-        pass
-    # orjson refuses lone surrogates and huge numbers, which are valid JSON.
-    try:
-        return json.loads(line.decode("utf-8"), parse_constant=_refuse_constant)
-    except UnicodeDecodeError as exc:
-        raise _NotAMessage(f"not UTF-8 at byte {exc.start}") from None
-    except _NotAMessage:
-        raise
-    except ValueError as exc:
-        raise _NotAMessage(f"not JSON: {exc}") from None
-    except RecursionError:
-        raise _NotAMessage(f"nested more than {_MAX_DEPTH} levels deep") from None
+def _tidied(frame: Frame) -> Frame:
+    """In the words of JSON-RPC 2.0 what other versions, and JavaScript without a result, say in theirs."""
+    if isinstance(frame.get("method"), str):
+        return frame
+    is_answer = frame.get("id") is not None and frame.get("method") is None
+    if not is_answer:
+        return frame
+    tidied = {name: value for name, value in frame.items() if name != "method"}
+    if tidied.get("error", ...) is None and "result" in tidied:
+        del tidied["error"]
+    if "error" not in tidied and "result" not in tidied:
+        tidied["result"] = None
+    return frame if tidied == frame else tidied
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise _NotAMessage(f"not JSON: {name}")
+def _lost(line: bytes, lost: Lost | None, reason: str) -> Iterator[WireFrame]:
+    yield unparsed(line, reason, lost)
+    if lost is not None and lost.kind == "answer" and lost.id is not None:
+        text = f"the agent's answer could not be read: {reason}"
+        yield wire(error_response(lost.id, PARSE_ERROR, text))
 
 
-def _is_too_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(_MAX_DEPTH):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return False
-    return True
+def _value(line: bytes) -> tuple[bytes, Any]:
+    raw, value = read_json(line)
+    # In valid JSON a bare CR is only ever white space; in an event stream it would end the line.
+    return raw.replace(b"\r", b" ").strip(), value

@@ -37,6 +37,7 @@ from sandbox_agent_server.agents.native.grants import Decision, Grants
 from sandbox_agent_server.agents.native.process_adapter import ProcessAdapter
 from sandbox_agent_server.agents.native.refusals import AgentEnded, Refused
 from sandbox_agent_server.agents.native.session_params import SessionParams
+from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["AmpAdapter"]
 
@@ -164,14 +165,14 @@ class AmpAdapter(ProcessAdapter[Translator]):
 
     # From Amp
 
-    def _read_line(self, line: bytes) -> bool:
+    def _read_line(self, line: bytes) -> list[tuple[bytes, Native]]:
         if not line.startswith(_LOGIN_FLOW):
             return super()._read_line(line)
         self._emit(self._session().failed("Amp is not logged in: No API key found."))
         if self._link is not None:
             # It would wait for ever for the code of a login.
             self._tasks.spawn(self._link.terminate(), name="end of a login")
-        return False
+        return []
 
     def _read(self, lines: list[bytes]) -> None:
         super()._read(lines)

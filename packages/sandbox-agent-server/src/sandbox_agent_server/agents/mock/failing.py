@@ -16,8 +16,8 @@ _GARBAGE = (
     b"",
     b'["an array"]',
     b'{"jsonrpc":"2.0"}',
-    b'{"jsonrpc":"2.0","method":"x","params":{"value":NaN}}',
-    b'{"jsonrpc":"2.0","method":"x","params":{"text":"\xff\xfe"}}',
+    b'{"jsonrpc":"2.0","method":"x","params":{"value":nan}}',
+    b'{"jsonrpc":"2.0","method":"x","params":\xff\xfe}',
     b'{"jsonrpc":"2.0","method":"sess',
 )
 """One of them is blank, the others are six ways not to be a message."""

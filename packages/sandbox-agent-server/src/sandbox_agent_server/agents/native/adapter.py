@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+import orjson
 from sandbox_agent_core.errors import AgentNotInstalled, SandboxAgentError
 from sandbox_agent_core.frames import Frame, RequestId, acp
 from sandbox_agent_core.frames.jsonrpc import (
@@ -27,8 +28,8 @@ from sandbox_agent_core.spi.agent import (
     WireFrame,
 )
 
-from sandbox_agent_server import jsonio
-from sandbox_agent_server.agents.acp.reading import unparsed, wire
+from sandbox_agent_server.agents.acp.mending import Unreadable
+from sandbox_agent_server.agents.acp.reading import read_line, unparsed, wire
 from sandbox_agent_server.agents.installation import find_program, installed_version
 from sandbox_agent_server.agents.native.refusals import AgentEnded, Refused
 from sandbox_agent_server.agents.native.translator import Native, Output, SessionTranslator
@@ -228,18 +229,27 @@ class NativeAdapter(ABC, Generic[T]):
             self._gathered = None
             self._deliver(batch)
 
-    def _message(self, line: bytes) -> Native | None:
-        """None for what is none, which the client has been told."""
+    def _messages(self, line: bytes) -> list[tuple[bytes, Native]]:
+        """Mostly one. What is none the client has been told."""
         try:
-            message = jsonio.loads(line)
-        except (ValueError, RecursionError) as exc:
-            if line.strip():
-                self._deliver([unparsed(line, f"not JSON: {exc}")])
-            return None
-        if not isinstance(message, dict):
-            self._deliver([unparsed(line, "not a JSON object")])
-            return None
-        return message
+            message = orjson.loads(line)
+            if type(message) is dict:
+                return [(line, message)]
+        except ValueError:
+            if not line.strip():
+                return []
+        try:
+            values = read_line(line)
+        except Unreadable as exc:
+            self._deliver([unparsed(line, str(exc))])
+            return []
+        messages = []
+        for raw, value in values:
+            if isinstance(value, dict):
+                messages.append((raw, value))
+            else:
+                self._deliver([unparsed(raw, "not a JSON object")])
+        return messages
 
     def _translate(self, translator: T, message: Native, line: bytes) -> None:
         """A message of a shape that there never was costs that message, not the session."""

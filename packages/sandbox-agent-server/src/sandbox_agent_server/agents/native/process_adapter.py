@@ -199,9 +199,12 @@ class ProcessAdapter(NativeAdapter[T]):
         rest = iter(lines)
         with self._in_one_batch():
             for line in rest:
-                if self._read_line(line):
-                    self._held = list(rest)
-                    self._give_turn()
+                messages = self._read_line(line)
+                for index, (raw, message) in enumerate(messages):
+                    if self._read_message(raw, message):
+                        self._held = [*(later for later, _ in messages[index + 1 :]), *rest]
+                        self._give_turn()
+                        break
 
     def _give_turn(self) -> None:
         self._turn = asyncio.get_running_loop().call_soon(self._go_on)
@@ -218,13 +221,14 @@ class ProcessAdapter(NativeAdapter[T]):
         if self._is_over and self._held is None:
             self._process_ended()
 
-    def _read_line(self, line: bytes) -> bool:
-        """True when it answers somebody who waits for it."""
+    def _read_line(self, line: bytes) -> list[tuple[bytes, Native]]:
         if isinstance(line, OversizeLine):
-            self._deliver([unparsed(line, f"the line is too long: {line.size_bytes} bytes")])
-            return False
-        if (message := self._message(line)) is None:
-            return False
+            self._deliver([unparsed(line, "the line is too long")])
+            return []
+        return self._messages(line)
+
+    def _read_message(self, line: bytes, message: Native) -> bool:
+        """True when it answers somebody who waits for it."""
         if (id := self._answers(message)) is not None:
             return self._dispatcher.answer(id, message)
         if self._translator is None:

@@ -229,8 +229,8 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
     def _read(self, events: list[bytes]) -> None:
         with self._in_one_batch():
             for event in events:
-                if (message := self._message(event)) is not None:
-                    self._translate(self._session(), message, event)
+                for raw, message in self._messages(event):
+                    self._translate(self._session(), message, raw)
 
     def _server_ended(self) -> None:
         if self._reading is None:

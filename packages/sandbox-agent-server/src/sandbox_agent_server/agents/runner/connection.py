@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sandbox_agent_core.errors import SandboxAgentError
 from sandbox_agent_core.frames import Frame
-from sandbox_agent_core.frames.jsonrpc import RequestId
+from sandbox_agent_core.frames.jsonrpc import RequestId, request_id
 from sandbox_agent_core.spi.agent import AgentAdapter, AgentExit, WireFrame
 
 from sandbox_agent_server.agents.runner.failures import exit_error
@@ -79,7 +79,8 @@ class AgentConnection:
 
     def resolve(self, id: object, frame: Frame) -> None:
         """The agent answered, and the answer is logged."""
-        future = self._waiting.get(id) if isinstance(id, (str, int)) else None
+        asked = request_id(id)
+        future = self._waiting.get(asked) if asked is not None else None
         if future is not None and not future.done():
             future.set_result(frame)
 

@@ -9,11 +9,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from sandbox_agent_core.api.requests import AnswerRequest
 from sandbox_agent_core.errors import RequestAlreadyResolved, RequestNotFound, StorageError
 from sandbox_agent_core.frames import Frame
+from sandbox_agent_core.frames.jsonrpc import same_id
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.spi.agent import WireFrame
 
@@ -94,8 +96,20 @@ class PendingRequests:
     def withdraw(self, step: SessionStep, rpc_id: Any) -> None:
         """The agent no longer wants an answer (`$/cancel_request`)."""
         for request in self._open_in(step):
-            if request.rpc_id == rpc_id:
+            if same_id(request.rpc_id, rpc_id):
                 self._resolve(step, request, cancelled(request, "cancel"))
+
+    def is_asked(self, rpc_id: Any) -> bool:
+        """A request with this id waits for its answer."""
+        return any(same_id(request.rpc_id, rpc_id) for request in self._open.values())
+
+    def refuse(self, step: SessionStep, refusal: Frame) -> bool:
+        """Close the open request with the id of this response: the agent is owed it. False: there is none."""
+        for request in self._open_in(step):
+            if same_id(request.rpc_id, refusal["id"]):
+                self._resolve(step, request, replace(cancelled(request, "cancel"), frame=refusal))
+                return True
+        return False
 
     def cancel_all(self, step: SessionStep) -> list[Frame]:
         """Close every open request as cancelled. Returns the answers that the agent is owed."""
@@ -130,7 +144,7 @@ class PendingRequests:
             StorageError: not recorded, so not delivered; the request stays open.
         """
         for request in self._open.values():
-            if request.rpc_id == frame.get("id"):
+            if same_id(request.rpc_id, frame.get("id")):
                 self._settle(request, answered_by_frame(request, frame), sender_is_user=True)
                 return
         raise RequestNotFound(f"the agent asked nothing under the id {frame.get('id')!r}")
