@@ -19,7 +19,9 @@
         SessionAlreadyExists             409 session_already_exists
         SessionClosed                    409 session_ended
         RequestAlreadyResolved           409 request_already_resolved
+      RequestTimeout                     408 request_timeout         retryable
       PayloadTooLarge                    413 payload_too_large
+        HeadTooLarge                     431 head_too_large
       UnsupportedMediaType               415 unsupported_media_type
       AgentAuthRequired                  424 agent_auth_required
       LimitReached                       429 limit_reached           retryable
@@ -67,6 +69,7 @@ __all__ = [
     "AgentStartFailed",
     "CapabilityNotSupported",
     "Conflict",
+    "HeadTooLarge",
     "InstallFailed",
     "InstallForbidden",
     "IntegrityMismatch",
@@ -91,6 +94,7 @@ __all__ = [
     "RegistryUnavailable",
     "RequestAlreadyResolved",
     "RequestNotFound",
+    "RequestTimeout",
     "SandboxAgentError",
     "SandboxNotFound",
     "ServerStartFailed",
@@ -235,10 +239,27 @@ class RequestAlreadyResolved(Conflict):
     title = "Request Already Resolved"
 
 
+class RequestTimeout(SandboxAgentError):
+    """The client did not send the whole of its request in time; `details` carry `limit` and `value`."""
+
+    code = "request_timeout"
+    title = "Request Timeout"
+    http_status = 408
+    retryable = True
+
+
 class PayloadTooLarge(SandboxAgentError):
     code = "payload_too_large"
     title = "Payload Too Large"
     http_status = 413
+
+
+class HeadTooLarge(PayloadTooLarge):
+    """The line and the headers of a request; `details` carry `limit` and `value`."""
+
+    code = "head_too_large"
+    title = "Request Head Too Large"
+    http_status = 431
 
 
 class UnsupportedMediaType(SandboxAgentError):

@@ -47,6 +47,29 @@ class Limits(_Frozen):
     """Every bound of the server. At a bound: a clear error or back-pressure, never loss."""
 
     max_body_bytes: int = Field(16 * _MIB, ge=1024, description="Largest request body.")
+    max_head_bytes: int = Field(
+        64 * 1024, ge=1024, description="Largest head of a request: its line and headers."
+    )
+    max_heads_bytes: int = Field(
+        4 * _MIB,
+        ge=1024,
+        description="Heads of all connections that are not whole yet; whoever waits longest is closed.",
+    )
+    head_timeout_s: float = Field(
+        10.0, gt=0, description="Until the head of a request must be whole."
+    )
+    body_timeout_s: float = Field(
+        120.0, gt=0, description="From there until its body must be whole."
+    )
+    keep_alive_s: float = Field(
+        15.0, gt=0, description="How long a connection is kept without a request."
+    )
+    max_connections: int = Field(
+        2048,
+        ge=1,
+        description="Open connections, at most half of the descriptors that the process may open. One that "
+        "waits for a request makes room for another; when none does, one more is refused.",
+    )
     max_json_depth: int = Field(64, ge=4, le=512, description="Deepest nesting of a request body.")
     max_line_bytes: int = Field(32 * _MIB, ge=4096, description="Longest line an agent may write.")
     max_file_bytes: int = Field(

@@ -10,10 +10,14 @@ import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
 
+from sandbox_agent_server.http.admission import Admission, connection_limit
+from sandbox_agent_server.http.connection import HttpConnection, WebSocketConnection
 from sandbox_agent_server.http.services import Services
 from sandbox_agent_server.settings import Settings
 
@@ -63,14 +67,17 @@ async def serve(
     app: Starlette, settings: Settings, listener: socket.socket, on_ready: Callable[[], None]
 ) -> None:
     """Until SIGTERM or SIGINT (or, with `exit_with_parent`, until the parent is gone)."""
+    limits = settings.limits
+    admission = Admission(limits, max_connections=connection_limit(limits))
     config = uvicorn.Config(
         app,
+        http=cast(Any, partial(HttpConnection, admission=admission)),
         log_config=None,
         access_log=False,
         server_header=False,
         lifespan="off",
-        ws="websockets-sansio",
-        ws_max_size=settings.limits.max_body_bytes,
+        ws=WebSocketConnection,
+        ws_max_size=limits.max_body_bytes,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=_CONNECTIONS_GRACE_S,
         backlog=2048,

@@ -17,6 +17,16 @@ from sandbox_agent_server.runtime.platforms import (
 __all__ = ["ProcessNotFound", "ProcessStartFailed", "located", "why_not_started"]
 
 
+_NO_ROOM = {
+    errno.EMFILE: "The server may open no more files: end some sessions, or raise its limit "
+    "(RLIMIT_NOFILE, `ulimit -n`).",
+    errno.ENFILE: "The machine has no file descriptors left: end something on it.",
+    errno.EAGAIN: "There may be no more processes: end some sessions, or raise the limit (RLIMIT_NPROC, the "
+    "container's `pids` limit).",
+    errno.ENOMEM: "The machine has no memory left: end something on it.",
+}
+
+
 class ProcessStartFailed(Exception):
     """The program is there and cannot be run."""
 
@@ -47,6 +57,10 @@ def why_not_started(
         return ProcessStartFailed(f"{program!r} may not be executed. Try `chmod +x` on it.")
     if isinstance(exc, OSError) and exc.errno == errno.ENOEXEC:
         return ProcessStartFailed(_why_no_program(located(program, cwd, env) or Path(program)))
+    if isinstance(exc, OSError) and exc.errno in _NO_ROOM:
+        return ProcessStartFailed(
+            f"{program!r} could not be started: {exc.strerror}. {_NO_ROOM[exc.errno]}"
+        )
     reason = exc.strerror if isinstance(exc, OSError) else str(exc)
     return ProcessStartFailed(
         f"{program!r} could not be started: {reason}. Is it a program for this machine?"
