@@ -99,6 +99,9 @@ joined**. So there are two ways to read:
 - show deltas at once, and replace what you showed since the last completion by the next one;
 - ask for `?deltas=false`, and lose nothing but the typing.
 
+Every text of the universal view can be encoded. JavaScript agents cut text in the middle of an emoji: a half that
+a delta ends in is shown with the next delta, joined, and one that stays alone is U+FFFD. The frame view keeps it.
+
 ## What you do not know
 
 New types and new fields will come: pass over what you do not know. Whatever an agent sends that has

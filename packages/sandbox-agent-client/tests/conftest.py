@@ -12,12 +12,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
+import verbatim_agent
 from sandbox_agent_client import Endpoint, LocalProvider, SandboxAgent, SandboxSpec
 
 
 @pytest.fixture(scope="session")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    provider = LocalProvider(cwd=tmp_path_factory.mktemp("workspace"))
+    directory = tmp_path_factory.mktemp("workspace")
+    provider = LocalProvider(cwd=directory, config=verbatim_agent.config(directory))
     with asyncio.Runner() as runner:
         ref = runner.run(provider.create(SandboxSpec()))
         yield runner.run(provider.endpoint(ref))

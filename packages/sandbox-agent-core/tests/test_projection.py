@@ -125,12 +125,6 @@ def test_a_refused_answer_to_a_permission_cancels_it() -> None:
     assert wire["data"] == {"requestId": "req", "outcome": "cancelled"}
 
 
-def test_half_a_surrogate_pair_is_kept() -> None:
-    event = _projected(update("agent_message_chunk", content={"type": "text", "text": "a\ud83d"}))
-    assert isinstance(event, MessageDelta)
-    assert event.text == event.to_wire()["data"]["text"] == "a\ud83d"
-
-
 def test_a_block_that_is_not_what_its_type_says_is_kept_as_it_is() -> None:
     event = _projected(update("agent_message_chunk", content={"type": "image", "url": "x"}))
     assert isinstance(event, MessageDelta)

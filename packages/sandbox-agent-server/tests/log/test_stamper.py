@@ -11,7 +11,13 @@ from agent_stories import Chapter, between_turns, chunk, play, stories, tool, tu
 from frame_strategies import entries
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sandbox_agent_core.events import Event
+from sandbox_agent_core.events import (
+    Event,
+    MessageCompleted,
+    MessageDelta,
+    ReasoningCompleted,
+    ReasoningDelta,
+)
 from sandbox_agent_core.frames import LogEntry, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import request
 from sandbox_agent_core.projection import is_delta, project
@@ -27,6 +33,7 @@ COMPLETED_AS = {
     acp.USER_MESSAGE_CHUNK: (extensions.MESSAGE_COMPLETED, "user"),
     acp.AGENT_THOUGHT_CHUNK: (extensions.REASONING_COMPLETED, None),
 }
+STREAMED = (MessageDelta, MessageCompleted, ReasoningDelta, ReasoningCompleted)
 COMPLETIONS = {method for method, _ in COMPLETED_AS.values()}
 Block = dict[str, Any]
 Key = tuple[str | None, str | None]
@@ -309,6 +316,56 @@ def test_what_follows_a_part_is_held_until_it_is_a_part_again() -> None:
         300_000,
         1,
     ]
+
+
+HIGH, LOW = "\ud83e", "\udd8a"
+_halves = st.lists(
+    st.tuples(
+        st.sampled_from(["", "a", HIGH, LOW, HIGH + LOW, f"a{HIGH}", f"{LOW}a", f"a{HIGH}{HIGH}"]),
+        st.sampled_from([{}, {"messageId": "m"}, {"_meta": {"parentToolCallId": "t1"}}]),
+        st.sampled_from(sorted(CHUNKS)),
+    ),
+    max_size=10,
+)
+
+
+def shown(events: Iterable[Event], suffix: str) -> dict[Key, str]:
+    """The text of each item, as its events of one kind tell it."""
+    found = defaultdict[Key, str](str)
+    for event in events:
+        if isinstance(event, STREAMED) and event.type.endswith(suffix):
+            found[event.message_id, event.parent_tool_call_id] += event.text
+    return {key: text for key, text in found.items() if text}
+
+
+@thoroughly
+@given(_halves, st.integers(1, 4))
+def test_deltas_are_what_their_completions_are_whatever_characters_are_cut(
+    pieces: list[tuple[str, dict[str, Any], str]], batch: int
+) -> None:
+    frames = [chunk(text, kind, **fields) for text, fields, kind in pieces]
+    frames.insert(len(frames) // 2, tool("t", is_new=True))
+    log = play([Chapter(frames, "answered"), Chapter(frames, "interrupted")], sizes=[batch])
+    events = events_of(log.entries)
+    assert shown(events, ".delta") == shown(events, ".completed")
+    with_deltas, without = transcript_of(log.entries), transcript_of(log.entries, deltas=False)
+    assert with_deltas.to_wire() == without.to_wire()
+
+
+@pytest.mark.parametrize("text", [f"{'x' * COMPLETION_BYTES}{HIGH}", HIGH])
+def test_a_character_that_is_cut_between_parts_is_joined(text: str) -> None:
+    frames = [chunk(text), chunk("x" * COMPLETION_BYTES if text == HIGH else LOW), chunk("end")]
+    log = play([Chapter(frames, "answered")])
+    events = events_of(log.entries)
+    assert shown(events, ".delta") == shown(events, ".completed")
+    log = StampedLog()
+    log.begin_turn("turn_1")
+    log.agent_writes(frames[:1])
+    twin = log.restored()
+    for either in (log, twin):
+        either.agent_writes(frames[1:])
+        either.interrupt()
+    assert twin.entries == log.entries
 
 
 # Batches

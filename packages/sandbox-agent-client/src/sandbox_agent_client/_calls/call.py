@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
 from sandbox_agent_core.api.base import RequestBody, ResponseBody
 from sandbox_agent_core.errors import InternalError, InvalidRequest
+from sandbox_agent_core.surrogates import has_halves, mended
 
-__all__ = ["Call", "Query", "body", "built", "nothing", "path", "query", "reads"]
+__all__ = ["Call", "Query", "body", "built", "encoded", "nothing", "path", "query", "reads"]
 
 T = TypeVar("T")
 Request = TypeVar("Request", bound=RequestBody)
 Response = TypeVar("Response", bound=ResponseBody)
 
 Query = Mapping[str, str | int]
+
+_EXACT = frozenset({"cwd", "env", "mcp_servers"})
+"""Names of files, programs and values: with another character in it, it is another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +35,21 @@ class Call(Generic[T]):
     """Reads the decoded JSON of a success; `None` when there was no body."""
     query: Query = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
+    """JSON, of which every text can be encoded."""
     has_deadline: bool = True
     """False for calls that last as long as a turn does."""
 
 
 def path(*parts: str) -> str:
-    """`/v1/…` with every part quoted, so that an id cannot reach another endpoint."""
-    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
+    """`/v1/…` with every part quoted, so that an id cannot reach another endpoint.
+
+    Raises:
+        InvalidRequest: a part cannot be encoded.
+    """
+    try:
+        return "/v1/" + "/".join(quote(part, safe="") for part in parts)
+    except UnicodeEncodeError as exc:
+        raise InvalidRequest(f"{exc.object!r} is no name: it is not valid Unicode.") from None
 
 
 def query(**parameters: str | int | bool | None) -> Query:
@@ -48,19 +62,43 @@ def query(**parameters: str | int | bool | None) -> Query:
 
 
 def body(request: RequestBody) -> dict[str, Any]:
-    """Only what was given: an absent member and a null are not the same to a PATCH."""
-    return request.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    """Only what was given: an absent member and a null are not the same to a PATCH.
+
+    Raises:
+        InvalidRequest: something in it is no JSON.
+    """
+    try:
+        return request.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    except (PydanticSerializationError, RecursionError) as exc:
+        raise InvalidRequest(f"The request cannot be written as JSON: {exc}") from exc
+
+
+def encoded(document: Mapping[str, Any]) -> bytes:
+    """The JSON that is sent.
+
+    Raises:
+        InvalidRequest: a number in it is not finite, or it is nested too deeply.
+    """
+    try:
+        return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
+    except (ValueError, RecursionError) as exc:
+        raise InvalidRequest(f"The request cannot be written as JSON: {exc}") from exc
 
 
 def built(cls: type[Request], /, **members: Any) -> Request:
-    """The body, without the members that are None.
+    """The body, without the members that are None. What is text in it can be encoded, whatever was given.
 
     Raises:
         InvalidRequest: the server would refuse it; the message names the member.
     """
     given = {name: value for name, value in members.items() if value is not None}
+    for name in _EXACT & given.keys():
+        if has_halves(_as_json(given[name])):
+            raise InvalidRequest(
+                f"`{name}`: it holds a name or a value that is not valid UTF-8, which no agent can be told."
+            )
     try:
-        return cls(**given)
+        return cls(**{name: mended(_as_json(value)) for name, value in given.items()})
     except ValidationError as exc:
         faults = "; ".join(
             f"`{'.'.join(map(str, error['loc'])) or cls.__name__}`: {error['msg']}"
@@ -69,12 +107,24 @@ def built(cls: type[Request], /, **members: Any) -> Request:
         raise InvalidRequest(faults) from exc
 
 
-def reads(cls: type[Response]) -> Callable[[Any], Response]:
-    """A parser for one model. What is not that model is the server's fault, not the caller's."""
+def _as_json(value: Any) -> Any:
+    """Mappings and sequences as JSON has them."""
+    if isinstance(value, Mapping):
+        return {name: _as_json(inner) for name, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return [_as_json(inner) for inner in value]
+    return value
+
+
+def reads(cls: type[Response], *, verbatim: bool = False) -> Callable[[Any], Response]:
+    """A parser for one model. What is not that model is the server's fault, not the caller's.
+
+    Every text in it can be encoded, unless it is `verbatim`: then it is as the agent wrote it.
+    """
 
     def parse(document: Any) -> Response:
         try:
-            return cls.model_validate(document)
+            return cls.model_validate(document if verbatim else mended(document))
         except ValidationError as exc:
             raise InternalError(
                 f"The server's answer is not a {cls.__name__}: is this a sandbox-agent server?"

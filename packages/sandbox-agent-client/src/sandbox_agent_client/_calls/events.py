@@ -19,7 +19,7 @@ def page(session_id: str, *, after: int, limit: int, deltas: bool = True) -> Cal
         method="GET",
         path=stream_path(session_id),
         query=query(after=after, limit=limit, view="frames", deltas=deltas),
-        parse=reads(EventPage),
+        parse=reads(EventPage, verbatim=True),
     )
 
 

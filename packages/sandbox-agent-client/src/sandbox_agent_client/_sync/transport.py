@@ -14,7 +14,7 @@ from sandbox_agent_core.errors import SandboxAgentError, SandboxNotFound, Server
 from sandbox_agent_core.spi.provider import Endpoint
 from sandbox_agent_core.wire.sse import SseDecoder, SseEvent
 
-from sandbox_agent_client._calls import Call
+from sandbox_agent_client._calls import Call, encoded
 from sandbox_agent_client._calls.events import stream_path, stream_query, websocket_path
 from sandbox_agent_client._failures import (
     error_of_response,
@@ -89,8 +89,10 @@ class Transport:
                     call.method,
                     url,
                     params=dict(call.query) or None,
-                    json=call.body,
-                    headers=self._headers(accept="application/json"),
+                    content=None if call.body is None else encoded(call.body),
+                    headers=self._headers(
+                        accept="application/json", has_body=call.body is not None
+                    ),
                     timeout=httpx.Timeout(
                         self._timeout_s, read=self._timeout_s if call.has_deadline else None
                     ),
@@ -120,8 +122,9 @@ class Transport:
                 call.method,
                 url,
                 params=dict(call.query) or None,
-                json=call.body,
-                headers=self._headers(accept="text/event-stream") | {"Accept-Encoding": "identity"},
+                content=None if call.body is None else encoded(call.body),
+                headers=self._headers(accept="text/event-stream", has_body=call.body is not None)
+                | {"Accept-Encoding": "identity"},
                 timeout=httpx.Timeout(self._timeout_s, read=SILENCE_TIMEOUT_S),
             ) as response:
                 _check_stream(response)
@@ -219,8 +222,10 @@ class Transport:
     def _url(self, path: str) -> str:
         return self.endpoint.url.rstrip("/") + path
 
-    def _headers(self, *, accept: str | None = None) -> dict[str, str]:
+    def _headers(self, *, accept: str | None = None, has_body: bool = False) -> dict[str, str]:
         headers = dict(self.endpoint.headers)
+        if has_body:
+            headers["Content-Type"] = "application/json"
         if accept is not None:
             headers["Accept"] = accept
         if self.endpoint.token is not None:

@@ -21,6 +21,7 @@ run. What is not in `params`:
     session/update after its turn has ended   {late: true}
     session/update of another session in the agent's process   {otherSession: its id}
     a request of the agent that was put to nobody   {refused: true}
+    a chunk of a message after one that ended in the first half of a character   {half: that half}
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ TURN_ENDED: Final = PREFIX + "turn.ended"
 """The agent could not answer `session/prompt` itself."""
 MESSAGE_COMPLETED: Final = PREFIX + "message.completed"
 REASONING_COMPLETED: Final = PREFIX + "reasoning.completed"
+MESSAGE_DELTA: Final = PREFIX + "message.delta"
+REASONING_DELTA: Final = PREFIX + "reasoning.delta"
+"""The message ended in half a character, which no delta has shown: now it is known to be all of it."""
 TOOL_COMPLETED: Final = PREFIX + "tool.completed"
 """The turn ended with the tool call open: `projection.closed_tool_call` makes the params."""
 AGENT_STARTED: Final = PREFIX + "agent.started"
@@ -47,6 +51,9 @@ PERMISSION_MODE_CHANGED: Final = PREFIX + "permission_mode.changed"
 LOG_REPAIRED: Final = PREFIX + "log.repaired"
 ERROR: Final = PREFIX + "error"
 AGENT_UNPARSED: Final = PREFIX + "agent.unparsed"
+
+HALF: Final = "half"
+"""An annotation: see `surrogates`. The delta before did not show it, this one begins with it."""
 
 FROM_ADAPTERS: Final = frozenset({AGENT_UNPARSED, ERROR})
 """These may also come from the agent's side: its adapter notices them first."""

@@ -7,8 +7,10 @@ from typing import Any
 from sandbox_agent_core.content import text_of
 from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.entry import LogEntry
+from sandbox_agent_core.frames.extensions import HALF
 from sandbox_agent_core.lenient import as_dict, as_str, compact
 from sandbox_agent_core.projection.parts import Wire, blocks_of, event
+from sandbox_agent_core.surrogates import mended, split_half, whole
 
 __all__ = ["chunk", "completion", "parent_of"]
 
@@ -32,14 +34,19 @@ def chunk(entry: LogEntry, update: Wire) -> Wire | None:
         type = "reasoning.delta"
     message_id = entry.item_id or update.get("messageId")
     if isinstance(message_id, str):
-        data["messageId"] = message_id
+        data["messageId"] = whole(message_id)
+    annotations = as_dict(entry.annotations) if entry.annotations else {}
+    if not text.isascii() or HALF in annotations:
+        text = (as_str(annotations.get(HALF)) or "") + text
+        # The half at its end is for the next delta, which is stamped with it.
+        text = whole(split_half(text)[0] if content["type"] == "text" else text)
     data["text"] = text
     # `{type, text}` is all in `text` already.
     if content["type"] != "text" or len(content) > 2:
-        data["content"] = content
+        data["content"] = mended(content)
     if "_meta" in update and (parent := parent_of(update)) is not None:
-        data["parentToolCallId"] = parent
-    if entry.annotations and as_dict(entry.annotations).get("late") is True:
+        data["parentToolCallId"] = whole(parent)
+    if annotations.get("late") is True:
         data["late"] = True
     return event(entry, type, data)
 
@@ -50,7 +57,7 @@ def completion(entry: LogEntry, type: str, params: Wire) -> Wire:
     if type == "message.completed":
         data["role"] = "user" if params.get("role") == "user" else "assistant"
     data |= compact(messageId=as_str(params.get("messageId")))
-    blocks = blocks_of(params.get("content"))
+    blocks = mended(blocks_of(params.get("content")))
     data["text"] = text_of(blocks)
     data["content"] = blocks
     data |= compact(parentToolCallId=as_str(params.get("parentToolCallId")))

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from sandbox_agent_core.events.agent import AgentUpdate
-from sandbox_agent_core.events.parsing import Event, parse_event
+from sandbox_agent_core.events.parsing import Event, is_delta, parse_event
 from sandbox_agent_core.frames import acp, extensions
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.lenient import as_dict
@@ -26,6 +26,7 @@ from sandbox_agent_core.projection.requests import (
     question_resolved,
 )
 from sandbox_agent_core.projection.updates import session_update
+from sandbox_agent_core.surrogates import mended
 
 __all__ = ["project", "project_wire"]
 
@@ -46,7 +47,17 @@ def project_wire(entry: LogEntry) -> Wire | None:
 
     Never raises, whatever the frame holds. Everything from the agent is an event, except answers
     that tell nothing new, `$/cancel_request`, and history that `session/load` replays.
+
+    Every text in it can be encoded: halves of characters are joined, or replaced by U+FFFD.
     """
+    wire = _projected(entry)
+    # An agent's delta is mended where it is made: there the half before it is known.
+    if wire is not None and not (entry.sender == "agent" and is_delta(wire["type"])):
+        wire["data"] = mended(wire["data"])
+    return wire
+
+
+def _projected(entry: LogEntry) -> Wire | None:
     payload = entry.payload
     if not isinstance(payload, dict):
         return _not_a_frame(entry)

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, LogEntry, Sender, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import RequestId, notification, request_id
-from sandbox_agent_core.lenient import as_dict
+from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
 from sandbox_agent_core.projection import closed_tool_call, is_apart
 from sandbox_agent_core.projection.messages import parent_of
+from sandbox_agent_core.surrogates import split_half, whole
 
 from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.log.entry import Draft
@@ -37,6 +38,11 @@ _MESSAGE_CHUNKS: Final = {
     # Claude gives a message's thought the message's id: keep the two items apart.
     acp.AGENT_THOUGHT_CHUNK: (extensions.REASONING_COMPLETED, None, "/thought"),
 }
+_DELTAS: Final = {
+    acp.AGENT_MESSAGE_CHUNK: extensions.MESSAGE_DELTA,
+    acp.USER_MESSAGE_CHUNK: extensions.MESSAGE_DELTA,
+    acp.AGENT_THOUGHT_CHUNK: extensions.REASONING_DELTA,
+}
 _COMPLETIONS: Final = frozenset({extensions.MESSAGE_COMPLETED, extensions.REASONING_COMPLETED})
 _FINAL: Final = ("completed", "failed")  # no set: a status may be anything, also what has no hash
 
@@ -53,6 +59,8 @@ class _OpenItem:
     is_late: bool
     blocks: list[dict[str, Any]] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    half: str = ""
+    """The first half of a character that the text ends in. No delta has shown it yet."""
     size_bytes: int = 0
 
     def add(self, content: Any, size_bytes: int) -> None:
@@ -62,19 +70,27 @@ class _OpenItem:
         text = content.get("text")
         if content.get("type") == "text" and isinstance(text, str):
             self.texts.append(text)
+            self.half = split_half(self.half + text)[1]
             return
         self._close_text()
+        self.half = ""
         self.blocks.append(content)
 
     def take(self) -> list[dict[str, Any]]:
-        self._close_text()
+        """What is held, but for half a character that may go on in the next part."""
+        self._close_text(keep=self.half)
         blocks, self.blocks, self.size_bytes = self.blocks, [], 0
         return blocks
 
-    def _close_text(self) -> None:
-        if self.texts:
-            self.blocks.append({"type": "text", "text": "".join(self.texts)})
-            self.texts = []
+    def take_rest(self) -> list[dict[str, Any]]:
+        self.half = ""
+        return self.take()
+
+    def _close_text(self, *, keep: str = "") -> None:
+        text = "".join(self.texts).removesuffix(keep)
+        if text or (self.texts and not keep):
+            self.blocks.append({"type": "text", "text": text})
+        self.texts = [keep] if keep else []
 
 
 class Stamper:
@@ -219,7 +235,7 @@ class Stamper:
         else:
             step.append(entry)
         if full is not None:
-            self._complete(step, full)
+            self._complete(step, full, full.take())
 
     def agent_request(
         self,
@@ -316,13 +332,15 @@ class Stamper:
 
     def close_items(self, step: Step) -> None:
         for item in self._items.values():
-            self._complete(step, item)
+            self._close(step, item)
         self._items.clear()
 
     def _forget_completed(self, completion: LogEntry) -> None:
         item = self._items.get(completion.payload["params"].get("parentToolCallId"))
         if item is not None and item.item_id == completion.item_id:
-            item.take()
+            *_, last = dicts_in(completion.payload["params"].get("content")) or [{}]
+            has_half = split_half(as_str(last.get("text")) or "")[1] != ""
+            _ = item.take_rest() if has_half else item.take()
 
     def _chunk(
         self,
@@ -340,24 +358,32 @@ class Stamper:
         item = self._items.get(parent)
         if item is None or item.kind != kind or item.native_id != native_id:
             if item is not None:
-                self._complete(step, item)
+                self._close(step, item)
             suffix = _MESSAGE_CHUNKS[kind][2]
             known = native_id if isinstance(native_id, str) else f"msg_{step.next_seq}"
             is_late = entry.annotations is not None
             item = _OpenItem(kind, native_id, known + suffix, parent, entry.turn_id, is_late)
             self._items[parent] = item
         entry.item_id = item.item_id
+        if item.half:
+            entry.annotations = {**(entry.annotations or {}), extensions.HALF: item.half}
         item.add(update.get("content"), size_bytes)
         if item.size_bytes >= COMPLETION_BYTES:
             return item
         return None
 
-    def _complete(self, step: Step, item: _OpenItem) -> None:
-        blocks = item.take()
-        if not blocks:
-            return
-        method, role, _ = _MESSAGE_CHUNKS[item.kind]
-        params: dict[str, Any] = {"messageId": item.item_id, "content": blocks}
+    def _close(self, step: Step, item: _OpenItem) -> None:
+        if item.half:
+            self._about(step, item, _DELTAS[item.kind], {"text": whole(item.half)})
+        self._complete(step, item, item.take_rest())
+
+    def _complete(self, step: Step, item: _OpenItem, blocks: list[dict[str, Any]]) -> None:
+        if blocks:
+            self._about(step, item, _MESSAGE_CHUNKS[item.kind][0], {"content": blocks})
+
+    def _about(self, step: Step, item: _OpenItem, method: str, data: dict[str, Any]) -> None:
+        params: dict[str, Any] = {"messageId": item.item_id, **data}
+        role = _MESSAGE_CHUNKS[item.kind][1]
         if role is not None:
             params["role"] = role
         if item.parent is not None:

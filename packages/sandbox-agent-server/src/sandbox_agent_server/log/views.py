@@ -62,7 +62,8 @@ def _universal(entries: Iterable[Entry], session_id: str, *, deltas: bool) -> Sh
 
 def _is_delta(entry: Entry, session_id: str) -> bool:
     """True when a later entry carries the whole of what this one adds."""
-    if b"_chunk" not in entry.line:  # a delta is an ACP chunk; most other entries end here
+    # A delta is an ACP chunk, or the server's own; most other entries end here.
+    if b"_chunk" not in entry.line and b'.delta"' not in entry.line:
         return False
     wire = project_wire(entry.to_log_entry(session_id))
     return wire is not None and is_delta(wire["type"])
