@@ -27,6 +27,8 @@ from support.server import ServerProcess, until
 
 MakeServer = Callable[..., ServerProcess]
 
+ERROR_CODES = {"http401": "agent_auth_required", "http429": "agent_rate_limited"}
+
 
 def works(session: SessionSync) -> None:
     """The session is none the worse for what was done to it."""
@@ -132,6 +134,10 @@ def test_a_failing_model_is_an_error_of_the_turn(
     elif ended.stop_reason == "error":
         assert ended.error is not None
         assert ended.error.message
+        # One that tries again was cancelled, which is what its error is about.
+        if failure in ERROR_CODES and failure not in agent.retries:
+            assert ended.error.code == ERROR_CODES[failure]
+            assert "scripted" in ended.error.message or failure[4:] in ended.error.message
     else:
         # Some agents put it into words instead of an error.
         assert story.text

@@ -42,6 +42,7 @@ class ScriptedAdapter:
         }
         self.sent: list[Frame] = []
         self.exit = AgentExit(exit_code=0)
+        self.last_words = ""
         self.is_paused = False
         self.is_closed = False
         self._start_error = start_error

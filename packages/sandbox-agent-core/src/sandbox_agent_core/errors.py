@@ -33,6 +33,7 @@
         RegistryAuthRequired             500 registry_auth_required
         RegistryUnavailable              503 registry_unavailable    retryable
       AgentError                         502 agent_error
+        AgentRateLimited                 429 agent_rate_limited      retryable
         AgentStartFailed                 502 agent_start_failed
         AgentProcessExited               502 agent_process_exited
       Unavailable                        503 unavailable             retryable
@@ -66,6 +67,7 @@ __all__ = [
     "AgentNotInstallable",
     "AgentNotInstalled",
     "AgentProcessExited",
+    "AgentRateLimited",
     "AgentStartFailed",
     "CapabilityNotSupported",
     "Conflict",
@@ -339,6 +341,15 @@ class AgentError(SandboxAgentError):
     code = "agent_error"
     title = "Agent Error"
     http_status = 502
+
+
+class AgentRateLimited(AgentError):
+    """The model provider took no more requests of the agent: a rate limit, or a quota that is used up."""
+
+    code = "agent_rate_limited"
+    title = "Agent Rate Limited"
+    http_status = 429
+    retryable = True
 
 
 class AgentStartFailed(AgentError):

@@ -19,19 +19,22 @@ from sandbox_agent_core.errors import (
     StorageError,
     Unavailable,
 )
-from sandbox_agent_core.events import AgentUpdate, ErrorReported, MessageCompleted
+from sandbox_agent_core.events import AgentUpdate, ErrorReported, MessageCompleted, TurnEnded
 from sandbox_agent_core.frames import acp, extensions
 from sandbox_agent_core.frames.jsonrpc import (
+    INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     PARSE_ERROR,
+    error_response,
     notification,
     request,
     response,
 )
 from sandbox_agent_core.projection import project
 from sandbox_agent_core.spi.agent import AgentExit
+from sandbox_agent_server.agents.runner.failures import error_of_frame
 from sandbox_agent_server.log import log as log_module
 from sandbox_agent_server.sessions.state import fold
 from still_clock import StillClock
@@ -301,6 +304,22 @@ async def test_an_answer_under_an_id_that_became_a_float_is_the_answer(talk: Tal
     id = talk.prompt()
     await talk.agent_writes(response(float(id), {"stopReason": "end_turn"}))  # type: ignore[arg-type]
     assert talk.conversation.state.turn_id is None
+
+
+async def test_an_error_that_says_nothing_gets_the_last_words_of_the_process(talk: Talk) -> None:
+    talk.adapter.last_words = "starting\nError: 401 Unauthorized"
+    id = talk.prompt()
+    await talk.agent_writes(error_response(id, INTERNAL_ERROR, "Internal error"))
+    event = project(talk.entries[-1])
+    assert isinstance(event, TurnEnded)
+    assert event.error is not None
+    assert event.error.code == "agent_auth_required"
+    assert "401 Unauthorized" in event.error.message
+    assert "401 Unauthorized" in error_of_frame(talk.answered[-1]).message
+
+    id = talk.prompt("turn_2")
+    await talk.agent_writes(error_response(id, INTERNAL_ERROR, "the disk is full"))
+    assert talk.entries[-1].annotations is None
 
 
 async def open_session(talk: Talk, id: str = "s1") -> None:

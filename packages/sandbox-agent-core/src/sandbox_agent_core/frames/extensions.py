@@ -17,6 +17,7 @@ run. What is not in `params`:
     tool_call_update that completes a tool call   {tool: fields of earlier updates this one leaves out}
     session/set_mode response {modeId};  session/set_model response {modelId};
     session/set_config_option response {configId, value}
+    an error that says nothing   {lastWords: the end of what the process wrote to stderr}
     session/update while history is replayed by `session/load`   {replay: true}
     session/update after its turn has ended   {late: true}
     session/update of another session in the agent's process   {otherSession: its id}

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sandbox_agent_core.frames import acp, jsonrpc
+from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.lenient import as_dict, as_int, as_str, compact
+from sandbox_agent_core.projection.faults import fault_of
 from sandbox_agent_core.projection.parts import Wire, event, passed_through
 from sandbox_agent_core.projection.updates import config_options
 
-__all__ = ["agent_answer", "fault_of", "token_usage"]
+__all__ = ["agent_answer", "token_usage"]
 
-_CODES = {jsonrpc.AUTH_REQUIRED: "agent_auth_required", jsonrpc.CANCELLED: "cancelled"}
 _TOKENS = {
     "inputTokens": "input_tokens",
     "outputTokens": "output_tokens",
@@ -29,7 +27,7 @@ def agent_answer(entry: LogEntry) -> Wire | None:
     if method == acp.SESSION_PROMPT:
         return _turn_ended(entry)
     if "error" in payload:
-        fault = fault_of(payload["error"])
+        fault = fault_of(payload["error"], _last_words(entry))
         return event(entry, "error", fault | compact(method=method))
     if method is None:
         # It answers nothing that we know of, so it is not one of those.
@@ -53,10 +51,14 @@ def _turn_ended(entry: LogEntry) -> Wire:
         reason = as_str(result.get("stopReason"))
         data = {"stopReason": reason if reason in acp.STOP_REASONS else "end_turn"}
         return event(entry, "turn.ended", data | compact(usage=token_usage(result)))
-    fault = fault_of(payload["error"])
+    fault = fault_of(payload["error"], _last_words(entry))
     if fault["code"] == "cancelled":
         return event(entry, "turn.ended", {"stopReason": "cancelled"})
     return event(entry, "turn.ended", {"stopReason": "error", "error": fault})
+
+
+def _last_words(entry: LogEntry) -> str | None:
+    return as_str(as_dict(entry.annotations).get("lastWords"))
 
 
 def _config_changed(entry: LogEntry, method: str) -> Wire | None:
@@ -71,15 +73,6 @@ def _config_changed(entry: LogEntry, method: str) -> Wire | None:
         data |= {"configId": config_id, "value": value}
     data |= compact(options=options)
     return event(entry, "config.changed", data) if data else None
-
-
-def fault_of(error: Any) -> Wire:
-    """`{code, message, rpcCode?, data?}` of a JSON-RPC error or of one of ours."""
-    members = as_dict(error)
-    rpc_code = as_int(members.get("code"))
-    code = as_str(members.get("code")) or _CODES.get(rpc_code or 0, "agent_error")
-    message = as_str(members.get("message")) or "The agent did not say what went wrong."
-    return {"code": code, "message": message} | compact(rpcCode=rpc_code, data=members.get("data"))
 
 
 def token_usage(result: Wire) -> Wire | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from sandbox_agent_core.credentials.sources import AgentSources
 from sandbox_agent_core.frames.jsonrpc import Frame
@@ -22,6 +22,7 @@ __all__ = [
     "AgentExit",
     "AgentInstallation",
     "FrameReceiver",
+    "HasLastWords",
     "WireFrame",
 ]
 
@@ -114,6 +115,16 @@ class AgentAdapter(Protocol):
 
         When it returns, an agent that was started has `ended`, also one that was paused.
         """
+        ...
+
+
+@runtime_checkable
+class HasLastWords(Protocol):
+    """What an adapter over a process may have besides."""
+
+    @property
+    def last_words(self) -> str:
+        """The end of what the agent has written to stderr so far: the cause, when an error of it tells none."""
         ...
 
 

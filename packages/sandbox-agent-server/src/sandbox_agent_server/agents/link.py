@@ -53,6 +53,10 @@ class AgentLink:
         ended = self._link.exit
         return _agent_exit(ended) if ended is not None else None
 
+    @property
+    def last_words(self) -> str:
+        return self._link.last_words
+
     async def start(self) -> None:
         """Raises: AgentNotInstalled, AgentStartFailed."""
         try:

@@ -296,12 +296,14 @@ class Stamper:
         """The method of the request that a frame of the agent answers; None when it answers nothing."""
         return None if "method" in frame else self.asked(frame.get("id"))
 
-    def agent_response(self, step: Step, raw: bytes, frame: Frame) -> None:
+    def agent_response(self, step: Step, raw: bytes, frame: Frame, *, last_words: str = "") -> None:
         """The answer to `session/prompt` ends the turn."""
         method = self.answered_by(frame)
         annotations: dict[str, Any] | None = None
         if method is not None and (id := request_id(frame["id"])) is not None:
             annotations = self._asked.pop(id)[1]
+        if last_words:
+            annotations = {**(annotations or {}), "lastWords": last_words}
         if method == acp.SESSION_PROMPT:
             self.close_turn(step)
         step.append(

@@ -95,6 +95,11 @@ class ProcessLink:
             return None
         return self._describe(self._running.process)
 
+    @property
+    def last_words(self) -> str:
+        """The end of what it has written to stderr so far."""
+        return self._stderr_tail.text()
+
     async def start(self) -> None:
         """Run the program, looked up on the PATH of its own environment.
 

@@ -28,10 +28,11 @@ from sandbox_agent_core.frames.jsonrpc import (
 )
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.lenient import as_dict, as_str, compact
+from sandbox_agent_core.projection.faults import says_nothing
 from sandbox_agent_core.spi.agent import AgentExit, WireFrame
 
 from sandbox_agent_server.agents.runner.connection import AgentConnection
-from sandbox_agent_server.agents.runner.failures import result_of_frame
+from sandbox_agent_server.agents.runner.failures import result_of_frame, with_last_words
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.stamper import Stamper
 from sandbox_agent_server.runtime.tasks import TaskOwner
@@ -396,7 +397,12 @@ class Conversation:
             # The turn is over: nobody will act on an answer any more.
             for answer in self.requests.cancel_all(step):
                 step.after_commit(partial(self.to_agent, answer))
-        self.stamper.agent_response(step, wire.raw, frame)
+        last_words = ""
+        if "error" in frame and self._connection is not None and says_nothing(frame["error"]):
+            last_words = self._connection.last_words
+        self.stamper.agent_response(step, wire.raw, frame, last_words=last_words)
+        if last_words:
+            frame = with_last_words(frame, last_words)
         self._addressee.answered(method, frame.get("result"))
         if method == acp.SESSION_PROMPT:
             step.ends_turn = True

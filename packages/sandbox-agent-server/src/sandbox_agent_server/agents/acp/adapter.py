@@ -62,6 +62,10 @@ class AcpAdapter:
             frame = self._normaliser.to_agent(frame)
         self._link.send(dumps(frame))
 
+    @property
+    def last_words(self) -> str:
+        return self._link.last_words
+
     async def close(self) -> AgentExit:
         return await self._link.close()
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from sandbox_agent_core.errors import SandboxAgentError
 from sandbox_agent_core.frames import Frame
 from sandbox_agent_core.frames.jsonrpc import RequestId, request_id
-from sandbox_agent_core.spi.agent import AgentAdapter, AgentExit, WireFrame
+from sandbox_agent_core.spi.agent import AgentAdapter, AgentExit, HasLastWords, WireFrame
 
 from sandbox_agent_server.agents.runner.failures import exit_error
 from sandbox_agent_server.agents.runner.redaction import Redaction
@@ -83,6 +83,13 @@ class AgentConnection:
         future = self._waiting.get(asked) if asked is not None else None
         if future is not None and not future.done():
             future.set_result(frame)
+
+    @property
+    def last_words(self) -> str:
+        """The end of what the agent wrote to stderr, with nothing in it that must not be seen."""
+        if not isinstance(self._adapter, HasLastWords):
+            return ""
+        return self._redaction.text(self._adapter.last_words)
 
     def pause(self) -> None:
         """Hold the agent back: what it writes stays in its pipe."""

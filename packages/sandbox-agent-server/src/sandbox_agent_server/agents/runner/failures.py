@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from sandbox_agent_core.errors import AgentAuthRequired, AgentError, AgentProcessExited
+from sandbox_agent_core.errors import (
+    AgentAuthRequired,
+    AgentError,
+    AgentProcessExited,
+    AgentRateLimited,
+)
 from sandbox_agent_core.frames import Frame
-from sandbox_agent_core.frames.jsonrpc import AUTH_REQUIRED
+from sandbox_agent_core.lenient import as_dict
+from sandbox_agent_core.projection.faults import fault_of
 from sandbox_agent_core.spi.agent import AgentExit
 
-__all__ = ["error_of_frame", "exit_error", "result_of_frame"]
+__all__ = ["error_of_frame", "exit_error", "result_of_frame", "with_last_words"]
+
+_KINDS: Final[dict[str, type[AgentError | AgentAuthRequired]]] = {
+    AgentAuthRequired.code: AgentAuthRequired,
+    AgentRateLimited.code: AgentRateLimited,
+}
 
 
 def result_of_frame(frame: Frame) -> Any:
@@ -21,14 +32,16 @@ def result_of_frame(frame: Frame) -> Any:
 
 def error_of_frame(frame: Frame) -> AgentError | AgentAuthRequired:
     """A JSON-RPC error as ours; the agent's code and data ride in the details."""
-    error = frame.get("error")
-    error = error if isinstance(error, dict) else {"message": repr(error)}
-    kind = AgentAuthRequired if error.get("code") == AUTH_REQUIRED else AgentError
-    return kind(
-        str(error.get("message") or "the agent answered with an error"),
-        agentCode=error.get("code"),
-        data=error.get("data"),
-    )
+    fault = fault_of(frame.get("error"))
+    kind = _KINDS.get(fault["code"], AgentError)
+    code = as_dict(frame.get("error")).get("code")
+    return kind(fault["message"], agentCode=code, data=fault.get("data"))
+
+
+def with_last_words(frame: Frame, last_words: str) -> Frame:
+    """The response with a cause for an error that says nothing."""
+    error = as_dict(frame.get("error"))
+    return {**frame, "error": {**error, "data": {"stderr": last_words}}}
 
 
 def exit_error(ended: AgentExit) -> AgentProcessExited:

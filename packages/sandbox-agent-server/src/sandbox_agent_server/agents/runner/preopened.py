@@ -10,7 +10,13 @@ from typing import Any
 from sandbox_agent_core.errors import AgentError
 from sandbox_agent_core.frames import Frame
 from sandbox_agent_core.frames.jsonrpc import RequestId, request
-from sandbox_agent_core.spi.agent import AgentAdapter, AgentExit, FrameReceiver, WireFrame
+from sandbox_agent_core.spi.agent import (
+    AgentAdapter,
+    AgentExit,
+    FrameReceiver,
+    HasLastWords,
+    WireFrame,
+)
 
 from sandbox_agent_server.agents.runner.failures import error_of_frame, exit_error
 from sandbox_agent_server.agents.runner.handshake import Handshake, Opened
@@ -101,6 +107,10 @@ class PreopenedAgent:
     def resume(self) -> None:
         self._is_paused = False
         self._adapter.resume()
+
+    @property
+    def last_words(self) -> str:
+        return self._adapter.last_words if isinstance(self._adapter, HasLastWords) else ""
 
     async def close(self) -> AgentExit:
         if self._answers:
