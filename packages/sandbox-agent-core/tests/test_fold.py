@@ -301,9 +301,15 @@ def test_faults_are_notices_and_an_expected_exit_is_none() -> None:
         server("agent.exited", {"signal": 15, "expected": True}, seq=3),
         entry({"what": "is this"}, seq=4),
         server("log.repaired", {"droppedBytes": 7, "reason": "no end"}, seq=5),
+        server("log.damaged", {"lostBytes": 7, "reason": "no JSON"}, seq=6),
     )
     notices = [item for item in view.items() if isinstance(item, NoticeItem)]
-    assert [notice.notice for notice in notices] == ["error", "agent_exited", "log_repaired"]
+    assert [notice.notice for notice in notices] == [
+        "error",
+        "agent_exited",
+        "log_repaired",
+        "log_damaged",
+    ]
     assert notices[0].code == "storage_error"
     assert notices[1].detail == "boom"
 

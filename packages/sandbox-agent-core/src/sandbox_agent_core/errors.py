@@ -18,6 +18,7 @@
       Conflict                           409 conflict
         SessionAlreadyExists             409 session_already_exists
         SessionClosed                    409 session_ended
+        SessionDamaged                   409 session_damaged
         RequestAlreadyResolved           409 request_already_resolved
       RequestTimeout                     408 request_timeout         retryable
       PayloadTooLarge                    413 payload_too_large
@@ -103,6 +104,7 @@ __all__ = [
     "ServerUnreachable",
     "SessionAlreadyExists",
     "SessionClosed",
+    "SessionDamaged",
     "SessionNotFound",
     "StorageError",
     "StreamGap",
@@ -232,6 +234,14 @@ class SessionClosed(Conflict):
 
     code = "session_ended"
     title = "Session Ended"
+
+
+class SessionDamaged(Conflict):
+    """What is kept of the session cannot be read; `DELETE …?purge=true` removes it. `details.reason` says what
+    is wrong."""
+
+    code = "session_damaged"
+    title = "Session Damaged"
 
 
 class RequestAlreadyResolved(Conflict):

@@ -19,6 +19,7 @@ from sandbox_agent_core.errors import (
     LimitReached,
     SessionAlreadyExists,
     SessionClosed,
+    SessionDamaged,
     SessionNotFound,
     StorageError,
     Unavailable,
@@ -280,7 +281,7 @@ async def test_what_cannot_be_read_any_more_can_be_purged(house: House) -> None:
     await its_agent_ends(house)
     gc.collect()
     (house.directory() / LOG_NAME).write_bytes(b"")
-    with pytest.raises(StorageError):
+    with pytest.raises(SessionDamaged):
         house.prompt()
     await house.manager.purge("ses_1")
     assert not house.directory().exists()
@@ -417,7 +418,8 @@ async def test_a_session_that_cannot_be_recovered_is_no_matter_to_the_others(hou
     (house.directory("ses_1") / LOG_NAME).write_bytes(b"")
     await house.open()
     assert house.manager.info("ses_2").status == "dormant"
-    with pytest.raises(StorageError):
+    assert house.manager.info("ses_1").status == "damaged"
+    with pytest.raises(SessionDamaged):
         house.prompt("ses_1")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -191,6 +192,53 @@ def test_one_of_an_older_format_is_put_aside_and_of_a_newer_is_refused(tmp_path:
     index.close()
 
 
+def test_one_that_lacks_a_table_is_put_aside_and_made_anew(tmp_path: Path) -> None:
+    index = SessionIndex(tmp_path)
+    index.filled()
+    index._db.execute("DROP TABLE requests")
+    index.close()
+    again = SessionIndex(tmp_path)
+    assert again.is_new
+    assert again.requests("ses_a") == []
+    again.close()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["state = 'no JSON'", "state = '[1]'", "state = NULL", "seq = 'many'", "updated_ms = -1", "size_bytes = 1.5"],
+)  # fmt: skip
+def test_a_damaged_row_says_nothing_and_the_others_all(index: SessionIndex, damage: str) -> None:
+    index._db.execute("PRAGMA writable_schema=ON")
+    index._db.execute("UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '')")
+    index._db.execute("PRAGMA writable_schema=RESET")
+    for id in ("ses_a", "ses_b"):
+        index.save(row(id, seq=5))
+    index._db.execute(f"UPDATE sessions SET {damage} WHERE id = 'ses_a'")
+    sound, damaged = index.page(before_key=None, limit=9)
+    assert (sound.id, sound.seq) == ("ses_b", 5)
+    assert (damaged.id, damaged.seq, damaged.state) == ("ses_a", 0, {})
+    assert isinstance(index.total_bytes(), int)
+    assert len(index.oldest(limit=9)) + len(index.open_sessions()) == 2
+
+
+def test_an_index_that_breaks_while_it_is_used_is_a_storage_error(index: SessionIndex) -> None:
+    index._db.execute("DROP TABLE sessions")
+    with pytest.raises(StorageError, match="made again"):
+        index.get("ses_a")
+
+
+def test_a_second_server_leaves_the_lock_of_the_first_as_it_is(index: SessionIndex) -> None:
+    lock = index.path.parent / "server.lock"
+    before = lock.read_text()
+    assert before == str(os.getpid())
+    with pytest.raises(StorageError, match="another"):
+        SessionIndex(index.path.parent)
+    assert lock.read_text() == before
+    index.close()
+    SessionIndex(index.path.parent).close()
+    assert lock.read_text() == before
+
+
 def test_what_was_saved_survives_the_death_of_the_server(tmp_path: Path) -> None:
     index = SessionIndex(tmp_path / "a")
     index.save(row("ses_a"), [RequestRow(id="req_1", asked={})])
@@ -222,7 +270,14 @@ def test_after_a_power_failure_it_is_looked_through(
         file.seek(size // 2)
         file.write(b"\xff" * 8192)
 
-    # The same machine still runs: nothing of it was lost, and it is not looked through.
+    # A small one is always looked through.
+    shutil.copytree(tmp_path / "b", tmp_path / "e")
+    small = SessionIndex(tmp_path / "e")
+    assert small.is_new
+    small.close()
+
+    # The same machine still runs: nothing of it was lost, and a large one is not looked through.
+    monkeypatch.setattr(index_module, "_ALWAYS_CHECKED_BYTES", 0)
     shutil.copytree(tmp_path / "b", tmp_path / "d")
     same = SessionIndex(tmp_path / "d")
     assert not same.is_new

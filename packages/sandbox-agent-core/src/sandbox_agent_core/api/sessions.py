@@ -25,8 +25,9 @@ __all__ = [
     "SessionStatus",
 ]
 
-SessionStatus = Literal["starting", "idle", "running", "waiting", "dormant", "ended"]
-"""`waiting`: a person must answer. `dormant`: the agent is not running; the next prompt resumes it."""
+SessionStatus = Literal["starting", "idle", "running", "waiting", "dormant", "ended", "damaged"]
+"""`waiting`: a person must answer. `dormant`: the agent is not running; the next prompt resumes it.
+`damaged`: what is kept of it cannot be read; it can only be purged."""
 
 
 class CreateSession(RequestBody):
@@ -115,6 +116,9 @@ class SessionInfo(ResponseBody):
     updated_at: str = Field(description="Time of the last log entry.")
     ended_at: str | None = None
     last_seq: int = Field(description="Cursor of the newest log entry.")
+    damage: str | None = Field(
+        default=None, description="Of a `damaged` session: what is wrong with what is kept of it."
+    )
     agent_session_id: str | None = Field(
         default=None, description="The agent's own id (ACP sessionId)."
     )

@@ -26,6 +26,7 @@ from sandbox_agent_core.events.request import (
 )
 from sandbox_agent_core.events.session import (
     Continuity,
+    LogDamaged,
     LogRepaired,
     SessionCreated,
     SessionEnded,
@@ -78,6 +79,7 @@ __all__ = [
     "Event",
     "Fault",
     "Location",
+    "LogDamaged",
     "LogRepaired",
     "MessageCompleted",
     "MessageDelta",

@@ -25,6 +25,7 @@ from sandbox_agent_core.events.request import (
     QuestionResolved,
 )
 from sandbox_agent_core.events.session import (
+    LogDamaged,
     LogRepaired,
     SessionCreated,
     SessionEnded,
@@ -77,6 +78,7 @@ Event = (
     | AgentUnparsed
     | AgentUpdate
     | LogRepaired
+    | LogDamaged
     | ErrorReported
 )
 """Every event there is: a `match` over it can be checked for completeness."""

@@ -8,6 +8,7 @@ from sandbox_agent_core.events.envelope import UniversalEvent
 
 __all__ = [
     "Continuity",
+    "LogDamaged",
     "LogRepaired",
     "SessionCreated",
     "SessionEnded",
@@ -94,3 +95,13 @@ class LogRepaired(UniversalEvent):
     """How much was cut off."""
     reason: str
     """What was wrong with it."""
+
+
+class LogDamaged(UniversalEvent):
+    """A line inside the log cannot be read (a bad disk): its content is lost, what follows it is not."""
+
+    type: Literal["log.damaged"] = "log.damaged"
+    lost_bytes: int
+    """How long the line is; 0 when it is missing."""
+    reason: str
+    """What is wrong with it."""

@@ -50,6 +50,8 @@ AGENT_STARTED: Final = PREFIX + "agent.started"
 AGENT_EXITED: Final = PREFIX + "agent.exited"
 PERMISSION_MODE_CHANGED: Final = PREFIX + "permission_mode.changed"
 LOG_REPAIRED: Final = PREFIX + "log.repaired"
+LOG_DAMAGED: Final = PREFIX + "log.damaged"
+"""Stands where a line of the log cannot be read: made when it is read, and nowhere written."""
 ERROR: Final = PREFIX + "error"
 AGENT_UNPARSED: Final = PREFIX + "agent.unparsed"
 

@@ -19,6 +19,7 @@ from sandbox_agent_core.events import (
     ConfigChanged,
     ConfigOption,
     ErrorReported,
+    LogDamaged,
     LogRepaired,
     MessageCompleted,
     MessageDelta,
@@ -110,6 +111,7 @@ class TranscriptFolder:
             AgentUnparsed: _not_shown,
             AgentUpdate: self._agent_update,
             LogRepaired: self._log_repaired,
+            LogDamaged: self._log_damaged,
             ErrorReported: self._error,
         }
 
@@ -227,6 +229,10 @@ class TranscriptFolder:
         text = f"The end of the log was damaged: {event.dropped_bytes} bytes of it are lost."
         self._notice(event, "log_repaired", text=text, detail=event.reason)
 
+    def _log_damaged(self, event: LogDamaged) -> None:
+        text = f"A part of the log is damaged: {event.lost_bytes} bytes cannot be read."
+        self._notice(event, "log_damaged", text=text, detail=event.reason)
+
     def _agent_update(self, event: AgentUpdate) -> None:
         if event.update_type == "session_info_update" and isinstance(event.update, dict):
             title = event.update.get("title")
@@ -236,7 +242,7 @@ class TranscriptFolder:
     def _notice(
         self,
         event: UniversalEvent,
-        notice: Literal["error", "agent_exited", "session_resumed", "log_repaired"],
+        notice: Literal["error", "agent_exited", "session_resumed", "log_repaired", "log_damaged"],
         *,
         text: str,
         code: str | None = None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -14,12 +15,13 @@ from typing import Final
 
 from sandbox_agent_core.errors import StorageError
 
-__all__ = ["LOG_NAME", "LogFile", "Place", "Quota", "Torn"]
+__all__ = ["LOG_NAME", "LogFile", "Place", "Quota", "Torn", "remove_log"]
 
 LOG_NAME: Final = "log.jsonl"
 _MARK_EVERY_BYTES: Final = 128 * 1024
 _SLICE_BYTES: Final = 1024 * 1024
 _TAIL_BYTES: Final = 64 * 1024
+_SEQ: Final = re.compile(rb'\{"seq":(\d{1,15}),')
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,10 @@ class LogFile:
         except FileNotFoundError:
             pass
         except OSError as exc:
-            raise self._error(exc) from exc
+            raise StorageError(
+                f"cannot read the log {str(self.path)!r}: {exc.strerror or exc}",
+                path=str(self.path),
+            ) from exc
 
     def append(self, data: bytes, *, last_seq: int, is_end: bool = False) -> None:
         """Write whole lines in one go; what is written in part is taken back. `is_end`: also beyond the quota.
@@ -133,12 +138,7 @@ class LogFile:
     def delete(self) -> None:
         """With its directory. Deleting what is gone already is fine. Raises: StorageError."""
         self.rest()
-        try:
-            shutil.rmtree(self.path.parent)
-        except FileNotFoundError:
-            pass
-        except OSError as exc:
-            raise self._error(exc) from exc
+        remove_log(self.path.parent)
         self._quota.give_back(self.size_bytes)
         self.size_bytes = self.last_seq = 0
 
@@ -194,10 +194,11 @@ class LogFile:
             return
         with self.path.open("rb", buffering=0) as file:
             while offset < end:
-                yield Place(seq, offset)
                 data = os.pread(file.fileno(), min(_MARK_EVERY_BYTES, end - offset), offset)
                 if not data:
                     return
+                seq = _seq_at_start(data) or seq  # damage may have taken lines, or made some
+                yield Place(seq, offset)
                 last = data.rfind(b"\n")
                 while last < 0 and (
                     more := os.pread(file.fileno(), _SLICE_BYTES, offset + len(data))
@@ -266,6 +267,21 @@ class LogFile:
         )
 
 
+def remove_log(directory: Path) -> None:
+    """Whatever is there in the place of a log's directory. Raises: StorageError."""
+    try:
+        if directory.is_dir() and not directory.is_symlink():
+            shutil.rmtree(directory)
+        else:
+            directory.unlink(missing_ok=True)
+    except FileNotFoundError:
+        pass
+    except OSError as exc:
+        raise StorageError(
+            f"cannot remove the log {str(directory)!r}: {exc}", path=str(directory)
+        ) from exc
+
+
 def _read_at(descriptor: int, offset: int, size: int) -> bytes:
     data = os.pread(descriptor, size, offset)
     while 0 < len(data) < size and (
@@ -273,6 +289,13 @@ def _read_at(descriptor: int, offset: int, size: int) -> bytes:
     ):
         data += more
     return data
+
+
+def _seq_at_start(data: bytes) -> int | None:
+    """Of the first line, when the second one agrees; None for what is no entry."""
+    first = _SEQ.match(data)
+    second = _SEQ.match(data, data.find(b"\n") + 1) if first else None
+    return int(first[1]) if first and second and int(second[1]) == int(first[1]) + 1 else None
 
 
 def _last_line(descriptor: int, end: int) -> tuple[int, bytes, bool]:

@@ -23,6 +23,7 @@ from sandbox_agent_server.jsonio import dumps, loads
 from sandbox_agent_server.log.durability import Syncer
 from sandbox_agent_server.log.entry import Draft, Entry, LineEncoder
 from sandbox_agent_server.log.file import LogFile, Place, Quota, Torn
+from sandbox_agent_server.log.reading import read_entries
 from sandbox_agent_server.log.step import Step
 from sandbox_agent_server.log.views import Batch
 
@@ -287,16 +288,15 @@ class Cursor:
             else:
                 place = Place(self.after + 1, self._offset)
             entries: list[Entry] = []
-            while not entries and (lines := file.read(place, max_bytes=max_bytes)):
-                seq, offset = place.seq, place.offset
-                for line in lines:
-                    if len(entries) == limit:
-                        break
-                    if seq > self.after:
-                        entries.append(Entry(seq, line))
-                    seq += 1
-                    offset += len(line) + 1
-                place = Place(seq, offset)
+            while not entries:
+                # What lies between the place and the cursor is skipped, and does not count.
+                before = max(0, self.after + 1 - place.seq)
+                found, place = read_entries(
+                    file, self._log.session_id, place, limit=limit + before, max_bytes=max_bytes
+                )
+                if not found:
+                    break
+                entries = [entry for entry in found if entry.seq > self.after]
         except FileNotFoundError:
             return []  # deleted meanwhile
         except OSError as exc:

@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
+import stat
 import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from weakref import WeakValueDictionary
 
-from sandbox_agent_core.errors import SessionNotFound, StorageError
+from sandbox_agent_core.errors import SessionDamaged, SessionNotFound, StorageError
 from sandbox_agent_core.ids import is_session_id
 
 from sandbox_agent_server.log.durability import Syncer
-from sandbox_agent_server.log.file import LOG_NAME, Quota
+from sandbox_agent_server.log.file import LOG_NAME, Quota, remove_log
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.sessions.recovery import end_left_over, state_of_log
 from sandbox_agent_server.sessions.state import RequestChange, SessionState
 from sandbox_agent_server.settings import Settings
 from sandbox_agent_server.store.index import IndexRow, RequestRow, SessionIndex
 
-__all__ = ["SessionArchive"]
+__all__ = ["Known", "SessionArchive"]
 
 logger = logging.getLogger(__name__)
 
 _OLDEST_AT_A_TIME: Final = 500
+_NO_SESSION: Final = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What comes of reading a log that is none."""
+_FOR_NOW: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Why a log cannot be read that has nothing wrong with it."""
+
+
+class Known(NamedTuple):
+    state: SessionState
+    seq: int
+    """Of its last entry."""
+    updated_ms: int
+    """Time of that entry."""
 
 
 class SessionArchive:
@@ -65,6 +79,8 @@ class SessionArchive:
                 continue
             try:
                 self.open(row)
+            except SessionDamaged as exc:
+                logger.error("session %s cannot be recovered: %s", row.id, exc.message)
             except StorageError as exc:
                 is_done = False
                 logger.error("session %s cannot be recovered: %s", row.id, exc.message)
@@ -108,36 +124,55 @@ class SessionArchive:
         return self._index.page(before_key=before_key, limit=limit)
 
     def requests(self, session_id: str) -> Sequence[RequestRow]:
-        """Oldest first, resolved ones too."""
-        return self._index.requests(session_id)
+        """Oldest first, resolved ones too. Raises: SessionDamaged, StorageError."""
+        try:
+            return self._index.requests(session_id)
+        except ValueError as exc:
+            logger.error("session %s: its requests are read from its log: %s", session_id, exc)
+            return self._requests_of_log(session_id)
 
     def resolution(self, session_id: str, request_id: str) -> dict[str, Any] | None:
-        return self._index.resolution(session_id, request_id)
+        """Raises: SessionDamaged, StorageError."""
+        try:
+            return self._index.resolution(session_id, request_id)
+        except ValueError:
+            found = [one for one in self._requests_of_log(session_id) if one.id == request_id]
+            return found[0].resolution if found else None
+
+    def _requests_of_log(self, session_id: str) -> Sequence[RequestRow]:
+        try:
+            _, changes = state_of_log(self.readable_log(session_id), self._native_modes)
+        except _NO_SESSION as exc:
+            raise _damaged(session_id, str(exc)) from exc
+        found: dict[str, RequestRow] = {}
+        for one in changes:
+            asked = found[one.id].asked if one.id in found else one.asked
+            found[one.id] = RequestRow(id=one.id, asked=asked, resolution=one.resolution)
+        return list(found.values())
 
     def state_of(self, row: IndexRow) -> SessionState | None:
-        """As the index has it; None when that is of another version."""
-        native_modes = self._native_modes(row.state.get("settings", {}).get("agent", ""))
-        return SessionState.from_wire(row.state, native_modes=native_modes)
+        """As the index has it; None when that is of another version, or damaged."""
+        settings = row.state.get("settings")
+        agent = settings.get("agent") if isinstance(settings, dict) else None
+        return SessionState.from_wire(row.state, native_modes=self._native_modes(str(agent)))
 
     def open(self, row: IndexRow) -> tuple[SessionLog, SessionState]:
         """The log of a session that is not live, and what it says; with an end of what was left open.
 
         Raises:
-            StorageError: it cannot be read.
+            SessionDamaged: it says nothing of a session.
+            StorageError: an end cannot be written.
         """
-        log = self.log(row.id)
+        log = self.readable_log(row.id)
         # A power failure may have taken from the log what the index has.
         known = self.state_of(row) if row.seq <= log.last_seq else None
         if known is not None and row.seq == log.last_seq and not known.is_open:
             return log, known
         try:
             state, changes = state_of_log(log, self._native_modes, known=known, seq=row.seq)
-        except ValueError as exc:
-            raise StorageError(
-                f"{str(log.file.path)!r} is no log of session {row.id!r} any more: {exc}",
-                path=str(log.file.path),
-            ) from exc
-        step = end_left_over(log, state)
+            step = end_left_over(log, state)
+        except _NO_SESSION as exc:
+            raise _damaged(row.id, f"{str(log.file.path)!r} is no log of a session: {exc}") from exc
         if step is not None:
             log.append(step)
             log.rest()
@@ -145,6 +180,44 @@ class SessionArchive:
             logger.info("session %s: ended what an earlier server left open", log.session_id)
         self.save(log, state, changes)
         return log, state
+
+    def look(self, row: IndexRow) -> Known:
+        """A session that is not live, without reading its log when the index knows all that is in it.
+
+        Raises:
+            SessionDamaged, StorageError.
+        """
+        state = self.state_of(row)
+        if state is not None and self._has_size(row):
+            return Known(state, row.seq, row.updated_ms)
+        try:
+            log, known = self.open(row)
+        except StorageError as exc:
+            if state is None:
+                raise
+            logger.warning("session %s: %s", row.id, exc.message)
+            return Known(state, row.seq, row.updated_ms)
+        return Known(known, log.last_seq, log.last_time_ms)
+
+    def _has_size(self, row: IndexRow) -> bool:
+        """Its log is there and as long as the index says."""
+        try:
+            status = (self._index.sessions_dir / row.id / LOG_NAME).stat()
+        except OSError:
+            return False
+        return stat.S_ISREG(status.st_mode) and status.st_size == row.size_bytes
+
+    def readable_log(self, session_id: str) -> SessionLog:
+        """Raises: SessionDamaged, StorageError."""
+        try:
+            log = self.log(session_id)
+        except StorageError as exc:
+            if isinstance(exc.__cause__, OSError) and exc.__cause__.errno in _FOR_NOW:
+                raise
+            raise _damaged(session_id, exc.message) from exc
+        if not log.last_seq:
+            raise _damaged(session_id, f"{str(log.file.path)!r} is gone or has nothing in it")
+        return log
 
     # Writing
 
@@ -178,6 +251,14 @@ class SessionArchive:
         log.file.delete()
         self._index.delete(log.session_id)
 
+    def remove_unread(self, row: IndexRow) -> None:
+        """One whose log cannot be opened. Raises: StorageError."""
+        self._logs.pop(row.id, None)
+        self._unsaved.pop(row.id, None)
+        remove_log(self._index.sessions_dir / row.id)
+        self._quota.give_back(row.size_bytes)
+        self._index.delete(row.id)
+
     async def remove_old(self) -> None:
         """What is older, or more, than is to be kept: least recently written first, and never one that is live or
         being read."""
@@ -204,34 +285,65 @@ class SessionArchive:
     # Making the index again
 
     def _directories(self) -> Sequence[Path]:
-        """Of sessions, oldest first."""
+        """Of sessions, oldest first. Raises: StorageError."""
         try:
-            found = [path / LOG_NAME for path in self._index.sessions_dir.iterdir()]
+            found = [
+                path for path in self._index.sessions_dir.iterdir() if is_session_id(path.name)
+            ]
         except FileNotFoundError:
             return []
-        logs = [path for path in found if path.is_file()]
-        return [path.parent for path in sorted(logs, key=_first_time)]
+        except OSError as exc:
+            raise StorageError(
+                f"cannot read the logs in {str(self._index.sessions_dir)!r}: {exc.strerror}"
+            ) from exc
+        return sorted(filter(_is_kept, found), key=_first_time)
 
     def _index_directories(self, directories: Sequence[Path]) -> None:
         """Make the index again. Blocks."""
         for directory in directories:
-            if not is_session_id(directory.name):
-                continue
             try:
                 log = self.log(directory.name)
                 state, changes = state_of_log(log, self._native_modes)
-            except (StorageError, ValueError) as exc:
-                logger.error("%s is not indexed: %s", directory, exc)
+            except (StorageError, *_NO_SESSION) as exc:
+                logger.error("%s is damaged: %s", directory, exc)
+                self._save_damaged(directory.name)
                 continue
             self.save(log, state, changes)
             log.rest()
         if directories:
             logger.warning("made the index again from %d logs", len(directories))
 
+    def _save_damaged(self, session_id: str) -> None:
+        """So that it is listed, and can be purged."""
+        row = IndexRow(id=session_id, seq=0, updated_ms=0, size_bytes=0, is_open=False, state={})
+        try:
+            self._index.save(row)
+        except StorageError as exc:
+            logger.error("session %s: %s", session_id, exc.message)
 
-def _first_time(log: Path) -> str:
+
+def _damaged(session_id: str, reason: str) -> SessionDamaged:
+    return SessionDamaged(
+        f"session {session_id!r} is damaged: {reason}. DELETE /v1/sessions/{session_id}?purge=true removes it",
+        sessionId=session_id,
+        reason=reason,
+    )
+
+
+def _is_kept(directory: Path) -> bool:
+    """An empty one is what is left of a session that was removed, or never came to be."""
+    try:
+        return directory.is_dir() and next(directory.iterdir(), None) is not None
+    except OSError:
+        return True
+
+
+def _first_time(directory: Path) -> str:
     """When its session was made, to sort by: the time in its first line."""
-    with log.open("rb") as file:
-        head = file.read(256)
+    try:
+        with (directory / LOG_NAME).open("rb") as file:
+            head = file.read(256)
+    except OSError:
+        return ""
     _, _, rest = head.partition(b'"time":"')
     return rest[:24].decode("ascii", "replace")

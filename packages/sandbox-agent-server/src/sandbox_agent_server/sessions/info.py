@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from sandbox_agent_core.api.sessions import SessionInfo, SessionStatus
 from sandbox_agent_core.frames.entry import rfc3339
+from sandbox_agent_core.lenient import as_dict, as_str
 
 from sandbox_agent_server.sessions.state import SessionState
+from sandbox_agent_server.store.index import IndexRow
 
-__all__ = ["session_info"]
+__all__ = ["damaged_info", "session_info"]
 
 
 def session_info(
@@ -43,4 +45,19 @@ def session_info(
         unparsed=state.unparsed,
         permission_policy=settings.permission_policy,
         metadata=settings.metadata,
+    )
+
+
+def damaged_info(row: IndexRow, reason: str) -> SessionInfo:
+    """One whose log cannot be read: what the index remembers of it, which may be nothing."""
+    settings = as_dict(row.state.get("settings"))
+    return SessionInfo.model_construct(
+        id=row.id,
+        agent=as_str(settings.get("agent")) or "unknown",
+        cwd=as_str(settings.get("cwd")) or "",
+        status="damaged",
+        damage=reason,
+        created_at=rfc3339(row.updated_ms),
+        updated_at=rfc3339(row.updated_ms),
+        last_seq=row.seq,
     )

@@ -15,6 +15,7 @@ from sandbox_agent_core.errors import (
     InvalidRequest,
     LimitReached,
     SessionAlreadyExists,
+    SessionDamaged,
     StorageError,
     Unavailable,
     UnsupportedAgent,
@@ -33,7 +34,7 @@ from sandbox_agent_server.runtime.ledger import ProcessLedger
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import SessionSecrets
 from sandbox_agent_server.sessions.archive import SessionArchive
-from sandbox_agent_server.sessions.info import session_info
+from sandbox_agent_server.sessions.info import damaged_info, session_info
 from sandbox_agent_server.sessions.session import Session
 from sandbox_agent_server.sessions.state import (
     SessionSettings,
@@ -112,13 +113,11 @@ class SessionManager:
         )
         await self._install_if_missing(body.agent, body.env)
         session_id = body.id or new_id("ses")
+        if self._archive.has(session_id) or session_id in self._live:
+            raise _already_exists(session_id)
         log = self._archive.log(session_id)
-        # Also one that the index does not know, because its log could not be read.
-        if self._archive.has(session_id) or session_id in self._live or log.last_seq:
-            raise SessionAlreadyExists(
-                f"session {session_id!r} exists; resume it, or choose another id",
-                sessionId=session_id,
-            )
+        if log.last_seq:  # one that the index does not know
+            raise _already_exists(session_id)
         state = SessionState(
             settings=settings,
             created_ms=log.now_ms,
@@ -173,9 +172,18 @@ class SessionManager:
             self._let_go(session)
 
     def log(self, session_id: str) -> SessionLog:
-        """To read it. Raises: SessionNotFound, StorageError."""
+        """To read it, also when it says nothing of a session any more.
+
+        Raises: SessionNotFound, SessionDamaged, StorageError.
+        """
         live = self._live.get(session_id)
-        return self._archive.open(self._archive.row(session_id))[0] if live is None else live.log
+        if live is not None:
+            return live.log
+        row = self._archive.row(session_id)
+        try:
+            return self._archive.open(row)[0]
+        except SessionDamaged:
+            return self._archive.readable_log(session_id)
 
     def info(self, session_id: str) -> SessionInfo:
         """Raises: SessionNotFound."""
@@ -195,8 +203,8 @@ class SessionManager:
         row = self._archive.row(session_id)
         if pending_only:
             live = self._live.get(session_id)
-            pending = row.state["pending"] if live is None else live.state.pending
-            return tuple(pending.values())
+            state = self._archive.look(row).state if live is None else live.state
+            return tuple(state.pending.values())
         return [
             one.asked if one.resolution is None else {**one.asked, "resolution": one.resolution}
             for one in self._archive.requests(session_id)
@@ -210,14 +218,20 @@ class SessionManager:
 
     async def purge(self, session_id: str) -> None:
         """End it and remove everything that is kept of it. Raises: SessionNotFound, StorageError."""
+        row = self._archive.row(session_id)
         try:
             with self.session(session_id) as session:
                 await session.end()
-        except StorageError as exc:
+        except (StorageError, SessionDamaged) as exc:
             # What is removed need not be written first: so there can be made space.
             logger.warning("session %s is removed without an end: %s", session_id, exc.message)
         self._ledger.forget(session_id)
-        self._remove(self._archive.log(session_id))
+        try:
+            log = self._archive.log(session_id)
+        except StorageError:
+            self._archive.remove_unread(row)
+        else:
+            self._remove(log)
 
     async def shut_down(self) -> None:
         """Stop every agent, end every stream. What cannot be recorded is logged."""
@@ -336,15 +350,16 @@ class SessionManager:
         live = self._live.get(row.id)
         if live is not None:
             return live.info()
-        state = self._archive.state_of(row)
-        if state is None:
-            state = self._archive.open(row)[1]
+        try:
+            state, seq, updated_ms = self._archive.look(row)
+        except SessionDamaged as exc:
+            return damaged_info(row, exc.details["reason"])
         return session_info(
             row.id,
             state,
             status="dormant" if state.ended_ms is None else "ended",
-            last_seq=row.seq,
-            updated_ms=row.updated_ms,
+            last_seq=seq,
+            updated_ms=updated_ms,
         )
 
     def _observe(self, session: Session, step: SessionStep) -> None:
@@ -376,6 +391,12 @@ class SessionManager:
         while True:
             await self._archive.remove_old()
             await asyncio.sleep(RETENTION_EVERY_S)
+
+
+def _already_exists(session_id: str) -> SessionAlreadyExists:
+    return SessionAlreadyExists(
+        f"session {session_id!r} exists; resume it, or choose another id", sessionId=session_id
+    )
 
 
 def _is_plain(state: SessionState, secrets: SessionSecrets) -> bool:

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from sandbox_agent_core.errors import StorageError
 from sandbox_agent_core.frames import LogEntry, extensions
 
-from sandbox_agent_server.log.entry import Entry
-from sandbox_agent_server.log.file import Place
 from sandbox_agent_server.log.log import SessionLog
+from sandbox_agent_server.log.reading import read_entries
 from sandbox_agent_server.log.stamper import Stamper
 from sandbox_agent_server.sessions.requests.pending import cancel_left_over
 from sandbox_agent_server.sessions.state import (
@@ -24,6 +23,7 @@ from sandbox_agent_server.sessions.state import (
 __all__ = ["end_left_over", "state_of_log"]
 
 _READ_BYTES = 1024 * 1024
+_READ_ENTRIES = 65536
 
 
 def state_of_log(
@@ -89,11 +89,14 @@ def entries_after(log: SessionLog, after: int) -> Iterator[LogEntry]:
     """Blocks. Raises: StorageError."""
     try:
         place = log.file.find(after + 1)
-        while lines := log.file.read(place, max_bytes=_READ_BYTES):
-            for seq, line in enumerate(lines, start=place.seq):
-                if seq > after:
-                    yield Entry(seq, line).to_log_entry(log.session_id)
-            size = sum(len(line) + 1 for line in lines)
-            place = Place(place.seq + len(lines), place.offset + size)
+        while True:
+            entries, place = read_entries(
+                log.file, log.session_id, place, limit=_READ_ENTRIES, max_bytes=_READ_BYTES
+            )
+            if not entries:
+                return
+            for entry in entries:
+                if entry.seq > after:
+                    yield entry.to_log_entry(log.session_id)
     except OSError as exc:
         raise StorageError(f"cannot read the log {str(log.file.path)!r}: {exc}") from exc

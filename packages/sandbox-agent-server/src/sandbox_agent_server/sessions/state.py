@@ -130,9 +130,20 @@ class SessionState:
     def from_wire(
         cls, wire: Mapping[str, Any], *, native_modes: Mapping[str, str]
     ) -> SessionState | None:
-        """None when another version of the server wrote it: then the log is read."""
-        if wire.get("version") != STATE_VERSION:
+        """None when another version of the server wrote it, or it is damaged: then the log is read."""
+        if wire.get("version") != STATE_VERSION or not all(
+            isinstance(wire.get(name), type) for name, type in _WIRE_TYPES.items()
+        ):
             return None
+        if not all(isinstance(asked, dict) for asked in wire["pending"].values()):
+            return None
+        try:
+            return cls._read(wire, native_modes)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
+
+    @classmethod
+    def _read(cls, wire: Mapping[str, Any], native_modes: Mapping[str, str]) -> SessionState:
         return cls(
             settings=SessionSettings.model_validate(wire["settings"]),
             created_ms=wire["createdMs"],
@@ -150,6 +161,26 @@ class SessionState:
             pending=wire["pending"],
             unparsed=wire["unparsed"],
         )
+
+
+_TEXT: Final = (str, type(None))
+_WIRE_TYPES: Final[dict[str, Any]] = {
+    "settings": dict,
+    "createdMs": int,
+    "endedMs": (int, type(None)),
+    "running": bool,
+    "options": dict,
+    "agentSessionId": _TEXT,
+    "agentInfo": (dict, type(None)),
+    "capabilities": dict,
+    "continuity": str,
+    "contextDue": bool,
+    "turnId": _TEXT,
+    "turnSeq": int,
+    "queued": list,
+    "pending": dict,
+    "unparsed": int,
+}
 
 
 class SessionStep(Step):

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 INDEX_NAME: Final = "sandbox-agent.db"
 SESSIONS_NAME: Final = "sessions"
 _VERSION: Final = 2
+_ALWAYS_CHECKED_BYTES: Final = 16 * 1024 * 1024
 
 _TABLES = """
 CREATE TABLE sessions (
@@ -158,14 +159,14 @@ class SessionIndex:
 
     def oldest(self, *, limit: int) -> list[tuple[str, int, int]]:
         """`(id, updated_ms, size_bytes)`, least recently written first; none that is open."""
-        return self._db.execute(
-            "SELECT id, updated_ms, size_bytes FROM sessions WHERE NOT is_open"
-            " ORDER BY updated_ms LIMIT ?",
-            (limit,),
-        ).fetchall()
+        return self._read(
+            "SELECT id, CAST(updated_ms AS INTEGER), CAST(size_bytes AS INTEGER) FROM sessions"
+            " WHERE NOT is_open ORDER BY updated_ms LIMIT ?",
+            limit,
+        )
 
     def total_bytes(self) -> int:
-        (total,) = self._db.execute("SELECT coalesce(sum(size_bytes), 0) FROM sessions").fetchone()
+        ((total,),) = self._read("SELECT coalesce(sum(size_bytes), 0) FROM sessions")
         return int(total)
 
     def delete(self, session_id: str) -> None:
@@ -176,10 +177,10 @@ class SessionIndex:
     # Requests
 
     def requests(self, session_id: str) -> list[RequestRow]:
-        """Oldest first, resolved ones too."""
-        rows = self._db.execute(
+        """Oldest first, resolved ones too. Raises: StorageError; ValueError when one of them is damaged."""
+        rows = self._read(
             "SELECT id, asked, resolution FROM requests WHERE session_id = ? ORDER BY rowid",
-            (session_id,),
+            session_id,
         )
         return [
             RequestRow(id=id, asked=loads(asked), resolution=resolution and loads(resolution))
@@ -187,11 +188,13 @@ class SessionIndex:
         ]
 
     def resolution(self, session_id: str, request_id: str) -> dict[str, Any] | None:
-        row = self._db.execute(
+        """Raises: as `requests`."""
+        rows = self._read(
             "SELECT resolution FROM requests WHERE session_id = ? AND id = ?",
-            (session_id, request_id),
-        ).fetchone()
-        return loads(row[0]) if row is not None and row[0] is not None else None
+            session_id,
+            request_id,
+        )
+        return loads(rows[0][0]) if rows and rows[0][0] is not None else None
 
     # Processes (`runtime.ledger.ProcessRecords`)
 
@@ -202,22 +205,22 @@ class SessionIndex:
         self._write("DELETE FROM processes WHERE owner = ?", owner)
 
     def all(self) -> list[tuple[int, int, str]]:
-        return self._db.execute("SELECT pid, start_time, owner FROM processes").fetchall()
+        return self._read("SELECT pid, start_time, owner FROM processes")
 
     def _select(self, where: str, *values: Any) -> list[IndexRow]:
-        rows = self._db.execute(f"SELECT {_ROW} FROM sessions {where}", values)  # noqa: S608
-        return [
-            IndexRow(
-                key=key,
-                id=id,
-                seq=seq,
-                updated_ms=updated_ms,
-                size_bytes=size_bytes,
-                is_open=bool(is_open),
-                state=loads(state),
-            )
-            for key, id, seq, updated_ms, size_bytes, is_open, state in rows
-        ]
+        rows = self._read(f"SELECT {_ROW} FROM sessions {where}", *values)  # noqa: S608
+        return [_row_of(*row) for row in rows]
+
+    def _read(self, sql: str, *values: Any) -> list[Any]:
+        """Raises: StorageError."""
+        try:
+            return self._db.execute(sql, values).fetchall()
+        except sqlite3.Error as exc:
+            raise StorageError(
+                f"cannot read the index {str(self.path)!r}: {exc}. It is made again from the logs when the "
+                "server starts without it.",
+                path=str(self.path),
+            ) from exc
 
     def _write(self, sql: str, *values: Any) -> None:
         try:
@@ -237,8 +240,12 @@ class SessionIndex:
         try:
             return self._open()
         except sqlite3.DatabaseError as exc:
-            if isinstance(exc, sqlite3.OperationalError):
-                raise  # the disk's fault, not the file's
+            # SQLITE_ERROR: a table or column is not there. Any other is the disk's fault, not the file's.
+            if (
+                isinstance(exc, sqlite3.OperationalError)
+                and exc.sqlite_errorcode != sqlite3.SQLITE_ERROR
+            ):
+                raise
             logger.error("the index %s cannot be read, making it again: %s", self.path, exc)
             self.path.replace(self.path.with_suffix(".damaged"))
             for suffix in ("-wal", "-shm"):
@@ -267,7 +274,7 @@ class SessionIndex:
                 db.executescript(f"BEGIN;{_TABLES}PRAGMA user_version={_VERSION};COMMIT;")
             (is_filled,) = db.execute("PRAGMA application_id").fetchone()
             self.is_new = not is_filled
-            _look_through_after_power_failure(db)
+            _look_through(db)
         except BaseException:
             db.close()
             raise
@@ -277,14 +284,42 @@ class SessionIndex:
         return _storage_error(exc, self.path)
 
 
-def _look_through_after_power_failure(db: sqlite3.Connection) -> None:
-    """Raises: sqlite3.DatabaseError."""
+def _row_of(
+    key: int, id: str, seq: Any, updated_ms: Any, size_bytes: Any, is_open: Any, state: Any
+) -> IndexRow:
+    """One that is damaged says nothing of its session, which then is read from its log."""
+    try:
+        known = loads(state)
+    except (ValueError, TypeError, RecursionError):
+        known = None
+    numbers = (seq, updated_ms, size_bytes)
+    if not isinstance(known, dict) or not all(type(one) is int and one >= 0 for one in numbers):
+        return IndexRow(
+            key=key, id=id, seq=0, updated_ms=0, size_bytes=0, is_open=bool(is_open), state={}
+        )
+    return IndexRow(
+        key=key,
+        id=id,
+        seq=seq,
+        updated_ms=updated_ms,
+        size_bytes=size_bytes,
+        is_open=bool(is_open),
+        state=known,
+    )
+
+
+def _look_through(db: sqlite3.Connection) -> None:
+    """A large one only after a power failure: it takes time. Raises: sqlite3.DatabaseError."""
     boot = _boot_id()
+    (pages,) = db.execute("PRAGMA page_count").fetchone()
+    (page_bytes,) = db.execute("PRAGMA page_size").fetchone()
     last = db.execute("SELECT boot FROM machine").fetchone()
-    if last is not None and last[0] != boot:
+    if pages * page_bytes <= _ALWAYS_CHECKED_BYTES or (last is not None and last[0] != boot):
         (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
-            raise sqlite3.DatabaseError(f"damaged by a power failure: {verdict}")
+            raise sqlite3.DatabaseError(f"it is damaged: {verdict}")
+    for table in ("sessions", "requests", "processes"):
+        db.execute(f"SELECT * FROM {table} LIMIT 1")  # noqa: S608
     db.execute("DELETE FROM machine")
     db.execute("INSERT INTO machine VALUES (?)", (boot,))
 
@@ -301,7 +336,8 @@ def _lock(data_dir: Path) -> TextIO:
     """Two servers on one log would both number its entries."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = (data_dir / "server.lock").open("w", encoding="utf-8")
+        # Not emptied: it says who the other one is, if there is one.
+        handle = (data_dir / "server.lock").open("a", encoding="utf-8")
     except OSError as exc:
         raise _storage_error(exc, data_dir / INDEX_NAME) from exc
     try:
@@ -312,6 +348,7 @@ def _lock(data_dir: Path) -> TextIO:
             f"another sandbox-agent-server uses {str(data_dir)!r}; stop it, or give another --data-dir",
             path=str(data_dir),
         ) from exc
+    handle.truncate(0)
     handle.write(str(os.getpid()))
     handle.flush()
     return handle
