@@ -115,6 +115,15 @@ def test_a_session_with_an_environment_of_its_own_gets_a_process_of_its_own(benc
     assert (pid != ready, mark) == (True, "mine")
 
 
+def test_a_session_that_trusts_its_workspace_gets_a_process_of_its_own(bench: Bench) -> None:
+    bench.wait_started(1)
+    ((ready, cwd),) = bench.started()
+
+    session_id = bench.server.create("quick", cwd=cwd, trustWorkspace=True)
+
+    assert bench.said(session_id)[0] != ready
+
+
 def test_one_that_died_while_it_waited_is_not_given_to_a_session(bench: Bench) -> None:
     bench.wait_started(1)
     ((pid, cwd),) = bench.started()

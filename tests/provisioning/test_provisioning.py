@@ -155,6 +155,7 @@ async def test_a_bare_python_gets_the_server_from_a_wheelhouse_without_network(
     assert Path(f"/proc/{pid}/cwd").resolve() == machine.home / "work"
     environment = Path(f"/proc/{pid}/environ").read_bytes()
     assert f"A_SECRET={secret}".encode() in environment
+    assert b"SANDBOX_AGENT_TRUST_WORKSPACE=true" in environment.split(b"\0")
     for told in (*machine.scripts, Path(f"/proc/{pid}/cmdline").read_text(), environment.decode()):
         assert token not in told
     assert all("two lines" not in script for script in machine.scripts)
@@ -203,6 +204,17 @@ async def test_a_server_in_the_image_is_used_and_nothing_is_uploaded(
     assert (await health(port, token)).is_success
     assert steps == ["starting the server"]
     assert not [path for path in machine.written if path.endswith(".whl")]
+
+
+async def test_the_spec_can_say_that_workspaces_are_not_trusted(
+    machine: Recording, tools: Path, spec: SandboxSpec
+) -> None:
+    add_program(tools, "sandbox-agent-server", f'exec {OUR_SERVER} "$@"')
+    spec = dataclasses.replace(spec, env={**OFFLINE, "SANDBOX_AGENT_TRUST_WORKSPACE": "false"})
+    await provision(machine, spec, machine.layout, host="127.0.0.1", port=free_port())
+    pid = Path(machine.layout.pid).read_text().strip()
+    environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    assert b"SANDBOX_AGENT_TRUST_WORKSPACE=false" in environment
 
 
 async def test_a_server_of_another_version_in_the_image_is_passed_over(

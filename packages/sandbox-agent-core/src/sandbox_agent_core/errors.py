@@ -9,6 +9,7 @@
       TokenInvalid                       401 token_invalid
       PermissionDenied                   403 permission_denied
         InstallForbidden                 403 install_forbidden
+        WorkspaceNotTrusted              403 workspace_not_trusted
       NotFound                           404 not_found
         AgentNotInstalled                404 agent_not_installed
         SessionNotFound                  404 session_not_found
@@ -114,6 +115,7 @@ __all__ = [
     "UnsupportedAgent",
     "UnsupportedMediaType",
     "ValueNotSupported",
+    "WorkspaceNotTrusted",
 ]
 """The tree: what a front door exports with `*`."""
 
@@ -181,6 +183,16 @@ class InstallForbidden(PermissionDenied):
 
     code = "install_forbidden"
     title = "Install Forbidden"
+
+
+class WorkspaceNotTrusted(PermissionDenied):
+    """The workspace holds a file that the agent would run by itself; `details.files` names what was found.
+
+    Remove it, or make the session with `trust_workspace`.
+    """
+
+    code = "workspace_not_trusted"
+    title = "Workspace Not Trusted"
 
 
 class NotFound(SandboxAgentError):

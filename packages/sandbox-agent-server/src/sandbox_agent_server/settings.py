@@ -184,6 +184,10 @@ class Settings(_Frozen):
     require_preinstalled: bool = Field(
         False, description="Never install anything from the network."
     )
+    trust_workspace: bool = Field(
+        False,
+        description="Whether hooks, plugins and MCP programs of a workspace run in sessions that do not say.",
+    )
     ready_file: Path | None = None
     exit_with_parent: bool = False
     agents: Mapping[str, AgentSettings] = Field(default_factory=dict)
@@ -286,7 +290,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 _FROM_ENV = (
     "host", "port", "token", "no_token", "insecure", "data_dir", "log_level", "log_format", "ready_file",
     "exit_with_parent", "agents_dir", "agents_source", "auto_install", "require_preinstalled", "durability",
-    "retention_days", "retention_bytes",
+    "retention_days", "retention_bytes", "trust_workspace",
 )  # fmt: skip
 _LISTS_FROM_ENV = ("allow_hosts", "cors_origins", "warm")
 

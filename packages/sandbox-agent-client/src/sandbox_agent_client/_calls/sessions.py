@@ -54,6 +54,8 @@ class SessionOptions(TypedDict, total=False):
     base_url: str | Mapping[str, str] | None
     """Where its model requests go, a gateway or proxy: a URL for the agent's main provider, or
     provider (`anthropic`, `openai`, …) -> URL."""
+    trust_workspace: bool | None
+    """Whether hooks, plugins and MCP programs that the workspace brings along run. Permissions hold either way."""
     permission_policy: PermissionPolicy | Mapping[str, Any] | None
     metadata: Mapping[str, Any] | None
     """Yours: stored and given back."""

@@ -143,6 +143,15 @@ def run_command(
             show_default=False,
         ),
     ] = None,
+    trust_workspace: Annotated[
+        bool | None,
+        typer.Option(
+            "--trust-workspace/--no-trust-workspace",
+            help="Run hooks, plugins and MCP programs of the workspace. Default: no on this machine, yes "
+            "in a sandbox.",
+            show_default=False,
+        ),
+    ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Allow everything the agent asks for.")
     ] = False,
@@ -182,6 +191,7 @@ def run_command(
         mode=mode,
         env=environment(env or []),
         base_url=base_urls(base_url or []),
+        trust_workspace=trust_workspace,
         session_id=session,
         allow_all=yes,
         as_json=json,

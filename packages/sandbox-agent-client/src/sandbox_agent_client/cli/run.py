@@ -42,6 +42,7 @@ class RunOptions:
     mode: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     base_url: str | Mapping[str, str] | None = None
+    trust_workspace: bool | None = None
     session_id: str | None = None
     allow_all: bool = False
     as_json: bool = False
@@ -108,6 +109,7 @@ async def _session(client: SandboxAgent, options: RunOptions, session_id: str | 
             mode=options.mode,
             env=options.env or None,
             base_url=options.base_url,
+            trust_workspace=options.trust_workspace,
         )
     session = await client.resume_or_create_session(
         options.session_id,
@@ -115,6 +117,7 @@ async def _session(client: SandboxAgent, options: RunOptions, session_id: str | 
         cwd=options.cwd,
         env=options.env or None,
         base_url=options.base_url,
+        trust_workspace=options.trust_workspace,
     )
     if options.agent not in {None, session.info.agent}:
         raise InvalidRequest(
@@ -122,6 +125,9 @@ async def _session(client: SandboxAgent, options: RunOptions, session_id: str | 
         )
     if options.base_url is not None and options.base_url != session.info.base_url:
         raise InvalidRequest(f"Session {session.id} was made with another base URL, which stays.")
+    if options.trust_workspace not in {None, session.info.trust_workspace}:
+        word = "trusted" if session.info.trust_workspace else "not trusted"
+        raise InvalidRequest(f"The workspace of session {session.id} is {word}, which stays.")
     if options.model not in {None, session.info.model}:
         await session.set_model(str(options.model))
     if options.mode not in {None, session.info.mode}:

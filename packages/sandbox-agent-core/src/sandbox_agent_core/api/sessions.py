@@ -67,6 +67,11 @@ class CreateSession(RequestBody):
         description="Where its model requests go instead of to the provider: a URL for the agent's main "
         "provider, or `{provider: URL}`. http or https, without keys in it: it is stored and shown.",
     )
+    trust_workspace: bool | None = Field(
+        default=None,
+        description="Whether hooks, plugins and MCP programs that the workspace brings along run. What "
+        "they may do without asking is the session's affair either way. Default: the server's setting.",
+    )
     permission_policy: PermissionPolicy | None = None
     metadata: dict[str, Any] = Field(
         default_factory=dict, description="Yours; stored and given back."
@@ -141,6 +146,10 @@ class SessionInfo(ResponseBody):
     thought_level: str | None = None
     thought_levels: list[dict[str, Any]] = Field(default_factory=list)
     base_url: BaseUrls | None = Field(default=None, description="As in CreateSession.")
+    trust_workspace: bool = Field(
+        default=False,
+        description="Whether hooks, plugins and MCP programs that the workspace brings along run.",
+    )
     config_options: list[dict[str, Any]] = Field(
         default_factory=list, description="ACP config options, complete."
     )

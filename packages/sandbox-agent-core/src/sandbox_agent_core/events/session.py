@@ -39,6 +39,8 @@ class SessionCreated(UniversalEvent):
     """What was added to the agent's own instructions."""
     base_url: str | dict[str, str] | None = None
     """Where model requests go instead of to the provider; an object names providers."""
+    trust_workspace: bool = False
+    """Somebody trusts what the workspace brings along: its hooks, plugins and MCP programs run."""
     permission_policy: dict[str, Any] | None = None
     """Who decides when the agent asks."""
     metadata: dict[str, Any] | None = None

@@ -20,6 +20,8 @@ __all__ = [
     "wait_ready",
 ]
 
+TRUST_VARIABLE = "SANDBOX_AGENT_TRUST_WORKSPACE"
+"""On, unless the spec's environment says otherwise: around what a workspace starts is the sandbox."""
 TOKEN_VARIABLE = "SANDBOX_AGENT_TOKEN"  # noqa: S105 - the name of a variable
 PYTHONS = ("python3", "python3.14", "python3.13", "python3.12", "python3.11")
 SERVER = "sandbox-agent-server"
@@ -146,6 +148,7 @@ exec >{shlex.quote(layout.log)} 2>&1 </dev/null
 {TOKEN_VARIABLE}=$(cat {shlex.quote(layout.token)}) || exit {Exit.NOT_PROVISIONED}
 . {shlex.quote(layout.environment)}
 export {TOKEN_VARIABLE} SANDBOX_AGENT_DATA_DIR={shlex.quote(layout.data)}
+export {TRUST_VARIABLE}="${{{TRUST_VARIABLE}:-true}}"
 umask 022
 {workspace} || exit {Exit.NO_STATE_DIRECTORY}
 exec {shlex.quote(server)} --host {shlex.quote(host)} --port {port} --ready-file {shlex.quote(layout.ready)}

@@ -59,6 +59,9 @@ class AgentContext:
     """From the configuration, instead of the agent's own launch command."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Adapter settings from `[agents.NAME]` of the configuration."""
+    trust_workspace: bool = False
+    """Hooks, plugins and MCP programs that the workspace brings along may run. Never what it says of
+    permissions: the adapter keeps the agent asking either way."""
     max_line_bytes: int = 32 * 1024 * 1024
     """A longer line from the agent is a protocol violation."""
     stop_grace_s: float = 2.0
@@ -92,6 +95,7 @@ class AgentAdapter(Protocol):
         Raises:
             AgentNotInstalled: there is no program to run; the message says how to get it.
             AgentStartFailed: it could not be run, or ended at once.
+            WorkspaceNotTrusted: the agent cannot be kept from running what the workspace brings along.
         """
         ...
 

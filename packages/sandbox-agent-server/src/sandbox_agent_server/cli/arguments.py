@@ -175,6 +175,13 @@ def _parser() -> argparse.ArgumentParser:
         help="never install anything from the network",
     )
     add(
+        "--trust-workspace",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="run the hooks, plugins and MCP programs that a workspace brings along, in sessions that do "
+        "not say (default off: what runs by itself runs as the user of this server)",
+    )
+    add(
         "--limit",
         action="append",
         metavar="NAME=VALUE",

@@ -37,6 +37,7 @@ def session_info(
         thought_level=options.thought_level,
         thought_levels=options.thought_levels,
         base_url=settings.base_url,
+        trust_workspace=settings.trust_workspace,
         config_options=list(options.options),
         continuity=state.continuity,
         current_turn_id=state.turn_id,

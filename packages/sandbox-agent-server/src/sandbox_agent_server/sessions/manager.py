@@ -71,6 +71,7 @@ class SessionManager:
             factory,
             pool_sizes(settings),
             cwd=Path.cwd(),
+            trust_workspace=settings.trust_workspace,
             client_version=version,
             on_process=lambda pid: ledger.note(pid, "pool"),
         )
@@ -107,6 +108,7 @@ class SessionManager:
         _check_mcp_servers(definition, body.mcp_servers)
         settings = SessionSettings.model_validate(
             {
+                "trust_workspace": self._settings.trust_workspace,
                 **body.model_dump(exclude={"id", "env", "mcp_servers", "cwd"}, exclude_none=True),
                 "cwd": str(_workspace(body.cwd)),
             }
@@ -271,7 +273,13 @@ class SessionManager:
         self, session_id: str, state: SessionState, secrets: SessionSecrets
     ) -> AgentAdapter:
         agent, cwd = state.settings.agent, Path(state.settings.cwd)
-        if _is_plain(state, secrets) and (ready := self._pool.take(agent, cwd)) is not None:
+        trust_workspace = state.settings.trust_workspace
+        is_usual = trust_workspace == self._settings.trust_workspace
+        if (
+            is_usual
+            and _is_plain(state, secrets)
+            and (ready := self._pool.take(agent, cwd)) is not None
+        ):
             for pid in ready.pids:
                 self._ledger.note(pid, session_id)
             return ready
@@ -281,6 +289,7 @@ class SessionManager:
             cwd=cwd,
             env=secrets.env,
             base_url=state.settings.base_url,
+            trust_workspace=trust_workspace,
             on_process=lambda pid: self._ledger.note(pid, session_id),
         )
 

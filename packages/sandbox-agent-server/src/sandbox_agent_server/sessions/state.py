@@ -54,6 +54,7 @@ class SessionSettings(BaseModel):
     config_options: dict[str, str | bool] = Field(default_factory=dict)
     system_prompt: str | None = None
     base_url: BaseUrls | None = None
+    trust_workspace: bool = False
     permission_policy: PermissionPolicy = Field(default_factory=PermissionPolicy)
     metadata: dict[str, Any] = Field(default_factory=dict)
     context: str | None = None

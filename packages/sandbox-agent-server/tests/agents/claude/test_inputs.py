@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sandbox_agent_core.errors import WorkspaceNotTrusted
 from sandbox_agent_server.agents.claude import DEFINITION
 from sandbox_agent_server.agents.claude.content import prompt_content
 from sandbox_agent_server.agents.claude.launch import (
+    check_workspace,
     command_line,
     environment,
     find,
@@ -136,14 +138,18 @@ def test_the_command_line_of_a_new_session() -> None:
         can_bypass=True,
         extra=["-x"],
     )
-    assert argv[-8:] == [
+    assert argv[-12:] == [
         "--session-id",
         ID,
         "--model=--opus",
         "--allow-dangerously-skip-permissions",
         "--mcp-config=/m.json",
+        "--setting-sources",
+        "user",
         "--add-dir",
         "/more",
+        "--add-dir",
+        "/repo",
         "-x",
     ]
 
@@ -151,7 +157,48 @@ def test_the_command_line_of_a_new_session() -> None:
 def test_the_command_line_of_a_resumed_session() -> None:
     params = SessionParams.read({"sessionId": ID}, is_resumed=True, cwd=Path("/repo"))
     argv = command_line(["claude"], params, session_id=ID, mcp_config=None, can_bypass=False)
-    assert argv[-2:] == ["--resume", ID]
+    assert argv[argv.index("--resume") + 1] == ID
+
+
+def test_settings_of_a_trusted_workspace_are_read_and_may_not_settle_what_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    def rules_in(workspace: Path) -> dict[str, Any]:
+        servers = [{"name": "stamper", "command": "x"}]
+        params = SessionParams.read({"mcpServers": servers}, is_resumed=False, cwd=workspace)
+        argv = command_line(
+            ["claude"],
+            params,
+            session_id=ID,
+            mcp_config=None,
+            can_bypass=False,
+            trust_workspace=True,
+        )
+        assert "--setting-sources" not in argv
+        assert argv[-2:] == ["--permission-mode", "default"]
+        settings: dict[str, Any] = json.loads(argv[argv.index("--settings") + 1])
+        rules: dict[str, Any] = settings["permissions"]
+        return rules
+
+    workspace = tmp_path / "inner"
+    workspace.mkdir()
+    (tmp_path / ".git").mkdir()
+    assert rules_in(workspace) == {"defaultMode": "default"}
+    (tmp_path / ".claude").mkdir()
+    assert {"Bash", "Edit", "Write", "mcp__stamper"} <= set(rules_in(workspace)["ask"])
+
+
+def test_a_hook_that_would_answer_instead_of_a_person_is_refused_also_in_a_trusted_workspace(
+    tmp_path: Path,
+) -> None:
+    settings = tmp_path / ".claude" / "settings.json"
+    settings.parent.mkdir()
+    settings.write_text('{"hooks": {"SessionStart": []}}', encoding="utf-8")
+    check_workspace(tmp_path, home=None)
+    settings.write_text('{"hooks": {"PermissionRe\\u0071uest": []}}', encoding="utf-8")
+    with pytest.raises(WorkspaceNotTrusted) as refusal:
+        check_workspace(tmp_path, home=None)
+    assert refusal.value.details["files"] == [str(settings)]
 
 
 @pytest.mark.parametrize("value", ["be brief", {"append": "be brief"}])

@@ -15,10 +15,12 @@ from sandbox_agent_core.spi.agent import AgentContext, AgentExit, AgentInstallat
 from sandbox_agent_server.agents.claude.content import prompt_content
 from sandbox_agent_server.agents.claude.launch import (
     INSTALL_HINT,
+    check_workspace,
     command_line,
     environment,
     find,
     mcp_config_file,
+    parents_memory,
     version_at,
 )
 from sandbox_agent_server.agents.claude.native import control_request, user_message
@@ -62,6 +64,7 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
     ) -> None:
         super().__init__(context)
         self._new_id = new_id
+        self._home = context.env.get("HOME")
         self._can_bypass = context.options.get("allow_bypass") is not False
 
     def _handlers(self) -> Mapping[str, Handler]:
@@ -79,6 +82,10 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
 
     def _version_at(self, path: str) -> str | None:
         return version_at(path)
+
+    async def _launch(self) -> None:
+        if self._context.trust_workspace:
+            check_workspace(self._context.cwd, home=self._home)
 
     async def _stop(self) -> AgentExit:
         if self._translator is not None:
@@ -118,12 +125,16 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
             session_id=session_id,
             mcp_config=config.path if config else None,
             can_bypass=self._can_bypass,
+            trust_workspace=self._context.trust_workspace,
+            home=self._home,
             extra=self._option_texts("extra_args"),
         )
-        env = environment(self._context.env)
+        env = environment(self._context.env, trust_workspace=self._context.trust_workspace)
         await self._run(argv, cwd=wanted.cwd, env=env, files=[config] if config else [])
         # In the handshake, not on the command line: prompts are long, and all users see `ps`.
-        prompt = {"appendSystemPrompt": wanted.system_prompt} if wanted.system_prompt else {}
+        memory = None if self._context.trust_workspace else parents_memory(wanted.cwd)
+        text = "\n\n".join(filter(None, (memory, wanted.system_prompt)))
+        prompt = {"appendSystemPrompt": text} if text else {}
         try:
             handshake = await self.ask("initialize", {"hooks": None, **prompt})
         except AgentRefused:

@@ -9,20 +9,30 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from sandbox_agent_core.errors import WorkspaceNotTrusted
+from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.spi.agent import AgentInstallation
 
 from sandbox_agent_server.agents.installation import find_program, installed_version
 from sandbox_agent_server.agents.native.private_file import PrivateFile
 from sandbox_agent_server.agents.native.session_params import McpServer, SessionParams
+from sandbox_agent_server.agents.repository import (
+    around,
+    files_in,
+    memory_of,
+    repository_of,
+)
 
 __all__ = [
     "ENV_NAMES",
     "INSTALL_HINT",
+    "check_workspace",
     "command_line",
     "environment",
     "find",
     "mcp_config",
     "mcp_config_file",
+    "parents_memory",
     "version_at",
 ]
 
@@ -76,6 +86,11 @@ _STREAM_JSON: Final = (
     "--permission-prompt-tool", "stdio",
 )  # fmt: skip
 
+# What asks for itself already, such as reading outside the workspace, asks with these as well.
+_ASKED_FOR: Final = ("Bash", "Edit", "Write", "NotebookEdit", "WebFetch", "WebSearch", "mcp__*")
+_SETTINGS: Final = (".claude/settings.json", ".claude/settings.local.json")
+_MEMORIES: Final = ("CLAUDE.md", ".claude/CLAUDE.md")
+
 
 def find(env: Mapping[str, str]) -> AgentInstallation | None:
     found = find_program(_PROGRAM, env, at_home=_AT_HOME)
@@ -96,6 +111,8 @@ def command_line(
     session_id: str,
     mcp_config: Path | None,
     can_bypass: bool,
+    trust_workspace: bool = False,
+    home: str | None = None,
     extra: Sequence[str] = (),
 ) -> list[str]:
     argv = [*command, *_STREAM_JSON]
@@ -108,12 +125,50 @@ def command_line(
         argv.append("--allow-dangerously-skip-permissions")
     if mcp_config is not None:
         argv.append(f"--mcp-config={mcp_config}")
-    for directory in params.directories:
+    directories = [*params.directories]
+    if trust_workspace:
+        argv += _asking(params, home)
+    else:
+        # The user's own settings and no others: no hook, plugin, MCP program or permission of the workspace.
+        argv += ["--setting-sources", "user"]
+        directories.append(str(params.cwd))
+    for directory in directories:
         argv += ["--add-dir", directory]
     return [*argv, *extra]
 
 
-def environment(env: Mapping[str, str], *, uid: int | None = None) -> dict[str, str]:
+def _asking(params: SessionParams, home: str | None) -> list[str]:
+    """Keeps the workspace from settling what is asked for. A rule that asks beats what settings, front
+    matter of skills and agents, and hooks allow; so where there is none of that, there need be no rule."""
+    rules: dict[str, Any] = {"defaultMode": "default"}
+    if any((directory / ".claude").exists() for directory in around(params.cwd, home=home)):
+        rules["ask"] = [*_ASKED_FOR, *(f"mcp__{server.name}" for server in params.mcp_servers)]
+    return ["--settings", json.dumps({"permissions": rules}), "--permission-mode", "default"]
+
+
+def check_workspace(workspace: Path, *, home: str | None) -> None:
+    """For a workspace that is trusted. Raises: WorkspaceNotTrusted."""
+    for path in files_in(around(workspace, home=home), _SETTINGS):
+        try:
+            hooks = as_dict(as_dict(json.loads(path.read_text(encoding="utf-8"))).get("hooks"))
+        except (OSError, ValueError, RecursionError):
+            continue
+        if "PermissionRequest" in hooks:
+            raise WorkspaceNotTrusted(
+                f"The hook `PermissionRequest` in {str(path)!r} would answer what this session is asked, "
+                "whoever should decide. Remove it; trust does not cover that.",
+                files=[str(path)],
+            )
+
+
+def parents_memory(workspace: Path) -> str | None:
+    """Memory files above a workspace that is not trusted: Claude itself reads only those in it."""
+    return memory_of(repository_of(workspace)[:-1], _MEMORIES)
+
+
+def environment(
+    env: Mapping[str, str], *, trust_workspace: bool = False, uid: int | None = None
+) -> dict[str, str]:
     """The environment of the process: what the session gave, and what running here takes."""
     ours = {
         # Text and thoughts of sub-agents, not only their tool calls. As a variable, because an
@@ -122,6 +177,9 @@ def environment(env: Mapping[str, str], *, uid: int | None = None) -> dict[str, 
         # A program that replaces itself during a session is nobody's wish in a sandbox.
         "DISABLE_AUTOUPDATER": "1",
     }
+    if not trust_workspace:
+        # The workspace is added as a directory: so its memory is read, and its settings are not.
+        ours["CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD"] = "1"
     given = {**ours, **env}
     if (os.geteuid() if uid is None else uid) == 0:
         # As root it exits when it may ever bypass permissions, unless told that this is a sandbox, in just

@@ -57,6 +57,7 @@ class AgentFactory:
         cwd: Path,
         env: Mapping[str, str],
         base_url: BaseUrls | None = None,
+        trust_workspace: bool = False,
         on_process: Callable[[int], None],
     ) -> AgentAdapter:
         """Raises: ValueNotSupported for a base URL that the agent cannot be given."""
@@ -70,6 +71,7 @@ class AgentFactory:
                 env=self._environment(definition, env, base_url),
                 command=configured.command,
                 options=configured.options,
+                trust_workspace=trust_workspace,
                 max_line_bytes=limits.max_line_bytes,
                 stop_grace_s=limits.stop_grace_s,
                 on_process=on_process,

@@ -39,9 +39,11 @@ class AgentPool:
         cwd: Path,
         client_version: str,
         on_process: Callable[[int], None],
+        trust_workspace: bool = False,
     ) -> None:
         """`sizes`: agent -> how many are kept ready. `cwd`: the workspace until a session names another."""
         self._factory = factory
+        self._trust_workspace = trust_workspace
         self._client_version = client_version
         self._on_process = on_process
         self._slots = {agent: _Slots(size, cwd) for agent, size in sizes.items() if size > 0}
@@ -85,7 +87,14 @@ class AgentPool:
 
         try:
             agent = PreopenedAgent(
-                self._factory.make(name, session_id="pool", cwd=cwd, env={}, on_process=on_process),
+                self._factory.make(
+                    name,
+                    session_id="pool",
+                    cwd=cwd,
+                    env={},
+                    trust_workspace=self._trust_workspace,
+                    on_process=on_process,
+                ),
                 cwd=cwd,
                 client_version=self._client_version,
                 pids=pids,

@@ -31,6 +31,7 @@ from sandbox_agent_core.errors import (
     StorageError,
     UnsupportedAgent,
     ValueNotSupported,
+    WorkspaceNotTrusted,
 )
 from starlette.requests import Request
 from starlette.responses import Response
@@ -122,7 +123,7 @@ async def _transcript(request: Request) -> Response:
 
 _START_ERRORS = [
     AgentNotInstalled, AgentAuthRequired, AgentStartFailed, ModeNotSupported, ValueNotSupported,
-    LimitReached, StorageError,
+    LimitReached, StorageError, WorkspaceNotTrusted,
 ]  # fmt: skip
 
 routes = [

@@ -1,0 +1,84 @@
+"""What is around a workspace: the repository that it is in, and the files there that agents read or run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from sandbox_agent_core.errors import WorkspaceNotTrusted
+
+__all__ = [
+    "MAX_MEMORY_FILE_BYTES",
+    "around",
+    "files_in",
+    "memory_of",
+    "refuse_untrusted",
+    "repository_of",
+]
+
+MAX_MEMORY_FILE_BYTES: Final = 64 * 1024
+"""Of a memory file that is handed to an agent; a larger one is left out."""
+_SHOWN: Final = 5
+
+
+def around(workspace: Path, *, home: str | None) -> list[Path]:
+    """Every directory whose files may count, outermost first: agents differ in where a repository ends,
+    and one can have a `.git` of its own making anywhere.
+
+    `home` is the user's own: what is there was not brought along.
+    """
+    outer = [path for path in workspace.parents if str(path) != home]
+    return [*reversed(outer), workspace]
+
+
+def repository_of(workspace: Path) -> list[Path]:
+    """From the root of the repository down to `workspace`; that alone where there is no repository."""
+    inner = [workspace, *workspace.parents]
+    root = next((at for at, path in enumerate(inner) if _is_root(path / ".git")), 0)
+    return inner[root::-1]
+
+
+def files_in(directories: Iterable[Path], patterns: Sequence[str]) -> list[Path]:
+    """The files there that fit, also through links."""
+    return [
+        path
+        for directory in directories
+        for pattern in patterns
+        for path in sorted(directory.glob(pattern))
+        if not path.is_dir()
+    ]
+
+
+def memory_of(directories: Sequence[Path], names: Sequence[str]) -> str | None:
+    """The memory files of `directories` as one text for an agent that would not read them itself."""
+    texts = [f"Instructions from: {path}\n{text}" for path, text in _memories(directories, names)]
+    return "\n\n".join(texts) or None
+
+
+def refuse_untrusted(title: str, files: Sequence[Path]) -> None:
+    """Raises: WorkspaceNotTrusted when there is any of `files`, which the agent cannot be kept from running."""
+    if not files:
+        return
+    shown = ", ".join(repr(str(path)) for path in files[:_SHOWN])
+    more = f" and {len(files) - _SHOWN} more" if len(files) > _SHOWN else ""
+    raise WorkspaceNotTrusted(
+        f"{title} would run what the workspace brings along, and cannot be kept from it: {shown}{more}. "
+        "Remove it, or make the session with `trust_workspace=True` when you trust this repository.",
+        files=[str(path) for path in files],
+    )
+
+
+def _is_root(git: Path) -> bool:
+    return git.is_file() or (git / "HEAD").is_file()
+
+
+def _memories(directories: Sequence[Path], names: Sequence[str]) -> Iterator[tuple[Path, str]]:
+    for path in files_in(directories, names):
+        try:
+            # A link could lead to what the agent itself would have to ask for.
+            is_inside = path.resolve().is_relative_to(path.parent.resolve())
+            if is_inside and path.is_file() and path.stat().st_size <= MAX_MEMORY_FILE_BYTES:
+                yield path, path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
