@@ -142,3 +142,15 @@ def test_an_answer_that_may_wait_for_the_turn_is_told_too() -> None:
     prompt = operation(route("POST", result=Body, status=202, extra={"wait": Result}))
     assert list(references(prompt["responses"]["202"])) == ["#/components/schemas/Body"]
     assert list(references(prompt["responses"]["200"])) == ["#/components/schemas/Result"]
+
+
+def test_what_can_happen_to_any_request_is_told_of_every_operation(ours: dict[str, Any]) -> None:
+    for one in ROUTES:
+        responses = ours["paths"][one.path][one.method.lower()]["responses"]
+        assert {"400", "401", "403", "408", "431", "500", "503"} <= set(responses)
+        assert ({"413", "415"} <= set(responses)) is (one.body is not None)
+        if one.streams is not None:
+            assert "limit_reached" in responses["429"]["description"]
+        if "{session_id}" in one.path:
+            assert "session_not_found" in responses["404"]["description"]
+            assert "storage_error" in responses["507"]["description"]

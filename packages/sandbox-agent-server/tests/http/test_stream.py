@@ -191,6 +191,25 @@ async def test_a_log_that_is_closed_ends_the_stream_properly(log: SessionLog) ->
     assert counter.open == 0
 
 
+async def test_head_of_a_stream_ends_at_once_and_takes_no_place(log: SessionLog) -> None:
+    say(log, "a")
+    counter, client = StreamCounter(1), Client()
+    with counter.hold():
+        response = sse_of_log(log, FRAMES, counter, heartbeat_s=60)
+        await response(http_scope("HEAD", "/"), client.receive, client.send)
+    start, end = client.messages
+    assert dict(start["headers"])[b"content-type"].startswith(b"text/event-stream")
+    assert end == {"type": "http.response.body", "body": b""}
+
+
+async def test_one_stream_too_many_is_refused_before_anything_is_sent(log: SessionLog) -> None:
+    counter, client = StreamCounter(1), Client()
+    response = sse_of_log(log, FRAMES, counter, heartbeat_s=60)
+    with counter.hold(), pytest.raises(LimitReached):
+        await response(http_scope("GET", "/"), client.receive, client.send)
+    assert client.messages == []
+
+
 async def test_what_fails_within_a_stream_is_raised_and_gives_its_place_back() -> None:
     async def events(_send: Any) -> None:
         raise RuntimeError("a bug")

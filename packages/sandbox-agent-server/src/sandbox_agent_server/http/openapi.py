@@ -8,7 +8,21 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
-from sandbox_agent_core.errors import SandboxAgentError, TokenInvalid
+from sandbox_agent_core.errors import (
+    HeadTooLarge,
+    InternalError,
+    InvalidRequest,
+    LimitReached,
+    PayloadTooLarge,
+    PermissionDenied,
+    RequestTimeout,
+    SandboxAgentError,
+    SessionNotFound,
+    StorageError,
+    TokenInvalid,
+    Unavailable,
+    UnsupportedMediaType,
+)
 from sandbox_agent_core.wire.problem import CONTENT_TYPE
 
 from sandbox_agent_server.http.route import ApiRoute
@@ -27,6 +41,10 @@ _PROBLEM = {
         "details": {"type": "object"},
     },
 }
+_ANYWHERE: tuple[type[SandboxAgentError], ...] = (
+    InvalidRequest, TokenInvalid, PermissionDenied, RequestTimeout, HeadTooLarge, InternalError, Unavailable,
+)  # fmt: skip
+_OF_A_BODY: tuple[type[SandboxAgentError], ...] = (PayloadTooLarge, UnsupportedMediaType)
 _REF = "#/components/schemas/{model}"
 
 
@@ -114,8 +132,10 @@ def _responses(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
             "description": "With `wait=true`: the turn has ended.",
             "content": {"application/json": schema},
         }
-    errors: list[type[SandboxAgentError]] = [TokenInvalid, *route.errors]
-    for error in errors:
+    of_body = _OF_A_BODY if route.body is not None else ()
+    of_session = (SessionNotFound, StorageError) if "{session_id}" in route.path else ()
+    of_stream = (LimitReached,) if route.streams is not None else ()
+    for error in dict.fromkeys((*_ANYWHERE, *of_body, *of_session, *of_stream, *route.errors)):
         _add_error(responses, error)
     return responses
 

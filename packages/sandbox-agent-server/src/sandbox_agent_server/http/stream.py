@@ -118,7 +118,10 @@ async def follow_log(
 
 
 class SseResponse:
-    """An ASGI response of server-sent events (WHATWG HTML, 9.2); a slow reader is waited for."""
+    """An ASGI response of server-sent events (WHATWG HTML, 9.2); a slow reader is waited for.
+
+    Raises LimitReached, before anything is sent, when there are too many.
+    """
 
     def __init__(
         self, events: Callable[[SendBody], Coroutine[Any, Any, None]], counter: StreamCounter
@@ -137,6 +140,11 @@ class SseResponse:
             await self._events(send_body)
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        self._counter.check()
         with self._counter.hold():
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             await first_of(respond(), _until_disconnected(receive))

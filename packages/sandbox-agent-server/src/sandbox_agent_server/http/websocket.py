@@ -9,7 +9,7 @@ from sandbox_agent_core.api.requests import AnswerRequest
 from sandbox_agent_core.api.sessions import CancelRequest, PatchSession, PromptRequest
 from sandbox_agent_core.errors import InternalError, InvalidRequest, SandboxAgentError
 from sandbox_agent_core.wire.problem import to_problem
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from sandbox_agent_server.http.body import parse_json, validate
 from sandbox_agent_server.http.guard import WEBSOCKET_PROTOCOL
@@ -40,7 +40,7 @@ async def serve_websocket(
 
     async def send_all(messages: list[str]) -> None:
         for message in messages:
-            await websocket.send_text(message)
+            await _send(websocket, message)
 
     async def send_events() -> None:
         await follow_log(
@@ -53,12 +53,10 @@ async def serve_websocket(
         )
         await websocket.close(_GOING_AWAY, "the server is stopping")
 
-    with counter.hold():
+    # An OSError: it left while it was accepted.
+    with counter.hold(), suppress(WebSocketDisconnect, OSError):
         await websocket.accept(WEBSOCKET_PROTOCOL if WEBSOCKET_PROTOCOL in offered else None)
-        with suppress(WebSocketDisconnect):
-            await first_of(
-                send_events(), _read_commands(websocket, manager, log.session_id, limits)
-            )
+        await first_of(send_events(), _read_commands(websocket, manager, log.session_id, limits))
 
 
 def _write_messages(shown: Shown, _last_seq: int) -> list[str] | None:
@@ -79,18 +77,35 @@ async def _read_commands(
             command = parse_json(raw if raw is not None else message.get("bytes") or b"", limits)
             if not isinstance(command, dict):
                 raise InvalidRequest("a command must be a JSON object with a `type`")
-            command_id = command.pop("id", None)
+            command_id = _id_of(command)
             with manager.session(session_id) as session:
                 reply = {"type": "result", "id": command_id, "result": await _run(command, session)}
         except SandboxAgentError as exc:
             reply = {"type": "error", "id": command_id, "error": to_problem(exc)}
         except Exception:
             problem = to_problem(InternalError("a bug in the server; its log has the details"))
-            await websocket.send_text(
-                dumps({"type": "error", "id": command_id, "error": problem}).decode()
-            )
+            await _reply(websocket, {"type": "error", "id": command_id, "error": problem})
             raise
-        await websocket.send_text(dumps(reply).decode())
+        await _reply(websocket, reply)
+
+
+def _id_of(command: dict[str, Any]) -> str | int | None:
+    """Raises: InvalidRequest for one that could not be given back as it came."""
+    command_id = command.pop("id", None)
+    if isinstance(command_id, bool) or not isinstance(command_id, str | int | None):
+        raise InvalidRequest("the `id` of a command is a string, or a whole number of 64 bit")
+    return command_id
+
+
+async def _reply(websocket: WebSocket, reply: dict[str, Any]) -> None:
+    await _send(websocket, dumps(reply).decode())
+
+
+async def _send(websocket: WebSocket, message: str) -> None:
+    """Raises: WebSocketDisconnect. Events and replies go their own ways: one may find the other's end."""
+    if websocket.application_state is WebSocketState.DISCONNECTED:
+        raise WebSocketDisconnect(_GOING_AWAY)
+    await websocket.send_text(message)
 
 
 async def _run(command: dict[str, Any], session: Session) -> dict[str, Any]:

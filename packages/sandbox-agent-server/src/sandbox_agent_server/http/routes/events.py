@@ -45,7 +45,6 @@ async def _events(request: Request) -> Response | ASGIApp:
     query = read_stream_query(request)
     if not _wants_stream(request):
         return await _page(request, log, query, services.settings.limits)
-    services.streams.check()
     return sse_of_log(
         log, query, services.streams, heartbeat_s=services.settings.limits.heartbeat_s
     )

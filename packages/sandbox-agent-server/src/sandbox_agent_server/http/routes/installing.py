@@ -31,7 +31,6 @@ async def _install(request: Request) -> Response | SseResponse:
     body = await read_body(request, InstallRequest, services.settings.limits)
     if "text/event-stream" not in request.headers.get("accept", ""):
         return json_response(await services.installs.fulfil(agent, body))
-    services.streams.check()
     return install_stream(
         partial(services.installs.fulfil, agent, body),
         services.streams,
