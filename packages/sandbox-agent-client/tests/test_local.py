@@ -271,3 +271,37 @@ def test_a_program_that_forgets_to_close_leaves_no_files(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     assert not is_running(int(done.stdout))
     assert list((tmp_path / "sandboxes").iterdir()) == []
+
+
+AGENT = """
+import json, os, pathlib, subprocess, sys
+for line in sys.stdin:
+    frame = json.loads(line)
+    results = {"initialize": {"protocolVersion": 1}, "session/new": {"sessionId": "s"}}
+    if frame.get("method") == "session/new":
+        subprocess.run("nohup setsid sh -c 'echo $$ >pid.part; mv pid.part pid; exec sleep 600' >/dev/null 2>&1 &",
+                       shell=True, stdin=subprocess.DEVNULL)
+    if "id" in frame:
+        answer = {"jsonrpc": "2.0", "id": frame["id"], "result": results[frame["method"]]}
+        print(json.dumps(answer), flush=True)
+"""
+
+
+@pytest.mark.parametrize("end", ["closed", "server is killed", "server hangs"])
+async def test_what_an_agent_left_goes_with_the_sandbox(
+    end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "STOP_GRACE_S", 0.5 if end == "server hangs" else 30)
+    command = json.dumps([sys.executable, "-IS", "-c", AGENT])
+    config = tmp_path / "config.toml"
+    config.write_text(f"[agents.leaving]\ncommand = {command}\n", encoding="utf-8")
+    async with SandboxAgent.start(LocalProvider(config=config)) as client:
+        await client.create_session("leaving", cwd=str(tmp_path))
+        until((tmp_path / "pid").exists)
+        assert client.sandbox_ref is not None
+        match end:
+            case "server is killed":
+                os.kill(client.sandbox_ref.metadata["pid"], signal.SIGKILL)
+            case "server hangs":
+                os.kill(client.sandbox_ref.metadata["pid"], signal.SIGSTOP)
+    assert not is_running(int((tmp_path / "pid").read_text()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from sandbox_agent_core.errors import StorageError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -26,6 +27,7 @@ from sandbox_agent_server.http.stream import StreamCounter
 from sandbox_agent_server.install.installer import create_installer
 from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.runtime.ledger import ProcessLedger
+from sandbox_agent_server.runtime.marker import directory_marker
 from sandbox_agent_server.sessions.manager import SessionManager
 from sandbox_agent_server.settings import Settings
 from sandbox_agent_server.store.index import SessionIndex
@@ -42,8 +44,15 @@ ROUTES: list[ApiRoute] = [
 
 
 def create_app(settings: Settings, index: SessionIndex, *, token: str | None) -> Starlette:
-    """The ASGI application. `app.state.services.sessions` is recovered and shut down by the caller."""
-    factory = AgentFactory(settings, Catalog(settings.agents))
+    """The ASGI application. `app.state.services.sessions` is recovered and shut down by the caller.
+
+    Raises: StorageError.
+    """
+    try:
+        marker = directory_marker(settings.data_dir)
+    except OSError as exc:
+        raise StorageError(f"cannot write to {str(settings.data_dir)!r}: {exc}") from exc
+    factory = AgentFactory(settings, Catalog(settings.agents), process_marker=marker)
     installs = InstallJobs(
         create_installer(settings, os.environ),
         factory.find,
@@ -51,7 +60,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         installs_by_itself=settings.auto_install
         and (settings.agents_source is not None or not settings.require_preinstalled),
     )
-    ledger = ProcessLedger(index)
+    ledger = ProcessLedger(index, marker=marker)
     sessions = SessionManager(index, settings, factory, installs, ledger, version=__version__)
     probe = AgentProbe(
         factory,

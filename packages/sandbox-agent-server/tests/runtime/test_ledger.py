@@ -56,11 +56,11 @@ def records() -> Records:
 
 @pytest.fixture
 def ledger(records: Records) -> ProcessLedger:
-    return ProcessLedger(records, term_grace_s=0.2)
+    return ProcessLedger(records, marker="of-the-tests", term_grace_s=0.2)
 
 
 def test_what_is_noted_is_forgotten_with_its_owner(orphan: Any, records: Records) -> None:
-    ledger = ProcessLedger(records)
+    ledger = ProcessLedger(records, marker="of-the-tests")
     first, second = (orphan(f"print(1, flush=True)\n{SLEEP}")[0].pid for _ in range(2))
     ledger.note(first, "a")
     ledger.note(second, "b")
@@ -74,7 +74,7 @@ def test_what_is_noted_is_forgotten_with_its_owner(orphan: Any, records: Records
 def test_a_process_that_is_gone_is_not_noted(records: Records) -> None:
     process = subprocess.Popen(["true"])
     process.wait()
-    ProcessLedger(records).note(process.pid, "a")
+    ProcessLedger(records, marker="of-the-tests").note(process.pid, "a")
     assert records.all() == []
 
 

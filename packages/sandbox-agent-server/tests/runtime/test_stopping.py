@@ -95,6 +95,22 @@ async def test_an_orphan_of_a_process_that_died_is_found(start: Any, is_running:
     assert not is_running(child)
 
 
+async def test_a_child_whose_first_thread_has_ended_is_no_zombie(
+    start: Any, is_running: Any
+) -> None:
+    agent = await start(
+        "import ctypes, threading\n"
+        "child = os.fork()\n"
+        "if child: print(child, flush=True); sys.stdin.read(); sys.exit()\n"
+        "os.setsid()\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "ctypes.CDLL(None).pthread_exit(None)"
+    )
+    child = int(await agent.next())
+    await agent.link.close()
+    assert not is_running(child)
+
+
 async def test_several_may_close_at_once_and_again(start: Any) -> None:
     agent = await start("sys.stdin.read(); sys.exit(2)")
     exits = await asyncio.gather(*(agent.link.close() for _ in range(3)))

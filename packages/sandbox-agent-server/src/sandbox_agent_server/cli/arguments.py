@@ -9,7 +9,9 @@ from typing import Any
 from sandbox_agent_server import __version__
 from sandbox_agent_server.settings import Limits
 
-__all__ = ["parse_arguments"]
+__all__ = ["SWEEP", "parse_arguments"]
+
+SWEEP = "sweep"
 
 _EPILOG = """\
 every flag is also a variable (SANDBOX_AGENT_PORT, SANDBOX_AGENT_TOKEN, ...) and a key of the TOML file;
@@ -26,6 +28,7 @@ Protocol on stdio becomes an agent:
 commands:
   sandbox-agent-server install-agent NAME|all   install an agent beforehand, see --help of it
   sandbox-agent-server agent-versions           tested, installed and newest versions
+  sandbox-agent-server sweep --data-dir DIR     end what a killed server left running, as its next start does
 
 examples:
   sandbox-agent-server                          on 127.0.0.1:2468, prints a fresh token

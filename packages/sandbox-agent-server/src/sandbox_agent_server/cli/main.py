@@ -15,7 +15,7 @@ from typing import Any
 from sandbox_agent_core.errors import StorageError
 
 from sandbox_agent_server import __version__
-from sandbox_agent_server.cli.arguments import parse_arguments
+from sandbox_agent_server.cli.arguments import SWEEP, parse_arguments
 from sandbox_agent_server.cli.own_environment import forget_variable
 from sandbox_agent_server.settings import ENV_PREFIX, Settings, SettingsError, load_settings
 
@@ -33,6 +33,10 @@ def main(argv: list[str] | None = None) -> int:
         from sandbox_agent_server.cli.installing import run_command  # noqa: PLC0415 - as below
 
         return run_command(arguments)
+    if arguments and arguments[0] == SWEEP:
+        from sandbox_agent_server.cli.sweeping import run_sweep  # noqa: PLC0415 - as below
+
+        return run_sweep(arguments[1:])
     flags, config = parse_arguments(argv)
     try:
         settings = load_settings(flags, os.environ, config)

@@ -19,6 +19,8 @@ from starlette.applications import Starlette
 from sandbox_agent_server.http.admission import Admission, connection_limit
 from sandbox_agent_server.http.connection import HttpConnection, WebSocketConnection
 from sandbox_agent_server.http.services import Services
+from sandbox_agent_server.runtime.children import the_children
+from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.settings import Settings
 
 __all__ = ["bind", "raise_file_limit", "serve"]
@@ -27,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 _CONNECTIONS_GRACE_S = 1
 _PARENT_POLL_S = 0.5
+_BURY_EVERY_S = 1.0
 _WANTED_FILES = 65536
 
 
@@ -83,14 +86,15 @@ async def serve(
         backlog=2048,
     )
     server = _Server(config, app.state.services, on_ready)
-    if not settings.exit_with_parent:
-        await server.serve(sockets=[listener])
-        return
-    watch = asyncio.ensure_future(_stop_with_parent(server))
+    the_children.adopt_orphans()
+    beside = TaskOwner("server")
+    beside.spawn(_bury_orphans(), name="orphans")
+    if settings.exit_with_parent:
+        beside.spawn(_stop_with_parent(server), name="parent")
     try:
         await server.serve(sockets=[listener])
     finally:
-        watch.cancel()
+        await beside.cancel()
 
 
 async def _stop_with_parent(server: uvicorn.Server) -> None:
@@ -100,6 +104,12 @@ async def _stop_with_parent(server: uvicorn.Server) -> None:
         await asyncio.sleep(_PARENT_POLL_S)
     logger.warning("the program that started this server is gone, stopping")
     server.should_exit = True
+
+
+async def _bury_orphans() -> None:
+    while True:
+        await asyncio.sleep(_BURY_EVERY_S)
+        await asyncio.to_thread(the_children.bury_orphans)
 
 
 def bind(host: str, port: int) -> socket.socket:

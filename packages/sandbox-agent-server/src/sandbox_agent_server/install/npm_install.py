@@ -19,6 +19,7 @@ from sandbox_agent_core.redact import mask
 
 from sandbox_agent_server.install.node import NodeTools
 from sandbox_agent_server.install.pins import AgentPin, PackagePin
+from sandbox_agent_server.runtime.children import the_children
 
 __all__ = ["NPM_TIMEOUT_S", "install_with_npm", "write_launcher"]
 
@@ -48,14 +49,16 @@ def install_with_npm(
     ]  # fmt: skip
     with tempfile.TemporaryFile() as output:
         try:
-            npm = subprocess.Popen(  # noqa: S603 - npm with arguments of ours
-                command,
-                cwd=directory,
-                env=tools.environment(environ),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
+            npm = the_children.start(
+                lambda: subprocess.Popen(  # noqa: S603 - npm with arguments of ours
+                    command,
+                    cwd=directory,
+                    env=tools.environment(environ),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
             )
         except OSError as exc:
             raise InstallFailed(f"npm cannot be run: {exc}", program=command[0]) from exc

@@ -13,13 +13,16 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from sandbox_agent_server.runtime import proc_table
-from sandbox_agent_server.runtime.proc_table import ProcessStat
+from sandbox_agent_server.runtime.children import the_children
+from sandbox_agent_server.runtime.marker import is_below, marker_of
+from sandbox_agent_server.runtime.process_tree import ProcessTree
 
 __all__ = ["ProcessLedger", "ProcessRecords"]
 
 logger = logging.getLogger(__name__)
 
 _TERM_GRACE_S = 0.5
+_KILL_PATIENCE_S = 1.0
 
 
 class ProcessRecords(Protocol):
@@ -37,12 +40,18 @@ class ProcessRecords(Protocol):
 
 
 class ProcessLedger:
-    def __init__(self, records: ProcessRecords, *, term_grace_s: float = _TERM_GRACE_S) -> None:
+    def __init__(
+        self, records: ProcessRecords, *, marker: str, term_grace_s: float = _TERM_GRACE_S
+    ) -> None:
+        """`marker`: of the data directory; everything that runs for it is marked with it."""
         self._records = records
+        self._marker = marker
         self._grace_s = term_grace_s
 
     def note(self, pid: int, owner: str) -> None:
         """A process that leads a session of its own runs for `owner`. One that is gone already is not noted."""
+        # A plug-in may have started it by other means than ours.
+        the_children.own(pid)
         stat = proc_table.read_one(pid)
         if stat is not None:
             self._records.add(pid, stat.start_time, owner)
@@ -52,40 +61,34 @@ class ProcessLedger:
         self._records.remove(owner)
 
     async def reap_left_over(self) -> None:
-        """End what an earlier server noted and did not forget, with its children. Called before anything runs."""
+        """End what an earlier server noted and did not forget, and all that came from it. Called before
+        anything runs."""
         left = self._records.all()
-        ended = await asyncio.gather(*(self._reap(pid, started) for pid, started, _ in left))
-        for (pid, _, owner), was_running in zip(left, ended, strict=True):
-            if was_running:
+        # By kinship too: a marker can be read of this user's processes only.
+        ended = await asyncio.gather(
+            *(asyncio.to_thread(self._end_noted, pid, start) for pid, start, _ in left)
+        )
+        for (pid, _, owner), count in zip(left, ended, strict=True):
+            if count:
                 logger.warning("ended process %s of %s, left by an earlier server", pid, owner)
             self._records.remove(owner)
+        if count := await asyncio.to_thread(self._end, ProcessTree(marker=self._marker)):
+            logger.warning("ended %d more processes, left by an earlier server", count)
 
-    async def _reap(self, pid: int, start_time: int) -> bool:
-        """SIGTERM, then SIGKILL. The process itself may be gone while its children live on."""
-        tree = _tree(pid, start_time)
-        if not tree:
-            return False
-        for stat in tree:
-            proc_table.kill(stat, signal.SIGTERM)
-        await proc_table.until_gone(tree, self._grace_s)
-        # Look again: what got SIGTERM may have forked.
-        known = {stat.pid: stat for stat in (*tree, *_tree(pid, start_time))}
-        for stat in known.values():
-            proc_table.kill(stat, signal.SIGKILL)
-        await proc_table.until_gone(known.values(), self._grace_s)
-        return True
+    async def end_all(self) -> None:
+        """Everything that still runs for this data directory. Called when all that was noted has ended."""
+        await asyncio.to_thread(ProcessTree(marker=self._marker).kill, _KILL_PATIENCE_S)
 
+    def _end_noted(self, pid: int, start_time: int) -> int:
+        marker = marker_of(pid)
+        if marker is not None and not is_below(marker, self._marker):
+            return 0  # what was noted is a copy of another server's directory, which may live
+        return self._end(ProcessTree(marker=None, leader=(pid, start_time)))
 
-def _tree(pid: int, start_time: int) -> list[ProcessStat]:
-    """Nothing when the pid has been given to another process since."""
-    leader = proc_table.read_one(pid)
-    if leader is not None and leader.start_time != start_time:
-        return []
-    tree = [
-        stat
-        for stat in proc_table.descendants(pid, proc_table.read_all())
-        if stat.start_time >= start_time
-    ]
-    if leader is not None and not leader.is_zombie:
-        tree.append(leader)
-    return tree
+    def _end(self, tree: ProcessTree) -> int:
+        """SIGTERM, then SIGKILL. How many there were. Blocks."""
+        found = tree.look()
+        tree.signal(signal.SIGTERM)
+        proc_table.wait_until_gone(found, self._grace_s)
+        tree.kill(_KILL_PATIENCE_S)
+        return len(found)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["ProcessStat", "descendants", "is_running", "kill", "read_all", "read_one", "until_gone"]
+__all__ = ["ProcessStat", "family", "is_running", "kill", "read_all", "read_one", "wait_until_gone"]
 
 _PROC = Path("/proc")
 _LOOK_EVERY_S = 0.002
@@ -34,7 +33,9 @@ def read_one(pid: int) -> ProcessStat | None:
         return None
     # The second field is the program's name in parentheses, which may itself hold both and blanks.
     fields = text[text.rfind(b")") + 2 :].split()
-    return ProcessStat(pid, int(fields[1]), int(fields[3]), int(fields[19]), fields[0] == b"Z")
+    # One whose first thread has ended looks like a zombie while its other threads run on.
+    is_zombie = fields[0] == b"Z" and int(fields[17]) <= 1
+    return ProcessStat(pid, int(fields[1]), int(fields[3]), int(fields[19]), is_zombie)
 
 
 def read_all() -> list[ProcessStat]:
@@ -45,25 +46,32 @@ def read_all() -> list[ProcessStat]:
     return [stat for pid in pids if (stat := read_one(pid)) is not None]
 
 
-def descendants(pid: int, table: Iterable[ProcessStat]) -> list[ProcessStat]:
-    """Everything that descends from `pid` or is in the session that it leads, without itself.
+def family(
+    roots: Iterable[int],
+    session: int | None,
+    table: Iterable[ProcessStat],
+    *,
+    without: Collection[int] = (),
+) -> list[ProcessStat]:
+    """The roots, everything in the session, and all that descends from them; not `without` and what only
+    that leads to.
 
     The session finds orphans; the parents find children that made a session of their own, as
     agents do for the commands they run.
     """
     by_parent: dict[int, list[ProcessStat]] = {}
-    found: dict[int, ProcessStat] = {}
+    wanted = set(roots)
+    waiting: list[ProcessStat] = []
     for stat in table:
         by_parent.setdefault(stat.parent, []).append(stat)
-        if stat.session == pid:
-            found[stat.pid] = stat
-    waiting = [pid, *found]
+        if stat.pid in wanted or (session is not None and stat.session == session):
+            waiting.append(stat)
+    found: dict[int, ProcessStat] = {}
     while waiting:
-        for child in by_parent.get(waiting.pop(), ()):
-            if child.pid not in found:
-                found[child.pid] = child
-                waiting.append(child.pid)
-    found.pop(pid, None)
+        stat = waiting.pop()
+        if stat.pid not in found and stat.pid not in without:
+            found[stat.pid] = stat
+            waiting += by_parent.get(stat.pid, ())
     return [stat for stat in found.values() if not stat.is_zombie]
 
 
@@ -74,18 +82,32 @@ def is_running(process: ProcessStat) -> bool:
 
 
 def kill(process: ProcessStat, number: signal.Signals) -> None:
-    """Signal the process if it is still there."""
-    if is_running(process):
-        with suppress(ProcessLookupError, PermissionError):
-            os.kill(process.pid, number)
+    """Signal the process if it is still there, and ours to signal."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return
+    except (AttributeError, OSError):
+        # Not Linux, or a sandbox kernel without pidfds (gVisor).
+        if is_running(process):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(process.pid, number)
+        return
+    try:
+        # What is looked at is now what the handle is of, or dead: the pid cannot become a stranger's between.
+        if is_running(process):
+            with suppress(ProcessLookupError, PermissionError):
+                signal.pidfd_send_signal(handle, number)
+    finally:
+        os.close(handle)
 
 
-async def until_gone(processes: Iterable[ProcessStat], seconds: float) -> None:
-    """Wait until none is left, but no longer than `seconds`."""
+def wait_until_gone(processes: Iterable[ProcessStat], seconds: float) -> None:
+    """Wait until none is left, but no longer than `seconds`. Blocks."""
     # Processes of another parent tell nobody when they end: looking is all there is.
     deadline = time.monotonic() + seconds
     waiting = list(processes)
     while waiting := [process for process in waiting if is_running(process)]:
         if time.monotonic() > deadline:
             return
-        await asyncio.sleep(_LOOK_EVERY_S)
+        time.sleep(_LOOK_EVERY_S)

@@ -7,6 +7,7 @@ id, from being given to somebody else, so signals cannot hit a stranger.
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import signal
 import subprocess
@@ -18,12 +19,16 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from sandbox_agent_server.runtime import proc_table
+from sandbox_agent_server.runtime.children import the_children
 from sandbox_agent_server.runtime.errors import why_not_started
 from sandbox_agent_server.runtime.launching import Launched, PtySize, launch
+from sandbox_agent_server.runtime.marker import with_marker
+from sandbox_agent_server.runtime.process_tree import ProcessTree
 
 __all__ = ["ExitStatus", "Process"]
 
-_KILL_PATIENCE_S = 0.4
+_KILL_PATIENCE_S = 0.8
+_REAP_PATIENCE_S = 0.4
 
 
 class ExitStatus(NamedTuple):
@@ -37,7 +42,7 @@ _UNKNOWN = ExitStatus(None, None)
 class Process:
     """A running program with three pipes, or on a terminal. Made by `spawn` in a running event loop."""
 
-    def __init__(self, launched: Launched) -> None:
+    def __init__(self, launched: Launched, marker: str | None) -> None:
         assert launched.stdin is not None
         assert launched.stdout is not None
         self.stdin = launched.stdin
@@ -54,7 +59,11 @@ class Process:
         self.exited: asyncio.Future[ExitStatus] = self._loop.create_future()
         """Done when the program has ended. For waiting on with `asyncio.wait`, not for awaiting."""
         self._pidfd: int | None = None
-        self._known: dict[int, proc_table.ProcessStat] = {}
+        # It is not reaped, so it has a start time, wherever there is such a thing.
+        leader = proc_table.read_one(self.pid)
+        self._tree = ProcessTree(
+            marker=marker, leader=leader and (leader.pid, leader.start_time), is_ours=True
+        )
         self._watch()
 
     @classmethod
@@ -67,7 +76,8 @@ class Process:
         pty: PtySize | None = None,
         on_process: Callable[[int], None] = lambda _pid: None,
     ) -> Process:
-        """Start `argv` with exactly `env`; the program is looked up on that environment's PATH.
+        """Start `argv` with exactly `env`, but that a marker in it becomes this process's own; the program is
+        looked up on that environment's PATH.
 
         With `pty` it runs on a terminal of that size, which controls its session; a shell starts it
         there, which adds PWD.
@@ -81,7 +91,9 @@ class Process:
         """
         # Not by the loop's own subprocess: uvloop forks, and the loop stands still the longer for it the
         # larger the server is.
-        launching = asyncio.get_running_loop().run_in_executor(None, launch, argv, cwd, env, pty)
+        marked, marker = with_marker(env)
+        start = functools.partial(launch, argv, cwd, marked, pty)
+        launching = asyncio.get_running_loop().run_in_executor(None, the_children.start, start)
         is_cancelled = False
         while not launching.done():
             try:
@@ -90,7 +102,7 @@ class Process:
                 # Nobody could stop the thread, and what it starts must not be lost.
                 is_cancelled = True
         try:
-            process = cls(launching.result())
+            process = cls(launching.result(), marker)
         except (OSError, ValueError) as exc:
             if is_cancelled:
                 raise asyncio.CancelledError from exc
@@ -114,13 +126,8 @@ class Process:
 
     def signal_tree(self, number: signal.Signals) -> None:
         """Signal the group and every member of the tree that `end` has seen."""
-        if self._launched.returncode is None:
-            # The group, not the process: `bash -lc` leaves grandchildren behind. A group of zombies
-            # gives EPERM on macOS.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, number)
-        for stat in self._known.values():
-            proc_table.kill(stat, number)
+        self._signal_group(number)
+        self._tree.signal(number)
 
     async def end(self, *steps: tuple[Callable[[], None], float]) -> None:
         """End the process and its tree: each step asks it to, and gives it so many seconds; then SIGKILL.
@@ -129,13 +136,14 @@ class Process:
         """
         try:
             for ask, seconds in steps:
-                self._remember_tree()
+                if not self.exited.done():
+                    await asyncio.to_thread(self._tree.look)
                 ask()
                 if await self._exited_within(seconds):
                     break
-            self._kill_tree()
-            await self._exited_within(_KILL_PATIENCE_S)
-            await proc_table.until_gone(self._known.values(), _KILL_PATIENCE_S)
+            self._signal_group(signal.SIGKILL)
+            await asyncio.to_thread(self._tree.kill, _KILL_PATIENCE_S)
+            await self._exited_within(_REAP_PATIENCE_S)
         except asyncio.CancelledError:
             # The loop is shutting down: no time for manners, and nobody is left to be told.
             self._kill_tree()
@@ -151,19 +159,17 @@ class Process:
             await asyncio.wait([self.exited], timeout=seconds)
         return self.exited.done()
 
-    def _remember_tree(self) -> None:
-        """Note who belongs to it now: a child in a session of its own cannot be found once its parent is dead."""
-        for stat in proc_table.descendants(self.pid, proc_table.read_all()):
-            self._known[stat.pid] = stat
-
     def _kill_tree(self) -> None:
-        """SIGKILL everything, including what was forked meanwhile."""
-        self._remember_tree()
-        self.signal_tree(signal.SIGKILL)
-        if self._known:
-            # One may have forked between the look and the signal: its child is still in the session.
-            self._remember_tree()
-            self.signal_tree(signal.SIGKILL)
+        """SIGKILL everything. Blocks for a moment."""
+        self._signal_group(signal.SIGKILL)
+        self._tree.kill(_KILL_PATIENCE_S)
+
+    def _signal_group(self, number: signal.Signals) -> None:
+        if self._launched.returncode is None:
+            # The group, not the process: `bash -lc` leaves grandchildren behind. A group of zombies
+            # gives EPERM on macOS.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.pid, number)
 
     def _reap(self) -> None:
         """Collect the dead process. Blocks for a moment when it was only just killed."""
@@ -173,7 +179,8 @@ class Process:
             self._pidfd = None
         # One that is stuck in the kernel is collected later, by somebody else's Popen: nothing we can do helps.
         with suppress(subprocess.TimeoutExpired):
-            self._set_exited(_status(self._launched.wait(_KILL_PATIENCE_S)))
+            self._set_exited(_status(self._launched.wait(_REAP_PATIENCE_S)))
+        self._tree.ended()
 
     def _watch(self) -> None:
         try:

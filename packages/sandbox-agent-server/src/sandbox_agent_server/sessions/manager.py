@@ -248,6 +248,7 @@ class SessionManager:
         for session, result in zip(sessions, results, strict=True):
             if isinstance(result, Exception):
                 logger.error("session %s: stopping failed", session.id, exc_info=result)
+        await self._ledger.end_all()
         await self._archive.close()
 
     # Live and not

@@ -53,7 +53,7 @@ class House:
         )
         self.manager = SessionManager(
             self.index, read, self.acme.factory(**self.settings), installs,
-            ProcessLedger(self.index), version="1",
+            ProcessLedger(self.index, marker="of-the-tests"), version="1",
         )  # fmt: skip
         await self.manager.recover()
         return self.manager

@@ -142,9 +142,10 @@ class LocalProvider:
     def _spawn(self, spec: SandboxSpec, env: Mapping[str, str]) -> LocalServer:
         id = new_id("local")
         directory = _root() / id
+        data_dir = self._data_dir or directory / "data"
         arguments = [
             *("--host", "127.0.0.1", "--port", "0"),
-            *("--data-dir", str(self._data_dir or directory / "data")),
+            *("--data-dir", str(data_dir)),
             *("--ready-file", str(directory / "ready.json")),
         ]
         if not spec.keep:
@@ -160,6 +161,7 @@ class LocalProvider:
             env=env,
             labels=spec.labels,
             cwd=self._cwd,
+            data_dir=data_dir,
         )
         if not spec.keep:
             server.end_with_this_process()

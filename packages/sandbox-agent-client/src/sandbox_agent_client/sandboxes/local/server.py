@@ -28,13 +28,15 @@ __all__ = ["LocalServer", "Record", "known_servers", "server_command", "spawn", 
 STOP_GRACE_S = 6.0
 """The server stops its agents in this time; then it is killed."""
 KILL_TIMEOUT_S = 5.0
+SWEEP_TIMEOUT_S = 20.0
 POLL_S = 0.02
 RECORD = "sandbox.json"
 TOKEN_VARIABLE = "SANDBOX_AGENT_TOKEN"  # noqa: S105 - the name of a variable
 NO_TOKEN_VARIABLE = "SANDBOX_AGENT_NO_TOKEN"  # noqa: S105
 
-# Counted from the state, which follows the name of the program: proc_pid_stat(5), 22.
+# Counted from the state, which follows the name of the program: proc_pid_stat(5), 20 and 22.
 _START_TIME = 19
+_THREADS = 17
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Those that this process started: it has to take their exit status."""
@@ -51,6 +53,8 @@ class Record:
     """Tells the process from a later one with the same pid."""
     created_at: str
     labels: Mapping[str, str]
+    data_dir: str = ""
+    """Of the server's logs, also when that is not in its directory here."""
 
 
 class LocalServer:
@@ -114,10 +118,28 @@ class LocalServer:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(pid, signal.SIGKILL)
                 self._ended(KILL_TIMEOUT_S)
-        if (child := _children.pop(pid, None)) is not None:
-            child.poll()
+        child = _children.pop(pid, None)
+        if child is None or child.poll() != 0:
+            # It was killed, or nobody knows.
+            self._sweep()
         _ending_with_us.pop(self.record.id, None)
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _sweep(self) -> None:
+        """End what agents left that a server could not stop which was killed."""
+        data_dir = self.record.data_dir
+        if not data_dir or not Path(data_dir).is_dir():
+            return
+        # One that another server uses by now is refused, and swept by that.
+        with contextlib.suppress(OSError, ProviderNotInstalled, subprocess.TimeoutExpired):
+            subprocess.run(  # noqa: S603 - our own server
+                [*server_command(), "sweep", "--data-dir", data_dir],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=SWEEP_TIMEOUT_S,
+                check=False,
+            )
 
     def _ended(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
@@ -137,6 +159,7 @@ def spawn(
     env: Mapping[str, str],
     labels: Mapping[str, str],
     cwd: str | os.PathLike[str] | None,
+    data_dir: Path,
 ) -> LocalServer:
     """Start it with its files in `directory`, which is made.
 
@@ -171,6 +194,7 @@ def spawn(
         started_at=started_at(process.pid) or "",
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         labels=dict(labels),
+        data_dir=str(Path(cwd or ".").absolute() / data_dir),
     )
     part = directory / f"{RECORD}.part"
     part.write_text(json.dumps(asdict(record)), encoding="utf-8")
@@ -221,7 +245,9 @@ def started_at(pid: int) -> str | None:
     except OSError:
         return None
     fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else fields[_START_TIME]
+    # Its first thread may be dead while others still hold its files.
+    is_over = fields[0] in "ZX" and int(fields[_THREADS]) <= 1
+    return None if is_over else fields[_START_TIME]
 
 
 def _told_by_ps(pid: int) -> str | None:

@@ -26,6 +26,7 @@ from sandbox_agent_server.agents.runner.environment import (
     build_environment,
     with_programs,
 )
+from sandbox_agent_server.runtime.marker import PROCESS_MARKER
 from sandbox_agent_server.settings import AgentSettings, Settings
 
 __all__ = ["MAX_LOGIN_FILE_BYTES", "AgentFactory", "find_credentials"]
@@ -39,9 +40,13 @@ MAX_LOGIN_FILE_BYTES = 16 * 1024 * 1024
 class AgentFactory:
     """`env` is what a session adds. Every method raises UnsupportedAgent for an agent that there is not."""
 
-    def __init__(self, settings: Settings, catalog: Catalog) -> None:
+    def __init__(
+        self, settings: Settings, catalog: Catalog, *, process_marker: str | None = None
+    ) -> None:
+        """`process_marker`: what is started is recognised by it, also by a later server."""
         self._settings = settings
         self._catalog = catalog
+        self._marking = {PROCESS_MARKER: process_marker} if process_marker else {}
 
     def names(self) -> list[str]:
         return self._catalog.names()
@@ -68,7 +73,7 @@ class AgentFactory:
             AgentContext(
                 session_id=session_id,
                 cwd=cwd,
-                env=self._environment(definition, env, base_url),
+                env={**self._environment(definition, env, base_url), **self._marking},
                 command=configured.command,
                 options=configured.options,
                 trust_workspace=trust_workspace,
