@@ -299,3 +299,42 @@ def test_the_end_of_a_tool_is_not_lost_for_a_number_that_is_none(
     raw_server.prompt(session_id, "tool")
     (done,) = raw_server.events(session_id, "tool.completed")
     assert (done["data"]["status"], done["data"]["output"]) == ("completed", {"mean": None})
+
+
+@pytest.fixture(scope="module")
+def odd_starts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    programs = {
+        "asks": "echo 'Welcome to acme'; printf 'Please log in, enter your code: '; exec sleep 600",
+        "dies": "echo 'cannot read the licence file'; echo 'fatal: licence' >&2; exit 3",
+    }
+    config = "".join(
+        f"[agents.{name}]\ncommand = {json.dumps(['/bin/sh', '-c', script])}\n"
+        for name, script in programs.items()
+    )
+    arguments = ["--limit", "agent_start_timeout_s=1", "--limit", "stop_grace_s=0.2"]
+    directory = tmp_path_factory.mktemp("odd-starts")
+    process = ServerProcess(directory, config=config, arguments=arguments).start()
+    yield process
+    process.stop()
+
+
+@pytest.mark.parametrize("path", ["/v1/sessions", "/v1/agents/NAME?config=true"])
+@pytest.mark.parametrize(
+    ("agent", "code", "words"),
+    [
+        ("asks", "timeout", ["Welcome to acme", "enter your code", "login"]),
+        ("dies", "agent_process_exited", ["cannot read the licence file", "fatal: licence"]),
+    ],
+)
+def test_a_start_that_fails_quotes_what_the_program_said(
+    odd_starts: ServerProcess, path: str, agent: str, code: str, words: list[str]
+) -> None:
+    with odd_starts.client() as client:
+        if "NAME" in path:
+            problem = client.get(path.replace("NAME", agent)).json()["configError"]
+        else:
+            problem = client.post(path, json={"agent": agent}).json()
+    assert problem["type"].endswith(f":{code}"), problem
+    for word in words:
+        assert word in problem["detail"]
+    assert problem["details"]["output"]

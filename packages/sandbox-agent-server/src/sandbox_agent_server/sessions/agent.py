@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox_agent_core.errors import StorageError, Timeout, Unavailable
+from sandbox_agent_core.errors import SandboxAgentError, StorageError, Timeout, Unavailable
 from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.lenient import as_str
 from sandbox_agent_core.spi.agent import AgentAdapter, AgentDefinition
@@ -161,13 +161,19 @@ class SessionAgent:
             conversation.connect(connection)
             async with asyncio.timeout(self._limits.agent_start_timeout_s):
                 await self._introduce()
+            connection.opened()
         except TimeoutError:
             await connection.stop()
-            raise Timeout(
+            late = Timeout(
                 f"agent {conversation.state.settings.agent!r} was not ready after "
                 f"{self._limits.agent_start_timeout_s:g} s",
                 limit="agent_start_timeout_s",
-            ) from None
+            )
+            raise connection.failed_to_start(late, self._login_hint) from None
+        except SandboxAgentError as exc:
+            if self._connection is connection:
+                await connection.stop()
+            raise connection.failed_to_start(exc, self._login_hint) from None
         except BaseException:
             if self._connection is connection:
                 await connection.stop()

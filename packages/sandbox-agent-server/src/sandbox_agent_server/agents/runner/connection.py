@@ -10,6 +10,7 @@ from sandbox_agent_core.frames import Frame
 from sandbox_agent_core.frames.jsonrpc import RequestId, request_id
 from sandbox_agent_core.spi.agent import AgentAdapter, AgentExit, HasLastWords, WireFrame
 
+from sandbox_agent_server.agents.runner.failed_start import StartOutput
 from sandbox_agent_server.agents.runner.failures import exit_error
 from sandbox_agent_server.agents.runner.redaction import Redaction
 from sandbox_agent_server.runtime.tasks import TaskOwner
@@ -41,6 +42,8 @@ class AgentConnection:
         self._tasks = TaskOwner(name)
         self._failure: SandboxAgentError | None = None
         self._gone = asyncio.Event()
+        self._output: StartOutput | None = StartOutput()
+        self._exit = AgentExit()
         self.is_gone = False
         self.is_expected_to_end = False
 
@@ -60,6 +63,17 @@ class AgentConnection:
         except BaseException:
             await self._adapter.close()
             raise
+
+    def opened(self) -> None:
+        """It is ready: what else it writes is no reason for anything."""
+        self._output = None
+
+    def failed_to_start(self, error: SandboxAgentError, login_hint: str) -> SandboxAgentError:
+        """The error with what the agent said meanwhile; once it is stopped."""
+        if self._output is None:
+            return error
+        stderr_tail = self._exit.stderr_tail
+        return self._output.explain(error, stderr_tail=stderr_tail, login_hint=login_hint)
 
     def check(self) -> None:
         """Raises: AgentProcessExited, or what it was killed for: it is gone."""
@@ -112,13 +126,17 @@ class AgentConnection:
     # FrameReceiver
 
     def frames(self, batch: list[WireFrame]) -> None:
-        self._owner.receive(self._redaction.batch(batch) if self._redaction.is_needed else batch)
+        if self._redaction.is_needed:
+            batch = self._redaction.batch(batch)
+        if self._output is not None:
+            self._output.see(batch)
+        self._owner.receive(batch)
 
     def ended(self) -> None:
         self._tasks.spawn(self._end(), name="end")
 
     async def _end(self) -> None:
-        ended = self._redaction.exit(await self._adapter.close())
+        self._exit = ended = self._redaction.exit(await self._adapter.close())
         self._failure = error = self._failure or exit_error(ended)
         self.is_gone = True
         for future in list(self._waiting.values()):

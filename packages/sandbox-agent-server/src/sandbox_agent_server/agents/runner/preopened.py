@@ -18,6 +18,7 @@ from sandbox_agent_core.spi.agent import (
     WireFrame,
 )
 
+from sandbox_agent_server.agents.runner.failed_start import StartOutput
 from sandbox_agent_server.agents.runner.failures import error_of_frame, exit_error
 from sandbox_agent_server.agents.runner.handshake import Handshake, Opened
 from sandbox_agent_server.jsonio import dumps
@@ -56,6 +57,8 @@ class PreopenedAgent:
         self._answer: asyncio.Future[Frame | None] | None = None
         self._answers: dict[str, Frame] = {}
         self._early: list[WireFrame] = []
+        self.output = StartOutput()
+        """For whoever opens it in vain."""
         self._is_paused = False
         self._is_gone = False
 
@@ -137,6 +140,7 @@ class PreopenedAgent:
         if self._receiver is not None and not self._answers:
             self._receiver.frames(batch)
             return
+        self.output.see(batch)
         for wire in batch:
             if "method" not in wire.frame and wire.frame.get("id") == self._asked:
                 self._settle(wire.frame)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox_agent_core.api.agents import AgentConfig
-from sandbox_agent_core.errors import Timeout
+from sandbox_agent_core.errors import SandboxAgentError, Timeout
 
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions
 from sandbox_agent_server.agents.runner.description import AgentDescription
@@ -61,11 +61,12 @@ class AgentProbe:
             if cached and cached.program == program and cached.until > time.monotonic():
                 return cached.config
             async with self._slots:
-                config = _config(agent, await self._open(name))
+                config = _config(agent, await self._open(agent))
             self._cache[name] = _Cached(config, program, time.monotonic() + CACHE_S)
             return config
 
-    async def _open(self, name: str) -> Opened:
+    async def _open(self, description: AgentDescription) -> Opened:
+        name, hint = description.definition.name, description.definition.login_hint
         with tempfile.TemporaryDirectory(prefix="sandbox-agent-probe-") as directory:
             cwd = Path(directory)
             adapter = self._factory.make(
@@ -75,11 +76,16 @@ class AgentProbe:
             try:
                 async with asyncio.timeout(self._timeout_s):
                     return await agent.open()
-            except TimeoutError:
-                message = f"agent {name!r} did not answer within {self._timeout_s:g} s"
-                raise Timeout(message, limit="agent_start_timeout_s") from None
+            except (TimeoutError, SandboxAgentError) as exc:
+                error = exc if isinstance(exc, SandboxAgentError) else self._too_late(name)
+                tail = (await agent.close()).stderr_tail
+                raise agent.output.explain(error, stderr_tail=tail, login_hint=hint) from None
             finally:
                 await agent.close()
+
+    def _too_late(self, name: str) -> Timeout:
+        message = f"agent {name!r} did not answer within {self._timeout_s:g} s"
+        return Timeout(message, limit="agent_start_timeout_s")
 
 
 def _config(agent: AgentDescription, opened: Opened) -> AgentConfig:
