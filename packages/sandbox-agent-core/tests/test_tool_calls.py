@@ -1,4 +1,4 @@
-"""How a tool call is read: one command line, all its paths, a name that is never empty."""
+"""How a tool call is read: one command line, a name that is never empty."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sandbox_agent_core.events import ToolCallFields
-from sandbox_agent_core.tool_calls import command_of, kind_of, name_of, paths_of, title_of
+from sandbox_agent_core.tool_calls import command_of, kind_of, name_of, title_of
 
 
 @pytest.mark.parametrize(
@@ -25,16 +25,6 @@ from sandbox_agent_core.tool_calls import command_of, kind_of, name_of, paths_of
 )
 def test_a_command_is_one_line(tool_input: Any, command: str | None) -> None:
     assert command_of(tool_input) == command
-
-
-def test_paths_are_those_of_all_places_once() -> None:
-    call = {
-        "locations": [{"path": "a", "line": 3}, {"path": 5}, "b"],
-        "content": [{"type": "diff", "path": "c"}, {"type": "content"}],
-        "rawInput": {"file_path": "a", "notebook_path": "d", "path": None},
-    }
-    assert paths_of(call) == ["a", "c", "d"]
-    assert paths_of({"locations": "a", "content": None, "rawInput": []}) == []
 
 
 def test_a_kind_is_one_of_the_protocols() -> None:

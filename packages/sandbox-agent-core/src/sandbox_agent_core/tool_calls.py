@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sandbox_agent_core.frames.acp import TOOL_KINDS
-from sandbox_agent_core.lenient import as_dict, as_list, as_str, dicts_with
+from sandbox_agent_core.lenient import as_dict, as_list, as_str
 
 if TYPE_CHECKING:
     from sandbox_agent_core.events import ToolCallFields
 
-__all__ = ["command_of", "kind_of", "name_of", "paths_of", "title_of"]
-
-_PATH_KEYS = ("file_path", "path", "filePath", "notebook_path")
+__all__ = ["command_of", "kind_of", "name_of", "title_of"]
 
 
 def command_of(tool_input: Any) -> str | None:
@@ -28,18 +26,6 @@ def command_of(tool_input: Any) -> str | None:
     if words and all(isinstance(word, str) for word in words):
         return shlex.join(words)
     return as_str(command)
-
-
-def paths_of(tool_call: Mapping[str, Any]) -> list[str]:
-    """The files that it says it works on, as it says them."""
-    found = [
-        item["path"]
-        for group in ("locations", "content")
-        for item in dicts_with(tool_call.get(group), "path")
-    ]
-    arguments = as_dict(tool_call.get("rawInput"))
-    found += [arguments[key] for key in _PATH_KEYS if isinstance(arguments.get(key), str)]
-    return list(dict.fromkeys(found))
 
 
 def kind_of(tool_call: Mapping[str, Any]) -> str | None:

@@ -1,13 +1,16 @@
-"""Decides a permission by rule before a person is asked. Pure."""
+"""Decides a permission by rule before a person is asked.
+
+A rule that forbids, or asks, applies also to what it cannot see; one that allows needs to see everything.
+Pure, but for the links of the workspace, which are followed.
+"""
 
 from __future__ import annotations
 
-import posixpath
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from functools import cached_property
+from typing import Any, Final
 
 from sandbox_agent_core.api.policy import (
     PermissionAction,
@@ -15,11 +18,20 @@ from sandbox_agent_core.api.policy import (
     PermissionPolicy,
     PermissionRule,
 )
-from sandbox_agent_core.tool_calls import command_of, kind_of, name_of, paths_of
+from sandbox_agent_core.tool_facts import ToolFacts, facts_of
+
+from sandbox_agent_server.sessions.requests.commands import forbids, permits
+from sandbox_agent_server.sessions.requests.paths import Place, Workspace
 
 __all__ = ["Decision", "choose_option", "decide"]
 
-_SHELL_SYNTAX = re.compile(r"[;&|<>`\n\r]|\$\(|\$\{")
+_HARMLESS: Final = frozenset({"read", "search", "think"})
+_HARMLESS_IN: Final[Mapping[PermissionMode, frozenset[str]]] = {
+    "read-only": _HARMLESS,
+    "plan": _HARMLESS | {"fetch", "switch_mode"},
+}
+"""The kinds on which a mode that forbids lets rules and people decide; a kind that is not told is none of them."""
+_ON_FILES: Final = frozenset({"edit", "delete", "move"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +41,9 @@ class Decision:
     """Name of the rule that applied, or `default`."""
 
 
-_CHANGING = frozenset({"edit", "delete", "move", "execute"})
-
-
 def decide(
     policy: PermissionPolicy,
-    tool_call: Mapping[str, Any],
+    tool_call: Mapping[str, Any] | ToolFacts,
     *,
     cwd: str,
     mode: PermissionMode | None = None,
@@ -42,9 +51,10 @@ def decide(
     """What a mode forbids is denied; then the first rule that applies decides, then what the mode allows,
     then the policy's default.
     """
-    subject = _Subject.of(tool_call, cwd)
-    if _is_forbidden(mode, subject.kind):
+    facts = tool_call if isinstance(tool_call, ToolFacts) else facts_of(tool_call)
+    if _is_forbidden(mode, facts):
         return Decision("deny", f"mode {mode}")
+    subject = _Subject(facts, cwd)
     for number, rule in enumerate(policy.rules, start=1):
         if _applies(rule, subject):
             return Decision(rule.action, rule.name or f"rule {number}")
@@ -62,70 +72,91 @@ def choose_option(options: list[Any], wanted: tuple[str, ...]) -> dict[str, Any]
     return None
 
 
-def _is_forbidden(mode: PermissionMode | None, kind: str | None) -> bool:
-    if mode == "read-only":
-        return kind in _CHANGING or kind == "switch_mode"
-    return mode == "plan" and kind in _CHANGING
+def _is_forbidden(mode: PermissionMode | None, facts: ToolFacts) -> bool:
+    """All that was told of the call counts: one that was a command before is no reading now."""
+    harmless = _HARMLESS_IN.get(mode) if mode is not None else None
+    if harmless is None:
+        return False
+    return not facts.kinds or not harmless.issuperset(facts.kinds) or _has_command(facts)
 
 
 def _is_edit_inside(subject: _Subject) -> bool:
-    """An edit that says which files, all of them in the workspace."""
-    relatives = [relative for _, relative in subject.paths]
-    is_inside = all(not path.startswith("../") and path != ".." for path in relatives)
-    return subject.kind == "edit" and bool(relatives) and is_inside
+    """An edit that says which files, all of them in the workspace and none that widens what is allowed."""
+    facts, places = subject.facts, subject.places
+    is_edit = facts.kinds == ("edit",) and not facts.is_cut and not _has_command(facts)
+    return is_edit and bool(places) and all(p.is_inside and not p.is_protected for p in places)
 
 
-@dataclass(frozen=True, slots=True)
 class _Subject:
-    kind: str | None
-    name: str | None
-    command: str | None
-    paths: tuple[tuple[str, str], ...]
-    """`(absolute, relative to the workspace)`, both normalised so that `..` cannot escape a pattern."""
+    def __init__(self, facts: ToolFacts, cwd: str) -> None:
+        self.facts = facts
+        self._cwd = cwd
 
-    @classmethod
-    def of(cls, tool_call: Mapping[str, Any], cwd: str) -> _Subject:
-        return cls(
-            kind=kind_of(tool_call),
-            name=name_of(tool_call),
-            command=command_of(tool_call.get("rawInput")),
-            paths=tuple(_both_ways(path, cwd) for path in paths_of(tool_call)),
-        )
+    @cached_property
+    def places(self) -> list[Place]:
+        workspace = Workspace(self._cwd)
+        paths = dict.fromkeys(path for one in self.facts.tellings for path in one.paths)
+        return [workspace.place(path) for path in paths]
 
 
 def _applies(rule: PermissionRule, subject: _Subject) -> bool:
-    if rule.tool_kind is not None and rule.tool_kind != subject.kind:
+    if rule.action == "allow":
+        return _permits(rule, subject)
+    return _forbids(rule, subject)
+
+
+def _forbids(rule: PermissionRule, subject: _Subject) -> bool:
+    """Nothing that is known of the call says that the rule is about something else."""
+    facts = subject.facts
+    if rule.tool_kind is not None and not _may_be_of_kind(facts, rule.tool_kind):
         return False
-    if rule.tool_name is not None and not _matches(subject.name, rule.tool_name):
+    name = rule.tool_name
+    if name is not None and facts.names and not any(fnmatchcase(n, name) for n in facts.names):
         return False
-    if rule.command is not None and not _command_applies(rule, subject.command):
+    if rule.command is not None and not forbids(rule.command, facts):
         return False
-    return rule.path is None or _path_applies(rule.path, rule.action, subject)
+    return rule.path is None or _touches(rule.path, subject)
 
 
-def _command_applies(rule: PermissionRule, command: str | None) -> bool:
-    if command is None or rule.command is None:
+def _permits(rule: PermissionRule, subject: _Subject) -> bool:
+    """Everything that the rule names is known of the call, and is what the rule says."""
+    facts = subject.facts
+    if rule.tool_kind is not None and facts.kinds != (rule.tool_kind,):
         return False
-    # What a person was shown is a rule for just that, whatever in it a glob would take apart.
-    if command == rule.command:
-        return True
-    # `git *` must not let `git status; rm -rf /` through: what a shell would take apart is allowed by
-    # its exact text only.
-    if rule.action == "allow" and _SHELL_SYNTAX.search(command):
+    if rule.tool_name is not None and not (
+        facts.names and all(fnmatchcase(name, rule.tool_name) for name in facts.names)
+    ):
         return False
-    return fnmatchcase(command, rule.command)
+    if rule.command is not None and not permits(rule.command, facts):
+        return False
+    return rule.path is None or _stays_in(rule, subject)
 
 
-def _path_applies(pattern: str, action: PermissionAction, subject: _Subject) -> bool:
-    hits = [any(fnmatchcase(form, pattern) for form in path) for path in subject.paths]
-    # Allowing needs every path inside the pattern; refusing or asking needs one.
-    return bool(hits) and (all(hits) if action == "allow" else any(hits))
+def _may_be_of_kind(facts: ToolFacts, kind: str) -> bool:
+    told = {each.lower() for each in facts.kinds}
+    runs = kind == "execute" and _has_command(facts) and not told & _ON_FILES
+    return kind in told or facts.has_unknown_kind or runs
 
 
-def _matches(text: str | None, pattern: str) -> bool:
-    return text is not None and fnmatchcase(text, pattern)
+def _touches(pattern: str, subject: _Subject) -> bool:
+    return subject.facts.is_path_unknown or any(
+        place.is_partly_in(pattern) for place in subject.places
+    )
 
 
-def _both_ways(path: str, cwd: str) -> tuple[str, str]:
-    absolute = posixpath.normpath(posixpath.join(cwd, path))
-    return absolute, posixpath.relpath(absolute, cwd)
+def _stays_in(rule: PermissionRule, subject: _Subject) -> bool:
+    facts, pattern = subject.facts, rule.path
+    assert pattern is not None
+    # Which files a command works on nobody knows.
+    if facts.is_cut or (_has_command(facts) and rule.command is None):
+        return False
+    changes = not _HARMLESS.issuperset(facts.kinds) or not facts.kinds
+    return bool(subject.places) and all(
+        place.is_all_in(pattern)
+        and (not changes or not place.is_protected or place.is_named(pattern))
+        for place in subject.places
+    )
+
+
+def _has_command(facts: ToolFacts) -> bool:
+    return any(one.commands for one in facts.tellings)
