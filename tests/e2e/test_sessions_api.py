@@ -388,8 +388,9 @@ def test_keys_reach_the_agent_and_nothing_else(make_server: Callable[..., Server
         assert secret not in server.log()
 
 
+@pytest.mark.parametrize("arguments", [[], ["--no-inherit-env"]])
 def test_the_server_keeps_its_variables_from_agents(
-    make_server: Callable[..., ServerProcess],
+    make_server: Callable[..., ServerProcess], arguments: list[str]
 ) -> None:
     agent = (
         "import json, os, sys\n"
@@ -400,13 +401,15 @@ def test_the_server_keeps_its_variables_from_agents(
     )
     command = json.dumps([sys.executable, "-c", agent])
     server = make_server(
-        config=f"[agents.nosy]\ncommand = {command}\n", env={"MY_CLOUD_PASSWORD": "x"}
+        config=f"[agents.nosy]\ncommand = {command}\n",
+        env={"MY_CLOUD_PASSWORD": "x"},
+        arguments=arguments,
     ).start()
     with server.client() as client:
         info = client.get(f"/v1/sessions/{server.create('nosy')}").json()
     names = info["agentSessionId"].split(",")
     assert "PATH" in names
-    assert "MY_CLOUD_PASSWORD" not in names
+    assert ("MY_CLOUD_PASSWORD" in names) == (not arguments)
     assert not any(name.startswith("SANDBOX_AGENT_") for name in names)
 
 

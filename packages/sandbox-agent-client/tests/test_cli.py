@@ -440,3 +440,21 @@ def test_a_signal_while_the_sandbox_starts_leaves_nothing(
     assert terminal.end() == ExitCode.CANCELLED
     assert "Traceback" not in terminal.text
     assert not list(tmp_path.glob("sandbox-agent-*"))
+
+
+def test_tokens_are_made_listed_and_revoked(at_server: dict[str, str]) -> None:
+    made = cli(at_server, "tokens", "create", "ada", "--scope", "answer", "--expires-in", "7d")
+    assert "ada may answer, until 20" in made.stderr
+    watcher = at_server | {"SANDBOX_AGENT_TOKEN": made.stdout.strip()}
+    refused = cli(watcher, "run", "--agent", "mock", "text")
+    assert refused.returncode != 0
+    assert "takes the scope `prompt`" in refused.stderr
+    (row,) = json_lines(cli(at_server, "tokens", "list", "--json").stdout)
+    assert (row["actor"], row["scopes"]) == ("ada", ["answer"])
+    assert "token" not in row
+    assert cli(at_server, "tokens", "revoke", row["id"]).returncode == 0
+    assert cli(at_server, "tokens", "list").stdout == "No tokens besides the server's own.\n"
+
+
+def test_a_token_is_of_a_server_that_is_named(environment: dict[str, str]) -> None:
+    assert "--url" in cli(environment, "tokens", "list").stderr

@@ -14,6 +14,7 @@
         AgentNotInstalled                404 agent_not_installed
         SessionNotFound                  404 session_not_found
         RequestNotFound                  404 request_not_found
+        TokenNotFound                    404 token_not_found
       MethodNotAllowed                   405 method_not_allowed
       NotAcceptable                      406 not_acceptable
       Conflict                           409 conflict
@@ -111,6 +112,7 @@ __all__ = [
     "StreamGap",
     "Timeout",
     "TokenInvalid",
+    "TokenNotFound",
     "Unavailable",
     "UnsupportedAgent",
     "UnsupportedMediaType",
@@ -209,6 +211,13 @@ class AgentNotInstalled(NotFound):
 class SessionNotFound(NotFound):
     code = "session_not_found"
     title = "Session Not Found"
+
+
+class TokenNotFound(NotFound):
+    """There is no such token, any more."""
+
+    code = "token_not_found"
+    title = "Token Not Found"
 
 
 class RequestNotFound(NotFound):

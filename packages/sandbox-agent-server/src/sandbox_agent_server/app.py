@@ -16,11 +16,12 @@ from sandbox_agent_server.agents.runner.factory import AgentFactory
 from sandbox_agent_server.agents.runner.inventory import AgentInventory
 from sandbox_agent_server.agents.runner.probe import AgentProbe
 from sandbox_agent_server.http.access_log import AccessLog
+from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.errors import exception_handlers
 from sandbox_agent_server.http.guard import Guard
 from sandbox_agent_server.http.openapi import describe
 from sandbox_agent_server.http.route import ApiRoute, json_response
-from sandbox_agent_server.http.routes import events, installing, requests, service
+from sandbox_agent_server.http.routes import events, installing, requests, service, tokens
 from sandbox_agent_server.http.routes import sessions as session_routes
 from sandbox_agent_server.http.services import Services
 from sandbox_agent_server.http.stream import StreamCounter
@@ -31,6 +32,7 @@ from sandbox_agent_server.runtime.marker import directory_marker
 from sandbox_agent_server.sessions.manager import SessionManager
 from sandbox_agent_server.settings import Settings
 from sandbox_agent_server.store.index import SessionIndex
+from sandbox_agent_server.store.tokens import TokenStore
 
 __all__ = ["create_app"]
 
@@ -40,6 +42,7 @@ ROUTES: list[ApiRoute] = [
     *session_routes.routes,
     *events.routes,
     *requests.routes,
+    *tokens.routes,
 ]
 
 
@@ -68,12 +71,16 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         client_version=__version__,
         on_process=lambda pid: ledger.note(pid, "probe"),
     )
+    token_store = TokenStore(settings.data_dir, max_tokens=settings.limits.max_tokens)
+    calls = TokenCalls()
     services = Services(
         settings=settings,
         agents=AgentInventory(factory, probe),
         installs=installs,
         sessions=sessions,
         streams=StreamCounter(settings.limits.max_subscribers),
+        tokens=token_store,
+        token_calls=calls,
         version=__version__,
     )
 
@@ -85,6 +92,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         ApiRoute(
             method="GET",
             path="/openapi.json",
+            scope="read",
             handler=openapi,
             tag="service",
             summary="This description.",
@@ -101,6 +109,8 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
                 bound_host=settings.host,
                 allow_hosts=settings.allow_hosts,
                 cors_origins=settings.cors_origins,
+                find_token=token_store.find,
+                calls=calls,
             ),
         ],
     )

@@ -12,6 +12,7 @@ from typing import Any, Self, Unpack
 import httpx
 from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
 from sandbox_agent_core.api.sessions import CreateSession, SessionInfo
+from sandbox_agent_core.api.tokens import CreateToken, TokenCreated, TokenInfo, TokenScope
 from sandbox_agent_core.errors import ServerUnreachable, SessionAlreadyExists, SessionNotFound
 from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef
@@ -24,6 +25,7 @@ from sandbox_agent_client._async.session import Session
 from sandbox_agent_client._async.transport import DEFAULT_TIMEOUT_S, StreamKind, Transport
 from sandbox_agent_client._calls import agents as agent_calls
 from sandbox_agent_client._calls import sessions as calls
+from sandbox_agent_client._calls import tokens as token_calls
 from sandbox_agent_client._calls.call import built
 from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
@@ -314,6 +316,30 @@ class SandboxAgent:
         raise ServerUnreachable(
             "The server broke off while it installed; it may go on. Ask again to wait for it."
         )
+
+    # -- who may call
+
+    async def create_token(
+        self, actor: str, scopes: Sequence[TokenScope], *, expires_in: float | None = None
+    ) -> TokenCreated:
+        """A token for somebody else; its `token` is in this answer only. It may read, and what `scopes` say.
+
+        What is answered with it is recorded as `actor`'s. `expires_in` is in seconds; None: until revoked.
+
+        Raises:
+            PermissionDenied: this client's own token is not for `admin`.
+            LimitReached: there are too many.
+        """
+        wanted = built(CreateToken, actor=actor, scopes=list(scopes), expires_in_s=expires_in)
+        return await self._connection.call(token_calls.create(wanted))
+
+    async def list_tokens(self) -> list[TokenInfo]:
+        """Those that were made and are valid. Raises: PermissionDenied."""
+        return (await self._connection.call(token_calls.list_all())).tokens
+
+    async def revoke_token(self, id: str) -> None:
+        """It is refused from now on, and the streams that it opened end. Raises: TokenNotFound, PermissionDenied."""
+        await self._connection.call(token_calls.revoke(id))
 
     # -- sessions
 

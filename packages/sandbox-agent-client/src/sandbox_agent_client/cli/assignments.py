@@ -1,4 +1,4 @@
-"""Options of the form NAME=VALUE."""
+"""What options say in words of their own: NAME=VALUE, and spans of time."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import json
 import os
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import typer
 
-__all__ = ["base_urls", "environment", "provider_options"]
+__all__ = ["base_urls", "duration", "environment", "provider_options"]
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 # A URL can have a `=` in it, but not before its colon.
 _OF_A_PROVIDER = re.compile(r"([\w-]+)=(.*)", re.S)
@@ -51,3 +54,11 @@ def provider_options(items: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             found[name] = value
     return found
+
+
+def duration(text: str) -> timedelta:
+    """Raises: typer.BadParameter."""
+    found = re.fullmatch(r"(\d+)([smhd])", text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no age: use 90s, 30m, 24h or 7d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})

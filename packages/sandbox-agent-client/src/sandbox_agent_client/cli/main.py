@@ -20,6 +20,7 @@ from sandbox_agent_client.cli.run import RunOptions, run
 from sandbox_agent_client.cli.sandboxes import sandboxes_app
 from sandbox_agent_client.cli.target import TOKEN_VARIABLE, Target, resolve_target
 from sandbox_agent_client.cli.terminal import confirmed
+from sandbox_agent_client.cli.tokens import tokens_app
 from sandbox_agent_client.cli.wheelhouse import wheelhouse_app
 
 __all__ = ["app", "main"]
@@ -42,6 +43,7 @@ app.add_typer(sessions_app, name="sessions")
 app.add_typer(agents_app, name="agents")
 app.add_typer(credentials_app, name="credentials")
 app.add_typer(sandboxes_app, name="sandboxes")
+app.add_typer(tokens_app, name="tokens")
 app.add_typer(wheelhouse_app, name="wheelhouse")
 
 Url = Annotated[

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,7 +18,7 @@ from sandbox_agent_core.spi.provider import (
     require,
 )
 
-from sandbox_agent_client.cli.assignments import provider_options
+from sandbox_agent_client.cli.assignments import duration, provider_options
 from sandbox_agent_client.cli.exit_codes import ExitCode, finish, of_error
 from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.cli.table import print_table
@@ -38,7 +37,6 @@ __all__ = ["sandboxes_app"]
 
 LOG_LINES = 200
 DEFAULT_AGE = "24h"
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 sandboxes_app = typer.Typer(
     help="The sandboxes that exist, of all installed providers.", no_args_is_help=True
@@ -88,7 +86,7 @@ def sweep_command(
     json: Json = False,
 ) -> None:
     """Remove sandboxes that nobody has removed: older than an age, and not started to stay."""
-    age = _duration(older_than)
+    age = duration(older_than)
     finish(
         _sweep(_providers(provider, option), older_than=age, also_kept=kept, yes=yes, as_json=json)
     )
@@ -258,11 +256,3 @@ def _words(age: timedelta | None) -> str:
     if minutes < 60:
         return f"{minutes}m"
     return f"{minutes // 60}h" if minutes < 48 * 60 else f"{minutes // 1440}d"
-
-
-def _duration(text: str) -> timedelta:
-    """Raises: typer.BadParameter."""
-    found = re.fullmatch(r"(\d+)([smhd])", text)
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is no age: use 90s, 30m, 24h or 7d")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})

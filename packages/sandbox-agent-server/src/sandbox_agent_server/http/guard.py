@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sandbox_agent_core.errors import PermissionDenied, SandboxAgentError, TokenInvalid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sandbox_agent_server.http.callers import OWNER, Caller, TokenCalls, put_caller
 from sandbox_agent_server.http.errors import problem_response
 from sandbox_agent_server.settings import is_loopback
+from sandbox_agent_server.store.tokens import StoredToken
 
 __all__ = ["WEBSOCKET_PROTOCOL", "Guard"]
 
@@ -28,7 +30,10 @@ public."""
 
 
 class Guard:
-    """`public` are folders, `/ui/`, of which GET and HEAD need no token: a page comes before its token does."""
+    """`public` are folders, `/ui/`, of which GET and HEAD need no token: a page comes before its token does.
+
+    `find_token` knows the tokens besides the server's own; `calls` cuts off what they do when they are revoked.
+    """
 
     def __init__(
         self,
@@ -39,6 +44,8 @@ class Guard:
         allow_hosts: Iterable[str],
         cors_origins: Iterable[str],
         public: Iterable[str] = (),
+        find_token: Callable[[str], StoredToken | None] = lambda _token: None,
+        calls: TokenCalls | None = None,
     ) -> None:
         self._app = app
         self._token = token.encode() if token is not None else None
@@ -46,6 +53,8 @@ class Guard:
         self._checks_host = is_loopback(bound_host)
         self._origins = set(cors_origins)
         self._public = tuple(public)
+        self._find_token = find_token
+        self._calls = calls or TokenCalls()
         for folder in self._public:
             # `/ui` would open `/ui-of-somebody-else`, and `/` everything.
             if not re.fullmatch(r"(?:/[\w-]+)+/", folder):
@@ -70,11 +79,17 @@ class Guard:
             await self._preflight(headers)(scope, receive, send)
             return
         try:
-            self._check_token(scope, headers)
+            stored = self._check_token(scope, headers)
         except SandboxAgentError as exc:
             await _refuse(exc, scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        if stored is None:
+            put_caller(scope, OWNER)
+            await self._app(scope, receive, send)
+            return
+        put_caller(scope, Caller.of(stored))
+        with self._calls.hold(stored):
+            await self._app(scope, receive, send)
 
     def _check_host(self, host: str) -> None:
         """Only on loopback: elsewhere the name is whatever the network calls this machine."""
@@ -96,9 +111,10 @@ class Guard:
             f"web pages of {origin!r} may not call this server; start it with --cors-origin {origin}"
         )
 
-    def _check_token(self, scope: Scope, headers: Headers) -> None:
+    def _check_token(self, scope: Scope, headers: Headers) -> StoredToken | None:
+        """None for the server's own token, and where none is needed. Raises: TokenInvalid."""
         if self._token is None or self._is_public(scope):
-            return
+            return None
         given = headers.get("authorization", "")
         scheme, _, token = given.partition(" ")
         if scope["type"] == "websocket" and not given:
@@ -108,8 +124,12 @@ class Guard:
                 "a token is required: send `Authorization: Bearer TOKEN`. The server printed its token "
                 "when it started, unless one was given to it."
             )
-        if scheme.lower() != "bearer" or not secrets.compare_digest(token.encode(), self._token):
-            raise TokenInvalid("the token is wrong")
+        if scheme.lower() == "bearer":
+            if secrets.compare_digest(token.encode(), self._token):
+                return None
+            if (stored := self._find_token(token)) is not None:
+                return stored
+        raise TokenInvalid("the token is wrong, or was revoked, or has expired")
 
     def _is_public(self, scope: Scope) -> bool:
         """By the decoded path, which is the one that is routed."""

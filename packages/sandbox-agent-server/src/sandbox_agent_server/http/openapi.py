@@ -90,6 +90,7 @@ def _operation(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
         "summary": route.summary,
         "tags": [route.tag],
         "operationId": _operation_id(route),
+        "security": [{"bearer": [route.scope]}],
         "parameters": _parameters(route),
         "responses": _responses(route, of_model),
     }

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel
+from sandbox_agent_core.api.tokens import TokenScope
 from sandbox_agent_core.errors import SandboxAgentError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from sandbox_agent_server.http.callers import caller_of
 from sandbox_agent_server.jsonio import dumps
 
 __all__ = ["ApiRoute", "Query", "json_response"]
@@ -33,6 +35,8 @@ class ApiRoute:
     handler: Handler
     summary: str
     tag: str
+    scope: TokenScope = "admin"
+    """What the caller's token must be good for; what says nothing is not for everybody."""
     body: type[BaseModel] | None = None
     result: type[BaseModel] | None = None
     status: int = 200
@@ -43,7 +47,12 @@ class ApiRoute:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def to_starlette(self) -> Route:
-        return Route(self.path, self.handler, methods=[self.method])
+        return Route(self.path, self._checked, methods=[self.method])
+
+    async def _checked(self, request: Request) -> Any:
+        what = f"{self.method} {self.path}"
+        caller_of(request).require(self.scope, to=what)
+        return await self.handler(request)
 
 
 def json_response(body: BaseModel | dict[str, Any], status: int = 200) -> Response:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection
 
 from sandbox_agent_server.agents.runner.inventory import AgentInventory
+from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.stream import StreamCounter
 from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.sessions.manager import SessionManager
 from sandbox_agent_server.settings import Settings
+from sandbox_agent_server.store.tokens import TokenStore
 
 __all__ = ["Services", "services_of"]
 
@@ -23,6 +25,8 @@ class Services:
     installs: InstallJobs
     sessions: SessionManager
     streams: StreamCounter
+    tokens: TokenStore
+    token_calls: TokenCalls
     version: str
     started: float = field(default_factory=time.monotonic)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from sandbox_agent_core.api.requests import AnswerRequest
 from sandbox_agent_core.api.sessions import CancelRequest, PatchSession, PromptRequest
+from sandbox_agent_core.api.tokens import TokenScope
 from sandbox_agent_core.errors import InternalError, InvalidRequest, SandboxAgentError
 from sandbox_agent_core.wire.problem import to_problem
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from sandbox_agent_server.http.body import parse_json, validate
+from sandbox_agent_server.http.callers import Caller, caller_of, check_settings, signed
 from sandbox_agent_server.http.guard import WEBSOCKET_PROTOCOL
 from sandbox_agent_server.http.stream import StreamCounter, StreamQuery, first_of, follow_log
 from sandbox_agent_server.jsonio import dumps
@@ -66,6 +68,7 @@ def _write_messages(shown: Shown, _last_seq: int) -> list[str] | None:
 async def _read_commands(
     websocket: WebSocket, manager: SessionManager, session_id: str, limits: Limits
 ) -> None:
+    caller = caller_of(websocket)
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":
@@ -79,7 +82,8 @@ async def _read_commands(
                 raise InvalidRequest("a command must be a JSON object with a `type`")
             command_id = _id_of(command)
             with manager.session(session_id) as session:
-                reply = {"type": "result", "id": command_id, "result": await _run(command, session)}
+                result = await _run(command, session, caller)
+                reply = {"type": "result", "id": command_id, "result": result}
         except SandboxAgentError as exc:
             reply = {"type": "error", "id": command_id, "error": to_problem(exc)}
         except Exception:
@@ -108,8 +112,14 @@ async def _send(websocket: WebSocket, message: str) -> None:
     await websocket.send_text(message)
 
 
-async def _run(command: dict[str, Any], session: Session) -> dict[str, Any]:
+_SCOPES: Final[dict[str, TokenScope]] = {"respond": "answer"}
+"""Of the commands that need another one than `prompt`."""
+
+
+async def _run(command: dict[str, Any], session: Session, caller: Caller) -> dict[str, Any]:
     kind = command.pop("type", None)
+    scope = _SCOPES.get(kind, "prompt") if isinstance(kind, str) else "prompt"
+    caller.require(scope, to=f"send {kind!r}")
     match kind:
         case "prompt":
             turn, position, seq = session.prompt(validate(command, PromptRequest).blocks())
@@ -122,9 +132,12 @@ async def _run(command: dict[str, Any], session: Session) -> dict[str, Any]:
                 raise InvalidRequest(
                     "`respond` needs the `requestId` of the request that it answers"
                 )
-            return session.answer(request_id, validate(command, AnswerRequest))
+            answer = signed(caller, validate(command, AnswerRequest))
+            return session.answer(request_id, answer)
         case "set":
-            await session.patch(validate(command, PatchSession))
+            change = validate(command, PatchSession)
+            check_settings(caller, change)
+            await session.patch(change)
             return session.info().model_dump(by_alias=True, exclude_none=True)
         case _:
             raise InvalidRequest(

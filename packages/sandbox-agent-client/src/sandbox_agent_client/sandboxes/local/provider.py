@@ -158,6 +158,7 @@ class LocalProvider:
             [*server_command(), *arguments],
             id=id,
             token=secrets.token_urlsafe(32),
+            keep=spec.keep,
             env=env,
             labels=spec.labels,
             cwd=self._cwd,

@@ -1,7 +1,7 @@
 """One server process of this machine and the private directory of its files.
 
-The directory is how another process finds the server: `sandbox.json` (who it is), `token`, `ready.json`
-(written by the server), `server.log`.
+The directory is how another process finds the server: `sandbox.json` (who it is), `ready.json` (written by the
+server), `server.log`, and `token` when it is kept for others.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 
-from sandbox_agent_core.errors import ProviderNotInstalled, ServerStartFailed
+from sandbox_agent_core.errors import ProviderNotInstalled, SandboxNotFound, ServerStartFailed
 
 __all__ = ["LocalServer", "Record", "known_servers", "server_command", "spawn", "started_at"]
 
@@ -40,6 +40,8 @@ _THREADS = 17
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Those that this process started: it has to take their exit status."""
+_tokens: dict[str, str] = {}
+"""By id, of those that this process started for itself alone."""
 _ending_with_us: dict[str, LocalServer] = {}
 
 
@@ -94,8 +96,18 @@ class LocalServer:
         return None
 
     def token(self) -> str:
-        """Raises: OSError when its directory is gone."""
-        return (self.directory / "token").read_text("utf-8")
+        """Raises: SandboxNotFound when it is another process's alone. OSError when its directory is gone."""
+        if (ours := _tokens.get(self.record.id)) is not None:
+            return ours
+        try:
+            return (self.directory / "token").read_text("utf-8")
+        except FileNotFoundError as exc:
+            if not self.directory.is_dir():
+                raise
+            raise SandboxNotFound(
+                f"The local sandbox {self.record.id!r} belongs to the process that started it, which did not "
+                "keep it for others: start it with `keep=True`."
+            ) from exc
 
     def log(self, *, tail: int) -> str:
         try:
@@ -123,6 +135,7 @@ class LocalServer:
             # It was killed, or nobody knows.
             self._sweep()
         _ending_with_us.pop(self.record.id, None)
+        _tokens.pop(self.record.id, None)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _sweep(self) -> None:
@@ -156,6 +169,7 @@ def spawn(
     *,
     id: str,
     token: str,
+    keep: bool,
     env: Mapping[str, str],
     labels: Mapping[str, str],
     cwd: str | os.PathLike[str] | None,
@@ -163,14 +177,17 @@ def spawn(
 ) -> LocalServer:
     """Start it with its files in `directory`, which is made.
 
+    Only with `keep` is the token among them: other processes of this user can read it then, and agents are such.
+
     Raises:
         ServerStartFailed: it cannot be run.
     """
     directory.mkdir(mode=0o700, parents=True)
     try:
-        token_file = directory / "token"
-        token_file.touch(mode=0o600)
-        token_file.write_text(token, "utf-8")
+        if keep:
+            token_file = directory / "token"
+            token_file.touch(mode=0o600)
+            token_file.write_text(token, "utf-8")
         given = {**env, TOKEN_VARIABLE: token}
         given.pop(NO_TOKEN_VARIABLE, None)
         with (directory / "server.log").open("wb") as log:
@@ -188,6 +205,7 @@ def spawn(
         shutil.rmtree(directory, ignore_errors=True)
         raise ServerStartFailed(f"The server cannot be run: {exc}", step="start") from exc
     _children[process.pid] = process
+    _tokens[id] = token
     record = Record(
         id=id,
         pid=process.pid,

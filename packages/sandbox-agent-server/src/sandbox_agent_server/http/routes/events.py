@@ -122,7 +122,7 @@ _CURSOR = [
 
 routes = [
     ApiRoute(
-        method="GET", path="/v1/sessions/{session_id}/events", handler=_events, tag="events",
+        method="GET", path="/v1/sessions/{session_id}/events", handler=_events, scope="read", tag="events",
         summary="The session's log from a cursor: a page, or a live stream.", result=EventPage,
         query=[
             *_CURSOR,

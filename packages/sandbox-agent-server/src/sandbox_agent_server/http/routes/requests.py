@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox_agent_server.http.body import query_choice, read_body
+from sandbox_agent_server.http.callers import caller_of, signed
 from sandbox_agent_server.http.route import ApiRoute, Query, json_response
 from sandbox_agent_server.http.services import services_of
 
@@ -31,19 +32,20 @@ async def _answer(request: Request) -> Response:
     services = services_of(request)
     with services.sessions.session(request.path_params["session_id"]) as session:
         body = await read_body(request, AnswerRequest, services.settings.limits)
-        return json_response(session.answer(request.path_params["request_id"], body))
+        answer = signed(caller_of(request), body)
+        return json_response(session.answer(request.path_params["request_id"], answer))
 
 
 routes = [
     ApiRoute(
-        method="GET", path="/v1/sessions/{session_id}/requests", handler=_list, tag="requests",
+        method="GET", path="/v1/sessions/{session_id}/requests", handler=_list, scope="read", tag="requests",
         summary="Permissions and questions that wait for an answer.", result=RequestList,
         query=[Query("status", {"type": "string", "enum": ["pending", "all"], "default": "pending"},
                      "`all` includes resolved ones, with who decided.")],
         errors=[SessionNotFound],
     ),
     ApiRoute(
-        method="POST", path="/v1/sessions/{session_id}/requests/{request_id}", handler=_answer,
+        method="POST", path="/v1/sessions/{session_id}/requests/{request_id}", handler=_answer, scope="answer",
         tag="requests", summary="Answer one. The first answer wins; a second gets 409.",
         body=AnswerRequest, result=Resolution,
         errors=[SessionNotFound, RequestNotFound, RequestAlreadyResolved, InvalidRequest],

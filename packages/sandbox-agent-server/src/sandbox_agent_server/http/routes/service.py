@@ -57,20 +57,20 @@ _CONFIG = [
 
 routes = [
     ApiRoute(
-        method="GET", path="/", handler=_root, summary="What this is and where its API is described.",
+        method="GET", path="/", handler=_root, scope="read", summary="What this is and where its API is described.",
         tag="service",
     ),
     ApiRoute(
-        method="GET", path="/v1/health", handler=_health, summary="Version and uptime.",
+        method="GET", path="/v1/health", handler=_health, scope="read", summary="Version and uptime.",
         tag="service", result=Health,
     ),
     ApiRoute(
-        method="GET", path="/v1/agents", handler=_agents,
+        method="GET", path="/v1/agents", handler=_agents, scope="read",
         summary="The agents this server can run, installed or not.", tag="agents", result=AgentList,
         query=_CONFIG,
     ),
     ApiRoute(
-        method="GET", path="/v1/agents/{agent}", handler=_agent, summary="One agent.", query=_CONFIG,
+        method="GET", path="/v1/agents/{agent}", handler=_agent, scope="read", summary="One agent.", query=_CONFIG,
         tag="agents", result=AgentInfo, errors=[UnsupportedAgent],
     ),
 ]  # fmt: skip

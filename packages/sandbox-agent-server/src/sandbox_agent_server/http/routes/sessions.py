@@ -37,6 +37,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox_agent_server.http.body import query_bool, query_int, read_body
+from sandbox_agent_server.http.callers import caller_of, check_settings
 from sandbox_agent_server.http.route import ApiRoute, Query, json_response
 from sandbox_agent_server.http.services import services_of
 from sandbox_agent_server.sessions.agent import SessionSecrets
@@ -55,6 +56,7 @@ def _manager(request: Request) -> tuple[SessionManager, str]:
 async def _create(request: Request) -> Response:
     services = services_of(request)
     body = await read_body(request, CreateSession, services.settings.limits)
+    check_settings(caller_of(request), body)
     return json_response(await services.sessions.create(body), 201)
 
 
@@ -73,13 +75,17 @@ async def _patch(request: Request) -> Response:
     sessions, session_id = _manager(request)
     with sessions.session(session_id) as session:
         body = await read_body(request, PatchSession, services_of(request).settings.limits)
+        check_settings(caller_of(request), body)
         await session.patch(body)
         return json_response(session.info())
 
 
 async def _end(request: Request) -> Response:
     sessions, session_id = _manager(request)
-    end = sessions.purge if query_bool(request, "purge", default=False) else sessions.end
+    is_purge = query_bool(request, "purge", default=False)
+    if is_purge:
+        caller_of(request).require("admin", to="delete a log")
+    end = sessions.purge if is_purge else sessions.end
     # A client that stops waiting must not leave half of it undone.
     await asyncio.shield(end(session_id))
     return Response(status_code=204)
@@ -88,6 +94,7 @@ async def _end(request: Request) -> Response:
 async def _resume(request: Request) -> Response:
     sessions, session_id = _manager(request)
     body = await read_body(request, ResumeSession, services_of(request).settings.limits)
+    check_settings(caller_of(request), body)
     secrets = SessionSecrets(env=body.env, mcp_servers=body.mcp_servers)
     return json_response(await sessions.resume(session_id, secrets))
 
@@ -128,12 +135,12 @@ _START_ERRORS = [
 
 routes = [
     ApiRoute(
-        method="POST", path="/v1/sessions", handler=_create, tag="sessions", status=201,
+        method="POST", path="/v1/sessions", handler=_create, scope="prompt", tag="sessions", status=201,
         summary="Make a session and start its agent.", body=CreateSession, result=SessionInfo,
         errors=[UnsupportedAgent, SessionAlreadyExists, *_START_ERRORS],
     ),
     ApiRoute(
-        method="GET", path="/v1/sessions", handler=_list, tag="sessions",
+        method="GET", path="/v1/sessions", handler=_list, scope="read", tag="sessions",
         summary="All sessions, newest first.", result=SessionList,
         query=[
             Query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": _LIST_LIMIT},
@@ -142,29 +149,29 @@ routes = [
         ],
     ),
     ApiRoute(
-        method="GET", path="/v1/sessions/{session_id}", handler=_get, tag="sessions",
+        method="GET", path="/v1/sessions/{session_id}", handler=_get, scope="read", tag="sessions",
         summary="One session.", result=SessionInfo, errors=[SessionNotFound],
     ),
     ApiRoute(
-        method="PATCH", path="/v1/sessions/{session_id}", handler=_patch, tag="sessions",
+        method="PATCH", path="/v1/sessions/{session_id}", handler=_patch, scope="prompt", tag="sessions",
         summary="Switch mode, model, thought level or options; replace policy or metadata.",
         body=PatchSession, result=SessionInfo,
         errors=[SessionNotFound, SessionClosed, ModeNotSupported, ValueNotSupported],
     ),
     ApiRoute(
-        method="DELETE", path="/v1/sessions/{session_id}", handler=_end, tag="sessions", status=204,
+        method="DELETE", path="/v1/sessions/{session_id}", handler=_end, scope="prompt", tag="sessions", status=204,
         summary="End the session: stop its agent and the whole process tree. The log stays readable.",
         query=[Query("purge", {"type": "boolean", "default": False},
                      "Also remove the log and everything else that is kept of the session.")],
         errors=[SessionNotFound, StorageError],
     ),
     ApiRoute(
-        method="POST", path="/v1/sessions/{session_id}/resume", handler=_resume, tag="sessions",
+        method="POST", path="/v1/sessions/{session_id}/resume", handler=_resume, scope="prompt", tag="sessions",
         summary="Start the agent of a dormant or ended session again, or an idle one with new keys.",
         body=ResumeSession, result=SessionInfo, errors=[SessionNotFound, Conflict, *_START_ERRORS],
     ),
     ApiRoute(
-        method="POST", path="/v1/sessions/{session_id}/prompt", handler=_prompt, tag="turns", status=202,
+        method="POST", path="/v1/sessions/{session_id}/prompt", handler=_prompt, scope="prompt", tag="turns", status=202,
         summary="Start a turn, or queue it. A dropped connection never cancels it.",
         body=PromptRequest, result=PromptAccepted,
         query=[Query("wait", {"type": "boolean", "default": False},
@@ -173,12 +180,12 @@ routes = [
         extra={"wait": PromptResult},
     ),
     ApiRoute(
-        method="POST", path="/v1/sessions/{session_id}/cancel", handler=_cancel, tag="turns",
+        method="POST", path="/v1/sessions/{session_id}/cancel", handler=_cancel, scope="prompt", tag="turns",
         summary="Cancel the running and all queued turns, or one of them.",
         body=CancelRequest, result=CancelResult, errors=[SessionNotFound],
     ),
     ApiRoute(
-        method="GET", path="/v1/sessions/{session_id}/transcript", handler=_transcript, tag="events",
+        method="GET", path="/v1/sessions/{session_id}/transcript", handler=_transcript, scope="read", tag="events",
         summary="The session folded into turns, messages and tool calls.", errors=[SessionNotFound],
     ),
 ]  # fmt: skip
