@@ -6,6 +6,7 @@ import gzip
 import io
 import os
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,52 @@ def test_too_many_files_end_at_the_limit(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(unpacking, "MAX_FILES", 3)
     archive = write(tmp_path / "a.tgz", archive_of({str(number): b"" for number in range(4)}))
     with pytest.raises(InstallFailed, match="3 files"):
+        unpack(archive, tmp_path / "out", max_bytes=ROOM)
+
+
+def pax(path: Path, *headers: tuple[bytes, int]) -> Path:
+    """An archive of these headers, `(type, size)`, and a file behind them."""
+    with gzip.open(path, "wb") as packed:
+        for kind, size in headers:
+            header = tarfile.TarInfo("package/header")
+            header.type, header.size = kind, size
+            packed.write(header.tobuf(tarfile.USTAR_FORMAT))
+            packed.write(b"30 comment=" + b"x" * 18 + b"\n" + bytes(size - 30))
+            packed.write(bytes(-size % 512))
+        packed.write(tarfile.TarInfo("package/a").tobuf())
+    return path
+
+
+@pytest.mark.fault(
+    "a package with headers of hundreds of megabytes, or directories thousands deep",
+    "the installation is refused, in a few megabytes of memory",
+)
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_of_any_size_is_refused_without_holding_it(tmp_path: Path, kind: bytes) -> None:
+    archive = pax(tmp_path / "a.tgz", (kind, 64 * ROOM))
+    assert archive.stat().st_size < ROOM / 4
+    tracemalloc.start()
+    try:
+        with pytest.raises(InstallFailed, match="header"):
+            unpack(archive, tmp_path / "out", max_bytes=ROOM)
+        assert tracemalloc.get_traced_memory()[1] < 4 * ROOM
+    finally:
+        tracemalloc.stop()
+
+
+def test_headers_of_headers_are_refused(tmp_path: Path) -> None:
+    archive = pax(tmp_path / "a.tgz", *[(tarfile.XHDTYPE, 512)] * 3000)
+    with pytest.raises(InstallFailed):
+        unpack(archive, tmp_path / "out", max_bytes=ROOM)
+
+
+@pytest.mark.parametrize("depth", [unpacking.MAX_DEPTH + 1, 1000, 5000])
+@pytest.mark.parametrize("kind", [tarfile.DIRTYPE, tarfile.REGTYPE])
+def test_directories_without_end_are_refused(tmp_path: Path, depth: int, kind: bytes) -> None:
+    member = tarfile.TarInfo("package/" + "/".join("d" * depth))
+    member.type = kind
+    archive = write(tmp_path / "a.tgz", archive_with(member))
+    with pytest.raises(InstallFailed, match="deep"):
         unpack(archive, tmp_path / "out", max_bytes=ROOM)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from agent_stories import stories
 from frame_strategies import entries as odd_entries
 from hypothesis import given, settings
@@ -126,6 +127,32 @@ def test_settings_are_those_of_its_creation_with_what_was_changed_since() -> Non
     assert settings.config_options == {"a": "1", "b": True}
     assert (settings.model, settings.permission_policy.default) == ("big", "deny")
     assert settings.metadata == {"y": 2}
+
+
+@pytest.mark.fault(
+    "an agent writes what only the server may say (`session.ended`, a permission mode, an error of the disk)",
+    "it is an `agent.update`; the session is what it was",
+)
+@pytest.mark.parametrize("sender", ["agent", "client"])
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        (extensions.SESSION_ENDED, {"reason": "deleted"}),
+        (extensions.SESSION_UPDATED, {"permissionPolicy": {"default": "allow"}, "mode": "bypass"}),
+        (extensions.SESSION_RESUMED, {"continuity": "native", "agentSessionId": "other"}),
+        (extensions.PERMISSION_MODE_CHANGED, {"permissionMode": "bypass"}),
+        (extensions.TURN_ENDED, {"turnId": "turn_1", "stopReason": "end_turn"}),
+        (extensions.TURN_QUEUED, {"turnId": "turn_2"}),
+        (extensions.TURN_DROPPED, {"turnId": "turn_1"}),
+        (extensions.AGENT_EXITED, {"expected": True}),
+        (extensions.SESSION_CREATED, {"agent": "other", "cwd": "/"}),
+    ],
+)
+def test_only_the_server_says_what_becomes_of_a_session(
+    sender: str, method: str, params: Any
+) -> None:
+    before = state(is_running=True, turn_id="turn_1", queued=("turn_1",))
+    assert fold(before, entry(sender, {"method": method, "params": params})) is before
 
 
 @settings(max_examples=200, deadline=None)

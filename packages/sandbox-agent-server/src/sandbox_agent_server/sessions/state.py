@@ -243,6 +243,8 @@ def fold(state: SessionState, entry: LogEntry) -> SessionState:
         return _agent_answer(state, entry)
     if entry.method in (acp.SESSION_REQUEST_PERMISSION, acp.ELICITATION_CREATE):
         return _request(state, entry)
+    if entry.sender != "server" and entry.method in _OF_THE_SERVER:
+        return state  # an agent may write any word, also those of the server
     apply = _BY_METHOD.get(entry.method or "")
     return state if apply is None else apply(state, entry, as_dict(entry.payload.get("params")))
 
@@ -414,3 +416,5 @@ _BY_METHOD: Final[dict[str, Callable[[SessionState, LogEntry, dict[str, Any]], S
     extensions.TURN_ENDED: _turn_ended,
     extensions.PERMISSION_MODE_CHANGED: _mode,
 }
+
+_OF_THE_SERVER: Final = frozenset(_BY_METHOD) - {acp.SESSION_UPDATE} - extensions.FROM_ADAPTERS

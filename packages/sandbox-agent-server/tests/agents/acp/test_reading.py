@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import orjson
 import pytest
@@ -183,6 +184,25 @@ def test_a_lost_answer_is_an_error(line: bytes) -> None:
     assert "rpcId" not in told["params"]
     assert (answer["id"], answer["error"]["code"]) == (3, -32700)
     assert orjson.loads(raw) == answer
+
+
+@pytest.mark.parametrize("id", [{}, {"id": 4}])
+@pytest.mark.parametrize(
+    "method",
+    ['"_sandbox_agent/error"', r'"\u005fsandbox_agent/session.ended"', '"_sandbox_agent/x"'],
+)
+def test_the_words_of_the_server_are_not_taken_from_an_agent(method: str, id: Any) -> None:
+    frame = json.dumps({"jsonrpc": "2.0", **id, "params": {"a": 1}})
+    line = f'{frame[:-1]}, "method": {method}}}'.encode()
+    ((raw, read),) = read_lines([line])
+    assert read["method"] == "_agent/" + json.loads(method)
+    assert read["params"] == {"a": 1}
+    assert json.loads(raw) == read
+
+
+def test_an_extension_of_an_agent_keeps_its_bytes() -> None:
+    line = b'{ "method":"_acme/x" }'
+    assert read_lines([line]) == [(line, {"method": "_acme/x"})]
 
 
 def test_order_is_kept_and_blank_lines_are_skipped() -> None:

@@ -31,10 +31,12 @@ from sandbox_agent_server.agents.acp.mending import (
 from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.runtime.lines import OversizeLine
 
-__all__ = ["read_line", "read_lines", "unparsed", "wire"]
+__all__ = ["FORGED_PREFIX", "read_line", "read_lines", "unparsed", "wire"]
 
 # A level costs two bytes: a shorter line cannot be too deep.
 _SHALLOW_BYTES: Final = 2 * MAX_DEPTH
+FORGED_PREFIX: Final = "_agent/"
+"""Before the method of an agent that speaks as if it were the server."""
 _MAX_UNPARSED_CHARS: Final = 64 * 1024
 
 
@@ -54,7 +56,8 @@ def read_lines(lines: list[bytes]) -> list[WireFrame]:
                 frame = loads(line)
                 if (
                     type(frame) is dict
-                    and type(frame.get("method")) is str
+                    and type(method := frame.get("method")) is str
+                    and not method.startswith("_")
                     and b"\r" not in line
                     and ("id" not in frame or type(frame["id"]) is not float)
                 ):
@@ -145,6 +148,11 @@ def _frames(raw: bytes, value: Any) -> Iterator[WireFrame]:
         id = value.get("id")
         lost = Lost("request", id, repr(value["method"])) if "method" in value else None
         yield from _lost(raw, lost, "neither a request, a notification nor a response")
+        return
+    method = value.get("method")
+    if isinstance(method, str) and method.startswith(extensions.PREFIX):
+        # Words of the server: who reads the log must be able to believe them.
+        yield wire({**value, "method": FORGED_PREFIX + method})
         return
     yield WireFrame(raw, value)
 
