@@ -141,6 +141,25 @@ def test_an_id_that_is_taken_is_refused(client: httpx.Client, session_id: str) -
     assert_problem(answer, 409, "session_already_exists", session_id)
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "image", "mimeType": "image/png", "data": "!!!notbase64"},
+        {"type": "image", "mimeType": "image/png", "data": "data:image/png;base64,aGk="},
+        {"type": "image", "mimeType": "image/png", "data": "aGVsbG8="},
+        {"type": "image"},
+        {"type": 7},
+        {},
+    ],
+)
+def test_a_prompt_that_no_model_could_read_is_refused(
+    client: httpx.Client, server: ServerProcess, session_id: str, block: dict[str, Any]
+) -> None:
+    answer = client.post(f"/v1/sessions/{session_id}/prompt", json={"content": [block]})
+    assert_problem(answer, 400, "invalid_request", "content[0]")
+    assert not server.events(session_id, "turn.started", "turn.queued")
+
+
 def test_a_mode_or_model_that_is_not_offered_is_refused_with_the_offer(
     client: httpx.Client, session_id: str
 ) -> None:

@@ -77,6 +77,11 @@ class Limits(_Frozen):
         ge=1024,
         description="Largest file that an agent may read or write through ACP `fs/*`.",
     )
+    max_media_bytes: int = Field(
+        10 * _MIB,
+        ge=1024,
+        description="Largest image, sound or embedded file of a prompt, decoded.",
+    )
     max_sessions: int = Field(256, ge=1, description="Agents running at the same time.")
     max_subscribers: int = Field(1024, ge=1, description="Open event streams (SSE and WebSocket).")
     max_pending_requests: int = Field(

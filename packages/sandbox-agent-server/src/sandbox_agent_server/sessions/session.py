@@ -26,6 +26,7 @@ from sandbox_agent_server.sessions.agent import MakeAdapter, SessionAgent, Sessi
 from sandbox_agent_server.sessions.conversation import Conversation
 from sandbox_agent_server.sessions.file_requests import serve_files
 from sandbox_agent_server.sessions.info import session_info
+from sandbox_agent_server.sessions.prompt_content import check_prompt
 from sandbox_agent_server.sessions.state import SessionState, SessionStep
 from sandbox_agent_server.sessions.turns import Turn, TurnOutcome, Turns
 from sandbox_agent_server.settings import Limits
@@ -62,6 +63,7 @@ class Session:
         )
         self._tasks = TaskOwner(log.session_id)
         self.turns = Turns(self.conversation, self.agent, limits, self._tasks)
+        self._max_media_bytes = limits.max_media_bytes
         workspace = Workspace(state.settings.cwd, max_file_bytes=limits.max_file_bytes)
         serve_files(self.conversation, workspace, self._tasks)
         self.users = 0
@@ -178,9 +180,10 @@ class Session:
         """Start a turn, or queue it behind the running one. Returns `(turn, position, cursor before it)`.
 
         Raises:
-            SessionClosed, LimitReached, StorageError: the prompt was not accepted.
+            InvalidRequest, SessionClosed, LimitReached, StorageError: the prompt was not accepted.
         """
         self._check_open()
+        check_prompt(blocks, max_media_bytes=self._max_media_bytes)
         return self.turns.prompt(blocks)
 
     def cancel(self, turn_id: str | None) -> list[str]:
