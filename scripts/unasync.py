@@ -35,6 +35,7 @@ WORDS: list[tuple[str, str]] = [
     (r"\bAsyncIterator\b", "Iterator"),
     (r"\bAwaitable\[object\] \| object\b", "object"),
     (r"\bCoroutine\[Any, Any, (.+?)\]\]", r"\1]"),
+    (r"-> Coroutine\[Any, Any, (\w+)\]", r"-> \1"),
     (r"\bAwaitableContext\[(\w+)\]", r"\1"),
     (r"\bAwaitableContext\b(?=\()", "open_now"),
     (r"\bAwaitableContext\b", "open_now"),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any
 
 import pytest
 from sandbox_agent_client import (
@@ -12,6 +15,7 @@ from sandbox_agent_client import (
     Event,
     MessageCompleted,
     PermissionRequest,
+    PermissionRequested,
     PermissionResolved,
     QuestionRequest,
     QuestionResolved,
@@ -251,19 +255,202 @@ async def test_a_late_answer_is_refused_with_the_first(session: Session) -> None
         await session.respond("no-such-request", reply="reject")
 
 
-async def test_a_callback_that_fails_leaves_the_request_open(
-    session: Session, other: Session, caplog: pytest.LogCaptureFixture
-) -> None:
-    def fail(_request: PermissionRequest) -> None:
-        raise ZeroDivisionError
+async def raises(_request: object) -> None:
+    raise ZeroDivisionError("by the callback")
 
-    session.on_permission(fail)
+
+def raises_at_once(_request: object) -> None:
+    raise ZeroDivisionError("by the callback")
+
+
+def exits(_request: object) -> None:
+    raise SystemExit(3)
+
+
+async def is_cancelled(_request: object) -> None:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("callback", "cause"),
+    [
+        (raises, ZeroDivisionError),
+        (raises_at_once, ZeroDivisionError),
+        (exits, SystemExit),
+        (is_cancelled, asyncio.CancelledError),
+        (lambda request: True, TypeError),
+        (lambda request: "allow_once", TypeError),
+    ],
+)
+async def test_a_callback_that_fails_refuses_and_its_prompter_is_told(
+    session: Session,
+    caplog: pytest.LogCaptureFixture,
+    callback: Callable[[PermissionRequest], object],
+    cause: type[BaseException],
+) -> None:
+    asked: list[str] = []
+
+    def counting(request: PermissionRequest) -> object:
+        asked.append(request.id)
+        return callback(request)
+
+    session.on_permission(counting)
+    for count in (1, 2):
+        with pytest.raises(errors.CallbackError, match="permission") as caught:
+            await session.prompt("permission")
+        assert isinstance(caught.value.__cause__, cause)
+        assert caught.value.details["requestId"] == asked[-1]
+        assert len(set(asked)) == len(asked) == count
+    assert "the callback failed" in caplog.text
+    events = [event async for event in session.events() if isinstance(event, PermissionResolved)]
+    assert [event.option_kind for event in events] == ["reject_once"] * 2
+    stream = session.prompt_stream("permission")
+    while not isinstance(await anext(stream), TurnEnded):
+        pass
+    with pytest.raises(errors.CallbackError):
+        await anext(stream)
+    assert await session.prompt("no permission is needed here")
+
+
+async def test_a_callback_that_fails_after_its_answer_changes_nothing(
+    session: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    answered: list[str] = []
+
+    async def answer_and_raise(request: PermissionRequest) -> None:
+        await request.allow_once()
+        answered.append(request.id)
+        raise ZeroDivisionError("by the callback")
+
+    session.on_permission(answer_and_raise)
+    for _ in range(2):
+        # The turn may have ended before the callback raises.
+        with contextlib.suppress(errors.CallbackError):
+            await session.prompt("permission")
+    await until(lambda: caplog.text.count("the callback failed") == 2)
+    events = [event async for event in session.events() if isinstance(event, PermissionResolved)]
+    assert [event.option_kind for event in events] == ["allow_once"] * 2
+
+
+async def test_a_question_whose_callback_fails_is_declined(session: Session) -> None:
+    session.on_question(raises)
+    with pytest.raises(errors.CallbackError, match="question"):
+        await session.prompt("question")
+    events = [event async for event in session.events() if isinstance(event, QuestionResolved)]
+    assert [event.outcome for event in events] == ["declined"]
+
+
+async def test_an_ordinary_function_can_answer_without_awaiting(session: Session) -> None:
+    def answer(request: PermissionRequest) -> None:
+        request.allow_once()
+
+    session.on_permission(answer)
+    assert "I ran" in (await session.prompt("permission")).text
+
+
+async def test_an_answer_that_is_a_task_or_was_forgotten_to_await_counts(session: Session) -> None:
+    async def forgetful(request: PermissionRequest) -> object:
+        return request.allow_once()
+
+    tasks: list[asyncio.Task[Any]] = []
+    stop = session.on_permission(forgetful)
+    assert "I ran" in (await session.prompt("permission")).text
+    stop()
+    session.on_permission(lambda request: tasks.append(asyncio.create_task(request.allow_once())))
+    assert "I ran" in (await session.prompt("permission")).text
+    assert (await tasks[0]).decided_by == "user"
+
+
+async def test_a_callback_that_returns_nothing_may_answer_later(session: Session) -> None:
+    waiting: asyncio.Queue[PermissionRequest] = asyncio.Queue()
+    session.on_permission(waiting.put)
     turn = asyncio.create_task(session.prompt("permission"))
-    await until(lambda: "stays open" in caplog.text)
-    (request,) = await other.requests()
-    assert isinstance(request, PermissionRequest)
+    request = await asyncio.wait_for(waiting.get(), 5)
     await request.allow_once()
     assert "I ran" in (await turn).text
+
+
+async def generates(request: object) -> AsyncIterator[object]:
+    yield request
+
+
+class Callable1:
+    async def __call__(self, request: object) -> None: ...
+
+
+@pytest.mark.parametrize("method", ["on_permission", "on_question", "on_event"])
+@pytest.mark.parametrize(
+    "callback",
+    [
+        None,
+        7,
+        "allow",
+        lambda: None,
+        lambda first, second: None,
+        lambda *, request: None,
+        generates,
+    ],
+)
+async def test_what_cannot_be_called_back_is_refused_when_it_is_registered(
+    session: Session, method: str, callback: Any
+) -> None:
+    with pytest.raises(TypeError, match=method):
+        getattr(session, method)(callback)
+
+
+@pytest.mark.parametrize(
+    "callback", [[].append, print, Callable1(), partial(print, "asked"), lambda *all: None]
+)
+async def test_whatever_takes_one_argument_is_a_callback(session: Session, callback: Any) -> None:
+    for method in (session.on_permission, session.on_question, session.on_event):
+        method(callback)()
+
+
+async def test_a_callback_for_steps_is_looked_at_too(client: SandboxAgent) -> None:
+    with pytest.raises(TypeError, match="report"):
+        SandboxAgent.start("local", report=raises)
+    with pytest.raises(TypeError, match="on_progress"):
+        await client.install_agent("mock", on_progress=lambda: None)  # type: ignore[arg-type, misc]
+
+
+async def test_a_prompt_that_waits_while_nobody_listens_says_so_once(
+    session: Session, other: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):
+        turn = asyncio.create_task(session.prompt("permission"))
+        await until(lambda: "nobody here answers" in caplog.text)
+        request = await pending(other)
+        await request.allow_once()
+        await turn
+    (record,) = [one for one in caplog.records if "nobody here answers" in one.getMessage()]
+    assert record.levelno == logging.WARNING
+    for word in (session.id, "permission_policy", "on_permission", "respond", "deny"):
+        assert word in record.getMessage()
+
+
+async def test_a_prompt_that_somebody_listens_to_says_nothing(
+    client: SandboxAgent, caplog: pytest.LogCaptureFixture
+) -> None:
+    answering = await client.create_session("mock")
+    answering.on_permission(lambda request: request.allow_once())
+    watching = await client.create_session("mock")
+
+    async def watch(event: Event) -> None:
+        if isinstance(event, PermissionRequested):
+            await watching.respond(event.request_id, reply="once")
+
+    watching.on_event(watch)
+    ruled = await client.create_session("mock", permission_policy={"default": "deny"})
+    for session in (answering, watching, ruled):
+        await session.prompt("permission")
+    assert "nobody here answers" not in caplog.text
+
+
+async def pending(session: Session) -> PermissionRequest | QuestionRequest:
+    async with asyncio.timeout(5):
+        while not (found := await session.requests()):
+            await asyncio.sleep(0.005)
+    return found[0]
 
 
 async def test_a_permission_that_waits_does_not_hold_up_events(session: Session) -> None:

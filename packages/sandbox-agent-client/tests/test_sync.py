@@ -10,7 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sandbox_agent_client import (
@@ -20,6 +22,8 @@ from sandbox_agent_client import (
     MessageDelta,
     PermissionRequest,
     PermissionRequestSync,
+    PermissionResolved,
+    PromptResult,
     QuestionRequest,
     QuestionRequestSync,
     SandboxAgent,
@@ -232,3 +236,70 @@ def test_a_portal_gives_results_and_errors_and_ends() -> None:
     portal.close()
     assert portal.run(lambda: work(3)) == 6
     portal.close()
+
+
+def test_an_asynchronous_callback_is_refused_when_it_is_registered(
+    client: SandboxAgentSync,
+) -> None:
+    async def answer(_request: object) -> None: ...
+
+    class Answering:
+        async def __call__(self, _request: object) -> None: ...
+
+    session = client.create_session("mock")
+    for callback in (answer, Answering(), partial(answer)):
+        for method in (session.on_permission, session.on_question, session.on_event):
+            with pytest.raises(TypeError, match="SandboxAgent"):
+                method(callback)
+
+
+async def _never(_request: object) -> None: ...
+
+
+def _raises(_request: object) -> None:
+    raise ZeroDivisionError
+
+
+def _exits(_request: object) -> None:
+    raise SystemExit
+
+
+@pytest.mark.parametrize(
+    ("callback", "cause"),
+    [
+        (_raises, ZeroDivisionError),
+        (_exits, SystemExit),
+        (lambda _: True, TypeError),
+        (lambda it: _never(it), TypeError),
+    ],
+)
+def test_a_callback_that_fails_refuses_and_its_prompter_is_told(
+    client: SandboxAgentSync, callback: Any, cause: type[BaseException]
+) -> None:
+    session = client.create_session("mock")
+    session.on_permission(callback)
+    for _ in range(2):
+        with pytest.raises(errors.CallbackError) as caught:
+            session.prompt("permission")
+        assert isinstance(caught.value.__cause__, cause)
+    kinds = [
+        event.option_kind for event in session.events() if isinstance(event, PermissionResolved)
+    ]
+    assert kinds == ["reject_once"] * 2
+
+
+def test_a_prompt_that_waits_while_nobody_listens_says_so(
+    client: SandboxAgentSync, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = client.create_session("mock")
+    ended: list[PromptResult] = []
+    turn = threading.Thread(target=lambda: ended.append(session.prompt("permission")))
+    turn.start()
+    deadline = time.monotonic() + 5
+    while "nobody here answers" not in caplog.text and time.monotonic() < deadline:
+        time.sleep(0.005)
+    for request in session.requests():
+        session.respond(request.id, reply="once")
+    turn.join(5)
+    assert ended
+    assert "nobody here answers" in caplog.text

@@ -44,6 +44,7 @@
       StorageError                       507 storage_error           retryable
 
     only raised by the client
+      CallbackError                      callback_error
       ServerUnreachable                  server_unreachable          retryable
       ServerStartFailed                  server_start_failed
       StreamGap                          stream_gap
@@ -72,6 +73,7 @@ __all__ = [
     "AgentProcessExited",
     "AgentRateLimited",
     "AgentStartFailed",
+    "CallbackError",
     "CapabilityNotSupported",
     "Conflict",
     "HeadTooLarge",
@@ -418,6 +420,13 @@ class StorageError(SandboxAgentError):
     title = "Storage Error"
     http_status = 507
     retryable = True
+
+
+class CallbackError(SandboxAgentError):
+    """A callback that was to answer the agent raised; its request was refused. `__cause__` is what it raised."""
+
+    code = "callback_error"
+    title = "Callback Error"
 
 
 class ServerUnreachable(SandboxAgentError):

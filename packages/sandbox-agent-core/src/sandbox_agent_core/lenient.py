@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-__all__ = ["as_dict", "as_int", "as_list", "as_str", "as_text", "compact", "dicts_in", "dicts_with"]
+__all__ = [
+    "as_dict",
+    "as_id",
+    "as_int",
+    "as_list",
+    "as_str",
+    "as_text",
+    "compact",
+    "dicts_in",
+    "dicts_with",
+]
 
 
 def as_dict(value: Any) -> dict[str, Any]:
@@ -23,6 +33,12 @@ def as_str(value: Any) -> str | None:
 def as_text(value: Any) -> str | None:
     """None for an empty one, too."""
     return value if isinstance(value, str) and value else None
+
+
+def as_id(value: Any) -> str | None:
+    """The name of one thing among others, as text: some agents number what others name."""
+    number = as_int(value)
+    return as_str(value) if number is None else str(number)
 
 
 def as_int(value: Any) -> int | None:

@@ -15,13 +15,16 @@ from websockets.asyncio.client import connect as websocket_connect
 from sandbox_agent_client._network import socket_of
 
 __all__ = [
+    "CALLBACKS_MAY_BE_ASYNC",
     "AwaitableContext",
     "Background",
     "ClientConnection",
     "Event",
     "Lock",
     "Portal",
+    "Replies",
     "finish",
+    "is_end_of_task",
     "response_socket",
     "settle",
     "websocket_connect",
@@ -35,6 +38,8 @@ T = TypeVar("T")
 
 STOP_GRACE_S = 1.0
 """How long a callback that is running may go on after its session was closed."""
+
+CALLBACKS_MAY_BE_ASYNC = True
 
 Lock = asyncio.Lock
 
@@ -134,10 +139,38 @@ class AwaitableContext(Generic[C]):
             await self._client.__aexit__(exc_type, exc, traceback)
 
 
-async def settle(result: Awaitable[object] | object) -> None:
-    """Wait for what a callback returned, if it can be waited for."""
-    if inspect.isawaitable(result):
-        await result
+class Replies:
+    """The answers that were begun to one request."""
+
+    def __init__(self) -> None:
+        self._begun: list[Coroutine[Any, Any, Any]] = []
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._begun
+
+    def begin(self, make: Callable[[], Coroutine[Any, Any, T]]) -> Coroutine[Any, Any, T]:
+        answer = make()
+        self._begun.append(answer)
+        return answer
+
+    async def finish(self) -> None:
+        """Carry out what a callback began and did not await: an ordinary function cannot."""
+        await asyncio.sleep(0)  # a task that was made of one has begun it after this
+        for answer in self._begun:
+            if inspect.iscoroutine(answer) and inspect.getcoroutinestate(answer) == "CORO_CREATED":
+                await answer
+
+
+async def settle(result: Awaitable[object] | object) -> object:
+    """What a callback returned, after waiting for it if it can be waited for."""
+    return await result if inspect.isawaitable(result) else result
+
+
+def is_end_of_task(exc: BaseException) -> bool:
+    """True when it is no failure of a callback: its task is cancelled, or the program is interrupted."""
+    task = asyncio.current_task()
+    return isinstance(exc, KeyboardInterrupt) or (task is not None and task.cancelling() > 0)
 
 
 async def finish(make: Callable[[], Coroutine[Any, Any, object]], *, timeout_s: float) -> None:

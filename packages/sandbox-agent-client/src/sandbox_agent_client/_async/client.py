@@ -17,12 +17,19 @@ from sandbox_agent_core.errors import ServerUnreachable, SessionAlreadyExists, S
 from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef
 
-from sandbox_agent_client._async._backend import AwaitableContext, Portal, finish, settle
+from sandbox_agent_client._async._backend import (
+    CALLBACKS_MAY_BE_ASYNC,
+    AwaitableContext,
+    Portal,
+    finish,
+    settle,
+)
 from sandbox_agent_client._async.connection import Connection
 from sandbox_agent_client._async.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
 from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.session import Session
 from sandbox_agent_client._async.transport import DEFAULT_TIMEOUT_S, StreamKind, Transport
+from sandbox_agent_client._callbacks import check_callback
 from sandbox_agent_client._calls import agents as agent_calls
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls import tokens as token_calls
@@ -107,6 +114,9 @@ class SandboxAgent:
             ProviderError: the sandbox could not be made.
             ServerStartFailed: the server in it did not answer.
         """
+
+        if report is not None:
+            check_callback(report, "report", argument="the step", may_be_async=False)
 
         async def open() -> SandboxAgent:
             known = None if ref is None else parse_ref(ref)
@@ -304,6 +314,13 @@ class SandboxAgent:
             InstallFailed: and its kinds; what was installed before still works.
             ServerUnreachable: the connection broke.
         """
+        if on_progress is not None:
+            check_callback(
+                on_progress,
+                "on_progress",
+                argument="the progress",
+                may_be_async=CALLBACKS_MAY_BE_ASYNC,
+            )
         call = agent_calls.install(agent, version=version, reinstall=reinstall)
         # As a stream also without a callback: a gateway that sees no byte for minutes cuts the connection.
         async with aclosing(self._connection.transport.events(call)) as events:

@@ -13,7 +13,7 @@ from sandbox_agent_core.events import Event
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import project
 
-from sandbox_agent_client._async._backend import Background, settle
+from sandbox_agent_client._async._backend import Background, is_end_of_task, settle
 from sandbox_agent_client._async.interrupt import Interrupt
 
 __all__ = ["Follow", "Reader", "Subscriber"]
@@ -121,5 +121,7 @@ class Reader:
     async def _call(self, callback: Callable[[T], object], argument: T) -> None:
         try:
             await settle(callback(argument))
-        except Exception:
-            logger.exception("%s: a callback failed", self._name)
+        except BaseException as exc:
+            if is_end_of_task(exc):
+                raise
+            logger.error("%s: a callback failed", self._name, exc_info=exc)

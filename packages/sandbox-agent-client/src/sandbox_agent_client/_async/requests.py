@@ -9,7 +9,8 @@ from sandbox_agent_core.api.requests import RequestInfo, Resolution
 from sandbox_agent_core.events import PermissionOption, Question, ToolCallFields
 from sandbox_agent_core.tool_calls import command_of
 
-from sandbox_agent_client._calls.requests import tool_call_of
+from sandbox_agent_client._async._backend import Replies
+from sandbox_agent_client._calls.requests import options_of, questions_of, tool_call_of
 
 __all__ = ["PermissionRequest", "QuestionRequest", "request_of"]
 
@@ -21,7 +22,12 @@ class _Request:
     def __init__(self, info: RequestInfo, respond: Respond) -> None:
         self.info = info
         """As the server tells it: `asked_at`, `expires_at`, `default`, `resolution`, …"""
+        self.replies = Replies()
+        """What its methods were asked to answer."""
         self._respond = respond
+
+    def _answer(self, **members: Any) -> Coroutine[Any, Any, Resolution]:
+        return self.replies.begin(lambda: self._respond(self.id, **members))
 
     @property
     def id(self) -> str:
@@ -43,7 +49,8 @@ class PermissionRequest(_Request):
     def __init__(self, info: RequestInfo, respond: Respond) -> None:
         super().__init__(info, respond)
         self.tool_call: ToolCallFields | None = tool_call_of(info)
-        self.options = [PermissionOption.model_validate(option) for option in info.options]
+        self.options: list[PermissionOption] = options_of(info)
+        """Those that can be chosen; `info.options` has all that the agent gave, malformed ones too."""
 
     def __repr__(self) -> str:
         return f"<PermissionRequest {self.id} {self.title!r}>"
@@ -58,19 +65,21 @@ class PermissionRequest(_Request):
         """The command line, when it is about one."""
         return None if self.tool_call is None else command_of(self.tool_call.input)
 
-    async def allow_once(self, *, actor: str | None = None) -> Resolution:
-        return await self._respond(self.id, reply="once", actor=actor)
+    def allow_once(self, *, actor: str | None = None) -> Coroutine[Any, Any, Resolution]:
+        return self._answer(reply="once", actor=actor)
 
-    async def allow_always(self, *, actor: str | None = None) -> Resolution:
+    def allow_always(self, *, actor: str | None = None) -> Coroutine[Any, Any, Resolution]:
         """Where the agent offers no such option, this once."""
-        return await self._respond(self.id, reply="always", actor=actor)
+        return self._answer(reply="always", actor=actor)
 
-    async def reject(self, *, actor: str | None = None) -> Resolution:
-        return await self._respond(self.id, reply="reject", actor=actor)
+    def reject(self, *, actor: str | None = None) -> Coroutine[Any, Any, Resolution]:
+        return self._answer(reply="reject", actor=actor)
 
-    async def respond(self, option_id: str, *, actor: str | None = None) -> Resolution:
+    def respond(
+        self, option_id: str, *, actor: str | None = None
+    ) -> Coroutine[Any, Any, Resolution]:
         """Choose one of `options`."""
-        return await self._respond(self.id, option_id=option_id, actor=actor)
+        return self._answer(option_id=option_id, actor=actor)
 
 
 class QuestionRequest(_Request):
@@ -78,7 +87,7 @@ class QuestionRequest(_Request):
 
     def __init__(self, info: RequestInfo, respond: Respond) -> None:
         super().__init__(info, respond)
-        self.questions = [Question.model_validate(question) for question in info.questions]
+        self.questions: list[Question] = questions_of(info)
 
     def __repr__(self) -> str:
         return f"<QuestionRequest {self.id} {self.message!r}>"
@@ -88,14 +97,14 @@ class QuestionRequest(_Request):
         """What it is about."""
         return self.info.message or ""
 
-    async def answer(
+    def answer(
         self, answers: Mapping[str, AnswerValue], *, actor: str | None = None
-    ) -> Resolution:
+    ) -> Coroutine[Any, Any, Resolution]:
         """By the `id` of each question; a list where several may be chosen."""
-        return await self._respond(self.id, answers=dict(answers), actor=actor)
+        return self._answer(answers=dict(answers), actor=actor)
 
-    async def decline(self, *, actor: str | None = None) -> Resolution:
-        return await self._respond(self.id, decline=True, actor=actor)
+    def decline(self, *, actor: str | None = None) -> Coroutine[Any, Any, Resolution]:
+        return self._answer(decline=True, actor=actor)
 
 
 def request_of(info: RequestInfo, respond: Respond) -> PermissionRequest | QuestionRequest:

@@ -2,6 +2,8 @@
 
 It asks the server which are open instead of trusting the stream: a callback is never called for a
 request that was answered meanwhile, and requests from before the callback are not forgotten.
+
+A callback that fails gives no answer, and an agent must not wait for one for ever: the request is refused.
 """
 
 from __future__ import annotations
@@ -10,12 +12,13 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from sandbox_agent_core.errors import RequestAlreadyResolved, SandboxAgentError
+from sandbox_agent_core.errors import CallbackError, RequestAlreadyResolved, SandboxAgentError
 from sandbox_agent_core.events import Event as SessionEvent
 
-from sandbox_agent_client._async._backend import Background, Event, settle
+from sandbox_agent_client._async._backend import Background, Event, is_end_of_task, settle
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.requests import PermissionRequest, QuestionRequest
+from sandbox_agent_client._callbacks import is_meant_as_answer
 from sandbox_agent_client._resume import is_fatal
 
 __all__ = ["ListPending", "Responder"]
@@ -23,6 +26,7 @@ __all__ = ["ListPending", "Responder"]
 logger = logging.getLogger(__name__)
 
 RETRY_S = 1.0
+ACTOR = "a callback that failed"
 
 PendingRequest = PermissionRequest | QuestionRequest
 ListPending = Callable[[], Coroutine[Any, Any, list[PendingRequest]]]
@@ -35,15 +39,21 @@ class Responder:
         kind: type[PendingRequest],
         callback: Callable[[Any], object],
         list_pending: ListPending,
+        *,
+        on_failure: Callable[[CallbackError], None],
     ) -> None:
+        """`on_failure` is told what the callback raised, before the request is refused."""
+        self.kind = kind
         self._name = name
-        self._kind = kind
         self._event_type = (
             "permission.requested" if kind is PermissionRequest else "question.requested"
         )
         self._callback = callback
         self._list_pending = list_pending
+        self._on_failure = on_failure
         self._given: set[str] = set()
+        self._failed: set[str] = set()
+        """Which are to be refused, because the callback could not answer them."""
         self._interrupt = Interrupt()
         self._wake = Event()
         self._wake.set()  # what is open already
@@ -77,31 +87,83 @@ class Responder:
                     logger.error("%s ended: %s", self._name, exc)
                     return
                 logger.warning("%s: trying again: %s", self._name, exc)
-                await self._interrupt.sleep(RETRY_S)
-                self._wake.set()
+                await self._retry()
+            except Exception:
+                if not self._interrupt.is_set:
+                    logger.exception("%s: trying again", self._name)
+                    await self._retry()
             if self._interrupt.is_set:
                 return
+
+    async def _retry(self) -> None:
+        await self._interrupt.sleep(RETRY_S)
+        self._wake.set()
 
     async def _give_all(self) -> None:
         while not self._interrupt.is_set:
             request = next(iter(await self._fresh()), None)
             if request is None:
                 return
-            self._given.add(request.id)
             await self._give(request)
+            self._given.add(request.id)
 
     async def _fresh(self) -> list[PendingRequest]:
         pending = [
-            request for request in await self._list_pending() if isinstance(request, self._kind)
+            request for request in await self._list_pending() if isinstance(request, self.kind)
         ]
         # Ids that are not open any more never come back.
-        self._given &= {request.id for request in pending}
+        open_ids = {request.id for request in pending}
+        self._given &= open_ids
+        self._failed &= open_ids
         return [request for request in pending if request.id not in self._given]
 
     async def _give(self, request: PendingRequest) -> None:
+        if request.id not in self._failed:
+            cause = await self._call(request)
+            if cause is None or self._interrupt.is_set:
+                return
+            self._failed.add(request.id)
+            logger.error(
+                "%s: the callback failed, %s is refused", self._name, request.id, exc_info=cause
+            )
+            self._on_failure(_failure(request, cause))
         try:
-            await settle(self._callback(request))
+            if isinstance(request, PermissionRequest):
+                await request.reject(actor=ACTOR)
+            else:
+                await request.decline(actor=ACTOR)
+        except RequestAlreadyResolved:
+            logger.debug("%s: %s was answered before its callback failed", self._name, request.id)
+
+    async def _call(self, request: PendingRequest) -> BaseException | None:
+        """What the callback raised, if it did."""
+        try:
+            result = await settle(self._callback(request))
+            await request.replies.finish()
+            if is_meant_as_answer(result) and await self._is_unanswered(request):
+                raise TypeError(
+                    f"The callback returned {result!r}, which answers nothing: call a method of the request."
+                )
         except RequestAlreadyResolved:
             logger.debug("%s: %s was answered by somebody else first", self._name, request.id)
-        except Exception:
-            logger.exception("%s: the callback failed, %s stays open", self._name, request.id)
+        except BaseException as exc:
+            if is_end_of_task(exc):
+                raise
+            return exc
+        return None
+
+    async def _is_unanswered(self, request: PendingRequest) -> bool:
+        return request.replies.is_empty and request.id in {
+            pending.id for pending in await self._list_pending()
+        }
+
+
+def _failure(request: PendingRequest, cause: BaseException) -> CallbackError:
+    kind = "permission" if isinstance(request, PermissionRequest) else "question"
+    error = CallbackError(
+        f"The callback for a {kind} failed, so it was refused: {type(cause).__name__}: {cause}",
+        requestId=request.id,
+        turnId=request.turn_id,
+    )
+    error.__cause__ = cause
+    return error

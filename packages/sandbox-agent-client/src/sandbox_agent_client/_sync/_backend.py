@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import threading
 from collections.abc import Callable, Coroutine
@@ -15,12 +16,15 @@ from websockets.sync.client import connect as websocket_connect
 from sandbox_agent_client._network import socket_of
 
 __all__ = [
+    "CALLBACKS_MAY_BE_ASYNC",
     "Background",
     "ClientConnection",
     "Event",
     "Lock",
     "Portal",
+    "Replies",
     "finish",
+    "is_end_of_task",
     "open_now",
     "response_socket",
     "settle",
@@ -35,6 +39,8 @@ T = TypeVar("T")
 
 STOP_GRACE_S = 5.0
 """How long to wait for a callback that is running: a thread cannot be cancelled."""
+
+CALLBACKS_MAY_BE_ASYNC = False
 
 Lock = threading.Lock
 
@@ -151,8 +157,39 @@ def open_now(make: Callable[[], T]) -> T:
     return make()
 
 
-def settle(_result: object) -> None:
-    """The twin waits for what a callback returned; here a callback has done its work."""
+class Replies:
+    """The answers that were given to one request."""
+
+    def __init__(self) -> None:
+        self.is_empty = True
+
+    def begin(self, make: Callable[[], T]) -> T:
+        self.is_empty = False
+        return make()
+
+    def finish(self) -> None:
+        """The twin carries out what was only begun."""
+
+
+def settle(result: object) -> object:
+    """What a callback returned. The twin waits for it; here a callback has done its work.
+
+    Raises:
+        TypeError: it would have to be awaited.
+    """
+    if not inspect.isawaitable(result):
+        return result
+    if inspect.iscoroutine(result):
+        result.close()
+    raise TypeError(
+        "The callback returned something to await, which the synchronous client cannot: "
+        "do the work in the callback, or use `SandboxAgent`."
+    )
+
+
+def is_end_of_task(_exc: BaseException) -> bool:
+    """Never: a thread cannot be cancelled, and no signal reaches it."""
+    return False
 
 
 def finish(make: Callable[[], object], *, timeout_s: float) -> None:

@@ -18,13 +18,20 @@ from sandbox_agent_core.errors import ServerUnreachable, SessionAlreadyExists, S
 from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef
 
+from sandbox_agent_client._callbacks import check_callback
 from sandbox_agent_client._calls import agents as agent_calls
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls import tokens as token_calls
 from sandbox_agent_client._calls.call import built
 from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
-from sandbox_agent_client._sync._backend import Portal, finish, open_now, settle
+from sandbox_agent_client._sync._backend import (
+    CALLBACKS_MAY_BE_ASYNC,
+    Portal,
+    finish,
+    open_now,
+    settle,
+)
 from sandbox_agent_client._sync.connection import Connection
 from sandbox_agent_client._sync.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
 from sandbox_agent_client._sync.sandbox import SandboxSync
@@ -108,6 +115,9 @@ class SandboxAgentSync:
             ProviderError: the sandbox could not be made.
             ServerStartFailed: the server in it did not answer.
         """
+
+        if report is not None:
+            check_callback(report, "report", argument="the step", may_be_async=False)
 
         def open() -> SandboxAgentSync:
             known = None if ref is None else parse_ref(ref)
@@ -305,6 +315,13 @@ class SandboxAgentSync:
             InstallFailed: and its kinds; what was installed before still works.
             ServerUnreachable: the connection broke.
         """
+        if on_progress is not None:
+            check_callback(
+                on_progress,
+                "on_progress",
+                argument="the progress",
+                may_be_async=CALLBACKS_MAY_BE_ASYNC,
+            )
         call = agent_calls.install(agent, version=version, reinstall=reinstall)
         # As a stream also without a callback: a gateway that sees no byte for minutes cuts the connection.
         with closing(self._connection.transport.events(call)) as events:

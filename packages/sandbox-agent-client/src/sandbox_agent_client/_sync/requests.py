@@ -10,7 +10,8 @@ from sandbox_agent_core.api.requests import RequestInfo, Resolution
 from sandbox_agent_core.events import PermissionOption, Question, ToolCallFields
 from sandbox_agent_core.tool_calls import command_of
 
-from sandbox_agent_client._calls.requests import tool_call_of
+from sandbox_agent_client._calls.requests import options_of, questions_of, tool_call_of
+from sandbox_agent_client._sync._backend import Replies
 
 __all__ = ["PermissionRequestSync", "QuestionRequestSync", "request_of"]
 
@@ -22,7 +23,12 @@ class _Request:
     def __init__(self, info: RequestInfo, respond: Respond) -> None:
         self.info = info
         """As the server tells it: `asked_at`, `expires_at`, `default`, `resolution`, …"""
+        self.replies = Replies()
+        """What its methods were asked to answer."""
         self._respond = respond
+
+    def _answer(self, **members: Any) -> Resolution:
+        return self.replies.begin(lambda: self._respond(self.id, **members))
 
     @property
     def id(self) -> str:
@@ -44,7 +50,8 @@ class PermissionRequestSync(_Request):
     def __init__(self, info: RequestInfo, respond: Respond) -> None:
         super().__init__(info, respond)
         self.tool_call: ToolCallFields | None = tool_call_of(info)
-        self.options = [PermissionOption.model_validate(option) for option in info.options]
+        self.options: list[PermissionOption] = options_of(info)
+        """Those that can be chosen; `info.options` has all that the agent gave, malformed ones too."""
 
     def __repr__(self) -> str:
         return f"<PermissionRequestSync {self.id} {self.title!r}>"
@@ -60,18 +67,18 @@ class PermissionRequestSync(_Request):
         return None if self.tool_call is None else command_of(self.tool_call.input)
 
     def allow_once(self, *, actor: str | None = None) -> Resolution:
-        return self._respond(self.id, reply="once", actor=actor)
+        return self._answer(reply="once", actor=actor)
 
     def allow_always(self, *, actor: str | None = None) -> Resolution:
         """Where the agent offers no such option, this once."""
-        return self._respond(self.id, reply="always", actor=actor)
+        return self._answer(reply="always", actor=actor)
 
     def reject(self, *, actor: str | None = None) -> Resolution:
-        return self._respond(self.id, reply="reject", actor=actor)
+        return self._answer(reply="reject", actor=actor)
 
     def respond(self, option_id: str, *, actor: str | None = None) -> Resolution:
         """Choose one of `options`."""
-        return self._respond(self.id, option_id=option_id, actor=actor)
+        return self._answer(option_id=option_id, actor=actor)
 
 
 class QuestionRequestSync(_Request):
@@ -79,7 +86,7 @@ class QuestionRequestSync(_Request):
 
     def __init__(self, info: RequestInfo, respond: Respond) -> None:
         super().__init__(info, respond)
-        self.questions = [Question.model_validate(question) for question in info.questions]
+        self.questions: list[Question] = questions_of(info)
 
     def __repr__(self) -> str:
         return f"<QuestionRequestSync {self.id} {self.message!r}>"
@@ -91,10 +98,10 @@ class QuestionRequestSync(_Request):
 
     def answer(self, answers: Mapping[str, AnswerValue], *, actor: str | None = None) -> Resolution:
         """By the `id` of each question; a list where several may be chosen."""
-        return self._respond(self.id, answers=dict(answers), actor=actor)
+        return self._answer(answers=dict(answers), actor=actor)
 
     def decline(self, *, actor: str | None = None) -> Resolution:
-        return self._respond(self.id, decline=True, actor=actor)
+        return self._answer(decline=True, actor=actor)
 
 
 def request_of(info: RequestInfo, respond: Respond) -> PermissionRequestSync | QuestionRequestSync:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from typing import Any, Literal
@@ -12,14 +13,16 @@ from sandbox_agent_core.api.requests import Resolution
 from sandbox_agent_core.api.sessions import CancelResult, PromptAccepted, SessionInfo
 from sandbox_agent_core.content import Prompt
 from sandbox_agent_core.errors import SandboxAgentError, ServerUnreachable
-from sandbox_agent_core.events import Event
+from sandbox_agent_core.events import Event, PermissionRequested, QuestionRequested
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import project
 from sandbox_agent_core.view import Transcript
 
+from sandbox_agent_client._callbacks import check_callback
 from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import requests as request_calls
 from sandbox_agent_client._calls import sessions as calls
+from sandbox_agent_client._sync._backend import CALLBACKS_MAY_BE_ASYNC
 from sandbox_agent_client._sync.connection import Connection, WatchedTurn
 from sandbox_agent_client._sync.interrupt import Interrupt
 from sandbox_agent_client._sync.reader import Subscriber
@@ -34,6 +37,8 @@ from sandbox_agent_client._turn import PromptResult, TurnReader
 
 __all__ = ["SessionSync"]
 
+logger = logging.getLogger(__name__)
+
 
 class SessionSync:
     """Made by the client. Methods raise `SandboxAgentError`s; the session lives on at the server."""
@@ -42,6 +47,7 @@ class SessionSync:
         self._connection = connection
         self._info = info
         self._known_seq = info.last_seq
+        self._has_warned = False
         self._watch = Watch(
             info.id,
             follow=self._follow,
@@ -70,15 +76,17 @@ class SessionSync:
 
         Raises:
             AgentProcessExited, AgentError: the turn ended with an error.
+            CallbackError: `on_permission` or `on_question` called something that raised; the turn has ended.
             Unavailable: the server was stopped during the turn, which is over.
             ServerUnreachable: the server did not come back in time; the turn may go on.
         """
         accepted = self._start(prompt)
         turn = TurnReader(accepted.turn_id)
         with closing(self._turn_events(turn, accepted.seq)) as events:
-            for _event in events:
-                pass
+            for event in events:
+                self._check_heard(event)
         self._connection.sync(self._info)
+        self._raise_failure(turn)
         return turn.result()
 
     def prompt_stream(
@@ -86,7 +94,11 @@ class SessionSync:
     ) -> Generator[Event, None, None]:
         """The events of one turn, the last is `TurnEnded` (or `TurnDropped`), which says how it ended.
 
-        WatchedTurn the loop early does not cancel the turn, unless `cancel_on_exit`.
+        Leaving the loop early does not cancel the turn, unless `cancel_on_exit`. What the agent asks is an
+        event too: without a callback and a policy it waits for `respond`.
+
+        Raises:
+            CallbackError: after the last event, when a callback that was to answer in this turn has failed.
         """
         accepted = self._start(prompt)
         turn = TurnReader(accepted.turn_id)
@@ -100,6 +112,7 @@ class SessionSync:
                 for event in events:
                     yield event
             self._connection.sync(self._info)
+            self._raise_failure(turn)
         finally:
             if not turn.is_over:
                 self._connection.leave(ours)
@@ -121,10 +134,17 @@ class SessionSync:
         """Call back with every event, one at a time, in the background. Returns what ends it.
 
         Starts after seq `after`; by default after the newest event that this object has heard of, so
-        nothing that follows is missed. `on_error` is told when the stream cannot go on.
+        nothing that follows is missed. `on_error` is told when the stream cannot go on. A callback that raises
+        is logged, and called with the next event all the same.
+
+        Raises:
+            TypeError: `callback` cannot be called with an event.
         """
+        self._check(callback, "on_event", "the event")
+        if on_error is not None:
+            self._check(on_error, "on_error", "the error")
         self._connection.watching(self._watch)
-        return self._watch.subscribe(Subscriber(callback, after=after, on_error=on_error))
+        return self._watch.listen(Subscriber(callback, after=after, on_error=on_error))
 
     def events(
         self, *, after: int = 0, limit: int | None = None, deltas: bool = True
@@ -170,14 +190,21 @@ class SessionSync:
     ) -> Callable[[], None]:
         """Call back with every permission that the agent waits for, also those it waits for already.
 
-        One at a time. When somebody else answers first, that is no error. When the callback raises,
-        the request stays open. Returns what ends it.
+        One at a time. When somebody else answers first, that is no error. When the callback raises, or returns
+        a `bool`, a text or the like instead of answering, the request is refused, the log says why, and the
+        `prompt` of that turn raises `CallbackError`. One that returns nothing may answer later.
+        Returns what ends it.
+
+        Raises:
+            TypeError: `callback` cannot be called with a request.
         """
+        self._check(callback, "on_permission", "the request")
         self._connection.watching(self._watch)
         return self._watch.answer(PermissionRequestSync, callback)
 
     def on_question(self, callback: Callable[[QuestionRequestSync], object]) -> Callable[[], None]:
-        """As `on_permission`, for questions."""
+        """As `on_permission`, for questions. Raises: TypeError."""
+        self._check(callback, "on_question", "the request")
         self._connection.watching(self._watch)
         return self._watch.answer(QuestionRequestSync, callback)
 
@@ -260,6 +287,36 @@ class SessionSync:
         self._connection.delete(self.id)
 
     # -- inside
+
+    def _check(self, callback: Callable[..., Any], name: str, argument: str) -> None:
+        check_callback(callback, name, argument=argument, may_be_async=CALLBACKS_MAY_BE_ASYNC)
+
+    def _raise_failure(self, turn: TurnReader) -> None:
+        if (failure := self._watch.take_failure(turn.turn_id)) is not None:
+            raise failure
+
+    def _check_heard(self, event: Event) -> None:
+        """Say it once when the agent asks something and nobody here can hear it."""
+        if not isinstance(event, (PermissionRequested, QuestionRequested)) or self._has_warned:
+            return
+        is_permission = isinstance(event, PermissionRequested)
+        if self._watch.is_heard(PermissionRequestSync if is_permission else QuestionRequestSync):
+            return
+        # A policy decides in the moment of asking: then it waits for nobody.
+        if all(request.id != event.request_id for request in self.requests()):
+            return
+        self._has_warned = True
+        logger.warning(
+            "session %s: the agent waits for %s, and nobody here answers: give `create_session` a "
+            "`permission_policy` or a `mode`, register `session.%s(…)`, or call `session.respond(%r, …)` from "
+            "elsewhere. Until %s; then the answer is %s.",
+            self.id,
+            "a permission" if is_permission else "an answer",
+            "on_permission" if is_permission else "on_question",
+            event.request_id,
+            event.expires_at,
+            event.default,
+        )
 
     def _patch(self, **members: Any) -> SessionInfo:
         return self._learn(self._connection.call(calls.patch(self.id, **members)))

@@ -7,10 +7,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from sandbox_agent_core.errors import CallbackError
+
 from sandbox_agent_client._sync.reader import Follow, Reader, Subscriber
 from sandbox_agent_client._sync.responder import ListPending, PendingRequest, Responder
 
 __all__ = ["Watch"]
+
+MAX_FAILURES = 64
+"""Kept for prompts of this client. Other clients prompt too, and nobody asks for those."""
 
 
 class Watch:
@@ -24,8 +29,31 @@ class Watch:
         self._pending = pending
         self._readers: list[Reader] = []
         self._responders: list[Responder] = []
+        self._listeners: set[Subscriber] = set()
+        self._failures: dict[str, CallbackError] = {}
 
-    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+    def is_heard(self, kind: type[PendingRequest]) -> bool:
+        """Somebody here may answer what the agent asks."""
+        return bool(self._listeners) or any(
+            responder.kind is kind and not responder.is_done for responder in self._responders
+        )
+
+    def take_failure(self, turn_id: str) -> CallbackError | None:
+        """What an answering callback raised in that turn, first of all; once."""
+        return self._failures.pop(turn_id, None)
+
+    def listen(self, subscriber: Subscriber) -> Callable[[], None]:
+        """The function that ends it."""
+        self._listeners.add(subscriber)
+        unsubscribe = self._subscribe(subscriber)
+
+        def end() -> None:
+            self._listeners.discard(subscriber)
+            unsubscribe()
+
+        return end
+
+    def _subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
         """The function that ends the subscription.
 
         One reader serves all, except a subscriber that wants events from before that reader's
@@ -48,16 +76,28 @@ class Watch:
         """The function that ends it."""
         self._responders = [one for one in self._responders if not one.is_done]
         responder = Responder(
-            f"sandbox-agent answers of {self.session_id}", kind, callback, self._pending
+            f"sandbox-agent answers of {self.session_id}",
+            kind,
+            callback,
+            self._pending,
+            on_failure=self._failed,
         )
         self._responders.append(responder)
-        unsubscribe = self.subscribe(Subscriber(responder.notify, after=None))
+        unsubscribe = self._subscribe(Subscriber(responder.notify, after=None))
 
         def end() -> None:
             unsubscribe()
             responder.end()
 
         return end
+
+    def _failed(self, error: CallbackError) -> None:
+        turn_id = error.details.get("turnId")
+        if turn_id is None:
+            return
+        self._failures.setdefault(turn_id, error)
+        while len(self._failures) > MAX_FAILURES:
+            del self._failures[next(iter(self._failures))]
 
     def end(self) -> None:
         """Tell everything to end, without waiting for it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox_agent_core.frames.entry import LogEntry, rfc3339
-from sandbox_agent_core.lenient import as_dict, as_str, compact, dicts_with
+from sandbox_agent_core.lenient import as_dict, as_id, as_str, compact, dicts_in
 from sandbox_agent_core.projection.parts import Wire, event, rfc3339_of
 from sandbox_agent_core.projection.questions import questions_of
 from sandbox_agent_core.projection.tools import tool_fields
@@ -25,13 +25,15 @@ def permission_requested(entry: LogEntry, params: Any) -> Wire:
     """Lenient: a request that is malformed still has to be answered, so it is still an event."""
     request = as_dict(params)
     data: Wire = {"requestId": _request_id(entry)}
-    call = tool_fields(as_dict(request.get("toolCall")))
+    told = as_dict(request.get("toolCall"))
+    call = tool_fields(told, data["requestId"] if told else None)
     if call is not None:
         data["toolCall"] = call
     data["options"] = [
-        {"optionId": item["optionId"]}
+        {"optionId": option_id}
         | compact(name=as_str(item.get("name")), kind=as_str(item.get("kind")))
-        for item in dicts_with(request.get("options"), "optionId")
+        for item in dicts_in(request.get("options"))
+        if (option_id := as_id(item.get("optionId"))) is not None
     ]
     return event(entry, "permission.requested", data | _deadline(entry))
 
@@ -39,7 +41,7 @@ def permission_requested(entry: LogEntry, params: Any) -> Wire:
 def permission_resolved(entry: LogEntry) -> Wire:
     annotations = as_dict(entry.annotations)
     outcome = as_dict(as_dict(entry.payload.get("result")).get("outcome"))
-    option_id = as_str(outcome.get("optionId"))
+    option_id = as_id(outcome.get("optionId"))
     selected = outcome.get("outcome") == "selected" and option_id is not None
     data: Wire = {
         "requestId": _request_id(entry),

@@ -278,7 +278,7 @@ def _asked_of(entry: LogEntry) -> dict[str, Any] | None:
         asked["options"] = dicts_in(params.get("options"))
     else:
         asked["questions"] = questions_of(params)
-        asked["message"] = params.get("message")
+        asked["message"] = as_str(params.get("message"))
     return asked
 
 

@@ -10,7 +10,7 @@ from sandbox_agent_core.errors import InvalidRequest
 from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.frames.jsonrpc import RequestId, response
-from sandbox_agent_core.lenient import as_dict, dicts_in
+from sandbox_agent_core.lenient import as_dict, as_id, as_str, dicts_in
 from sandbox_agent_core.projection.questions import questions_of
 
 from sandbox_agent_server.sessions.requests.policy import choose_option
@@ -191,9 +191,9 @@ def _selected(
 ) -> Answer:
     result = {"outcome": {"outcome": "selected", "optionId": option["optionId"]}}
     annotations = {
-        "optionId": option["optionId"],
-        "optionKind": option.get("kind"),
-        "optionName": option.get("name"),
+        "optionId": as_id(option["optionId"]),
+        "optionKind": as_str(option.get("kind")),
+        "optionName": as_str(option.get("name")),
         **annotations,
     }
     return _answer(request, result, "selected", decided_by, **annotations)
@@ -214,11 +214,12 @@ def _answer(
 
 def _offered(request: PendingRequest, option_id: object) -> dict[str, Any]:
     """Raises: InvalidRequest."""
-    offered = [option for option in request.options if "optionId" in option]
-    for option in offered:
-        if option["optionId"] == option_id:
+    ids: list[str] = []
+    for option in request.options:
+        id = as_id(option.get("optionId"))
+        if id is not None and id == as_id(option_id):
             return option
-    ids = [option["optionId"] for option in offered]
+        ids += [] if id is None else [id]
     raise InvalidRequest(f"option {option_id!r} is not offered; offered: {ids}", offered=ids)
 
 

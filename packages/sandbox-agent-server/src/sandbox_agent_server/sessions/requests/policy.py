@@ -18,6 +18,7 @@ from sandbox_agent_core.api.policy import (
     PermissionPolicy,
     PermissionRule,
 )
+from sandbox_agent_core.lenient import as_id
 from sandbox_agent_core.tool_facts import ToolFacts, facts_of
 
 from sandbox_agent_server.sessions.requests.commands import forbids, permits
@@ -67,7 +68,11 @@ def choose_option(options: list[Any], wanted: tuple[str, ...]) -> dict[str, Any]
     """The offered option of the first wanted kind. Options are chosen by kind: their ids are opaque."""
     for kind in wanted:
         for option in options:
-            if isinstance(option, dict) and option.get("kind") == kind and "optionId" in option:
+            if (
+                isinstance(option, dict)
+                and option.get("kind") == kind
+                and as_id(option.get("optionId")) is not None
+            ):
                 return option
     return None
 
