@@ -8,7 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
-from sandbox_agent_core.errors import InternalError, SandboxAgentError, ServerUnreachable, Timeout
+from sandbox_agent_core.errors import (
+    InternalError,
+    InvalidRequest,
+    SandboxAgentError,
+    ServerUnreachable,
+    Timeout,
+)
 from sandbox_agent_core.wire.problem import CONTENT_TYPE, from_problem
 from websockets.exceptions import InvalidStatus, WebSocketException
 
@@ -19,14 +25,19 @@ _EXCERPT_CHARS = 300
 
 @contextmanager
 def http_failures(what: str) -> Iterator[None]:
-    """Raises: ServerUnreachable or Timeout instead of what httpx raises."""
+    """Raises: ServerUnreachable, Timeout or InvalidRequest instead of what httpx raises."""
     try:
         yield
     except (httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
         raise ServerUnreachable(f"{what}: could not connect in time.") from exc
     except httpx.TimeoutException as exc:
         raise Timeout(f"{what}: no answer in time; it may have been carried out.") from exc
-    except httpx.RequestError as exc:
+    except (httpx.LocalProtocolError, httpx.InvalidURL, UnicodeError):
+        # The words of this error may be the value of a header.
+        raise InvalidRequest(
+            f"{what}: the address or a header holds characters that HTTP cannot carry."
+        ) from None
+    except (httpx.HTTPError, httpx.StreamError, OSError, ExceptionGroup) as exc:
         raise ServerUnreachable(f"{what}: {str(exc) or type(exc).__name__}") from exc
     except RuntimeError as exc:
         # httpx, when another thread or task has closed the client meanwhile.
@@ -37,13 +48,18 @@ def http_failures(what: str) -> Iterator[None]:
 
 @contextmanager
 def websocket_failures(what: str) -> Iterator[None]:
-    """Raises: the error that the server refused the handshake with, or ServerUnreachable."""
+    """Raises: the error that the server refused the handshake with, ServerUnreachable or InvalidRequest."""
     try:
         yield
     except InvalidStatus as exc:
         body = exc.response.body or b""
         raise error_of_response(exc.response.status_code, bytes(body)) from exc
-    except (WebSocketException, EOFError, OSError) as exc:
+    except (UnicodeError, ImportError):
+        # A header that cannot be sent, whose value this may quote; or a proxy that needs more than is installed.
+        raise InvalidRequest(
+            f"{what}: the address, a header or the proxy of the environment cannot be used."
+        ) from None
+    except (WebSocketException, EOFError, OSError, ExceptionGroup) as exc:
         raise ServerUnreachable(f"{what}: {str(exc) or type(exc).__name__}") from exc
 
 
@@ -66,13 +82,13 @@ def read_json(text: str | bytes, what: str) -> Any:
     """Raises: InternalError when it is not JSON."""
     try:
         return json.loads(text)
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise InternalError(f"{what} is not JSON: is this a sandbox-agent server?") from exc
 
 
 def _document(body: bytes) -> dict[str, Any] | None:
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None

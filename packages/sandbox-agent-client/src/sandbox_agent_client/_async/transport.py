@@ -18,6 +18,7 @@ from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.websocket import websocket_batches
 from sandbox_agent_client._calls import Call, encoded
 from sandbox_agent_client._calls.events import stream_path, stream_query, websocket_path
+from sandbox_agent_client._endpoint import check_endpoint, making_http_client, shown_url
 from sandbox_agent_client._failures import (
     error_of_response,
     http_failures,
@@ -54,7 +55,7 @@ class Transport:
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
         """`locate` asks the provider where the server answers now; a client that is given stays open."""
-        self.endpoint = endpoint
+        self.endpoint = check_endpoint(endpoint)
         self.is_closed = False
         self.is_asleep = False
         """The sandbox is paused: the next call wakes it, streams wait until then."""
@@ -63,13 +64,14 @@ class Transport:
         self._stream_kind = stream_kind
         self._timeout_s = timeout_s
         self._owns_http = http_client is None
-        self._http = http_client or httpx.AsyncClient(
-            # Every live stream holds a connection: the default of 100 would be a silent deadlock.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-            trust_env=not is_loopback(endpoint.url),
-            verify=tls_for(endpoint.url),
-            follow_redirects=False,
-        )
+        with making_http_client():
+            self._http = http_client or httpx.AsyncClient(
+                # Every live stream holds a connection: the default of 100 would be a silent deadlock.
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+                trust_env=not is_loopback(endpoint.url),
+                verify=tls_for(endpoint.url),
+                follow_redirects=False,
+            )
 
     async def call(self, call: Call[T]) -> T:
         """The parsed answer.
@@ -83,7 +85,7 @@ class Transport:
         await self.locate()
         url = self._url(call.path)
         try:
-            with http_failures(f"{call.method} {url}"):
+            with http_failures(f"{call.method} {shown_url(url)}"):
                 response = await self._http.request(
                     call.method,
                     url,
@@ -116,7 +118,7 @@ class Transport:
             raise RuntimeError("The client is closed.")
         await self.locate()
         url = self._url(call.path)
-        with http_failures(f"{call.method} {url}"):
+        with http_failures(f"{call.method} {shown_url(url)}"):
             async with self._http.stream(
                 call.method,
                 url,
@@ -154,7 +156,7 @@ class Transport:
             return
         async with self._locating:
             if again or self._is_stale():
-                self.endpoint = await self._locate()
+                self.endpoint = check_endpoint(await self._locate())
                 self.is_asleep = False
 
     async def fall_asleep(self, pause: Callable[[], Coroutine[Any, Any, None]]) -> None:

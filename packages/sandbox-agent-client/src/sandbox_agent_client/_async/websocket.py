@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from sandbox_agent_core.lenient import as_dict, as_int
 from sandbox_agent_core.wire.problem import from_problem
 
 from sandbox_agent_client._async._backend import (
@@ -58,12 +59,12 @@ async def websocket_batches(
 async def _batches(connection: ClientConnection) -> AsyncIterator[list[Mapping[str, Any]]]:
     while True:
         text = await websocket_receive(connection, timeout_s=SILENCE_TIMEOUT_S)
-        message = read_json(text, "A message of the WebSocket")
+        message = as_dict(read_json(text, "A message of the WebSocket"))
         kind = message.get("type")
         if kind == "event":
-            yield [message["event"]]
+            yield [message.get("event") or {}]
         elif kind == "error" and message.get("id") is None:
-            problem = message.get("error") or {}
-            raise from_problem(problem, problem.get("status", 500))
+            problem = as_dict(message.get("error"))
+            raise from_problem(problem, as_int(problem.get("status")) or 500)
         else:
             yield []

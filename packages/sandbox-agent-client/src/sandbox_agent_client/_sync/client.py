@@ -24,6 +24,7 @@ from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls import tokens as token_calls
 from sandbox_agent_client._calls.call import built
 from sandbox_agent_client._calls.sessions import SessionOptions
+from sandbox_agent_client._endpoint import shown_url
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
 from sandbox_agent_client._sync._backend import (
     CALLBACKS_MAY_BE_ASYNC,
@@ -70,7 +71,7 @@ class SandboxAgentSync:
         self._keep_alive = keep_alive
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.base_url}>"
+        return f"<{type(self).__name__} {shown_url(self.base_url)}>"
 
     # -- opening and closing
 
@@ -183,8 +184,9 @@ class SandboxAgentSync:
         `reconnect_timeout`: how long a stream tries to come back; None for ever. Times are in seconds.
 
         Raises:
+            InvalidRequest: the URL or a header is none.
             ServerUnreachable: nothing answers there.
-            TokenInvalid: the server wants another token.
+            TokenInvalid: the server wants another token, or it cannot be one.
         """
 
         def open() -> SandboxAgentSync:

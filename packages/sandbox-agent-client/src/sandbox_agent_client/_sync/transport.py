@@ -16,6 +16,7 @@ from sandbox_agent_core.wire.sse import SseDecoder, SseEvent
 
 from sandbox_agent_client._calls import Call, encoded
 from sandbox_agent_client._calls.events import stream_path, stream_query, websocket_path
+from sandbox_agent_client._endpoint import check_endpoint, making_http_client, shown_url
 from sandbox_agent_client._failures import (
     error_of_response,
     http_failures,
@@ -55,7 +56,7 @@ class Transport:
         http_client: httpx.Client | None = None,
     ) -> None:
         """`locate` asks the provider where the server answers now; a client that is given stays open."""
-        self.endpoint = endpoint
+        self.endpoint = check_endpoint(endpoint)
         self.is_closed = False
         self.is_asleep = False
         """The sandbox is paused: the next call wakes it, streams wait until then."""
@@ -64,13 +65,14 @@ class Transport:
         self._stream_kind = stream_kind
         self._timeout_s = timeout_s
         self._owns_http = http_client is None
-        self._http = http_client or httpx.Client(
-            # Every live stream holds a connection: the default of 100 would be a silent deadlock.
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-            trust_env=not is_loopback(endpoint.url),
-            verify=tls_for(endpoint.url),
-            follow_redirects=False,
-        )
+        with making_http_client():
+            self._http = http_client or httpx.Client(
+                # Every live stream holds a connection: the default of 100 would be a silent deadlock.
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
+                trust_env=not is_loopback(endpoint.url),
+                verify=tls_for(endpoint.url),
+                follow_redirects=False,
+            )
 
     def call(self, call: Call[T]) -> T:
         """The parsed answer.
@@ -84,7 +86,7 @@ class Transport:
         self.locate()
         url = self._url(call.path)
         try:
-            with http_failures(f"{call.method} {url}"):
+            with http_failures(f"{call.method} {shown_url(url)}"):
                 response = self._http.request(
                     call.method,
                     url,
@@ -117,7 +119,7 @@ class Transport:
             raise RuntimeError("The client is closed.")
         self.locate()
         url = self._url(call.path)
-        with http_failures(f"{call.method} {url}"):
+        with http_failures(f"{call.method} {shown_url(url)}"):
             with self._http.stream(
                 call.method,
                 url,
@@ -155,7 +157,7 @@ class Transport:
             return
         with self._locating:
             if again or self._is_stale():
-                self.endpoint = self._locate()
+                self.endpoint = check_endpoint(self._locate())
                 self.is_asleep = False
 
     def fall_asleep(self, pause: Callable[[], None]) -> None:

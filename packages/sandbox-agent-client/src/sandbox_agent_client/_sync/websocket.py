@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from sandbox_agent_core.lenient import as_dict, as_int
 from sandbox_agent_core.wire.problem import from_problem
 
 from sandbox_agent_client._failures import read_json, websocket_failures
@@ -59,12 +60,12 @@ def websocket_batches(
 def _batches(connection: ClientConnection) -> Iterator[list[Mapping[str, Any]]]:
     while True:
         text = websocket_receive(connection, timeout_s=SILENCE_TIMEOUT_S)
-        message = read_json(text, "A message of the WebSocket")
+        message = as_dict(read_json(text, "A message of the WebSocket"))
         kind = message.get("type")
         if kind == "event":
-            yield [message["event"]]
+            yield [message.get("event") or {}]
         elif kind == "error" and message.get("id") is None:
-            problem = message.get("error") or {}
-            raise from_problem(problem, problem.get("status", 500))
+            problem = as_dict(message.get("error"))
+            raise from_problem(problem, as_int(problem.get("status")) or 500)
         else:
             yield []

@@ -8,6 +8,7 @@ import httpx
 from sandbox_agent_core.errors import SandboxAgentError, ServerStartFailed, TokenInvalid
 from sandbox_agent_core.spi.provider import Endpoint
 
+from sandbox_agent_client._endpoint import check_endpoint, making_http_client, shown_url
 from sandbox_agent_client._failures import error_of_response, http_failures
 from sandbox_agent_client._network import is_loopback, tls_for
 
@@ -25,8 +26,10 @@ async def wait_healthy(endpoint: Endpoint, *, timeout_s: float) -> None:
     """
     deadline = asyncio.get_running_loop().time() + timeout_s
     pause = FIRST_PAUSE_S
-    url = endpoint.url
-    async with httpx.AsyncClient(trust_env=not is_loopback(url), verify=tls_for(url)) as http:
+    url = check_endpoint(endpoint).url
+    with making_http_client():
+        client = httpx.AsyncClient(trust_env=not is_loopback(url), verify=tls_for(url))
+    async with client as http:
         while True:
             failure = await _probe(http, endpoint)
             if failure is None:
@@ -37,7 +40,7 @@ async def wait_healthy(endpoint: Endpoint, *, timeout_s: float) -> None:
                 raise ServerStartFailed(
                     f"The server did not answer within {timeout_s:g} s: {failure}",
                     step="health",
-                    url=url,
+                    url=shown_url(url),
                 ) from failure
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE_S)
@@ -49,7 +52,7 @@ async def _probe(http: httpx.AsyncClient, endpoint: Endpoint) -> SandboxAgentErr
         headers["Authorization"] = f"Bearer {endpoint.token}"
     url = endpoint.url.rstrip("/") + "/v1/health"
     try:
-        with http_failures(f"GET {url}"):
+        with http_failures(f"GET {shown_url(url)}"):
             response = await http.get(url, headers=headers, timeout=PROBE_TIMEOUT_S)
     except SandboxAgentError as exc:
         return exc
