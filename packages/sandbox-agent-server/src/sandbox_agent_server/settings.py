@@ -89,6 +89,11 @@ class Limits(_Frozen):
         ge=1,
         description="Open permissions and questions of a session; one more is denied at once.",
     )
+    max_tasks: int = Field(
+        256,
+        ge=1,
+        description="Background tasks of a session that are followed at a time; one more is only passed on.",
+    )
     max_queued_turns: int = Field(64, ge=0, description="Prompts waiting behind the running turn.")
     max_tokens: int = Field(1000, ge=1, description="Valid tokens besides the server's own.")
     max_page: int = Field(1000, ge=1, description="Events in one page.")

@@ -166,17 +166,28 @@ def test_an_entry_has_the_turn_that_runs_or_the_last_one_and_says_that_it_is_lat
     for entry in play(story).entries:
         if entry.sender == "client":
             running = entry.turn_id
-        if running is not None:
-            assert entry.turn_id == running
-            assert not is_late(entry)
-        elif is_late(entry):
-            assert entry.turn_id == last is not None
+        if is_late(entry):
+            # What is of a call is of its turn, which may be over.
+            assert entry.turn_id is not None
+            assert entry.turn_id != running
+        elif entry.turn_id is not None:
+            assert entry.turn_id == running or is_of_a_call(entry)
+        elif running is not None:
+            assert is_of_a_call(entry)  # which was told of before there was a turn
         else:
-            assert entry.turn_id is None
             assert last is None or kind_of(entry) is None or entry.item_id is None
         ends = entry.method == extensions.TURN_ENDED
         if ends or (entry.sender == "agent" and entry.method == acp.SESSION_PROMPT):
             running, last = None, running
+
+
+def is_of_a_call(entry: LogEntry) -> bool:
+    if entry.method == extensions.TOOL_COMPLETED:
+        return True
+    params = entry.payload.get("params")
+    call = params.get("toolCall") if isinstance(params, dict) else None
+    told = call if isinstance(call, dict) else update_of(entry)
+    return isinstance(told.get("toolCallId"), str) or parent_of(told) is not None
 
 
 @thoroughly
@@ -380,42 +391,50 @@ def test_batches_of_a_turn_do_not_matter(story: list[Chapter], sizes: list[int])
 # Tool calls
 
 
-def left_open(entries: Iterable[LogEntry]) -> list[str]:
-    """Which tool calls a turn told of without their end, in the order in which they were told of."""
-    found: dict[str, None] = {}
-    for entry in entries:
-        if entry.method == acp.SESSION_REQUEST_PERMISSION:
-            call = entry.payload["params"]["toolCall"]
-            if isinstance(call, dict) and isinstance(call.get("toolCallId"), str):
-                found.setdefault(call["toolCallId"])
-        if kind_of(entry) not in (acp.TOOL_CALL, acp.TOOL_CALL_UPDATE):
-            continue
-        id, status = update_of(entry).get("toolCallId"), update_of(entry).get("status")
-        if not isinstance(id, str):
-            continue
-        if status in ("completed", "failed"):
-            found.pop(id, None)
-        else:
-            found.setdefault(id)
-    return list(found)
+class Calls:
+    """Which tool calls were told of without their end, in the order in which they were told of."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, None] = {}
+        self.over: dict[str, str | None] = {}
+
+    def take(self, entry: LogEntry, running: str | None) -> None:
+        is_permission = entry.method == acp.SESSION_REQUEST_PERMISSION
+        told = entry.payload["params"].get("toolCall") if is_permission else update_of(entry)
+        id = told.get("toolCallId") if isinstance(told, dict) else None
+        if not isinstance(id, str) or not (is_permission or "tool" in str(kind_of(entry))):
+            return
+        is_announced = is_permission or kind_of(entry) == acp.TOOL_CALL
+        if id in self.over:
+            if not is_announced or running in (None, self.over[id]):
+                return
+            del self.over[id]
+        self.open.setdefault(id)
+        if not is_permission and told.get("status") in ("completed", "failed"):
+            del self.open[id]
+            self.over[id] = entry.turn_id
 
 
 @thoroughly
 @given(turns, between_turns, turns)
-def test_the_end_of_a_turn_closes_every_tool_call_that_it_left_open_exactly_once(
+def test_the_end_of_a_turn_closes_every_tool_call_that_is_open_exactly_once(
     first: Chapter, between: Chapter, second: Chapter
 ) -> None:
-    log = play([first, between, second])
-    for turn_id in ("turn_1", "turn_3"):
-        entries = [
-            entry for entry in log.entries if entry.turn_id == turn_id and not is_late(entry)
-        ]
-        closings = [entry for entry in entries if entry.method == extensions.TOOL_COMPLETED]
-        assert [entry.item_id for entry in closings] == left_open(entries)
-        assert entries[-1 - len(closings) : -1] == closings
-        for entry in closings:
+    calls, running, closings = Calls(), None, []
+    for entry in play([first, between, second]).entries:
+        if entry.sender == "client":
+            running = entry.turn_id
+        elif entry.method == extensions.TOOL_COMPLETED:
+            closings.append(entry.item_id)
             end = {"toolCallId": entry.item_id, "status": "failed", "reason": "turn_ended"}
             assert end.items() <= entry.payload["params"].items()
+            calls.over[entry.item_id or ""] = entry.turn_id
+        elif entry.method in (acp.SESSION_PROMPT, extensions.TURN_ENDED):
+            assert closings == list(calls.open)
+            calls.open, running, closings = {}, None, []
+        else:
+            assert closings == []
+            calls.take(entry, running)
 
 
 @thoroughly
@@ -435,7 +454,8 @@ def test_an_end_repeats_what_was_told_before_and_it_leaves_out() -> None:
     ]
     *_, end, again, _answer = play([Chapter(frames, "answered")]).entries
     assert annotations_of(end) == {"tool": {"title": "ls -l", "rawInput": {"a": 1}}}
-    assert annotations_of(again) == {}
+    assert annotations_of(again) == {"duplicate": True}
+    assert project(again) is None
 
 
 def test_what_only_a_permission_told_of_a_call_is_told_at_its_end() -> None:

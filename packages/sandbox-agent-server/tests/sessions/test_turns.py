@@ -128,9 +128,10 @@ async def test_a_turn_whose_start_cannot_be_logged_is_tried_again(
     ("answer", "expected"),
     [
         ({"stopReason": "refusal", "usage": {"inputTokens": 1}}, "refusal"),
-        ({}, "end_turn"),
-        (None, "end_turn"),
-        ({"stopReason": 7, "usage": 7}, "end_turn"),
+        ({"stopReason": "paused_for_payment"}, "paused_for_payment"),
+        ({}, "unknown"),
+        (None, "unknown"),
+        ({"stopReason": 7, "usage": 7}, "unknown"),
     ],
 )
 async def test_what_the_agent_answers_is_how_the_turn_ends(

@@ -6,6 +6,7 @@ import logging
 import time
 from typing import Literal
 
+from sandbox_agent_core.api.sessions import BUSY_STATUSES
 from sandbox_agent_core.errors import SandboxAgentError, SandboxNotFound
 
 from sandbox_agent_client._async._backend import Background, Event
@@ -23,8 +24,6 @@ TICK_S = 30.0
 EXTENSION_S = 300.0
 """How long a sandbox that is in use lives on when its client is suddenly gone."""
 PAGE_SESSIONS = 100
-
-_BUSY = ("starting", "running", "waiting")
 
 OnIdle = Literal["lapse", "pause"]
 
@@ -88,7 +87,7 @@ class KeepAlive:
             page = await self._connection.transport.call(
                 calls.list_page(limit=PAGE_SESSIONS, cursor=cursor)
             )
-            if any(info.status in _BUSY for info in page.sessions):
+            if any(info.status in BUSY_STATUSES for info in page.sessions):
                 return True
             cursor = page.next_cursor
             if cursor is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -12,6 +12,7 @@ from sandbox_agent_core.api.policy import PermissionMode, PermissionPolicy
 from sandbox_agent_core.ids import SESSION_ID_PATTERN
 
 __all__ = [
+    "BUSY_STATUSES",
     "CancelRequest",
     "CancelResult",
     "CreateSession",
@@ -23,11 +24,20 @@ __all__ = [
     "SessionInfo",
     "SessionList",
     "SessionStatus",
+    "TaskInfo",
 ]
 
-SessionStatus = Literal["starting", "idle", "running", "waiting", "dormant", "ended", "damaged"]
-"""`waiting`: a person must answer. `dormant`: the agent is not running; the next prompt resumes it.
+SessionStatus = Literal[
+    "starting", "idle", "running", "background", "waiting", "dormant", "ended", "damaged"
+]
+"""`running`: a turn runs, also one that the agent began by itself. `background`: no turn, but background tasks
+run. `waiting`: a person must answer. `dormant`: the agent is not running; the next prompt resumes it.
 `damaged`: what is kept of it cannot be read; it can only be purged."""
+
+BUSY_STATUSES: Final[frozenset[SessionStatus]] = frozenset(
+    {"starting", "running", "background", "waiting"}
+)
+"""The agent is at work or waits for a person: its sandbox is in use."""
 
 
 class CreateSession(RequestBody):
@@ -112,6 +122,17 @@ class ResumeSession(RequestBody):
     )
 
 
+class TaskInfo(ResponseBody):
+    """A background task that runs."""
+
+    task_id: str
+    kind: Literal["shell", "agent", "other"]
+    title: str
+    tool_call_id: str | None = Field(default=None, description="The tool call that started it.")
+    turn_id: str | None = Field(default=None, description="The turn in which it was started.")
+    started_at: str = Field(description="RFC 3339, UTC.")
+
+
 class SessionInfo(ResponseBody):
     id: str
     agent: str
@@ -156,7 +177,12 @@ class SessionInfo(ResponseBody):
     continuity: Literal["fresh", "native", "replayed", "lost"] = Field(
         default="fresh", description="How the agent's memory reached the process that runs now."
     )
-    current_turn_id: str | None = None
+    current_turn_id: str | None = Field(
+        default=None, description="The turn that runs: of a prompt, or the agent's own."
+    )
+    tasks: list[TaskInfo] = Field(
+        default_factory=list, description="Background tasks that run, oldest first."
+    )
     queued_turns: int = 0
     pending_requests: int = 0
     unparsed: int = Field(
@@ -209,11 +235,30 @@ class PromptResult(ResponseBody):
 
 
 class CancelRequest(RequestBody):
+    """At most one of `turnId` and `taskId`; `tasks` with neither."""
+
     turn_id: str | None = Field(
         default=None,
         description="Only this turn, running or queued. Default: the running and all queued.",
     )
+    task_id: str | None = Field(default=None, description="Only this background task.")
+    tasks: bool | None = Field(
+        default=None,
+        description="Whether all background tasks are stopped, too. Default: only when no turn runs and none "
+        "is queued, so that what a person stops is what the agent does at the moment.",
+    )
+
+    @model_validator(mode="after")
+    def _names_one_thing(self) -> Self:
+        if self.turn_id is not None and self.task_id is not None:
+            raise ValueError("give either `turnId` or `taskId`")
+        if self.tasks is not None and (self.turn_id or self.task_id) is not None:
+            raise ValueError("`tasks` means all of them: give no id with it")
+        return self
 
 
 class CancelResult(ResponseBody):
     cancelled: list[str] = Field(description="Turn ids. Empty when nothing was running or queued.")
+    tasks: list[str] = Field(
+        default_factory=list, description="Ids of the background tasks that were told to stop."
+    )

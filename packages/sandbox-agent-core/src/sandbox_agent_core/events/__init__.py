@@ -41,6 +41,13 @@ from sandbox_agent_core.events.settings import (
     ModeChanged,
     PermissionModeChanged,
 )
+from sandbox_agent_core.events.task import (
+    TaskEnded,
+    TaskKind,
+    TaskStarted,
+    TaskStatus,
+    TaskUpdated,
+)
 from sandbox_agent_core.events.tool import (
     Diff,
     Location,
@@ -56,6 +63,7 @@ from sandbox_agent_core.events.turn import (
     TokenUsage,
     TurnDropped,
     TurnEnded,
+    TurnOrigin,
     TurnQueued,
     TurnStarted,
 )
@@ -102,6 +110,11 @@ __all__ = [
     "SessionResumed",
     "SessionUpdated",
     "StopReason",
+    "TaskEnded",
+    "TaskKind",
+    "TaskStarted",
+    "TaskStatus",
+    "TaskUpdated",
     "TokenUsage",
     "ToolCallFields",
     "ToolCompleted",
@@ -111,6 +124,7 @@ __all__ = [
     "ToolUpdated",
     "TurnDropped",
     "TurnEnded",
+    "TurnOrigin",
     "TurnQueued",
     "TurnStarted",
     "UniversalEvent",

@@ -38,6 +38,7 @@ from sandbox_agent_core.events.settings import (
     ModeChanged,
     PermissionModeChanged,
 )
+from sandbox_agent_core.events.task import TaskEnded, TaskStarted, TaskUpdated
 from sandbox_agent_core.events.tool import ToolCompleted, ToolStarted, ToolUpdated
 from sandbox_agent_core.events.turn import TurnDropped, TurnEnded, TurnQueued, TurnStarted
 from sandbox_agent_core.events.usage import UsageUpdated
@@ -63,6 +64,9 @@ Event = (
     | ToolStarted
     | ToolUpdated
     | ToolCompleted
+    | TaskStarted
+    | TaskUpdated
+    | TaskEnded
     | PlanUpdated
     | PermissionRequested
     | PermissionResolved

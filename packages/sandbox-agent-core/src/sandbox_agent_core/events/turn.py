@@ -1,4 +1,4 @@
-"""Turns: a prompt and everything that the agent does until it answers it."""
+"""Turns: a prompt, or an agent that starts by itself, and everything up to the end of that."""
 
 from __future__ import annotations
 
@@ -11,17 +11,32 @@ from sandbox_agent_core.events.envelope import UniversalEvent
 from sandbox_agent_core.events.fault import Fault
 from sandbox_agent_core.wire.model import WireModel
 
-__all__ = ["StopReason", "TokenUsage", "TurnDropped", "TurnEnded", "TurnQueued", "TurnStarted"]
-
-StopReason = Literal[
-    "end_turn",
-    "max_tokens",
-    "max_turn_requests",
-    "refusal",
-    "cancelled",
-    "interrupted",
-    "error",
+__all__ = [
+    "StopReason",
+    "TokenUsage",
+    "TurnDropped",
+    "TurnEnded",
+    "TurnOrigin",
+    "TurnQueued",
+    "TurnStarted",
 ]
+
+StopReason = (
+    Literal[
+        "end_turn",
+        "max_tokens",
+        "max_turn_requests",
+        "refusal",
+        "cancelled",
+        "interrupted",
+        "error",
+        "unknown",
+    ]
+    | str
+)
+"""Those that have a meaning here. Agents may have others, which are passed on as they are."""
+
+TurnOrigin = Literal["prompt", "agent"]
 
 
 class TokenUsage(WireModel):
@@ -48,9 +63,13 @@ class TurnQueued(UniversalEvent):
 
 
 class TurnStarted(UniversalEvent):
-    """The prompt was given to the agent. Exactly one `turn.ended` follows."""
+    """The prompt was given to the agent, or the agent began by itself. Exactly one `turn.ended` follows."""
 
     type: Literal["turn.started"] = "turn.started"
+    origin: TurnOrigin = "prompt"
+    """Absent: `prompt`. `agent`: nobody prompted it. It goes on because a background task ended, or follows a goal."""
+    task_id: str | None = None
+    """The background task that made the agent begin, if it says."""
     text: str = ""
     """The prompt's text."""
     content: list[ContentBlock] = Field(default_factory=list)
@@ -62,7 +81,8 @@ class TurnEnded(UniversalEvent):
 
     type: Literal["turn.ended"] = "turn.ended"
     stop_reason: StopReason
-    """Why. `interrupted`: the agent or the server died; `error`: see `error`; the others are ACP's."""
+    """Why. `interrupted`: the agent or the server died; `error`: see `error`; `unknown`: the agent did not say;
+    the others are ACP's, or whatever the agent said. Only `end_turn` is success."""
     error: Fault | None = None
     """What failed."""
     usage: TokenUsage | None = None

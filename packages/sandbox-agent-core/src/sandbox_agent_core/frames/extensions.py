@@ -23,6 +23,14 @@ run. What is not in `params`:
     session/update of another session in the agent's process   {otherSession: its id}
     a request of the agent that was put to nobody   {refused: true}
     a chunk of a message after one that ended in the first half of a character   {half: that half}
+    session/update that ends a tool call which has ended   {duplicate: true}
+    task.* and turn.* of an agent   {background: true}; without it, it fits nothing (the end of what never
+                      began), and is no event of that name
+
+Agents, and their adapters, may say by these methods what ACP has no word for: that a background task begins,
+goes on and ends (`task.*`), that they begin a turn which nobody prompted, and end it (`turn.started` with
+`taskId`, `turn.ended` with `stopReason`, `usage`, `error`). Who announces a task is sent `spi.agent.TASK_STOP`
+when it is to be stopped.
 """
 
 from __future__ import annotations
@@ -35,10 +43,15 @@ SESSION_CREATED: Final = PREFIX + "session.created"
 SESSION_UPDATED: Final = PREFIX + "session.updated"
 SESSION_RESUMED: Final = PREFIX + "session.resumed"
 SESSION_ENDED: Final = PREFIX + "session.ended"
+TURN_STARTED: Final = PREFIX + "turn.started"
+"""By the agent itself: a turn that has a prompt starts with `session/prompt`."""
 TURN_QUEUED: Final = PREFIX + "turn.queued"
 TURN_DROPPED: Final = PREFIX + "turn.dropped"
 TURN_ENDED: Final = PREFIX + "turn.ended"
-"""The agent could not answer `session/prompt` itself."""
+"""The agent could not answer `session/prompt` itself; or the agent's, of a turn of its own."""
+TASK_STARTED: Final = PREFIX + "task.started"
+TASK_UPDATED: Final = PREFIX + "task.updated"
+TASK_ENDED: Final = PREFIX + "task.ended"
 MESSAGE_COMPLETED: Final = PREFIX + "message.completed"
 REASONING_COMPLETED: Final = PREFIX + "reasoning.completed"
 MESSAGE_DELTA: Final = PREFIX + "message.delta"
@@ -58,5 +71,7 @@ AGENT_UNPARSED: Final = PREFIX + "agent.unparsed"
 HALF: Final = "half"
 """An annotation: see `surrogates`. The delta before did not show it, this one begins with it."""
 
+OF_TASKS: Final[frozenset[str]] = frozenset({TASK_STARTED, TASK_UPDATED, TASK_ENDED})
+OF_OWN_TURNS: Final[frozenset[str]] = frozenset({TURN_STARTED, TURN_ENDED})
 FROM_ADAPTERS: Final = frozenset({AGENT_UNPARSED, ERROR})
 """These may also come from the agent's side: its adapter notices them first."""

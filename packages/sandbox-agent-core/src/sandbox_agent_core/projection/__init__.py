@@ -3,8 +3,19 @@
 from __future__ import annotations
 
 from sandbox_agent_core.events.parsing import is_delta
+from sandbox_agent_core.projection.answers import stop_reason
+from sandbox_agent_core.projection.background import task_kind
 from sandbox_agent_core.projection.parts import is_apart, prompt_data
 from sandbox_agent_core.projection.project import project, project_wire
 from sandbox_agent_core.projection.tools import closed_tool_call
 
-__all__ = ["closed_tool_call", "is_apart", "is_delta", "project", "project_wire", "prompt_data"]
+__all__ = [
+    "closed_tool_call",
+    "is_apart",
+    "is_delta",
+    "project",
+    "project_wire",
+    "prompt_data",
+    "stop_reason",
+    "task_kind",
+]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.entry import LogEntry
-from sandbox_agent_core.lenient import as_dict, as_int, as_str, compact
+from sandbox_agent_core.lenient import as_dict, as_int, as_str, as_text, compact
 from sandbox_agent_core.projection.faults import fault_of
 from sandbox_agent_core.projection.parts import Wire, event, passed_through
 from sandbox_agent_core.projection.updates import config_options
 
-__all__ = ["agent_answer", "token_usage"]
+__all__ = ["UNKNOWN_STOP_REASON", "agent_answer", "stop_reason", "token_usage"]
+
+UNKNOWN_STOP_REASON = "unknown"
+"""The agent answered its prompt, and did not say why it stopped: that is no success."""
 
 _TOKENS = {
     "inputTokens": "input_tokens",
@@ -48,8 +53,7 @@ def _turn_ended(entry: LogEntry) -> Wire:
         return passed_through(entry, acp.SESSION_PROMPT, answer)
     if "error" not in payload:
         result = as_dict(payload.get("result"))
-        reason = as_str(result.get("stopReason"))
-        data = {"stopReason": reason if reason in acp.STOP_REASONS else "end_turn"}
+        data = {"stopReason": stop_reason(result)}
         return event(entry, "turn.ended", data | compact(usage=token_usage(result)))
     fault = fault_of(payload["error"], _last_words(entry))
     if fault["code"] == "cancelled":
@@ -59,6 +63,11 @@ def _turn_ended(entry: LogEntry) -> Wire:
 
 def _last_words(entry: LogEntry) -> str | None:
     return as_str(as_dict(entry.annotations).get("lastWords"))
+
+
+def stop_reason(result: Any) -> str:
+    """What an agent says, as it says it: one that we do not know may mean anything but success."""
+    return as_text(as_dict(result).get("stopReason")) or UNKNOWN_STOP_REASON
 
 
 def _config_changed(entry: LogEntry, method: str) -> Wire | None:

@@ -11,6 +11,7 @@ from sandbox_agent_core.frames import acp, extensions
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.projection.answers import agent_answer
+from sandbox_agent_core.projection.background import background
 from sandbox_agent_core.projection.messages import completion
 from sandbox_agent_core.projection.parts import (
     Wire,
@@ -46,7 +47,8 @@ def project_wire(entry: LogEntry) -> Wire | None:
     """The wire form of the event of an entry, without building models: the server streams this.
 
     Never raises, whatever the frame holds. Everything from the agent is an event, except answers
-    that tell nothing new, `$/cancel_request`, and history that `session/load` replays.
+    that tell nothing new, `$/cancel_request`, a second end of a tool call, and history that
+    `session/load` replays.
 
     Every text in it can be encoded: halves of characters are joined, or replaced by U+FFFD.
     """
@@ -79,7 +81,7 @@ def _projected(entry: LogEntry) -> Wire | None:
 
 
 def _from_agent(entry: LogEntry, payload: Wire) -> Wire | None:
-    if entry.annotations and as_dict(entry.annotations).get("replay") is True:
+    if entry.annotations and (_is_marked(entry, "replay") or _is_marked(entry, "duplicate")):
         return None
     method = payload.get("method")
     if entry.annotations and isinstance(method, str) and is_apart(entry):
@@ -102,6 +104,8 @@ def _agent_call(entry: LogEntry, method: str, payload: Wire) -> Wire | None:
         return permission_requested(entry, params)
     if method == acp.ELICITATION_CREATE and _has_id(payload):
         return question_requested(entry, params)
+    if _is_marked(entry, "background") and (wire := background(entry, method, params)) is not None:
+        return wire
     if method in extensions.FROM_ADAPTERS:
         return _extension(entry, method, params)
     return passed_through(entry, method, params)
@@ -130,6 +134,10 @@ def _decision(entry: LogEntry, payload: Wire) -> Wire | None:
     if entry.method == acp.ELICITATION_CREATE:
         return question_resolved(entry)
     return None
+
+
+def _is_marked(entry: LogEntry, name: str) -> bool:
+    return as_dict(entry.annotations).get(name) is True
 
 
 def _has_id(payload: Wire) -> bool:

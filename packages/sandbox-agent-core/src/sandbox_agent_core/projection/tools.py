@@ -41,13 +41,16 @@ def _tool(entry: LogEntry, update: Wire, type: str) -> Wire | None:
     return event(entry, type, data)
 
 
-def closed_tool_call(tool_call_id: str, earlier: Mapping[str, Any]) -> Wire:
+def closed_tool_call(
+    tool_call_id: str, earlier: Mapping[str, Any], *, is_late: bool = False
+) -> Wire:
     """The data of the `tool.completed` with which the server closes a call that its turn left open.
 
     `earlier` are the fields, as ACP names them, that updates of the call have had so far.
     """
     fields = tool_fields(_filled({"toolCallId": tool_call_id}, {"tool": earlier})) or {}
-    return {"toolCallId": tool_call_id, **fields, "status": "failed", "reason": "turn_ended"}
+    closed = {"toolCallId": tool_call_id, **fields, "status": "failed", "reason": "turn_ended"}
+    return closed | ({"late": True} if is_late else {})
 
 
 def tool_fields(update: Wire, item_id: str | None = None) -> Wire | None:

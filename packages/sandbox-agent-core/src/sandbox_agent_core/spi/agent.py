@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from sandbox_agent_core.credentials.sources import AgentSources
 from sandbox_agent_core.frames.jsonrpc import Frame
 
 __all__ = [
+    "TASK_STOP",
     "AgentAdapter",
     "AgentContext",
     "AgentDefinition",
@@ -25,6 +26,11 @@ __all__ = [
     "HasLastWords",
     "WireFrame",
 ]
+
+
+TASK_STOP: Final = "_sandbox_agent/task.stop"
+"""A notification `{sessionId, taskId}` to an agent that has announced this background task
+(`frames.extensions.TASK_STARTED`): stop it."""
 
 
 class WireFrame(NamedTuple):

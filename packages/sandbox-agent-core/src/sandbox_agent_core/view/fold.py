@@ -36,6 +36,9 @@ from sandbox_agent_core.events import (
     SessionEnded,
     SessionResumed,
     SessionUpdated,
+    TaskEnded,
+    TaskStarted,
+    TaskUpdated,
     ToolCompleted,
     ToolStarted,
     ToolUpdated,
@@ -57,6 +60,7 @@ from sandbox_agent_core.view.model import (
 from sandbox_agent_core.view.requests import Requests
 from sandbox_agent_core.view.segments import Segments
 from sandbox_agent_core.view.streams import Streams
+from sandbox_agent_core.view.tasks import Tasks
 from sandbox_agent_core.view.tools import Tools
 
 __all__ = ["TranscriptFolder", "fold"]
@@ -79,6 +83,7 @@ class TranscriptFolder:
         self._segments = Segments(view)
         self._streams = Streams(self._segments)
         self._tools = Tools(self._segments)
+        self._tasks = Tasks(view.tasks)
         requests = self._requests = Requests(self._segments, view.pending_requests)
         self._reducers: dict[type[UniversalEvent], Callable[[Any], None]] = {
             SessionCreated: self._session_created,
@@ -96,6 +101,9 @@ class TranscriptFolder:
             ToolStarted: self._tools.apply,
             ToolUpdated: self._tools.apply,
             ToolCompleted: self._tools.apply,
+            TaskStarted: self._tasks.started,
+            TaskUpdated: self._tasks.updated,
+            TaskEnded: self._tasks.ended,
             PlanUpdated: self._plan_updated,
             PermissionRequested: self._permission_requested,
             PermissionResolved: requests.resolved,
@@ -165,7 +173,10 @@ class TranscriptFolder:
         # A session that was ended may be resumed.
         self._view.ended = None
         turn = self._segments.start(event.turn_id)
-        turn.prompt, turn.started_at = event.content, event.time
+        turn.started_at = event.time
+        turn.origin, turn.task_id = event.origin, event.task_id
+        if event.origin == "prompt":
+            turn.prompt = event.content
 
     def _turn_ended(self, event: TurnEnded) -> None:
         turn = self._segments.turn(event.turn_id)

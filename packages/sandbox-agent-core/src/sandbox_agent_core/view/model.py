@@ -13,8 +13,9 @@ from sandbox_agent_core.events.message import Role
 from sandbox_agent_core.events.plan import PlanEntry
 from sandbox_agent_core.events.request import DecidedBy, PermissionOption, Question
 from sandbox_agent_core.events.settings import Command, ConfigOption
+from sandbox_agent_core.events.task import TaskKind, TaskStatus
 from sandbox_agent_core.events.tool import ToolCallFields, ToolStatus
-from sandbox_agent_core.events.turn import StopReason, TokenUsage
+from sandbox_agent_core.events.turn import StopReason, TokenUsage, TurnOrigin
 from sandbox_agent_core.events.usage import Cost
 from sandbox_agent_core.wire.model import WireModel
 
@@ -30,6 +31,7 @@ __all__ = [
     "ReasoningItem",
     "RequestItem",
     "SessionEnd",
+    "Task",
     "ToolItem",
     "Transcript",
     "Turn",
@@ -153,15 +155,34 @@ RequestItem = PermissionItem | QuestionItem
 
 
 class Turn(_View):
-    """A prompt and what came of it. Without an id: what happened between turns."""
+    """A prompt and what came of it, or a turn of the agent's own. Without an id: what happened between turns."""
 
     id: str | None = None
+    origin: TurnOrigin | None = None
+    task_id: str | None = None
+    """The background task that made the agent begin, in a turn of its own."""
     prompt: list[ContentBlock] | None = None
     items: list[Item] = Field(default_factory=list)
     stop_reason: StopReason | None = None
     """Absent while it runs."""
     error: Fault | None = None
     usage: TokenUsage | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class Task(_View):
+    """A background task. `status` is absent while it runs."""
+
+    id: str
+    kind: TaskKind = "other"
+    title: str = ""
+    tool_call_id: str | None = None
+    turn_id: str | None = None
+    """The turn that started it."""
+    status: TaskStatus | None = None
+    summary: str | None = None
+    error: Fault | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -198,6 +219,8 @@ class Transcript(_View):
     metadata: dict[str, Any] | None = None
     """What is attached to the session."""
     turns: list[Turn] = Field(default_factory=list)
+    tasks: list[Task] = Field(default_factory=list)
+    """Background tasks, running and over, in the order of their begins."""
     queued: list[QueuedPrompt] = Field(default_factory=list)
     pending_requests: list[str] = Field(default_factory=list)
     """Ids of the permissions and questions that nobody has answered."""

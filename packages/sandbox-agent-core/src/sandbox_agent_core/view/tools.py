@@ -82,7 +82,7 @@ class _Call:
     def is_another(self, event: ToolStarted | ToolUpdated | ToolCompleted) -> bool:
         """Agents that count their calls anew in every turn use an id twice."""
         return (
-            isinstance(event, ToolStarted)
+            isinstance(event, (ToolStarted, ToolCompleted))
             and not event.late
             and self.item.status in {"completed", "failed"}
             and event.turn_id != self.turn_id

@@ -125,7 +125,8 @@ async def _run(command: dict[str, Any], session: Session, caller: Caller) -> dic
             turn, position, seq = session.prompt(validate(command, PromptRequest).blocks())
             return {"turnId": turn.id, "position": position, "seq": seq}
         case "cancel":
-            return {"cancelled": session.cancel(validate(command, CancelRequest).turn_id)}
+            done = session.cancel_as_asked(validate(command, CancelRequest))
+            return {"cancelled": done.cancelled, "tasks": done.tasks}
         case "respond":
             request_id = command.pop("requestId", None)
             if not isinstance(request_id, str):

@@ -7,30 +7,27 @@ a streamed item whole. Frames of any shape pass: what is not understood is stamp
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, LogEntry, Sender, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import RequestId, notification, request_id
 from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
-from sandbox_agent_core.projection import closed_tool_call, is_apart
+from sandbox_agent_core.projection import closed_tool_call
 from sandbox_agent_core.projection.messages import parent_of
 from sandbox_agent_core.surrogates import split_half, whole
 
 from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.log.entry import Draft
+from sandbox_agent_server.log.open_item import OpenItem
 from sandbox_agent_server.log.step import Step
+from sandbox_agent_server.log.tasks import RunningTask, RunningTasks
+from sandbox_agent_server.log.tool_calls import ToolCall, ToolCalls
 
 __all__ = ["COMPLETION_BYTES", "Stamper"]
 
 COMPLETION_BYTES: Final = 256 * 1024
 """A streamed item is completed in parts of this size, so that what is held of it stays bounded."""
-_MAX_OPEN_TOOLS: Final = 512
-_MAX_TOOL_FACTS_BYTES: Final = 64 * 1024
-"""A larger tool frame is not remembered: its bulk is in the log already."""
-_BULKY: Final = frozenset({"content", "rawInput", "rawOutput"})
-_NOT_A_FIELD: Final = frozenset({"sessionUpdate", "toolCallId", "status"})
 
 _MESSAGE_CHUNKS: Final = {
     acp.AGENT_MESSAGE_CHUNK: (extensions.MESSAGE_COMPLETED, "assistant", ""),
@@ -43,90 +40,31 @@ _DELTAS: Final = {
     acp.USER_MESSAGE_CHUNK: extensions.MESSAGE_DELTA,
     acp.AGENT_THOUGHT_CHUNK: extensions.REASONING_DELTA,
 }
-_COMPLETIONS: Final = frozenset({extensions.MESSAGE_COMPLETED, extensions.REASONING_COMPLETED})
 _FINAL: Final = ("completed", "failed")  # no set: a status may be anything, also what has no hash
-
-
-@dataclass(slots=True)
-class _OpenItem:
-    """A message or thought that is being streamed."""
-
-    kind: str
-    native_id: Any
-    item_id: str
-    parent: str | None
-    turn_id: str | None
-    is_late: bool
-    blocks: list[dict[str, Any]] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    half: str = ""
-    """The first half of a character that the text ends in. No delta has shown it yet."""
-    size_bytes: int = 0
-
-    def add(self, content: Any, size_bytes: int) -> None:
-        self.size_bytes += size_bytes
-        if not isinstance(content, dict):
-            return
-        text = content.get("text")
-        if content.get("type") == "text" and isinstance(text, str):
-            self.texts.append(text)
-            self.half = split_half(self.half + text)[1]
-            return
-        self._close_text()
-        self.half = ""
-        self.blocks.append(content)
-
-    def take(self) -> list[dict[str, Any]]:
-        """What is held, but for half a character that may go on in the next part."""
-        self._close_text(keep=self.half)
-        blocks, self.blocks, self.size_bytes = self.blocks, [], 0
-        return blocks
-
-    def take_rest(self) -> list[dict[str, Any]]:
-        self.half = ""
-        return self.take()
-
-    def _close_text(self, *, keep: str = "") -> None:
-        text = "".join(self.texts).removesuffix(keep)
-        if text or (self.texts and not keep):
-            self.blocks.append({"type": "text", "text": text})
-        self.texts = [keep] if keep else []
 
 
 class Stamper:
     def __init__(self) -> None:
         self.turn_id: str | None = None
+        """Of the prompt that runs."""
+        self.own_turn_id: str | None = None
+        """Of the turn that the agent began by itself. A prompt may have been given to it just then."""
         self.last_turn_id: str | None = None
+        self.tasks = RunningTasks()
         self.is_replaying = False
         """True while `session/load` repeats a history that the log has already."""
         self._asked: dict[RequestId, tuple[str, dict[str, Any] | None]] = {}
-        self._items: dict[str | None, _OpenItem] = {}
-        self._tools: dict[str, dict[str, Any]] = {}
+        self._items: dict[str | None, OpenItem] = {}
+        self._calls = ToolCalls()
 
-    def restore(self, turn_id: str, entries: Iterable[LogEntry]) -> None:
-        """Remember what a turn had open, from its entries, when the process that knew is gone."""
-        self.turn_id = turn_id
-        for entry in entries:
-            step = _Replayed(entry.seq)
-            if entry.method in _COMPLETIONS:
-                self._forget_completed(entry)
-            elif entry.method == extensions.TOOL_COMPLETED and entry.item_id is not None:
-                self._tools.pop(entry.item_id, None)
-            elif entry.sender == "agent":
-                self._restore_frame(step, entry.payload, entry)
+    @property
+    def running_turn_id(self) -> str | None:
+        """The turn of what the agent says by itself."""
+        return self.own_turn_id or self.turn_id
 
-    def _restore_frame(self, step: Step, frame: Frame, entry: LogEntry) -> None:
-        method, params = frame.get("method"), as_dict(frame.get("params"))
-        if is_apart(entry):
-            return
-        if method == acp.SESSION_UPDATE:
-            kind = as_dict(params.get("update")).get("sessionUpdate")
-            # A chunk weighs nothing here, so that no part is completed that was not then.
-            is_tool = kind in (acp.TOOL_CALL, acp.TOOL_CALL_UPDATE)
-            self.update(step, dumps(frame) if is_tool else b"", frame)
-        elif isinstance(method, str) and frame.get("id") is not None:
-            tool_call = as_dict(params.get("toolCall")) if entry.item_id is not None else None
-            self.agent_request(step, dumps(frame), frame, tool_call=tool_call)
+    @property
+    def running_turns(self) -> set[str]:
+        return {id for id in (self.turn_id, self.own_turn_id) if id is not None}
 
     # What the client's side sends
 
@@ -148,7 +86,7 @@ class Stamper:
                 raw or dumps(frame),
                 frame,
                 method=method if isinstance(method, str) else None,
-                turn_id=self.turn_id,
+                turn_id=self.turn_id if method == acp.SESSION_PROMPT else self.running_turn_id,
             )
         )
 
@@ -166,6 +104,7 @@ class Stamper:
         method: str,
         request_id: str,
         annotations: dict[str, Any],
+        turn_id: str | None = None,
     ) -> None:
         """The response to a request of the agent, by a person or by the server for them."""
         step.append(
@@ -174,7 +113,7 @@ class Stamper:
                 dumps(frame),
                 frame,
                 method=method,
-                turn_id=self.turn_id,
+                turn_id=turn_id or self.running_turn_id,
                 item_id=request_id,
                 annotations=annotations,
             )
@@ -192,7 +131,7 @@ class Stamper:
             dumps(frame),
             frame,
             method=method,
-            turn_id=params.get("turnId", self.turn_id),
+            turn_id=params.get("turnId", self.running_turn_id),
             item_id=item_id,
         )
         step.append(draft)
@@ -204,7 +143,7 @@ class Stamper:
         self, step: Step, raw: bytes, frame: Frame, *, other_session: str | None = None
     ) -> None:
         """A `session/update` notification, the hot path."""
-        entry = Draft("agent", raw, frame, method=acp.SESSION_UPDATE, turn_id=self.turn_id)
+        entry = Draft("agent", raw, frame, method=acp.SESSION_UPDATE, turn_id=self.running_turn_id)
         if other_session is not None:
             entry.annotations = {"otherSession": other_session}
             entry.is_chunk = True
@@ -214,7 +153,7 @@ class Stamper:
             entry.annotations = {"replay": True}
             step.append(entry)
             return
-        full: _OpenItem | None = None
+        full: OpenItem | None = None
         try:
             update = frame["params"]["update"]
             kind = update["sessionUpdate"]
@@ -249,17 +188,22 @@ class Stamper:
     ) -> None:
         """`tool_call`: what a permission is about. Gemini and Qwen describe a tool call nowhere else."""
         self.close_items(step)
+        turn_id = self.running_turn_id
         if isinstance(tool_call, Mapping) and isinstance(
             tool_id := tool_call.get("toolCallId"), str
         ):
-            self._remember(tool_id, tool_call, size_bytes=len(raw))
+            parent = parent_of(dict(tool_call))
+            call = self._call(tool_id, parent, is_announced=True)
+            if call is not None:
+                call.remember(tool_call, size_bytes=len(raw))
+            turn_id = self._turn_of(call, parent)
         step.append(
             Draft(
                 "agent",
                 raw,
                 frame,
                 method=frame["method"],
-                turn_id=self.turn_id,
+                turn_id=turn_id,
                 item_id=request_id,
                 annotations=annotations,
             )
@@ -274,18 +218,94 @@ class Stamper:
                 raw,
                 frame,
                 method=frame["method"],
-                turn_id=self.turn_id,
+                turn_id=self.running_turn_id,
                 annotations={"refused": True},
             )
         )
 
     def tool_so_far(self, tool_id: object) -> Mapping[str, Any]:
         """What the agent has told of a tool call that is open; empty when that is nothing."""
-        return self._tools.get(tool_id, {}) if isinstance(tool_id, str) else {}
+        call = self._calls.get(tool_id)
+        return {} if call is None else call.fields
+
+    def turn_of_call(self, tool_call: Mapping[str, Any]) -> str | None:
+        """The turn of a tool call that an agent speaks of, which may be over."""
+        return self._turn_of(
+            self._calls.get(tool_call.get("toolCallId")), parent_of(dict(tool_call))
+        )
+
+    def is_in_background(self, tool_call: Mapping[str, Any]) -> bool:
+        """A background task does it, so the end of a turn is not its end."""
+        return any(
+            self._calls.is_in_background(id, self.tasks)
+            for id in (tool_call.get("toolCallId"), parent_of(dict(tool_call)))
+        )
 
     def agent_notification(self, step: Step, raw: bytes, frame: Frame) -> None:
         method = frame.get("method")
-        step.append(Draft("agent", raw, frame, method=method, turn_id=self.turn_id))
+        step.append(Draft("agent", raw, frame, method=method, turn_id=self.running_turn_id))
+
+    # What the agent does in the background, and by itself
+
+    def task(self, step: Step, raw: bytes, frame: Frame, *, max_tasks: int) -> RunningTask | None:
+        """One of `extensions.OF_TASKS`. None when it fits nothing, so that it is only passed on."""
+        method, params = frame["method"], as_dict(frame.get("params"))
+        started_by = self._calls.get(params.get("toolCallId"))
+        task = self.tasks.read(
+            method, params, turn_id=self._turn_of(started_by, None), max_tasks=max_tasks
+        )
+        if task is None:
+            self.agent_notification(step, raw, frame)
+            return None
+        if method == extensions.TASK_ENDED:
+            self._close_item(step, task.tool_call_id)
+        step.append(
+            Draft(
+                "agent",
+                raw,
+                frame,
+                method=method,
+                turn_id=task.turn_id,
+                annotations={"background": True},
+            )
+        )
+        return task
+
+    def end_tasks(self, step: Step, *, status: str, error: Mapping[str, Any] | None = None) -> None:
+        """Their agent is gone, and they are with it."""
+        for task in self.tasks:
+            self._close_item(step, task.tool_call_id)
+            params: dict[str, Any] = {"taskId": task.id, "status": status}
+            if error is not None:
+                params["error"] = error
+            draft = self.server_entry(step, extensions.TASK_ENDED, params)
+            draft.turn_id = task.turn_id
+            self.tasks.end(task)
+
+    def begin_own_turn(self, step: Step, raw: bytes, frame: Frame, turn_id: str) -> None:
+        self.close_items(step)
+        self.own_turn_id = turn_id
+        self._own_turn_entry(step, raw, frame)
+
+    def end_own_turn(self, step: Step, raw: bytes, frame: Frame) -> None:
+        """The agent has ended it."""
+        self.close_turn(step, self.own_turn_id)
+        self._own_turn_entry(step, raw, frame)
+        self.end_turn(self.own_turn_id)
+
+    def _own_turn_entry(self, step: Step, raw: bytes, frame: Frame) -> None:
+        step.append(
+            Draft(
+                "agent",
+                raw,
+                frame,
+                method=frame["method"],
+                turn_id=self.own_turn_id,
+                annotations={"background": True},
+            )
+        )
+
+    # Answers, and ends
 
     def asked(self, id: object) -> str | None:
         """The method of the request that waits under this id; None when there is none."""
@@ -304,24 +324,32 @@ class Stamper:
             annotations = self._asked.pop(id)[1]
         if last_words:
             annotations = {**(annotations or {}), "lastWords": last_words}
+        turn_id = self.running_turn_id
         if method == acp.SESSION_PROMPT:
-            self.close_turn(step)
+            turn_id = self.turn_id
+            self.close_turn(step, turn_id)
         step.append(
-            Draft("agent", raw, frame, method=method, turn_id=self.turn_id, annotations=annotations)
+            Draft("agent", raw, frame, method=method, turn_id=turn_id, annotations=annotations)
         )
         if method == acp.SESSION_PROMPT:
-            self.end_turn()
+            self.end_turn(turn_id)
 
-    def close_turn(self, step: Step) -> None:
-        """Complete everything that the turn leaves open; call before its last entry."""
+    def close_turn(self, step: Step, turn_id: str | None) -> None:
+        """Complete everything that the turn leaves open, and no background task goes on with; call before its
+        last entry. Without a turn: what nothing goes on with that runs."""
         self.close_items(step)
-        for tool_id, fields in self._tools.items():
-            params = closed_tool_call(tool_id, fields)
-            self.server_entry(step, extensions.TOOL_COMPLETED, params, item_id=tool_id)
-        self._tools.clear()
+        for call in self._calls.left_open(self.running_turns - {turn_id}, self.tasks):
+            params = closed_tool_call(call.id, call.fields, is_late=self._is_over(call.turn_id))
+            draft = self.server_entry(step, extensions.TOOL_COMPLETED, params, item_id=call.id)
+            draft.turn_id = call.turn_id
+            self._calls.finish(call)
 
-    def end_turn(self) -> None:
-        self.last_turn_id, self.turn_id = self.turn_id, None
+    def end_turn(self, turn_id: str | None) -> None:
+        self.last_turn_id = turn_id
+        if turn_id == self.own_turn_id:
+            self.own_turn_id = None
+        else:
+            self.turn_id = None
 
     def take_back(self, id: object) -> None:
         """A request that could not be logged was not asked; a prompt began no turn."""
@@ -337,8 +365,18 @@ class Stamper:
             self._close(step, item)
         self._items.clear()
 
-    def _forget_completed(self, completion: LogEntry) -> None:
-        item = self._items.get(completion.payload["params"].get("parentToolCallId"))
+    def _close_item(self, step: Step, parent: str | None) -> None:
+        """What the sub-agent of this call was saying."""
+        if parent is not None and (item := self._items.pop(parent, None)) is not None:
+            self._close(step, item)
+
+    def forget(self, completion: LogEntry) -> None:
+        """What an entry of the server has completed; for a stamper that is told of the past."""
+        if completion.method == extensions.TOOL_COMPLETED:
+            if (call := self._calls.get(completion.item_id)) is not None:
+                self._calls.finish(call)
+            return
+        item = self._items.get(as_dict(completion.payload.get("params")).get("parentToolCallId"))
         if item is not None and item.item_id == completion.item_id:
             *_, last = dicts_in(completion.payload["params"].get("content")) or [{}]
             has_half = split_half(as_str(last.get("text")) or "")[1] != ""
@@ -351,11 +389,11 @@ class Stamper:
         update: dict[str, Any],
         size_bytes: int,
         entry: Draft,
-    ) -> _OpenItem | None:
+    ) -> OpenItem | None:
         """Returns the item when enough of it is held to complete a part."""
-        if self.turn_id is None:
-            self._mark_late(entry)
         parent = parent_of(update) if "_meta" in update else None
+        if parent is not None or self.running_turn_id is None:
+            self._place(entry, self._turn_of(None, parent))
         native_id = update.get("messageId")
         item = self._items.get(parent)
         if item is None or item.kind != kind or item.native_id != native_id:
@@ -364,7 +402,7 @@ class Stamper:
             suffix = _MESSAGE_CHUNKS[kind][2]
             known = native_id if isinstance(native_id, str) else f"msg_{step.next_seq}"
             is_late = entry.annotations is not None
-            item = _OpenItem(kind, native_id, known + suffix, parent, entry.turn_id, is_late)
+            item = OpenItem(kind, native_id, known + suffix, parent, entry.turn_id, is_late)
             self._items[parent] = item
         entry.item_id = item.item_id
         if item.half:
@@ -374,16 +412,16 @@ class Stamper:
             return item
         return None
 
-    def _close(self, step: Step, item: _OpenItem) -> None:
+    def _close(self, step: Step, item: OpenItem) -> None:
         if item.half:
             self._about(step, item, _DELTAS[item.kind], {"text": whole(item.half)})
         self._complete(step, item, item.take_rest())
 
-    def _complete(self, step: Step, item: _OpenItem, blocks: list[dict[str, Any]]) -> None:
+    def _complete(self, step: Step, item: OpenItem, blocks: list[dict[str, Any]]) -> None:
         if blocks:
             self._about(step, item, _MESSAGE_CHUNKS[item.kind][0], {"content": blocks})
 
-    def _about(self, step: Step, item: _OpenItem, method: str, data: dict[str, Any]) -> None:
+    def _about(self, step: Step, item: OpenItem, method: str, data: dict[str, Any]) -> None:
         params: dict[str, Any] = {"messageId": item.item_id, **data}
         role = _MESSAGE_CHUNKS[item.kind][1]
         if role is not None:
@@ -400,47 +438,59 @@ class Stamper:
         if not isinstance(tool_id, str):
             return
         entry.item_id = tool_id
-        self._mark_late(entry)
         is_final = update.get("status") in _FINAL
-        if is_final or update["sessionUpdate"] == acp.TOOL_CALL:
+        is_announced = update["sessionUpdate"] == acp.TOOL_CALL
+        if is_final or is_announced:
             self.close_items(step)
-        known = self._tools.get(tool_id)
-        if is_final:
-            if known:
-                rest = {key: value for key, value in known.items() if update.get(key) is None}
-                if rest:
-                    entry.annotations = {**(entry.annotations or {}), "tool": rest}
-            self._tools.pop(tool_id, None)
+        parent = parent_of(update)
+        call = self._call(tool_id, parent, is_announced=is_announced)
+        self._place(entry, self._turn_of(call, parent))
+        if call is None:
             return
-        self._remember(tool_id, update, size_bytes=size_bytes)
+        if not is_final:
+            if not call.is_over:
+                call.remember(update, size_bytes=size_bytes)
+            return
+        if call.is_over:
+            # A call ends once. Agents say it twice after a refusal (Qwen) or a cancel (OpenCode).
+            entry.annotations = {**(entry.annotations or {}), "duplicate": True}
+            return
+        rest = {key: value for key, value in call.fields.items() if update.get(key) is None}
+        if rest:
+            entry.annotations = {**(entry.annotations or {}), "tool": rest}
+        self._calls.finish(call)
 
-    def _remember(self, tool_id: str, fields: Mapping[str, Any], *, size_bytes: int) -> None:
-        """Keep what a later, shorter update of the tool call will leave out."""
-        if tool_id not in self._tools:
-            if len(self._tools) >= _MAX_OPEN_TOOLS or self.turn_id is None:
-                return
-            self._tools[tool_id] = {}
-        known = self._tools[tool_id]
-        skip_bulk = size_bytes > _MAX_TOOL_FACTS_BYTES
-        for key, value in fields.items():
-            if key in _NOT_A_FIELD or value is None:
-                continue
-            if skip_bulk and key in _BULKY:
-                known.pop(key, None)
-            else:
-                known[key] = value
+    def _call(self, tool_id: str, parent: str | None, *, is_announced: bool) -> ToolCall | None:
+        """The call, made if it is new; None when too many are open."""
+        call = self._calls.get(tool_id)
+        running = self.running_turn_id
+        # Agents that count their calls anew in every turn use an id twice.
+        is_another = (
+            call is not None
+            and call.is_over
+            and is_announced
+            and running not in (None, call.turn_id)
+        )
+        if call is None or is_another:
+            return self._calls.add(tool_id, self._turn_of(None, parent), parent)
+        call.parent = call.parent or parent
+        return call
 
-    def _mark_late(self, entry: Draft) -> None:
-        if self.turn_id is None and self.last_turn_id is not None:
-            entry.turn_id = self.last_turn_id
+    def _turn_of(self, call: ToolCall | None, parent: str | None) -> str | None:
+        """Of what the agent says about a call, or as the sub-agent of one."""
+        if call is not None:
+            return call.turn_id
+        if parent is not None:
+            if (started_by := self._calls.get(parent)) is not None:
+                return started_by.turn_id
+            if parent in self.tasks.turn_of_call:
+                return self.tasks.turn_of_call[parent]
+        return self.running_turn_id or self.last_turn_id
+
+    def _is_over(self, turn_id: str | None) -> bool:
+        return turn_id is not None and turn_id not in self.running_turns
+
+    def _place(self, entry: Draft, turn_id: str | None) -> None:
+        entry.turn_id = turn_id
+        if self._is_over(turn_id):
             entry.annotations = {"late": True}
-
-
-class _Replayed(Step):
-    """An entry that is in the log already: what stamping it again would add is thrown away."""
-
-    __slots__ = ()
-
-    @property
-    def next_seq(self) -> int:
-        return self.first_seq

@@ -27,7 +27,7 @@ from sandbox_agent_core.frames.jsonrpc import (
     request,
 )
 from sandbox_agent_core.ids import new_id
-from sandbox_agent_core.lenient import as_dict, as_str, compact
+from sandbox_agent_core.lenient import as_dict, as_str, as_text, compact
 from sandbox_agent_core.projection.faults import says_nothing
 from sandbox_agent_core.spi.agent import AgentExit, WireFrame
 
@@ -56,6 +56,14 @@ class ConversationOwner(Protocol):
 
     def turn_answered(self, step: SessionStep, frame: Frame) -> None:
         """The agent answered `session/prompt`, in this step, which is not committed yet."""
+        ...
+
+    def own_turn_begun(self, step: SessionStep, turn_id: str, task_id: str | None) -> None:
+        """The agent began a turn that nobody prompted, in this step, which is not committed yet."""
+        ...
+
+    def own_turn_ended(self, step: SessionStep, frame: Frame) -> None:
+        """The agent ended it, in this step, which is not committed yet."""
         ...
 
     async def agent_gone(self, connection: AgentConnection, ended: AgentExit) -> None: ...
@@ -325,7 +333,8 @@ class Conversation:
                 self._add_request(step, wire, method, asked)
             else:
                 self._add_notification(step, wire, method)
-        if self.stamper.turn_id is None:
+        if self.stamper.running_turn_id is None and not self.stamper.tasks:
+            # Nothing will come that would complete it.
             self.stamper.close_items(step)
         return step
 
@@ -376,6 +385,21 @@ class Conversation:
         return self._addressee.other_session(frame, step.state.agent_session_id)
 
     def _add_notification(self, step: SessionStep, wire: WireFrame, method: str) -> None:
+        if method in extensions.OF_TASKS:
+            self.stamper.task(step, wire.raw, wire.frame, max_tasks=self._limits.max_tasks)
+            return
+        if method == extensions.TURN_STARTED and self.stamper.own_turn_id is None:
+            turn_id = new_id("turn")
+            self.stamper.begin_own_turn(step, wire.raw, wire.frame, turn_id)
+            because_of = as_text(as_dict(wire.frame.get("params")).get("taskId"))
+            self._owner.own_turn_begun(step, turn_id, because_of)
+            return
+        if method == extensions.TURN_ENDED and self.stamper.own_turn_id is not None:
+            self._cancel_requests(step, self.stamper.own_turn_id)
+            self.stamper.end_own_turn(step, wire.raw, wire.frame)
+            step.ends_turn = True
+            self._owner.own_turn_ended(step, wire.frame)
+            return
         self.stamper.agent_notification(step, wire.raw, wire.frame)
         params = as_dict(wire.frame.get("params"))
         if method == acp.CANCEL_REQUEST:
@@ -394,9 +418,7 @@ class Conversation:
         frame = wire.frame
         method = self.stamper.answered_by(frame)
         if method == acp.SESSION_PROMPT:
-            # The turn is over: nobody will act on an answer any more.
-            for answer in self.requests.cancel_all(step):
-                step.after_commit(partial(self.to_agent, answer))
+            self._cancel_requests(step, self.stamper.turn_id)
         last_words = ""
         if "error" in frame and self._connection is not None and says_nothing(frame["error"]):
             last_words = self._connection.last_words
@@ -409,3 +431,8 @@ class Conversation:
             self._owner.turn_answered(step, frame)
         if method is not None and (connection := self._connection) is not None:
             step.after_commit(lambda: connection.resolve(frame["id"], frame))
+
+    def _cancel_requests(self, step: SessionStep, turn_id: str | None) -> None:
+        """The turn is over: nobody will act on an answer any more."""
+        for answer in self.requests.cancel_of_turn(step, turn_id):
+            step.after_commit(partial(self.to_agent, answer))

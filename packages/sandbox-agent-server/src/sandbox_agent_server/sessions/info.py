@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sandbox_agent_core.api.sessions import SessionInfo, SessionStatus
+from sandbox_agent_core.api.sessions import SessionInfo, SessionStatus, TaskInfo
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.lenient import as_dict, as_str
 
-from sandbox_agent_server.sessions.state import SessionState
+from sandbox_agent_server.sessions.state import SessionState, TaskState
 from sandbox_agent_server.store.index import IndexRow
 
 __all__ = ["damaged_info", "session_info"]
@@ -40,7 +40,8 @@ def session_info(
         trust_workspace=settings.trust_workspace,
         config_options=list(options.options),
         continuity=state.continuity,
-        current_turn_id=state.turn_id,
+        current_turn_id=state.own_turn_id or state.turn_id,
+        tasks=[_task_info(id, task) for id, task in state.tasks.items()],
         queued_turns=len(state.queued),
         pending_requests=len(state.pending),
         unparsed=state.unparsed,
@@ -61,4 +62,15 @@ def damaged_info(row: IndexRow, reason: str) -> SessionInfo:
         created_at=rfc3339(row.updated_ms),
         updated_at=rfc3339(row.updated_ms),
         last_seq=row.seq,
+    )
+
+
+def _task_info(task_id: str, task: TaskState) -> TaskInfo:
+    return TaskInfo(
+        task_id=task_id,
+        kind=task.kind,  # type: ignore[arg-type]
+        title=task.title,
+        tool_call_id=task.tool_call_id,
+        turn_id=task.turn_id,
+        started_at=rfc3339(task.started_ms),
     )

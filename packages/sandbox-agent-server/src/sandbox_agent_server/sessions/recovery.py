@@ -9,7 +9,7 @@ from sandbox_agent_core.frames import LogEntry, extensions
 
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.reading import read_entries
-from sandbox_agent_server.log.stamper import Stamper
+from sandbox_agent_server.log.restoring import restored
 from sandbox_agent_server.sessions.requests.pending import cancel_left_over
 from sandbox_agent_server.sessions.state import (
     RequestChange,
@@ -62,23 +62,26 @@ def end_left_over(log: SessionLog, state: SessionState) -> SessionStep | None:
     """
     if not state.is_open:
         return None
-    stamper = Stamper()
     step = SessionStep(log.session_id, log.next_seq, log.now_ms, state)
     step.is_end = True
-    if state.turn_id is not None:
-        # A fresh stamper then holds exactly what the dead one held.
-        stamper.restore(state.turn_id, entries_after(log, state.turn_seq - 1))
+    since = state.open_since_seq
+    stamper = restored(() if since is None else entries_after(log, since - 1))
     stamper.close_items(step)
     cancel_left_over(step, stamper)
     if state.is_running:
         params = {"expected": False, "reason": "server_stopped"}
         stamper.server_entry(step, extensions.AGENT_EXITED, params)
-    if state.turn_id is not None:
-        stamper.close_turn(step)
+    error = {"code": "unavailable", "message": "the server stopped meanwhile"}
+    stamper.end_tasks(step, status="failed", error=error)
+    for turn_id in (state.own_turn_id, state.turn_id):
+        if turn_id is None:
+            continue
+        stamper.close_turn(step, turn_id)
         error = {"code": "unavailable", "message": "the server stopped during the turn"}
-        params = {"turnId": state.turn_id, "stopReason": "interrupted", "error": error}
+        params = {"turnId": turn_id, "stopReason": "interrupted", "error": error}
         stamper.server_entry(step, extensions.TURN_ENDED, params)
-        stamper.end_turn()
+        stamper.end_turn(turn_id)
+    stamper.close_turn(step, None)
     for queued_id in state.queued:
         params = {"turnId": queued_id, "reason": "interrupted"}
         stamper.server_entry(step, extensions.TURN_DROPPED, params)

@@ -9,13 +9,26 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from sandbox_agent_core.api.requests import AnswerRequest
-from sandbox_agent_core.api.sessions import PatchSession, SessionInfo, SessionStatus
-from sandbox_agent_core.errors import Conflict, SessionClosed, StorageError, Unavailable
+from sandbox_agent_core.api.sessions import (
+    CancelRequest,
+    CancelResult,
+    PatchSession,
+    SessionInfo,
+    SessionStatus,
+)
+from sandbox_agent_core.errors import (
+    AgentProcessExited,
+    Conflict,
+    SessionClosed,
+    StorageError,
+    Unavailable,
+)
 from sandbox_agent_core.frames import Frame, extensions
-from sandbox_agent_core.spi.agent import AgentDefinition, AgentExit
+from sandbox_agent_core.spi.agent import TASK_STOP, AgentDefinition, AgentExit
 
 from sandbox_agent_server.agents.runner.connection import AgentConnection
 from sandbox_agent_server.agents.runner.failures import exit_error
@@ -69,6 +82,8 @@ class Session:
         self.users = 0
         """Who does something with it at the moment."""
         self._is_closing = False
+        self._hushed: frozenset[str] = frozenset()
+        """Background tasks that were stopped with all others: no agent is to go on because of them."""
 
     @property
     def id(self) -> str:
@@ -100,6 +115,8 @@ class Session:
             return "waiting"
         if self.turns.running is not None:
             return "running"
+        if self.state.tasks:
+            return "background"
         return "idle" if self.agent.is_running else "dormant"
 
     def info(self) -> SessionInfo:
@@ -124,10 +141,10 @@ class Session:
 
     async def rest(self) -> None:
         """Stop the idle agent; it can be resumed. Raises: Conflict while it is at work or starts."""
-        if not (self.turns.is_idle and self.agent.is_ready):
+        if not (self.turns.is_idle and self.agent.is_ready) or self.state.tasks:
             raise Conflict(
                 f"the agent of session {self.id!r} is at work, and takes new `env` and `mcpServers` only "
-                "when it starts again; wait for the turn to end, or cancel it"
+                "when it starts again; wait for the turn and background tasks to end, or cancel them"
             )
         await self._stop(TurnOutcome("interrupted"))
 
@@ -184,11 +201,40 @@ class Session:
         """
         self._check_open()
         check_prompt(blocks, max_media_bytes=self._max_media_bytes)
+        self._hushed = frozenset()
         return self.turns.prompt(blocks)
 
     def cancel(self, turn_id: str | None) -> list[str]:
         """Cancel one turn, or the running one and all queued. Returns the turns that this stops."""
         return self.turns.cancel(turn_id)
+
+    def cancel_as_asked(self, wanted: CancelRequest) -> CancelResult:
+        """Turns, background tasks, or what the session does now. Raises: StorageError."""
+        if wanted.task_id is not None:
+            return CancelResult(cancelled=[], tasks=self.stop_tasks(wanted.task_id))
+        is_at_a_turn = not self.turns.is_idle
+        cancelled = self.cancel(wanted.turn_id)
+        all_tasks = wanted.tasks
+        if all_tasks is None:
+            all_tasks = wanted.turn_id is None and not is_at_a_turn
+        return CancelResult(cancelled=cancelled, tasks=self.stop_tasks() if all_tasks else [])
+
+    def stop_tasks(self, task_id: str | None = None) -> list[str]:
+        """Tell the agent to stop one background task, or all. Returns those."""
+        conversation = self.conversation
+        ids = [id for id in self.state.tasks if task_id in (None, id)]
+        if not ids or not self.agent.is_running:
+            return []
+        step = conversation.step()
+        for id in ids:
+            params = {"sessionId": self.state.agent_session_id, "taskId": id}
+            conversation.notify(step, TASK_STOP, params)
+        if task_id is None:
+            self._hushed = frozenset(ids)
+            for answer in conversation.requests.cancel_in_background(step):
+                step.after_commit(partial(conversation.to_agent, answer))
+        self.log.append(step)
+        return ids
 
     def answer(self, request_id: str, body: AnswerRequest) -> dict[str, Any]:
         """Raises what `PendingRequests.answer` raises."""
@@ -237,49 +283,71 @@ class Session:
     def turn_answered(self, step: SessionStep, frame: Frame) -> None:
         self.turns.answered(step, frame)
 
+    def own_turn_begun(self, step: SessionStep, turn_id: str, task_id: str | None) -> None:
+        self.turns.own_begun(turn_id)
+        if task_id in self._hushed:
+            step.after_commit(partial(self._hush, turn_id))
+
+    def _hush(self, turn_id: str) -> None:
+        try:
+            self.turns.cancel(turn_id)
+        except StorageError as exc:
+            logger.error("session %s: cannot cancel turn %s: %s", self.id, turn_id, exc.message)
+
+    def own_turn_ended(self, step: SessionStep, frame: Frame) -> None:
+        self.turns.own_ended(step, frame)
+
     async def agent_gone(self, connection: AgentConnection, ended: AgentExit) -> None:
         conversation = self.conversation
-        turn = self.turns.running
-        params: dict[str, Any] = {"expected": connection.is_expected_to_end}
-        if ended.exit_code is not None:
-            params["exitCode"] = ended.exit_code
-        if ended.signal is not None:
-            params["signal"] = ended.signal
-        if ended.stderr_tail:
-            params["stderrTail"] = ended.stderr_tail
         step = conversation.step()
         conversation.stamper.close_items(step)
         conversation.requests.cancel_all(step)
         if step.state.is_running:  # else its start could not be written, and nobody knows of it
+            params = _exit_data(connection, ended)
             conversation.stamper.server_entry(step, extensions.AGENT_EXITED, params)
-        outcome = _outcome_of_exit(turn, connection, ended)
-        if turn is not None:
+        if connection.is_expected_to_end:
+            conversation.stamper.end_tasks(step, status="stopped")
+        else:
+            error = {"code": AgentProcessExited.code, "message": "the agent ended"}
+            conversation.stamper.end_tasks(step, status="failed", error=error)
+        outcomes = [(turn, _outcome_of_exit(turn, connection, ended)) for turn in self.turns.open]
+        for turn, outcome in outcomes:
             self.turns.close(turn, outcome, step)
+        conversation.stamper.close_turn(step, None)
         step.is_end = True
         try:
             await conversation.append_patiently(step)
         except StorageError as exc:
-            if turn is not None:
+            for turn, _ in outcomes:
                 turn.finish(TurnOutcome("error", error=exc))
             if self._is_closing:
                 raise
             # Who waits for the turn or the agent's end is let go. The log still gets it, and nothing before it.
             self.log.keep_out_others(step)
-            self._tasks.spawn(self._say_its_end(step, turn, outcome), name="end")
+            self._tasks.spawn(self._say_its_end(step, outcomes), name="end")
         else:
-            self.turns.gone(turn, outcome)
+            self.turns.gone(outcomes)
 
     async def _say_its_end(
-        self, step: SessionStep, turn: Turn | None, outcome: TurnOutcome
+        self, step: SessionStep, outcomes: list[tuple[Turn, TurnOutcome]]
     ) -> None:
         await self.conversation.append_patiently(step, retry_s=math.inf)
-        self.turns.gone(turn, outcome)
+        self.turns.gone(outcomes)
 
 
-def _outcome_of_exit(
-    turn: Turn | None, connection: AgentConnection, ended: AgentExit
-) -> TurnOutcome:
-    if turn is not None and turn.is_cancelling:
+def _exit_data(connection: AgentConnection, ended: AgentExit) -> dict[str, Any]:
+    params: dict[str, Any] = {"expected": connection.is_expected_to_end}
+    if ended.exit_code is not None:
+        params["exitCode"] = ended.exit_code
+    if ended.signal is not None:
+        params["signal"] = ended.signal
+    if ended.stderr_tail:
+        params["stderrTail"] = ended.stderr_tail
+    return params
+
+
+def _outcome_of_exit(turn: Turn, connection: AgentConnection, ended: AgentExit) -> TurnOutcome:
+    if turn.is_cancelling:
         return TurnOutcome("cancelled")
     if connection.is_expected_to_end:
         return TurnOutcome("interrupted", error=Unavailable("the server stopped during the turn"))

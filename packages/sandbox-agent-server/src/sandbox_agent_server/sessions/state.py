@@ -6,7 +6,7 @@ So whatever is kept of it elsewhere can be lost: the log makes it again.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,8 +15,8 @@ from sandbox_agent_core.api.base_urls import BaseUrls
 from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.frames import LogEntry, acp, extensions
 from sandbox_agent_core.frames.entry import rfc3339
-from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
-from sandbox_agent_core.projection import is_apart
+from sandbox_agent_core.lenient import as_dict, as_str, as_text, dicts_in
+from sandbox_agent_core.projection import is_apart, task_kind
 from sandbox_agent_core.projection.questions import questions_of
 
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions, agent_session_id_of
@@ -28,12 +28,15 @@ __all__ = [
     "SessionSettings",
     "SessionState",
     "SessionStep",
+    "TaskState",
     "created",
     "fold",
     "request_change",
 ]
 
-STATE_VERSION: Final = 1
+_TITLE_CHARS: Final = 500
+"""Of a background task, in what is kept of it in memory."""
+STATE_VERSION: Final = 2
 
 Continuity = Literal["fresh", "native", "replayed", "lost"]
 
@@ -80,6 +83,19 @@ class RequestChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskState:
+    """A background task that runs."""
+
+    kind: str
+    title: str
+    tool_call_id: str | None
+    turn_id: str | None
+    turn_seq: int
+    """Where what it may have left open begins."""
+    started_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionState:
     settings: SessionSettings
     created_ms: int
@@ -97,6 +113,12 @@ class SessionState:
     turn_id: str | None = None
     turn_seq: int = 0
     """Of the `session/prompt` of the running turn."""
+    own_turn_id: str | None = None
+    """The turn that the agent began by itself. A prompt may run beside it, for the moment it takes the agent
+    to see it."""
+    own_turn_seq: int = 0
+    tasks: Mapping[str, TaskState] = field(default_factory=dict)
+    """Background tasks that run, oldest first."""
     queued: tuple[str, ...] = ()
     pending: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     """Open requests, oldest first: id -> what was asked."""
@@ -105,7 +127,22 @@ class SessionState:
     @property
     def is_open(self) -> bool:
         """Something of it would have to be ended after a crash."""
-        return self.is_running or self.turn_id is not None or bool(self.queued or self.pending)
+        return (
+            self.is_running
+            or self.turn_id is not None
+            or self.own_turn_id is not None
+            or bool(self.queued or self.pending or self.tasks)
+        )
+
+    @property
+    def open_since_seq(self) -> int | None:
+        """Of the entry that began the oldest of what is open: a turn, or the turn of a task."""
+        began = [task.turn_seq for task in self.tasks.values()]
+        if self.turn_id is not None:
+            began.append(self.turn_seq)
+        if self.own_turn_id is not None:
+            began.append(self.own_turn_seq)
+        return min(began, default=None)
 
     def to_wire(self) -> dict[str, Any]:
         return {
@@ -122,6 +159,9 @@ class SessionState:
             "contextDue": self.context_due,
             "turnId": self.turn_id,
             "turnSeq": self.turn_seq,
+            "ownTurnId": self.own_turn_id,
+            "ownTurnSeq": self.own_turn_seq,
+            "tasks": {id: asdict(task) for id, task in self.tasks.items()},
             "queued": self.queued,
             "pending": dict(self.pending),
             "unparsed": self.unparsed,
@@ -158,6 +198,9 @@ class SessionState:
             context_due=wire["contextDue"],
             turn_id=wire["turnId"],
             turn_seq=wire["turnSeq"],
+            own_turn_id=wire["ownTurnId"],
+            own_turn_seq=wire["ownTurnSeq"],
+            tasks={id: TaskState(**task) for id, task in wire["tasks"].items()},
             queued=tuple(wire["queued"]),
             pending=wire["pending"],
             unparsed=wire["unparsed"],
@@ -386,8 +429,63 @@ def _dropped(state: SessionState, entry: LogEntry, _params: dict[str, Any]) -> S
     return replace(state, queued=_without(state.queued, entry.turn_id))
 
 
-def _turn_ended(state: SessionState, _entry: LogEntry, _params: dict[str, Any]) -> SessionState:
+def _turn_started(state: SessionState, entry: LogEntry, _params: dict[str, Any]) -> SessionState:
+    if not _is_of_background(entry):
+        return state
+    return replace(state, own_turn_id=entry.turn_id, own_turn_seq=entry.seq)
+
+
+def _turn_ended(state: SessionState, entry: LogEntry, params: dict[str, Any]) -> SessionState:
+    if entry.sender != "server" and not _is_of_background(entry):
+        return state
+    turn_id = entry.turn_id or params.get("turnId")
+    if turn_id is not None and turn_id == state.own_turn_id:
+        return replace(state, own_turn_id=None)
     return replace(state, turn_id=None)
+
+
+def _task_started(state: SessionState, entry: LogEntry, params: dict[str, Any]) -> SessionState:
+    task_id = as_str(params.get("taskId"))
+    if task_id is None or not _is_of_background(entry):
+        return state
+    if entry.turn_id is not None and entry.turn_id == state.own_turn_id:
+        turn_seq = state.own_turn_seq or entry.seq
+    else:
+        turn_seq = state.turn_seq or entry.seq
+    task = TaskState(
+        kind=task_kind(params),
+        title=_title(params) or "",
+        tool_call_id=as_text(params.get("toolCallId")),
+        turn_id=entry.turn_id,
+        turn_seq=turn_seq,
+        started_ms=entry.time_ms,
+    )
+    return replace(state, tasks={**state.tasks, task_id: task})
+
+
+def _task_updated(state: SessionState, entry: LogEntry, params: dict[str, Any]) -> SessionState:
+    task_id, title = str(params.get("taskId")), _title(params)
+    if title is None or task_id not in state.tasks or not _is_of_background(entry):
+        return state
+    return replace(
+        state, tasks={**state.tasks, task_id: replace(state.tasks[task_id], title=title)}
+    )
+
+
+def _task_ended(state: SessionState, entry: LogEntry, params: dict[str, Any]) -> SessionState:
+    if entry.sender != "server" and not _is_of_background(entry):
+        return state
+    ended = str(params.get("taskId"))
+    return replace(state, tasks={id: task for id, task in state.tasks.items() if id != ended})
+
+
+def _is_of_background(entry: LogEntry) -> bool:
+    return as_dict(entry.annotations).get("background") is True
+
+
+def _title(params: dict[str, Any]) -> str | None:
+    title = as_text(params.get("title"))
+    return None if title is None else title[:_TITLE_CHARS]
 
 
 def _mode(state: SessionState, _entry: LogEntry, params: dict[str, Any]) -> SessionState:
@@ -413,8 +511,18 @@ _BY_METHOD: Final[dict[str, Callable[[SessionState, LogEntry, dict[str, Any]], S
     extensions.AGENT_UNPARSED: _unparsed,
     extensions.TURN_QUEUED: _queued,
     extensions.TURN_DROPPED: _dropped,
+    extensions.TURN_STARTED: _turn_started,
     extensions.TURN_ENDED: _turn_ended,
+    extensions.TASK_STARTED: _task_started,
+    extensions.TASK_UPDATED: _task_updated,
+    extensions.TASK_ENDED: _task_ended,
     extensions.PERMISSION_MODE_CHANGED: _mode,
 }
 
-_OF_THE_SERVER: Final = frozenset(_BY_METHOD) - {acp.SESSION_UPDATE} - extensions.FROM_ADAPTERS
+_OF_THE_SERVER: Final = (
+    frozenset(_BY_METHOD)
+    - {acp.SESSION_UPDATE}
+    - extensions.FROM_ADAPTERS
+    - extensions.OF_TASKS
+    - extensions.OF_OWN_TURNS
+)

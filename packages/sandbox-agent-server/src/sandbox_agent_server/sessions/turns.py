@@ -1,4 +1,5 @@
-"""Turns of a session: one runs, the others wait in order. Each has exactly one end."""
+"""Turns of a session: one runs, the others wait in order. Each has exactly one end, also one that the agent
+began by itself."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ from sandbox_agent_core.errors import (
 )
 from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.ids import new_id
-from sandbox_agent_core.lenient import as_dict, as_str
-from sandbox_agent_core.projection import prompt_data
+from sandbox_agent_core.lenient import as_dict
+from sandbox_agent_core.projection import prompt_data, stop_reason
 
 from sandbox_agent_server.agents.runner.failures import error_of_frame
 from sandbox_agent_server.log.log import retry_delays
@@ -46,9 +47,13 @@ class Turn:
     prompt: list[dict[str, Any]]
     is_cancelling: bool = False
     outcome: TurnOutcome | None = None
+    grace: asyncio.TimerHandle | None = None
+    """Until the agent is stopped that ignores a cancel."""
     _done: asyncio.Event = field(default_factory=asyncio.Event)
 
     def finish(self, outcome: TurnOutcome) -> None:
+        if self.grace is not None:
+            self.grace.cancel()
         if self.outcome is None:
             self.outcome = outcome
             self._done.set()
@@ -72,15 +77,21 @@ class Turns:
         self._current: Turn | None = None
         self._ending: Turn | None = None
         """Its last entry is on the way into the log."""
+        self._own: Turn | None = None
+        """One that the agent began by itself. Prompts wait for its end, but for one that was on its way."""
         self._queued: deque[Turn] = deque()
         self._is_waking = False
         self._retry_delays = retry_delays()
-        self._cancel_timer: asyncio.TimerHandle | None = None
 
     @property
     def running(self) -> Turn | None:
         """The turn that the agent works on, or has just answered."""
-        return self._current or self._ending
+        return self._current or self._ending or self._own
+
+    @property
+    def open(self) -> list[Turn]:
+        """All that have no end in the log yet, those of the agent's own first."""
+        return [turn for turn in (self._own, self._current or self._ending) if turn is not None]
 
     @property
     def is_idle(self) -> bool:
@@ -99,13 +110,13 @@ class Turns:
         if self.is_idle and self._agent.is_ready:
             self._start(turn)
             return turn, 0, before
-        if len(self._queued) >= self._limits.max_queued_turns + (self._current is None):
+        if len(self._queued) >= self._limits.max_queued_turns + (self.running is None):
             raise LimitReached(
                 f"{len(self._queued)} turns are queued already; wait for one to end",
                 limit="max_queued_turns",
                 value=self._limits.max_queued_turns,
             )
-        position = len(self._queued) + (self._current is not None)
+        position = len(self._queued) + (self.running is not None)
         params = {"turnId": turn.id, **prompt_data(blocks), "position": position}
         self._conversation.state_entries((extensions.TURN_QUEUED, params))
         self._queued.append(turn)
@@ -193,23 +204,32 @@ class Turns:
         step.after_commit(partial(self._finish, _outcome_of(frame)))
 
     def _finish(self, outcome: TurnOutcome) -> None:
-        turn = self._take_running()
+        turn, self._current, self._ending = self._current or self._ending, None, None
         if turn is not None:
             turn.finish(outcome)
         self._advance()
 
-    def _take_running(self) -> Turn | None:
-        turn = self.running
-        self._current = self._ending = None
-        if self._cancel_timer is not None:
-            self._cancel_timer.cancel()
-            self._cancel_timer = None
-        return turn
+    def own_begun(self, turn_id: str) -> None:
+        """The agent goes on by itself; the step that says so is about to be committed."""
+        self._own = Turn(turn_id, [])
+
+    def own_ended(self, step: SessionStep, frame: Frame) -> None:
+        params = as_dict(frame.get("params"))
+        outcome = TurnOutcome(stop_reason(params))
+        if params.get("error") is not None:
+            outcome = TurnOutcome("error", error=error_of_frame({"error": params["error"]}))
+        step.after_commit(partial(self._finish_own, outcome))
+
+    def _finish_own(self, outcome: TurnOutcome) -> None:
+        turn, self._own = self._own, None
+        if turn is not None:
+            turn.finish(outcome)
+        self._advance()
 
     def close(self, turn: Turn, outcome: TurnOutcome, step: SessionStep) -> None:
         """Add the entries that end a turn which the agent will not end."""
         stamper = self._conversation.stamper
-        stamper.close_turn(step)
+        stamper.close_turn(step, turn.id)
         params: dict[str, Any] = {"turnId": turn.id, "stopReason": outcome.stop_reason}
         if outcome.error is not None:
             params["error"] = {"code": outcome.error.code, "message": outcome.error.message}
@@ -217,12 +237,15 @@ class Turns:
                 params["error"]["data"] = outcome.error.details
         stamper.server_entry(step, extensions.TURN_ENDED, params)
         step.ends_turn = True
-        stamper.end_turn()
-        self._take_running()
+        stamper.end_turn(turn.id)
+        if turn is self._own:
+            self._own = None
+        else:
+            self._current = self._ending = None
 
-    def gone(self, turn: Turn | None, outcome: TurnOutcome) -> None:
+    def gone(self, ended: list[tuple[Turn, TurnOutcome]]) -> None:
         """The agent is gone, and what was to be said of that was said."""
-        if turn is not None:
+        for turn, outcome in ended:
             turn.finish(outcome)
         self._advance()
 
@@ -244,16 +267,20 @@ class Turns:
             for turn in [turn for turn in self._queued if turn.id == turn_id]:
                 self._drop(turn, "cancelled")
                 cancelled.append(turn.id)
-        current = self._current
-        if current is not None and turn_id in (None, current.id):
-            cancelled.insert(0, current.id)
-            if not current.is_cancelling:
-                self.ask_to_cancel()
-                current.is_cancelling = True
-                self._cancel_timer = asyncio.get_running_loop().call_later(
-                    self._limits.cancel_grace_s, self._cancel_by_force, current
-                )
-        return cancelled
+        at_work = [
+            turn
+            for turn in (self._current, self._own)
+            if turn is not None and turn_id in (None, turn.id)
+        ]
+        fresh = [turn for turn in at_work if not turn.is_cancelling]
+        if fresh:
+            self.ask_to_cancel()
+        for turn in fresh:
+            turn.is_cancelling = True
+            turn.grace = asyncio.get_running_loop().call_later(
+                self._limits.cancel_grace_s, self._cancel_by_force, turn
+            )
+        return [turn.id for turn in at_work] + cancelled
 
     def drop_queue(self, reason: str) -> list[str]:
         dropped = []
@@ -272,14 +299,17 @@ class Turns:
         """The session is being stopped: tell the agent. Raises: StorageError."""
         is_cancel = outcome.stop_reason == "cancelled"
         self.drop_queue("session_ended" if is_cancel else "interrupted")
-        if self._current is not None and self._agent.is_running:
-            self._current.is_cancelling = is_cancel
+        at_work = [turn for turn in (self._current, self._own) if turn is not None]
+        for turn in at_work:
+            turn.is_cancelling = is_cancel
+        if at_work and self._agent.is_running:
             self.ask_to_cancel()
 
     def stopped(self, outcome: TurnOutcome) -> None:
         """The agent is gone; a turn that it did not end ends now. Raises: StorageError."""
-        if self._current is not None:
-            self._end_ourselves(self._current, outcome, self._conversation.step())
+        for turn in (self._own, self._current):
+            if turn is not None:
+                self._end_ourselves(turn, outcome, self._conversation.step())
 
     def abandon(self) -> None:
         """The session was stopped: what still waits could not be dropped in the log, which whoever opens the
@@ -288,17 +318,17 @@ class Turns:
             self._queued.popleft().finish(TurnOutcome("interrupted"))
 
     def ask_to_cancel(self) -> None:
-        """ACP: the client answers every open permission `cancelled`, and the agent ends the turn."""
+        """ACP: the client answers every open permission of the turn `cancelled`, and the agent ends it."""
         conversation = self._conversation
         step = conversation.step()
         params = {"sessionId": conversation.state.agent_session_id}
         conversation.notify(step, acp.SESSION_CANCEL, params)
-        for answer in conversation.requests.cancel_all(step):
+        for answer in conversation.requests.cancel_in_foreground(step):
             step.after_commit(partial(conversation.to_agent, answer))
         conversation.log.append(step)
 
     def _cancel_by_force(self, turn: Turn) -> None:
-        if self._current is turn:
+        if turn in (self._current, self._own):
             logger.warning(
                 "session %s: the agent ignored the cancel for %s s, stopping it",
                 self._conversation.log.session_id,
@@ -314,6 +344,6 @@ def _outcome_of(frame: Frame) -> TurnOutcome:
     result = as_dict(frame.get("result"))
     usage = result.get("usage")
     return TurnOutcome(
-        as_str(result.get("stopReason")) or "end_turn",
+        stop_reason(result),
         usage=usage if isinstance(usage, dict) else None,
     )

@@ -13,6 +13,7 @@ from sandbox_agent_core.frames.jsonrpc import request, response
 from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.log.entry import Entry, LineEncoder
+from sandbox_agent_server.log.restoring import restored
 from sandbox_agent_server.log.stamper import COMPLETION_BYTES, Stamper
 from sandbox_agent_server.log.step import Step
 
@@ -60,10 +61,10 @@ class StampedLog:
     def interrupt(self) -> None:
         """The server ends the turn, because the agent cannot."""
         step = self._step()
-        self._stamper.close_turn(step)
+        self._stamper.close_turn(step, self._stamper.turn_id)
         params = {"turnId": self._stamper.turn_id, "stopReason": "interrupted"}
         self._stamper.server_entry(step, extensions.TURN_ENDED, params)
-        self._stamper.end_turn()
+        self._stamper.end_turn(self._stamper.turn_id)
         self._commit(step)
 
     def lose_the_agent(self) -> None:
@@ -71,10 +72,9 @@ class StampedLog:
         self._stamper.forget_asked()
 
     def restored(self) -> StampedLog:
-        """The same, read from its entries by another process in the middle of its turn."""
+        """The same, read from its entries by another process."""
         twin = StampedLog(self.entries)
-        assert self.turn_id is not None
-        twin._stamper.restore(self.turn_id, self.entries[self._prompt_id - 1 :])
+        twin._stamper = restored(self.entries)
         twin._prompt_id = self._prompt_id
         return twin
 

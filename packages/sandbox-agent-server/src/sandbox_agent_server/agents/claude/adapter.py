@@ -180,6 +180,11 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
         if self._translator is not None:
             self._write(self._translator.cancel())
 
+    async def _stop_task(self, task_id: str) -> None:
+        # Claude answers with success for any id, also one that it never gave.
+        if self._translator is not None and self._translator.has_task(task_id):
+            await self.ask("stop_task", {"task_id": task_id})
+
     def _told_errors(self) -> str:
         """What a session that cannot be opened has written as the result of no prompt."""
         results = [message for _, message in self._early if message.get("type") == "result"]

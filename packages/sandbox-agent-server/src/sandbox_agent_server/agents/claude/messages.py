@@ -83,7 +83,8 @@ class Messages:
         return sum(known) if known else None
 
     def end_turn(self) -> None:
-        self._streams.clear()
+        # Sub-agents in the background go on with what they say.
+        self._streams.pop(None, None)
         self.last_error = None
 
     def forget_context(self) -> None:

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox_agent_core.frames import Frame
-from sandbox_agent_core.lenient import as_dict
+from sandbox_agent_core.frames import Frame, extensions
+from sandbox_agent_core.lenient import as_dict, compact
 
 from sandbox_agent_server.agents.claude.asking import Asking
 from sandbox_agent_server.agents.claude.messages import Messages, Read
@@ -23,7 +23,8 @@ from sandbox_agent_server.agents.claude.results import (
     prompt_answer,
     usage_update,
 )
-from sandbox_agent_server.agents.claude.turns import Prompt, Turns
+from sandbox_agent_server.agents.claude.tasks import Tasks
+from sandbox_agent_server.agents.claude.turns import OwnTurn, Prompt, Turns
 from sandbox_agent_server.agents.native.translator import Native, Output, SessionTranslator
 
 __all__ = ["Translator"]
@@ -58,6 +59,7 @@ class Translator(SessionTranslator):
         self._messages = Messages(cwd=cwd)
         self._asking = Asking(session_id=session_id, cwd=cwd)
         self._turns = Turns()
+        self._tasks = Tasks()
         self._native_id = session_id
         self._init: dict[str, Any] | None = None
         self._context_size: int | None = None
@@ -73,9 +75,11 @@ class Translator(SessionTranslator):
 
     def cancel(self) -> Native:
         """The line that stops the turn. Its end is answered once, as ever, by `feed`."""
-        if self._turns.prompt is not None:
-            self._turns.prompt.is_cancelled = True
+        self._turns.cancel()
         return self._interrupt()
+
+    def has_task(self, task_id: str) -> bool:
+        return self._tasks.is_running(task_id)
 
     def abandon_prompt(self) -> None:
         """It is not answered any more, whatever still comes."""
@@ -83,8 +87,7 @@ class Translator(SessionTranslator):
 
     def answer(self, request_id: Any, result: Mapping[str, Any] | None) -> Output:
         """The client's response to a request of Claude's; `result` is None for an error."""
-        prompt = self._turns.prompt
-        is_interrupted = prompt is not None and prompt.is_cancelled
+        is_interrupted = self._turns.is_cancelled
         granted = self._asking.answer(request_id, result, is_interrupted=is_interrupted)
         if granted is None:
             return Output()
@@ -95,7 +98,11 @@ class Translator(SessionTranslator):
 
     def feed(self, message: Native) -> Output:
         replies: list[Native] = []
-        frames = self._translate(message, replies)
+        frames = []
+        if self._turns.begins_own(message):
+            because = compact(taskId=self._tasks.take_ended())
+            frames.append(self.announce(extensions.TURN_STARTED, because))
+        frames += self._translate(message, replies)
         if self._turns.is_running_on(message):
             replies.append(self._interrupt())
         return Output(frames, replies)
@@ -114,8 +121,7 @@ class Translator(SessionTranslator):
                 frame = self._asking.withdraw(str(message.get("request_id")))
                 return [frame] if frame is not None else []
             case "command_lifecycle":
-                answer = self._turns.read_lifecycle(message)
-                return [answer] if answer is not None else []
+                return self._lifecycle(message)
             case "result":
                 return self._result(message)
             case "system":
@@ -158,6 +164,15 @@ class Translator(SessionTranslator):
             return self._passed_on(message)
         return [*self.updates(self._messages.announce(asked)), frame]
 
+    def _lifecycle(self, message: Native) -> list[Frame]:
+        answer = self._turns.read_lifecycle(message)
+        prompt = self._turns.prompt
+        frames = []
+        if prompt is not None and prompt.has_begun and self._turns.end_own() is not None:
+            # It was put beside the result of a tool in Claude's own turn: what follows answers the prompt.
+            frames.append(self.announce(extensions.TURN_ENDED, {"stopReason": "end_turn"}))
+        return frames if answer is None else [*frames, answer]
+
     def _result(self, message: Native) -> list[Frame]:
         frames = []
         turn_cost = self._spending.read(message.get("total_cost_usd"))
@@ -179,10 +194,22 @@ class Translator(SessionTranslator):
             self._turns.end()
             frames.append(answer)
         else:
-            # The end of a turn that Claude began by itself, when a background task had ended.
             frames += self._passed_on(message)
+            if (own := self._turns.end_own()) is not None:
+                frames.append(self._own_turn_ended(message, own, turn_cost))
         self._messages.end_turn()
         return frames
+
+    def _own_turn_ended(self, result: Native, own: OwnTurn, cost: float) -> Frame:
+        answer = prompt_answer(
+            0,
+            result,
+            is_cancelled=own.is_cancelled,
+            last_error=self._messages.last_error,
+            cost=cost,
+        )
+        fields = answer["result"] if "result" in answer else {"error": answer["error"]}
+        return self.announce(extensions.TURN_ENDED, fields)
 
     def _system(self, message: Native) -> list[Frame]:
         frames = self._mode_changed(message.get("permissionMode"))
@@ -195,7 +222,8 @@ class Translator(SessionTranslator):
                 return frames
             case "task_started":
                 frames += self.updates(self._messages.read_task(message))
-        return frames + self._passed_on(message)
+        told = [self.announce(method, fields) for method, fields in self._tasks.read(message)]
+        return frames + self._passed_on(message) + told
 
     def _initialised(self, message: Native) -> list[Frame]:
         """`system/init` comes again with every turn: only what is new is told."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sandbox_agent_core.frames import Frame, RequestId
 from sandbox_agent_core.frames.jsonrpc import INTERNAL_ERROR, error_response, response
 
-__all__ = ["Prompt", "Turns"]
+__all__ = ["OwnTurn", "Prompt", "Turns"]
 
 _DROPPED: Final = frozenset({"cancelled", "discarded"})
 
@@ -25,18 +25,63 @@ class Prompt:
     is_cancelled: bool = False
 
 
+@dataclass(slots=True)
+class OwnTurn:
+    """One that Claude begins by itself, when a background task has ended."""
+
+    is_cancelled: bool = False
+
+
 class Turns:
     """Claude starts turns of its own (a background task ended): their results answer nobody."""
 
     def __init__(self) -> None:
         self.prompt: Prompt | None = None
+        self.own: OwnTurn | None = None
         self._tells_lifecycle = False
+        self._is_begun_by_itself = False
+        """Claude has announced a turn that belongs to no prompt."""
 
     def begin(self, prompt: Prompt) -> None:
         self.prompt = prompt
 
     def end(self) -> None:
         self.prompt = None
+
+    def cancel(self) -> None:
+        if self.prompt is not None:
+            self.prompt.is_cancelled = True
+        if self.own is not None:
+            self.own.is_cancelled = True
+
+    @property
+    def is_cancelled(self) -> bool:
+        return any(turn is not None and turn.is_cancelled for turn in (self.prompt, self.own))
+
+    def begins_own(self, message: Mapping[str, Any]) -> bool:
+        """From this message on Claude is in a turn of its own.
+
+        `system/init` announces every turn, and the `command_lifecycle` of a prompt comes before it. It begins
+        with the first request to the model, so that an announcement alone leaves nothing open.
+        """
+        kind = message.get("type")
+        if kind == "system" and message.get("subtype") == "init":
+            prompt = self.prompt
+            is_prompted = prompt is not None and (prompt.has_begun or not self._tells_lifecycle)
+            self._is_begun_by_itself = self.own is None and not is_prompted
+            return False
+        is_status = kind == "system" and message.get("status") == "requesting"
+        is_said = kind in ("stream_event", "assistant") and not message.get("parent_tool_use_id")
+        is_end = kind == "result" and not self.is_answered_by(message)
+        if not self._is_begun_by_itself or not (is_status or is_said or is_end):
+            return False
+        self._is_begun_by_itself = False
+        self.own = OwnTurn()
+        return True
+
+    def end_own(self) -> OwnTurn | None:
+        own, self.own = self.own, None
+        return own
 
     def is_answered_by(self, result: Mapping[str, Any]) -> bool:
         prompt = self.prompt

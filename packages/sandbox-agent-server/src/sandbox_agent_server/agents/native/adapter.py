@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -21,6 +21,7 @@ from sandbox_agent_core.frames.jsonrpc import (
 )
 from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.spi.agent import (
+    TASK_STOP,
     AgentContext,
     AgentExit,
     AgentInstallation,
@@ -111,6 +112,9 @@ class NativeAdapter(ABC, Generic[T]):
     async def _stop(self) -> AgentExit:
         """End what runs. What it still says is delivered before this returns."""
 
+    async def _stop_task(self, task_id: str) -> None:
+        """`spi.agent.TASK_STOP`, about a background task that was announced."""
+
     async def _launch(self) -> None:
         """Run what is to run before the first request. Raises: AgentNotInstalled, AgentStartFailed."""
 
@@ -163,6 +167,9 @@ class NativeAdapter(ABC, Generic[T]):
             self._after_answer()
         elif method == acp.SESSION_CANCEL:
             await self._cancel()
+        elif method == TASK_STOP:
+            with suppress(AgentEnded, Refused):  # then it is over, or its end will be told
+                await self._stop_task(str(as_dict(frame.get("params")).get("taskId")))
 
     async def _handled(self, request: Request) -> list[Frame]:
         id = request.id

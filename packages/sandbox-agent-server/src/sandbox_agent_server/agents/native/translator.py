@@ -12,13 +12,17 @@ from sandbox_agent_core.frames.jsonrpc import notification
 
 from sandbox_agent_server.agents.native.offers import Offers
 
-__all__ = ["Native", "Output", "SessionTranslator", "Update"]
+__all__ = ["Announcement", "Native", "Output", "SessionTranslator", "Update"]
 
 Native = dict[str, Any]
 """A message of the agent's own protocol."""
 
 Update = dict[str, Any]
 """The `update` of a `session/update`."""
+
+
+Announcement = tuple[str, Mapping[str, Any]]
+"""What is said of background tasks and own turns: a method of `frames.extensions`, and its fields."""
 
 
 @dataclass(slots=True)
@@ -57,6 +61,9 @@ class SessionTranslator(ABC):
     def extension(self, kind: str, message: Mapping[str, Any]) -> Frame:
         params = {"sessionId": self.session_id, "message": message}
         return notification(self.extension_prefix + kind, params)
+
+    def announce(self, method: str, fields: Mapping[str, Any]) -> Frame:
+        return notification(method, {"sessionId": self.session_id, **fields})
 
     def commands_update(self) -> Frame:
         commands = self.offers.commands()

@@ -119,7 +119,7 @@ async def _cancel(request: Request) -> Response:
     sessions, session_id = _manager(request)
     with sessions.session(session_id) as session:
         body = await read_body(request, CancelRequest, services_of(request).settings.limits)
-        return json_response(CancelResult(cancelled=session.cancel(body.turn_id)))
+        return json_response(session.cancel_as_asked(body))
 
 
 async def _transcript(request: Request) -> Response:
@@ -181,7 +181,7 @@ routes = [
     ),
     ApiRoute(
         method="POST", path="/v1/sessions/{session_id}/cancel", handler=_cancel, scope="prompt", tag="turns",
-        summary="Cancel the running and all queued turns, or one of them.",
+        summary="Cancel the running and all queued turns, one of them, or background tasks.",
         body=CancelRequest, result=CancelResult, errors=[SessionNotFound],
     ),
     ApiRoute(

@@ -68,6 +68,10 @@ class PendingRequest:
         return as_dict(self.params.get("toolCall"))
 
     @property
+    def subject(self) -> dict[str, Any]:
+        return subject_of({"params": self.params})
+
+    @property
     def options(self) -> list[dict[str, Any]]:
         return dicts_in(self.params.get("options"))
 
@@ -111,6 +115,12 @@ def read_request(
         expires_ms=now_ms + round(timeout_s * 1000),
         default=on_timeout if kind == "permission" else "decline",
     )
+
+
+def subject_of(frame: Frame) -> dict[str, Any]:
+    """The tool call that a request is about; of one about none what tells the sub-agent that asks."""
+    params = as_dict(frame.get("params"))
+    return as_dict(params.get("toolCall")) or {"_meta": params.get("_meta")}
 
 
 def select(

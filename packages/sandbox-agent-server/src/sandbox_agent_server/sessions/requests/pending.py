@@ -29,6 +29,7 @@ from sandbox_agent_server.sessions.requests.answers import (
     deny,
     read_request,
     resolve_by_user,
+    subject_of,
 )
 from sandbox_agent_server.sessions.requests.policy import decide
 from sandbox_agent_server.sessions.state import SessionStep
@@ -72,7 +73,7 @@ class PendingRequests:
         request = read_request(
             new_id("req"),
             wire.frame,
-            turn_id=self._stamper.turn_id,
+            turn_id=self._stamper.turn_of_call(subject_of(wire.frame)),
             now_ms=step.time_ms,
             timeout_s=policy.timeout_s,
             on_timeout=policy.on_timeout,
@@ -111,10 +112,40 @@ class PendingRequests:
                 return True
         return False
 
+    def cancel_of_turn(self, step: SessionStep, turn_id: str | None) -> list[Frame]:
+        """Close what is asked neither by a turn that goes on when this one ends nor by a background task.
+        Returns the answers that the agent is owed."""
+        return self._cancel(
+            step,
+            [
+                request
+                for request in self._open_in(step)
+                if request.turn_id not in self._stamper.running_turns - {turn_id}
+                and not self._stamper.is_in_background(request.subject)
+            ],
+        )
+
+    def cancel_in_foreground(self, step: SessionStep) -> list[Frame]:
+        """Close what turns ask. Returns the answers that the agent is owed."""
+        return self._cancel(
+            step,
+            [one for one in self._open_in(step) if not self._stamper.is_in_background(one.subject)],
+        )
+
+    def cancel_in_background(self, step: SessionStep) -> list[Frame]:
+        """Close what background tasks ask. Returns the answers that the agent is owed."""
+        return self._cancel(
+            step,
+            [one for one in self._open_in(step) if self._stamper.is_in_background(one.subject)],
+        )
+
     def cancel_all(self, step: SessionStep) -> list[Frame]:
         """Close every open request as cancelled. Returns the answers that the agent is owed."""
+        return self._cancel(step, self._open_in(step))
+
+    def _cancel(self, step: SessionStep, requests: list[PendingRequest]) -> list[Frame]:
         frames = []
-        for request in self._open_in(step):
+        for request in requests:
             answer = cancelled(request, "cancel")
             self._resolve(step, request, answer)
             frames.append(answer.frame)
@@ -225,6 +256,7 @@ class PendingRequests:
             method=request.method,
             request_id=request.id,
             annotations=answer.annotations,
+            turn_id=request.turn_id,
         )
 
     def _forget(self, request: PendingRequest) -> None:
@@ -256,4 +288,5 @@ def cancel_left_over(step: SessionStep, stamper: Stamper) -> None:
             method=request.method,
             request_id=id,
             annotations=answer.annotations,
+            turn_id=request.turn_id,
         )
