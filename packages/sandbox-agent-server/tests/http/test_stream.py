@@ -211,7 +211,7 @@ async def test_one_stream_too_many_is_refused_before_anything_is_sent(log: Sessi
 
 
 async def test_what_fails_within_a_stream_is_raised_and_gives_its_place_back() -> None:
-    async def events(_send: Any) -> None:
+    async def events(_send: Any, _drain: Any) -> None:
         raise RuntimeError("a bug")
 
     counter, client = StreamCounter(9), Client()

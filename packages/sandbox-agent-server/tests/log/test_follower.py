@@ -186,6 +186,33 @@ async def test_one_that_is_far_behind_gets_it_in_slices_and_starves_nobody(log: 
     assert turns > client.sends
 
 
+async def test_a_page_is_read_only_for_a_reader_that_has_taken_the_one_before(
+    log: SessionLog,
+) -> None:
+    client, has_taken, waits = Client(), asyncio.Event(), 0
+    for number in range(10):
+        say(log, f"{number}" * 100_000)
+
+    async def drain() -> None:
+        nonlocal waits
+        waits += 1
+        await has_taken.wait()
+
+    follower = Follower(
+        log, 0, render=rendered, send=client.send, drain=drain, heartbeat=HEARTBEAT, heartbeat_s=60
+    )
+    task = asyncio.ensure_future(follower.run())
+    for sends in range(3):
+        await until(lambda sends=sends: waits == sends + 1)  # type: ignore[misc]
+        assert client.sends == sends
+        has_taken.set()
+        has_taken.clear()
+    has_taken.set()
+    await until(lambda: len(client.got) == 10)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     before=st.integers(0, 4),

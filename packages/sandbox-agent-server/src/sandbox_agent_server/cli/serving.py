@@ -16,6 +16,7 @@ from typing import Any, cast
 import uvicorn
 from starlette.applications import Starlette
 
+from sandbox_agent_server.cli.memory import FreeMemory
 from sandbox_agent_server.http.admission import Admission, connection_limit
 from sandbox_agent_server.http.connection import HttpConnection, WebSocketConnection
 from sandbox_agent_server.http.services import Services
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 _CONNECTIONS_GRACE_S = 1
 _PARENT_POLL_S = 0.5
 _BURY_EVERY_S = 1.0
+_TICKS_BETWEEN_LOOKS = 50
+"""Whether there was work whose memory can be given back."""
 _WANTED_FILES = 65536
 
 
@@ -42,6 +45,8 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._services = services
         self._on_ready = on_ready
+        self._work_seen = (0, 0)
+        self._memory = FreeMemory()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -54,6 +59,15 @@ class _Server(uvicorn.Server):
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Ten times a second."""
+        if counter % _TICKS_BETWEEN_LOOKS == 0:
+            work = (self.server_state.total_requests, len(self.server_state.connections))
+            if work != self._work_seen:
+                self._work_seen = work
+                self._memory.give_back()
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await self._services.sessions.recover()

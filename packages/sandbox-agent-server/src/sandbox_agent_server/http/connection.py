@@ -24,6 +24,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from sandbox_agent_server.http.admission import Admission
+from sandbox_agent_server.http.stream import DRAIN
 from sandbox_agent_server.jsonio import dumps
 
 __all__ = ["HttpConnection", "WebSocketConnection"]
@@ -121,6 +122,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope[DRAIN] = self.flow.drain  # type: ignore[typeddict-unknown-key]
         self._reads, self._head_bytes = "head", 0
         if self._is_answered:
             self._wait(self._limits.head_timeout_s)
@@ -256,6 +258,10 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
             self.transport.close()
             return
         super().handle_connect(event)
+        self.scope[DRAIN] = self._drain  # type: ignore[typeddict-unknown-key]
+
+    async def _drain(self) -> None:
+        await self.writable.wait()
 
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text" and not _is_text(self.frames):

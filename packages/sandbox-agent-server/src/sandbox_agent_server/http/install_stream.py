@@ -26,7 +26,7 @@ class Install(Protocol):
 
 def install_stream(install: Install, counter: StreamCounter, *, heartbeat_s: float) -> SseResponse:
     """A slow reader misses bytes of the progress, never a step or the end."""
-    return SseResponse(lambda send: _Progress(heartbeat_s).pump(install, send), counter)
+    return SseResponse(lambda send, _drain: _Progress(heartbeat_s).pump(install, send), counter)
 
 
 class _Progress:

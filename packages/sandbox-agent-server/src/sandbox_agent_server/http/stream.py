@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -14,25 +14,32 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from sandbox_agent_server.http.body import query_bool, query_choice, query_int, whole_number
-from sandbox_agent_server.log.follower import Follower
+from sandbox_agent_server.log.follower import Follower, at_once
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.views import Batch, Shown
 
 __all__ = [
+    "DRAIN",
     "MAX_SEQ",
+    "Drain",
     "SendBody",
     "SseResponse",
     "StreamCounter",
     "StreamQuery",
+    "drain_of",
     "first_of",
     "follow_log",
     "read_stream_query",
     "sse_of_log",
 ]
 
+DRAIN: Final = "sandbox_agent.drain"
+"""In a scope: `Drain` of its connection."""
 MAX_SEQ: Final = (1 << 40) - 1
 
 Body = TypeVar("Body")
+Drain = Callable[[], Awaitable[None]]
+"""Waits until the socket has taken most of what was sent."""
 SendBody = Callable[[bytes], Coroutine[Any, Any, None]]
 
 _HEADERS = [
@@ -41,6 +48,7 @@ _HEADERS = [
     # Proxies of the nginx family buffer a response unless told not to.
     (b"x-accel-buffering", b"no"),
 ]
+_PIECE_BYTES: Final = 64 * 1024
 _HEARTBEAT = b": heartbeat\n\n"
 _OPEN = b": open\n\n"
 
@@ -102,6 +110,7 @@ async def follow_log(
     *,
     write: Callable[[Shown, int], Body | None],
     send: Callable[[Body], Coroutine[Any, Any, None]],
+    drain: Drain,
     heartbeat: Body,
     heartbeat_s: float,
 ) -> None:
@@ -113,7 +122,13 @@ async def follow_log(
         return batch.body(query.view, write, deltas=query.deltas)
 
     await Follower(
-        log, query.after, render=render, send=send, heartbeat=heartbeat, heartbeat_s=heartbeat_s
+        log,
+        query.after,
+        render=render,
+        send=send,
+        drain=drain,
+        heartbeat=heartbeat,
+        heartbeat_s=heartbeat_s,
     ).run()
 
 
@@ -124,7 +139,7 @@ class SseResponse:
     """
 
     def __init__(
-        self, events: Callable[[SendBody], Coroutine[Any, Any, None]], counter: StreamCounter
+        self, events: Callable[[SendBody, Drain], Coroutine[Any, Any, None]], counter: StreamCounter
     ) -> None:
         """`events` sends them, and returns at their end; it is cancelled when the client leaves."""
         self._events = events
@@ -132,12 +147,15 @@ class SseResponse:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_body(body: bytes) -> None:
-            await send({"type": "http.response.body", "body": body, "more_body": True})
+            # What is sent in one is copied for each reader, whether it takes it or not.
+            for start in range(0, len(body), _PIECE_BYTES):
+                piece = body[start : start + _PIECE_BYTES]
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
 
         async def respond() -> None:
             # Headers reach the client at once, not with the first event.
             await send_body(_OPEN)
-            await self._events(send_body)
+            await self._events(send_body, drain_of(scope))
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
         if scope["method"] == "HEAD":
@@ -155,9 +173,15 @@ def sse_of_log(
 ) -> SseResponse:
     """`id:` is the seq, silence is filled with comments."""
 
-    async def events(send: SendBody) -> None:
+    async def events(send: SendBody, drain: Drain) -> None:
         await follow_log(
-            log, query, write=_write_sse, send=send, heartbeat=_HEARTBEAT, heartbeat_s=heartbeat_s
+            log,
+            query,
+            write=_write_sse,
+            send=send,
+            drain=drain,
+            heartbeat=_HEARTBEAT,
+            heartbeat_s=heartbeat_s,
         )
 
     return SseResponse(events, counter)
@@ -168,6 +192,12 @@ def _write_sse(shown: Shown, last_seq: int) -> bytes:
         return b"id: %d\ndata: %b\n\n" % shown[0]
     # A batch that shows nothing still moves the cursor, or a reconnect would read it again.
     return b"".join([b"id: %d\ndata: %b\n\n" % pair for pair in shown]) or b"id: %d\n\n" % last_seq
+
+
+def drain_of(scope: Scope) -> Drain:
+    """Of the connection; servers that are not ours offer none."""
+    drain: Drain = scope.get(DRAIN, at_once)
+    return drain
 
 
 async def first_of(*works: Coroutine[Any, Any, None]) -> None:

@@ -15,7 +15,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from sandbox_agent_server.http.body import parse_json, validate
 from sandbox_agent_server.http.callers import Caller, caller_of, check_settings, signed
 from sandbox_agent_server.http.guard import WEBSOCKET_PROTOCOL
-from sandbox_agent_server.http.stream import StreamCounter, StreamQuery, first_of, follow_log
+from sandbox_agent_server.http.stream import (
+    StreamCounter,
+    StreamQuery,
+    drain_of,
+    first_of,
+    follow_log,
+)
 from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.views import Shown
@@ -50,6 +56,7 @@ async def serve_websocket(
             query,
             write=_write_messages,
             send=send_all,
+            drain=drain_of(websocket.scope),
             heartbeat=[_HEARTBEAT],
             heartbeat_s=limits.heartbeat_s,
         )

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from sandbox_agent_server.log.log import Cursor, SessionLog
 from sandbox_agent_server.log.views import Batch
 
-__all__ = ["Follower"]
+__all__ = ["Follower", "at_once"]
 
-_INLINE_ENTRIES = 64
+_INLINE_ENTRIES: Final = 64
+_PAGE_BYTES: Final = 256 * 1024
+"""Each reader that takes nothing more holds as much in the buffer of its socket."""
 
 Body = TypeVar("Body")
+
+
+async def at_once() -> None:
+    """Nothing is waited for."""
 
 
 class Follower(Generic[Body]):
@@ -28,14 +34,17 @@ class Follower(Generic[Body]):
         *,
         render: Callable[[Batch], Body | None],
         send: Callable[[Body], Coroutine[Any, Any, None]],
+        drain: Callable[[], Awaitable[None]] = at_once,
         heartbeat: Body,
         heartbeat_s: float,
     ) -> None:
-        """`render` gives None for a batch that needs no sending."""
+        """`render` gives None for a batch that needs no sending. `drain` waits until what was sent is on its
+        way, so that a page is read only for a reader that has taken the one before."""
         self._log = log
         self._cursor = Cursor(log, after)
         self._render = render
         self._send = send
+        self._drain = drain
         self._heartbeat = heartbeat
         self._heartbeat_s = heartbeat_s
         self._clock = asyncio.get_running_loop().time
@@ -47,14 +56,8 @@ class Follower(Generic[Body]):
     async def run(self) -> None:
         """Until the log is closed and everything was sent. Raises what `send` raises."""
         while True:
-            if entries := await self._cursor.read():
-                batch = Batch(self._log.session_id, entries)
-                if len(entries) <= _INLINE_ENTRIES:
-                    body = self._render(batch)
-                else:
-                    body = await asyncio.to_thread(self._render, batch)
-                if body is not None:
-                    await self._deliver(body)
+            await self._drain()
+            if await self._send_page():
                 # Catching up must not starve everybody else.
                 await asyncio.sleep(0)
             elif self._log.is_closed:
@@ -83,6 +86,22 @@ class Follower(Generic[Body]):
     def end(self) -> None:
         self._log.detach(self)
         self._changed.set()
+
+    async def _send_page(self) -> bool:
+        """False when there is nothing more in the file. A call of its own, so that nothing holds the page
+        while its reader is waited for."""
+        entries = await self._cursor.read(max_bytes=_PAGE_BYTES)
+        if not entries:
+            return False
+        batch = Batch(self._log.session_id, entries)
+        if len(entries) <= _INLINE_ENTRIES:
+            body = self._render(batch)
+        else:
+            body = await asyncio.to_thread(self._render, batch)
+        if body is not None:
+            del batch, entries
+            await self._deliver(body)
+        return True
 
     async def _follow(self) -> None:
         self._changed.clear()
