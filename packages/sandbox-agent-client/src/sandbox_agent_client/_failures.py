@@ -18,7 +18,14 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_core.wire.problem import CONTENT_TYPE, from_problem
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-__all__ = ["error_of_response", "http_failures", "is_problem", "read_json", "websocket_failures"]
+__all__ = [
+    "error_of_response",
+    "http_failures",
+    "is_problem",
+    "read_json",
+    "was_sent",
+    "websocket_failures",
+]
 
 _EXCERPT_CHARS = 300
 
@@ -44,6 +51,13 @@ def http_failures(what: str) -> Iterator[None]:
         if "has been closed" not in str(exc):
             raise
         raise ServerUnreachable(f"{what}: the client is closed") from exc
+
+
+def was_sent(failure: ServerUnreachable) -> bool:
+    """The connection was lost in the middle of it: it may have been carried out."""
+    return isinstance(failure.__cause__, (httpx.NetworkError, httpx.RemoteProtocolError)) and not (
+        isinstance(failure.__cause__, httpx.ConnectError)
+    )
 
 
 @contextmanager

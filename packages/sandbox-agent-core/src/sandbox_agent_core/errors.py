@@ -6,6 +6,7 @@
         AgentNotInstallable              400 agent_not_installable
         ModeNotSupported                 400 mode_not_supported
         ValueNotSupported                400 value_not_supported
+        IdempotencyKeyReused             422 idempotency_key_reused
       TokenInvalid                       401 token_invalid
       PermissionDenied                   403 permission_denied
         InstallForbidden                 403 install_forbidden
@@ -21,6 +22,7 @@
         SessionAlreadyExists             409 session_already_exists
         SessionClosed                    409 session_ended
         SessionDamaged                   409 session_damaged
+        OutcomeUnknown                   409 outcome_unknown
         RequestAlreadyResolved           409 request_already_resolved
       RequestTimeout                     408 request_timeout         retryable
       PayloadTooLarge                    413 payload_too_large
@@ -77,6 +79,7 @@ __all__ = [
     "CapabilityNotSupported",
     "Conflict",
     "HeadTooLarge",
+    "IdempotencyKeyReused",
     "InstallFailed",
     "InstallForbidden",
     "IntegrityMismatch",
@@ -88,6 +91,7 @@ __all__ = [
     "NodeMissing",
     "NotAcceptable",
     "NotFound",
+    "OutcomeUnknown",
     "PayloadTooLarge",
     "PermissionDenied",
     "PlatformNotSupported",
@@ -168,6 +172,14 @@ class ValueNotSupported(InvalidRequest):
 
     code = "value_not_supported"
     title = "Value Not Supported"
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    """The `Idempotency-Key` came with another request before."""
+
+    code = "idempotency_key_reused"
+    title = "Idempotency Key Reused"
+    http_status = 422
 
 
 class TokenInvalid(SandboxAgentError):
@@ -265,6 +277,13 @@ class SessionDamaged(Conflict):
 
     code = "session_damaged"
     title = "Session Damaged"
+
+
+class OutcomeUnknown(Conflict):
+    """A request came again, and the server died while it carried it out the first time."""
+
+    code = "outcome_unknown"
+    title = "Outcome Unknown"
 
 
 class RequestAlreadyResolved(Conflict):

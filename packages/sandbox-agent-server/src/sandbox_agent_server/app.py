@@ -19,6 +19,7 @@ from sandbox_agent_server.http.access_log import AccessLog
 from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.errors import exception_handlers
 from sandbox_agent_server.http.guard import Guard
+from sandbox_agent_server.http.idempotency import OnceOnly
 from sandbox_agent_server.http.openapi import describe
 from sandbox_agent_server.http.route import ApiRoute, json_response
 from sandbox_agent_server.http.routes import events, installing, requests, service, tokens
@@ -73,11 +74,18 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
     )
     token_store = TokenStore(settings.data_dir, max_tokens=settings.limits.max_tokens)
     calls = TokenCalls()
+    limits = settings.limits
+    replies = index.replies(
+        keep_s=limits.idempotency_keep_s,
+        max_replies=limits.max_idempotency_keys,
+        max_bytes=limits.max_idempotency_bytes,
+    )
     services = Services(
         settings=settings,
         agents=AgentInventory(factory, probe),
         installs=installs,
         sessions=sessions,
+        once=OnceOnly(replies),
         streams=StreamCounter(settings.limits.max_subscribers),
         tokens=token_store,
         token_calls=calls,

@@ -118,6 +118,17 @@ class Limits(_Frozen):
         ge=1 * _MIB,
         description="Largest package of an agent, packed and unpacked.",
     )
+    idempotency_keep_s: float = Field(
+        86_400.0,
+        gt=0,
+        description="How long the answer to a request with an `Idempotency-Key` is kept.",
+    )
+    max_idempotency_keys: int = Field(
+        10_000, ge=1, description="Answers that are kept; the oldest are forgotten."
+    )
+    max_idempotency_bytes: int = Field(
+        64 * _MIB, ge=1024, description="Size of all answers that are kept."
+    )
     storage_retry_s: float = Field(
         30.0, ge=0, description="How long an agent is held back while its log cannot be written."
     )

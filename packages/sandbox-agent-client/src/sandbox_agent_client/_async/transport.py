@@ -7,13 +7,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, 
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
+from uuid import uuid4
 
 import httpx
 from sandbox_agent_core.errors import SandboxAgentError, SandboxNotFound, ServerUnreachable
 from sandbox_agent_core.spi.provider import Endpoint
 from sandbox_agent_core.wire.sse import SseDecoder, SseEvent
 
-from sandbox_agent_client._async._backend import Lock, response_socket
+from sandbox_agent_client._async._backend import Event, Lock, response_socket
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.websocket import websocket_batches
 from sandbox_agent_client._calls import Call, encoded
@@ -24,6 +25,7 @@ from sandbox_agent_client._failures import (
     http_failures,
     is_problem,
     read_json,
+    was_sent,
 )
 from sandbox_agent_client._network import is_loopback, tls_for
 from sandbox_agent_client._resume import SILENCE_TIMEOUT_S
@@ -34,6 +36,9 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT_S = 30.0
 """For one request. Streams, and calls that last as long as a turn, have their own rules."""
+IDEMPOTENCY_KEY = "Idempotency-Key"
+RETRY_DELAYS_S = (0.0, 0.25, 1.0)
+"""Before what the server carries out once is sent again."""
 EXPIRY_MARGIN = timedelta(minutes=1)
 
 _ENTRY = "An entry of the event stream"
@@ -83,21 +88,8 @@ class Transport:
         if self.is_closed:
             raise RuntimeError("The client is closed.")
         await self.locate()
-        url = self._url(call.path)
         try:
-            with http_failures(f"{call.method} {shown_url(url)}"):
-                response = await self._http.request(
-                    call.method,
-                    url,
-                    params=dict(call.query) or None,
-                    content=None if call.body is None else encoded(call.body),
-                    headers=self._headers(
-                        accept="application/json", has_body=call.body is not None
-                    ),
-                    timeout=httpx.Timeout(
-                        self._timeout_s, read=self._timeout_s if call.has_deadline else None
-                    ),
-                )
+            response = await (self._send_once(call) if call.is_once else self._send(call))
         except ServerUnreachable as exc:
             await self._explain(exc)
             raise
@@ -107,6 +99,41 @@ class Transport:
                 await self._explain(error)
             raise error
         return call.parse(_document(response))
+
+    async def _send(self, call: Call[Any], key: str | None = None) -> httpx.Response:
+        """Raises: ServerUnreachable, Timeout."""
+        url = self._url(call.path)
+        headers = self._headers(accept="application/json", has_body=call.body is not None)
+        if key is not None:
+            headers[IDEMPOTENCY_KEY] = key
+        with http_failures(f"{call.method} {shown_url(url)}"):
+            return await self._http.request(
+                call.method,
+                url,
+                params=dict(call.query) or None,
+                content=None if call.body is None else encoded(call.body),
+                headers=headers,
+                timeout=httpx.Timeout(
+                    self._timeout_s, read=self._timeout_s if call.has_deadline else None
+                ),
+            )
+
+    async def _send_once(self, call: Call[Any]) -> httpx.Response:
+        """Again, when the connection was lost and nobody knows whether it arrived: the key makes that safe.
+
+        Raises: ServerUnreachable, Timeout.
+        """
+        key, may_have_arrived = str(uuid4()), False
+        for delay_s in RETRY_DELAYS_S:
+            try:
+                return await self._send(call, key)
+            except ServerUnreachable as exc:
+                may_have_arrived = may_have_arrived or was_sent(exc)
+                if not may_have_arrived:
+                    raise
+                logger.info("%s %s is sent again: %s", call.method, call.path, exc.message)
+            await Event().wait(delay_s)
+        return await self._send(call, key)
 
     async def events(self, call: Call[Any]) -> AsyncGenerator[SseEvent, None]:
         """The server-sent events that answer a call, until the server ends them.

@@ -38,6 +38,8 @@ class Call(Generic[T]):
     """JSON, of which every text can be encoded."""
     has_deadline: bool = True
     """False for calls that last as long as a turn does."""
+    is_once: bool = False
+    """The server carries it out once, however often it is sent with the same `Idempotency-Key`."""
 
 
 def path(*parts: str) -> str:

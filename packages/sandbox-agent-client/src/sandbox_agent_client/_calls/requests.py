@@ -44,6 +44,7 @@ def answer(session_id: str, request_id: str, **members: Any) -> Call[Resolution]
         path=path("sessions", session_id, "requests", request_id),
         body=body(built(AnswerRequest, **members)),
         parse=reads(Resolution),
+        is_once=True,
     )
 
 

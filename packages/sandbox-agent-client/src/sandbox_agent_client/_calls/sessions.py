@@ -65,7 +65,12 @@ def create(request: CreateSession) -> Call[SessionInfo]:
     # Starting an agent can take longer than any sensible timeout of an ordinary request
     # (an agent that installs itself on first use): the server has its own deadline for it.
     return Call(
-        method="POST", path=path("sessions"), body=body(request), parse=_info, has_deadline=False
+        method="POST",
+        path=path("sessions"),
+        body=body(request),
+        parse=_info,
+        has_deadline=False,
+        is_once=True,
     )
 
 
@@ -128,6 +133,7 @@ def prompt(session_id: str, prompt: Prompt) -> Call[PromptAccepted]:
         parse=reads(PromptAccepted),
         # The prompt of a dormant session waits until its agent runs again.
         has_deadline=False,
+        is_once=True,
     )
 
 

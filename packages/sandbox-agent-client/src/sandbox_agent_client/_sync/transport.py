@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar
+from uuid import uuid4
 
 import httpx
 from sandbox_agent_core.errors import SandboxAgentError, SandboxNotFound, ServerUnreachable
@@ -22,10 +23,11 @@ from sandbox_agent_client._failures import (
     http_failures,
     is_problem,
     read_json,
+    was_sent,
 )
 from sandbox_agent_client._network import is_loopback, tls_for
 from sandbox_agent_client._resume import SILENCE_TIMEOUT_S
-from sandbox_agent_client._sync._backend import Lock, response_socket
+from sandbox_agent_client._sync._backend import Event, Lock, response_socket
 from sandbox_agent_client._sync.interrupt import Interrupt
 from sandbox_agent_client._sync.websocket import websocket_batches
 
@@ -35,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_TIMEOUT_S = 30.0
 """For one request. Streams, and calls that last as long as a turn, have their own rules."""
+IDEMPOTENCY_KEY = "Idempotency-Key"
+RETRY_DELAYS_S = (0.0, 0.25, 1.0)
+"""Before what the server carries out once is sent again."""
 EXPIRY_MARGIN = timedelta(minutes=1)
 
 _ENTRY = "An entry of the event stream"
@@ -84,21 +89,8 @@ class Transport:
         if self.is_closed:
             raise RuntimeError("The client is closed.")
         self.locate()
-        url = self._url(call.path)
         try:
-            with http_failures(f"{call.method} {shown_url(url)}"):
-                response = self._http.request(
-                    call.method,
-                    url,
-                    params=dict(call.query) or None,
-                    content=None if call.body is None else encoded(call.body),
-                    headers=self._headers(
-                        accept="application/json", has_body=call.body is not None
-                    ),
-                    timeout=httpx.Timeout(
-                        self._timeout_s, read=self._timeout_s if call.has_deadline else None
-                    ),
-                )
+            response = self._send_once(call) if call.is_once else self._send(call)
         except ServerUnreachable as exc:
             self._explain(exc)
             raise
@@ -108,6 +100,41 @@ class Transport:
                 self._explain(error)
             raise error
         return call.parse(_document(response))
+
+    def _send(self, call: Call[Any], key: str | None = None) -> httpx.Response:
+        """Raises: ServerUnreachable, Timeout."""
+        url = self._url(call.path)
+        headers = self._headers(accept="application/json", has_body=call.body is not None)
+        if key is not None:
+            headers[IDEMPOTENCY_KEY] = key
+        with http_failures(f"{call.method} {shown_url(url)}"):
+            return self._http.request(
+                call.method,
+                url,
+                params=dict(call.query) or None,
+                content=None if call.body is None else encoded(call.body),
+                headers=headers,
+                timeout=httpx.Timeout(
+                    self._timeout_s, read=self._timeout_s if call.has_deadline else None
+                ),
+            )
+
+    def _send_once(self, call: Call[Any]) -> httpx.Response:
+        """Again, when the connection was lost and nobody knows whether it arrived: the key makes that safe.
+
+        Raises: ServerUnreachable, Timeout.
+        """
+        key, may_have_arrived = str(uuid4()), False
+        for delay_s in RETRY_DELAYS_S:
+            try:
+                return self._send(call, key)
+            except ServerUnreachable as exc:
+                may_have_arrived = may_have_arrived or was_sent(exc)
+                if not may_have_arrived:
+                    raise
+                logger.info("%s %s is sent again: %s", call.method, call.path, exc.message)
+            Event().wait(delay_s)
+        return self._send(call, key)
 
     def events(self, call: Call[Any]) -> Generator[SseEvent, None, None]:
         """The server-sent events that answer a call, until the server ends them.

@@ -10,9 +10,11 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 from sandbox_agent_core.errors import (
     HeadTooLarge,
+    IdempotencyKeyReused,
     InternalError,
     InvalidRequest,
     LimitReached,
+    OutcomeUnknown,
     PayloadTooLarge,
     PermissionDenied,
     RequestTimeout,
@@ -25,6 +27,7 @@ from sandbox_agent_core.errors import (
 )
 from sandbox_agent_core.wire.problem import CONTENT_TYPE
 
+from sandbox_agent_server.http.idempotency import HEADER, MAX_KEY_CHARS, REPLAYED
 from sandbox_agent_server.http.route import ApiRoute
 
 __all__ = ["describe"]
@@ -45,6 +48,14 @@ _ANYWHERE: tuple[type[SandboxAgentError], ...] = (
     InvalidRequest, TokenInvalid, PermissionDenied, RequestTimeout, HeadTooLarge, InternalError, Unavailable,
 )  # fmt: skip
 _OF_A_BODY: tuple[type[SandboxAgentError], ...] = (PayloadTooLarge, UnsupportedMediaType)
+_IDEMPOTENCY_KEY = {
+    "name": HEADER,
+    "in": "header",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_CHARS},
+    "description": "Made by the caller, a new one for each request. A request that comes again with the key and "
+    f"the body of before is not carried out again: it gets the first answer, with `{REPLAYED}: true`. Kept for "
+    "a day, also when the server starts again.",
+}
 _REF = "#/components/schemas/{model}"
 
 
@@ -114,7 +125,7 @@ def _parameters(route: ApiRoute) -> list[dict[str, Any]]:
         }
         for query in route.query
     ]
-    return in_path + in_query
+    return in_path + in_query + ([_IDEMPOTENCY_KEY] if route.is_idempotent else [])
 
 
 def _responses(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
@@ -136,7 +147,9 @@ def _responses(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
     of_body = _OF_A_BODY if route.body is not None else ()
     of_session = (SessionNotFound, StorageError) if "{session_id}" in route.path else ()
     of_stream = (LimitReached,) if route.streams is not None else ()
-    for error in dict.fromkeys((*_ANYWHERE, *of_body, *of_session, *of_stream, *route.errors)):
+    of_key = (IdempotencyKeyReused, OutcomeUnknown) if route.is_idempotent else ()
+    possible = (*_ANYWHERE, *of_body, *of_session, *of_stream, *of_key, *route.errors)
+    for error in dict.fromkeys(possible):
         _add_error(responses, error)
     return responses
 

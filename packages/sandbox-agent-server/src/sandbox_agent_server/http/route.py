@@ -44,6 +44,8 @@ class ApiRoute:
     errors: Sequence[type[SandboxAgentError]] = ()
     streams: str | None = None
     """What the route sends when asked for `text/event-stream`."""
+    is_idempotent: bool = False
+    """It takes an `Idempotency-Key`."""
     extra: dict[str, Any] = field(default_factory=dict)
 
     def to_starlette(self) -> Route:

@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from sandbox_agent_server.agents.runner.inventory import AgentInventory
 from sandbox_agent_server.http.callers import TokenCalls
+from sandbox_agent_server.http.idempotency import OnceOnly
 from sandbox_agent_server.http.stream import StreamCounter
 from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.sessions.manager import SessionManager
@@ -24,6 +25,7 @@ class Services:
     agents: AgentInventory
     installs: InstallJobs
     sessions: SessionManager
+    once: OnceOnly
     streams: StreamCounter
     tokens: TokenStore
     token_calls: TokenCalls

@@ -10,6 +10,7 @@ import fcntl
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from typing import Any, Final, TextIO
 from sandbox_agent_core.errors import StorageError
 
 from sandbox_agent_server.jsonio import dumps, loads
+from sandbox_agent_server.store.replies import TABLE as REPLIES_TABLE
+from sandbox_agent_server.store.replies import KeptReplies
 
 __all__ = ["INDEX_NAME", "IndexRow", "RequestRow", "SessionIndex"]
 
@@ -196,6 +199,19 @@ class SessionIndex:
         )
         return loads(rows[0][0]) if rows and rows[0][0] is not None else None
 
+    # Answers to requests that may come again
+
+    def replies(self, *, keep_s: float, max_replies: int, max_bytes: int) -> KeptReplies:
+        """Raises: StorageError."""
+        return KeptReplies(
+            self._read,
+            self._write,
+            keep_s=keep_s,
+            max_replies=max_replies,
+            max_bytes=max_bytes,
+            now_ms=lambda: time.time_ns() // 1_000_000,
+        )
+
     # Processes (`runtime.ledger.ProcessRecords`)
 
     def add(self, pid: int, start_time: int, owner: str) -> None:
@@ -272,6 +288,7 @@ class SessionIndex:
                 raise sqlite3.DatabaseError(f"it has the format {version}, not {_VERSION}")
             if version == 0:
                 db.executescript(f"BEGIN;{_TABLES}PRAGMA user_version={_VERSION};COMMIT;")
+            db.executescript(REPLIES_TABLE)
             (is_filled,) = db.execute("PRAGMA application_id").fetchone()
             self.is_new = not is_filled
             _look_through(db)
@@ -318,7 +335,7 @@ def _look_through(db: sqlite3.Connection) -> None:
         (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"it is damaged: {verdict}")
-    for table in ("sessions", "requests", "processes"):
+    for table in ("sessions", "requests", "processes", "replies"):
         db.execute(f"SELECT * FROM {table} LIMIT 1")  # noqa: S608
     db.execute("DELETE FROM machine")
     db.execute("INSERT INTO machine VALUES (?)", (boot,))

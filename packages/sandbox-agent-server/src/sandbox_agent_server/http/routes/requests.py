@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sandbox_agent_core.api.requests import AnswerRequest, RequestList, Resolution
 from sandbox_agent_core.errors import (
     InvalidRequest,
@@ -30,10 +32,14 @@ async def _list(request: Request) -> Response:
 
 async def _answer(request: Request) -> Response:
     services = services_of(request)
-    with services.sessions.session(request.path_params["session_id"]) as session:
-        body = await read_body(request, AnswerRequest, services.settings.limits)
-        answer = signed(caller_of(request), body)
-        return json_response(session.answer(request.path_params["request_id"], answer))
+    body = await read_body(request, AnswerRequest, services.settings.limits)
+    signed_body = signed(caller_of(request), body)
+
+    async def answer(_begun: Callable[[], None]) -> Response:
+        with services.sessions.session(request.path_params["session_id"]) as session:
+            return json_response(session.answer(request.path_params["request_id"], signed_body))
+
+    return await services.once.answer(request, body, answer)
 
 
 routes = [
@@ -47,7 +53,7 @@ routes = [
     ApiRoute(
         method="POST", path="/v1/sessions/{session_id}/requests/{request_id}", handler=_answer, scope="answer",
         tag="requests", summary="Answer one. The first answer wins; a second gets 409.",
-        body=AnswerRequest, result=Resolution,
+        body=AnswerRequest, result=Resolution, is_idempotent=True,
         errors=[SessionNotFound, RequestNotFound, RequestAlreadyResolved, InvalidRequest],
     ),
 ]  # fmt: skip

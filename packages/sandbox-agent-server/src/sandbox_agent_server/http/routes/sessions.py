@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from sandbox_agent_core.api.sessions import (
     CancelRequest,
@@ -57,7 +58,11 @@ async def _create(request: Request) -> Response:
     services = services_of(request)
     body = await read_body(request, CreateSession, services.settings.limits)
     check_settings(caller_of(request), body)
-    return json_response(await services.sessions.create(body), 201)
+
+    async def create(_begun: Callable[[], None]) -> Response:
+        return json_response(await services.sessions.create(body), 201)
+
+    return await services.once.answer(request, body, create)
 
 
 async def _list(request: Request) -> Response:
@@ -101,10 +106,22 @@ async def _resume(request: Request) -> Response:
 
 async def _prompt(request: Request) -> Response:
     wait = query_bool(request, "wait", default=False)
+    services = services_of(request)
+    body = await read_body(request, PromptRequest, services.settings.limits)
+
+    async def prompt(begun: Callable[[], None]) -> Response:
+        return await _prompted(request, body, begun, wait=wait)
+
+    return await services.once.answer(request, body, prompt)
+
+
+async def _prompted(
+    request: Request, body: PromptRequest, begun: Callable[[], None], *, wait: bool
+) -> Response:
     sessions, session_id = _manager(request)
     with sessions.session(session_id) as session:
-        body = await read_body(request, PromptRequest, services_of(request).settings.limits)
         turn, position, seq = session.prompt(body.blocks())
+    begun()
     if not wait:
         return json_response(PromptAccepted(turn_id=turn.id, position=position, seq=seq), 202)
     outcome = await turn.wait()
@@ -137,6 +154,7 @@ routes = [
     ApiRoute(
         method="POST", path="/v1/sessions", handler=_create, scope="prompt", tag="sessions", status=201,
         summary="Make a session and start its agent.", body=CreateSession, result=SessionInfo,
+        is_idempotent=True,
         errors=[UnsupportedAgent, SessionAlreadyExists, *_START_ERRORS],
     ),
     ApiRoute(
@@ -173,7 +191,7 @@ routes = [
     ApiRoute(
         method="POST", path="/v1/sessions/{session_id}/prompt", handler=_prompt, scope="prompt", tag="turns", status=202,
         summary="Start a turn, or queue it. A dropped connection never cancels it.",
-        body=PromptRequest, result=PromptAccepted,
+        body=PromptRequest, result=PromptAccepted, is_idempotent=True,
         query=[Query("wait", {"type": "boolean", "default": False},
                      "Answer 200 with a PromptResult when the turn has ended.")],
         errors=[SessionNotFound, SessionClosed, LimitReached, AgentError, AgentProcessExited, StorageError],
