@@ -12,6 +12,8 @@ from sandbox_agent_core.events import (
     Event,
     Fault,
     MessageCompleted,
+    PermissionResolved,
+    QuestionResolved,
     TokenUsage,
     TurnDropped,
     TurnEnded,
@@ -31,6 +33,8 @@ class PromptResult:
     """Tokens of this turn, if the agent says."""
     text: str = ""
     """The last message of the assistant in this turn."""
+    unanswered: int = 0
+    """Permissions and questions of this turn that nobody answered in time: the policy's `on_timeout` did."""
 
 
 class TurnReader:
@@ -42,6 +46,7 @@ class TurnReader:
         self._exit: AgentExited | None = None
         self._message_id: str | None = None
         self._text: list[str] = []
+        self._unanswered = 0
 
     @property
     def is_over(self) -> bool:
@@ -57,6 +62,8 @@ class TurnReader:
         match event:
             case TurnEnded() | TurnDropped():
                 self._end = event
+            case PermissionResolved(decided_by="timeout") | QuestionResolved(decided_by="timeout"):
+                self._unanswered += 1
             case AgentExited():
                 self._exit = event
             case MessageCompleted(role="assistant", parent_tool_call_id=None):
@@ -87,6 +94,7 @@ class TurnReader:
             stop_reason=end.stop_reason,
             usage=end.usage,
             text="".join(self._text),
+            unanswered=self._unanswered,
         )
 
     def _dropped(self, end: TurnDropped) -> PromptResult:

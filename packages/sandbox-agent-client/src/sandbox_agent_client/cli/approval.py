@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
 
 from rich.console import RenderableType
+from sandbox_agent_core.api.requests import Resolution
 from sandbox_agent_core.events import Event, PermissionResolved, Question, QuestionResolved
 
 from sandbox_agent_client._async.requests import AnswerValue, PermissionRequest, QuestionRequest
 from sandbox_agent_client._async.session import Session
 from sandbox_agent_client.cli.diffs import diff_text
-from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.plain import visible
 from sandbox_agent_client.cli.terminal import choose, read_line
 
 __all__ = ["Approver", "How", "Screen"]
@@ -39,8 +40,8 @@ class Approver:
     """Answers the requests of one session. Told every event, so that it stops asking what is decided."""
 
     def __init__(self, how: How, screen: Screen, *, fd: int = 0) -> None:
-        self.denied = 0
-        """Permissions refused because nobody could be asked."""
+        self.unanswered = 0
+        """Permissions and questions that got no answer: nobody could be asked in time, or there was none to give."""
         self._how = how
         self._screen = screen
         self._fd = fd
@@ -55,6 +56,8 @@ class Approver:
     def notify(self, event: Event) -> None:
         """Somebody else, the clock or a cancel decided: the question on the screen is void."""
         if isinstance(event, (PermissionResolved, QuestionResolved)):
+            if event.decided_by == "timeout":
+                self.unanswered += 1
             task = self._open.get(event.request_id)
             if task is not None:
                 task.cancel()
@@ -63,9 +66,9 @@ class Approver:
     async def _permission(self, request: PermissionRequest) -> None:
         match self._how:
             case "yes":
-                await request.allow_once(actor=f"{ACTOR} --yes")
+                self._check(request, await request.allow_once(actor=f"{ACTOR} --yes"))
             case "no":
-                self.denied += 1
+                self.unanswered += 1
                 self._screen.remark(
                     f"refused, because nobody can be asked here: {_about(request)} (--yes allows)",
                     "yellow",
@@ -74,10 +77,20 @@ class Approver:
             case "ask":
                 await self._ask(request.id, lambda: self._ask_permission(request))
 
+    def _check(self, request: PermissionRequest, resolution: Resolution) -> None:
+        """An agent may offer nothing that is a yes."""
+        if resolution.outcome != "selected":
+            self.unanswered += 1
+            self._screen.remark(
+                f"could not be allowed, the agent offers no option that allows: {_about(request)}",
+                "yellow",
+            )
+
     async def _question(self, request: QuestionRequest) -> None:
         if self._how == "ask":
             await self._ask(request.id, lambda: self._ask_questions(request))
         else:
+            self.unanswered += 1
             self._screen.remark(f"declined to answer: {request.message}", "yellow")
             await request.decline(actor=ACTOR)
 
@@ -107,10 +120,10 @@ class Approver:
                 return
             match choose(line, REPLIES):
                 case "once":
-                    await request.allow_once(actor=ACTOR)
+                    self._check(request, await request.allow_once(actor=ACTOR))
                     return
                 case "always":
-                    await request.allow_always(actor=ACTOR)
+                    self._check(request, await request.allow_always(actor=ACTOR))
                     return
                 case "reject":
                     await request.reject(actor=ACTOR)
@@ -157,5 +170,5 @@ def _chosen(question: Question, answer: str) -> str | bool | float:
 def _about(request: PermissionRequest) -> str:
     command, title = request.command, request.title
     if command is None or command in title:
-        return plain(title or command or "a tool call")
-    return plain(f"{title}: {command}" if title else command)
+        return visible(title or command or "a tool call")
+    return visible(f"{title}: {command}" if title else command)

@@ -8,7 +8,7 @@ from difflib import unified_diff
 from rich.text import Text
 from sandbox_agent_core.events import Diff
 
-from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.plain import visible
 
 __all__ = ["diff_text"]
 
@@ -29,8 +29,8 @@ def diff_text(diff: Diff) -> Text:
 
 
 def _lines(diff: Diff) -> Iterator[str]:
-    path = plain(diff.path).replace("\n", " ")
-    old = plain(diff.old_text or "").splitlines()
-    new = plain(diff.new_text).splitlines()
+    path = visible(diff.path).replace("\n", " ")
+    old = visible(diff.old_text or "").splitlines()
+    new = visible(diff.new_text).splitlines()
     before = path if diff.old_text is not None else "/dev/null"
     return unified_diff(old, new, before, path, lineterm="")

@@ -29,15 +29,16 @@ class ExitCode(IntEnum):
     SANDBOX = 5
     """The sandbox or the server could not be started or reached."""
     DENIED = 6
-    """The turn ended, but a permission was refused because nobody could be asked."""
+    """The turn ended, but something that the agent asked was not answered: nobody could be asked, or nothing that
+    it offered was a yes."""
     TIMEOUT = 124
     CANCELLED = 130
 
 
 EXIT_HELP = (
     "Exit status: 0 the agent ended its turn; 2 usage; 3 it refused or ran out of tokens or steps; "
-    "4 the agent failed; 5 the sandbox or server could not be started or reached; 6 a permission was "
-    "refused because nobody could be asked; 124 --timeout; 130 cancelled; 1 anything else."
+    "4 the agent failed; 5 the sandbox or server could not be started or reached; 6 a permission or "
+    "question was not answered, because nobody could be asked; 124 --timeout; 130 cancelled; 1 anything else."
 )
 
 # In this order: the first that fits decides.
@@ -88,5 +89,9 @@ def finish(command: Coroutine[Any, Any, ExitCode | None]) -> None:
     except BrokenPipeError:
         # The reader has left (`| head`). Python would complain again when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.FAILED
+    except OSError as exc:
+        # A disk that is full, a HOME that is a file: it happens in many places, and is never a bug.
+        print(f"sandbox-agent: {plain(str(exc))}", file=sys.stderr)
         code = ExitCode.FAILED
     raise typer.Exit(int(code))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from sandbox_agent_core.ids import is_session_id
+from sandbox_agent_core.surrogates import has_halves
 
 from sandbox_agent_client.cli import agents as agent_commands
 from sandbox_agent_client.cli import sessions as session_commands
@@ -16,6 +18,7 @@ from sandbox_agent_client.cli.assignments import base_urls, environment, provide
 from sandbox_agent_client.cli.credentials import credentials_app
 from sandbox_agent_client.cli.exit_codes import EXIT_HELP, ExitCode, finish
 from sandbox_agent_client.cli.plugins import add_plugin_commands
+from sandbox_agent_client.cli.prompt_argument import PromptCommand, read_prompt
 from sandbox_agent_client.cli.run import RunOptions, run
 from sandbox_agent_client.cli.sandboxes import sandboxes_app
 from sandbox_agent_client.cli.target import TOKEN_VARIABLE, Target, resolve_target
@@ -77,7 +80,7 @@ def _root(
     pass
 
 
-@app.command("run", epilog=EXIT_HELP)
+@app.command("run", epilog=EXIT_HELP, cls=PromptCommand)
 def run_command(
     prompt: Annotated[
         str, typer.Argument(help="What the agent shall do; `-` reads it from stdin.")
@@ -185,7 +188,7 @@ def run_command(
         wheelhouse=wheelhouse,
     )
     options = RunOptions(
-        prompt=sys.stdin.read() if prompt == "-" else prompt,
+        prompt=read_prompt(prompt),
         target=target,
         agent=agent,
         cwd=_directory(cwd, target, is_new=session is None),
@@ -298,14 +301,25 @@ def _directory(cwd: str | None, target: Target, *, is_new: bool) -> str | None:
     """On this machine relative paths count from here; elsewhere the path is the sandbox's."""
     if not target.is_local:
         return cwd
-    if cwd is None:
-        return str(Path.cwd()) if is_new else None
-    path = Path(cwd).expanduser().absolute()
+    if cwd is None and not is_new:
+        return None
+    try:
+        path = Path(cwd or ".").expanduser().absolute()
+    except (OSError, RuntimeError) as exc:
+        raise typer.BadParameter(f"there is no such directory: {exc}") from exc
     if not path.is_dir():
         raise typer.BadParameter(f"{cwd!r} is not a directory")
+    if has_halves(str(path)):
+        raise typer.BadParameter(
+            f"the name of {str(path)!r} is not UTF-8, so no agent can be told it: use another --cwd"
+        )
     return str(path)
 
 
 def main() -> None:
+    # Agents write what they like; a terminal that cannot show it shows something else.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     add_plugin_commands(app)
     app(prog_name="sandbox-agent")

@@ -31,7 +31,7 @@ from sandbox_agent_core.events import (
 )
 
 from sandbox_agent_client.cli.diffs import diff_text
-from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.plain import last_seen, plain
 
 __all__ = ["Renderer"]
 
@@ -135,7 +135,7 @@ class Renderer:
         self.line(f"{mark} {title}{exit_code}{reason}", style)
 
     def _output(self, text: str) -> None:
-        lines = plain(text).rstrip().splitlines()
+        lines = plain(last_seen(text)).rstrip().splitlines()
         for line in lines[:MAX_OUTPUT_LINES]:
             self.line(f"  {line}", "dim")
         if len(lines) > MAX_OUTPUT_LINES:

@@ -200,7 +200,7 @@ class _Turn:
             return self._cancelled_by
         if isinstance(self._end, TurnEnded):
             code = of_stop_reason(self._end.stop_reason)
-            return ExitCode.DENIED if code is ExitCode.OK and self._approver.denied else code
+            return ExitCode.DENIED if code is ExitCode.OK and self._approver.unanswered else code
         return ExitCode.CANCELLED
 
 

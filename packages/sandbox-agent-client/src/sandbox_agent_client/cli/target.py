@@ -19,7 +19,7 @@ import typer
 
 from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._data_dir import data_dir
-from sandbox_agent_client.errors import Conflict
+from sandbox_agent_client.errors import Conflict, StorageError
 from sandbox_agent_client.persistence import SqliteTranscriptStore
 from sandbox_agent_client.sandboxes.local import LocalProvider
 from sandbox_agent_client.sandboxes.plugins import find_provider
@@ -81,7 +81,12 @@ class Target:
         options = dict(self.options)
         if self.is_local and session_id is not None:
             kept = _server_dir(session_id)
-            kept.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                kept.mkdir(parents=True, exist_ok=True, mode=0o700)
+            except OSError as exc:
+                raise StorageError(
+                    f"Sessions of this machine are kept in {str(data_dir())!r}, which cannot be made: {exc}"
+                ) from exc
             options.setdefault("data_dir", kept)
         store = local_store() if session_id is not None else None
         async with SandboxAgent.start(

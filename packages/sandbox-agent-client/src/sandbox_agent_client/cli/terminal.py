@@ -7,6 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 
+import typer
+
+from sandbox_agent_client.cli.exit_codes import ExitCode
+
 __all__ = ["choose", "confirmed", "read_line"]
 
 CHUNK_BYTES = 4096
@@ -44,8 +48,12 @@ def confirmed(question: str, *, otherwise: str) -> bool:
         print(f"sandbox-agent: nobody can be asked here; {otherwise}", file=sys.stderr)
         return False
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    try:
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        raise typer.Exit(int(ExitCode.CANCELLED)) from None
 
 
 def is_terminal() -> bool:
-    return sys.stdin.isatty()
+    return sys.stdin is not None and sys.stdin.isatty()

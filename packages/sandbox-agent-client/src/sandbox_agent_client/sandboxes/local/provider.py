@@ -92,7 +92,12 @@ class LocalProvider:
         for agent in spec.agents:
             spec.report(f"installing the agent {agent}")
             await self._install_agent(agent, env)
-        server = self._spawn(spec, env)
+        try:
+            server = self._spawn(spec, env)
+        except OSError as exc:
+            raise ServerStartFailed(
+                f"The local sandbox could not be made: {exc}", step="start"
+            ) from exc
         try:
             await self._wait_ready(server)
         except BaseException:
