@@ -16,7 +16,7 @@ from sandbox_agent_core.errors import StorageError
 
 from sandbox_agent_server import __version__
 from sandbox_agent_server.cli.arguments import SWEEP, parse_arguments
-from sandbox_agent_server.cli.own_environment import forget_variable
+from sandbox_agent_server.cli.own_environment import deny_inspection, forget_variable
 from sandbox_agent_server.settings import ENV_PREFIX, Settings, SettingsError, load_settings
 
 __all__ = ["main"]
@@ -43,8 +43,9 @@ def main(argv: list[str] | None = None) -> int:
     except SettingsError as exc:
         print(f"sandbox-agent-server: {exc}", file=sys.stderr)
         return _WRONG_SETTINGS
-    # The agents' environment is made from nothing, but what they can read of ours (/proc) is not.
+    # What agents could read of this process, in /proc.
     forget_variable(f"{ENV_PREFIX}TOKEN")
+    deny_inspection()
     return _run(settings)
 
 

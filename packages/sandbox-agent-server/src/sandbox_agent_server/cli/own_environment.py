@@ -5,14 +5,24 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import sys
 from pathlib import Path
 
-__all__ = ["forget_variable"]
+__all__ = ["deny_inspection", "forget_variable"]
 
 logger = logging.getLogger(__name__)
 
 # Counted from the state, which follows the name of the program: proc_pid_stat(5), 50 and 51.
 _ENV_START, _ENV_END = 47, 48
+
+
+_PR_SET_DUMPABLE = 4
+
+
+def deny_inspection() -> None:
+    """Let no other process of this user read our memory or trace us: the token is in it. Linux; root still can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def forget_variable(name: str) -> None:
