@@ -18,13 +18,20 @@ MakeServer = Callable[..., ServerProcess]
 KEY = "env-marker-7f3a9c51"
 PLAIN = "plain-marker-52e8d0b4"
 HEADER = "header-marker-91b6c2aa"
-MARKERS = (KEY, PLAIN, HEADER)
+URL_KEY = "url-marker-5d10f3be"
+ARGUMENT = "argument-marker-77ac"
+PASSWORD = "password-marker-0e9d"
+MARKERS = (KEY, PLAIN, HEADER, URL_KEY, ARGUMENT, PASSWORD)
 
-ENV = {"SOME_API_KEY": KEY, "SOME_SETTING": PLAIN}
+ENV = {
+    "SOME_API_KEY": KEY,
+    "SOME_SETTING": PLAIN,
+    "DATABASE_URL": f"postgres://ada:{PASSWORD}@db/x",
+}
 MCP_SERVERS = [
-    {"type": "http", "name": "docs", "url": "http://127.0.0.1:9/mcp",
+    {"type": "http", "name": "docs", "url": f"http://127.0.0.1:9/mcp?api_key={URL_KEY}",
      "headers": [{"name": "Authorization", "value": f"Bearer {HEADER}"}]},
-    {"name": "tool", "command": sys.executable, "args": ["-c", ""],
+    {"name": "tool", "command": sys.executable, "args": ["-c", "", "--token", ARGUMENT],
      "env": [{"name": "TOOL_TOKEN", "value": HEADER}]},
 ]  # fmt: skip
 
@@ -55,6 +62,13 @@ for line in sys.stdin:
                 send(id=frame["id"], result={"sessionId": "s"})
         case "session/prompt":
             update(sessionUpdate="agent_message_chunk", content={"type": "text", "text": key})
+            for letter in key:
+                update(sessionUpdate="agent_message_chunk", content={"type": "text", "text": letter})
+            escaped = "".join(f"\\\\u{ord(letter):04x}" for letter in key)
+            print('{"jsonrpc":"2.0","method":"session/update","params":{"sessionId":"s","update":{'
+                  '"sessionUpdate":"agent_thought_chunk","content":{"type":"text","text":"' + escaped + '"}}}}')
+            update(sessionUpdate="agent_message_chunk", content={"type": "text",
+                   "text": os.environ["DATABASE_URL"] + servers})
             update(sessionUpdate="tool_call", toolCallId="t", title=key, rawInput={key: servers})
             update(sessionUpdate="tool_call_update", toolCallId="t", status="completed",
                    rawOutput={"environment": f"SOME_API_KEY={key}"})

@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from sandbox_agent_core.redact import is_secret_name, mask, secret_values
+from sandbox_agent_core.redact import is_secret_name, mask, secret_values, secrets_in
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,15 @@ def test_masking_takes_no_longer_than_the_text(piece: str) -> None:
         "aws_secret_access_key",
         "TOKEN",
         "GITHUB_PAT",
+        "PGPASSWORD",
+        "MYSQL_PWD",
+        "SSHPASSPHRASE",
+        "OTHER_SECRET",
+        "SIGNING_KEY",
+        "x-api-key",
+        "accessToken",
+        "clientSecret",
+        "private_key",
     ],
 )
 def test_names_of_secrets(name: str) -> None:
@@ -104,10 +113,42 @@ def test_names_of_secrets(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["PATH", "HOME", "KEYBOARD", "MAX_TOKENS_PER_MINUTE", "TOKENIZER", "MONKEY"]
+    "name",
+    [
+        "PATH",
+        "HOME",
+        "KEYBOARD",
+        "MAX_TOKENS_PER_MINUTE",
+        "TOKENIZER",
+        "MONKEY",
+        "PWD",
+        "OLDPWD",
+        "monkey",
+        "Keyboard",
+    ],
 )
 def test_names_of_other_things(name: str) -> None:
     assert not is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "found"),
+    [
+        ("API_KEY", "abcd1234", {"abcd1234"}),
+        ("STAGE", "production", set()),
+        ("DATABASE_URL", "postgres://ada:p%40ss-w0rd@db:5432/x?sslmode=require", {"p%40ss-w0rd", "p@ss-w0rd"}),
+        ("REDIS_URL", "redis://:only-password@cache:6379", {"only-password"}),
+        ("SOME_URL", "https://host/path?api_key=k-12345678&page=2", {"k-12345678"}),
+        ("CONFIG", '{"db": {"password": "in-json-1"}, "list": [{"accessToken": "in-json-2"}], "n": 1}', {"in-json-1", "in-json-2"}),
+        ("CONFIG", '[{"url": "amqp://u:in-json-3@mq"}]', {"in-json-3"}),
+        ("CONNECTION", "Server=db;User Id=ada;Password=in-settings;", {"in-settings"}),
+        ("DSN", "host=db password=in-settings user=ada", {"in-settings"}),
+        ("DEEP", "[" * 200 + "]" * 200, set()),
+        ("BROKEN", '{"password": ', set()),
+    ],
+)  # fmt: skip
+def test_secrets_are_found_inside_of_values(name: str, value: str, found: set[str]) -> None:
+    assert set(secrets_in(name, value)) == found
 
 
 def test_only_values_that_can_be_secrets_are_remembered() -> None:

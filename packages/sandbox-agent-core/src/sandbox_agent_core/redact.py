@@ -5,10 +5,13 @@ Masking is a net, not a wall: whoever holds a secret should not write it in the 
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import unquote
 
-__all__ = ["is_secret_name", "mask", "secret_values"]
+__all__ = ["is_secret_name", "mask", "secret_values", "secrets_in"]
 
 _MASK = "***"
 # Shorter values (`1`, `true`, `none`) are no secrets, and masking them would garble the text.
@@ -37,7 +40,18 @@ _ASSIGNED = re.compile(
     r"""(?!\d+\b)(?!(?:Bearer|Basic)\b)(?![\w-]{0,12}\*\*\*)[^\s"',;&]{4,}""",
     re.I,
 )
-_SECRET_NAME = re.compile(rf"(?:^|[_.-]){_NAME}S?$|_(?:KEY|PAT|AUTH)$|^{_NAME}$", re.I)
+_SECRET_NAME = re.compile(
+    rf"(?:^|[_.-]){_NAME}S?$|[_.-](?:KEY|PAT|PWD|AUTH)$|PASSW(?:OR)?D$|PASSPHRASE$", re.I
+)
+# `accessToken`, `clientSecret`: words of JSON have no separator.
+_SECRET_MEMBER = re.compile(r"(?<=[a-z0-9])(?:Token|Secret|Key|Password|Passphrase|Credential)s?$")
+_PASSWORD_IN_URL = re.compile(r"://[^\s:/@?#]*:([^\s/@]+)@")
+_IN_QUERY = re.compile(r"[?&;]([\w.\-]+)=([^&;\s#\"']+)")
+# `Server=db;Password=…;`, `host=db password=…`: how drivers of databases are told.
+_IN_SETTINGS = re.compile(
+    r"(?:^|[;\s])(password|pwd|accountkey|sharedaccesskey|secret|token)\s*=\s*([^;\s]+)", re.I
+)
+_MAX_JSON_DEPTH = 16
 
 
 def mask(text: str, *, secrets: Iterable[str] = ()) -> str:
@@ -53,12 +67,52 @@ def mask(text: str, *, secrets: Iterable[str] = ()) -> str:
 def secret_values(env: Mapping[str, str]) -> list[str]:
     """The values that `mask` should know, because a program given them may print them."""
     return [
-        value
+        secret
         for name, value in env.items()
-        if is_secret_name(name) and len(value) >= _SHORTEST_SECRET
+        for secret in secrets_in(name, value)
+        if len(secret) >= _SHORTEST_SECRET
     ]
 
 
+def secrets_in(name: str, value: str) -> Iterator[str]:
+    """What of a variable's value must not be seen: all of it, by its name; or the password in a URL, secret
+    members of JSON, a password among settings. As it is written there, and as programs read it."""
+    if is_secret_name(name):
+        yield value
+    yield from _secrets_of_json(value)
+    for found in _PASSWORD_IN_URL.finditer(value):
+        yield from _as_written_and_read(found[1])
+    for pattern in (_IN_QUERY, _IN_SETTINGS):
+        for found in pattern.finditer(value):
+            if is_secret_name(found[1]) or pattern is _IN_SETTINGS:
+                yield from _as_written_and_read(found[2])
+
+
+def _as_written_and_read(text: str) -> set[str]:
+    return {text, unquote(text)}
+
+
+def _secrets_of_json(value: str) -> Iterator[str]:
+    if not value.lstrip().startswith(("{", "[")):
+        return
+    try:
+        document = json.loads(value)
+    except (ValueError, RecursionError):
+        return
+    yield from _secrets_of_members("", document, _MAX_JSON_DEPTH)
+
+
+def _secrets_of_members(name: str, value: Any, depth: int) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from secrets_in(name, value)
+    elif depth and isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _secrets_of_members(str(key), inner, depth - 1)
+    elif depth and isinstance(value, list):
+        for inner in value:
+            yield from _secrets_of_members(name, inner, depth - 1)
+
+
 def is_secret_name(name: str) -> bool:
-    """Does a variable of this name hold a credential? `ANTHROPIC_API_KEY`, `GH_TOKEN`, `DB_PASSWORD`."""
-    return _SECRET_NAME.search(name) is not None
+    """Does a variable of this name hold a credential? `ANTHROPIC_API_KEY`, `GH_TOKEN`, `PGPASSWORD`, `accessToken`."""
+    return _SECRET_NAME.search(name) is not None or _SECRET_MEMBER.search(name) is not None

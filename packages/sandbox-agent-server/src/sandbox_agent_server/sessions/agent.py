@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -152,7 +153,7 @@ class SessionAgent:
         connection = AgentConnection(
             conversation.log.session_id,
             self._make_adapter(conversation.state, self.secrets),
-            Redaction(self.secrets.env, self.secrets.mcp_servers),
+            Redaction(self.secrets.env, self.secrets.mcp_servers, inherited=os.environ),
             conversation,
         )
         try:

@@ -65,6 +65,44 @@ def test_a_secret_is_found_however_json_writes_it(value: str, is_ascii: bool) ->
     assert result.frame["params"] == {"text": "a *** b"}
 
 
+@pytest.mark.parametrize(
+    "escape", ["\\u0073k-marker", "sk\\u002dmarker", "sk-marker-\\u0030", "sk\\/marker"]
+)
+def test_a_secret_is_found_behind_escapes_that_need_not_be(escape: str) -> None:
+    value = json.loads(f'"{escape}"') + "-tail"
+    raw = f'{{"method":"x","params":{{"text":"a {escape}-tail b"}}}}'.encode()
+    (result,) = Redaction({"API_KEY": value}, []).batch([WireFrame(raw, json.loads(raw))])
+    assert result.frame["params"] == {"text": "a *** b"}
+    assert json.loads(result.raw) == result.frame
+
+
+@pytest.mark.parametrize(
+    ("env", "secret"),
+    [
+        ({"PGPASSWORD": "pg-pass-word"}, "pg-pass-word"),
+        ({"DB_PASSWORD": "db-pass-word"}, "db-pass-word"),
+        ({"DATABASE_URL": "postgres://u:url-pass-word@db/x"}, "url-pass-word"),
+        ({"DATABASE_URL": "postgres://u:p%40ss-word-1@db/x"}, "p@ss-word-1"),
+        ({"SETTINGS": '{"db": {"password": "json-pass-word"}}'}, "json-pass-word"),
+        ({"GCP": '{"private_key": "-----BEGIN\\nabc"}'}, "-----BEGIN\nabc"),
+    ],
+)
+def test_a_secret_is_found_inside_of_a_value(env: dict[str, str], secret: str) -> None:
+    text = masked(Redaction(env, []), said(f"it is {secret}!"))
+    assert "it is ***!" in text
+
+
+def test_what_the_server_gives_of_its_own_environment_is_masked_too() -> None:
+    inherited = {
+        "GH_TOKEN": "gh-token-of-the-user",
+        "SSH_KEY": "/home/ada/.ssh/id",
+        "STAGE": "production",
+    }
+    redaction = Redaction({}, [], inherited=inherited)
+    text = masked(redaction, said("gh-token-of-the-user in /home/ada/.ssh/id, production"))
+    assert "*** in /home/ada/.ssh/id, production" in text
+
+
 def test_a_value_that_starts_like_an_escape_leaves_valid_json() -> None:
     frame = said("one\nsecret-value")
     assert json.loads(masked(Redaction({"API_KEY": "nsecret-value"}, []), frame)) == frame.frame

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import Final, Protocol
 
 from sandbox_agent_core.errors import SandboxAgentError
 from sandbox_agent_core.frames import Frame
@@ -15,7 +15,10 @@ from sandbox_agent_server.agents.runner.failures import exit_error
 from sandbox_agent_server.agents.runner.redaction import Redaction
 from sandbox_agent_server.runtime.tasks import TaskOwner
 
-__all__ = ["AgentConnection", "ConnectionOwner"]
+__all__ = ["HELD_AT_MOST_S", "AgentConnection", "ConnectionOwner"]
+
+HELD_AT_MOST_S: Final = 5.0
+"""After an agent's last word, until a piece of text that may begin a secret is shown after all."""
 
 
 class ConnectionOwner(Protocol):
@@ -43,6 +46,7 @@ class AgentConnection:
         self._failure: SandboxAgentError | None = None
         self._gone = asyncio.Event()
         self._output: StartOutput | None = StartOutput()
+        self._held: asyncio.TimerHandle | None = None
         self._exit = AgentExit()
         self.is_gone = False
         self.is_expected_to_end = False
@@ -128,14 +132,35 @@ class AgentConnection:
     def frames(self, batch: list[WireFrame]) -> None:
         if self._redaction.is_needed:
             batch = self._redaction.batch(batch)
+            self._let_go_later()
+        self._receive(batch)
+
+    def _receive(self, batch: list[WireFrame]) -> None:
+        if not batch:
+            return
         if self._output is not None:
             self._output.see(batch)
         self._owner.receive(batch)
+
+    def _let_go_later(self) -> None:
+        """A piece of text that may begin a secret is not held back for ever."""
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
+        if self._redaction.is_holding:
+            loop = asyncio.get_running_loop()
+            self._held = loop.call_later(HELD_AT_MOST_S, self._let_go)
+
+    def _let_go(self) -> None:
+        self._receive(self._redaction.let_go())
 
     def ended(self) -> None:
         self._tasks.spawn(self._end(), name="end")
 
     async def _end(self) -> None:
+        if self._held is not None:
+            self._held.cancel()
+        self._let_go()
         self._exit = ended = self._redaction.exit(await self._adapter.close())
         self._failure = error = self._failure or exit_error(ended)
         self.is_gone = True

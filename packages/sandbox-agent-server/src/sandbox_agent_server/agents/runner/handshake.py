@@ -11,7 +11,7 @@ from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.jsonrpc import METHOD_NOT_FOUND
 from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
 
-from sandbox_agent_server.agents.runner.redaction import redact_servers
+from sandbox_agent_server.agents.runner.mcp_secrets import redact_servers
 
 __all__ = ["Continuity", "Handshake", "Opened"]
 
