@@ -72,6 +72,13 @@ async def test_after_a_malformed_permission_the_next_one_is_asked(
     ]
 
 
+async def test_all_requests_are_told_however_many_pages_they_are(session: Session) -> None:
+    session.on_permission(lambda request: request.allow_once())
+    await session.prompt(json.dumps([asks(number, GOOD, title="touch a") for number in range(120)]))
+    everything = await session.requests(status="all")
+    assert len({request.id for request in everything}) == 120
+
+
 async def test_an_option_is_shown_and_chosen_by_what_is_right_in_it(session: Session) -> None:
     options = [
         {"optionId": 0, "name": None, "kind": "allow_once"},

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 from entries import agent, answer, client, entry, server, update
 from logs import Log
 from sandbox_agent_core.events import EVENT_CLASSES
@@ -19,6 +22,7 @@ from sandbox_agent_core.view import (
     TranscriptFolder,
     fold,
 )
+from sandbox_agent_core.view.fold import _REDUCERS
 
 
 def _folded(*entries: LogEntry) -> Transcript:
@@ -325,4 +329,15 @@ def test_an_event_that_was_applied_before_changes_nothing() -> None:
 
 
 def test_every_event_type_has_a_reducer() -> None:
-    assert set(TranscriptFolder()._reducers) == set(EVENT_CLASSES.values())
+    assert set(_REDUCERS) == set(EVENT_CLASSES.values())
+
+
+def test_a_folder_goes_with_its_last_reference() -> None:
+    folder = TranscriptFolder()
+    gone = weakref.ref(folder)
+    gc.disable()
+    try:
+        del folder
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -20,6 +20,7 @@ from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.errors import exception_handlers
 from sandbox_agent_server.http.guard import Guard
 from sandbox_agent_server.http.idempotency import OnceOnly
+from sandbox_agent_server.http.large_answer import ByteBudget
 from sandbox_agent_server.http.openapi import describe
 from sandbox_agent_server.http.route import ApiRoute, json_response
 from sandbox_agent_server.http.routes import events, installing, requests, service, tokens
@@ -87,6 +88,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         sessions=sessions,
         once=OnceOnly(replies),
         streams=StreamCounter(settings.limits.max_subscribers),
+        answers=ByteBudget(settings.limits.max_answer_bytes),
         tokens=token_store,
         token_calls=calls,
         version=__version__,

@@ -64,6 +64,16 @@ class Limits(_Frozen):
     keep_alive_s: float = Field(
         15.0, gt=0, description="How long a connection is kept without a request."
     )
+    send_timeout_s: float = Field(
+        60.0,
+        gt=0,
+        description="How long a client may take nothing of an answer. An event stream waits for ever.",
+    )
+    max_answer_bytes: int = Field(
+        64 * _MIB,
+        ge=1024,
+        description="Pages and transcripts that are being made or not yet taken, all together; more wait.",
+    )
     max_connections: int = Field(
         2048,
         ge=1,
@@ -94,10 +104,17 @@ class Limits(_Frozen):
         ge=1,
         description="Background tasks of a session that are followed at a time; one more is only passed on.",
     )
+    max_pending_bytes: int = Field(
+        8 * _MIB,
+        ge=1024,
+        description="Open permissions and questions of a session together; what does not fit is denied at once.",
+    )
     max_queued_turns: int = Field(64, ge=0, description="Prompts waiting behind the running turn.")
     max_tokens: int = Field(1000, ge=1, description="Valid tokens besides the server's own.")
     max_page: int = Field(1000, ge=1, description="Events in one page.")
-    max_page_bytes: int = Field(8 * _MIB, ge=1024, description="Payload bytes in one page.")
+    max_page_bytes: int = Field(
+        8 * _MIB, ge=1024, description="Bytes in one page of events, requests or sessions."
+    )
     max_log_bytes: int | None = Field(
         None,
         ge=1 * _MIB,

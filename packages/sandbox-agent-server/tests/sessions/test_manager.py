@@ -110,15 +110,34 @@ async def test_what_waits_for_an_answer_is_told_live_and_from_the_row(house: Hou
     house.prompt()
     house.agent.write(permission(1), permission(2))
     await until(lambda: house.manager.info("ses_1").pending_requests == 2)
-    one, other = house.manager.requests("ses_1", pending_only=True)
+    one, other = house.manager.pending_requests("ses_1")
     with house.manager.session("ses_1") as session:
         session.answer(one["id"], AnswerRequest.model_validate({"reply": "once"}))
-    assert list(house.manager.requests("ses_1", pending_only=True)) == [other]
+    assert list(house.manager.pending_requests("ses_1")) == [other]
     await its_agent_ends(house)
-    assert list(house.manager.requests("ses_1", pending_only=True)) == []
-    first, second = house.manager.requests("ses_1", pending_only=False)
+    assert list(house.manager.pending_requests("ses_1")) == []
+    first, second = house.manager.requests("ses_1", cursor=None, limit=99)[0]
     assert (first["id"], first["resolution"]["decidedBy"]) == (one["id"], "user")
     assert (second["id"], second["resolution"]["decidedBy"]) == (other["id"], "cancel")
+
+
+async def test_what_was_ever_asked_is_told_page_by_page(house: House) -> None:
+    await house.create()
+    house.prompt()
+    house.agent.write(*(permission(number) for number in range(5)))
+    await until(lambda: house.manager.info("ses_1").pending_requests == 5)
+    await its_agent_ends(house)
+    seen: list[str] = []
+    cursor = None
+    for count in (2, 2, 1):
+        page, cursor = house.manager.requests("ses_1", cursor=cursor, limit=2)
+        assert len(page) == count
+        seen += [one["id"] for one in page]
+    assert cursor is None
+    everything, _ = house.manager.requests("ses_1", cursor=None, limit=99)
+    assert seen == [one["id"] for one in everything]
+    with pytest.raises(InvalidRequest):
+        house.manager.requests("ses_1", cursor="x", limit=2)
 
 
 async def test_sessions_are_listed_newest_first_page_by_page(house: House) -> None:
@@ -141,7 +160,7 @@ async def test_what_is_not_there_is_not_found(house: House) -> None:
             with pytest.raises(SessionNotFound):
                 ask(id)
         with pytest.raises(SessionNotFound):
-            house.manager.requests(id, pending_only=False)
+            house.manager.requests(id, cursor=None, limit=99)[0]
         with pytest.raises(SessionNotFound):
             await house.manager.purge(id)
 
@@ -243,7 +262,7 @@ async def test_what_is_purged_is_gone_to_the_last_byte(house: House) -> None:
     await house.create("ses_2")
     house.prompt()
     house.acme.made[0].write(permission(1))
-    await until(lambda: house.manager.requests("ses_1", pending_only=False))
+    await until(lambda: house.manager.requests("ses_1", cursor=None, limit=99)[0])
     await house.manager.purge("ses_1")
     assert not house.directory().exists()
     assert house.directory("ses_2").exists()
@@ -294,7 +313,7 @@ async def test_what_cannot_be_read_any_more_can_be_purged(house: House) -> None:
 
 def told(house: House, id: str = "ses_1") -> tuple[Any, Any]:
     info = house.manager.info(id)
-    return info, list(house.manager.requests(id, pending_only=False))
+    return info, list(house.manager.requests(id, cursor=None, limit=99)[0])
 
 
 async def test_a_server_that_dies_while_it_makes_the_index_again_leaves_the_rest_to_the_next(
@@ -449,10 +468,10 @@ async def test_what_the_index_cannot_take_now_it_takes_later(
     house.agent.write(permission(1))
     await until(lambda: house.manager.info("ses_1").pending_requests)
     await ends_its_turn(house)
-    assert house.manager.requests("ses_1", pending_only=False) == []
+    assert house.manager.requests("ses_1", cursor=None, limit=99)[0] == []
     monkeypatch.setattr(house.index, "save", save)
     await its_agent_ends(house)
-    (one,) = house.manager.requests("ses_1", pending_only=False)
+    (one,) = house.manager.requests("ses_1", cursor=None, limit=99)[0]
     assert one["resolution"]["decidedBy"] == "cancel"
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,37 @@ def test_pages_are_newest_first_and_go_on_behind_a_key(index: SessionIndex) -> N
     index.save(row("ses_new"))
     assert ids(index.page(before_key=first[-1].key, limit=9)) == ["ses_2", "ses_1", "ses_0"]
     assert index.page(before_key=1, limit=9) == []
+
+
+def test_a_page_of_sessions_is_bounded_in_bytes_and_never_empty(index: SessionIndex) -> None:
+    for number in range(4):
+        index.save(row(f"ses_{number}", state={"text": "x" * 1000}))
+    first = index.page(before_key=None, limit=9, max_bytes=2500)
+    assert ids(first) == ["ses_3", "ses_2"]
+    assert index.has_before(first[-1].key)
+    rest = index.page(before_key=first[-1].key, limit=9, max_bytes=10)
+    assert ids(rest) == ["ses_1"]
+    (last,) = index.page(before_key=rest[-1].key, limit=9)
+    assert not index.has_before(last.key)
+
+
+def test_requests_come_in_pages_that_are_bounded_in_bytes_and_never_empty(
+    index: SessionIndex,
+) -> None:
+    asked = [RequestRow(id=f"req_{9 - number}", asked={"text": "x" * 1000}) for number in range(4)]
+    for one in asked:
+        index.save(row("ses_a"), [one])
+        index.save(row("ses_b"), [one])
+    index.save(row("ses_a"), [replace(asked[0], resolution={"outcome": "selected"})])
+    first = index.requests("ses_a", limit=9, max_bytes=2500)
+    assert ids(first) == ["req_9", "req_8"]
+    assert index.has_requests_after("ses_a", first[-1].key)
+    second = index.requests("ses_a", after_key=first[-1].key, limit=1)
+    assert ids(second) == ["req_7"]
+    third = index.requests("ses_a", after_key=second[-1].key, max_bytes=10)
+    assert ids(third) == ["req_6"]
+    assert not index.has_requests_after("ses_a", third[-1].key)
+    assert index.requests("ses_a", after_key=third[-1].key) == []
 
 
 def test_what_is_open_is_told_oldest_first_and_never_as_old(index: SessionIndex) -> None:

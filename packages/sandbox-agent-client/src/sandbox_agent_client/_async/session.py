@@ -213,8 +213,16 @@ class Session:
         self, *, status: Literal["pending", "all"] = "pending"
     ) -> list[PermissionRequest | QuestionRequest]:
         """What the agent asked, oldest first."""
-        found = await self._connection.call(request_calls.list_requests(self.id, status=status))
-        return [request_of(info, self.respond) for info in found.requests]
+        found: list[PermissionRequest | QuestionRequest] = []
+        cursor: str | None = None
+        while True:
+            page = await self._connection.call(
+                request_calls.list_requests(self.id, status=status, cursor=cursor)
+            )
+            found += [request_of(info, self.respond) for info in page.requests]
+            cursor = page.next_cursor
+            if cursor is None:
+                return found
 
     async def respond(
         self,

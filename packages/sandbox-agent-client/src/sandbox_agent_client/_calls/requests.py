@@ -27,12 +27,15 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def list_requests(
-    session_id: str, *, status: Literal["pending", "all"] = "pending"
+    session_id: str,
+    *,
+    status: Literal["pending", "all"] = "pending",
+    cursor: str | None = None,
 ) -> Call[RequestList]:
     return Call(
         method="GET",
         path=path("sessions", session_id, "requests"),
-        query=query(status=status),
+        query=query(status=status, cursor=cursor),
         parse=_list,
     )
 
@@ -78,7 +81,10 @@ def _list(document: Any) -> RequestList:
         raise InternalError(
             "The server's answer is not a list of requests: is this a sandbox-agent server?"
         )
-    return RequestList(requests=list(_readable(RequestInfo, mended(requests))))
+    return RequestList(
+        requests=list(_readable(RequestInfo, mended(requests))),
+        next_cursor=as_str(document.get("nextCursor")),
+    )
 
 
 def _readable(cls: type[Model], items: Iterable[Any]) -> Iterable[Model]:

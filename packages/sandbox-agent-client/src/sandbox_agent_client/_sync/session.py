@@ -212,8 +212,16 @@ class SessionSync:
         self, *, status: Literal["pending", "all"] = "pending"
     ) -> list[PermissionRequestSync | QuestionRequestSync]:
         """What the agent asked, oldest first."""
-        found = self._connection.call(request_calls.list_requests(self.id, status=status))
-        return [request_of(info, self.respond) for info in found.requests]
+        found: list[PermissionRequestSync | QuestionRequestSync] = []
+        cursor: str | None = None
+        while True:
+            page = self._connection.call(
+                request_calls.list_requests(self.id, status=status, cursor=cursor)
+            )
+            found += [request_of(info, self.respond) for info in page.requests]
+            cursor = page.next_cursor
+            if cursor is None:
+                return found
 
     def respond(
         self,

@@ -75,3 +75,4 @@ class RequestInfo(ResponseBody):
 
 class RequestList(ResponseBody):
     requests: list[RequestInfo]
+    next_cursor: str | None = None

@@ -8,7 +8,7 @@ first completion.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sandbox_agent_core.events import (
     AgentExited,
@@ -84,44 +84,7 @@ class TranscriptFolder:
         self._streams = Streams(self._segments)
         self._tools = Tools(self._segments)
         self._tasks = Tasks(view.tasks)
-        requests = self._requests = Requests(self._segments, view.pending_requests)
-        self._reducers: dict[type[UniversalEvent], Callable[[Any], None]] = {
-            SessionCreated: self._session_created,
-            SessionUpdated: self._session_updated,
-            SessionResumed: self._session_resumed,
-            SessionEnded: self._session_ended,
-            TurnQueued: self._turn_queued,
-            TurnStarted: self._turn_started,
-            TurnEnded: self._turn_ended,
-            TurnDropped: self._turn_dropped,
-            MessageDelta: self._streams.delta,
-            MessageCompleted: self._streams.completed,
-            ReasoningDelta: self._streams.delta,
-            ReasoningCompleted: self._streams.completed,
-            ToolStarted: self._tools.apply,
-            ToolUpdated: self._tools.apply,
-            ToolCompleted: self._tools.apply,
-            TaskStarted: self._tasks.started,
-            TaskUpdated: self._tasks.updated,
-            TaskEnded: self._tasks.ended,
-            PlanUpdated: self._plan_updated,
-            PermissionRequested: self._permission_requested,
-            PermissionResolved: requests.resolved,
-            QuestionRequested: requests.requested,
-            QuestionResolved: requests.resolved,
-            UsageUpdated: self._usage_updated,
-            ModeChanged: self._mode_changed,
-            PermissionModeChanged: self._permission_mode_changed,
-            ConfigChanged: self._config_changed,
-            CommandsUpdated: self._commands_updated,
-            AgentStarted: _not_shown,
-            AgentExited: self._agent_exited,
-            AgentUnparsed: _not_shown,
-            AgentUpdate: self._agent_update,
-            LogRepaired: self._log_repaired,
-            LogDamaged: self._log_damaged,
-            ErrorReported: self._error,
-        }
+        self._requests = Requests(self._segments, view.pending_requests)
 
     @property
     def transcript(self) -> Transcript:
@@ -138,7 +101,7 @@ class TranscriptFolder:
         if not self._seq:
             self._view.session_id = event.session_id
         self._seq = event.seq
-        self._reducers[type(event)](event)
+        _REDUCERS[type(event)](self, event)
 
     def _session_created(self, event: SessionCreated) -> None:
         view = self._view
@@ -276,5 +239,41 @@ def _current(options: list[ConfigOption], category: str) -> str | None:
     return None
 
 
-def _not_shown(_event: UniversalEvent) -> None:
-    """It happened, but it is no part of the conversation."""
+# Not of the folder: with a reference to itself it would keep the whole transcript until the next collection.
+_REDUCERS: Final[dict[type[UniversalEvent], Callable[[TranscriptFolder, Any], None]]] = {
+    SessionCreated: TranscriptFolder._session_created,
+    SessionUpdated: TranscriptFolder._session_updated,
+    SessionResumed: TranscriptFolder._session_resumed,
+    SessionEnded: TranscriptFolder._session_ended,
+    TurnQueued: TranscriptFolder._turn_queued,
+    TurnStarted: TranscriptFolder._turn_started,
+    TurnEnded: TranscriptFolder._turn_ended,
+    TurnDropped: TranscriptFolder._turn_dropped,
+    MessageDelta: lambda folder, event: folder._streams.delta(event),
+    MessageCompleted: lambda folder, event: folder._streams.completed(event),
+    ReasoningDelta: lambda folder, event: folder._streams.delta(event),
+    ReasoningCompleted: lambda folder, event: folder._streams.completed(event),
+    ToolStarted: lambda folder, event: folder._tools.apply(event),
+    ToolUpdated: lambda folder, event: folder._tools.apply(event),
+    ToolCompleted: lambda folder, event: folder._tools.apply(event),
+    TaskStarted: lambda folder, event: folder._tasks.started(event),
+    TaskUpdated: lambda folder, event: folder._tasks.updated(event),
+    TaskEnded: lambda folder, event: folder._tasks.ended(event),
+    PlanUpdated: TranscriptFolder._plan_updated,
+    PermissionRequested: TranscriptFolder._permission_requested,
+    PermissionResolved: lambda folder, event: folder._requests.resolved(event),
+    QuestionRequested: lambda folder, event: folder._requests.requested(event),
+    QuestionResolved: lambda folder, event: folder._requests.resolved(event),
+    UsageUpdated: TranscriptFolder._usage_updated,
+    ModeChanged: TranscriptFolder._mode_changed,
+    PermissionModeChanged: TranscriptFolder._permission_mode_changed,
+    ConfigChanged: TranscriptFolder._config_changed,
+    CommandsUpdated: TranscriptFolder._commands_updated,
+    AgentStarted: lambda _folder, _event: None,
+    AgentExited: TranscriptFolder._agent_exited,
+    AgentUnparsed: lambda _folder, _event: None,
+    AgentUpdate: TranscriptFolder._agent_update,
+    LogRepaired: TranscriptFolder._log_repaired,
+    LogDamaged: TranscriptFolder._log_damaged,
+    ErrorReported: TranscriptFolder._error,
+}

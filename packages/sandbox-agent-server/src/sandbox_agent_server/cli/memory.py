@@ -10,6 +10,10 @@ from typing import Final
 __all__ = ["FreeMemory"]
 
 _WORTH_BYTES: Final = 16 * 1024 * 1024
+_OWN_MAPPING_BYTES: Final = 1024 * 1024
+"""A buffer of this size goes back when it is freed."""
+_M_TRIM_THRESHOLD: Final = -1
+_M_MMAP_THRESHOLD: Final = -3
 _LIBC: Final = ctypes.CDLL(None)
 
 
@@ -19,6 +23,10 @@ class FreeMemory:
     def __init__(self) -> None:
         self._least_bytes = _resident_bytes()
         self._trim = getattr(_LIBC, "malloc_trim", None)
+        if self._trim is not None:
+            # Fixed: left to itself, glibc puts ever larger buffers where they cannot be given back.
+            _LIBC.mallopt(_M_MMAP_THRESHOLD, _OWN_MAPPING_BYTES)
+            _LIBC.mallopt(_M_TRIM_THRESHOLD, _WORTH_BYTES)
 
     def give_back(self) -> None:
         """Without glibc there is nothing to do."""

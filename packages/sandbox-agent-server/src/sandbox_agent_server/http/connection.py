@@ -58,6 +58,7 @@ class HttpConnection(HttpToolsProtocol):
         """Of what came after the answer."""
         self._refusal: SandboxAgentError | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
 
     # The transport
 
@@ -77,6 +78,8 @@ class HttpConnection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._set_timer(None)
+        if self._stalled is not None:
+            self._stalled.cancel()
         self._admission.works(self)
         super().connection_lost(exc)
 
@@ -117,6 +120,22 @@ class HttpConnection(HttpToolsProtocol):
 
     def make_room(self) -> None:
         self.transport.close()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self.loop.call_later(self._limits.send_timeout_s, self._on_stall)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _on_stall(self) -> None:
+        """A stream waits for its reader for ever; whoever asked for a page has to take it."""
+        self._stalled = None
+        if self._is_answered or not self.cycle.chunked_encoding:
+            self.transport.abort()
 
     # The parser
 

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from sandbox_agent_server.agents.runner.inventory import AgentInventory
 from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.idempotency import OnceOnly
+from sandbox_agent_server.http.large_answer import ByteBudget
 from sandbox_agent_server.http.stream import StreamCounter
 from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.sessions.manager import SessionManager
@@ -27,6 +28,7 @@ class Services:
     sessions: SessionManager
     once: OnceOnly
     streams: StreamCounter
+    answers: ByteBudget
     tokens: TokenStore
     token_calls: TokenCalls
     version: str

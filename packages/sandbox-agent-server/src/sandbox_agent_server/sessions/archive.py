@@ -119,17 +119,31 @@ class SessionArchive:
             )
         return row
 
-    def page(self, *, before_key: int | None, limit: int) -> Sequence[IndexRow]:
-        """Newest first."""
-        return self._index.page(before_key=before_key, limit=limit)
+    def page(self, *, before_key: int | None, limit: int) -> tuple[Sequence[IndexRow], bool]:
+        """Newest first, at most `limit` and `max_page_bytes`, and whether there are more."""
+        rows = self._index.page(
+            before_key=before_key, limit=limit, max_bytes=self._settings.limits.max_page_bytes
+        )
+        return rows, bool(rows) and self._index.has_before(rows[-1].key)
 
-    def requests(self, session_id: str) -> Sequence[RequestRow]:
-        """Oldest first, resolved ones too. Raises: SessionDamaged, StorageError."""
+    def requests(
+        self, session_id: str, *, after_key: int, limit: int
+    ) -> tuple[Sequence[RequestRow], bool]:
+        """Oldest first, resolved ones too: at most `limit` and `max_page_bytes`, and whether there are more.
+
+        Raises: SessionDamaged, StorageError.
+        """
         try:
-            return self._index.requests(session_id)
+            rows = self._index.requests(
+                session_id,
+                after_key=after_key,
+                limit=limit,
+                max_bytes=self._settings.limits.max_page_bytes,
+            )
         except ValueError as exc:
             logger.error("session %s: its requests are read from its log: %s", session_id, exc)
-            return self._requests_of_log(session_id)
+            return self._requests_of_log(session_id), False
+        return rows, bool(rows) and self._index.has_requests_after(session_id, rows[-1].key)
 
     def resolution(self, session_id: str, request_id: str) -> dict[str, Any] | None:
         """Raises: SessionDamaged, StorageError."""

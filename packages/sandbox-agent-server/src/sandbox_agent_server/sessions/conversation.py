@@ -89,6 +89,7 @@ class Conversation:
             send=self.to_agent,
             earlier=earlier_resolution,
             max_pending=limits.max_pending_requests,
+            max_pending_bytes=limits.max_pending_bytes,
         )
         self.observers: list[StepObserver] = []
         self.services: dict[str, Callable[[Frame], None]] = {}

@@ -193,24 +193,36 @@ class SessionManager:
 
     def list(self, *, cursor: str | None, limit: int) -> SessionList:
         """Newest first. Raises: InvalidRequest for a cursor that is not one of ours."""
-        rows = self._archive.page(before_key=_key_of(cursor), limit=limit + 1)
-        page = rows[:limit]
+        rows, has_more = self._archive.page(before_key=_key_of(cursor), limit=limit)
         return SessionList.model_construct(
-            sessions=[self._info(row) for row in page],
-            next_cursor=str(page[-1].key) if len(rows) > limit else None,
+            sessions=[self._info(row) for row in rows],
+            next_cursor=str(rows[-1].key) if has_more else None,
         )
 
-    def requests(self, session_id: str, *, pending_only: bool) -> Sequence[dict[str, Any]]:
-        """What the agent asked, oldest first. Raises: SessionNotFound."""
+    def pending_requests(self, session_id: str) -> Sequence[dict[str, Any]]:
+        """What waits for an answer, oldest first. Raises: SessionNotFound, SessionDamaged."""
         row = self._archive.row(session_id)
-        if pending_only:
-            live = self._live.get(session_id)
-            state = self._archive.look(row).state if live is None else live.state
-            return tuple(state.pending.values())
-        return [
+        live = self._live.get(session_id)
+        state = self._archive.look(row).state if live is None else live.state
+        return tuple(state.pending.values())
+
+    def requests(
+        self, session_id: str, *, cursor: str | None, limit: int
+    ) -> tuple[Sequence[dict[str, Any]], str | None]:
+        """A page of what the agent ever asked, oldest first, and the cursor of the next.
+
+        Raises:
+            SessionNotFound, SessionDamaged, InvalidRequest for a cursor that is not one of ours.
+        """
+        self._archive.row(session_id)
+        rows, has_more = self._archive.requests(
+            session_id, after_key=_key_of(cursor) or 0, limit=limit
+        )
+        shown = [
             one.asked if one.resolution is None else {**one.asked, "resolution": one.resolution}
-            for one in self._archive.requests(session_id)
+            for one in rows
         ]
+        return shown, str(rows[-1].key) if has_more else None
 
     async def end(self, session_id: str) -> None:
         """Raises: SessionNotFound."""

@@ -13,7 +13,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -60,6 +60,7 @@ CREATE TABLE processes (
 );
 """
 
+_ANY_SIZE: Final = 2**63 - 1
 _ROW = "key, id, seq, updated_ms, size_bytes, is_open, state"
 
 
@@ -83,6 +84,8 @@ class RequestRow:
     id: str
     asked: dict[str, Any]
     resolution: dict[str, Any] | None = None
+    key: int = field(default=0, compare=False)
+    """Order of asking; given by the index."""
 
 
 class SessionIndex:
@@ -151,11 +154,24 @@ class SessionIndex:
         rows = self._select("WHERE id = ?", session_id)
         return rows[0] if rows else None
 
-    def page(self, *, before_key: int | None, limit: int) -> list[IndexRow]:
-        """Newest first."""
-        if before_key is None:
-            return self._select("ORDER BY key DESC LIMIT ?", limit)
-        return self._select("WHERE key < ? ORDER BY key DESC LIMIT ?", before_key, limit)
+    def page(
+        self, *, before_key: int | None, limit: int, max_bytes: int = _ANY_SIZE
+    ) -> list[IndexRow]:
+        """Newest first: at most `limit`, and of about `max_bytes`, but at least one."""
+        before = _ANY_SIZE if before_key is None else before_key
+        sizes = self._read(
+            "SELECT key, coalesce(length(state), 0) FROM sessions WHERE key < ?"
+            " ORDER BY key DESC LIMIT ?",
+            before,
+            limit,
+        )
+        if (last := _last_within(sizes, max_bytes)) is None:
+            return []
+        return self._select("WHERE key < ? AND key >= ? ORDER BY key DESC", before, last)
+
+    def has_before(self, key: int) -> bool:
+        """Whether there are older sessions."""
+        return bool(self._read("SELECT 1 FROM sessions WHERE key < ? LIMIT 1", key))
 
     def open_sessions(self) -> list[IndexRow]:
         return self._select("WHERE is_open ORDER BY key")
@@ -179,16 +195,44 @@ class SessionIndex:
 
     # Requests
 
-    def requests(self, session_id: str) -> list[RequestRow]:
-        """Oldest first, resolved ones too. Raises: StorageError; ValueError when one of them is damaged."""
-        rows = self._read(
-            "SELECT id, asked, resolution FROM requests WHERE session_id = ? ORDER BY rowid",
+    def requests(
+        self,
+        session_id: str,
+        *,
+        after_key: int = 0,
+        limit: int = _ANY_SIZE,
+        max_bytes: int = _ANY_SIZE,
+    ) -> list[RequestRow]:
+        """Oldest first, resolved ones too: at most `limit`, and of about `max_bytes`, but at least one.
+
+        Raises: StorageError; ValueError when one of them is damaged.
+        """
+        sizes = self._read(
+            "SELECT rowid, coalesce(length(asked), 0) + coalesce(length(resolution), 0) FROM requests"
+            " WHERE session_id = ? AND rowid > ? ORDER BY rowid LIMIT ?",
             session_id,
+            after_key,
+            limit,
+        )
+        if (last := _last_within(sizes, max_bytes)) is None:
+            return []
+        rows = self._read(
+            "SELECT rowid, id, asked, resolution FROM requests"
+            " WHERE session_id = ? AND rowid > ? AND rowid <= ? ORDER BY rowid",
+            session_id,
+            after_key,
+            last,
         )
         return [
-            RequestRow(id=id, asked=loads(asked), resolution=resolution and loads(resolution))
-            for id, asked, resolution in rows
+            RequestRow(
+                key=key, id=id, asked=loads(asked), resolution=resolution and loads(resolution)
+            )
+            for key, id, asked, resolution in rows
         ]
+
+    def has_requests_after(self, session_id: str, key: int) -> bool:
+        sql = "SELECT 1 FROM requests WHERE session_id = ? AND rowid > ? LIMIT 1"
+        return bool(self._read(sql, session_id, key))
 
     def resolution(self, session_id: str, request_id: str) -> dict[str, Any] | None:
         """Raises: as `requests`."""
@@ -377,3 +421,14 @@ def _storage_error(exc: Exception, path: Path) -> StorageError:
         "another --data-dir.",
         path=str(path),
     )
+
+
+def _last_within(sizes: Sequence[tuple[int, int]], max_bytes: int) -> int | None:
+    """Of `(key, bytes)` in order, the key up to which they are no more than that, or the first."""
+    last, total = None, 0
+    for key, size in sizes:
+        total += size
+        if last is not None and total > max_bytes:
+            break
+        last = key
+    return last

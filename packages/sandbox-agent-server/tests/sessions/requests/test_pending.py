@@ -243,6 +243,18 @@ async def test_more_than_may_wait_are_denied_at_once(make_talk: MakeTalk) -> Non
     assert len(talk.conversation.state.pending) == 2
 
 
+async def test_what_waits_is_bounded_in_bytes_too(make_talk: MakeTalk) -> None:
+    talk = await make_talk(max_pending_bytes=3000)
+    await talk.agent_writes(permission(1, title="x" * 1500), permission(2, title="x" * 1500))
+    assert talk.answers == [response(2, selected("r1"))]
+    assert talk.resolution["rule"] == "limit max_pending_bytes"
+    await talk.agent_writes(permission(3))
+    assert len(talk.conversation.state.pending) == 2
+    answer_frame(talk, 1, CANCELLED)
+    await talk.agent_writes(permission(4, title="x" * 1500))
+    assert len(talk.conversation.state.pending) == 2
+
+
 # The deadline
 
 

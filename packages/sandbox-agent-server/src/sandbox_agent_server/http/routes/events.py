@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from sandbox_agent_core.api.events import EventPage
 from sandbox_agent_core.errors import (
@@ -13,13 +14,13 @@ from sandbox_agent_core.errors import (
     SessionNotFound,
 )
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from sandbox_agent_server.http.body import query_int
 from sandbox_agent_server.http.errors import problem_response
+from sandbox_agent_server.http.large_answer import Body, LargeAnswer, json_body
 from sandbox_agent_server.http.route import ApiRoute, Query
 from sandbox_agent_server.http.services import services_of
 from sandbox_agent_server.http.stream import (
@@ -31,7 +32,6 @@ from sandbox_agent_server.http.stream import (
 from sandbox_agent_server.http.websocket import serve_websocket
 from sandbox_agent_server.log.log import Cursor, SessionLog
 from sandbox_agent_server.log.views import Shown, encode
-from sandbox_agent_server.settings import Limits
 
 __all__ = ["routes", "websocket_routes"]
 
@@ -39,12 +39,18 @@ _DEFAULT_PAGE = 100
 _POLICY_VIOLATION = 1008
 
 
-async def _events(request: Request) -> Response | ASGIApp:
+async def _events(request: Request) -> ASGIApp:
     services = services_of(request)
     log = services.sessions.log(request.path_params["session_id"])
     query = read_stream_query(request)
     if not _wants_stream(request):
-        return await _page(request, log, query, services.settings.limits)
+        limits = services.settings.limits
+        count = query_int(request, "limit", default=_DEFAULT_PAGE, minimum=1, maximum=MAX_SEQ)
+        return LargeAnswer(
+            partial(_page, log, query, min(count, limits.max_page), limits.max_page_bytes),
+            services.answers,
+            max_bytes=limits.max_page_bytes,
+        )
     return sse_of_log(
         log, query, services.streams, heartbeat_s=services.settings.limits.heartbeat_s
     )
@@ -64,15 +70,11 @@ def _wants_stream(request: Request) -> bool:
     )
 
 
-async def _page(request: Request, log: SessionLog, query: StreamQuery, limits: Limits) -> Response:
-    asked = query_int(request, "limit", default=_DEFAULT_PAGE, minimum=1, maximum=MAX_SEQ)
-    limit = min(asked, limits.max_page)
+async def _page(log: SessionLog, query: StreamQuery, limit: int, max_bytes: int) -> Body:
     shown: Shown = []
     cursor, size = Cursor(log, query.after), 0
-    while len(shown) < limit and size < limits.max_page_bytes:
-        entries = await cursor.read(
-            limit=limit - len(shown), max_bytes=limits.max_page_bytes - size
-        )
+    while len(shown) < limit and size < max_bytes:
+        entries = await cursor.read(limit=limit - len(shown), max_bytes=max_bytes - size)
         if not entries:
             break
         more = await asyncio.to_thread(
@@ -84,8 +86,7 @@ async def _page(request: Request, log: SessionLog, query: StreamQuery, limits: L
     has_more = b"true" if after < log.last_seq else b"false"
     # The events are JSON already: only the frame around them is written here.
     lines = b",".join([line for _, line in shown])
-    body = b'{"events":[%b],"nextCursor":%d,"hasMore":%b}' % (lines, after, has_more)
-    return Response(body, media_type="application/json")
+    return json_body(b'{"events":[%b],"nextCursor":%d,"hasMore":%b}' % (lines, after, has_more))
 
 
 async def _websocket(websocket: WebSocket) -> None:

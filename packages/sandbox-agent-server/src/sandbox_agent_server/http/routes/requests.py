@@ -14,20 +14,29 @@ from sandbox_agent_core.errors import (
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox_agent_server.http.body import query_choice, read_body
+from sandbox_agent_server.http.body import query_choice, query_int, read_body
 from sandbox_agent_server.http.callers import caller_of, signed
 from sandbox_agent_server.http.route import ApiRoute, Query, json_response
 from sandbox_agent_server.http.services import services_of
 
 __all__ = ["routes"]
 
+_LIST_LIMIT = 100
+
 
 async def _list(request: Request) -> Response:
     status = query_choice(request, "status", ("pending", "all"))
-    asked = services_of(request).sessions.requests(
-        request.path_params["session_id"], pending_only=status == "pending"
+    limit = query_int(request, "limit", default=_LIST_LIMIT, minimum=1, maximum=1000)
+    sessions, session_id = services_of(request).sessions, request.path_params["session_id"]
+    if status == "pending":
+        return json_response({"requests": sessions.pending_requests(session_id)})
+    cursor = request.query_params.get("cursor")
+    asked, next_cursor = sessions.requests(session_id, cursor=cursor, limit=limit)
+    return json_response(
+        {"requests": asked}
+        if next_cursor is None
+        else {"requests": asked, "nextCursor": next_cursor}
     )
-    return json_response({"requests": asked})
 
 
 async def _answer(request: Request) -> Response:
@@ -47,7 +56,11 @@ routes = [
         method="GET", path="/v1/sessions/{session_id}/requests", handler=_list, scope="read", tag="requests",
         summary="Permissions and questions that wait for an answer.", result=RequestList,
         query=[Query("status", {"type": "string", "enum": ["pending", "all"], "default": "pending"},
-                     "`all` includes resolved ones, with who decided.")],
+                     "`all` includes resolved ones, with who decided, in pages. What is pending is bounded by "
+                     "`max_pending_requests` and `max_pending_bytes`, and comes whole."),
+               Query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": _LIST_LIMIT},
+                     "Requests in a page of all."),
+               Query("cursor", {"type": "string"}, "`nextCursor` of the page before.")],
         errors=[SessionNotFound],
     ),
     ApiRoute(

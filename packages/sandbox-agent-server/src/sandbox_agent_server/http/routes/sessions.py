@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from sandbox_agent_core.api.sessions import (
     CancelRequest,
@@ -39,10 +40,11 @@ from starlette.responses import Response
 
 from sandbox_agent_server.http.body import query_bool, query_int, read_body
 from sandbox_agent_server.http.callers import caller_of, check_settings
+from sandbox_agent_server.http.large_answer import LargeAnswer
 from sandbox_agent_server.http.route import ApiRoute, Query, json_response
 from sandbox_agent_server.http.services import services_of
+from sandbox_agent_server.http.transcript import transcript_body
 from sandbox_agent_server.sessions.agent import SessionSecrets
-from sandbox_agent_server.sessions.context import fold_log
 from sandbox_agent_server.sessions.manager import SessionManager
 
 __all__ = ["routes"]
@@ -139,10 +141,15 @@ async def _cancel(request: Request) -> Response:
         return json_response(session.cancel_as_asked(body))
 
 
-async def _transcript(request: Request) -> Response:
+async def _transcript(request: Request) -> LargeAnswer:
+    services = services_of(request)
     sessions, session_id = _manager(request)
-    transcript = await fold_log(sessions.log(session_id))
-    return json_response(transcript.to_wire())
+    log = sessions.log(session_id)
+    return LargeAnswer(
+        partial(transcript_body, log, services.settings.data_dir),
+        services.answers,
+        max_bytes=log.file.size_bytes,
+    )
 
 
 _START_ERRORS = [

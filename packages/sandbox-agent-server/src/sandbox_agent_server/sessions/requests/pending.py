@@ -51,6 +51,7 @@ class PendingRequests:
         send: Callable[[Frame], None],
         earlier: Callable[[str], Mapping[str, Any] | None],
         max_pending: int,
+        max_pending_bytes: int,
     ) -> None:
         """`send` gives an answer to the agent. `earlier` finds the resolution of a request by its id."""
         self._stamper = stamper
@@ -59,7 +60,10 @@ class PendingRequests:
         self._send = send
         self._earlier = earlier
         self._max_pending = max_pending
+        self._max_pending_bytes = max_pending_bytes
         self._open: dict[str, PendingRequest] = {}
+        self._sizes: dict[str, int] = {}
+        """Of what is open, in bytes as the agent wrote it."""
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def __len__(self) -> int:
@@ -86,9 +90,11 @@ class PendingRequests:
             annotations=request.annotations,
             tool_call=request.tool_call,
         )
-        answer = self._decide(step, request)
+        size = len(wire.raw)
+        answer = self._decide(step, request, size)
         if answer is None:
             self._open[request.id] = request
+            self._sizes[request.id] = size
             step.after_commit(lambda: self._arm(request))
         else:
             self._resolve(step, request, answer)
@@ -186,10 +192,13 @@ class PendingRequests:
             timer.cancel()
         self._timers.clear()
         self._open.clear()
+        self._sizes.clear()
 
-    def _decide(self, step: SessionStep, request: PendingRequest) -> Answer | None:
+    def _decide(self, step: SessionStep, request: PendingRequest, size: int) -> Answer | None:
         if len(self._open) >= self._max_pending:
             return deny(request, "policy", rule="limit max_pending_requests")
+        if sum(self._sizes.values()) + size > self._max_pending_bytes:
+            return deny(request, "policy", rule="limit max_pending_bytes")
         if request.kind == "question":
             return None
         # A permission may repeat no more of its tool call than the id: what it is was told before.
@@ -261,6 +270,7 @@ class PendingRequests:
 
     def _forget(self, request: PendingRequest) -> None:
         self._open.pop(request.id, None)
+        self._sizes.pop(request.id, None)
         if (timer := self._timers.pop(request.id, None)) is not None:
             timer.cancel()
 
