@@ -15,6 +15,7 @@ from agent_conformance.stories import Story, play
 from agent_conformance.under_test import AgentUnderTest
 from sandbox_agent_client import (
     Diff,
+    McpStatus,
     MessageDelta,
     PermissionRequested,
     PermissionResolved,
@@ -30,8 +31,10 @@ from sandbox_agent_client import (
 )
 from support.mcp_server import MARK
 from support.scripted_llm.scenarios import HUGE_TEXT
+from support.server import until
 
 MCP_SERVER = Path(__file__).parents[1] / "support" / "mcp_server.py"
+ENDS_OF_STARTS = {("dead", "failed"), ("live", "connected")}
 TOUCH = "SCENARIO:tool SHELL<<touch {name} && echo made-{name}>>"
 
 
@@ -203,6 +206,21 @@ def test_an_mcp_server_of_the_session_is_called(lab: Lab, agent: AgentUnderTest)
     story = play(session, 'SCENARIO:mcp TOOL<<stamp>> ARGS<<{"text": "letter"}>>')
 
     assert f"{MARK}letter" in story.text
+    session.end()
+
+
+@pytest.mark.feature("mcp-status")
+def test_an_mcp_server_that_does_not_start_is_told(lab: Lab, agent: AgentUnderTest) -> None:
+    dead = {"name": "dead", "command": sys.executable, "args": ["-c", "exit(1)"], "env": []}
+    live = {"name": "live", "command": sys.executable, "args": [str(MCP_SERVER)], "env": []}
+    session = lab.new_session(agent, mcp_servers=[dead, live])
+
+    def told() -> dict[str, McpStatus]:
+        return {event.server: event for event in session.events() if isinstance(event, McpStatus)}
+
+    until(lambda: {(one.server, one.status) for one in told().values()} == ENDS_OF_STARTS)
+    assert told()["dead"].error
+    assert play(session, "SCENARIO:text").ended.stop_reason == "end_turn"
     session.end()
 
 

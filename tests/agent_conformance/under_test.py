@@ -31,6 +31,7 @@ FEATURES: Mapping[str, str] = {
     "resume": "remembers after a restart of the server",
     "side-by-side": "two sessions side by side",
     "mcp": "MCP server of the session",
+    "mcp-status": "MCP server that does not start: an event says so",
     "image": "image in a prompt",
     "system-prompt": "system prompt of the session",
     "read-only": "`read-only` holds",
@@ -92,6 +93,7 @@ def _gemini(home: Path, llm: ScriptedLLM) -> dict[str, str]:
 
 _NO_QUESTIONS = "It offers its model no tool to ask a person when it is driven over ACP."
 _NO_PLAN = "It tells its plan in words only, or keeps none."
+_NO_MCP_STATUS = "It tells nothing of its MCP servers over ACP."
 _TRIES_LONG = "After some failures it tries again for minutes; the turn can be cancelled meanwhile."
 
 AGENTS: Mapping[str, AgentUnderTest] = {
@@ -114,12 +116,17 @@ AGENTS: Mapping[str, AgentUnderTest] = {
                 "question": "It has no tool to ask a person; dialogs of its extensions are questions.",
                 "plan": _NO_PLAN,
                 "mcp": "It has no MCP client: a session with MCP servers is refused.",
+                "mcp-status": "It has no MCP client: a session with MCP servers is refused.",
             },
         ),
         AgentUnderTest(
             "gemini",
             _gemini,
-            lacks={"question": _NO_QUESTIONS, "plan": _NO_PLAN},
+            lacks={
+                "question": _NO_QUESTIONS,
+                "plan": _NO_PLAN,
+                "mcp-status": _NO_MCP_STATUS,
+            },
             retries=frozenset({"http429", "http500", "drop"}),
             continuity=frozenset({"native", "replayed"}),
             remarks={
@@ -135,6 +142,7 @@ AGENTS: Mapping[str, AgentUnderTest] = {
                 "question": _NO_QUESTIONS,
                 "plan": _NO_PLAN,
                 "mcp": "It takes MCP servers over HTTP only: a session with a program is refused.",
+                "mcp-status": _NO_MCP_STATUS,
             },
         ),
         AgentUnderTest(
@@ -143,6 +151,7 @@ AGENTS: Mapping[str, AgentUnderTest] = {
             lacks={
                 "question": _NO_QUESTIONS,
                 "image": "It keeps images from a model that is named by OPENAI_MODEL.",
+                "mcp-status": _NO_MCP_STATUS,
             },
             retries=frozenset({"http429", "http500", "drop"}),
             remarks={"api-errors": _TRIES_LONG},

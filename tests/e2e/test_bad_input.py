@@ -98,6 +98,40 @@ def test_a_body_that_cannot_be_a_session_is_refused(
     assert_problem(answer, 400, "invalid_request", word)
 
 
+STDIO = {"name": "docs", "command": "docs-mcp"}
+HTTP = {"name": "docs", "type": "http", "url": "https://docs.example/mcp"}
+
+
+@pytest.mark.parametrize(
+    ("servers", "word"),
+    [
+        ([STDIO, STDIO], "two have this name"),
+        ([STDIO, HTTP], "'docs'"),
+        ([{}], "mcpServers[0]"),
+        ([STDIO, {**HTTP, "name": " "}], "mcpServers[1]"),
+        ([{**STDIO, "name": 7}], "name"),
+        ([{"name": "a"}], "command"),
+        ([{**STDIO, "command": "a\0b"}], "command"),
+        ([{**STDIO, "args": "--port"}], "args"),
+        ([{**STDIO, "args": [7]}], "args"),
+        ([{**STDIO, "env": [{"name": "A", "value": 7}]}], "env"),
+        ([{**STDIO, "env": {"A": "s3cret\0"}}], "env"),
+        ([{**STDIO, "env": "A=b"}], "env"),
+        ([{**HTTP, "url": "docs.example"}], "url"),
+        ([{**HTTP, "url": None}], "url"),
+        ([{**HTTP, "headers": ["x"]}], "headers"),
+        ([{**HTTP, "type": 1}], "type"),
+    ],
+)
+def test_mcp_servers_that_are_none_are_refused(
+    client: httpx.Client, session_id: str, servers: list[Any], word: str
+) -> None:
+    for path in ("/v1/sessions", f"/v1/sessions/{session_id}/resume"):
+        body = {"mcpServers": servers} | ({"agent": "mock"} if path == "/v1/sessions" else {})
+        problem = assert_problem(client.post(path, json=body), 400, "invalid_request", word)
+        assert "s3cret" not in json.dumps(problem)
+
+
 def test_mcp_servers_that_an_agent_would_drop_are_refused(client: httpx.Client) -> None:
     server = {"name": "docs", "command": "docs-mcp", "args": [], "env": []}
     refused = client.post("/v1/sessions", json={"agent": "copilot", "mcpServers": [server]})

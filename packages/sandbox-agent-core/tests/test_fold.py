@@ -306,6 +306,8 @@ def test_faults_are_notices_and_an_expected_exit_is_none() -> None:
         entry({"what": "is this"}, seq=4),
         server("log.repaired", {"droppedBytes": 7, "reason": "no end"}, seq=5),
         server("log.damaged", {"lostBytes": 7, "reason": "no JSON"}, seq=6),
+        server("mcp.status", {"server": "a", "status": "connected"}, seq=7),
+        server("mcp.status", {"server": "b", "status": "failed", "error": "gone"}, seq=8),
     )
     notices = [item for item in view.items() if isinstance(item, NoticeItem)]
     assert [notice.notice for notice in notices] == [
@@ -313,7 +315,9 @@ def test_faults_are_notices_and_an_expected_exit_is_none() -> None:
         "agent_exited",
         "log_repaired",
         "log_damaged",
+        "mcp_status",
     ]
+    assert (notices[-1].code, notices[-1].detail) == ("failed", "gone")
     assert notices[0].code == "storage_error"
     assert notices[1].detail == "boom"
 

@@ -11,6 +11,7 @@ from sandbox_agent_core.events import (
     AgentUnparsed,
     ErrorReported,
     Event,
+    McpStatus,
     MessageCompleted,
     MessageDelta,
     ModeChanged,
@@ -164,8 +165,16 @@ class Renderer:
                 self.remark(f"resumed ({continuity})" + (f": {reason}" if reason else ""))
             case ModeChanged(mode_id=mode) | PermissionModeChanged(permission_mode=mode):
                 self.remark(f"mode: {mode}")
+            case _:
+                self._remark_on_fault(event)
+
+    def _remark_on_fault(self, event: Event) -> None:
+        match event:
             case ErrorReported(message=message):
                 self.remark(f"error: {message}", "red")
+            case McpStatus(status="failed" | "needs-auth" | "slow" as status):
+                why = f": {event.error}" if event.error else ""
+                self.remark(f"MCP server {event.server!r}: {status}{why}", "yellow")
             case AgentUnparsed(text=text):
                 self.remark(f"not a protocol message: {text[:MAX_REMARK_CHARS]}")
             case AgentExited(expected=False):

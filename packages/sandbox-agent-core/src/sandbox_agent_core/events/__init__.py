@@ -5,6 +5,7 @@ from __future__ import annotations
 from sandbox_agent_core.events.agent import AgentExited, AgentStarted, AgentUnparsed, AgentUpdate
 from sandbox_agent_core.events.envelope import UniversalEvent
 from sandbox_agent_core.events.fault import ErrorReported, Fault
+from sandbox_agent_core.events.mcp import McpServerStatus, McpStatus
 from sandbox_agent_core.events.message import (
     MessageCompleted,
     MessageDelta,
@@ -89,6 +90,8 @@ __all__ = [
     "Location",
     "LogDamaged",
     "LogRepaired",
+    "McpServerStatus",
+    "McpStatus",
     "MessageCompleted",
     "MessageDelta",
     "ModeChanged",

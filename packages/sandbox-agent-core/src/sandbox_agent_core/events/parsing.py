@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sandbox_agent_core.events.agent import AgentExited, AgentStarted, AgentUnparsed, AgentUpdate
 from sandbox_agent_core.events.envelope import UniversalEvent
 from sandbox_agent_core.events.fault import ErrorReported
+from sandbox_agent_core.events.mcp import McpStatus
 from sandbox_agent_core.events.message import (
     MessageCompleted,
     MessageDelta,
@@ -77,6 +78,7 @@ Event = (
     | PermissionModeChanged
     | ConfigChanged
     | CommandsUpdated
+    | McpStatus
     | AgentStarted
     | AgentExited
     | AgentUnparsed

@@ -71,7 +71,9 @@ AGENT_UNPARSED: Final = PREFIX + "agent.unparsed"
 HALF: Final = "half"
 """An annotation: see `surrogates`. The delta before did not show it, this one begins with it."""
 
+MCP_STATUS: Final = PREFIX + "mcp.status"
+
 OF_TASKS: Final[frozenset[str]] = frozenset({TASK_STARTED, TASK_UPDATED, TASK_ENDED})
 OF_OWN_TURNS: Final[frozenset[str]] = frozenset({TURN_STARTED, TURN_ENDED})
-FROM_ADAPTERS: Final = frozenset({AGENT_UNPARSED, ERROR})
+FROM_ADAPTERS: Final = frozenset({AGENT_UNPARSED, ERROR, MCP_STATUS})
 """These may also come from the agent's side: its adapter notices them first."""

@@ -21,6 +21,7 @@ from sandbox_agent_core.events import (
     ErrorReported,
     LogDamaged,
     LogRepaired,
+    McpStatus,
     MessageCompleted,
     MessageDelta,
     ModeChanged,
@@ -199,6 +200,11 @@ class TranscriptFolder:
     def _error(self, event: ErrorReported) -> None:
         self._notice(event, "error", code=event.code, text=event.message)
 
+    def _mcp_status(self, event: McpStatus) -> None:
+        if event.status in ("failed", "needs-auth", "slow"):
+            text = f"The MCP server {event.server!r}: {event.status}."
+            self._notice(event, "mcp_status", code=event.status, text=text, detail=event.error)
+
     def _log_repaired(self, event: LogRepaired) -> None:
         text = f"The end of the log was damaged: {event.dropped_bytes} bytes of it are lost."
         self._notice(event, "log_repaired", text=text, detail=event.reason)
@@ -216,7 +222,9 @@ class TranscriptFolder:
     def _notice(
         self,
         event: UniversalEvent,
-        notice: Literal["error", "agent_exited", "session_resumed", "log_repaired", "log_damaged"],
+        notice: Literal[
+            "error", "agent_exited", "session_resumed", "log_repaired", "log_damaged", "mcp_status"
+        ],
         *,
         text: str,
         code: str | None = None,
@@ -269,6 +277,7 @@ _REDUCERS: Final[dict[type[UniversalEvent], Callable[[TranscriptFolder, Any], No
     PermissionModeChanged: TranscriptFolder._permission_mode_changed,
     ConfigChanged: TranscriptFolder._config_changed,
     CommandsUpdated: TranscriptFolder._commands_updated,
+    McpStatus: TranscriptFolder._mcp_status,
     AgentStarted: lambda _folder, _event: None,
     AgentExited: TranscriptFolder._agent_exited,
     AgentUnparsed: lambda _folder, _event: None,

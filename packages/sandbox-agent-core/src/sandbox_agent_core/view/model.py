@@ -139,7 +139,9 @@ class NoticeItem(_Item):
     """Something the reader should know that is no message."""
 
     type: Literal["notice"] = "notice"
-    notice: Literal["error", "agent_exited", "session_resumed", "log_repaired", "log_damaged"]
+    notice: Literal[
+        "error", "agent_exited", "session_resumed", "log_repaired", "log_damaged", "mcp_status"
+    ]
     code: str | None = None
     """The error's code; the continuity of a resume."""
     text: str = ""

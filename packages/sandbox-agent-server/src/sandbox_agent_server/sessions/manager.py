@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,6 @@ from sandbox_agent_core.errors import (
     StorageError,
     Unavailable,
     UnsupportedAgent,
-    ValueNotSupported,
 )
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.spi.agent import AgentAdapter, AgentDefinition
@@ -35,6 +34,7 @@ from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import SessionSecrets
 from sandbox_agent_server.sessions.archive import SessionArchive
 from sandbox_agent_server.sessions.info import damaged_info, session_info
+from sandbox_agent_server.sessions.mcp_servers import check_mcp_servers
 from sandbox_agent_server.sessions.session import Session
 from sandbox_agent_server.sessions.state import (
     SessionSettings,
@@ -105,7 +105,7 @@ class SessionManager:
         definition = self._factory.definition(body.agent)
         _check_env(body.env)
         base_url_environment(definition, body.base_url)
-        _check_mcp_servers(definition, body.mcp_servers)
+        check_mcp_servers(definition, body.mcp_servers)
         settings = SessionSettings.model_validate(
             {
                 "trust_workspace": self._settings.trust_workspace,
@@ -144,6 +144,9 @@ class SessionManager:
         """
         _check_env(secrets.env)
         with self.session(session_id) as session:
+            if secrets.mcp_servers:
+                definition = self._factory.definition(session.state.settings.agent)
+                check_mcp_servers(definition, secrets.mcp_servers)
             if not session.agent.is_running:
                 self._check_room()
                 await self._install_if_missing(session.state.settings.agent, secrets.env)
@@ -445,20 +448,6 @@ def _workspace(cwd: str | None) -> Path:
     if not is_there:
         raise InvalidRequest(f"`cwd` {str(path)!r} is not a directory in this sandbox", cwd=cwd)
     return path
-
-
-def _check_mcp_servers(definition: AgentDefinition, servers: Iterable[Mapping[str, Any]]) -> None:
-    """Raises: ValueNotSupported."""
-    taken = definition.mcp_transports
-    for server in servers:
-        # ACP: one without a type is a program.
-        transport = server.get("type", "stdio")
-        if transport in ("stdio", "http", "sse") and transport not in taken:
-            raise ValueNotSupported(
-                f"MCP server {str(server.get('name'))!r}: {definition.title} takes none over {transport}; "
-                f"it takes: {', '.join(taken) or 'none'}",
-                offered=list(taken),
-            )
 
 
 def _check_env(env: Mapping[str, str]) -> None:

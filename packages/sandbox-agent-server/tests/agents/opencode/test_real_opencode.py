@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sandbox_agent_core.errors import AgentNotInstalled, AgentStartFailed
+from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.opencode import OPENCODE_DEFINITION
 from support.adapter_driver import AdapterDriver, StartAdapter, leave_open, option
@@ -209,8 +210,9 @@ async def test_an_mcp_server_that_fails_is_told(start_opencode: StartAdapter) ->
 
     await opencode.open(mcpServers=[{"name": "broken", "command": "/no/such/program", "args": []}])
 
-    told = await opencode.wait_for_method("_opencode/mcp.failed")
-    assert told["params"]["name"] == "broken"
+    told = await opencode.wait_for_method(extensions.MCP_STATUS)
+    assert (told["params"]["server"], told["params"]["status"]) == ("broken", "failed")
+    assert told["params"]["error"]
 
 
 async def test_without_any_model_the_session_is_refused(start_opencode: StartAdapter) -> None:

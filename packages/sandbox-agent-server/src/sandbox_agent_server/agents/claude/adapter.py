@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 from uuid import uuid4
@@ -146,9 +147,20 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
         offers = Offers(handshake, model=wanted.model, can_bypass=self._can_bypass)
         translator = Translator(session_id=session_id, cwd=str(wanted.cwd), offers=offers)
         self._translator = translator
+        if wanted.mcp_servers or self._context.trust_workspace:
+            self._tasks.spawn(self._watch_mcp(translator), name="mcp")
         result: dict[str, Any] = {} if is_resumed else {"sessionId": session_id}
         result |= {"modes": offers.modes(), "configOptions": offers.config_options()}
         return Answer(result, [translator.commands_update()])
+
+    async def _watch_mcp(self, translator: Translator) -> None:
+        """Claude tells of them with its first turn, which it does not begin before they have started."""
+
+        async def ask() -> Any:
+            return (await self.ask("mcp_status")).get("mcpServers")
+
+        with suppress(AgentRefused, AgentEnded):
+            await translator.mcp.watch(ask, self._emit)
 
     async def _prompt(self, request: Request) -> None:
         translator = self._session_to_prompt()

@@ -25,6 +25,7 @@ from sandbox_agent_server.agents.claude.results import (
 )
 from sandbox_agent_server.agents.claude.tasks import Tasks
 from sandbox_agent_server.agents.claude.turns import OwnTurn, Prompt, Turns
+from sandbox_agent_server.agents.native.mcp import McpServers
 from sandbox_agent_server.agents.native.translator import Native, Output, SessionTranslator
 
 __all__ = ["Translator"]
@@ -62,6 +63,7 @@ class Translator(SessionTranslator):
         self._tasks = Tasks()
         self._native_id = session_id
         self._init: dict[str, Any] | None = None
+        self.mcp = McpServers()
         self._context_size: int | None = None
         self._spending = Spending()
         self._interrupts = 0
@@ -238,6 +240,7 @@ class Translator(SessionTranslator):
             frames.append(self.config_update())
         if self.offers.read_commands(message.get("slash_commands")):
             frames.append(self.commands_update())
+        frames += self.mcp.read(message.get("mcp_servers"))
         lasting = {key: value for key, value in message.items() if key not in _VOLATILE}
         if lasting != self._init:
             self._init = lasting

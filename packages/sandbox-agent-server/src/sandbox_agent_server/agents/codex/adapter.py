@@ -27,6 +27,7 @@ from sandbox_agent_server.agents.codex.translate import Translator
 from sandbox_agent_server.agents.codex.turns import Prompt
 from sandbox_agent_server.agents.native.adapter import Answer, Handler, Request
 from sandbox_agent_server.agents.native.dispatcher import QuestionId
+from sandbox_agent_server.agents.native.mcp import SLOW_S
 from sandbox_agent_server.agents.native.offers import read_setting
 from sandbox_agent_server.agents.native.process_adapter import ProcessAdapter
 from sandbox_agent_server.agents.native.refusals import AgentEnded, AgentRefused, Refused
@@ -135,6 +136,9 @@ class CodexAdapter(ProcessAdapter[Translator]):
         finally:
             self._is_opening = False
         self._translator = translator
+        if wanted.mcp_servers:
+            watch = translator.mcp.watch(_no_news, self._emit, at_least_s=2 * SLOW_S)
+            self._tasks.spawn(watch, name="mcp")
         offers = translator.offers
         result: dict[str, Any] = {} if is_resumed else {"sessionId": translator.session_id}
         return Answer(result | {"modes": offers.modes(), "configOptions": offers.config_options()})
@@ -243,3 +247,7 @@ class CodexAdapter(ProcessAdapter[Translator]):
             for process_id in translator.left_running(listed.get("data")):
                 command = thread | {"processId": process_id}
                 await self._told("thread/backgroundTerminals/terminate", command)
+
+
+async def _no_news() -> None:
+    """It tells of its MCP servers by itself; what is watched is how long they take."""

@@ -21,6 +21,7 @@ from sandbox_agent_server.agents.codex.results import Spending, prompt_answer
 from sandbox_agent_server.agents.codex.streams import Streams, plan_update
 from sandbox_agent_server.agents.codex.tool_calls import ToolCalls
 from sandbox_agent_server.agents.codex.turns import Due, Prompt, Turns
+from sandbox_agent_server.agents.native.mcp import McpServers
 from sandbox_agent_server.agents.native.translator import Native, Output, SessionTranslator, Update
 
 __all__ = ["Translator"]
@@ -53,6 +54,7 @@ class Translator(SessionTranslator):
         self._turns = Turns(session_id)
         self._spending = Spending()
         self._asking = Asking(session_id=session_id, tool_of=self._tools.about)
+        self.mcp = McpServers()
         self._announced: set[str] = set()
         self._limits_told: Any = None
         self._diff_told: Any = None
@@ -67,6 +69,7 @@ class Translator(SessionTranslator):
             "item/reasoning/summaryTextDelta": self._thought_delta,
             "item/reasoning/textDelta": self._thought_delta,
             "item/started": self._item_started,
+            "mcpServer/startupStatus/updated": self._mcp_started,
             "serverRequest/resolved": self._resolved,
             "thread/name/updated": self._named,
             "thread/settings/updated": self._settings_updated,
@@ -287,6 +290,11 @@ class Translator(SessionTranslator):
         return self._passed_on(message)
 
     # The thread
+
+    def _mcp_started(self, params: Native, message: Native) -> list[Frame]:
+        if params.get("threadId") not in (None, self.session_id):
+            return self._passed_on(message)
+        return self.mcp.read([params])
 
     def _thread_started(self, params: Native, message: Native) -> list[Frame]:
         self._agents.read_thread(params.get("thread"))

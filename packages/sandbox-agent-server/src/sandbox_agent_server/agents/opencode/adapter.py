@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from sandbox_agent_core.spi.agent import AgentContext, AgentExit, AgentInstallat
 from sandbox_agent_core.wire.sse import SseDecoder
 
 from sandbox_agent_server.agents.native.adapter import Answer, Handler, NativeAdapter, Request
+from sandbox_agent_server.agents.native.mcp import McpServers
 from sandbox_agent_server.agents.native.offers import read_setting
 from sandbox_agent_server.agents.native.refusals import AgentEnded, AgentRefused, Refused
 from sandbox_agent_server.agents.native.session_params import SessionParams
@@ -129,11 +130,15 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
         self._reading = self._reader.spawn(self._read_events(opened.events), name="reader")
         result: dict[str, Any] = {} if is_resumed else {"sessionId": translator.session_id}
         result |= {"modes": offers.modes(), "configOptions": offers.config_options()}
-        failed = [
-            translator.extension("mcp.failed", {"name": name, "error": why})
-            for name, why in opened.failed_servers.items()
-        ]
-        return Answer(result, [translator.commands_update(), *failed])
+        servers = McpServers()
+        self._tasks.spawn(self._tell_configured(servers), name="mcp")
+        return Answer(result, [translator.commands_update(), *servers.read(opened.mcp_servers)])
+
+    async def _tell_configured(self, servers: McpServers) -> None:
+        """Of the user's MCP servers, too; the answer may wait for them."""
+        with suppress(PeerError, PeerGone):
+            told = as_dict(await self._api().get("/mcp"))
+            self._emit(servers.read([{**as_dict(of), "name": name} for name, of in told.items()]))
 
     async def _prompt(self, request: Request) -> None:
         translator = self._session_to_prompt()

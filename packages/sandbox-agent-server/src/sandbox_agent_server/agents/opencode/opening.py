@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sandbox_agent_core.frames.jsonrpc import AUTH_REQUIRED, RESOURCE_NOT_FOUND
-from sandbox_agent_core.lenient import as_dict, as_text
+from sandbox_agent_core.lenient import as_dict
 
 from sandbox_agent_server.agents.native.refusals import InvalidParams, Refused
 from sandbox_agent_server.agents.native.session_params import McpServer, SessionParams
@@ -26,8 +26,8 @@ class Opened:
     session: Native
     offers: Offers
     events: PeerStream
-    failed_servers: dict[str, str]
-    """MCP servers that do not work, and why."""
+    mcp_servers: list[Native]
+    """`{name, status, error?}` of those of the session."""
 
 
 def read_session_id(value: Any) -> str:
@@ -61,8 +61,7 @@ async def open_session(peer: HttpPeer, params: SessionParams, variant: Variant) 
     except BaseException:
         await events.close()
         raise
-    failed = {name: why for name, why in zip(servers, told, strict=True) if why is not None}
-    return Opened(session=as_dict(session), offers=offers, events=events, failed_servers=failed)
+    return Opened(session=as_dict(session), offers=offers, events=events, mcp_servers=told)
 
 
 async def _session(peer: HttpPeer, resumed_id: str | None) -> Any:
@@ -76,17 +75,14 @@ async def _session(peer: HttpPeer, resumed_id: str | None) -> Any:
         raise
 
 
-async def _add_server(peer: HttpPeer, server: McpServer) -> str | None:
-    """Why it does not work."""
+async def _add_server(peer: HttpPeer, server: McpServer) -> Native:
+    """What became of it."""
     name = server.name
     try:
         answer = await peer.post("/mcp", {"name": name, "config": _config(server)})
     except PeerError as exc:
-        return exc.message
-    status = as_dict(as_dict(answer).get(name))
-    if status.get("status") == "connected":
-        return None
-    return as_text(status.get("error")) or as_text(status.get("status")) or "it did not connect"
+        return {"name": name, "status": "failed", "error": exc.message}
+    return {"status": "failed", **as_dict(as_dict(answer).get(name)), "name": name}
 
 
 def _config(server: McpServer) -> Native:
