@@ -394,7 +394,7 @@ def test_a_bad_command_is_answered_and_the_socket_stays_open(
         assert answer["error"]["type"].endswith(":invalid_request")
         websocket.send('{"type":"cancel","id":"after"}')
         result = json.loads(websocket.recv(timeout=10))
-        assert result == {"type": "result", "id": "after", "result": {"cancelled": []}}
+        assert result == {"type": "result", "id": "after", "result": {"cancelled": [], "tasks": []}}
 
 
 @pytest.mark.slow
