@@ -87,7 +87,10 @@ match event:
   `...resolved`.
 - Agents are not always in order: an update of a tool call may come before its `tool.started`, and
   events with `late` come after the `turn.ended` of their turn. Treat tool events as patches of one
-  thing, by `toolCallId`.
+  thing, by `toolCallId`. A call has one `tool.completed`.
+- What a background task does (its sub-agent's words and calls) belongs to the turn that started it, `late`
+  when that is over. Every `task.started` is followed by exactly one `task.ended`. What the agent does by
+  itself, mostly because a task has ended, is a turn of its own: `turn.started` with `origin` `agent`.
 
 ## Deltas
 

@@ -25,6 +25,8 @@ FEATURES: Mapping[str, str] = {
     "cancel-text": "cancel while it streams, then another prompt",
     "cancel-tool": "cancel while a tool runs, then another prompt",
     "cancel-permission": "cancel while a permission waits, then another prompt",
+    "background": "commands that outlive their turn are tasks",
+    "wake-up": "a turn that it begins by itself",
     "queue": "two prompts queued",
     "api-errors": "model API 401, 429, 500, dropped: a typed error, then another prompt",
     "huge": "huge answer",
@@ -94,6 +96,9 @@ def _gemini(home: Path, llm: ScriptedLLM) -> dict[str, str]:
 _NO_QUESTIONS = "It offers its model no tool to ask a person when it is driven over ACP."
 _NO_PLAN = "It tells its plan in words only, or keeps none."
 _NO_MCP_STATUS = "It tells nothing of its MCP servers over ACP."
+_NO_TASKS = "It leaves nothing running that it tells of."
+_NO_WAKE_UP = "It does nothing by itself when its turn is over."
+_NOTHING_BESIDE = {"background": _NO_TASKS, "wake-up": _NO_WAKE_UP}
 _TRIES_LONG = "After some failures it tries again for minutes; the turn can be cancelled meanwhile."
 
 AGENTS: Mapping[str, AgentUnderTest] = {
@@ -104,15 +109,18 @@ AGENTS: Mapping[str, AgentUnderTest] = {
             "codex",
             codex_env,
             lacks={
+                "background": _NO_TASKS,
+                "wake-up": _NO_WAKE_UP,
                 "question": "Its model may ask a person in its plan mode only.",
                 "plan": "Codex 0.169 offers its model no tool for a plan.",
             },
         ),
-        AgentUnderTest("opencode", _opencode),
+        AgentUnderTest("opencode", _opencode, lacks=_NOTHING_BESIDE),
         AgentUnderTest(
             "pi",
             pi_env,
-            lacks={
+            lacks=_NOTHING_BESIDE
+            | {
                 "question": "It has no tool to ask a person; dialogs of its extensions are questions.",
                 "plan": _NO_PLAN,
                 "mcp": "It has no MCP client: a session with MCP servers is refused.",
@@ -122,7 +130,8 @@ AGENTS: Mapping[str, AgentUnderTest] = {
         AgentUnderTest(
             "gemini",
             _gemini,
-            lacks={
+            lacks=_NOTHING_BESIDE
+            | {
                 "question": _NO_QUESTIONS,
                 "plan": _NO_PLAN,
                 "mcp-status": _NO_MCP_STATUS,
@@ -138,7 +147,8 @@ AGENTS: Mapping[str, AgentUnderTest] = {
         AgentUnderTest(
             "copilot",
             _copilot,
-            lacks={
+            lacks=_NOTHING_BESIDE
+            | {
                 "question": _NO_QUESTIONS,
                 "plan": _NO_PLAN,
                 "mcp": "It takes MCP servers over HTTP only: a session with a program is refused.",
@@ -148,7 +158,8 @@ AGENTS: Mapping[str, AgentUnderTest] = {
         AgentUnderTest(
             "qwen",
             _openai,
-            lacks={
+            lacks=_NOTHING_BESIDE
+            | {
                 "question": _NO_QUESTIONS,
                 "image": "It keeps images from a model that is named by OPENAI_MODEL.",
                 "mcp-status": _NO_MCP_STATUS,
@@ -156,6 +167,6 @@ AGENTS: Mapping[str, AgentUnderTest] = {
             retries=frozenset({"http429", "http500", "drop"}),
             remarks={"api-errors": _TRIES_LONG},
         ),
-        AgentUnderTest("kilo", _anthropic),
+        AgentUnderTest("kilo", _anthropic, lacks=_NOTHING_BESIDE),
     )
 }

@@ -285,6 +285,33 @@ def test_a_turn_that_takes_too_long_is_cancelled(at_server: dict[str, str]) -> N
     assert "cancelled" in done.stderr
 
 
+def test_a_run_waits_for_the_background_and_shows_it(at_server: dict[str, str]) -> None:
+    done = cli(at_server, "run", "--agent", "mock", "background 0.1")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("The command in the background is done.\n")
+    assert "in the background: sleep 0.1" in done.stderr
+
+
+def test_a_run_can_leave_it_running(at_server: dict[str, str]) -> None:
+    done = cli(
+        at_server, "run", "--agent", "mock", "--json", "--no-wait-for-background", "background 600"
+    )
+    assert done.returncode == 0, done.stderr
+    told = json_lines(done.stdout)
+    assert told[-1]["type"] == "turn.ended"
+    session_id = told[0]["sessionId"]
+    cli(at_server, "sessions", "delete", session_id, "--yes")
+
+
+def test_a_run_that_takes_too_long_is_cancelled_with_its_background(
+    at_server: dict[str, str],
+) -> None:
+    done = cli(at_server, "run", "--agent", "mock", "--json", "--timeout", "2", "background 600")
+    assert done.returncode == ExitCode.TIMEOUT, done.stderr
+    ends = [event["data"] for event in json_lines(done.stdout) if event["type"] == "task.ended"]
+    assert [end["status"] for end in ends] == ["stopped"]
+
+
 def test_a_reader_that_leaves_ends_the_run_quietly(at_server: dict[str, str]) -> None:
     command = " ".join([*PROGRAM, "run", "--agent", "mock", "--json", "'stream 200'"])
     done = subprocess.run(

@@ -96,6 +96,8 @@ def shell(conversation: Conversation, user: str, *, command: str | None = None) 
     if "YIELD" in user and "yield_time_ms" in tool.properties:
         # Codex's way to leave a command running in the background.
         arguments["yield_time_ms"] = 250
+    if "BACKGROUND" in user and "run_in_background" in tool.properties:
+        arguments["run_in_background"] = True
     return Call(tool.name, _with_required(tool, arguments))
 
 
@@ -231,7 +233,7 @@ def subagent(conversation: Conversation, user: str) -> Action | None:
         is_claude = "general-purpose" in json.dumps(conversation.body)
         arguments["subagent_type"] = "general-purpose" if is_claude else "general"
     if "run_in_background" in tool.properties:
-        arguments["run_in_background"] = False
+        arguments["run_in_background"] = "BACKGROUND" in user
     if tool.name == "spawn_agent":
         arguments = {"message": arguments["prompt"]}
         if "fork_turns" in tool.properties:

@@ -12,7 +12,7 @@ holds the errors alone.
 from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
 from sandbox_agent_core.api.policy import PermissionPolicy, PermissionRule
 from sandbox_agent_core.api.requests import Resolution
-from sandbox_agent_core.api.sessions import CancelResult, SessionInfo
+from sandbox_agent_core.api.sessions import CancelResult, SessionInfo, TaskInfo
 from sandbox_agent_core.content import Prompt
 from sandbox_agent_core.events import (
     AgentExited,
@@ -50,6 +50,9 @@ from sandbox_agent_core.events import (
     SessionEnded,
     SessionResumed,
     SessionUpdated,
+    TaskEnded,
+    TaskStarted,
+    TaskUpdated,
     TokenUsage,
     ToolCallFields,
     ToolCompleted,
@@ -78,11 +81,11 @@ from sandbox_agent_client._async.requests import PermissionRequest, QuestionRequ
 from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.session import Session
 from sandbox_agent_client._calls.sessions import SessionOptions
+from sandbox_agent_client._result import BackgroundTask, FollowUp, PromptResult
 from sandbox_agent_client._sync.client import SandboxAgentSync
 from sandbox_agent_client._sync.requests import PermissionRequestSync, QuestionRequestSync
 from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.session import SessionSync
-from sandbox_agent_client._turn import PromptResult
 from sandbox_agent_client.credentials import Credential, LocalCredentials, local_credentials
 from sandbox_agent_client.errors import *  # noqa: F403
 from sandbox_agent_client.persistence import (
@@ -100,6 +103,7 @@ __all__ = [
     "AgentStarted",
     "AgentUnparsed",
     "AgentUpdate",
+    "BackgroundTask",
     "CancelResult",
     "CommandsUpdated",
     "ConfigChanged",
@@ -110,6 +114,7 @@ __all__ = [
     "ErrorReported",
     "Event",
     "Fault",
+    "FollowUp",
     "Health",
     "InstallProgress",
     "InstallResult",
@@ -165,6 +170,10 @@ __all__ = [
     "SessionUpdated",
     "SqliteTranscriptStore",
     "StartupStep",
+    "TaskEnded",
+    "TaskInfo",
+    "TaskStarted",
+    "TaskUpdated",
     "TokenUsage",
     "ToolCallFields",
     "ToolCompleted",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sandbox_agent_core.errors import AgentError, SandboxAgentError, SessionClosed, error_classes
@@ -14,27 +13,15 @@ from sandbox_agent_core.events import (
     MessageCompleted,
     PermissionResolved,
     QuestionResolved,
-    TokenUsage,
     TurnDropped,
     TurnEnded,
 )
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import project
 
-__all__ = ["PromptResult", "TurnReader"]
+from sandbox_agent_client._result import PromptResult
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromptResult:
-    turn_id: str
-    stop_reason: str
-    """ACP's `end_turn`, `max_tokens`, `max_turn_requests`, `refusal`, `cancelled`; or `interrupted`."""
-    usage: TokenUsage | None = None
-    """Tokens of this turn, if the agent says."""
-    text: str = ""
-    """The last message of the assistant in this turn."""
-    unanswered: int = 0
-    """Permissions and questions of this turn that nobody answered in time: the policy's `on_timeout` did."""
+__all__ = ["TurnReader"]
 
 
 class TurnReader:

@@ -137,10 +137,17 @@ def prompt(session_id: str, prompt: Prompt) -> Call[PromptAccepted]:
     )
 
 
-def cancel(session_id: str, turn_id: str | None = None) -> Call[CancelResult]:
+def cancel(
+    session_id: str,
+    turn_id: str | None = None,
+    *,
+    task_id: str | None = None,
+    tasks: bool | None = None,
+) -> Call[CancelResult]:
+    """Raises: InvalidRequest."""
     return Call(
         method="POST",
         path=path("sessions", session_id, "cancel"),
-        body=body(built(CancelRequest, turn_id=turn_id)),
+        body=body(built(CancelRequest, turn_id=turn_id, task_id=task_id, tasks=tasks)),
         parse=reads(CancelResult),
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from typing import Any, Literal
 
 from sandbox_agent_core.api.policy import PermissionPolicy
@@ -22,6 +23,7 @@ from sandbox_agent_client._callbacks import check_callback
 from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import requests as request_calls
 from sandbox_agent_client._calls import sessions as calls
+from sandbox_agent_client._result import PromptResult
 from sandbox_agent_client._sync._backend import CALLBACKS_MAY_BE_ASYNC
 from sandbox_agent_client._sync.connection import Connection, WatchedTurn
 from sandbox_agent_client._sync.interrupt import Interrupt
@@ -32,12 +34,17 @@ from sandbox_agent_client._sync.requests import (
     QuestionRequestSync,
     request_of,
 )
+from sandbox_agent_client._sync.settling import Settling
 from sandbox_agent_client._sync.watch import Watch
-from sandbox_agent_client._turn import PromptResult, TurnReader
+from sandbox_agent_client._turn import TurnReader
+from sandbox_agent_client._work import WorkReader
 
 __all__ = ["SessionSync"]
 
 logger = logging.getLogger(__name__)
+
+FOLLOW_UP_GRACE_S = 2.0
+"""After the end of a background task, in which an agent may begin a turn because of it. It takes milliseconds."""
 
 
 class SessionSync:
@@ -69,10 +76,11 @@ class SessionSync:
 
     # -- turns
 
-    def prompt(self, prompt: Prompt) -> PromptResult:
-        """Give the agent a prompt and wait until it has done everything. Survives lost connections.
+    def prompt(self, prompt: Prompt, *, wait_for_background: bool = False) -> PromptResult:
+        """Give the agent a prompt and wait until its turn is over. Survives lost connections.
 
-        Cancelling the wait does not cancel the turn: that is `cancel`.
+        `wait_for_background`: also until the background tasks that it started are over, and the turns that the
+        agent begins by itself because of them. Cancelling the wait does not cancel the turn: that is `cancel`.
 
         Raises:
             AgentProcessExited, AgentError: the turn ended with an error.
@@ -82,17 +90,22 @@ class SessionSync:
         """
         accepted = self._start(prompt)
         turn = TurnReader(accepted.turn_id)
-        with closing(self._turn_events(turn, accepted.seq)) as events:
+        work = WorkReader(turn)
+        follow = self._work_events if wait_for_background else self._turn_events
+        with closing(follow(turn, work, accepted.seq)) as events:
             for event in events:
                 self._check_heard(event)
         self._connection.sync(self._info)
         self._raise_failure(turn)
-        return turn.result()
+        return replace(turn.result(), tasks=work.tasks, follow_ups=work.follow_ups)
 
     def prompt_stream(
-        self, prompt: Prompt, *, cancel_on_exit: bool = False
+        self, prompt: Prompt, *, cancel_on_exit: bool = False, wait_for_background: bool = False
     ) -> Generator[Event, None, None]:
         """The events of one turn, the last is `TurnEnded` (or `TurnDropped`), which says how it ended.
+
+        `wait_for_background`: then come those of its background tasks, and of the turns that the agent begins
+        by itself because of them, up to the end of it all.
 
         Leaving the loop early does not cancel the turn, unless `cancel_on_exit`. What the agent asks is an
         event too: without a callback and a policy it waits for `respond`.
@@ -108,7 +121,8 @@ class SessionSync:
         if cancel_on_exit:
             self._connection.cancel_on_exit.add(ours)
         try:
-            with closing(self._turn_events(turn, accepted.seq)) as events:
+            follow = self._work_events if wait_for_background else self._turn_events
+            with closing(follow(turn, WorkReader(turn), accepted.seq)) as events:
                 for event in events:
                     yield event
             self._connection.sync(self._info)
@@ -118,9 +132,19 @@ class SessionSync:
                 self._connection.leave(ours)
             self._connection.cancel_on_exit.discard(ours)
 
-    def cancel(self, turn_id: str | None = None) -> CancelResult:
-        """Cancel one turn, running or queued; without an id the running and all queued ones."""
-        return self._connection.call(calls.cancel(self.id, turn_id))
+    def cancel(
+        self,
+        turn_id: str | None = None,
+        *,
+        task_id: str | None = None,
+        tasks: bool | None = None,
+    ) -> CancelResult:
+        """Cancel what the session does: the running turn and all queued ones, or, when there is none, its
+        background tasks. With `tasks=True` both, with `tasks=False` no task.
+
+        With `turn_id` only that turn, running or queued; with `task_id` only that task (`info.tasks`).
+        """
+        return self._connection.call(calls.cancel(self.id, turn_id, task_id=task_id, tasks=tasks))
 
     # -- events
 
@@ -339,18 +363,39 @@ class SessionSync:
         self._known_seq = max(self._known_seq, accepted.seq)
         return accepted
 
-    def _turn_events(self, turn: TurnReader, after: int) -> Generator[Event, None, None]:
+    def _turn_events(
+        self, turn: TurnReader, work: WorkReader, after: int
+    ) -> Generator[Event, None, None]:
         with closing(self._follow(after, Interrupt())) as entries:
             for entry in entries:
-                event = turn.take(entry)
-                if event is not None:
+                event = work.take(entry)
+                if event is not None and event.turn_id == turn.turn_id:
                     yield event
                 if turn.is_over:
                     return
-        raise ServerUnreachable(
-            f"The client was closed before turn {turn.turn_id} ended; it goes on at the server.",
-            turnId=turn.turn_id,
-        )
+        raise _closed_before(turn)
+
+    def _work_events(
+        self, turn: TurnReader, work: WorkReader, after: int
+    ) -> Generator[Event, None, None]:
+        interrupt = Interrupt()
+        settling = Settling(interrupt, grace_s=FOLLOW_UP_GRACE_S)
+        try:
+            with closing(self._follow(after, interrupt)) as entries:
+                for entry in entries:
+                    event = work.take(entry)
+                    if event is not None:
+                        yield event
+                    if work.is_over:
+                        return
+                    if work.is_settling:
+                        settling.begin()
+                    else:
+                        settling.end()
+        finally:
+            settling.end()
+        if not settling.is_over:
+            raise _closed_before(turn)
 
     def _follow(self, after: int, interrupt: Interrupt) -> Generator[LogEntry, None, None]:
         with closing(self._connection.follow(self._info, after, interrupt)) as entries:
@@ -360,3 +405,10 @@ class SessionSync:
 
     def _history(self, after: int, *, deltas: bool = True) -> Generator[LogEntry, None, None]:
         return self._connection.history(self._info, after, deltas=deltas)
+
+
+def _closed_before(turn: TurnReader) -> ServerUnreachable:
+    return ServerUnreachable(
+        f"The client was closed before turn {turn.turn_id} ended; it goes on at the server.",
+        turnId=turn.turn_id,
+    )

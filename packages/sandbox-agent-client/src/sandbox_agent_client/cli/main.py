@@ -167,14 +167,20 @@ def run_command(
             "--session", metavar="ID", help="Go on with it, or make it.", show_default=False
         ),
     ] = None,
+    wait_for_background: Annotated[
+        bool,
+        typer.Option(
+            "--wait-for-background/--no-wait-for-background",
+            help="Wait for commands and sub-agents that the agent leaves running, and for what it does by "
+            "itself when they end.",
+        ),
+    ] = True,
     timeout: Annotated[
         float | None,
-        typer.Option(
-            min=0.001, metavar="SECONDS", help="Then cancel the turn.", show_default=False
-        ),
+        typer.Option(min=0.001, metavar="SECONDS", help="Then cancel it all.", show_default=False),
     ] = None,
 ) -> None:
-    """Give an agent one prompt and watch it work. Ctrl-C cancels the turn, again leaves."""
+    """Give an agent one prompt and watch it work. Ctrl-C cancels it, again leaves."""
     if session is not None and not is_session_id(session):
         raise typer.BadParameter(f"{session!r} is not a session id")
     options_of_provider = provider_options(option or [])
@@ -200,6 +206,7 @@ def run_command(
         session_id=session,
         allow_all=yes,
         as_json=json,
+        wait_for_background=wait_for_background,
         timeout_s=timeout,
     )
     finish(run(options))

@@ -22,12 +22,15 @@ from sandbox_agent_core.events import (
     ReasoningCompleted,
     ReasoningDelta,
     SessionResumed,
+    TaskEnded,
+    TaskStarted,
     ToolCompleted,
     ToolStarted,
     ToolUpdated,
     TurnDropped,
     TurnEnded,
     TurnQueued,
+    TurnStarted,
     UsageUpdated,
 )
 
@@ -70,6 +73,8 @@ class Renderer:
                 self._plan(event)
             case UsageUpdated():
                 self._usage = event
+            case TurnStarted() | TaskStarted() | TaskEnded():
+                self._remark_on_background(event)
             case TurnEnded():
                 self._ended(event)
             case _:
@@ -182,6 +187,15 @@ class Renderer:
                 self.remark(f"the agent ended with {how}\n{event.stderr_tail}".rstrip(), "red")
             case _:
                 pass
+
+    def _remark_on_background(self, event: TurnStarted | TaskStarted | TaskEnded) -> None:
+        match event:
+            case TurnStarted(origin="agent"):
+                self.remark("the agent goes on by itself")
+            case TaskStarted(title=title, kind=kind):
+                self.remark(f"in the background: {title or kind}")
+            case TaskEnded(status=status, summary=summary):
+                self.remark(f"in the background, {status}: {summary or event.task_id}")
 
     def _ended(self, event: TurnEnded) -> None:
         parts: list[str] = [event.stop_reason]

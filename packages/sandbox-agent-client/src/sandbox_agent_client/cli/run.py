@@ -46,6 +46,7 @@ class RunOptions:
     session_id: str | None = None
     allow_all: bool = False
     as_json: bool = False
+    wait_for_background: bool = True
     timeout_s: float | None = None
 
 
@@ -136,7 +137,7 @@ async def _session(client: SandboxAgent, options: RunOptions, session_id: str | 
 
 
 class _Turn:
-    """The turn of a run, and how it is cut short: the first Ctrl-C cancels it, the second leaves."""
+    """The turn of a run and what it started, and how it is cut short: the first Ctrl-C cancels it, the second leaves."""
 
     def __init__(self, session: Session, options: RunOptions, output: Output) -> None:
         self._session = session
@@ -145,7 +146,7 @@ class _Turn:
         is_tty = sys.stdin.isatty() and sys.stderr.isatty() and not options.as_json
         how: How = "yes" if options.allow_all else "ask" if is_tty else "no"
         self._approver = Approver(how, output)
-        self._end: TurnEnded | TurnDropped | None = None
+        self._ends: list[TurnEnded | TurnDropped] = []
         self._cancelled_by: ExitCode | None = None
         self._cancelling: asyncio.Task[None] | None = None
 
@@ -170,12 +171,15 @@ class _Turn:
         return self._exit_code()
 
     async def _watch(self) -> None:
-        async with aclosing(self._session.prompt_stream(self._options.prompt)) as events:
+        stream = self._session.prompt_stream(
+            self._options.prompt, wait_for_background=self._options.wait_for_background
+        )
+        async with aclosing(stream) as events:
             async for event in events:
                 self._approver.notify(event)
                 self._output.show(event)
                 if isinstance(event, (TurnEnded, TurnDropped)):
-                    self._end = event
+                    self._ends.append(event)
 
     def _interrupted(self, watching: asyncio.Task[None]) -> None:
         if self._cancelled_by is None:
@@ -191,17 +195,20 @@ class _Turn:
 
     async def _send_cancel(self) -> None:
         try:
-            await self._session.cancel()
+            await self._session.cancel(tasks=True)
         except SandboxAgentError as exc:
             self._output.remark(f"could not cancel: {exc}", "red")
 
     def _exit_code(self) -> ExitCode:
         if self._cancelled_by is not None:
             return self._cancelled_by
-        if isinstance(self._end, TurnEnded):
-            code = of_stop_reason(self._end.stop_reason)
-            return ExitCode.DENIED if code is ExitCode.OK and self._approver.unanswered else code
-        return ExitCode.CANCELLED
+        codes = [_of_end(end) for end in self._ends] or [ExitCode.CANCELLED]
+        code = next((code for code in codes if code is not ExitCode.OK), ExitCode.OK)
+        return ExitCode.DENIED if code is ExitCode.OK and self._approver.unanswered else code
+
+
+def _of_end(end: TurnEnded | TurnDropped) -> ExitCode:
+    return of_stop_reason(end.stop_reason) if isinstance(end, TurnEnded) else ExitCode.CANCELLED
 
 
 @contextlib.contextmanager

@@ -89,6 +89,7 @@ class Talk:
         self.adapter = ScriptedAdapter({acp.SESSION_PROMPT: silence})
         self.answered: list[Frame] = []
         self.exits: list[AgentExit] = []
+        self.own_turns: list[tuple[str, str | None]] = []
 
     def _observe(self, step: SessionStep) -> None:
         for change in step.changes:
@@ -138,6 +139,12 @@ class Talk:
     # ConversationOwner
 
     def turn_answered(self, step: SessionStep, frame: Frame) -> None:
+        step.after_commit(lambda: self.answered.append(frame))
+
+    def own_turn_begun(self, step: SessionStep, turn_id: str, task_id: str | None) -> None:
+        self.own_turns.append((turn_id, task_id))
+
+    def own_turn_ended(self, step: SessionStep, frame: Frame) -> None:
         step.after_commit(lambda: self.answered.append(frame))
 
     async def agent_gone(self, connection: AgentConnection, ended: AgentExit) -> None:

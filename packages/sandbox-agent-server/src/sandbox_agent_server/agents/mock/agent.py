@@ -21,7 +21,9 @@ from sandbox_agent_core.frames.jsonrpc import (
     request,
     response,
 )
+from sandbox_agent_core.spi.agent import TASK_STOP
 
+from sandbox_agent_server.agents.mock.background import Background
 from sandbox_agent_server.agents.mock.offers import AGENT_INFO, CAPABILITIES, MockSession
 from sandbox_agent_server.agents.mock.outbox import Outbox
 from sandbox_agent_server.agents.mock.scenarios import SCENARIOS, play
@@ -47,6 +49,7 @@ class MockAgent:
         self.outbox = Outbox()
         self._on_crash = on_crash
         self._sessions: dict[str, MockSession] = {}
+        self._background: dict[str, Background] = {}
         self._turns: dict[str, tuple[Turn, asyncio.Task[str]]] = {}
         self._asked: dict[str, asyncio.Future[Frame]] = {}
         self._last_request = 0
@@ -67,6 +70,8 @@ class MockAgent:
             case FrameKind.NOTIFICATION:
                 if frame["method"] == acp.SESSION_CANCEL:
                     self._cancel(_params(frame).get("sessionId"))
+                elif frame["method"] == TASK_STOP:
+                    self._stop_task(_params(frame))
             case FrameKind.RESPONSE | FrameKind.ERROR:
                 asked = self._asked.get(str(frame.get("id")))
                 if asked is not None and not asked.done():
@@ -81,6 +86,8 @@ class MockAgent:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for background in self._background.values():
+            await background.close()
 
     def _on_request(self, frame: Frame) -> None:
         id, method, params = frame["id"], frame["method"], _params(frame)
@@ -120,6 +127,7 @@ class MockAgent:
     def _add_session(self, id: str, params: dict[str, Any]) -> MockSession:
         session = MockSession(id=id, cwd=str(params.get("cwd", "/")))
         self._sessions[id] = session
+        self._background[id] = Background(id, self.outbox)
         return session
 
     def _set_mode(self, params: dict[str, Any]) -> tuple[Any, list[Frame]]:
@@ -144,7 +152,13 @@ class MockAgent:
         if session.id in self._turns:
             raise _Refused(INVALID_REQUEST, "a turn is running: cancel it or wait for its end")
         session.turns += 1
-        turn = Turn(session, _text(params.get("prompt")), outbox=self.outbox, ask=self._ask)
+        turn = Turn(
+            session,
+            _text(params.get("prompt")),
+            outbox=self.outbox,
+            ask=self._ask,
+            begin_in_background=self._background[session.id].begin,
+        )
         task = asyncio.create_task(play(turn), name=f"mock-{session.id}-{session.turns}")
         self._turns[session.id] = (turn, task)
         # Not in the task: one that is cancelled before its first step never runs, and is answered too.
@@ -154,6 +168,13 @@ class MockAgent:
         running = self._turns.get(str(session_id))
         if running is not None and not running[0].is_deaf:
             running[1].cancel()
+        if (background := self._background.get(str(session_id))) is not None:
+            background.cancel()
+
+    def _stop_task(self, params: dict[str, Any]) -> None:
+        background = self._background.get(str(params.get("sessionId")))
+        if background is not None:
+            background.stop(params.get("taskId"))
 
     def _on_end(self, id: RequestId, turn: Turn, task: asyncio.Task[str]) -> None:
         if self._turns.pop(turn.session.id, None) is None:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from sandbox_agent_server.agents.mock import asking, failing, flooding, telling
+from sandbox_agent_server.agents.mock import asking, background, failing, flooding, telling
 from sandbox_agent_server.agents.mock.turn import Turn
 
 __all__ = ["SCENARIOS", "play"]
@@ -42,6 +42,11 @@ SCENARIOS: Final[dict[str, _Scenario]] = {
     "substeps": _Scenario(telling.substeps, "a sub-agent with tool calls and words of its own"),
     "unknown": _Scenario(telling.unknown, "an update of a type that does not exist"),
     "late": _Scenario(telling.late, "doubled tool updates, and some after the turn has ended"),
+    "background": _Scenario(
+        background.background,
+        "a command that goes on after the turn, then a turn that nobody prompted",
+        "[SECONDS]",
+    ),
     "permission": _Scenario(
         asking.permission, "asks before a command, unless told `always` or in mode bypass"
     ),

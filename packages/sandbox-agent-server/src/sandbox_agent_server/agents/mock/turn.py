@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
 
 from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.frames.jsonrpc import INTERNAL_ERROR, notification
@@ -11,11 +11,24 @@ from sandbox_agent_core.frames.jsonrpc import INTERNAL_ERROR, notification
 from sandbox_agent_server.agents.mock.offers import MockSession
 from sandbox_agent_server.agents.mock.outbox import Outbox
 
-__all__ = ["Ask", "Crashed", "PromptFailed", "Turn", "Update", "message", "thought"]
+__all__ = [
+    "Ask",
+    "BeginInBackground",
+    "Crashed",
+    "PromptFailed",
+    "Turn",
+    "Update",
+    "message",
+    "thought",
+]
 
 Update = dict[str, Any]
 Ask = Callable[[str, dict[str, Any]], Awaitable[Frame]]
 """Sends a request to the client and waits for the response."""
+
+
+class BeginInBackground(Protocol):
+    def __call__(self, task_id: str, *, call_id: str, title: str, seconds: float) -> None: ...
 
 
 class PromptFailed(Exception):
@@ -36,13 +49,22 @@ class Crashed(Exception):
 
 
 class Turn:
-    def __init__(self, session: MockSession, text: str, *, outbox: Outbox, ask: Ask) -> None:
+    def __init__(
+        self,
+        session: MockSession,
+        text: str,
+        *,
+        outbox: Outbox,
+        ask: Ask,
+        begin_in_background: BeginInBackground,
+    ) -> None:
         self.session = session
         self.text = text
         self.afterwards: list[Update] = []
         """Sent after the turn has ended."""
         self.is_deaf = False
         """Cancelling does nothing."""
+        self.begin_in_background = begin_in_background
         self._outbox = outbox
         self._ask = ask
         self._calls = 0

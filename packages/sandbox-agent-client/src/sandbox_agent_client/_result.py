@@ -1,0 +1,62 @@
+"""What a prompt came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sandbox_agent_core.events import Fault, TaskKind, TaskStatus, TokenUsage
+
+__all__ = ["BackgroundTask", "FollowUp", "PromptResult"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackgroundTask:
+    task_id: str
+    kind: TaskKind
+    """`shell`: a command; `agent`: a sub-agent; `other`."""
+    title: str = ""
+    tool_call_id: str | None = None
+    """The tool call that started it."""
+    status: TaskStatus | None = None
+    """None while it runs."""
+    summary: str | None = None
+    """What came of it, as the agent says."""
+    error: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUp:
+    """A turn that the agent began by itself."""
+
+    turn_id: str
+    task_id: str | None = None
+    """The background task because of which."""
+    stop_reason: str
+    usage: TokenUsage | None = None
+    text: str = ""
+    """The last message of the assistant in it."""
+    error: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptResult:
+    turn_id: str
+    stop_reason: str
+    """ACP's `end_turn`, `max_tokens`, `max_turn_requests`, `refusal`, `cancelled`; `interrupted`; `unknown`, when
+    the agent does not say; or what it says. Only `end_turn` is success."""
+    usage: TokenUsage | None = None
+    """Tokens of this turn, if the agent says."""
+    text: str = ""
+    """The last message of the assistant in this turn."""
+    unanswered: int = 0
+    """Permissions and questions of this turn that nobody answered in time: the policy's `on_timeout` did."""
+    tasks: tuple[BackgroundTask, ...] = ()
+    """Background tasks that were started. With `wait_for_background` all of them are over."""
+    follow_ups: tuple[FollowUp, ...] = ()
+    """With `wait_for_background`: the turns that the agent began by itself afterwards."""
+
+    @property
+    def final_text(self) -> str:
+        """The last that the agent said: of the last follow-up that said something, or of this turn."""
+        texts = [self.text, *(turn.text for turn in self.follow_ups)]
+        return next((text for text in reversed(texts) if text), "")
