@@ -1,31 +1,20 @@
-"""What a tool call is about. Read in one place, so that what a person is shown is what a rule matches.
+"""What a tool call is called, and of which kind it is.
 
 Agents give ACP tool calls (`{toolCallId, title?, kind?, rawInput?, …}`) of any shape.
 """
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sandbox_agent_core.frames.acp import TOOL_KINDS
-from sandbox_agent_core.lenient import as_dict, as_list, as_str
+from sandbox_agent_core.lenient import as_dict, as_str
 
 if TYPE_CHECKING:
     from sandbox_agent_core.events import ToolCallFields
 
-__all__ = ["command_of", "kind_of", "name_of", "title_of"]
-
-
-def command_of(tool_input: Any) -> str | None:
-    """The command line in a tool's arguments: agents give it as text or as a list."""
-    arguments = as_dict(tool_input)
-    command = arguments.get("command", arguments.get("cmd"))
-    words = as_list(command)
-    if words and all(isinstance(word, str) for word in words):
-        return shlex.join(words)
-    return as_str(command)
+__all__ = ["kind_of", "name_of", "title_of", "with_earlier"]
 
 
 def kind_of(tool_call: Mapping[str, Any]) -> str | None:
@@ -50,3 +39,8 @@ def title_of(tool_call: ToolCallFields | None) -> str:
         return "a tool call"
     kind = "a tool call" if tool_call.kind == "other" else tool_call.kind
     return tool_call.title or tool_call.name or kind
+
+
+def with_earlier(tool_call: Mapping[str, Any], earlier: Mapping[str, Any]) -> dict[str, Any]:
+    """A tool call with what was told of it before where it says nothing itself."""
+    return {**tool_call, **{key: earlier[key] for key in earlier if not tool_call.get(key)}}

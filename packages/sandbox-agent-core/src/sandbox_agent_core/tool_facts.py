@@ -214,7 +214,10 @@ class _Reading:
             self.is_cut = True
         else:
             for item in as_list(value):
-                self._read_member(key, item, depth=depth + 1)
+                if isinstance(item, dict):
+                    self._read_object(item, depth=depth + 1)
+                else:
+                    self._read_member(key, item, depth=depth + 1)
 
     def _read_text(self, key: str, text: str) -> None:
         if key in _PATCH_KEYS:

@@ -14,7 +14,7 @@ from sandbox_agent_core.api.requests import AnswerRequest, RequestInfo, RequestL
 from sandbox_agent_core.errors import InternalError
 from sandbox_agent_core.events import PermissionOption, Question, ToolCallFields
 from sandbox_agent_core.lenient import as_id, as_str, compact
-from sandbox_agent_core.projection.tools import tool_fields
+from sandbox_agent_core.projection.requests import asked_for
 from sandbox_agent_core.surrogates import mended
 
 from sandbox_agent_client._calls.call import Call, body, built, path, query, reads
@@ -55,7 +55,7 @@ def tool_call_of(info: RequestInfo) -> ToolCallFields | None:
     """The tool call as events tell it; one that the agent gave no id has that of the request."""
     if not info.tool_call:
         return None
-    fields = tool_fields(info.tool_call, info.id)
+    fields = asked_for(info.tool_call, {}, info.id).get("toolCall")
     return None if fields is None else _read(ToolCallFields, fields)
 
 

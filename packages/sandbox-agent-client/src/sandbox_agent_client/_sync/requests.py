@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox_agent_core.api.requests import RequestInfo, Resolution
-from sandbox_agent_core.events import PermissionOption, Question, ToolCallFields
-from sandbox_agent_core.tool_calls import command_of
+from sandbox_agent_core.events import Diff, PermissionOption, Question, ToolCallFields
+from sandbox_agent_core.tool_facts import facts_of
 
 from sandbox_agent_client._calls.requests import options_of, questions_of, tool_call_of
 from sandbox_agent_client._sync._backend import Replies
@@ -63,8 +63,18 @@ class PermissionRequestSync(_Request):
 
     @property
     def command(self) -> str | None:
-        """The command line, when it is about one."""
-        return None if self.tool_call is None else command_of(self.tool_call.input)
+        """The command line, when it is about one: the text that the rules of the policy match."""
+        return self.info.command or facts_of(self.info.tool_call or {}).command
+
+    @property
+    def paths(self) -> list[str]:
+        """The files that it is about, as the agent names them."""
+        return self.info.paths or list(facts_of(self.info.tool_call or {}).paths)
+
+    @property
+    def diffs(self) -> list[Diff]:
+        """What it would change, when the agent tells it."""
+        return [] if self.tool_call is None else self.tool_call.diffs
 
     def allow_once(self, *, actor: str | None = None) -> Resolution:
         return self._answer(reply="once", actor=actor)

@@ -110,7 +110,7 @@ class Approver:
 
     async def _ask_permission(self, request: PermissionRequest) -> None:
         self._screen.remark(f"The agent asks: {_about(request)}", "bold yellow")
-        for diff in request.tool_call.diffs if request.tool_call is not None else []:
+        for diff in request.diffs:
             self._screen.picture(diff_text(diff))
         while True:
             self._screen.question(ASK)
@@ -168,7 +168,8 @@ def _chosen(question: Question, answer: str) -> str | bool | float:
 
 
 def _about(request: PermissionRequest) -> str:
-    command, title = request.command, request.title
-    if command is None or command in title:
-        return visible(title or command or "a tool call")
-    return visible(f"{title}: {command}" if title else command)
+    """With the command, or else the files: a title alone may be anything."""
+    title, told = request.title, request.command or ", ".join(request.paths)
+    if not told or told in title:
+        return visible(title or "a tool call")
+    return visible(f"{title}: {told}" if title else told)

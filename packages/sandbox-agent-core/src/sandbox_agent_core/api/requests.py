@@ -58,7 +58,15 @@ class RequestInfo(ResponseBody):
     kind: RequestKind
     turn_id: str | None = None
     tool_call: dict[str, Any] | None = Field(
-        default=None, description="ACP tool call, as in the agent's request."
+        default=None,
+        description="ACP tool call, as in the agent's request, with what it told of the call before.",
+    )
+    command: str | None = Field(
+        default=None,
+        description="The command line that it is about; what the policy's rules match.",
+    )
+    paths: list[str] = Field(
+        default_factory=list, description="The files that it is about, as the agent names them."
     )
     options: list[dict[str, Any]] = Field(
         default_factory=list, description="`{optionId, name, kind}`."

@@ -41,7 +41,11 @@ class PermissionRequested(UniversalEvent):
     request_id: str
     """The request, to answer it by."""
     tool_call: ToolCallFields | None = None
-    """The tool call that it is about, with the fields of `tool.updated`."""
+    """The tool call that it is about, with the fields of `tool.updated`; `diffs` has what it would change."""
+    command: str | None = None
+    """The command line that it is about, wherever the agent tells it: what the rules of the policy match."""
+    paths: list[str] = Field(default_factory=list)
+    """The files that it is about, as the agent names them: what the rules of the policy match."""
     options: list[PermissionOption] = Field(default_factory=list)
     """`{optionId, name, kind}`, in the agent's order."""
     asked_at: datetime | None = None

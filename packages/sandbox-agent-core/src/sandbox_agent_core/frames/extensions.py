@@ -11,7 +11,8 @@ run. What is not in `params`:
 
 `annotations` stamped on other entries:
 
-    session/request_permission, elicitation/create   {kind, expiresAt?, default}
+    session/request_permission, elicitation/create   {kind, expiresAt?, default}, of a permission also
+                      {command?, paths?, tool?: fields of earlier updates of its call that it leaves out}
     their responses   {kind, decidedBy: user|policy|timeout|cancel, optionId?, optionKind?, optionName?,
                        rule?, reply?, actor?, answers?}
     tool_call_update that completes a tool call   {tool: fields of earlier updates this one leaves out}

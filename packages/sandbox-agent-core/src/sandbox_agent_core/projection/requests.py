@@ -9,8 +9,12 @@ from sandbox_agent_core.lenient import as_dict, as_id, as_str, compact, dicts_in
 from sandbox_agent_core.projection.parts import Wire, event, rfc3339_of
 from sandbox_agent_core.projection.questions import questions_of
 from sandbox_agent_core.projection.tools import tool_fields
+from sandbox_agent_core.tool_calls import with_earlier
+from sandbox_agent_core.tool_changes import changes_of
+from sandbox_agent_core.tool_facts import facts_of
 
 __all__ = [
+    "asked_for",
     "permission_requested",
     "permission_resolved",
     "question_requested",
@@ -24,11 +28,9 @@ _QUESTION_OUTCOMES = {"accept": "answered", "decline": "declined", "reject": "de
 def permission_requested(entry: LogEntry, params: Any) -> Wire:
     """Lenient: a request that is malformed still has to be answered, so it is still an event."""
     request = as_dict(params)
-    data: Wire = {"requestId": _request_id(entry)}
-    told = as_dict(request.get("toolCall"))
-    call = tool_fields(told, data["requestId"] if told else None)
-    if call is not None:
-        data["toolCall"] = call
+    annotations, id = as_dict(entry.annotations), _request_id(entry)
+    told = with_earlier(as_dict(request.get("toolCall")), as_dict(annotations.get("tool")))
+    data: Wire = {"requestId": id} | asked_for(told, annotations, id)
     data["options"] = [
         {"optionId": option_id}
         | compact(name=as_str(item.get("name")), kind=as_str(item.get("kind")))
@@ -36,6 +38,22 @@ def permission_requested(entry: LogEntry, params: Any) -> Wire:
         if (option_id := as_id(item.get("optionId"))) is not None
     ]
     return event(entry, "permission.requested", data | _deadline(entry))
+
+
+def asked_for(tool_call: Wire, annotations: Wire, request_id: str) -> Wire:
+    """`toolCall`, `command` and `paths` of a permission: what the server read to judge it, else what its tool call says."""
+    facts = facts_of(tool_call)
+    paths = annotations.get("paths", list(facts.paths))
+    told: Wire = compact(
+        toolCall=tool_fields(tool_call, request_id if tool_call else None),
+        command=as_str(annotations.get("command")) or facts.command,
+    )
+    if isinstance(paths, list) and paths:
+        told["paths"] = [path for path in paths if isinstance(path, str)]
+    call = told.get("toolCall")
+    if call is not None and not call.get("diffs") and (changes := changes_of(tool_call)):
+        call["diffs"] = changes
+    return told
 
 
 def permission_resolved(entry: LogEntry) -> Wire:

@@ -12,7 +12,7 @@ from sandbox_agent_core.projection.messages import parent_of
 from sandbox_agent_core.projection.parts import Wire, event, is_block
 from sandbox_agent_core.tool_calls import kind_of, name_of
 
-__all__ = ["closed_tool_call", "tool_call", "tool_fields", "tool_update"]
+__all__ = ["closed_tool_call", "is_diff", "tool_call", "tool_fields", "tool_update"]
 
 _FINAL = frozenset({"completed", "failed"})
 _OUTPUT = ("terminal_output", "terminal_output_delta")
@@ -78,7 +78,7 @@ def _shown(update: Wire) -> Wire:
     shown: Wire = {}
     if isinstance(content := update.get("content"), list):
         shown["content"] = [block for item in content if (block := _block(item)) is not None]
-        shown["diffs"] = [_diff(item) for item in content if _is_diff(item)]
+        shown["diffs"] = [_diff(item) for item in content if is_diff(item)]
     if isinstance(locations := update.get("locations"), list):
         shown["locations"] = [_location(item) for item in dicts_with(locations, "path")]
     return shown
@@ -107,7 +107,7 @@ def _block(item: Any) -> Wire | None:
     return inner if is_block(inner) else None
 
 
-def _is_diff(item: Any) -> bool:
+def is_diff(item: Any) -> bool:
     return (
         isinstance(item, dict)
         and item.get("type") == "diff"

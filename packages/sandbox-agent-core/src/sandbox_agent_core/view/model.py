@@ -102,6 +102,8 @@ class PermissionItem(_Item):
     type: Literal["permission"] = "permission"
     request_id: str
     tool_call: ToolCallFields | None = None
+    command: str | None = None
+    paths: list[str] = Field(default_factory=list)
     options: list[PermissionOption] = Field(default_factory=list)
     expires_at: datetime | None = None
     default: str | None = None

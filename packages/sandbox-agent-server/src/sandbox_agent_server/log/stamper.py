@@ -15,6 +15,7 @@ from sandbox_agent_core.frames.jsonrpc import RequestId, notification, request_i
 from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
 from sandbox_agent_core.projection import closed_tool_call
 from sandbox_agent_core.projection.messages import parent_of
+from sandbox_agent_core.projection.tools import is_diff
 from sandbox_agent_core.surrogates import split_half, whole
 
 from sandbox_agent_server.jsonio import dumps
@@ -195,7 +196,9 @@ class Stamper:
             parent = parent_of(dict(tool_call))
             call = self._call(tool_id, parent, is_announced=True)
             if call is not None:
-                call.remember(tool_call, size_bytes=len(raw))
+                # What a permission says beside the change is for who is asked; it is not what came of the call.
+                content = [each for each in dicts_in(tool_call.get("content")) if is_diff(each)]
+                call.remember({**tool_call, "content": content or None}, size_bytes=len(raw))
             turn_id = self._turn_of(call, parent)
         step.append(
             Draft(

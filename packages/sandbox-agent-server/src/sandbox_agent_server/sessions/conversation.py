@@ -328,6 +328,8 @@ class Conversation:
             if method == acp.SESSION_UPDATE:
                 other = self._other_session(step, frame)
                 self.stamper.update(step, wire.raw, frame, other_session=other)
+                if other is None:
+                    self.requests.told(frame)
             elif not isinstance(method, str):
                 self._add_answer(step, wire)
             elif frame.get("id") is not None:

@@ -18,6 +18,7 @@ from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.lenient import as_dict, as_str, as_text, dicts_in
 from sandbox_agent_core.projection import is_apart, task_kind
 from sandbox_agent_core.projection.questions import questions_of
+from sandbox_agent_core.tool_calls import with_earlier
 
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions, agent_session_id_of
 from sandbox_agent_server.log.entry import Draft
@@ -306,9 +307,10 @@ def request_change(state: SessionState, entry: LogEntry) -> RequestChange | None
 
 def _asked_of(entry: LogEntry) -> dict[str, Any] | None:
     """The body of `GET …/requests` for an entry that asks something; None for any other."""
-    annotations = entry.annotations or {}
+    annotations = dict(entry.annotations or {})
     if entry.sender != "agent" or "kind" not in annotations:
         return None
+    earlier = as_dict(annotations.pop("tool", None))
     params = as_dict(entry.payload.get("params"))
     asked: dict[str, Any] = {
         "id": entry.item_id,
@@ -317,7 +319,7 @@ def _asked_of(entry: LogEntry) -> dict[str, Any] | None:
         **annotations,
     }
     if annotations["kind"] == "permission":
-        asked["toolCall"] = as_dict(params.get("toolCall"))
+        asked["toolCall"] = with_earlier(as_dict(params.get("toolCall")), earlier)
         asked["options"] = dicts_in(params.get("options"))
     else:
         asked["questions"] = questions_of(params)

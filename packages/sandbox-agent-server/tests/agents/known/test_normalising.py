@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sandbox_agent_core.spi.agent import WireFrame
 from sandbox_agent_server.agents.acp.reading import wire
+from sandbox_agent_server.agents.known.gemini_calls import GeminiToolCalls
 from sandbox_agent_server.agents.known.implied_calls import ImpliedToolCalls
 
 OPTIONS = [{"optionId": kind, "kind": kind, "name": kind} for kind in ("allow_once", "reject_once")]
@@ -92,3 +93,37 @@ def test_junk_passes_through(junk: Any) -> None:
 
     assert calls.incoming([frame, odd]) == [frame, odd]
     assert calls.outgoing(chosen("allow_once", id=1)) == ()
+
+
+def test_geminis_command_is_its_title_and_its_tool_a_part_of_its_id() -> None:
+    announced, asked = GeminiToolCalls().incoming([asks("run_shell_command__call_7")])
+
+    for told in (announced.frame["params"]["update"], asked.frame["params"]["toolCall"]):
+        assert told["rawInput"] == {"command": "touch x"}
+        assert told["name"] == "run_shell_command"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        update(sessionUpdate="tool_call", toolCallId="c1", kind="edit", title="x"),
+        update(sessionUpdate="tool_call", toolCallId=7, kind="execute", title=""),
+        update(sessionUpdate="plan", entries=[]),
+        wire({"jsonrpc": "2.0", "method": "session/update", "params": None}),
+        wire({"jsonrpc": "2.0", "id": 1, "method": "session/request_permission", "params": []}),
+    ],
+)
+def test_what_gemini_tells_of_other_things_is_left_alone(said: WireFrame) -> None:
+    assert GeminiToolCalls().incoming([said]) == [said]
+
+
+def test_what_a_permission_says_for_people_is_no_output_of_the_call() -> None:
+    asked = asks()
+    asked.frame["params"]["toolCall"]["content"] = [
+        {"type": "content", "content": {"type": "text", "text": "It makes a file"}},
+        {"type": "diff", "path": "a", "newText": "b"},
+    ]
+
+    announced = ImpliedToolCalls().incoming([asked])[0].frame["params"]["update"]
+
+    assert announced["content"] == [{"type": "diff", "path": "a", "newText": "b"}]

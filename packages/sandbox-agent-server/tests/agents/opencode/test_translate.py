@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from opencode_replay import make_offers, make_translator
+from sandbox_agent_core.tool_facts import facts_of
 from sandbox_agent_server.agents.native.refusals import InvalidParams
 from sandbox_agent_server.agents.native.translator import Output
 from sandbox_agent_server.agents.opencode.content import command_in, prompt_parts
@@ -191,6 +192,32 @@ def test_what_is_settled_otherwise_is_withdrawn(translator: Translator) -> None:
     assert withdrawn["method"] == "$/cancel_request"
     assert withdrawn["params"] == {"requestId": "per_1"}
     assert feed(translator, "permission.replied", requestID="per_1").frames == []
+
+
+@pytest.mark.parametrize("state", [{"status": "pending", "input": {}}, {"status": "running"}, {}])
+def test_a_permission_that_comes_before_the_arguments_says_what_it_is_about(
+    translator: Translator, state: dict[str, Any]
+) -> None:
+    tool = {"messageID": "msg_1", "callID": "call_1"}
+    feed(translator, "message.updated", info=message("msg_1"))
+    part = {"id": "prt_1", "type": "tool", "tool": "bash", "state": state, **tool}
+    feed(translator, "message.part.updated", part=part)
+
+    (asked,) = feed(translator, "permission.asked", **asks(tool=tool)).frames
+
+    call = asked["params"]["toolCall"]
+    assert (call["title"], call["kind"], call["name"]) == ("touch x", "execute", "bash")
+    assert call["rawInput"] == {"command": "touch x"}
+
+
+def test_a_permission_for_several_files_names_each(translator: Translator) -> None:
+    files = [{"filePath": "/w/a", "type": "update"}, {"filePath": "/w/b", "type": "add"}]
+    metadata = {"filepath": "a, b", "diff": "--- /w/a\n+++ /w/a\n@@\n-x\n+y\n", "files": files}
+    asked_for = asks(permission="edit", pattern="a", metadata=metadata)
+
+    (asked,) = feed(translator, "permission.asked", **asked_for).frames
+
+    assert facts_of(asked["params"]["toolCall"]).paths == ("/w/a", "/w/b")
 
 
 def test_a_permission_to_leave_the_workspace_says_where_to(translator: Translator) -> None:

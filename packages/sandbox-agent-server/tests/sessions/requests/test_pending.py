@@ -18,7 +18,9 @@ from sandbox_agent_core.errors import (
 )
 from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.jsonrpc import error_response, notification, response
+from sandbox_agent_core.projection import project_wire
 from sandbox_agent_server.sessions.requests import pending
+from sandbox_agent_server.sessions.requests.tellings import MAX_CALLS
 from still_clock import StillClock
 from talk import OPTIONS, Talk, permission, question, settled, shapes, until
 
@@ -398,3 +400,80 @@ async def test_a_cancel_that_cannot_be_recorded_leaves_the_requests_open(
     assert len(talk.conversation.requests) == 1
     answer(talk, id, optionId="a1")
     assert talk.answers == [response(7, selected("a1"))]
+
+
+# What is shown, and judged
+
+
+def told(**fields: Any) -> dict[str, Any]:
+    update = {"sessionUpdate": "tool_call", "toolCallId": "t1", **fields}
+    return notification(acp.SESSION_UPDATE, {"sessionId": "s1", "update": update})
+
+
+BARE = {"title": None, "kind": None}
+
+
+async def test_a_permission_shows_what_was_told_of_its_call_before(talk: Talk) -> None:
+    talk.prompt()
+    change = {"type": "diff", "path": "/w/a", "newText": "b"}
+    await talk.agent_writes(told(kind="execute", rawInput={"command": "rm a"}, content=[change]))
+    await talk.asked(permission(title="bash", kind=None, rawInput={}))
+
+    (asked,) = talk.conversation.state.pending.values()
+    assert (asked["command"], asked["paths"]) == ("rm a", ["/w/a"])
+    assert asked["toolCall"]["rawInput"] == {"command": "rm a"}
+    assert asked["toolCall"]["content"] == [change]
+    assert asked["toolCall"]["title"] == "bash"
+    event = project_wire(talk.entries[-1])
+    assert event is not None
+    assert (event["data"]["command"], event["data"]["paths"]) == ("rm a", ["/w/a"])
+    assert event["data"]["toolCall"]["diffs"] == [{"path": "/w/a", "newText": "b"}]
+
+
+async def test_a_call_that_was_told_in_a_frame_of_any_size_is_judged(make_talk: MakeTalk) -> None:
+    rules = [
+        PermissionRule(action="deny", command="rm *"),
+        PermissionRule(action="deny", path="*.env"),
+    ]
+    talk = await make_talk(PermissionPolicy(rules=rules, default="allow"))
+    talk.prompt()
+    bulk = "x" * 300_000
+    await talk.agent_writes(told(kind="execute", rawInput={"command": "rm a", "description": bulk}))
+    await talk.agent_writes(permission(1, **BARE))
+    await talk.agent_writes(
+        told(toolCallId="t2", kind="edit", rawInput={"path": ".env", "content": bulk})
+    )
+    await talk.agent_writes(permission(2, toolCallId="t2", **BARE))
+    await talk.agent_writes(permission(3, toolCallId="t3", kind="edit", locations=[{"path": "a"}]))
+
+    assert talk.answers == [
+        response(1, selected("r1")), response(2, selected("r1")), response(3, selected("a1"))
+    ]  # fmt: skip
+
+
+async def test_more_open_calls_than_are_remembered_are_unknown_and_allowed_by_no_rule(
+    make_talk: MakeTalk,
+) -> None:
+    rules = [PermissionRule(action="deny", command="rm *")]
+    talk = await make_talk(PermissionPolicy(rules=rules, default="allow"))
+    talk.prompt()
+    ls = {"kind": "execute", "rawInput": {"command": "ls"}}
+    await talk.agent_writes(*(told(toolCallId=f"t{n}", **ls) for n in range(MAX_CALLS + 1)))
+    await talk.agent_writes(permission(1, toolCallId="t0", **BARE))
+    await talk.agent_writes(permission(2, toolCallId="t1", **BARE))
+
+    assert talk.answers == [response(1, selected("r1")), response(2, selected("a1"))]
+
+
+async def test_what_a_permission_says_for_people_is_no_output_of_the_call(talk: Talk) -> None:
+    id = talk.prompt()
+    said = {"type": "content", "content": {"type": "text", "text": "Makes a file"}}
+    await talk.asked(permission(content=[said]))
+    await talk.agent_writes(told(sessionUpdate="tool_call_update", status="completed"))
+    await talk.agent_answers(id, {"stopReason": "end_turn"})
+
+    (completed,) = [
+        e for e in map(project_wire, talk.entries) if e and e["type"] == "tool.completed"
+    ]
+    assert "content" not in completed["data"]
+    assert completed["data"]["title"] == "rm"

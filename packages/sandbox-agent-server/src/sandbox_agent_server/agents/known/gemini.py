@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sandbox_agent_server.agents.acp import acp_definition
-from sandbox_agent_server.agents.known.implied_calls import ImpliedToolCalls
+from sandbox_agent_server.agents.known.gemini_calls import GeminiToolCalls
 
 __all__ = ["DEFINITION"]
 
@@ -31,7 +31,7 @@ DEFINITION = acp_definition(
     login_hint="Set GEMINI_API_KEY, or run `gemini` and log in.",
     env_names=("GEMINI_*", "GOOGLE_*"),
     environment=_environment,
-    normaliser=ImpliedToolCalls,
+    normaliser=GeminiToolCalls,
     base_url_env={"google": "GOOGLE_GEMINI_BASE_URL"},
     permission_modes={
         "ask": "default",

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.frames.jsonrpc import RequestId, notification
+from sandbox_agent_core.lenient import dicts_in
+from sandbox_agent_core.projection.tools import is_diff
 from sandbox_agent_core.spi.agent import WireFrame
 
 from sandbox_agent_server.agents.acp.reading import wire
@@ -75,7 +77,11 @@ class ImpliedToolCalls:
         if call_id in self._announced:
             return []
         self._announced.add(call_id)
-        return [_update(asked, {**call, "sessionUpdate": acp.TOOL_CALL, "status": "pending"})]
+        told = {**call, "sessionUpdate": acp.TOOL_CALL, "status": "pending"}
+        if "content" in call:
+            # What it says beside the change is for who is asked.
+            told["content"] = [each for each in dicts_in(call["content"]) if is_diff(each)]
+        return [_update(asked, told)]
 
 
 def _update(asked: Frame, update: dict[str, Any]) -> WireFrame:

@@ -22,17 +22,23 @@ def permission_params(
 ) -> dict[str, Any]:
     """Of `session/request_permission`. `part` is the tool call that it is about, when we know it."""
     permission, metadata = as_text(asked.get("permission")) or "", as_dict(asked.get("metadata"))
+    if metadata.get("files"):
+        # Beside these its `filepath` is a list for people.
+        metadata = {key: value for key, value in metadata.items() if key != "filepath"}
+    tool = (as_text(part.get("tool")) if part is not None else None) or permission
+    call: dict[str, Any] = {
+        "title": as_text(metadata.get("command"))
+        or " ".join([permission, *_texts(asked.get("patterns"))]),
+        "kind": PERMISSION_KINDS.get(permission, "other"),
+        "rawInput": metadata,
+    }
     if part is not None:
-        tool = as_text(part.get("tool")) or permission
-        call = {**tool_fields(tool, as_dict(part.get("state"))), "name": tool}
-    else:
-        call = {
-            "title": as_text(metadata.get("command"))
-            or " ".join([permission, *_texts(asked.get("patterns"))]),
-            "kind": PERMISSION_KINDS.get(permission, "other"),
-            "name": permission,
-            "rawInput": metadata,
-        }
+        told = tool_fields(tool, as_dict(part.get("state")))
+        # Often it is asked before the call has its arguments: then only this says what it would do.
+        call = (
+            told if "rawInput" in told or not metadata else {**told, **call, "kind": told["kind"]}
+        )
+    call["name"] = tool
     if path := as_text(metadata.get("filepath")):
         # Of a permission to leave the workspace only this says where to.
         known = [place["path"] for place in call.get("locations", [])]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from sandbox_agent_core.api.requests import AnswerRequest
@@ -10,8 +11,9 @@ from sandbox_agent_core.errors import InvalidRequest
 from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.frames.jsonrpc import RequestId, response
-from sandbox_agent_core.lenient import as_dict, as_id, as_str, dicts_in
+from sandbox_agent_core.lenient import as_dict, as_id, as_str, compact, dicts_in
 from sandbox_agent_core.projection.questions import questions_of
+from sandbox_agent_core.tool_facts import ToolFacts, facts_of
 
 from sandbox_agent_server.sessions.requests.policy import choose_option
 
@@ -25,6 +27,9 @@ __all__ = [
     "read_request",
     "resolve_by_user",
 ]
+
+_DESCRIBING = frozenset({"title", "kind", "name", "rawInput", "content", "locations"})
+"""Fields of a tool call by which a person knows what it is."""
 
 Kind = Literal["permission", "question"]
 Decider = Literal["user", "policy", "timeout", "cancel"]
@@ -47,6 +52,10 @@ class PendingRequest:
     params: dict[str, Any]
     expires_ms: int
     default: str
+    facts: ToolFacts = field(default_factory=ToolFacts)
+    """What is known of the tool call that a permission is about, from here and from before."""
+    earlier: dict[str, Any] = field(default_factory=dict)
+    """Fields of the tool call that were told before and are not repeated here."""
 
     @classmethod
     def left_over(cls, id: str, asked: dict[str, Any]) -> PendingRequest:
@@ -82,6 +91,11 @@ class PendingRequest:
             "kind": self.kind,
             "expiresAt": rfc3339(self.expires_ms),
             "default": self.default,
+            **compact(
+                command=self.facts.command,
+                paths=list(self.facts.paths) or None,
+                tool=self.earlier or None,
+            ),
         }
 
 
@@ -102,8 +116,13 @@ def read_request(
     now_ms: int,
     timeout_s: float,
     on_timeout: str,
+    told: ToolFacts | None = None,
+    so_far: Mapping[str, Any] | None = None,
 ) -> PendingRequest:
+    """`told` and `so_far`: of the tool call that a permission is about, when the agent has spoken of it before."""
     method = frame["method"]
+    params = as_dict(frame.get("params"))
+    call = as_dict(params.get("toolCall"))
     kind: Kind = "permission" if method == acp.SESSION_REQUEST_PERMISSION else "question"
     return PendingRequest(
         id=id,
@@ -111,9 +130,15 @@ def read_request(
         method=method,
         rpc_id=frame["id"],
         turn_id=turn_id,
-        params=as_dict(frame.get("params")),
+        params=params,
         expires_ms=now_ms + round(timeout_s * 1000),
         default=on_timeout if kind == "permission" else "decline",
+        facts=(told or ToolFacts()).then(facts_of(call)) if kind == "permission" else ToolFacts(),
+        earlier={
+            key: value
+            for key, value in (so_far or {}).items()
+            if key in _DESCRIBING and not call.get(key)
+        },
     )
 
 

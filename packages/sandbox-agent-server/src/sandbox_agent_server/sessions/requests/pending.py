@@ -17,6 +17,7 @@ from sandbox_agent_core.errors import RequestAlreadyResolved, RequestNotFound, S
 from sandbox_agent_core.frames import Frame
 from sandbox_agent_core.frames.jsonrpc import same_id
 from sandbox_agent_core.ids import new_id
+from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.spi.agent import WireFrame
 
 from sandbox_agent_server.log.stamper import Stamper
@@ -32,6 +33,7 @@ from sandbox_agent_server.sessions.requests.answers import (
     subject_of,
 )
 from sandbox_agent_server.sessions.requests.policy import decide
+from sandbox_agent_server.sessions.requests.tellings import Tellings
 from sandbox_agent_server.sessions.state import SessionStep
 
 __all__ = ["PendingRequests", "cancel_left_over"]
@@ -61,6 +63,7 @@ class PendingRequests:
         self._earlier = earlier
         self._max_pending = max_pending
         self._max_pending_bytes = max_pending_bytes
+        self._tellings = Tellings()
         self._open: dict[str, PendingRequest] = {}
         self._sizes: dict[str, int] = {}
         """Of what is open, in bytes as the agent wrote it."""
@@ -71,9 +74,14 @@ class PendingRequests:
 
     # From the agent
 
+    def told(self, frame: Frame) -> None:
+        """A `session/update`: it may be about a tool call that a permission will be asked for."""
+        self._tellings.add(frame)
+
     def ask(self, step: SessionStep, wire: WireFrame) -> None:
         """Add the request to the step, and its answer, if a policy decides."""
         policy = step.state.settings.permission_policy
+        tool_id = as_dict(as_dict(wire.frame.get("params")).get("toolCall")).get("toolCallId")
         request = read_request(
             new_id("req"),
             wire.frame,
@@ -81,6 +89,8 @@ class PendingRequests:
             now_ms=step.time_ms,
             timeout_s=policy.timeout_s,
             on_timeout=policy.on_timeout,
+            told=(told := self._tellings.of(tool_id)),
+            so_far=None if told is None else self._stamper.tool_so_far(tool_id),
         )
         self._stamper.agent_request(
             step,
@@ -193,6 +203,7 @@ class PendingRequests:
         self._timers.clear()
         self._open.clear()
         self._sizes.clear()
+        self._tellings.clear()
 
     def _decide(self, step: SessionStep, request: PendingRequest, size: int) -> Answer | None:
         if len(self._open) >= self._max_pending:
@@ -201,13 +212,10 @@ class PendingRequests:
             return deny(request, "policy", rule="limit max_pending_bytes")
         if request.kind == "question":
             return None
-        # A permission may repeat no more of its tool call than the id: what it is was told before.
-        told = self._stamper.tool_so_far(request.tool_call.get("toolCallId"))
-        given = {key: value for key, value in request.tool_call.items() if value is not None}
         settings = step.state.settings
         decision = decide(
             settings.permission_policy,
-            {**told, **given},
+            request.facts,
             cwd=settings.cwd,
             mode=step.state.options.permission_mode,
         )

@@ -1,0 +1,56 @@
+"""What a tool call would change, found wherever agents put it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sandbox_agent_core.patches import patch_changes
+from sandbox_agent_core.tool_changes import changes_of
+
+PATCH = """\
+Index: /w/a.txt
+====================================================================
+--- /w/a.txt
++++ /w/a.txt
+@@ -1,2 +1,2 @@
+ one
+-two
++three
+\\ No newline at end of file
+"""
+
+
+@pytest.mark.parametrize(
+    ("given", "change"),
+    [
+        ({"file_path": "a", "old_string": "b", "new_string": "c"}, ("a", "b", "c")),
+        ({"path": "a", "old_str": "b", "new_str": "c"}, ("a", "b", "c")),
+        ({"filePath": "a", "edits": [{"oldText": "b", "newText": "c"}]}, ("a", "b", "c")),
+        ({"path": "a", "content": "c"}, ("a", None, "c")),
+        ({"path": "a", "file_text": "c"}, ("a", None, "c")),
+        ({"filepath": "/w/a.txt", "diff": PATCH}, ("/w/a.txt", "one\ntwo\n", "one\nthree\n")),
+        (PATCH, ("/w/a.txt", "one\ntwo\n", "one\nthree\n")),
+        ({"input": "*** Begin Patch\n*** Add File: a\n+b\n*** End Patch"}, ("a", None, "b\n")),
+    ],
+)
+def test_a_change_is_found_in_the_arguments(
+    given: Any, change: tuple[str, str | None, str]
+) -> None:
+    path, old, new = change
+    told = {"path": path, "newText": new} | ({} if old is None else {"oldText": old})
+    assert changes_of({"rawInput": given}) == [told]
+    if isinstance(given, dict):
+        assert changes_of({"_meta": {"opencode": {"metadata": given}}}) == [told]
+
+
+@pytest.mark.parametrize(
+    "given", [None, 7, [], "x", {}, {"path": "a"}, {"new_string": "b"}, {"edits": [7]}]
+)
+def test_where_no_change_is_told_none_is_shown(given: Any) -> None:
+    assert changes_of({"rawInput": given, "_meta": {"a": 7}}) == []
+
+
+def test_a_patch_of_several_files_is_several_changes() -> None:
+    text = PATCH + "--- a/gone\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n"
+    assert [path for path, _, _ in patch_changes(text)] == ["/w/a.txt", "gone"]
