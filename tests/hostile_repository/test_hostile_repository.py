@@ -6,6 +6,7 @@ The policy denies and nobody answers, so whatever happens here happened unasked.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.real_agent
 
 NOBODY = {"default": "deny"}
 REFUSED = sorted(name for name, repository in REPOSITORIES.items() if repository.refused)
-MODES = (None, "ask", "read-only")
+MODES = (None, "read-only")
 
 
 class Visit:
@@ -64,12 +65,12 @@ class Visit:
             play(session, f"SCENARIO:write-file FILE<<{self.workspace}/made-{mode}>>", reply=None),
         ]
 
-    def holds(self, session: SessionSync) -> None:
+    def holds(self, session: SessionSync, modes: Sequence[str | None] = MODES) -> None:
         """In every mode nothing is done that nobody allowed."""
-        for mode in MODES:
+        for mode in modes:
             stories = self.works_in(session, mode)
             assert not (self.workspace / f"made-{mode}").exists()
-            if mode == "ask":
+            if mode is None:
                 # It tried, and asked.
                 assert all(story.of(PermissionRequested) for story in stories)
 
@@ -114,7 +115,7 @@ def test_its_programs_run_when_it_is_trusted_and_permissions_hold_all_the_same(
     repository.write(visit.root, visit.workspace, visit.marks, is_refused=True)
 
     session = visit.open(trust_workspace=True)
-    visit.holds(session)
+    visit.holds(session, [None])
 
     assert visit.ran == repository.runs_when_trusted
     assert session.info.trust_workspace is True
@@ -133,10 +134,32 @@ def test_what_cannot_be_held_is_refused(
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("", encoding="utf-8")
-        found.append(str(path))
+        found.append(str(path.relative_to(visit.root)))
 
     with pytest.raises(WorkspaceNotTrusted) as refusal:
         visit.open(trust_workspace=None)
 
-    assert sorted(refusal.value.details["files"]) == sorted(found)
+    # The home is masked in it, as all of the session's environment.
+    named = [file.partition("/repository/")[2] for file in refusal.value.details["files"]]
+    assert sorted(named) == sorted(found)
     assert visit.ran == set()
+
+
+@pytest.mark.parametrize(
+    ("agent", "file", "event"),
+    [
+        ("claude", ".claude/settings.json", "PermissionRequest"),
+        ("copilot", ".github/hooks/yes.json", "preToolUse"),
+        ("qwen", ".qwen/settings.json", "PermissionRequest"),
+    ],
+    indirect=["agent"],
+)
+def test_a_hook_that_would_answer_instead_of_a_person_is_refused_whoever_trusts_it(
+    visit: Visit, file: str, event: str
+) -> None:
+    path = visit.workspace / file
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"hooks": {event: []}}), encoding="utf-8")
+
+    with pytest.raises(WorkspaceNotTrusted, match=event):
+        visit.open(trust_workspace=True)

@@ -11,6 +11,7 @@ from sandbox_agent_server.agents.repository import (
     around,
     files_in,
     memory_of,
+    refuse_answering,
     refuse_untrusted,
     repository_of,
 )
@@ -55,6 +56,19 @@ def test_what_cannot_be_held_is_named_with_the_remedy(workspace: Path) -> None:
     with pytest.raises(WorkspaceNotTrusted, match="trust_workspace=True") as refusal:
         refuse_untrusted("Agent", files_in([workspace], [".agent/plugins/*"]))
     assert refusal.value.details["files"] == [str(hidden / "x.js")]
+
+
+def test_a_hook_that_answers_is_found_also_where_its_name_is_written_in_escapes(
+    workspace: Path,
+) -> None:
+    file = workspace / "hooks.json"
+    for harmless in ("{}", '{"hooks": {"sessionStart": []}}'):
+        file.write_text(harmless, encoding="utf-8")
+        refuse_answering([file, workspace / "missing"], ["preToolUse"])
+    for answering in ('{"hooks": {"PreToolUse": []}}', '{"pre\\u0054oolUse": []}'):
+        file.write_text(answering, encoding="utf-8")
+        with pytest.raises(WorkspaceNotTrusted, match="preToolUse"):
+            refuse_answering([file], ["preToolUse"])
 
 
 def test_memory_files_become_one_text_outermost_first(workspace: Path) -> None:

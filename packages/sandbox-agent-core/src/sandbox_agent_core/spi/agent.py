@@ -68,6 +68,8 @@ class AgentContext:
     trust_workspace: bool = False
     """Hooks, plugins and MCP programs that the workspace brings along may run. Never what it says of
     permissions: the adapter keeps the agent asking either way."""
+    mcp_server_names: Sequence[str] = ()
+    """Of the servers that the session brings: they may run whether the workspace is trusted or not."""
     max_line_bytes: int = 32 * 1024 * 1024
     """A longer line from the agent is a protocol violation."""
     stop_grace_s: float = 2.0

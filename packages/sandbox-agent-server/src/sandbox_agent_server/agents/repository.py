@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from sandbox_agent_core.errors import WorkspaceNotTrusted
 
 __all__ = [
+    "MAX_FOLDERS",
     "MAX_MEMORY_FILE_BYTES",
     "around",
     "files_in",
     "memory_of",
+    "refuse_answering",
     "refuse_untrusted",
     "repository_of",
 ]
 
 MAX_MEMORY_FILE_BYTES: Final = 64 * 1024
 """Of a memory file that is handed to an agent; a larger one is left out."""
+MAX_FOLDERS: Final = 200
+"""That are looked through below one that agents read."""
 _SHOWN: Final = 5
 
 
@@ -40,13 +46,13 @@ def repository_of(workspace: Path) -> list[Path]:
 
 
 def files_in(directories: Iterable[Path], patterns: Sequence[str]) -> list[Path]:
-    """The files there that fit, also through links."""
+    """The files there that fit, and those below what fits, also through links."""
     return [
-        path
+        file
         for directory in directories
         for pattern in patterns
         for path in sorted(directory.glob(pattern))
-        if not path.is_dir()
+        for file in _files_at(path)
     ]
 
 
@@ -69,8 +75,38 @@ def refuse_untrusted(title: str, files: Sequence[Path]) -> None:
     )
 
 
+def _files_at(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    # Links can lead in circles: what is to be found is found long before.
+    for folder, _, names in islice(os.walk(path, followlinks=True), MAX_FOLDERS):
+        for name in sorted(names):
+            yield Path(folder, name)
+
+
 def _is_root(git: Path) -> bool:
     return git.is_file() or (git / "HEAD").is_file()
+
+
+def refuse_answering(files: Sequence[Path], events: Sequence[str]) -> None:
+    """Hooks that answer in place of whoever is asked, where nothing else would beat them.
+
+    Raises: WorkspaceNotTrusted, whether the workspace is trusted or not.
+    """
+    for path in files:
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace").lower()
+        except OSError:
+            continue
+        # A letter can be written as an escape: nobody does that in good faith.
+        found = next((event for event in events if event.lower() in text or "\\u" in text), None)
+        if found is not None:
+            raise WorkspaceNotTrusted(
+                f"A hook `{found}` in {str(path)!r} could answer what this session is asked, whoever "
+                "should decide. Remove it; trust does not cover that.",
+                files=[str(path)],
+            )
 
 
 def _memories(directories: Sequence[Path], names: Sequence[str]) -> Iterator[tuple[Path, str]]:

@@ -306,6 +306,7 @@ class SessionManager:
             env=secrets.env,
             base_url=state.settings.base_url,
             trust_workspace=trust_workspace,
+            mcp_server_names=[str(server.get("name")) for server in secrets.mcp_servers],
             on_process=lambda pid: self._ledger.note(pid, session_id),
         )
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_agent_core.errors import AgentNotInstalled, AgentStartFailed
+from sandbox_agent_core.errors import AgentNotInstalled, AgentStartFailed, WorkspaceNotTrusted
 from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.acp import AcpAdapter
+from sandbox_agent_server.agents.acp.launch import Launch
+from sandbox_agent_server.agents.private_file import PrivateFile
 from sandbox_agent_server.runtime import proc_table
 
 MOCK = [sys.executable, "-m", "sandbox_agent_server.agents.mock"]
@@ -27,6 +30,61 @@ async def client(client_of: Any) -> Any:
     client = client_of(AcpAdapter(context(), MOCK))
     await client.begin()
     return client
+
+
+async def test_what_is_prepared_for_a_launch_reaches_the_agent_and_goes_with_it(
+    client_of: Any, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    program = tmp_path / "agent.py"
+    program.write_text(
+        "import json, os, sys\n"
+        f"told = open({str(told)!r}, 'a', buffering=1)\n"
+        "print(json.dumps([sys.argv[1], os.environ['EXTRA']]), file=told)\n"
+        "for line in sys.stdin:\n"
+        "    frame = json.loads(line)\n"
+        "    print(json.dumps(frame.get('params')), file=told)\n"
+        "    print(json.dumps({'jsonrpc': '2.0', 'id': frame['id'], 'result': {'sessionId': 's'}}), flush=True)\n",
+        encoding="utf-8",
+    )
+    file = PrivateFile("x", name="test", suffix=".txt")
+    launch = Launch(
+        arguments=["--more"],
+        env={"EXTRA": "1"},
+        modes={"yolo": "default"},
+        preface="Before.",
+        files=[file],
+    )
+    command = [sys.executable, str(program)]
+    client = client_of(AcpAdapter(context(), command, prepare=lambda _context: launch))
+    await client.adapter.start(client.inbox)
+    for mode in ("yolo", "plan"):
+        await client.call("session/set_mode", sessionId="s", modeId=mode)
+    await client.prompt("one")
+    await client.prompt("two")
+    assert file.path.exists()
+    await client.adapter.close()
+
+    assert not file.path.exists()
+    lines = [json.loads(line) for line in told.read_text(encoding="utf-8").splitlines()]
+    assert lines[0] == ["--more", "1"]
+    assert [line["modeId"] for line in lines[1:] if "modeId" in line] == ["default", "plan"]
+    prompts = [
+        [block["text"] for block in line["prompt"]] for line in lines[1:] if "prompt" in line
+    ]
+    assert prompts == [["Before.", "one"], ["two"]]
+
+
+async def test_a_workspace_that_is_refused_starts_nothing(client_of: Any, tmp_path: Path) -> None:
+    def prepare(_context: AgentContext) -> Launch:
+        raise WorkspaceNotTrusted("no")
+
+    started = tmp_path / "started"
+    client = client_of(AcpAdapter(context(), ["touch", str(started)], prepare=prepare))
+    with pytest.raises(WorkspaceNotTrusted):
+        await client.begin()
+    await client.adapter.close()
+    assert not started.exists()
 
 
 async def test_a_turn_passes_through(client: Any) -> None:

@@ -15,7 +15,7 @@ import pytest
 from claude_driver import ClaudeDriver, StartClaude, leave_open
 from sandbox_agent_core.errors import AgentNotInstalled
 from sandbox_agent_core.spi.agent import AgentContext
-from sandbox_agent_server.agents.native import private_file
+from sandbox_agent_server.agents import private_file
 from support.scripted_llm import ScriptedLLM
 
 pytestmark = pytest.mark.real_agent

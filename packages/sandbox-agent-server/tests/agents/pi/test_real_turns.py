@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sandbox_agent_server.agents.native import private_file
+from sandbox_agent_server.agents import private_file
 from support.adapter_driver import StartAdapter
 from support.scripted_llm import ScriptedLLM
 from support.scripted_llm.scenarios import HUGE_TEXT

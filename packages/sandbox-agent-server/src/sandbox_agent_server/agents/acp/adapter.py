@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from sandbox_agent_core.errors import AgentNotInstalled
-from sandbox_agent_core.frames import Frame
+from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.spi.agent import AgentContext, AgentExit, FrameReceiver, WireFrame
 
+from sandbox_agent_server.agents.acp.launch import Launch, Prepare
 from sandbox_agent_server.agents.acp.normalising import Normaliser
 from sandbox_agent_server.agents.acp.reading import read_lines
 from sandbox_agent_server.agents.link import AgentLink
@@ -17,57 +19,82 @@ __all__ = ["AcpAdapter"]
 
 
 class AcpAdapter:
-    """An `AgentAdapter` over a subprocess. `command` is what runs unless the configuration says otherwise."""
+    """An `AgentAdapter` over a subprocess.
+
+    `command` is what runs unless the configuration says otherwise, with what `prepare` adds to it.
+    """
 
     def __init__(
         self,
         context: AgentContext,
         command: Sequence[str],
         *,
+        prepare: Prepare = lambda _context: Launch(),
         normaliser: Normaliser | None = None,
         install_hint: str = "",
     ) -> None:
         self._normaliser = normaliser
         self._install_hint = install_hint
-        self._program = (context.command or command)[0]
+        self._context = context
+        self._command = context.command or command
+        self._prepare = prepare
+        self._launch = Launch()
         self._receiver: FrameReceiver | None = None
         self._put_in: list[WireFrame] = []
-        self._link = AgentLink(
-            context.command or command,
+        self._link: AgentLink | None = None
+
+    async def start(self, receiver: FrameReceiver) -> None:
+        self._receiver = receiver
+        context = self._context
+        launch = self._launch = self._prepare(context)
+        link = self._link = AgentLink(
+            [*self._command, *launch.arguments],
             cwd=context.cwd,
-            env=context.env,
+            env={**context.env, **launch.env},
             on_lines=self._on_lines,
             on_end=self._on_end,
             max_line_bytes=context.max_line_bytes,
             stop_grace_s=context.stop_grace_s,
             on_process=context.on_process,
         )
-        self.pause = self._link.pause
-        self.resume = self._link.resume
-
-    async def start(self, receiver: FrameReceiver) -> None:
-        self._receiver = receiver
         try:
-            await self._link.start()
-        except AgentNotInstalled as exc:
-            if not self._install_hint:
+            await link.start()
+        except BaseException as exc:
+            self._remove_files()
+            if not isinstance(exc, AgentNotInstalled) or not self._install_hint:
                 raise
-            text = f"There is no program {self._program!r}. {self._install_hint}"
+            text = f"There is no program {self._command[0]!r}. {self._install_hint}"
             raise AgentNotInstalled(text, **exc.details) from None
+
+    def pause(self) -> None:
+        if self._link is not None:
+            self._link.pause()
+
+    def resume(self) -> None:
+        if self._link is not None:
+            self._link.resume()
 
     def send(self, frame: Frame) -> None:
         if self._normaliser is not None:
             # They go before the agent's next batch: it reacts to this very frame.
             self._put_in += self._normaliser.outgoing(frame)
             frame = self._normaliser.to_agent(frame)
-        self._link.send(dumps(frame))
+        if self._link is not None:
+            self._link.send(dumps(self._launch.to_agent(frame)))
+        if frame.get("method") == acp.SESSION_PROMPT:
+            self._launch = dataclasses.replace(self._launch, preface=None)
 
     @property
     def last_words(self) -> str:
-        return self._link.last_words
+        return "" if self._link is None else self._link.last_words
 
     async def close(self) -> AgentExit:
-        return await self._link.close()
+        if self._link is None:
+            return AgentExit()
+        try:
+            return await self._link.close()
+        finally:
+            self._remove_files()
 
     def _on_lines(self, lines: list[bytes]) -> None:
         batch = read_lines(lines)
@@ -76,9 +103,14 @@ class AcpAdapter:
         self._push(batch)
 
     def _on_end(self) -> None:
+        self._remove_files()
         self._push(self._take_put_in())
         if self._receiver is not None:
             self._receiver.ended()
+
+    def _remove_files(self) -> None:
+        for file in self._launch.files:
+            file.remove()
 
     def _take_put_in(self) -> list[WireFrame]:
         put_in, self._put_in = self._put_in, []

@@ -13,6 +13,7 @@ from sandbox_agent_core.spi.agent import (
 )
 
 from sandbox_agent_server.agents.acp.adapter import AcpAdapter
+from sandbox_agent_server.agents.acp.launch import Launch, Prepare
 from sandbox_agent_server.agents.acp.normalising import Normaliser
 from sandbox_agent_server.agents.installation import find_program, installed_version
 
@@ -28,6 +29,7 @@ def acp_definition(
     login_hint: str = "",
     env_names: Sequence[str] = (),
     environment: Callable[[Mapping[str, str]], Mapping[str, str]] = dict,
+    prepare: Prepare = lambda _context: Launch(),
     normaliser: Callable[[], Normaliser] | None = None,
     permission_modes: Mapping[str, str] | None = None,
     mcp_transports: Sequence[str] = ("stdio", "http", "sse"),
@@ -35,7 +37,8 @@ def acp_definition(
 ) -> AgentDefinition:
     """An agent that `command` starts and that speaks ACP on its stdio.
 
-    `environment` makes the environment of the process from that of the session. A `normaliser` is made
+    `environment` makes the environment of the process from that of the session, and `prepare` adds what
+    depends on the workspace. A `normaliser` is made
     for each session and mends what the agent leaves out.
     """
     command = tuple(command)
@@ -45,6 +48,7 @@ def acp_definition(
         return AcpAdapter(
             own,
             command,
+            prepare=prepare,
             normaliser=normaliser() if normaliser else None,
             install_hint=install_hint,
         )

@@ -9,17 +9,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sandbox_agent_core.errors import WorkspaceNotTrusted
-from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.spi.agent import AgentInstallation
 
 from sandbox_agent_server.agents.installation import find_program, installed_version
-from sandbox_agent_server.agents.native.private_file import PrivateFile
 from sandbox_agent_server.agents.native.session_params import McpServer, SessionParams
+from sandbox_agent_server.agents.private_file import PrivateFile
 from sandbox_agent_server.agents.repository import (
     around,
     files_in,
     memory_of,
+    refuse_answering,
     repository_of,
 )
 
@@ -148,17 +147,7 @@ def _asking(params: SessionParams, home: str | None) -> list[str]:
 
 def check_workspace(workspace: Path, *, home: str | None) -> None:
     """For a workspace that is trusted. Raises: WorkspaceNotTrusted."""
-    for path in files_in(around(workspace, home=home), _SETTINGS):
-        try:
-            hooks = as_dict(as_dict(json.loads(path.read_text(encoding="utf-8"))).get("hooks"))
-        except (OSError, ValueError, RecursionError):
-            continue
-        if "PermissionRequest" in hooks:
-            raise WorkspaceNotTrusted(
-                f"The hook `PermissionRequest` in {str(path)!r} would answer what this session is asked, "
-                "whoever should decide. Remove it; trust does not cover that.",
-                files=[str(path)],
-            )
+    refuse_answering(files_in(around(workspace, home=home), _SETTINGS), ["PermissionRequest"])
 
 
 def parents_memory(workspace: Path) -> str | None:

@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
-from sandbox_agent_server.agents.acp import acp_definition
+from sandbox_agent_core.lenient import as_list
+from sandbox_agent_core.spi.agent import AgentContext
 
-__all__ = ["DEFINITION"]
+from sandbox_agent_server.agents.acp import acp_definition
+from sandbox_agent_server.agents.acp.launch import Launch
+from sandbox_agent_server.agents.repository import (
+    around,
+    files_in,
+    refuse_answering,
+    refuse_untrusted,
+)
+from sandbox_agent_server.agents.settings_files import read_settings
+
+__all__ = ["DEFINITION", "prepare"]
 
 _OURS: Final = {"COPILOT_AUTO_UPDATE": "false"}
 
 _MODE: Final = "https://agentclientprotocol.com/protocol/session-modes#"
 
 _GATEWAY: Final = "COPILOT_PROVIDER_BASE_URL"
+_HOOKS: Final = ".github/hooks"
+_IN_TRUSTED_FOLDERS: Final = (
+    ".github/copilot/settings*.json",
+    ".claude/settings*.json",
+    ".mcp.json",
+    ".github/mcp.json",
+    ".vscode/mcp.json",
+    ".github/lsp.json",
+    ".github/extensions",
+)
+"""What it starts, or takes hooks from, in a folder that its user has trusted."""
 _PROVIDERS: Final = ("openai", "anthropic")
 
 
@@ -37,6 +60,29 @@ def _gateway(env: Mapping[str, str]) -> dict[str, str]:
     return {}
 
 
+def prepare(context: AgentContext) -> Launch:
+    """No option and no setting keeps Copilot from running these hooks, and theirs is the last word."""
+    home = context.env.get("HOME") or "~"
+    own = Path(context.env.get("COPILOT_HOME") or Path(home, ".copilot"))
+    patterns = [_HOOKS]
+    if _is_trusted_by_user(context.cwd, own):
+        patterns += _IN_TRUSTED_FOLDERS
+    files = files_in(around(context.cwd, home=home), patterns)
+    if context.trust_workspace:
+        refuse_answering(files, ["preToolUse", "permissionRequest"])
+    else:
+        refuse_untrusted("GitHub Copilot CLI", files)
+    return Launch()
+
+
+def _is_trusted_by_user(workspace: Path, own: Path) -> bool:
+    """Copilot's own list of what it may run more in. It is not that of the session."""
+    config = read_settings(own / "config.json")
+    trusted = [*as_list(config.get("trustedFolders")), *as_list(config.get("trusted_folders"))]
+    real = workspace.resolve()
+    return any(real.is_relative_to(Path(str(folder)).resolve()) for folder in trusted)
+
+
 DEFINITION = acp_definition(
     "copilot",
     "GitHub Copilot CLI",
@@ -47,6 +93,7 @@ DEFINITION = acp_definition(
     login_hint="Set GH_TOKEN, or run `copilot login`; or bring a model of your own with COPILOT_PROVIDER_BASE_URL.",
     env_names=("COPILOT_*", "GH_TOKEN", "GITHUB_TOKEN", "OPENAI_*", "ANTHROPIC_*"),
     environment=_environment,
+    prepare=prepare,
     base_url_env={"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL"},
     # Others it drops without a word.
     mcp_transports=("http", "sse"),

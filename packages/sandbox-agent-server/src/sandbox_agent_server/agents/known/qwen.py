@@ -2,10 +2,88 @@
 
 from __future__ import annotations
 
-from sandbox_agent_server.agents.acp import acp_definition
-from sandbox_agent_server.agents.known.implied_calls import ImpliedToolCalls
+import secrets
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
 
-__all__ = ["DEFINITION"]
+from sandbox_agent_core.spi.agent import AgentContext
+
+from sandbox_agent_server.agents.acp import acp_definition
+from sandbox_agent_server.agents.acp.launch import Launch
+from sandbox_agent_server.agents.known.dotenv import without_dotenv
+from sandbox_agent_server.agents.known.implied_calls import ImpliedToolCalls
+from sandbox_agent_server.agents.private_file import PrivateFile
+from sandbox_agent_server.agents.repository import files_in, refuse_answering
+from sandbox_agent_server.agents.settings_files import (
+    highest_settings,
+    laid_over,
+    server_names,
+)
+
+__all__ = ["DEFINITION", "prepare"]
+
+_HIGHEST: Final = "QWEN_CODE_SYSTEM_SETTINGS_PATH"
+_OF_ADMINISTRATOR: Final = (
+    "/Library/Application Support/QwenCode/settings.json"
+    if sys.platform == "darwin"
+    else "/etc/qwen-code/settings.json"
+)
+# A rule that asks beats what settings, modes and front matter allow.
+_ASKING: Final[Mapping[str, Any]] = {
+    "tools": {"approvalMode": "default", "allowed": [], "autoAccept": False},
+    "permissions": {
+        "ask": ["Bash", "Edit", "Write", "NotebookEdit", "WebFetch", "mcp__*"],
+        "defaultMode": "default",
+    },
+}
+_DEFAULT_SETTINGS: Final[Mapping[str, Any]] = {
+    # These are commands.
+    "tools": {
+        "discoveryCommand": "",
+        "callCommand": "",
+        "sandbox": False,
+        "shell": {"pager": "cat"},
+    },
+    "mcp": {"serverCommand": ""},
+    "telemetry": {"enabled": False},
+}
+_FIXED_SETTINGS: Final[Mapping[str, Any]] = {
+    # There is no telling those of the user from those of the workspace.
+    "disableAllHooks": True,
+    "hooksConfig": {"enabled": False},
+}
+_FROM_DOTENV: Final = ("OPENAI_API_KEY", "DASHSCOPE_API_KEY")
+
+
+def prepare(context: AgentContext) -> Launch:
+    """Where a workspace has settings, they are kept from settling what is asked for, and unless it is
+    trusted from everything else that they could start."""
+    env: dict[str, str] = {}
+    if context.trust_workspace:
+        refuse_answering(files_in([context.cwd], [".qwen/settings.json"]), ["PermissionRequest"])
+    else:
+        env = without_dotenv(
+            context.cwd, context.env, names=(".qwen/.env", ".env"), let_in=_FROM_DOTENV
+        )
+    if not (context.cwd / ".qwen").exists():
+        return Launch(env=env)
+    home = context.env.get("QWEN_HOME") or Path(context.env.get("HOME") or "~", ".qwen")
+    files = [Path(home, "settings.json"), Path(context.env.get(_HIGHEST) or _OF_ADMINISTRATOR)]
+    arguments: list[str] = []
+    default: Mapping[str, Any] = {}
+    fixed = _ASKING
+    if not context.trust_workspace:
+        default, fixed = _DEFAULT_SETTINGS, laid_over(_ASKING, _FIXED_SETTINGS)
+        # A name that no workspace can give to a server of its own, so that the list is never empty.
+        allowed = [secrets.token_hex(8), *context.mcp_server_names, *server_names(files)]
+        arguments = [f"--allowed-mcp-server-names={name}" for name in allowed]
+    settings = PrivateFile(
+        highest_settings(files, default=default, fixed=fixed), name="settings", suffix=".json"
+    )
+    return Launch(arguments=arguments, env={**env, _HIGHEST: str(settings.path)}, files=[settings])
+
 
 DEFINITION = acp_definition(
     "qwen",
@@ -16,6 +94,7 @@ DEFINITION = acp_definition(
     ),
     login_hint="Set OPENAI_API_KEY and OPENAI_BASE_URL.",
     env_names=("OPENAI_*", "QWEN_*", "DASHSCOPE_*"),
+    prepare=prepare,
     normaliser=ImpliedToolCalls,
     base_url_env={"openai": "OPENAI_BASE_URL"},
     permission_modes={

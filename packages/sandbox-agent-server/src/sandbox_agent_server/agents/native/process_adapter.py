@@ -16,9 +16,9 @@ from sandbox_agent_server.agents.acp.reading import unparsed
 from sandbox_agent_server.agents.link import AgentLink
 from sandbox_agent_server.agents.native.adapter import NativeAdapter, T
 from sandbox_agent_server.agents.native.dispatcher import Dispatcher, QuestionId
-from sandbox_agent_server.agents.native.private_file import PrivateFile
 from sandbox_agent_server.agents.native.refusals import AgentEnded, Refused
 from sandbox_agent_server.agents.native.translator import Native, Output
+from sandbox_agent_server.agents.private_file import PrivateFile
 from sandbox_agent_server.runtime.lines import OversizeLine
 
 __all__ = ["ProcessAdapter"]

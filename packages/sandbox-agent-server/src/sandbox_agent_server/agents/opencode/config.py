@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from sandbox_agent_server.agents.opencode.variant import Variant
+from sandbox_agent_server.agents.settings_files import laid_over, parse_settings, read_settings
 
 __all__ = ["config_content"]
 
@@ -26,8 +26,6 @@ _BASE_URLS: Final = {
     "openai": ("OPENAI_BASE_URL", ""),
     "google": ("GOOGLE_GEMINI_BASE_URL", "/v1beta"),
 }
-# A string, or a comment, or a comma before a closing bracket.
-_JSONC: Final = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])', re.S)
 
 
 def config_content(variant: Variant, env: Mapping[str, str]) -> str:
@@ -36,7 +34,7 @@ def config_content(variant: Variant, env: Mapping[str, str]) -> str:
     A configuration in the workspace is not the user's: what a repository brings along may not make
     the agent stop asking.
     """
-    given = _parsed(env.get(f"{variant.prefix}CONFIG_CONTENT", ""))
+    given = parse_settings(env.get(f"{variant.prefix}CONFIG_CONTENT", ""))
     ours: dict[str, Any] = {"share": "disabled", "autoupdate": False}
     settled = [given.get("permission"), *(own.get("permission") for own in _own(variant, env))]
     if missing := {tool: "ask" for tool in _ASKED_FOR if not _settles(settled, tool)}:
@@ -51,7 +49,7 @@ def config_content(variant: Variant, env: Mapping[str, str]) -> str:
     if any(env.get(key) for key in _KEYS) and not _has_account(variant, env):
         # Its own provider has models that need no key, and would come first.
         ours["disabled_providers"] = [variant.name]
-    return json.dumps(_merged(ours, given))
+    return json.dumps(laid_over(ours, given))
 
 
 def _settles(permissions: list[Any], tool: str) -> bool:
@@ -71,11 +69,7 @@ def _own(variant: Variant, env: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     files = [folder / name.format(name=variant.name) for folder in folders for name in _FILES]
     if file := env.get(f"{variant.prefix}CONFIG"):
         files.append(Path(file))
-    for path in files:
-        try:
-            yield _parsed(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
+    yield from map(read_settings, files)
 
 
 def _has_account(variant: Variant, env: Mapping[str, str]) -> bool:
@@ -93,21 +87,3 @@ def _has_account(variant: Variant, env: Mapping[str, str]) -> bool:
 def _with_version(url: str, version: str) -> str:
     url = url.rstrip("/")
     return url if url.endswith(version) else f"{url}{version}"
-
-
-def _parsed(text: str) -> dict[str, Any]:
-    """JSON with comments; nothing when it is none, which the agent itself will say."""
-    try:
-        value = json.loads(_JSONC.sub(lambda found: found.group(1) or "", text))
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
-        merged[key] = _merged(merged[key], value) if both else value
-    return merged

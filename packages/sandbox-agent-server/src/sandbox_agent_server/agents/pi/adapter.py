@@ -15,7 +15,6 @@ from sandbox_agent_core.spi.agent import AgentContext, AgentInstallation
 from sandbox_agent_server.agents.native.adapter import Answer, Handler, Request
 from sandbox_agent_server.agents.native.dispatcher import QuestionId
 from sandbox_agent_server.agents.native.offers import read_setting
-from sandbox_agent_server.agents.native.private_file import PrivateFile
 from sandbox_agent_server.agents.native.process_adapter import ProcessAdapter
 from sandbox_agent_server.agents.native.refusals import (
     AgentEnded,
@@ -41,6 +40,7 @@ from sandbox_agent_server.agents.pi.offers import Offers
 from sandbox_agent_server.agents.pi.results import CREDENTIALS_HINT
 from sandbox_agent_server.agents.pi.translate import Translator
 from sandbox_agent_server.agents.pi.turns import Prompt
+from sandbox_agent_server.agents.private_file import PrivateFile
 
 __all__ = ["PiAdapter"]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from sandbox_agent_core.api.base_urls import BaseUrls
@@ -63,6 +63,7 @@ class AgentFactory:
         env: Mapping[str, str],
         base_url: BaseUrls | None = None,
         trust_workspace: bool = False,
+        mcp_server_names: Sequence[str] = (),
         on_process: Callable[[int], None],
     ) -> AgentAdapter:
         """Raises: ValueNotSupported for a base URL that the agent cannot be given."""
@@ -77,6 +78,7 @@ class AgentFactory:
                 command=configured.command,
                 options=configured.options,
                 trust_workspace=trust_workspace,
+                mcp_server_names=mcp_server_names,
                 max_line_bytes=limits.max_line_bytes,
                 stop_grace_s=limits.stop_grace_s,
                 on_process=on_process,

@@ -6,8 +6,8 @@ import stat
 from pathlib import Path
 
 import pytest
-from sandbox_agent_server.agents.native import private_file
-from sandbox_agent_server.agents.native.private_file import PrivateFile
+from sandbox_agent_server.agents import private_file
+from sandbox_agent_server.agents.private_file import PrivateFile
 
 
 def test_it_is_in_memory_where_that_is_possible(
