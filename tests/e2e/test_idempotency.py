@@ -60,6 +60,18 @@ def test_a_prompt_runs_once_and_is_answered_as_often_as_it_comes(server: ServerP
         assert (elsewhere.status_code, REPLAYED in elsewhere.headers) == (202, False)
 
 
+def test_a_key_takes_any_text(server: ServerProcess) -> None:
+    path = f"/v1/sessions/{server.create()}/prompt"
+    headers = {KEY: "half a character", "content-type": "application/json"}
+    with server.client() as client:
+        answers = [
+            client.post(path, content=rb'{"text": "half \ud83d"}', headers=headers)
+            for _ in range(2)
+        ]
+    assert [one.status_code for one in answers] == [202, 202]
+    assert answers[0].content == answers[1].content
+
+
 def test_a_turn_that_failed_is_not_run_again(server: ServerProcess) -> None:
     session_id = server.create()
     with server.client() as client:

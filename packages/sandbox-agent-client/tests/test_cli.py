@@ -444,6 +444,22 @@ def test_ctrl_c_cancels_the_turn(at_server: dict[str, str], terminals: list[Term
     assert "cancelled" in terminal.text
 
 
+@pytest.mark.parametrize("prompt", ["permission", "question"])
+def test_ctrl_c_while_a_person_is_asked_withdraws_what_was_asked(
+    at_server: dict[str, str], terminals: list[Terminal], endpoint: Endpoint, prompt: str
+) -> None:
+    terminal = at_terminal(terminals, at_server, prompt)
+    terminal.wait_for("(r)eject?" if prompt == "permission" else "empty to decline:")
+    terminal.process.send_signal(signal.SIGINT)
+    assert terminal.end() == ExitCode.CANCELLED
+    assert "Traceback" not in terminal.text
+    assert "withdrawn" in terminal.text
+    found = re.search(r"session (\S+)", terminal.text)
+    assert found is not None
+    with SandboxAgentSync.connect(endpoint.url, token=endpoint.token) as client:
+        assert client.get_session(found[1]).requests() == []
+
+
 def test_ctrl_c_twice_leaves_at_once(at_server: dict[str, str], terminals: list[Terminal]) -> None:
     terminal = at_terminal(terminals, at_server, "hang")
     terminal.wait_for("session ")

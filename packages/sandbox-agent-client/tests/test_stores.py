@@ -53,6 +53,14 @@ async def test_entries_come_back_as_they_were(store: TranscriptStore) -> None:
     assert await store.entries("other") == []
 
 
+async def test_a_name_that_cannot_be_stored_is_an_error_of_ours(store: TranscriptStore) -> None:
+    if isinstance(store, SqliteTranscriptStore):
+        with pytest.raises(errors.StorageError):
+            await store.get_session("\udce9")
+    else:
+        assert await store.get_session("\udce9") is None
+
+
 async def test_appending_twice_changes_nothing(store: TranscriptStore) -> None:
     await store.append("ses_1", [chunk(1, "first"), chunk(2)])
     await store.append("ses_1", [chunk(1, "second"), chunk(2), chunk(3)])

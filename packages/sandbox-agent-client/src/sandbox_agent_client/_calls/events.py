@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox_agent_core.api.events import EventPage
 from sandbox_agent_core.errors import InternalError
+from sandbox_agent_core.surrogates import mended
 from sandbox_agent_core.view import Transcript
 
 from sandbox_agent_client._calls.call import Call, Query, path, query, reads
@@ -41,6 +42,6 @@ def transcript(session_id: str) -> Call[Transcript]:
 
 def _transcript(document: Any) -> Transcript:
     try:
-        return Transcript.model_validate(document)
+        return Transcript.model_validate(mended(document))
     except ValueError as exc:
         raise InternalError("The server's answer is not a transcript.") from exc

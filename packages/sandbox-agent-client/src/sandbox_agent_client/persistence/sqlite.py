@@ -134,7 +134,7 @@ class SqliteTranscriptStore:
             db = self._connected()
             with db:
                 return work(db)
-        except (sqlite3.Error, OSError) as exc:
+        except (sqlite3.Error, OSError, UnicodeEncodeError) as exc:
             raise StorageError(f"The store {str(self._path)!r} failed: {exc}") from exc
 
     def _connected(self) -> sqlite3.Connection:

@@ -29,8 +29,8 @@ class UniversalEvent(WireModel):
     """The turn it belongs to; absent outside of turns."""
     sender: Sender
     """Who put the frame on the wire: `client`, `agent` or `server`."""
-    payload: SkipValidation[Frame | None] = Field(default=None, repr=False)
-    """The raw frame it was projected from. Python only: never part of the wire form."""
+    payload: SkipValidation[Frame | None] = Field(default=None, repr=False, exclude=True)
+    """The raw frame it was projected from. Python only: never part of a dump, which may not hold what it may."""
 
     @property
     def id(self) -> str:

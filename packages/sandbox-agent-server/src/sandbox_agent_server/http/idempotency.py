@@ -22,6 +22,7 @@ from starlette.responses import Response
 
 from sandbox_agent_server.http.callers import caller_of
 from sandbox_agent_server.http.errors import problem_response
+from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.store.replies import KeptReplies, Reply
 
 __all__ = ["HEADER", "MAX_KEY_CHARS", "REPLAYED", "OnceOnly", "Work"]
@@ -120,8 +121,9 @@ def _scope_of(request: Request) -> str:
 
 
 def _digest_of(request: Request, body: BaseModel) -> bytes:
-    text = body.model_dump_json(exclude_unset=True)
-    return hashlib.sha256(f"{request.url.query}\n{text}".encode("utf-8", "surrogatepass")).digest()
+    # Not `model_dump_json`: it refuses half a surrogate pair, which a prompt may hold.
+    text = dumps(body.model_dump(mode="json", exclude_unset=True))
+    return hashlib.sha256(request.url.query.encode() + b"\n" + text).digest()
 
 
 def _check(key: str, first: bytes, now: bytes) -> None:
