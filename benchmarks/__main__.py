@@ -22,7 +22,12 @@ def main() -> int:
     peer = None if args.without_peer else installed_binary(load_pins()["peer"])
     if peer is None and not args.without_peer:
         say("The peer is not installed (python scripts/install_test_agents.py --peer): ours alone.")
-    plan = Plan(is_quick=args.quick, peer_binary=peer, skips_ours=args.without_ours)
+    plan = Plan(
+        is_quick=args.quick,
+        peer_binary=peer,
+        skips_ours=args.without_ours,
+        soak_s=args.soak_minutes * 60,
+    )
     say(f"{describe_machine()}{', quick' if args.quick else ''}")
     rows: list[Row] = []
     for name in args.only or MEASUREMENTS:
@@ -50,6 +55,13 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--check", action="store_true", help="fail when a budget is missed")
     parser.add_argument("--write-docs", action="store_true", help=f"into docs/{PAGE.name}")
+    parser.add_argument(
+        "--soak-minutes",
+        type=float,
+        default=0.5,
+        metavar="N",
+        help="how long the row `soak` goes on (default 0.5)",
+    )
     parser.add_argument("--without-peer", action="store_true")
     parser.add_argument("--without-ours", action="store_true")
     return parser.parse_args()

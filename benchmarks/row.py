@@ -20,6 +20,7 @@ class Plan:
     is_quick: bool = False
     peer_binary: Path | None = None
     skips_ours: bool = False
+    soak_s: float = 30.0
 
     def repetitions(self, full: int) -> int:
         return max(2, full // 3) if self.is_quick else full

@@ -15,6 +15,7 @@ from . import (
     footprint,
     latency,
     slow_reader,
+    soak,
     start,
 )
 
@@ -28,6 +29,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "docker-start": docker_start.measure,
     "dormant": dormant.measure,
     "footprint": footprint.measure,
+    "soak": soak.measure,
     "big-updates": big_updates.measure,
     "agents": agents.measure,
 }

@@ -1,17 +1,27 @@
-"""Gives memory back to the machine that is free already: glibc keeps what lies between two pieces in use."""
+"""Gives memory back to the machine that is free already.
+
+glibc keeps what lies between two pieces in use, and Python what refers to itself: its collector was told to come by
+rarely, because a burst makes millions of objects and nothing for it.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
+import time
 from pathlib import Path
 from typing import Final
 
 __all__ = ["FreeMemory"]
 
-_WORTH_BYTES: Final = 16 * 1024 * 1024
-_OWN_MAPPING_BYTES: Final = 1024 * 1024
+_MIB: Final = 1024 * 1024
+_WORTH_BYTES: Final = 6 * _MIB
+_AGAIN_S: Final = 20.0
+"""After it was in vain: what is in use is no smaller a moment later."""
+_OWN_MAPPING_BYTES: Final = _MIB
 """A buffer of this size goes back when it is freed."""
+_KEPT_FREE_BYTES: Final = 16 * _MIB
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _LIBC: Final = ctypes.CDLL(None)
@@ -22,19 +32,26 @@ class FreeMemory:
 
     def __init__(self) -> None:
         self._least_bytes = _resident_bytes()
+        self._not_before = 0.0
         self._trim = getattr(_LIBC, "malloc_trim", None)
         if self._trim is not None:
             # Fixed: left to itself, glibc puts ever larger buffers where they cannot be given back.
             _LIBC.mallopt(_M_MMAP_THRESHOLD, _OWN_MAPPING_BYTES)
-            _LIBC.mallopt(_M_TRIM_THRESHOLD, _WORTH_BYTES)
+            _LIBC.mallopt(_M_TRIM_THRESHOLD, _KEPT_FREE_BYTES)
 
     def give_back(self) -> None:
-        """Without glibc there is nothing to do."""
-        if self._trim is None:
+        if not self._is_worth_it() or time.monotonic() < self._not_before:
             return
-        if _resident_bytes() - self._least_bytes > _WORTH_BYTES:
+        gc.collect()
+        if self._trim is not None:
             self._trim(0)
-        self._least_bytes = min(self._least_bytes, _resident_bytes())
+        if self._is_worth_it():
+            self._not_before = time.monotonic() + _AGAIN_S
+
+    def _is_worth_it(self) -> bool:
+        now = _resident_bytes()
+        self._least_bytes = min(self._least_bytes, now)
+        return now - self._least_bytes > _WORTH_BYTES
 
 
 def _resident_bytes() -> int:
