@@ -6,6 +6,7 @@ import asyncio
 import re
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sandbox_agent_client import (
@@ -201,3 +202,24 @@ def test_providers_are_found_by_entry_point(monkeypatch: pytest.MonkeyPatch) -> 
     assert isinstance(plugins.find_provider("local"), LocalProvider)
     with pytest.raises(errors.ProviderError, match="no_such_module"):
         plugins.find_provider("broken")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"env": {"": "x"}},
+        {"env": {"A=B": "x"}},
+        {"env": {"A\0": "x"}},
+        {"env": {"A": "s3cr3t\0"}},
+        {"agents": [""]},
+        {"agents": ["mock\0"]},
+    ],
+)
+async def test_what_no_process_can_be_given_is_refused_before_anything_is_made(
+    endpoint: Endpoint, options: dict[str, Any]
+) -> None:
+    provider = Recording(endpoint)
+    with pytest.raises(errors.InvalidRequest) as caught:
+        await SandboxAgent.start(provider, **options)
+    assert provider.calls == []
+    assert "s3cr3t" not in str(caught.value)

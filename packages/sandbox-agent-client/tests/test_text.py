@@ -22,6 +22,8 @@ from sandbox_agent_client import (
 )
 from verbatim_agent import config, says
 
+NESTED: dict[str, Any] = {}
+NESTED["itself"] = NESTED
 HIGH, LOW = "\ud83e", "\udd8a"
 
 
@@ -154,6 +156,8 @@ async def test_a_prompt_with_halves_is_sent(client: SandboxAgent) -> None:
         {"env": {"NAME": "\udce9"}},
         {"mcp_servers": [{"name": "a", "command": "/\udce9", "args": [], "env": []}]},
         {"metadata": {"a": object()}},
+        {"metadata": {"a": b"\xff"}},
+        {"metadata": NESTED},
     ],
 )
 async def test_what_cannot_be_sent_is_refused(
@@ -163,9 +167,11 @@ async def test_what_cannot_be_sent_is_refused(
         await client.create_session("verbatim", **options)
 
 
-async def test_an_id_that_cannot_be_encoded_is_refused(client: SandboxAgent) -> None:
-    with pytest.raises(errors.InvalidRequest):
-        await client.get_session("ses_\udce9")
+@pytest.mark.parametrize("id", ["ses_\udce9", "", ".", ".."])
+async def test_what_is_no_id_is_refused(client: SandboxAgent, id: str) -> None:
+    for call in (client.get_session, client.resume_session, client.get_agent):
+        with pytest.raises(errors.InvalidRequest):
+            await call(id)
 
 
 async def test_a_stored_session_goes_on_in_a_new_sandbox(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ Response = TypeVar("Response", bound=ResponseBody)
 
 Query = Mapping[str, str | int]
 
+_NO_NAMES = frozenset({"", ".", ".."})
+"""As a part of a path they mean another path."""
 _EXACT = frozenset({"cwd", "env", "mcp_servers"})
 """Names of files, programs and values: with another character in it, it is another one."""
 
@@ -46,8 +48,10 @@ def path(*parts: str) -> str:
     """`/v1/…` with every part quoted, so that an id cannot reach another endpoint.
 
     Raises:
-        InvalidRequest: a part cannot be encoded.
+        InvalidRequest: a part is no name, or cannot be encoded.
     """
+    if not _NO_NAMES.isdisjoint(parts):
+        raise InvalidRequest(f"{next(part for part in parts if part in _NO_NAMES)!r} is no name.")
     try:
         return "/v1/" + "/".join(quote(part, safe="") for part in parts)
     except UnicodeEncodeError as exc:
@@ -71,7 +75,7 @@ def body(request: RequestBody) -> dict[str, Any]:
     """
     try:
         return request.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    except (PydanticSerializationError, RecursionError) as exc:
+    except (PydanticSerializationError, UnicodeError, RecursionError) as exc:
         raise InvalidRequest(f"The request cannot be written as JSON: {exc}") from exc
 
 
@@ -93,14 +97,17 @@ def built(cls: type[Request], /, **members: Any) -> Request:
     Raises:
         InvalidRequest: the server would refuse it; the message names the member.
     """
-    given = {name: value for name, value in members.items() if value is not None}
+    try:
+        given = {name: _as_json(value) for name, value in members.items() if value is not None}
+    except RecursionError as exc:
+        raise InvalidRequest("The request is nested too deeply, or in itself.") from exc
     for name in _EXACT & given.keys():
-        if has_halves(_as_json(given[name])):
+        if has_halves(given[name]):
             raise InvalidRequest(
                 f"`{name}`: it holds a name or a value that is not valid UTF-8, which no agent can be told."
             )
     try:
-        return cls(**{name: mended(_as_json(value)) for name, value in given.items()})
+        return cls(**mended(given))
     except ValidationError as exc:
         faults = "; ".join(
             f"`{'.'.join(map(str, error['loc'])) or cls.__name__}`: {error['msg']}"

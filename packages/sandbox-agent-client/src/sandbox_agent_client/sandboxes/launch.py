@@ -146,6 +146,9 @@ def _spec(options: StartOptions, startup: Startup) -> SandboxSpec:
     reserved = [name for name in options.labels if name.startswith(OURS)]
     if reserved:
         raise InvalidRequest(f"Labels that start with {OURS!r} are the client's own: {reserved}.")
+    _check_environment(options.env)
+    if unnamed := [agent for agent in options.agents if not agent.isprintable() or not agent]:
+        raise InvalidRequest(f"`agents` names none: {unnamed}.")
     wheelhouse: Sequence[Wheel] = load_wheelhouse(options.wheelhouse) if options.wheelhouse else ()
     own = own_labels(
         run_id=new_id("run"),
@@ -162,6 +165,15 @@ def _spec(options: StartOptions, startup: Startup) -> SandboxSpec:
         keep=options.keep,
         report=startup.step,
     )
+
+
+def _check_environment(env: Mapping[str, str]) -> None:
+    """Raises: InvalidRequest, without a value in it, for what no process can have."""
+    for name, value in env.items():
+        if not name or "=" in name or "\0" in name:
+            raise InvalidRequest(f"`env`: {name!r} is no name of a variable.")
+        if "\0" in value:
+            raise InvalidRequest(f"`env`: the value of {name!r} has a NUL in it.")
 
 
 async def _check(provider: SandboxProvider, startup: Startup) -> None:
