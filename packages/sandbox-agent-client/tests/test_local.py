@@ -14,8 +14,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sandbox_agent_client import LocalProvider, SandboxAgent, SandboxSpec, errors
+from sandbox_agent_client import Confinement, LocalProvider, SandboxAgent, SandboxSpec, errors
 from sandbox_agent_client.sandboxes.local import provider, server
+from support.bubblewrap import bubblewrap
+
+__all__ = ["bubblewrap"]
 from sandbox_agent_client.sandboxes.plugins import find_provider
 
 
@@ -305,3 +308,65 @@ async def test_what_an_agent_left_goes_with_the_sandbox(
             case "server hangs":
                 os.kill(client.sandbox_ref.metadata["pid"], signal.SIGSTOP)
     assert not is_running(int((tmp_path / "pid").read_text()))
+
+
+def as_bwrap(directory: Path, *, says: str) -> None:
+    program = directory / "bwrap"
+    program.write_text(f"#!/bin/sh\necho {says!r} >&2\nexit 1\n", encoding="utf-8")
+    program.chmod(0o755)
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+async def test_where_agents_cannot_be_confined_nothing_is_started(
+    is_there: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SANDBOX_AGENT_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if is_there:
+        as_bwrap(tmp_path, says="setting up uid map: Permission denied")
+    with pytest.raises(errors.ConfinementUnavailable) as caught:
+        await SandboxAgent.start("local", confine=True)
+    hint = "setting up uid map" if is_there else "apt-get install bubblewrap"
+    assert hint in caught.value.message
+    assert ("AppArmor" in caught.value.message) == is_there
+    assert not (tmp_path / "data").exists()
+    preflight = await LocalProvider(confine=True).preflight()
+    assert [(check.name, check.ok) for check in preflight.checks] == [
+        ("server", True),
+        ("confinement", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    "confine", ["yes", {"hom": "hidden"}, {"home": "open"}, {"writable": "/tmp"}, {"network": 0}]
+)
+async def test_a_malformed_confinement_is_refused(confine: object) -> None:
+    with pytest.raises(errors.InvalidRequest):
+        await SandboxAgent.start("local", confine=confine)
+
+
+@pytest.mark.parametrize("confine", [True, Confinement(home="read-only"), {"network": False}])
+async def test_agents_of_a_confined_sandbox_find_neither_its_token_nor_a_way_out(
+    confine: bool | Confinement, bubblewrap: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, workspace = tmp_path / "home", tmp_path / "home" / "project"
+    workspace.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("SANDBOX_AGENT_DATA_DIR", str(home / ".share"))
+    look = (
+        "import json, os, pathlib, sys\n"
+        f"root = pathlib.Path({str(home / '.share')!r})\n"
+        "seen = [str(path) for path in root.rglob('*')]\n"
+        "pathlib.Path('seen').write_text(json.dumps(seen))\n"
+        "(pathlib.Path.home() / 'planted').write_text('x')\n"
+    )
+    config = tmp_path / "config.toml"
+    command = json.dumps([sys.executable, "-IS", "-c", look])
+    config.write_text(f"[agents.looking]\ncommand = {command}\n", encoding="utf-8")
+    async with SandboxAgent.start("local", config=config, confine=confine) as client:
+        with pytest.raises(errors.AgentError):
+            await client.create_session("looking", cwd=str(workspace))
+        assert list((home / ".share").rglob("token")) != []
+    seen = set(json.loads((workspace / "seen").read_text(encoding="utf-8")))
+    assert seen <= {str(home / ".share/sandboxes")}
+    assert not (home / "planted").exists()

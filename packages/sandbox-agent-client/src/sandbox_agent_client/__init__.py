@@ -66,6 +66,7 @@ from sandbox_agent_core.events import (
     UsageUpdated,
 )
 from sandbox_agent_core.frames import LogEntry
+from sandbox_agent_core.spi.confinement import Confinement
 from sandbox_agent_core.spi.provider import (
     Endpoint,
     SandboxInfo,
@@ -107,6 +108,7 @@ __all__ = [
     "CancelResult",
     "CommandsUpdated",
     "ConfigChanged",
+    "Confinement",
     "Cost",
     "Credential",
     "Diff",

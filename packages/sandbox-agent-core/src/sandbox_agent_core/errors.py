@@ -58,6 +58,7 @@
         ProviderUnavailable              provider_unavailable        retryable
         SandboxNotFound                  sandbox_not_found
         CapabilityNotSupported           capability_not_supported
+        ConfinementUnavailable           confinement_unavailable
 
 `code` is API: it is the last part of the problem's `type` (`urn:sandbox-agent:error:<code>`).
 The message is for people: what was expected, what came, what to do.
@@ -77,6 +78,7 @@ __all__ = [
     "AgentStartFailed",
     "CallbackError",
     "CapabilityNotSupported",
+    "ConfinementUnavailable",
     "Conflict",
     "HeadTooLarge",
     "IdempotencyKeyReused",
@@ -526,6 +528,14 @@ class CapabilityNotSupported(ProviderError):
 
     code = "capability_not_supported"
     title = "Capability Not Supported"
+    http_status = 501
+
+
+class ConfinementUnavailable(ProviderError):
+    """This machine cannot confine agents; the message says what to install or to allow."""
+
+    code = "confinement_unavailable"
+    title = "Confinement Unavailable"
     http_status = 501
 
 

@@ -22,6 +22,7 @@ from pydantic import (
 __all__ = [
     "ENV_PREFIX",
     "AgentSettings",
+    "ConfinementSettings",
     "Limits",
     "Settings",
     "SettingsError",
@@ -175,6 +176,20 @@ class AgentSettings(_Frozen):
         return self
 
 
+class ConfinementSettings(_Frozen):
+    """`[confine]`, or `confine = true`: agents run under bubblewrap."""
+
+    home: Literal["hidden", "read-only"] = Field(
+        "hidden", description="What agents see of the user's home besides what they need of it."
+    )
+    network: bool = Field(True, description="False: none at all.")
+    writable: tuple[Path, ...] = Field(
+        (), description="What they may change besides the workspace."
+    )
+    readable: tuple[Path, ...] = Field((), description="What they may read, too.")
+    hidden: tuple[Path, ...] = Field((), description="What they never see, wherever it is.")
+
+
 class Settings(_Frozen):
     host: str = "127.0.0.1"
     port: int = Field(2468, ge=0, le=65535, description="0 takes a free one.")
@@ -227,6 +242,9 @@ class Settings(_Frozen):
         False,
         description="Whether hooks, plugins and MCP programs of a workspace run in sessions that do not say.",
     )
+    confine: ConfinementSettings | None = Field(
+        None, description="Confine agents to their workspace. Linux with bubblewrap only."
+    )
     ready_file: Path | None = None
     exit_with_parent: bool = False
     agents: Mapping[str, AgentSettings] = Field(default_factory=dict)
@@ -236,6 +254,12 @@ class Settings(_Frozen):
     def agents_bin(self) -> Path:
         """Where the programs of installed agents are found."""
         return self.agents_dir.absolute() / "bin"
+
+    @field_validator("confine", mode="before")
+    @classmethod
+    def _is_switch_or_table(cls, value: Any) -> Any:
+        switch = str(value).lower()
+        return ({} if switch in _TRUE else None) if switch in _BOOLEANS else value
 
     @field_validator("inherit_env")
     @classmethod
@@ -329,7 +353,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 _FROM_ENV = (
     "host", "port", "token", "no_token", "insecure", "data_dir", "log_level", "log_format", "ready_file",
     "exit_with_parent", "agents_dir", "agents_source", "auto_install", "require_preinstalled", "durability",
-    "retention_days", "retention_bytes", "trust_workspace",
+    "retention_days", "retention_bytes", "trust_workspace", "confine",
 )  # fmt: skip
 _LISTS_FROM_ENV = ("allow_hosts", "cors_origins", "warm")
 

@@ -140,6 +140,14 @@ def run_command(
             'it cannot do without. `-o \'inherit_env=["GH_TOKEN","AWS_*"]\'` names more.',
         ),
     ] = True,
+    confine: Annotated[
+        bool,
+        typer.Option(
+            "--confine",
+            help="On this machine: keep the agent to its directory, with bubblewrap. `-o 'confine={...}'` says "
+            "more (home, network, writable, readable).",
+        ),
+    ] = False,
     base_url: Annotated[
         list[str] | None,
         typer.Option(
@@ -186,6 +194,8 @@ def run_command(
     options_of_provider = provider_options(option or [])
     if not inherit_env:
         options_of_provider.setdefault("inherit_env", False)
+    if confine:
+        options_of_provider.setdefault("confine", True)
     target = resolve_target(
         url=url,
         sandbox=sandbox,

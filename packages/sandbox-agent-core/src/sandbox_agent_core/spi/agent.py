@@ -22,6 +22,8 @@ __all__ = [
     "AgentDefinition",
     "AgentExit",
     "AgentInstallation",
+    "Confine",
+    "Confined",
     "FrameReceiver",
     "HasLastWords",
     "WireFrame",
@@ -53,6 +55,18 @@ class AgentExit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Confined:
+    """A command as it is started inside a confinement."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(repr=False)
+
+
+Confine = Callable[[Sequence[str], Path, Mapping[str, str]], Confined]
+"""`(argv, cwd, env)` -> the same, confined. Blocks: called in the thread that starts the process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentContext:
     """What a session gives its adapter."""
 
@@ -74,6 +88,9 @@ class AgentContext:
     """A longer line from the agent is a protocol violation."""
     stop_grace_s: float = 2.0
     """Seconds between the steps of the stop ladder (EOF, TERM, KILL)."""
+    confine: Confine | None = None
+    """What the command goes through before it is started, when agents are to be confined. A process that
+    did not is refused by `on_process`."""
     on_process: Callable[[int], None] = lambda _pid: None
     """Told the pid (and process group) of everything started, so that a later server can reap it."""
 

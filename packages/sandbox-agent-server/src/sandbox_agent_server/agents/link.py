@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from sandbox_agent_core.errors import AgentNotInstalled, AgentStartFailed
-from sandbox_agent_core.spi.agent import AgentExit
+from sandbox_agent_core.spi.agent import AgentExit, Confine
 
 from sandbox_agent_server.runtime.errors import ProcessNotFound, ProcessStartFailed
 from sandbox_agent_server.runtime.process_link import ProcessExit
@@ -28,6 +29,7 @@ class AgentLink:
         on_end: Callable[[], None],
         max_line_bytes: int = 32 * 1024 * 1024,
         stop_grace_s: float = 2.0,
+        confine: Confine | None = None,
         on_process: Callable[[int], None] = lambda _pid: None,
     ) -> None:
         self._link = StdioLink(
@@ -38,6 +40,7 @@ class AgentLink:
             on_end=on_end,
             max_line_bytes=max_line_bytes,
             stop_grace_s=stop_grace_s,
+            prepare=confine and functools.partial(_confined, confine),
             on_process=on_process,
         )
         self.send = self._link.send
@@ -71,6 +74,13 @@ class AgentLink:
 
     async def terminate(self) -> AgentExit:
         return _agent_exit(await self._link.terminate())
+
+
+def _confined(
+    confine: Confine, argv: Sequence[str], cwd: Path, env: Mapping[str, str]
+) -> tuple[Sequence[str], Mapping[str, str]]:
+    confined = confine(argv, cwd, env)
+    return confined.argv, confined.env
 
 
 def _agent_exit(ended: ProcessExit) -> AgentExit:

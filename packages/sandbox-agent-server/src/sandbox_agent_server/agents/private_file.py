@@ -7,8 +7,10 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-__all__ = ["PrivateFile"]
+__all__ = ["PRIVATE_PREFIX", "PrivateFile"]
 
+PRIVATE_PREFIX: Final = "sandbox-agent-"
+"""Of their names."""
 _MEMORY: Final = "/dev/shm"  # noqa: S108 - mkstemp makes the name
 
 
@@ -19,7 +21,7 @@ class PrivateFile:
         in_memory = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
         # Mode 0600, by mkstemp.
         descriptor, path = tempfile.mkstemp(
-            prefix=f"sandbox-agent-{name}-", suffix=suffix, dir=in_memory
+            prefix=f"{PRIVATE_PREFIX}{name}-", suffix=suffix, dir=in_memory
         )
         self.path = Path(path)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox_agent_server import __version__
-from sandbox_agent_server.settings import Limits
+from sandbox_agent_server.settings import ConfinementSettings, Limits
 
 __all__ = ["SWEEP", "parse_arguments"]
 
@@ -36,7 +36,8 @@ examples:
                                                 in a container: the token comes by environment
   sandbox-agent-server --no-token               loopback only, for trying things out
 
-exit codes: 0 stopped by SIGTERM or SIGINT, 1 the log or the port cannot be used, 2 wrong settings
+exit codes: 0 stopped by SIGTERM or SIGINT, 1 the log or the port cannot be used, 2 wrong settings,
+  3 agents cannot be confined on this machine
 """
 
 
@@ -55,6 +56,11 @@ def parse_arguments(argv: list[str] | None) -> tuple[dict[str, Any], Path | None
         limits[name] = value
     if limits:
         given["limits"] = limits
+    details = {name: given.pop(f"confine_{name}") for name in ConfinementSettings.model_fields}
+    details = {name: value for name, value in details.items() if value is not None}
+    if details and given["confine"] is False:
+        parser.error("--no-confine and what it would be confined to exclude each other")
+    given["confine"] = details or given["confine"]
     return given, config
 
 
@@ -152,6 +158,37 @@ def _parser() -> argparse.ArgumentParser:
         help="agents get only what they cannot do without: home, path, language, proxies, certificates, "
         "and their own keys and settings",
     )
+    add(
+        "--confine",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="confine agents to their workspace, with bubblewrap: the rest of the home, this server's files and "
+        "the sockets of the machine are hidden from them (default off)",
+    )
+    add(
+        "--confine-home",
+        choices=["hidden", "read-only"],
+        help="what confined agents see of the home besides what they need of it (default hidden)",
+    )
+    add(
+        "--no-confine-network",
+        action="store_const",
+        const=False,
+        dest="confine_network",
+        help="confined agents have no network at all",
+    )
+    for name, what in (
+        ("writable", "may change, besides their workspace"),
+        ("readable", "may read, besides the system and their own programs"),
+        ("hidden", "never see"),
+    ):
+        add(
+            f"--confine-{name}",
+            action="append",
+            type=Path,
+            metavar="PATH",
+            help=f"what confined agents {what}; repeat for more",
+        )
     add(
         "--agents-dir",
         type=Path,

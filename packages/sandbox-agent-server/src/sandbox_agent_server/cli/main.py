@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from sandbox_agent_core.errors import StorageError
+from sandbox_agent_core.errors import ConfinementUnavailable, StorageError
 
 from sandbox_agent_server import __version__
 from sandbox_agent_server.cli.arguments import SWEEP, parse_arguments
@@ -24,6 +24,7 @@ __all__ = ["main"]
 _COMMANDS = ("install-agent", "agent-versions")
 _FAILED = 1
 _WRONG_SETTINGS = 2
+_CANNOT_CONFINE = 3
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -58,6 +59,16 @@ def _run(settings: Settings) -> int:
 
     configure_logging(settings.log_level, settings.log_format)
     raise_file_limit()
+    if settings.confine is not None:
+        from sandbox_agent_server.agents.runner.confinement import (  # noqa: PLC0415 - as below
+            check_confinement,
+        )
+
+        try:
+            check_confinement()
+        except ConfinementUnavailable as exc:
+            print(f"sandbox-agent-server: {exc.message}", file=sys.stderr)
+            return _CANNOT_CONFINE
     try:
         listener = bind(settings.host, settings.port)
     except OSError as exc:

@@ -267,11 +267,23 @@ class LogFile:
         )
 
 
+def _remove_tree(directory: Path) -> None:
+    """Also what an agent whose home is there has locked against itself. Raises: OSError."""
+    try:
+        shutil.rmtree(directory)
+    except PermissionError:
+        for path, names, _files in os.walk(directory):
+            for name in names:
+                if not Path(path, name).is_symlink():
+                    Path(path, name).chmod(0o700)
+        shutil.rmtree(directory)
+
+
 def remove_log(directory: Path) -> None:
     """Whatever is there in the place of a log's directory. Raises: StorageError."""
     try:
         if directory.is_dir() and not directory.is_symlink():
-            shutil.rmtree(directory)
+            _remove_tree(directory)
         else:
             directory.unlink(missing_ok=True)
     except FileNotFoundError:

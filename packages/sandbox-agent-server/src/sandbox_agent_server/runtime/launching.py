@@ -8,13 +8,13 @@ import signal
 import subprocess
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from sandbox_agent_server.runtime.errors import located
 
-__all__ = ["Launched", "PtySize", "launch"]
+__all__ = ["Launched", "Prepare", "PtySize", "launch"]
 
 _LOOK_EVERY_S = 0.001
 _ALL_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
@@ -25,8 +25,18 @@ class PtySize(NamedTuple):
     cols: int
 
 
+Prepare = Callable[
+    [Sequence[str], Path, Mapping[str, str]], tuple[Sequence[str], Mapping[str, str]]
+]
+"""`(argv, cwd, env)` -> what is started instead, with which environment. Blocks."""
+
+
 def launch(
-    argv: Sequence[str], cwd: str | Path, env: Mapping[str, str], pty: PtySize | None
+    argv: Sequence[str],
+    cwd: str | Path,
+    env: Mapping[str, str],
+    pty: PtySize | None,
+    prepare: Prepare | None = None,
 ) -> Launched:
     """Start a program as the leader of a session of its own, with pipes or on a terminal. Blocks.
 
@@ -34,6 +44,8 @@ def launch(
         OSError: it is not there, or cannot be run.
         ValueError: an argument or a variable holds what none can.
     """
+    if prepare is not None:
+        argv, env = prepare(argv, Path(cwd), env)
     if pty is not None:
         return _OnTerminal(argv, cwd, env, size=pty)
     return subprocess.Popen(  # noqa: S603

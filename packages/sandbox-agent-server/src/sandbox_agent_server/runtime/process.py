@@ -20,8 +20,9 @@ from typing import IO, NamedTuple
 
 from sandbox_agent_server.runtime import proc_table
 from sandbox_agent_server.runtime.children import the_children
+from sandbox_agent_server.runtime.confined_start import confined_thread
 from sandbox_agent_server.runtime.errors import why_not_started
-from sandbox_agent_server.runtime.launching import Launched, PtySize, launch
+from sandbox_agent_server.runtime.launching import Launched, Prepare, PtySize, launch
 from sandbox_agent_server.runtime.marker import with_marker
 from sandbox_agent_server.runtime.process_tree import ProcessTree
 
@@ -74,6 +75,7 @@ class Process:
         cwd: str | Path,
         env: Mapping[str, str],
         pty: PtySize | None = None,
+        prepare: Prepare | None = None,
         on_process: Callable[[int], None] = lambda _pid: None,
     ) -> Process:
         """Start `argv` with exactly `env`, but that a marker in it becomes this process's own; the program is
@@ -81,6 +83,9 @@ class Process:
 
         With `pty` it runs on a terminal of that size, which controls its session; a shell starts it
         there, which adds PWD.
+
+        `prepare` makes of the command and its environment what is started, confined; what it raises besides
+        OSError comes as it is.
 
         `on_process` is told the pid of whatever is started. A caller who is cancelled leaves nothing
         behind: the start is finished, told, and the process killed.
@@ -92,8 +97,10 @@ class Process:
         # Not by the loop's own subprocess: uvloop forks, and the loop stands still the longer for it the
         # larger the server is.
         marked, marker = with_marker(env)
-        start = functools.partial(launch, argv, cwd, marked, pty)
-        launching = asyncio.get_running_loop().run_in_executor(None, the_children.start, start)
+        start = functools.partial(launch, argv, cwd, marked, pty, prepare)
+        launching = asyncio.get_running_loop().run_in_executor(
+            confined_thread() if prepare is not None else None, the_children.start, start
+        )
         is_cancelled = False
         while not launching.done():
             try:

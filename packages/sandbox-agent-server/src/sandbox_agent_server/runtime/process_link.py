@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sandbox_agent_core.redact import secret_values
 
-from sandbox_agent_server.runtime.launching import PtySize
+from sandbox_agent_server.runtime.launching import Prepare, PtySize
 from sandbox_agent_server.runtime.pipe_ends import MAX_UNSENT_BYTES, PipeReader, PipeWriter
 from sandbox_agent_server.runtime.process import Process
 from sandbox_agent_server.runtime.stderr_tail import StderrTail
@@ -64,11 +64,12 @@ class ProcessLink:
         on_end: Callable[[], None],
         pty: PtySize | None = None,
         stop_grace_s: float = 2.0,
+        prepare: Prepare | None = None,
         on_process: Callable[[int], None] = lambda _pid: None,
     ) -> None:
         """`on_data` gets what it writes to stdout, or to its terminal of size `pty`, in order. `on_end`
         comes once after the last: the process has ended or has closed its stdout. Both are called by
-        the event loop, never by two at once, and never raise.
+        the event loop, never by two at once, and never raise. `prepare`: as `Process.spawn`.
         """
         self._argv = argv
         self._cwd = cwd
@@ -77,6 +78,7 @@ class ProcessLink:
         self._on_end = on_end
         self._pty = pty
         self._grace_s = min(stop_grace_s, _MAX_GRACE_S)
+        self._prepare = prepare
         self._on_process = on_process
         self._stderr_tail = StderrTail(secrets=secret_values(env))
         self._starting: asyncio.Event | None = None
@@ -116,6 +118,7 @@ class ProcessLink:
                 cwd=self._cwd,
                 env=self._env,
                 pty=self._pty,
+                prepare=self._prepare,
                 on_process=self._on_process,
             )
             self._running = self._connect(process)

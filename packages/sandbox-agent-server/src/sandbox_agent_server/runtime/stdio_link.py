@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from sandbox_agent_server.runtime.launching import Prepare
 from sandbox_agent_server.runtime.lines import LineSplitter
 from sandbox_agent_server.runtime.process_link import ProcessLink
 
@@ -22,6 +23,7 @@ class StdioLink(ProcessLink):
         on_end: Callable[[], None],
         max_line_bytes: int = 32 * 1024 * 1024,
         stop_grace_s: float = 2.0,
+        prepare: Prepare | None = None,
         on_process: Callable[[int], None] = lambda _pid: None,
     ) -> None:
         """`on_lines` gets the whole lines of each read; one over `max_line_bytes` is an `OversizeLine`
@@ -45,6 +47,7 @@ class StdioLink(ProcessLink):
             on_data=on_data,
             on_end=on_rest,
             stop_grace_s=stop_grace_s,
+            prepare=prepare,
             on_process=on_process,
         )
 

@@ -1,6 +1,7 @@
 """Sandboxes that are server processes of this machine.
 
-The agents are not confined here; what they may do is up to the permission policy of their sessions.
+Unless `confine` says so, agents are not confined here; what they may do is up to the permission policy of
+their sessions.
 """
 
 from __future__ import annotations
@@ -10,14 +11,17 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sandbox_agent_core.errors import (
+    ConfinementUnavailable,
     ProviderNotInstalled,
     ProviderTimeout,
     SandboxNotFound,
     ServerStartFailed,
 )
 from sandbox_agent_core.ids import new_id
+from sandbox_agent_core.spi.confinement import Confinement
 from sandbox_agent_core.spi.provider import (
     Check,
     Endpoint,
@@ -28,6 +32,8 @@ from sandbox_agent_core.spi.provider import (
 )
 
 from sandbox_agent_client._data_dir import data_dir as user_data_dir
+from sandbox_agent_client.sandboxes.local.confining import as_confinement, server_flags
+from sandbox_agent_client.sandboxes.local.confining import check as check_confinement
 from sandbox_agent_client.sandboxes.local.server import (
     LocalServer,
     known_servers,
@@ -41,6 +47,8 @@ START_TIMEOUT_S = 30.0
 POLL_S = 0.02
 LOG_TAIL_LINES = 30
 AGENT_INSTALL_TIMEOUT_S = 900.0
+_PRIVATE = ("sandboxes", "cli")
+"""Of this user's data directory: tokens, and what was said in other sessions."""
 
 
 class LocalProvider:
@@ -57,6 +65,7 @@ class LocalProvider:
         env: Mapping[str, str] | None = None,
         config: str | os.PathLike[str] | None = None,
         inherit_env: bool | Sequence[str] = True,
+        confine: bool | Confinement | Mapping[str, Any] = False,
         start_timeout: float = START_TIMEOUT_S,
     ) -> None:
         """`data_dir` keeps the sessions' logs; without one they are gone with the sandbox.
@@ -64,13 +73,15 @@ class LocalProvider:
         `cwd` is the server's directory, the default of its sessions; `env` is added to this
         process's environment; `config` is a configuration file of the server. `inherit_env` narrows what
         agents get of the environment: `False` to what they cannot do without, names and globs
-        (`["GH_TOKEN", "AWS_*"]`) to these besides.
+        (`["GH_TOKEN", "AWS_*"]`) to these besides. `confine` keeps agents to their workspace, with
+        bubblewrap: `True`, or a `Confinement` that says more.
         """
         self._data_dir = Path(data_dir).expanduser() if data_dir is not None else None
         self._cwd = cwd
         self._env = dict(env or {})
         self._config = config
         self._inherit_env = _inherited(inherit_env)
+        self._confinement = as_confinement(confine)
         self._start_timeout_s = start_timeout
 
     async def preflight(self) -> Preflight:
@@ -78,17 +89,23 @@ class LocalProvider:
             found = " ".join(server_command())
         except ProviderNotInstalled as exc:
             return Preflight([Check(name="server", ok=False, message=exc.message, error=type(exc))])
-        return Preflight([Check(name="server", ok=True, message=found)])
+        checks = [Check(name="server", ok=True, message=found)]
+        if self._confinement is not None:
+            checks.append(await asyncio.to_thread(self._check_confinement))
+        return Preflight(checks)
 
     async def create(self, spec: SandboxSpec) -> SandboxRef:
         """Start a server.
 
         Raises:
             ProviderNotInstalled: the package `sandbox-agent-server` is not installed.
+            ConfinementUnavailable: agents cannot be confined here; nothing was started.
             ServerStartFailed: the server ended or did not listen in time; `details.log` says why.
         """
         # This machine is the user's own: agents work with the user's environment, as in a terminal.
         env = {**os.environ, **self._env, **spec.env}
+        if self._confinement is not None:
+            await asyncio.to_thread(check_confinement, env)
         for agent in spec.agents:
             spec.report(f"installing the agent {agent}")
             await self._install_agent(agent, env)
@@ -144,6 +161,13 @@ class LocalProvider:
             raise SandboxNotFound(f"There is no local sandbox {ref.id!r}.", provider=self.name)
         return server.log(tail=tail)
 
+    def _check_confinement(self) -> Check:
+        try:
+            found = check_confinement({**os.environ, **self._env})
+        except ConfinementUnavailable as exc:
+            return Check(name="confinement", ok=False, message=exc.message, error=type(exc))
+        return Check(name="confinement", ok=True, message=found)
+
     def _spawn(self, spec: SandboxSpec, env: Mapping[str, str]) -> LocalServer:
         id = new_id("local")
         directory = _root() / id
@@ -158,6 +182,10 @@ class LocalProvider:
         if self._config is not None:
             arguments += ["--config", str(self._config)]
         arguments += self._inherit_env
+        if self._confinement is not None:
+            root = user_data_dir()
+            hidden = [root / name for name in _PRIVATE]
+            arguments += server_flags(self._confinement, hidden=[directory, *hidden])
         server = spawn(
             directory,
             [*server_command(), *arguments],

@@ -55,6 +55,7 @@ class AcpAdapter:
             on_end=self._on_end,
             max_line_bytes=context.max_line_bytes,
             stop_grace_s=context.stop_grace_s,
+            confine=context.confine,
             on_process=context.on_process,
         )
         try:

@@ -134,6 +134,7 @@ class ProcessAdapter(NativeAdapter[T]):
             on_end=lambda: self._on_end(link),
             max_line_bytes=context.max_line_bytes,
             stop_grace_s=context.stop_grace_s,
+            confine=context.confine,
             on_process=context.on_process,
         )
         self._files, self._is_over = files, False

@@ -93,6 +93,7 @@ class OpenCodeServer:
             on_end=self._on_exit,
             max_line_bytes=context.max_line_bytes,
             stop_grace_s=context.stop_grace_s,
+            confine=context.confine,
             on_process=context.on_process,
         )
 

@@ -5,13 +5,16 @@ The one place that knows: whoever says something of an agent, and whoever runs i
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from sandbox_agent_core.api.base_urls import BaseUrls
 from sandbox_agent_core.credentials import CREDENTIAL_SOURCES, Discovery, discover
+from sandbox_agent_core.errors import AgentStartFailed
 from sandbox_agent_core.spi.agent import (
     AgentAdapter,
     AgentContext,
@@ -20,6 +23,7 @@ from sandbox_agent_core.spi.agent import (
 )
 
 from sandbox_agent_server.agents.catalog import Catalog
+from sandbox_agent_server.agents.runner.confinement import AgentConfinement, is_confined
 from sandbox_agent_server.agents.runner.description import AgentDescription
 from sandbox_agent_server.agents.runner.environment import (
     base_url_environment,
@@ -28,11 +32,16 @@ from sandbox_agent_server.agents.runner.environment import (
 )
 from sandbox_agent_server.runtime.marker import PROCESS_MARKER
 from sandbox_agent_server.settings import AgentSettings, Settings
+from sandbox_agent_server.store.index import SESSIONS_NAME
 
-__all__ = ["MAX_LOGIN_FILE_BYTES", "AgentFactory", "find_credentials"]
+__all__ = ["MAX_LOGIN_FILE_BYTES", "PROBE", "AgentFactory", "find_credentials"]
 
 logger = logging.getLogger(__name__)
 
+PROBE = "probe"
+"""The session of an agent that is only asked what it offers."""
+_HOME = "home"
+_PROBED = "probed"
 MAX_LOGIN_FILE_BYTES = 16 * 1024 * 1024
 """Claude Code keeps more than its login in one of them; a larger file is none."""
 
@@ -46,6 +55,9 @@ class AgentFactory:
         """`process_marker`: what is started is recognised by it, also by a later server."""
         self._settings = settings
         self._catalog = catalog
+        self._confinement = (
+            AgentConfinement(settings, settings.confine) if settings.confine is not None else None
+        )
         self._marking = {PROCESS_MARKER: process_marker} if process_marker else {}
 
     def names(self) -> list[str]:
@@ -66,15 +78,23 @@ class AgentFactory:
         mcp_server_names: Sequence[str] = (),
         on_process: Callable[[int], None],
     ) -> AgentAdapter:
-        """Raises: ValueNotSupported for a base URL that the agent cannot be given."""
+        """Raises: ValueNotSupported for a base URL that the agent cannot be given, InvalidRequest for what it
+        cannot be confined to."""
         definition = self._catalog.get(agent)
         configured = self._configured(agent)
         limits = self._settings.limits
+        environment = {**self._environment(definition, env, base_url), **self._marking}
+        confine = None
+        if self._confinement is not None:
+            self._confinement.check(agent, cwd, environment)
+            confine = functools.partial(self._confinement.of, agent, self._home(agent, session_id))
+            on_process = functools.partial(_check_confined, on_process)
         return definition.create(
             AgentContext(
                 session_id=session_id,
                 cwd=cwd,
-                env={**self._environment(definition, env, base_url), **self._marking},
+                env=environment,
+                confine=confine,
                 command=configured.command,
                 options=configured.options,
                 trust_workspace=trust_workspace,
@@ -84,6 +104,13 @@ class AgentFactory:
                 on_process=on_process,
             )
         )
+
+    def _home(self, agent: str, session_id: str) -> Path:
+        """Of a confined agent. It goes with its session."""
+        data = self._settings.data_dir.absolute()
+        if session_id == PROBE:
+            return data / _PROBED / agent
+        return data / SESSIONS_NAME / session_id / _HOME
 
     def describe(
         self,
@@ -131,6 +158,14 @@ class AgentFactory:
 
     def _configured(self, agent: str) -> AgentSettings:
         return self._settings.agents.get(agent) or AgentSettings.model_validate({})
+
+
+def _check_confined(on_process: Callable[[int], None], pid: int) -> None:
+    """Raises: AgentStartFailed: an adapter, which may be a plug-in's, has gone round the confinement."""
+    on_process(pid)
+    if not is_confined(pid):
+        os.killpg(pid, signal.SIGKILL)
+        raise AgentStartFailed("the agent was started outside of its confinement, and was killed")
 
 
 def find_credentials(definition: AgentDefinition, env: Mapping[str, str]) -> Discovery | None:

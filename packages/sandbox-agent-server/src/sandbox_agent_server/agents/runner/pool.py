@@ -124,5 +124,7 @@ class AgentPool:
 
 
 def pool_sizes(settings: Settings) -> dict[str, int]:
+    if settings.confine is not None:
+        return {}  # each is confined with the home of its session
     named = dict.fromkeys(settings.warm, 1)
     return named | {name: agent.warm for name, agent in settings.agents.items() if agent.warm}

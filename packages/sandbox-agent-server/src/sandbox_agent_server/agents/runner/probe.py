@@ -14,7 +14,7 @@ from sandbox_agent_core.errors import SandboxAgentError, Timeout
 
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions
 from sandbox_agent_server.agents.runner.description import AgentDescription
-from sandbox_agent_server.agents.runner.factory import AgentFactory
+from sandbox_agent_server.agents.runner.factory import PROBE, AgentFactory
 from sandbox_agent_server.agents.runner.handshake import Opened
 from sandbox_agent_server.agents.runner.preopened import PreopenedAgent
 
@@ -70,7 +70,7 @@ class AgentProbe:
         with tempfile.TemporaryDirectory(prefix="sandbox-agent-probe-") as directory:
             cwd = Path(directory)
             adapter = self._factory.make(
-                name, session_id="probe", cwd=cwd, env={}, on_process=self._on_process
+                name, session_id=PROBE, cwd=cwd, env={}, on_process=self._on_process
             )
             agent = PreopenedAgent(adapter, cwd=cwd, client_version=self._client_version)
             try:
