@@ -60,6 +60,10 @@ coverage: $(READY) agents ## Tests with coverage, servers and agents in other pr
 	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/python -m pytest -n auto --cov --cov-report=
 	$(BIN)/coverage report --skip-covered
 
+.PHONY: faults
+faults: $(READY) ## What breaks, and what comes of it; writes docs/reliability.md
+	FAULTS=write $(BIN)/python -m pytest -m fault -n auto
+
 .PHONY: bench
 bench: $(READY) ## Benchmarks beside the peer's own binary; writes docs/performance.md
 	@$(BIN)/python scripts/install_test_agents.py --peer

@@ -37,5 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Here, because the process that xdist's workers report to reads no other conftest; and not above,
     # because it imports the fixtures, which pytest wants to import itself.
     from agent_conformance.matrix import Matrix  # noqa: PLC0415
+    from faults.table import FaultTable  # noqa: PLC0415
 
     config.pluginmanager.register(Matrix(), "agent-matrix")
+    config.pluginmanager.register(FaultTable(), "fault-table")

@@ -397,6 +397,7 @@ def test_a_bad_command_is_answered_and_the_socket_stays_open(
         assert result == {"type": "result", "id": "after", "result": {"cancelled": [], "tasks": []}}
 
 
+@pytest.mark.fault("ten thousand idle streams", "the server answers as before")
 @pytest.mark.slow
 async def test_ten_thousand_idle_subscribers_do_no_harm(
     server: ServerProcess, client: httpx.Client, session_id: str

@@ -90,6 +90,17 @@ def test_a_turn_that_failed_is_not_run_again(server: ServerProcess) -> None:
     assert turns(server, session_id) == 1
 
 
+def test_what_is_purged_is_gone_from_the_answers_too(server: ServerProcess) -> None:
+    with server.client() as client:
+        body = {"agent": "mock", "metadata": {"secret": "metadata-marker"}}
+        made = client.post("/v1/sessions", json=body, headers={KEY: "purged"})
+        path = f"/v1/sessions/{made.json()['id']}"
+        client.delete(path, params={"purge": "true"})
+        again = client.post("/v1/sessions", json=body, headers={KEY: "purged"})
+    assert again.status_code == 201
+    assert REPLAYED not in again.headers
+
+
 def test_what_was_refused_may_come_again(server: ServerProcess) -> None:
     with server.client() as client:
         headers = {KEY: "refused"}

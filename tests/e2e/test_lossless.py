@@ -42,6 +42,10 @@ def chunk_numbers(entries: list[dict[str, Any]]) -> list[int]:
     return numbers
 
 
+@pytest.mark.fault(
+    "a reader sleeps through a burst",
+    "it gets every update, in order, and the server holds none of them for it",
+)
 def test_a_reader_that_sleeps_gets_every_update_of_a_burst(server: ServerProcess) -> None:
     session_id = server.create()
     seen: list[dict[str, Any]] = []
@@ -106,6 +110,10 @@ def is_turn_end(entry: dict[str, Any]) -> bool:
     )
 
 
+@pytest.mark.fault(
+    "a connection is cut 200 times while it streams",
+    "nothing is missed, nothing comes twice (SSE and WebSocket)",
+)
 @pytest.mark.parametrize("read", [read_sse, read_websocket], ids=["sse", "websocket"])
 def test_two_hundred_disconnects_lose_and_repeat_nothing(
     server: ServerProcess, read: Callable[..., list[dict[str, Any]]]
@@ -125,6 +133,10 @@ def test_two_hundred_disconnects_lose_and_repeat_nothing(
     assert chunk_numbers(seen) == list(range(12_000))
 
 
+@pytest.mark.fault(
+    "`kill -9` of the server in the middle of a burst",
+    "nothing that anybody saw is lost, no gap, the turn has one end",
+)
 def test_kill_9_in_the_middle_of_a_burst_loses_nothing_that_anyone_saw(
     make_server: Callable[..., ServerProcess],
 ) -> None:
@@ -159,6 +171,10 @@ def test_kill_9_in_the_middle_of_a_burst_loses_nothing_that_anyone_saw(
     assert resumed["data"]["continuity"] in ("native", "replayed")
 
 
+@pytest.mark.fault(
+    "`kill -9` of the server while a message is streamed",
+    "the next server completes the message with what was streamed",
+)
 def test_deltas_before_a_crash_are_completed_after_it(
     make_server: Callable[..., ServerProcess],
 ) -> None:
@@ -175,6 +191,9 @@ def test_deltas_before_a_crash_are_completed_after_it(
     )
 
 
+@pytest.mark.fault(
+    "the agent is killed", "its turn ends with an error that has its last words, within a second"
+)
 def test_a_killed_agent_is_reported_within_a_second_with_its_last_words(
     make_server: Callable[..., ServerProcess],
 ) -> None:
@@ -203,6 +222,7 @@ def test_a_killed_agent_is_reported_within_a_second_with_its_last_words(
     assert stamped - killed <= 1
 
 
+@pytest.mark.fault("an agent ignores EOF and SIGTERM", "it is killed with its whole tree")
 def test_delete_ends_an_agent_that_ignores_everything(
     make_server: Callable[..., ServerProcess],
 ) -> None:
@@ -218,6 +238,9 @@ def test_delete_ends_an_agent_that_ignores_everything(
     assert ended["data"]["stopReason"] == "cancelled"
 
 
+@pytest.mark.fault(
+    "the server is stopped while agents hang", "it has ended everything within five seconds"
+)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_takes_at_most_five_seconds_whatever_the_agent_does(
     make_server: Callable[..., ServerProcess], number: signal.Signals
@@ -236,6 +259,7 @@ def test_a_stop_takes_at_most_five_seconds_whatever_the_agent_does(
     assert ended["data"]["stopReason"] == "interrupted"
 
 
+@pytest.mark.fault("sixty updates of 5 MB", "all are in the log; memory stays small")
 @pytest.mark.slow
 def test_sixty_updates_of_five_megabytes_fit_in_memory(
     make_server: Callable[..., ServerProcess],
@@ -277,6 +301,7 @@ def test_a_permission_waits_for_a_later_client_and_only_the_first_answer_counts(
     assert resolved["data"]["decidedBy"] == "user"
 
 
+@pytest.mark.fault("the connection of a prompt is dropped", "the turn goes on")
 def test_a_dropped_connection_does_not_cancel_the_turn(server: ServerProcess) -> None:
     session_id = server.create()
     host, port = server.url.removeprefix("http://").split(":")
@@ -294,6 +319,9 @@ def test_a_dropped_connection_does_not_cancel_the_turn(server: ServerProcess) ->
     assert ended["data"]["stopReason"] == "end_turn"
 
 
+@pytest.mark.fault(
+    "the quota of all logs is used up", "507 `storage_error`; the log is whole and turns have ends"
+)
 def test_a_full_log_is_a_clear_error_and_stays_whole(
     make_server: Callable[..., ServerProcess],
 ) -> None:
@@ -322,6 +350,9 @@ def test_a_full_log_is_a_clear_error_and_stays_whole(
     server.stop()
 
 
+@pytest.mark.fault(
+    "the data directory cannot be written", "a sentence at the start, and exit code 1"
+)
 def test_a_data_directory_that_cannot_be_written_is_a_sentence_at_start(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a directory", encoding="utf-8")

@@ -197,6 +197,10 @@ def ended(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
     world.close()
 
 
+@pytest.mark.fault(
+    "an agent double forks, daemonises or changes its session, and then the session, the agent or the server ends",
+    "no process of it survives",
+)
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_survives(ended: World, kind: str) -> None:
     assert not ended.is_running(kind)
@@ -241,6 +245,9 @@ def test_a_server_of_a_copied_directory_ends_nothing(world: World, tmp_path: Pat
     assert world.survivors() == set(KINDS)
 
 
+@pytest.mark.fault(
+    "the server is killed and no other one comes", "what its agents left is swept all the same"
+)
 def test_what_a_dead_server_left_is_swept_without_another_server(world: World) -> None:
     world.run("children", *KINDS)
     sweep = [

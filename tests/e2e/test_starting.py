@@ -238,6 +238,9 @@ def test_an_address_that_is_not_here_is_a_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.fault(
+    "a second server on the same data", "it is refused, and the first is not disturbed"
+)
 def test_a_log_has_one_server_at_a_time(make_server: MakeServer) -> None:
     server = make_server().start()
     done = run("--port", "0", "--no-token", "--data-dir", server.data_dir)
@@ -249,6 +252,7 @@ def test_a_log_has_one_server_at_a_time(make_server: MakeServer) -> None:
     assert server.create()
 
 
+@pytest.mark.fault("the data of a newer server", "they are refused and left as they are")
 def test_a_log_of_a_newer_server_is_left_alone(make_server: MakeServer) -> None:
     import sqlite3
 

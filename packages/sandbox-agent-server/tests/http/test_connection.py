@@ -77,6 +77,7 @@ def problem_of(answer: bytes) -> tuple[int, str]:
 # Bytes
 
 
+@pytest.mark.fault("headers without end, without a token", "refused; memory stays flat")
 @pytest.mark.parametrize(
     ("begin", "piece"),
     [
@@ -215,6 +216,7 @@ def test_a_websocket_request_with_too_long_lines_is_refused(
 # Time
 
 
+@pytest.mark.fault("connections that send half a request", "they are closed after a time")
 @pytest.mark.parametrize("sent", [b"GE", b"GET / HTTP/1.1\r\nhost: local"], ids=["line", "header"])
 def test_half_a_head_is_not_waited_for(impatient: ServerProcess, sent: bytes) -> None:
     with connected(impatient) as connection:

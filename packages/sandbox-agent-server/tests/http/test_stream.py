@@ -166,6 +166,7 @@ async def test_a_client_that_leaves_while_it_is_waited_for_ends_the_stream_too(
         await asyncio.wait_for(task, 5)
 
 
+@pytest.mark.fault("a client reads slowly", "it gets everything")
 async def test_a_slow_client_is_waited_for_and_gets_everything(log: SessionLog) -> None:
     async with streaming(log) as (client, _):
         client.reads.clear()

@@ -295,6 +295,9 @@ def test_an_installation_that_is_killed_leaves_what_was_there_and_the_next_one_s
     assert left_over(installer) == []
 
 
+@pytest.mark.fault(
+    "an installation is killed at any moment", "the agent is the old or the new one, whole"
+)
 def test_killed_at_any_moment_of_the_disk_work_it_is_the_old_or_the_new(
     installer: Installer, publish_claude: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,6 +120,7 @@ def test_what_could_not_be_taken_back_is_not_read_and_goes_with_the_next_append(
     assert bytes_of(file) == line(1) + b"\n" + line(2, 1) + b"\n"
 
 
+@pytest.mark.fault("a file system that is really full", "an append is whole or not at all")
 def test_a_disk_that_is_really_full_loses_nothing_and_tears_nothing(tmp_path: Path) -> None:
     code = f"""
 import resource, signal
@@ -241,6 +242,7 @@ def test_of_a_file_with_nothing_whole_in_it_nothing_remains(tmp_path: Path) -> N
     assert bytes_of(file) == line(1) + b"\n"
 
 
+@pytest.mark.fault("a log is cut anywhere (a power failure)", "all whole lines are kept")
 @settings(max_examples=60, deadline=None)
 @given(sizes=st.lists(st.sampled_from([0, 5, 300]), min_size=1, max_size=6), data=st.data())
 def test_cut_anywhere_a_file_keeps_the_lines_that_are_whole(

@@ -124,6 +124,7 @@ async def test_seqs_have_no_gap_however_often_the_log_is_opened(tmp_path: Path) 
     log.close()
 
 
+@pytest.mark.fault("the clock is set back", "the times of a log never go back")
 async def test_time_stands_still_when_the_clock_is_set_back(
     log: SessionLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,6 +219,7 @@ async def test_a_patient_step_that_is_given_up_keeps_nobody_out(
 # What a power failure tore
 
 
+@pytest.mark.fault("the last line of a log is torn", "it is cut off, and `log.repaired` says so")
 async def test_what_was_torn_is_said_in_an_entry_of_its_own(log: SessionLog) -> None:
     say(log, "a", "b")
     log.rest()
@@ -236,6 +238,9 @@ async def test_what_was_torn_is_said_in_an_entry_of_its_own(log: SessionLog) -> 
     log.close()
 
 
+@pytest.mark.fault(
+    "a torn log on a full disk", "it is read, and `log.repaired` comes with the next entry"
+)
 async def test_a_torn_log_that_cannot_be_written_is_read_all_the_same_and_says_so_later(
     log: SessionLog,
 ) -> None:

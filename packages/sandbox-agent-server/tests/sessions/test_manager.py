@@ -349,6 +349,9 @@ async def test_a_server_that_dies_while_it_makes_the_index_again_leaves_the_rest
     }
 
 
+@pytest.mark.fault(
+    "the index is deleted, damaged or empty", "the server tells the same of every session as before"
+)
 @pytest.mark.parametrize("index", ["kept", "deleted", "damaged", "empty"])
 async def test_with_or_without_its_index_a_server_tells_the_same(house: House, index: str) -> None:
     await house.create("ses_b", metadata={"a": 1}, model=None)

@@ -92,6 +92,10 @@ def ends_of_turns(entries: list[LogEntry]) -> Counter[str]:
     return ends
 
 
+@pytest.mark.fault(
+    "the server is killed after any entry of a session",
+    "every turn, request, message and tool call that began has one end",
+)
 async def test_killed_at_any_entry_everything_that_began_has_one_end(
     whole: bytes, tmp_path: Path
 ) -> None:
@@ -154,6 +158,9 @@ async def test_a_death_in_the_middle_of_a_write_is_one_before_it(
     log.close()
 
 
+@pytest.mark.fault(
+    "the server is killed while it recovers", "the next one finishes it; nothing is ended twice"
+)
 async def test_a_recovery_that_is_cut_itself_is_finished_by_the_next(
     whole: bytes, tmp_path: Path
 ) -> None:

@@ -50,6 +50,15 @@ def test_an_answer_is_found_by_what_it_was_given_for(index: SessionIndex) -> Non
     assert kept.get("POST /a", "k") is None
 
 
+def test_what_was_answered_of_a_session_goes_with_it(index: SessionIndex) -> None:
+    kept = index.replies(keep_s=60, max_replies=9, max_bytes=1000)
+    for number, session_id in enumerate(("ses_a", "ses_b", None)):
+        kept.begin("s", str(number), b"")
+        kept.finish("s", str(number), 200, b"{}", session_id=session_id)
+    index.delete("ses_a")
+    assert [kept.get("s", str(number)) is None for number in range(3)] == [True, False, False]
+
+
 def test_an_answer_is_forgotten_when_its_time_is_over(index: SessionIndex) -> None:
     clock = Clock()
     kept = replies(index, clock)

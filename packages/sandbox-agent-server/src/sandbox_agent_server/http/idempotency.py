@@ -16,13 +16,14 @@ from sandbox_agent_core.errors import (
     SandboxAgentError,
     StorageError,
 )
+from sandbox_agent_core.lenient import as_dict, as_str
 from sandbox_agent_core.wire.problem import CONTENT_TYPE
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox_agent_server.http.callers import caller_of
 from sandbox_agent_server.http.errors import problem_response
-from sandbox_agent_server.jsonio import dumps
+from sandbox_agent_server.jsonio import dumps, loads
 from sandbox_agent_server.store.replies import KeptReplies, Reply
 
 __all__ = ["HEADER", "MAX_KEY_CHARS", "REPLAYED", "OnceOnly", "Work"]
@@ -75,9 +76,12 @@ class OnceOnly:
         if (kept := self._replies.get(scope, key)) is not None:
             _check(key, kept.digest, digest)
             return _kept_answer(key, kept)
-        return await self._carry_out(scope, key, digest, work)
+        session_id = request.path_params.get("session_id")
+        return await self._carry_out(scope, key, digest, work, session_id)
 
-    async def _carry_out(self, scope: str, key: str, digest: bytes, work: Work) -> Response:
+    async def _carry_out(
+        self, scope: str, key: str, digest: bytes, work: Work, session_id: str | None
+    ) -> Response:
         is_begun = False
 
         def begun() -> None:
@@ -98,14 +102,25 @@ class OnceOnly:
             answer = response
             return response
         finally:
-            self._keep(scope, key, answer, is_begun=is_begun)
+            self._keep(scope, key, answer, session_id, is_begun=is_begun)
             del self._running[scope, key]
             running.answer.set_result(answer)
 
-    def _keep(self, scope: str, key: str, answer: Response | None, *, is_begun: bool) -> None:
+    def _keep(
+        self,
+        scope: str,
+        key: str,
+        answer: Response | None,
+        session_id: str | None,
+        *,
+        is_begun: bool,
+    ) -> None:
         try:
             if answer is not None:
-                self._replies.finish(scope, key, answer.status_code, bytes(answer.body))
+                body = bytes(answer.body)
+                # The answer to a creation is the session itself.
+                session_id = session_id or as_str(as_dict(loads(body)).get("id"))
+                self._replies.finish(scope, key, answer.status_code, body, session_id=session_id)
             elif not is_begun:
                 self._replies.forget(scope, key)
         except StorageError as exc:

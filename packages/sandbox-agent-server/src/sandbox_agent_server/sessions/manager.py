@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +32,7 @@ from sandbox_agent_server.runtime.ledger import ProcessLedger
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import SessionSecrets
 from sandbox_agent_server.sessions.archive import SessionArchive
+from sandbox_agent_server.sessions.given import check_env, workspace_of
 from sandbox_agent_server.sessions.info import damaged_info, session_info
 from sandbox_agent_server.sessions.mcp_servers import check_mcp_servers
 from sandbox_agent_server.sessions.session import Session
@@ -103,14 +103,14 @@ class SessionManager:
         """
         self._check_room()
         definition = self._factory.definition(body.agent)
-        _check_env(body.env)
+        check_env(body.env)
         base_url_environment(definition, body.base_url)
         check_mcp_servers(definition, body.mcp_servers)
         settings = SessionSettings.model_validate(
             {
                 "trust_workspace": self._settings.trust_workspace,
                 **body.model_dump(exclude={"id", "env", "mcp_servers", "cwd"}, exclude_none=True),
-                "cwd": str(_workspace(body.cwd)),
+                "cwd": str(workspace_of(body.cwd)),
             }
         )
         await self._install_if_missing(body.agent, body.env)
@@ -142,7 +142,7 @@ class SessionManager:
             Conflict: it is at work, so that it cannot be given them now.
             And what `create` raises, but the session stays.
         """
-        _check_env(secrets.env)
+        check_env(secrets.env)
         with self.session(session_id) as session:
             if secrets.mcp_servers:
                 definition = self._factory.definition(session.state.settings.agent)
@@ -436,32 +436,3 @@ def _key_of(cursor: str | None) -> int | None:
     if cursor is None or (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
         return None if cursor is None else int(cursor)
     raise InvalidRequest(f"`cursor` {cursor[:64]!r} is not a `nextCursor` of an earlier page")
-
-
-def _workspace(cwd: str | None) -> Path:
-    path = Path(cwd) if cwd is not None else Path.cwd()
-    if not path.is_absolute():
-        raise InvalidRequest(f"`cwd` {cwd!r} is not absolute", cwd=cwd)
-    try:
-        is_there = path.is_dir()
-    except OSError as exc:  # too long, or behind a directory that is closed to us
-        raise InvalidRequest(f"`cwd` {str(path)[:256]!r}: {exc.strerror}") from exc
-    if not is_there:
-        raise InvalidRequest(f"`cwd` {str(path)!r} is not a directory in this sandbox", cwd=cwd)
-    return path
-
-
-def _check_env(env: Mapping[str, str]) -> None:
-    """Raises: InvalidRequest for what no process can be given. Names the variable, never its value."""
-    for name, value in env.items():
-        text = name + value
-        try:
-            os.fsencode(text)
-            is_possible = bool(name) and "=" not in name and "\0" not in text
-        except UnicodeEncodeError:
-            is_possible = False
-        if not is_possible:
-            raise InvalidRequest(
-                f"`env`: {name[:64]!r} cannot be set: a name is not empty and has no `=`, and neither "
-                "it nor its value has a NUL character"
-            )

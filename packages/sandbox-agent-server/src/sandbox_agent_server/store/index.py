@@ -101,6 +101,7 @@ class SessionIndex:
         self.path = data_dir / INDEX_NAME
         self.sessions_dir = data_dir / SESSIONS_NAME
         self._lock = _lock(data_dir)
+        self._replies: KeptReplies | None = None
         self.is_new = False
         """Sessions that have a directory may not be in it: it was made just now, or whoever was to fill it
         did not come to the end. `filled` says that it did."""
@@ -192,6 +193,8 @@ class SessionIndex:
         """Raises: StorageError."""
         self._write("DELETE FROM requests WHERE session_id = ?", session_id)
         self._write("DELETE FROM sessions WHERE id = ?", session_id)
+        if self._replies is not None:
+            self._replies.forget_session(session_id)
 
     # Requests
 
@@ -247,7 +250,7 @@ class SessionIndex:
 
     def replies(self, *, keep_s: float, max_replies: int, max_bytes: int) -> KeptReplies:
         """Raises: StorageError."""
-        return KeptReplies(
+        self._replies = KeptReplies(
             self._read,
             self._write,
             keep_s=keep_s,
@@ -255,6 +258,7 @@ class SessionIndex:
             max_bytes=max_bytes,
             now_ms=lambda: time.time_ns() // 1_000_000,
         )
+        return self._replies
 
     # Processes (`runtime.ledger.ProcessRecords`)
 
@@ -379,8 +383,9 @@ def _look_through(db: sqlite3.Connection) -> None:
         (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(f"it is damaged: {verdict}")
-    for table in ("sessions", "requests", "processes", "replies"):
+    for table in ("sessions", "requests", "processes"):
         db.execute(f"SELECT * FROM {table} LIMIT 1")  # noqa: S608
+    db.execute("SELECT session_id FROM replies LIMIT 1")
     db.execute("DELETE FROM machine")
     db.execute("INSERT INTO machine VALUES (?)", (boot,))
 

@@ -16,9 +16,11 @@ CREATE TABLE IF NOT EXISTS replies (
     made_ms INTEGER NOT NULL,
     status INTEGER,
     body BLOB,
+    session_id TEXT,
     PRIMARY KEY (scope, key)
 );
 CREATE INDEX IF NOT EXISTS replies_by_age ON replies (made_ms);
+CREATE INDEX IF NOT EXISTS replies_of_session ON replies (session_id);
 """
 
 Read = Callable[..., list[Any]]
@@ -81,12 +83,15 @@ class KeptReplies:
         )
         self._count += 1
 
-    def finish(self, scope: str, key: str, status: int, body: bytes) -> None:
-        """Raises: StorageError."""
+    def finish(
+        self, scope: str, key: str, status: int, body: bytes, *, session_id: str | None = None
+    ) -> None:
+        """`session_id`: whose it is, and with whom it goes. Raises: StorageError."""
         self._write(
-            "UPDATE replies SET status = ?, body = ? WHERE scope = ? AND key = ?",
+            "UPDATE replies SET status = ?, body = ?, session_id = ? WHERE scope = ? AND key = ?",
             status,
             body,
+            session_id,
             scope,
             key,
         )
@@ -95,6 +100,10 @@ class KeptReplies:
     def forget(self, scope: str, key: str) -> None:
         """It was not carried out. Raises: StorageError."""
         self._delete("scope = ? AND key = ?", scope, key)
+
+    def forget_session(self, session_id: str) -> None:
+        """Nothing of it is kept any more. Raises: StorageError."""
+        self._delete("session_id = ?", session_id)
 
     def _make_room(self) -> None:
         self._delete("made_ms <= ?", self._now_ms() - self._keep_ms)

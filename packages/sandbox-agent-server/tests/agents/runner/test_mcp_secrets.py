@@ -42,7 +42,7 @@ def test_a_secret_is_not_shown_and_is_known(server: dict[str, Any], shown: dict[
     "server",
     [
         {"name": "a", "type": "http", "url": "http://127.0.0.1:9/mcp"},
-        {"name": "a", "command": "/usr/bin/tool", "args": ["-c", "", "--verbose", "serve", "/work/space"]},
+        {"name": "a", "command": "/usr/bin/tool", "args": ["-c", "", "--verbose", "serve", "/srv/space"]},
         {"name": "a", "command": "npx", "args": ["-y", "@scope/server@1.2.3", "--port=8080"]},
         {"name": "a", "args": "nonsense", "url": 7, "other": [SECRET]},
         {"name": "a", "args": [1, None, {}]},

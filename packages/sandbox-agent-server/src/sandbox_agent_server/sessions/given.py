@@ -1,0 +1,41 @@
+"""What whoever makes a session gives it, looked at before anything is made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from sandbox_agent_core.errors import InvalidRequest
+
+__all__ = ["check_env", "workspace_of"]
+
+
+def workspace_of(cwd: str | None) -> Path:
+    """Raises: InvalidRequest."""
+    path = Path(cwd) if cwd is not None else Path.cwd()
+    if not path.is_absolute():
+        raise InvalidRequest(f"`cwd` {cwd!r} is not absolute", cwd=cwd)
+    try:
+        is_there = path.is_dir()
+    except OSError as exc:  # too long, or behind a directory that is closed to us
+        raise InvalidRequest(f"`cwd` {str(path)[:256]!r}: {exc.strerror}") from exc
+    if not is_there:
+        raise InvalidRequest(f"`cwd` {str(path)!r} is not a directory in this sandbox", cwd=cwd)
+    return path
+
+
+def check_env(env: Mapping[str, str]) -> None:
+    """Raises: InvalidRequest for what no process can be given. Names the variable, never its value."""
+    for name, value in env.items():
+        text = name + value
+        try:
+            os.fsencode(text)
+            is_possible = bool(name) and "=" not in name and "\0" not in text
+        except UnicodeEncodeError:
+            is_possible = False
+        if not is_possible:
+            raise InvalidRequest(
+                f"`env`: {name[:64]!r} cannot be set: a name is not empty and has no `=`, and neither "
+                "it nor its value has a NUL character"
+            )
