@@ -1,4 +1,4 @@
-"""Writes docs/events.md and docs/errors.md from the code. `--check` only says whether they are up to date."""
+"""Writes docs/events.md, docs/errors.md and docs/limits.md from the code. `--check` only says whether they are up to date."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from sandbox_agent_core.errors import (
 )
 from sandbox_agent_core.events import EVENT_CLASSES, UniversalEvent
 from sandbox_agent_core.wire.model import WireModel
+from sandbox_agent_server.settings import Limits
 
 _ROOT = Path(__file__).parent.parent
 _GOLDEN = _ROOT / "packages" / "sandbox-agent-core" / "tests" / "golden" / "events"
@@ -40,6 +41,22 @@ _JSON_TYPES: dict[Any, str] = {
     datetime: "time",
     Any: "anything",
 }
+
+_LIMITS_INTRO = """\
+# Limits
+
+Everything that somebody else can make large is bounded, in bytes where bytes are what grows. At a limit there is a
+clear error or the sender is held back; of a log nothing is ever dropped. Set one with `--limit NAME=VALUE`, with the
+variable `SANDBOX_AGENT_NAME` or in the table `[limits]` of the configuration. Sizes are in bytes, times in seconds.
+
+- **Before the token is known**, the head of a request is bounded in bytes (431 `head_too_large`) and time (408
+  `request_timeout`), a body is not read, and connections are bounded in number: one that waits makes room for the
+  next, and only when all are at work is one more refused (503 `unavailable`).
+- **An event stream** holds one page for a reader that takes nothing, and waits for it. What is sent to it later is read
+  from the disk.
+- **Other answers** wait until there is room for them, and a client that takes nothing of one is let go.
+
+"""
 
 _EVENTS_INTRO = """\
 # Events
@@ -162,7 +179,12 @@ def main() -> int:
     )
     check = parser.parse_args().check
     stale = []
-    for path, text in (("docs/events.md", events_page()), ("docs/errors.md", errors_page())):
+    pages = {
+        "docs/events.md": events_page(),
+        "docs/errors.md": errors_page(),
+        "docs/limits.md": limits_page(),
+    }
+    for path, text in pages.items():
         target = _ROOT / path
         if target.is_file() and target.read_text(encoding="utf-8") == text:
             continue
@@ -188,6 +210,25 @@ def events_page() -> str:
     parts += [_part_section(cls) for cls in _parts()]
     parts.append(_content_section())
     return "".join(parts)
+
+
+def limits_page() -> str:
+    rows = [
+        f"| `{name}` | {_amount(name, field.default)} | {_cell(field.description or '')} |\n"
+        for name, field in Limits.model_fields.items()
+    ]
+    return "".join([_NOTE, _LIMITS_INTRO, "| limit | default | |\n|---|---:|---|\n", *rows])
+
+
+def _amount(name: str, value: float | None) -> str:
+    if value is None:
+        return "none"
+    if name.endswith("_s"):
+        return f"{value:g} s"
+    if not name.endswith("_bytes"):
+        return f"{value:g}"
+    kib = int(value) // 1024
+    return f"{kib} KiB" if kib % 1024 else f"{kib // 1024} MiB"
 
 
 def _envelope_table() -> str:

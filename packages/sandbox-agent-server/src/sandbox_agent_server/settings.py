@@ -111,6 +111,9 @@ class Limits(_Frozen):
         description="Open permissions and questions of a session together; what does not fit is denied at once.",
     )
     max_queued_turns: int = Field(64, ge=0, description="Prompts waiting behind the running turn.")
+    max_queued_bytes: int = Field(
+        32 * _MIB, ge=1024, description="Size of them together; the first always fits."
+    )
     max_tokens: int = Field(1000, ge=1, description="Valid tokens besides the server's own.")
     max_page: int = Field(1000, ge=1, description="Events in one page.")
     max_page_bytes: int = Field(

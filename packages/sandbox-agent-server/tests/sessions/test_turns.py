@@ -85,6 +85,16 @@ async def test_no_more_wait_than_may(house: House, session: Any) -> None:
     assert len(house.entries()) == before
 
 
+async def test_no_more_bytes_wait_than_may(house: House, session: Any) -> None:
+    await house.restart(limits={"max_queued_bytes": 3000})
+    await house.manager.resume("ses_1", session.agent.secrets)
+    house.prompt(text="runs")
+    house.prompt(text="x" * 5000)
+    with pytest.raises(LimitReached) as refused:
+        house.prompt(text="y" * 100)
+    assert refused.value.details["limit"] == "max_queued_bytes"
+
+
 async def test_a_prompt_that_cannot_be_logged_is_not_accepted(
     house: House, session: Any, disk: Any
 ) -> None:

@@ -16,8 +16,8 @@ from typing import Final
 __all__ = ["FreeMemory"]
 
 _MIB: Final = 1024 * 1024
-_WORTH_BYTES: Final = 6 * _MIB
-_AGAIN_S: Final = 20.0
+_WORTH_BYTES: Final = 4 * _MIB
+_AGAIN_S: Final = 10.0
 """After it was in vain: what is in use is no smaller a moment later."""
 _OWN_MAPPING_BYTES: Final = _MIB
 """A buffer of this size goes back when it is freed."""

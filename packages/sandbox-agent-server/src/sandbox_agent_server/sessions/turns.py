@@ -21,6 +21,7 @@ from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.projection import prompt_data, stop_reason
 
 from sandbox_agent_server.agents.runner.failures import error_of_frame
+from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.log.log import retry_delays
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import SessionAgent
@@ -45,6 +46,8 @@ class TurnOutcome:
 class Turn:
     id: str
     prompt: list[dict[str, Any]]
+    size_bytes: int = 0
+    """Of its prompt, while it waits."""
     is_cancelling: bool = False
     outcome: TurnOutcome | None = None
     grace: asyncio.TimerHandle | None = None
@@ -115,6 +118,14 @@ class Turns:
                 f"{len(self._queued)} turns are queued already; wait for one to end",
                 limit="max_queued_turns",
                 value=self._limits.max_queued_turns,
+            )
+        turn.size_bytes = len(dumps(blocks))
+        waiting = sum(one.size_bytes for one in self._queued)
+        if waiting and waiting + turn.size_bytes > self._limits.max_queued_bytes:
+            raise LimitReached(
+                f"{waiting} bytes of prompts are queued already; wait for a turn to end",
+                limit="max_queued_bytes",
+                value=self._limits.max_queued_bytes,
             )
         position = len(self._queued) + (self.running is not None)
         params = {"turnId": turn.id, **prompt_data(blocks), "position": position}
