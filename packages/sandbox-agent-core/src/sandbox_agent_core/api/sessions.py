@@ -60,7 +60,8 @@ class CreateSession(RequestBody):
     mode: str | None = Field(
         default=None,
         description="`ask`, `accept-edits`, `read-only`, `plan` or `bypass`, which every agent has; or a "
-        "mode id of the agent's own (`modes` of the session).",
+        "mode id of the agent's own (`modes` of the session), after `native:` where it has the same name. "
+        "Default: `ask`.",
     )
     thought_level: str | None = None
     system_prompt: str | None = Field(
@@ -158,7 +159,8 @@ class SessionInfo(ResponseBody):
     )
     permission_mode: PermissionMode | None = Field(
         default=None,
-        description="How permissions are decided; null when the agent is in a mode of its own.",
+        description="How permissions are decided; null when the agent is in a mode of its own of which nobody "
+        "knows what it allows.",
     )
     model: str | None = None
     models: list[dict[str, Any]] = Field(

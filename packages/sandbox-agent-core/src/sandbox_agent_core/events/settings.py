@@ -58,6 +58,10 @@ class PermissionModeChanged(UniversalEvent):
     """`ask`, `accept-edits`, `read-only`, `plan` or `bypass`; None: the agent's own mode says what is asked."""
     mode_id: str | None = None
     """The agent's own mode that goes with it; None: the server's policy alone enforces it."""
+    by: Literal["agent", "server"] | None = None
+    """`agent`: it went into a stricter mode by itself; `server`: it was put back; None: a client chose it."""
+    reason: str | None = None
+    """Why, when no client chose it."""
 
 
 class ConfigChanged(UniversalEvent):

@@ -20,6 +20,7 @@ from sandbox_agent_server.agents.runner.redaction import Redaction
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.context import instructions_text, replay_text
 from sandbox_agent_server.sessions.conversation import Conversation
+from sandbox_agent_server.sessions.mode import SessionMode
 from sandbox_agent_server.sessions.state import SessionState
 from sandbox_agent_server.settings import Limits
 
@@ -65,6 +66,7 @@ class SessionAgent:
         self._connection: AgentConnection | None = None
         self._starting: asyncio.Task[None] | None = None
         self._tasks = TaskOwner(conversation.log.session_id)
+        self.mode = SessionMode(conversation, self.apply, self._tasks)
 
     @property
     def is_running(self) -> bool:
@@ -136,17 +138,13 @@ class SessionAgent:
             answer_annotations=setting.annotations,
         )
 
-    async def set_mode(self, mode: str) -> None:
-        """Raises: ModeNotSupported, and what `apply` raises."""
-        change = self._conversation.state.options.change_mode(mode)
-        if change.setting is not None:
-            await self.apply(change.setting)
-        if change.permission_mode == self._conversation.state.options.permission_mode:
-            return
-        params: dict[str, Any] = {"permissionMode": change.permission_mode}
-        if change.native is not None:
-            params["modeId"] = change.native
-        self._conversation.state_entries((extensions.PERMISSION_MODE_CHANGED, params))
+    async def set_option(self, option_id: str, value: str | bool) -> None:
+        """Raises: ValueNotSupported, and what `apply` raises."""
+        options = self._conversation.state.options
+        if options.is_mode_option(option_id):
+            await self.mode.choose_option(option_id, value)
+        else:
+            await self.apply(options.set_option(option_id, value))
 
     async def _open(self) -> None:
         conversation = self._conversation
@@ -242,12 +240,11 @@ class SessionAgent:
         """What the session was created or patched with, again after every start."""
         conversation = self._conversation
         settings = conversation.state.settings
-        if settings.mode is not None:
-            await self.set_mode(settings.mode)
+        await self.mode.begin(settings.mode)
         # A model that came with the opening of the session is set, whether it is offered or not.
         if settings.model not in (None, conversation.state.options.model):
             await self.apply(conversation.state.options.set_model(settings.model))
         if settings.thought_level is not None:
             await self.apply(conversation.state.options.set_thought_level(settings.thought_level))
         for option_id, value in settings.config_options.items():
-            await self.apply(conversation.state.options.set_option(option_id, value))
+            await self.set_option(option_id, value)

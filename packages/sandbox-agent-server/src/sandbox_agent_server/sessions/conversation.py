@@ -31,6 +31,7 @@ from sandbox_agent_core.lenient import as_dict, as_str, as_text, compact
 from sandbox_agent_core.projection.faults import says_nothing
 from sandbox_agent_core.spi.agent import AgentExit, WireFrame
 
+from sandbox_agent_server.agents.runner.config_options import ConfigOptions
 from sandbox_agent_server.agents.runner.connection import AgentConnection
 from sandbox_agent_server.agents.runner.failures import result_of_frame, with_last_words
 from sandbox_agent_server.log.log import SessionLog
@@ -56,6 +57,10 @@ class ConversationOwner(Protocol):
 
     def turn_answered(self, step: SessionStep, frame: Frame) -> None:
         """The agent answered `session/prompt`, in this step, which is not committed yet."""
+        ...
+
+    def options_announced(self, step: SessionStep, before: ConfigOptions) -> None:
+        """The agent said what it is set to, in this step, which is not committed yet."""
         ...
 
     def own_turn_begun(self, step: SessionStep, turn_id: str, task_id: str | None) -> None:
@@ -327,7 +332,10 @@ class Conversation:
             method = frame.get("method")
             if method == acp.SESSION_UPDATE:
                 other = self._other_session(step, frame)
+                options = step.state.options
                 self.stamper.update(step, wire.raw, frame, other_session=other)
+                if step.state.options is not options:
+                    self._owner.options_announced(step, options)
                 if other is None:
                     self.requests.told(frame)
             elif not isinstance(method, str):

@@ -30,6 +30,7 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_core.frames import Frame, extensions
 from sandbox_agent_core.spi.agent import TASK_STOP, AgentDefinition, AgentExit
 
+from sandbox_agent_server.agents.runner.config_options import ConfigOptions
 from sandbox_agent_server.agents.runner.connection import AgentConnection
 from sandbox_agent_server.agents.runner.failures import exit_error
 from sandbox_agent_server.host.workspace import Workspace
@@ -254,7 +255,7 @@ class Session:
         if body.permission_policy is not None:
             self._note(permissionPolicy=body.permission_policy.model_dump(by_alias=True))
         if body.mode is not None:
-            await self.agent.set_mode(body.mode)
+            await self.agent.mode.choose(body.mode)
             self._note(mode=body.mode)
         if body.model is not None:
             await self.agent.apply(self.state.options.set_model(body.model))
@@ -263,7 +264,7 @@ class Session:
             await self.agent.apply(self.state.options.set_thought_level(body.thought_level))
             self._note(thoughtLevel=body.thought_level)
         for option_id, value in body.config_options.items():
-            await self.agent.apply(self.state.options.set_option(option_id, value))
+            await self.agent.set_option(option_id, value)
             self._note(configOptions={option_id: value})
 
     def _note(self, **changes: Any) -> None:
@@ -282,6 +283,9 @@ class Session:
 
     def turn_answered(self, step: SessionStep, frame: Frame) -> None:
         self.turns.answered(step, frame)
+
+    def options_announced(self, step: SessionStep, before: ConfigOptions) -> None:
+        self.agent.mode.announced(step, before)
 
     def own_turn_begun(self, step: SessionStep, turn_id: str, task_id: str | None) -> None:
         self.turns.own_begun(turn_id)

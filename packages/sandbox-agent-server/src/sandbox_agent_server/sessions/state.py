@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from sandbox_agent_core.api.base_urls import BaseUrls
-from sandbox_agent_core.api.policy import PermissionPolicy
+from sandbox_agent_core.api.policy import PermissionMode, PermissionPolicy
 from sandbox_agent_core.frames import LogEntry, acp, extensions
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.lenient import as_dict, as_str, as_text, dicts_in
@@ -352,7 +352,7 @@ def _client_call(state: SessionState, entry: LogEntry) -> SessionState:
 def _agent_answer(state: SessionState, entry: LogEntry) -> SessionState:
     method = entry.method
     if method == acp.SESSION_PROMPT:
-        return replace(state, turn_id=None)
+        return replace(state, turn_id=None, options=state.options.allowing(None))
     if method is None or "error" in entry.payload:
         return state
     result = entry.payload.get("result")
@@ -378,6 +378,9 @@ def _request(state: SessionState, entry: LogEntry) -> SessionState:
         return state
     if (asked := _asked_of(entry)) is not None:
         return replace(state, pending={**state.pending, entry.item_id: asked})
+    asked, resolution = state.pending.get(entry.item_id, {}), _resolution_of(entry)
+    if resolution is not None and (may_become := _may_become(asked, resolution)) is not None:
+        state = _with_options(state, state.options.allowing(may_become))
     return replace(
         state,
         pending={id: asked for id, asked in state.pending.items() if id != entry.item_id},
@@ -443,7 +446,7 @@ def _turn_ended(state: SessionState, entry: LogEntry, params: dict[str, Any]) ->
     turn_id = entry.turn_id or params.get("turnId")
     if turn_id is not None and turn_id == state.own_turn_id:
         return replace(state, own_turn_id=None)
-    return replace(state, turn_id=None)
+    return replace(state, turn_id=None, options=state.options.allowing(None))
 
 
 def _task_started(state: SessionState, entry: LogEntry, params: dict[str, Any]) -> SessionState:
@@ -491,8 +494,24 @@ def _title(params: dict[str, Any]) -> str | None:
 
 
 def _mode(state: SessionState, _entry: LogEntry, params: dict[str, Any]) -> SessionState:
-    mode = state.options.with_permission_mode(params.get("permissionMode"))
-    return _with_options(state, mode)
+    mode = params.get("permissionMode")
+    if "by" in params:
+        return _with_options(state, state.options.judged_by(mode))
+    return _with_options(
+        state, state.options.with_permission_mode(mode, native=params.get("modeId"))
+    )
+
+
+def _may_become(asked: Mapping[str, Any], resolution: Mapping[str, Any]) -> PermissionMode | None:
+    """How loose a mode an answer lets the agent go into: `always` may be its `accept edits`, and a plan may be
+    approved. A policy has nobody who knows which it is."""
+    kind, decider = resolution.get("optionKind"), resolution["decidedBy"]
+    switches = as_dict(asked.get("toolCall")).get("kind") == "switch_mode"
+    if kind not in ("allow_once", "allow_always") or decider not in ("user", "policy"):
+        return None
+    if decider == "policy":
+        return "ask" if switches else None
+    return "accept-edits" if switches or kind == "allow_always" else None
 
 
 def _unparsed(state: SessionState, _entry: LogEntry, _params: dict[str, Any]) -> SessionState:

@@ -83,12 +83,70 @@ def test_a_mode_of_the_agents_own_says_which_permission_mode_it_is() -> None:
     assert made.change_mode("auto").permission_mode is None
 
 
-def test_an_agent_that_leaves_a_mode_by_itself_takes_the_permission_mode_with_it() -> None:
-    made = opened("default", "plan", native=CLAUDE).with_permission_mode("read-only")
+def test_an_agent_may_tighten_the_mode_by_itself_and_never_loosen_what_a_person_chose() -> None:
+    made = opened("default", "acceptEdits", "plan", "bypassPermissions", native=CLAUDE)
     in_plan = made.after_update(now_in("plan"))
+    back = in_plan.after_update(now_in("default"))
+    loose = back.after_update(now_in("bypassPermissions"))
 
-    assert in_plan.permission_mode == "read-only"
-    assert in_plan.after_update(now_in("default")).permission_mode == "ask"
+    assert [one.permission_mode for one in (made, in_plan, back, loose)] == [
+        "ask",
+        "plan",
+        "ask",
+        "ask",
+    ]
+    assert [one.is_loosened for one in (made, in_plan, back, loose)] == [False, False, False, True]
+    chosen = made.with_permission_mode("read-only", native="plan")
+    assert chosen.after_update(now_in("plan")).permission_mode == "read-only"
+    assert chosen.after_update(now_in("default")).permission_mode == "read-only"
+    assert chosen.after_update(now_in("default")).change_back().native == "plan"
+    assert not made.with_permission_mode("bypass").after_update(now_in("default")).is_loosened
+
+
+def test_what_a_person_allowed_the_agent_may_do_once() -> None:
+    plan = opened("default", "acceptEdits", "plan", "bypassPermissions", native=CLAUDE)
+    plan = plan.with_permission_mode("plan", native="plan").allowing("accept-edits")
+    edits = plan.after_update(now_in("acceptEdits"))
+
+    assert (edits.permission_mode, edits.is_loosened) == ("accept-edits", False)
+    assert edits.after_update(now_in("bypassPermissions")).permission_mode == "accept-edits"
+    assert plan.after_update(now_in("bypassPermissions")).permission_mode == "plan"
+    assert plan.allowing(None).after_update(now_in("acceptEdits")).is_loosened
+
+
+def test_a_mode_that_nobody_knows_may_allow_anything_where_modes_are_about_permissions() -> None:
+    assert opened("default", "auto", native=CLAUDE).after_update(now_in("auto")).is_loosened
+    personas = opened("build", "review", native={"ask": "build", "plan": "plan"})
+    assert not personas.after_update(now_in("review")).is_loosened
+    chosen = opened("default", "auto", native=CLAUDE).with_permission_mode(None, native="auto")
+    assert not chosen.after_update(now_in("auto")).is_loosened
+
+
+def test_a_mode_of_the_agents_own_can_have_the_name_of_a_permission_mode() -> None:
+    kilo = opened("code", "ask", "plan", native={"ask": "code", "plan": "plan"})
+
+    assert kilo.change_mode("ask").native == "code"
+    assert kilo.change_mode("native:ask")[1:] == (None, "ask")
+    assert kilo.change_mode("native:code")[1:] == ("ask", "code")
+    with pytest.raises(ModeNotSupported):
+        kilo.change_mode("native:bypass")
+
+
+@pytest.mark.parametrize(
+    ("modes", "native", "current", "asks", "can"),
+    [
+        ((), {}, None, True, True),
+        (("default", "yolo"), CLAUDE, None, True, True),
+        (("default", "yolo"), CLAUDE, "yolo", False, True),
+        (("ask", "auto"), {}, "auto", False, True),
+        (("slow", "fast"), {}, None, False, False),
+    ],
+)
+def test_whether_an_agent_asks_is_known_or_not(
+    modes: tuple[str, ...], native: Mapping[str, str], current: str | None, asks: bool, can: bool
+) -> None:
+    made = opened(*modes, native=native, current=current)
+    assert (made.is_asking, made.can_ask) == (asks, can)
 
 
 def test_modes_may_come_as_a_config_option() -> None:

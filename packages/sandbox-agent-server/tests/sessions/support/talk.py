@@ -147,6 +147,8 @@ class Talk:
     def own_turn_ended(self, step: SessionStep, frame: Frame) -> None:
         step.after_commit(lambda: self.answered.append(frame))
 
+    def options_announced(self, step: SessionStep, before: ConfigOptions) -> None: ...
+
     async def agent_gone(self, connection: AgentConnection, ended: AgentExit) -> None:
         self.exits.append(ended)
 

@@ -16,7 +16,7 @@ from sandbox_agent_core.errors import ModeNotSupported, ValueNotSupported
 from sandbox_agent_core.frames import acp
 from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
 
-__all__ = ["ConfigOptions", "ModeChange", "Setting", "agent_session_id_of"]
+__all__ = ["NATIVE", "ConfigOptions", "ModeChange", "Setting", "agent_session_id_of"]
 
 _OPENINGS: Final = frozenset({acp.SESSION_NEW, acp.SESSION_LOAD, acp.SESSION_RESUME})
 
@@ -31,6 +31,17 @@ class Setting:
     """Of the entry of its answer: what was set, which the answer does not repeat."""
 
 
+NATIVE: Final = "native:"
+"""Before the id of a mode: it is the agent's own, also where a permission mode has the same name."""
+_STRICTNESS: Final[tuple[PermissionMode, ...]] = (
+    "bypass",
+    "accept-edits",
+    "ask",
+    "plan",
+    "read-only",
+)
+
+
 class ModeChange(NamedTuple):
     setting: Setting | None
     """What to ask of the agent. None: it has no mode for it, our policy alone enforces it."""
@@ -41,6 +52,13 @@ class ModeChange(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigOptions:
     permission_mode: PermissionMode | None = None
+    """By which permissions are judged: what was chosen, or stricter when the agent says so."""
+    chosen: PermissionMode | None = "ask"
+    """What a person chose. None: a mode of the agent's own, of which we do not know what it allows."""
+    chosen_native: str | None = None
+    """The agent's own mode that goes with it."""
+    may_become: PermissionMode | None = None
+    """A person has just answered so that the agent may go into a mode as loose as this one by itself."""
     first_mode: str | None = None
     """The agent's own mode that its session opened in."""
     mode: str | None = None
@@ -58,6 +76,9 @@ class ConfigOptions:
     ) -> ConfigOptions:
         return cls(
             permission_mode=_permission_mode(wire.get("permissionMode")),
+            chosen=_permission_mode(wire.get("chosen", "ask")),
+            chosen_native=wire.get("chosenNative"),
+            may_become=_permission_mode(wire.get("mayBecome")),
             first_mode=wire.get("firstMode"),
             mode=wire.get("mode"),
             modes=tuple(wire.get("modes", ())),
@@ -71,6 +92,9 @@ class ConfigOptions:
         """What the store keeps, so that a dormant session can be shown and checked against."""
         return {
             "permissionMode": self.permission_mode,
+            "chosen": self.chosen,
+            "chosenNative": self.chosen_native,
+            "mayBecome": self.may_become,
             "firstMode": self.first_mode,
             "mode": self.mode,
             "modes": list(self.modes),
@@ -114,7 +138,8 @@ class ConfigOptions:
                 ),
             )
         read = read._with_options(result.get("configOptions"))
-        return self._or(dataclasses.replace(read, first_mode=read.mode)._following_mode())
+        read = dataclasses.replace(read, first_mode=read.mode, permission_mode=self.chosen)
+        return self._or(read._following_mode())
 
     def after_update(self, frame: Mapping[str, Any]) -> ConfigOptions:
         """With a `session/update`; itself when that says nothing new of what is here."""
@@ -147,8 +172,26 @@ class ConfigOptions:
             return self._or(self._with_options(options))
         return self
 
-    def with_permission_mode(self, mode: object) -> ConfigOptions:
+    def with_permission_mode(self, mode: object, *, native: object = None) -> ConfigOptions:
+        """A person chose it. `native` is the agent's own mode that goes with it."""
+        chosen = _permission_mode(mode)
+        return self._or(
+            dataclasses.replace(
+                self,
+                permission_mode=chosen,
+                chosen=chosen,
+                chosen_native=as_str(native),
+                may_become=None,
+            )
+        )
+
+    def judged_by(self, mode: object) -> ConfigOptions:
+        """What was chosen stays."""
         return self._or(dataclasses.replace(self, permission_mode=_permission_mode(mode)))
+
+    def allowing(self, mode: PermissionMode | None) -> ConfigOptions:
+        """A mode as loose as this one may be announced once."""
+        return self._or(dataclasses.replace(self, may_become=mode))
 
     def _options_with(self, set_: Mapping[str, Any]) -> list[dict[str, Any]]:
         return [
@@ -169,11 +212,47 @@ class ConfigOptions:
         return read
 
     def _following_mode(self) -> ConfigOptions:
-        """The agent says which mode it is in: a permission mode that goes with another is over."""
-        current = self.permission_mode
-        if self.mode is None or (current is not None and self._native_mode(current) == self.mode):
-            return self
-        return dataclasses.replace(self, permission_mode=self._permission_mode_of(self.mode))
+        """The agent says which mode it is in: that may tighten what was chosen, and never loosen it."""
+        announced = None if self.mode is None else self._permission_mode_of(self.mode)
+        if announced is not None and self._is_allowed(announced):
+            return self.with_permission_mode(announced, native=self.mode)
+        judged = self.chosen if self.permission_mode is not None else None
+        is_as_chosen = self.mode == self.chosen_native or (
+            judged is not None and self._native_mode(judged) == self.mode
+        )
+        if announced is not None and not is_as_chosen and _is_stricter(announced, judged):
+            judged = announced
+        return dataclasses.replace(self, permission_mode=judged)
+
+    def _is_allowed(self, announced: PermissionMode) -> bool:
+        may_become = self.may_become
+        is_looser = _is_stricter(self.chosen or "ask", announced)
+        return may_become is not None and is_looser and not _is_stricter(may_become, announced)
+
+    @property
+    def is_loosened(self) -> bool:
+        """The agent is in a mode of its own that allows more than what was chosen, or may do so."""
+        if self.mode is None or self.mode == self.chosen_native:
+            return False
+        if (announced := self._permission_mode_of(self.mode)) is not None:
+            return _is_stricter(self.permission_mode or "ask", announced)
+        # Where modes are about permissions, one that we do not know may allow anything.
+        about_permissions = not {"accept-edits", "bypass"}.isdisjoint(self.native_modes)
+        return about_permissions and self.mode != self._native_mode(self.permission_mode or "ask")
+
+    @property
+    def is_asking(self) -> bool:
+        """It is known to ask: by the mode of its own that it is in, or, without any, because our policy is all there is."""
+        return not self._mode_ids() or (self.mode is not None and self.mode == self._asking_mode())
+
+    @property
+    def can_ask(self) -> bool:
+        return not self._mode_ids() or self._asking_mode() is not None
+
+    def _asking_mode(self) -> str | None:
+        offered = self._mode_ids()
+        candidates = (self.native_modes.get("ask"), "ask", "default")
+        return next((mode for mode in candidates if mode in offered), None)
 
     def _or(self, read: ConfigOptions) -> ConfigOptions:
         return self if read == self else read
@@ -187,10 +266,11 @@ class ConfigOptions:
             ModeNotSupported: neither.
         """
         offered = self._mode_ids()
+        own = mode if mode in offered else mode.removeprefix(NATIVE)
         if (common := _permission_mode(mode)) is not None:
             native = self._native_mode(common)
-        elif mode in offered:
-            common, native = self._permission_mode_of(mode), mode
+        elif own in offered:
+            common, native = self._permission_mode_of(own), own
         else:
             offered = list(dict.fromkeys([*offered, *PERMISSION_MODES]))
             raise ModeNotSupported(
@@ -198,6 +278,17 @@ class ConfigOptions:
             )
         # Also when it is in that mode as far as we know: telling it again is cheaper than being wrong.
         return ModeChange(None if native is None else self._set_mode(native), common, native)
+
+    def change_back(self) -> ModeChange:
+        """To the agent's own mode that goes with how permissions are judged."""
+        judged = self.permission_mode
+        native = self.chosen_native if judged == self.chosen else None
+        if native is None:
+            native = self._native_mode(judged or "ask")
+        return ModeChange(None if native is None else self._set_mode(native), judged, native)
+
+    def is_mode_option(self, option_id: str) -> bool:
+        return as_dict(self._option("mode")).get("id") == option_id
 
     def set_model(self, model: str) -> Setting:
         """Raises: ValueNotSupported."""
@@ -302,6 +393,10 @@ def _choices(option: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 def _permission_mode(mode: Any) -> PermissionMode | None:
     return next((common for common in PERMISSION_MODES if common == mode), None)
+
+
+def _is_stricter(mode: PermissionMode, than: PermissionMode | None) -> bool:
+    return _STRICTNESS.index(mode) > _STRICTNESS.index(than or "ask")
 
 
 def _offers(offered: list[Any]) -> str:

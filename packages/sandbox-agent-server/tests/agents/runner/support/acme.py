@@ -39,6 +39,7 @@ class Acme:
 
     program: Path
     make: Callable[[], ScriptedAdapter] = ScriptedAdapter
+    permission_modes: dict[str, str] = field(default_factory=lambda: {"ask": "careful"})
     made: list[ScriptedAdapter] = field(default_factory=list)
     contexts: list[AgentContext] = field(default_factory=list)
     found_in: list[Any] = field(default_factory=list)
@@ -64,7 +65,7 @@ class Acme:
             install_hint="Buy it.",
             env_names=["ACME_KEY"],
             base_url_env={"acme": "ACME_URL"},
-            permission_modes={"ask": "careful"},
+            permission_modes=self.permission_modes,
         )
         read = Settings.model_validate(settings)
         catalog = Catalog(read.agents, plugins=lambda: cast("Any", [_Plugin(definition)]))
