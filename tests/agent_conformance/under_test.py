@@ -109,7 +109,6 @@ AGENTS: Mapping[str, AgentUnderTest] = {
             "codex",
             codex_env,
             lacks={
-                "background": _NO_TASKS,
                 "wake-up": _NO_WAKE_UP,
                 "question": "Its model may ask a person in its plan mode only.",
                 "plan": "Codex 0.169 offers its model no tool for a plan.",

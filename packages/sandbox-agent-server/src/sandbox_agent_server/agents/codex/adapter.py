@@ -15,7 +15,7 @@ from sandbox_agent_core.frames.jsonrpc import (
     INVALID_REQUEST,
     RESOURCE_NOT_FOUND,
 )
-from sandbox_agent_core.lenient import as_dict, as_text
+from sandbox_agent_core.lenient import as_dict, as_text, dicts_with
 from sandbox_agent_core.spi.agent import AgentContext, AgentInstallation
 
 from sandbox_agent_server import __version__
@@ -218,6 +218,21 @@ class CodexAdapter(ProcessAdapter[Translator]):
         if self._translator is not None:
             self._translator.cancel()
             self._stop_what_is_due(self._translator)
+
+    async def _stop_task(self, task_id: str) -> None:
+        translator = self._translator
+        if translator is None:
+            return
+        thread_id = translator.stop_task(task_id)
+        self._stop_what_is_due(translator)
+        if thread_id is None:
+            return
+        thread = {"threadId": thread_id}
+        listed = await self._told("thread/backgroundTerminals/list", thread)
+        for terminal in dicts_with(listed.get("data"), "processId"):
+            if terminal.get("itemId") == task_id:
+                command = thread | {"processId": terminal["processId"]}
+                await self._told("thread/backgroundTerminals/terminate", command)
 
     # What a cancelled turn leaves
 

@@ -67,15 +67,19 @@ class Spending:
         }
 
 
+_STOP_REASONS: Final = {"completed": "end_turn", "interrupted": "cancelled"}
+
+
 def prompt_answer(id: RequestId, turn: Native, usage: Mapping[str, int]) -> Frame:
     """For a turn that is over."""
-    status = turn.get("status")
+    status = as_text(turn.get("status"))
     if status == "failed":
         return _failed(id, as_dict(turn.get("error")))
     return response(
         id,
         {
-            "stopReason": "cancelled" if status == "interrupted" else "end_turn",
+            # One that we do not know is passed on: it may mean anything but success.
+            "stopReason": _STOP_REASONS.get(status, status) if status is not None else None,
             "usage": dict(usage),
             "_meta": {"codex": compact(turnId=turn.get("id"), durationMs=turn.get("durationMs"))},
         },

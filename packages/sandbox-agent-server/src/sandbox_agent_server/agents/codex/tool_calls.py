@@ -98,6 +98,18 @@ class ToolCalls:
                 del self._open[tool_id]
         return [] if is_whole else left
 
+    def thread_of(self, tool_id: str) -> str | None:
+        open = self._open.get(tool_id)
+        return None if open is None else open.thread_id
+
+    def in_background(self) -> list[tuple[str, str]]:
+        """The commands that were left running, and their titles."""
+        return [
+            (id, str(open.fields.get("title") or ""))
+            for id, open in self._open.items()
+            if open.is_background
+        ]
+
     def is_background(self, tool_id: Any) -> bool:
         return tool_id in self._open and self._open[tool_id].is_background
 

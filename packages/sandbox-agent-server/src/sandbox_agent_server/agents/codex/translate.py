@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sandbox_agent_core.frames import Frame, acp
+from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.lenient import as_dict, as_text, dicts_in, dicts_with
 
 from sandbox_agent_server.agents.codex.agents import Agents
 from sandbox_agent_server.agents.codex.asking import Asking
+from sandbox_agent_server.agents.codex.background import Background
 from sandbox_agent_server.agents.codex.items import is_tool
 from sandbox_agent_server.agents.codex.offers import Offers
 from sandbox_agent_server.agents.codex.permissions import is_allowed
@@ -22,7 +23,13 @@ from sandbox_agent_server.agents.codex.streams import Streams, plan_update
 from sandbox_agent_server.agents.codex.tool_calls import ToolCalls
 from sandbox_agent_server.agents.codex.turns import Due, Prompt, Turns
 from sandbox_agent_server.agents.native.mcp import McpServers
-from sandbox_agent_server.agents.native.translator import Native, Output, SessionTranslator, Update
+from sandbox_agent_server.agents.native.translator import (
+    Announcement,
+    Native,
+    Output,
+    SessionTranslator,
+    Update,
+)
 
 __all__ = ["Translator"]
 
@@ -53,6 +60,7 @@ class Translator(SessionTranslator):
         self._agents = Agents(session_id)
         self._turns = Turns(session_id)
         self._spending = Spending()
+        self._background = Background()
         self._asking = Asking(session_id=session_id, tool_of=self._tools.about)
         self.mcp = McpServers()
         self._announced: set[str] = set()
@@ -106,6 +114,14 @@ class Translator(SessionTranslator):
     def take_due(self) -> Due:
         """What is to be stopped, after all that was to be said to Codex."""
         return self._turns.take_due()
+
+    def stop_task(self, task_id: str) -> str | None:
+        """A sub-agent is interrupted. Of a command: the thread whose terminal is to be ended."""
+        kind = self._background.kind_of(task_id)
+        self._background.stopping(task_id)
+        if kind == "agent":
+            self._turns.interrupt(task_id)
+        return self._tools.thread_of(task_id) if kind == "shell" else None
 
     def interrupt_refused(self, turn_id: str) -> None:
         self._turns.interrupt_refused(turn_id)
@@ -200,6 +216,7 @@ class Translator(SessionTranslator):
         if item.get("type") == "userMessage" and parent is None:
             return []  # The prompt, once more.
         frames = self.updates(self._whole(item, parent))
+        frames += self._announce(self._background.command_ended(item))
         # Questions that are answered by the next prompt, or not: ACP has no field for them.
         return frames + (self._passed_on(message) if item.get("questions") else [])
 
@@ -241,18 +258,47 @@ class Translator(SessionTranslator):
     # Turns
 
     def _turn_started(self, params: Native, message: Native) -> list[Frame]:
-        self._turns.started(str(params.get("threadId")), as_dict(params.get("turn")))
-        return []
+        thread_id, turn = str(params.get("threadId")), as_dict(params.get("turn"))
+        begins_own = self._turns.begins_own(thread_id, turn)
+        self._turns.started(thread_id, turn)
+        if not begins_own:
+            return []
+        self._spending.begin_turn()
+        return [self.announce(extensions.TURN_STARTED, {})]
 
     def _turn_completed(self, params: Native, message: Native) -> list[Frame]:
         thread_id, turn = str(params.get("threadId")), as_dict(params.get("turn"))
         left = self._tools.end_turn(thread_id, is_whole=turn.get("status") == "completed")
         closed = [self.update(self._tools.ended(tool_id, is_done=False)) for tool_id in left]
-        prompt = self._turns.completed(thread_id, turn)
-        if prompt is None:
-            is_own = thread_id == self.session_id
-            return closed + (self._passed_on(message) if is_own else [])
-        return [*closed, prompt_answer(prompt.id, turn, self._spending.of_turn())]
+        ends_own = self._turns.ends_own(turn)
+        prompt = None if ends_own else self._turns.completed(thread_id, turn)
+        if ends_own:
+            self._turns.completed(thread_id, turn)
+        closed += self._announce(self._background.agent_ended(thread_id, turn))
+        closed += self._announce(self._left_running(is_main=thread_id == self.session_id))
+        if prompt is not None:
+            return [*closed, prompt_answer(prompt.id, turn, self._spending.of_turn())]
+        if ends_own:
+            answer = prompt_answer(0, turn, self._spending.of_turn())
+            fields = answer["result"] if "result" in answer else {"error": answer["error"]}
+            return [*closed, self.announce(extensions.TURN_ENDED, fields)]
+        is_main = thread_id == self.session_id
+        return closed + (self._passed_on(message) if is_main else [])
+
+    def _left_running(self, *, is_main: bool) -> list[Announcement]:
+        """What is in the background from now on."""
+        said: list[Announcement] = []
+        for id, title in self._tools.in_background():
+            said += self._background.goes_on(id, kind="shell", title=title, tool_call_id=id)
+        for thread_id in self._turns.other_threads if is_main else ():
+            call = self._agents.parent_of(thread_id) or thread_id
+            said += self._background.goes_on(
+                thread_id, kind="agent", title="A sub-agent", tool_call_id=call
+            )
+        return said
+
+    def _announce(self, said: list[Announcement]) -> list[Frame]:
+        return [self.announce(method, fields) for method, fields in said]
 
     def _error(self, params: Native, message: Native) -> list[Frame]:
         """Trying again is passed on; the error that ends a turn comes with its end."""

@@ -44,6 +44,8 @@ class Turns:
         self._refused: set[str] = set()
         """Turns whose interrupt Codex refused."""
         self._due = Due()
+        self._own: str | None = None
+        """The turn of the main thread that runs and answers no prompt."""
 
     def begin(self, prompt: Prompt) -> None:
         self.prompt = prompt
@@ -53,6 +55,35 @@ class Turns:
         ("no active turn") until it has sent `turn/started`."""
         if self.prompt is not None:
             self.prompt.turn_id = as_text(as_dict(as_dict(result).get("turn")).get("id"))
+
+    def begins_own(self, thread_id: str, turn: Native) -> bool:
+        """Codex has begun it by itself: it follows a goal."""
+        prompt = self.prompt
+        # `turn/start` may be answered after its turn has begun; the turn of a review names the one it is part of.
+        of_prompt = prompt is not None and prompt.turn_id in (
+            None,
+            turn.get("id"),
+            turn.get("rootTurnId"),
+        )
+        if thread_id != self._main or of_prompt:
+            return False
+        self._own = str(turn.get("id"))
+        return True
+
+    def ends_own(self, turn: Native) -> bool:
+        if self._own is None or self._own != str(turn.get("id")):
+            return False
+        self._own = None
+        return True
+
+    @property
+    def other_threads(self) -> list[str]:
+        """Of sub-agents that are at work."""
+        return [thread_id for thread_id in self._running if thread_id != self._main]
+
+    def interrupt(self, thread_id: str) -> None:
+        if (turn_id := self._running.get(thread_id)) is not None:
+            self._due.interrupts.append((thread_id, turn_id))
 
     def started(self, thread_id: str, turn: Native) -> None:
         turn_id = str(turn.get("id"))

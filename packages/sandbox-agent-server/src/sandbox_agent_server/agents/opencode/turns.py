@@ -34,7 +34,13 @@ _TOO_LONG: Final = "MessageOutputLengthError"
 _NO_KEY: Final = "ProviderAuthError"
 _UNAUTHORIZED: Final = frozenset({401, 403})
 _NO_REASON: Final = frozenset({"other", "unknown"})
-_STOP_REASONS: Final = {"length": "max_tokens", "content-filter": "refusal"}
+_STOP_REASONS: Final[dict[str | None, str]] = {
+    None: "end_turn",  # a command that asked no model
+    "stop": "end_turn",
+    "tool-calls": "end_turn",
+    "length": "max_tokens",
+    "content-filter": "refusal",
+}
 _TOKENS: Final = ("inputTokens", "outputTokens", "cachedReadTokens", "cachedWriteTokens")
 
 
@@ -96,9 +102,10 @@ class Turn:
             return self._stopped("max_tokens")
         if name is not None:
             return self._failed(name)
-        return self._stopped(_STOP_REASONS.get(self._finish or "", "end_turn"))
+        # One that we do not know is passed on: it may mean anything but success.
+        return self._stopped(_STOP_REASONS.get(self._finish, self._finish))
 
-    def _stopped(self, reason: str) -> Frame:
+    def _stopped(self, reason: str | None) -> Frame:
         counts = {
             name: sum(usage[name] for usage in self._usage.values())
             for name in (*_TOKENS, "totalTokens")

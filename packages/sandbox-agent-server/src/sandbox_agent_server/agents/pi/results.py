@@ -13,7 +13,7 @@ from sandbox_agent_core.frames.jsonrpc import (
     error_response,
     response,
 )
-from sandbox_agent_core.lenient import as_dict
+from sandbox_agent_core.lenient import as_dict, as_str
 
 from sandbox_agent_server.agents.native.translator import Native
 from sandbox_agent_server.agents.pi.turns import Prompt
@@ -28,7 +28,11 @@ CREDENTIALS_HINT: Final = (
 _STATUS: Final = re.compile(r"\A\D{0,40}?\b([45]\d\d)\b")
 _UNAUTHORIZED: Final = 401
 _NO_CREDENTIALS: Final = re.compile(r"\ANo (?:API key|models? )|\AAuthentication failed")
-_STOP_REASONS: Final = {"stop": "end_turn", "toolUse": "end_turn", "length": "max_tokens"}
+_STOP_REASONS: Final[dict[str | None, str]] = {
+    "stop": "end_turn",
+    "toolUse": "end_turn",
+    "length": "max_tokens",
+}
 _TOKENS: Final = {
     "inputTokens": "input",
     "outputTokens": "output",
@@ -71,10 +75,13 @@ class Outcome:
 
     def _stop_reason(self, *, is_cancelled: bool) -> str | None:
         """None when the turn failed."""
-        stopped = self._last.get("stopReason")
+        if not self._last:
+            return "cancelled" if is_cancelled else "end_turn"  # a command that asked no model
+        stopped = as_str(self._last.get("stopReason"))
         if stopped == "aborted" or (is_cancelled and stopped != "stop"):
             return "cancelled"
-        return None if stopped == "error" else _STOP_REASONS.get(str(stopped), "end_turn")
+        # One that we do not know is passed on: it may mean anything but success.
+        return None if stopped == "error" else _STOP_REASONS.get(stopped, str(stopped or "unknown"))
 
 
 def failure(prompt: Prompt, message: str) -> Frame:
