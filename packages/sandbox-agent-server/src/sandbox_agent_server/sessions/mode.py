@@ -49,19 +49,19 @@ class SessionMode:
 
     async def choose(self, mode: str) -> None:
         """A person chose it. Raises: ModeNotSupported, and what setting something raises."""
-        await self._change(self._options.change_mode(mode))
+        await self._change(self._options.change_mode(mode), is_said=True)
         self._set_back = 0
 
     async def choose_option(self, option_id: str, value: str | bool) -> None:
         """The agent's option that is its mode. Raises: ValueNotSupported, and as `choose`."""
         setting = self._options.set_option(option_id, value)
         change = self._options.change_mode(f"{NATIVE}{value}")
-        await self._change(change._replace(setting=setting))
+        await self._change(change._replace(setting=setting), is_said=True)
 
     async def begin(self, chosen: str | None) -> None:
         """After every start of the agent, whatever mode it opens in: the one that was chosen, else one that asks."""
         if chosen is not None:
-            await self.choose(chosen)
+            await self._change(self._options.change_mode(chosen))
         elif not self._options.can_ask:
             self._say(
                 None, self._options.mode, by="server", reason="it has no mode that is known to ask"
@@ -109,7 +109,8 @@ class SessionMode:
         if self._options.is_loosened:
             await self._change_back()
 
-    async def _change(self, change: ModeChange, **why: str) -> None:
+    async def _change(self, change: ModeChange, *, is_said: bool = False, **why: str) -> None:
+        """`is_said`: also when it was so before."""
         before = self._options
         self._is_changing = True
         try:
@@ -122,8 +123,8 @@ class SessionMode:
             raise
         finally:
             self._is_changing = False
-        is_known = why or (before.chosen, before.chosen_native) == change[1:]
-        if why or not is_known or before.permission_mode != change.permission_mode:
+        was = (before.permission_mode, before.chosen, before.chosen_native)
+        if is_said or why or was != (change.permission_mode, *change[1:]):
             self._say(change.permission_mode, change.native, **why)
 
     def _say(self, permission_mode: str | None, native: str | None, **why: str) -> None:

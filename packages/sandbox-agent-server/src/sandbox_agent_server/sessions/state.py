@@ -307,16 +307,16 @@ def request_change(state: SessionState, entry: LogEntry) -> RequestChange | None
 
 def _asked_of(entry: LogEntry) -> dict[str, Any] | None:
     """The body of `GET …/requests` for an entry that asks something; None for any other."""
-    annotations = dict(entry.annotations or {})
+    annotations = as_dict(entry.annotations)
     if entry.sender != "agent" or "kind" not in annotations:
         return None
-    earlier = as_dict(annotations.pop("tool", None))
+    earlier = as_dict(annotations.get("tool"))
     params = as_dict(entry.payload.get("params"))
     asked: dict[str, Any] = {
         "id": entry.item_id,
         "turnId": entry.turn_id,
         "askedAt": rfc3339(entry.time_ms),
-        **annotations,
+        **{name: value for name, value in annotations.items() if name != "tool"},
     }
     if annotations["kind"] == "permission":
         asked["toolCall"] = with_earlier(as_dict(params.get("toolCall")), earlier)
