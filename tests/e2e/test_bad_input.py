@@ -84,6 +84,7 @@ def assert_problem(answer: httpx.Response, status: int, code: str, *words: str) 
         (b'{"agent": "mock", "env": {"A=B": "c"}}', "'A=B'"),
         (b'{"agent": "mock", "env": {"": "c"}}', "empty"),
         (b'{"agent": "mock", "env": {"A": "b\\u0000c"}}', "NUL"),
+        (b'{"agent": "mock", "env": {"HOME": "/etc/passwd"}}', "HOME '/etc/passwd'"),
         (b'{"agent": "mock", "metadata": {"a": NaN}}', "nan"),
         (b'{"agent": "mock", "metadata": {"a": [1e999]}}', "inf"),
         (b'{"agent": "mock", "metadata": {"a": ' + b"9" * 5000 + b"}}", "not JSON"),

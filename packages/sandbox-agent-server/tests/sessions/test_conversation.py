@@ -289,6 +289,32 @@ async def test_two_requests_with_one_id_in_one_batch_get_one_answer(tmp_path: Pa
     await talk.close()
 
 
+async def test_two_requests_with_one_id_that_the_server_carries_out_get_one_answer(
+    talk: Talk,
+) -> None:
+    served: list[Any] = []
+    talk.conversation.services["_acme/serve"] = served.append
+    await talk.agent_writes(request(4, "_acme/serve", {"a": 1}))
+    await talk.agent_writes(request(4, "_acme/serve", {"a": 2}), permission(4))
+    assert [frame["params"] for frame in served] == [{"a": 1}]
+    assert talk.answers == []
+    assert shapes(talk.entries).count("server error") == 2
+
+    step = talk.conversation.step()
+    talk.conversation.respond(step, response(4, {"done": True}))
+    talk.log.append(step)
+    assert [frame["result"] for frame in talk.answers] == [{"done": True}]
+    await talk.agent_writes(request(4, "_acme/serve", {"a": 3}))
+    assert len(served) == 2
+
+
+async def test_an_update_that_was_sent_as_a_request_is_answered(talk: Talk) -> None:
+    talk.prompt()
+    await talk.agent_writes({**message("a"), "id": 9}, message("b"))
+    assert talk.answers == [response(9, None)]
+    assert [one.method for one in talk.entries].count(acp.SESSION_UPDATE) == 2
+
+
 async def test_a_request_that_was_lost_is_answered_and_told(talk: Talk) -> None:
     lost = {"text": "{", "reason": "not JSON", "method": "session/request_permission", "rpcId": 77}
     await talk.agent_writes(notification(extensions.AGENT_UNPARSED, lost))

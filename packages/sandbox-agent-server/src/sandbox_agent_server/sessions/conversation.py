@@ -17,17 +17,15 @@ from typing import Any, Final, Protocol
 from sandbox_agent_core.errors import Conflict, StorageError, Unavailable
 from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import (
-    INVALID_PARAMS,
-    INVALID_REQUEST,
     METHOD_NOT_FOUND,
-    PARSE_ERROR,
     RequestId,
     error_response,
     notification,
     request,
+    response,
 )
 from sandbox_agent_core.ids import new_id
-from sandbox_agent_core.lenient import as_dict, as_str, as_text, compact
+from sandbox_agent_core.lenient import as_dict, as_text
 from sandbox_agent_core.projection.faults import says_nothing
 from sandbox_agent_core.spi.agent import AgentExit, WireFrame
 
@@ -37,8 +35,8 @@ from sandbox_agent_server.agents.runner.failures import result_of_frame, with_la
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.stamper import Stamper
 from sandbox_agent_server.runtime.tasks import TaskOwner
-from sandbox_agent_server.sessions.addressee import Addressee
 from sandbox_agent_server.sessions.requests.pending import PendingRequests
+from sandbox_agent_server.sessions.screening import Screening
 from sandbox_agent_server.sessions.state import SessionState, SessionStep
 from sandbox_agent_server.settings import Limits
 
@@ -96,13 +94,15 @@ class Conversation:
             max_pending=limits.max_pending_requests,
             max_pending_bytes=limits.max_pending_bytes,
         )
+        self._screening = Screening(
+            self.stamper, self.requests, respond=self.respond, send=self.to_agent
+        )
         self.observers: list[StepObserver] = []
         self.services: dict[str, Callable[[Frame], None]] = {}
         """By method: takes a request of the agent that is in the log, and sees that it is answered."""
         self._limits = limits
         self._owner = owner
         self._connection: AgentConnection | None = None
-        self._addressee = Addressee()
         self._waiting: deque[list[WireFrame]] | None = None
         """What came while a batch waits for the disk; None when none does."""
         self._is_cut_off = False
@@ -135,7 +135,7 @@ class Conversation:
     def connect(self, connection: AgentConnection) -> None:
         """Frames go to this agent from now on."""
         self._connection = connection
-        self._addressee = Addressee()
+        self._screening.connect()
 
     def send(
         self,
@@ -217,6 +217,7 @@ class Conversation:
     def respond(self, step: SessionStep, frame: Frame) -> None:
         """Add our own answer to a request of the agent to a step that the caller commits."""
         self.stamper.client_frame(step, frame)
+        self._screening.answered(frame.get("id"))
         step.after_commit(lambda: self.to_agent(frame))
 
     def _connected(self) -> AgentConnection:
@@ -238,7 +239,7 @@ class Conversation:
         expects: bool = True,
     ) -> asyncio.Future[Frame] | None:
         id = frame.get("id")
-        self._addressee.asked(frame["method"], frame.get("params"))
+        self._screening.addressee.asked(frame["method"], frame.get("params"))
         self.stamper.client_frame(
             step, shown or frame, raw=raw, answer_annotations=answer_annotations
         )
@@ -326,22 +327,25 @@ class Conversation:
 
     def _step_of(self, batch: list[WireFrame]) -> SessionStep:
         step = self.step()
-        asked: set[Any] = set()
+        self._screening.begin_batch()
         for wire in batch:
             frame = wire.frame
             method = frame.get("method")
             if method == acp.SESSION_UPDATE:
-                other = self._other_session(step, frame)
+                other = self._screening.other_session(step, frame)
                 options = step.state.options
                 self.stamper.update(step, wire.raw, frame, other_session=other)
                 if step.state.options is not options:
                     self._owner.options_announced(step, options)
                 if other is None:
                     self.requests.told(frame)
+                if frame.get("id") is not None:
+                    # It was sent as a request, so somebody waits for it to be taken.
+                    self.respond(step, response(frame["id"], None))
             elif not isinstance(method, str):
                 self._add_answer(step, wire)
             elif frame.get("id") is not None:
-                self._add_request(step, wire, method, asked)
+                self._add_request(step, wire, method)
             else:
                 self._add_notification(step, wire, method)
         if self.stamper.running_turn_id is None and not self.stamper.tasks:
@@ -349,51 +353,20 @@ class Conversation:
             self.stamper.close_items(step)
         return step
 
-    def _add_request(
-        self, step: SessionStep, wire: WireFrame, method: str, asked: set[Any]
-    ) -> None:
-        """`asked`: the ids of requests before it in the batch."""
-        id = wire.frame["id"]
-        key = (type(id), id if isinstance(id, (str, int, float)) else repr(id))
-        if key in asked or self.requests.is_asked(id):
-            # One answer for two requests would let a person allow one, and the agent do the other.
-            self.stamper.refused_request(step, wire.raw, wire.frame)
-            why = f"the id {id!r} is taken by a request that is not answered yet"
-            refusal = error_response(id, INVALID_REQUEST, why)
-            if self.requests.refuse(step, refusal):
-                step.after_commit(lambda: self.to_agent(refusal))
-            self._add_lost(step, method, INVALID_REQUEST, f"{why}: neither was put to anybody")
-            return
-        asked.add(key)
-        if (other := self._other_session(step, wire.frame)) is not None:
-            self.stamper.refused_request(step, wire.raw, wire.frame)
-            why = f"this client knows no session {other!r}"
-            self._refuse(step, id, method, INVALID_PARAMS, why)
+    def _add_request(self, step: SessionStep, wire: WireFrame, method: str) -> None:
+        if self._screening.refuses(step, wire, method):
             return
         if method in _FOR_A_PERSON:
             self.requests.ask(step, wire)
             return
         self.stamper.agent_request(step, wire.raw, wire.frame)
+        id = wire.frame["id"]
         if (serve := self.services.get(method)) is not None:
+            self._screening.serves(id)
             step.after_commit(lambda: serve(wire.frame))
             return
         refusal = error_response(id, METHOD_NOT_FOUND, f"the client does not offer {method}")
         self.respond(step, refusal)
-
-    def _refuse(
-        self, step: SessionStep, id: RequestId | None, method: str | None, code: int, why: str
-    ) -> None:
-        """A request of the agent that nobody will see: it is answered, and the log says so."""
-        self.respond(step, error_response(id, code, why))
-        self._add_lost(step, method, code, why)
-
-    def _add_lost(self, step: SessionStep, method: str | None, code: int, why: str) -> None:
-        message = f"a request of the agent was refused unseen: {why}"
-        fault = {"code": "agent_error", "message": message, "rpcCode": code}
-        self.stamper.server_entry(step, extensions.ERROR, fault | compact(method=method))
-
-    def _other_session(self, step: SessionStep, frame: Frame) -> str | None:
-        return self._addressee.other_session(frame, step.state.agent_session_id)
 
     def _add_notification(self, step: SessionStep, wire: WireFrame, method: str) -> None:
         if method in extensions.OF_TASKS:
@@ -417,13 +390,9 @@ class Conversation:
             if (rpc_id := params.get("requestId")) is not None:
                 self.requests.withdraw(step, rpc_id)
         elif method == extensions.AGENT_UNPARSED:
-            rpc_id, lost = params.get("rpcId"), as_str(params.get("method"))
-            if rpc_id is not None and not self.requests.is_asked(rpc_id):
-                why = f"it could not be read: {params.get('reason')}"
-                self._refuse(step, rpc_id, lost, PARSE_ERROR, why)
+            self._screening.unparsed(step, params)
         elif method in _FOR_A_PERSON:
-            why = "it has no id, and so can have no answer"
-            self._refuse(step, None, method, INVALID_REQUEST, why)
+            self._screening.without_id(step, method)
 
     def _add_answer(self, step: SessionStep, wire: WireFrame) -> None:
         frame = wire.frame
@@ -436,7 +405,7 @@ class Conversation:
         self.stamper.agent_response(step, wire.raw, frame, last_words=last_words)
         if last_words:
             frame = with_last_words(frame, last_words)
-        self._addressee.answered(method, frame.get("result"))
+        self._screening.addressee.answered(method, frame.get("result"))
         if method == acp.SESSION_PROMPT:
             step.ends_turn = True
             self._owner.turn_answered(step, frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -39,3 +40,10 @@ def check_env(env: Mapping[str, str]) -> None:
                 f"`env`: {name[:64]!r} cannot be set: a name is not empty and has no `=`, and neither "
                 "it nor its value has a NUL character"
             )
+    home = env.get("HOME") or "/"
+    try:
+        is_file = not stat.S_ISDIR(Path(home).stat().st_mode)
+    except OSError:
+        is_file = False  # An agent makes one that is not there.
+    if is_file:
+        raise InvalidRequest(f"`env`: HOME {home[:256]!r} is not a directory in this sandbox")

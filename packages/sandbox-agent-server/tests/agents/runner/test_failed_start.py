@@ -10,8 +10,10 @@ from sandbox_agent_core.errors import (
     SandboxAgentError,
     Timeout,
 )
+from sandbox_agent_core.spi.agent import AgentExit
 from sandbox_agent_server.agents.acp.reading import unparsed
 from sandbox_agent_server.agents.runner.failed_start import MAX_LINES, StartOutput
+from sandbox_agent_server.agents.runner.failures import exit_error
 
 HINT = "Run `acme login`."
 
@@ -62,3 +64,25 @@ def test_what_is_kept_is_bounded() -> None:
     error = explained(Timeout("late"), *[b"x" * 10_000] * 1000)
     assert len(error.details["output"]) == MAX_LINES
     assert len(error.message) < 1000
+
+
+@pytest.mark.parametrize(
+    ("stderr", "line"),
+    [
+        ("just this", "just this"),
+        ("one\ntwo\n", "two"),
+        (
+            "node:fs:1386\n  const result = binding.mkdir(\n           ^\n\nError: ENOTDIR: not a directory, mkdir\n"
+            "    at mkdirSync (node:fs:1386:26)\n  errno: -20,\n  code: 'ENOTDIR'\n}\n\nNode.js v20.20.2\n",
+            "Error: ENOTDIR: not a directory, mkdir",
+        ),
+        ("thread 'main' panicked\n   7: main::error\n   8: <unknown>\n", "thread 'main' panicked"),
+        ('Traceback:\n  File "error.py", line 1\nValueError: bad\n', "ValueError: bad"),
+        ("", ""),
+    ],
+)
+def test_the_end_of_a_process_is_told_with_the_line_that_tells_something(
+    stderr: str, line: str
+) -> None:
+    error = exit_error(AgentExit(exit_code=1, stderr_tail=stderr))
+    assert error.message == "the agent's process exited with code 1" + (f": {line}" if line else "")

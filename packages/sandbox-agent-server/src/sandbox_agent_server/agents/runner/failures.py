@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from sandbox_agent_core.errors import (
@@ -17,6 +18,12 @@ from sandbox_agent_core.spi.agent import AgentExit
 
 __all__ = ["error_of_frame", "exit_error", "result_of_frame", "with_last_words"]
 
+_ERROR: Final = re.compile(
+    r"error|fatal|panic|exception|cannot|could not|failed|denied|not found|no such|E[A-Z]{4,}\b|refused",
+    re.IGNORECASE,
+)
+_FRAME: Final = re.compile(r"at |\d+: |File \"|[{}^|\[\]]|code: |errno: |throw ")
+"""Begins a line of a stack, or of the object behind an error."""
 _KINDS: Final[dict[str, type[AgentError | AgentAuthRequired]]] = {
     AgentAuthRequired.code: AgentAuthRequired,
     AgentRateLimited.code: AgentRateLimited,
@@ -51,10 +58,17 @@ def exit_error(ended: AgentExit) -> AgentProcessExited:
         how = f"exited with code {ended.exit_code}"
     else:
         how = "is gone"
-    last = ended.stderr_tail.strip().splitlines()[-1:]
+    last = _telling_line(ended.stderr_tail)
     return AgentProcessExited(
-        f"the agent's process {how}" + (f": {last[0]}" if last else ""),
+        f"the agent's process {how}" + (f": {last}" if last else ""),
         exitCode=ended.exit_code,
         signal=ended.signal,
         stderrTail=ended.stderr_tail or None,
     )
+
+
+def _telling_line(stderr_tail: str) -> str:
+    """The last line that speaks of an error; of a crash the very last is mostly the end of a stack."""
+    lines = [line.strip() for line in stderr_tail.splitlines() if line.strip()]
+    telling = [line for line in lines if _ERROR.search(line) and not _FRAME.match(line)]
+    return (telling or lines or [""])[-1]
