@@ -15,8 +15,9 @@ from typing import Final
 
 from sandbox_agent_server.runtime import proc_table
 from sandbox_agent_server.runtime.children import the_children
-from sandbox_agent_server.runtime.marker import is_below, marker_of
+from sandbox_agent_server.runtime.marker import is_below
 from sandbox_agent_server.runtime.proc_table import ProcessStat
+from sandbox_agent_server.runtime.snapshot import Snapshot, take_snapshot
 
 __all__ = ["ProcessTree"]
 
@@ -46,9 +47,10 @@ class ProcessTree:
     def look(self) -> list[ProcessStat]:
         """Who runs now, the leader too. They are remembered: a look at the right time finds what later
         nothing would lead to."""
-        table = proc_table.read_all()
+        snapshot = take_snapshot()
+        table = snapshot.table
         protected = _lineage(os.getpid(), table)
-        seeds, session = self._seeds(table)
+        seeds, session = self._seeds(snapshot)
         found = proc_table.family(seeds - protected, session, table, without=protected)
         known = dict(self._known)
         known.update((stat.pid, stat) for stat in found)
@@ -91,8 +93,9 @@ class ProcessTree:
                 stopped[stat.pid] = stat
         return list(stopped.values())
 
-    def _seeds(self, table: Sequence[ProcessStat]) -> tuple[set[int], int | None]:
+    def _seeds(self, snapshot: Snapshot) -> tuple[set[int], int | None]:
         """Whose descendants, and the members of which session, belong to it."""
+        table = snapshot.table
         seeds: set[int] = set()
         session = None
         start_times = {stat.pid: stat.start_time for stat in table}
@@ -110,7 +113,7 @@ class ProcessTree:
         if self._marker is not None:
             for stat in table:
                 if stat.start_time >= self._since and stat.pid not in seeds:
-                    marker = marker_of(stat.pid)
+                    marker = snapshot.marker_of(stat.pid)
                     if marker is not None and is_below(marker, self._marker):
                         seeds.add(stat.pid)
         return seeds, session
