@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 def whole(text: str) -> str:
     """Neighbouring halves are joined to the character that they are; one that is alone becomes U+FFFD."""
-    if not _is_broken(text):
+    if text.isascii() or not _is_broken(text):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
@@ -32,7 +32,7 @@ def has_halves(value: Any) -> bool:
     while waiting:
         item = waiting.pop()
         if isinstance(item, str):
-            if _is_broken(item):
+            if not item.isascii() and _is_broken(item):
                 return True
         elif isinstance(item, dict):
             waiting += item
@@ -68,8 +68,7 @@ def _key(name: Any) -> Any:
 
 
 def _is_broken(text: str) -> bool:
-    if text.isascii():
-        return False
+    """For text that is not ASCII, which is a look at a flag and mostly enough."""
     try:
         text.encode()
     except UnicodeEncodeError:

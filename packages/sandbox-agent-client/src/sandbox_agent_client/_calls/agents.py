@@ -12,6 +12,7 @@ from sandbox_agent_core.api.agents import (
     InstallRequest,
     InstallResult,
 )
+from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.wire.problem import from_problem
 from sandbox_agent_core.wire.sse import SseEvent
 
@@ -63,4 +64,4 @@ def read_install_event(event: SseEvent) -> InstallProgress | InstallResult | Non
         return _progress(document)
     if event.event == "completed":
         return _result(document)
-    raise from_problem(document, 500)
+    raise from_problem(as_dict(document), 500)
