@@ -25,6 +25,7 @@ from sandbox_agent_server.log.entry import Draft
 from sandbox_agent_server.log.step import Step
 
 __all__ = [
+    "MAX_GRANTS",
     "RequestChange",
     "SessionSettings",
     "SessionState",
@@ -37,6 +38,8 @@ __all__ = [
 
 _TITLE_CHARS: Final = 500
 """Of a background task, in what is kept of it in memory."""
+MAX_GRANTS: Final = 256
+"""What was always allowed in a session and is remembered here; of more the oldest is asked for again."""
 STATE_VERSION: Final = 2
 
 Continuity = Literal["fresh", "native", "replayed", "lost"]
@@ -123,6 +126,8 @@ class SessionState:
     queued: tuple[str, ...] = ()
     pending: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     """Open requests, oldest first: id -> what was asked."""
+    grants: tuple[dict[str, Any], ...] = ()
+    """What a person has always allowed, where the agent could only have written it into a file."""
     unparsed: int = 0
 
     @property
@@ -165,6 +170,7 @@ class SessionState:
             "tasks": {id: asdict(task) for id, task in self.tasks.items()},
             "queued": self.queued,
             "pending": dict(self.pending),
+            "grants": list(self.grants),
             "unparsed": self.unparsed,
         }
 
@@ -204,6 +210,7 @@ class SessionState:
             tasks={id: TaskState(**task) for id, task in wire["tasks"].items()},
             queued=tuple(wire["queued"]),
             pending=wire["pending"],
+            grants=tuple(dicts_in(wire.get("grants"))),
             unparsed=wire["unparsed"],
         )
 
@@ -381,6 +388,9 @@ def _request(state: SessionState, entry: LogEntry) -> SessionState:
     asked, resolution = state.pending.get(entry.item_id, {}), _resolution_of(entry)
     if resolution is not None and (may_become := _may_become(asked, resolution)) is not None:
         state = _with_options(state, state.options.allowing(may_become))
+    if resolution is not None and isinstance(grant := resolution.get("grant"), dict):
+        others = [one for one in state.grants if one != grant]
+        state = replace(state, grants=(*others, grant)[-MAX_GRANTS:])
     return replace(
         state,
         pending={id: asked for id, asked in state.pending.items() if id != entry.item_id},
@@ -409,7 +419,7 @@ def _updated(state: SessionState, _entry: LogEntry, params: dict[str, Any]) -> S
 
 
 def _resumed(state: SessionState, _entry: LogEntry, params: dict[str, Any]) -> SessionState:
-    continuity: Any = params.get("continuity")
+    continuity: Any = as_str(params.get("continuity")) or state.continuity
     return replace(
         state,
         continuity=continuity,

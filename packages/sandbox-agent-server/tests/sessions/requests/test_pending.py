@@ -16,11 +16,13 @@ from sandbox_agent_core.errors import (
     RequestNotFound,
     StorageError,
 )
-from sandbox_agent_core.frames import acp
+from sandbox_agent_core.frames import acp, extensions
 from sandbox_agent_core.frames.jsonrpc import error_response, notification, response
 from sandbox_agent_core.projection import project_wire
+from sandbox_agent_server.jsonio import dumps, loads
 from sandbox_agent_server.sessions.requests import pending
 from sandbox_agent_server.sessions.requests.tellings import MAX_CALLS
+from sandbox_agent_server.sessions.state import MAX_GRANTS, SessionState
 from still_clock import StillClock
 from talk import OPTIONS, Talk, permission, question, settled, shapes, until
 
@@ -477,3 +479,54 @@ async def test_what_a_permission_says_for_people_is_no_output_of_the_call(talk: 
     ]
     assert "content" not in completed["data"]
     assert completed["data"]["title"] == "rm"
+
+
+async def test_always_is_remembered_here_where_the_agent_could_only_write_it_into_a_file(
+    make_talk: MakeTalk,
+) -> None:
+    rules = [PermissionRule(action="ask", command="touch *")]
+    talk = await make_talk(PermissionPolicy(rules=rules))
+    lasting = {"optionId": "always_project", "kind": "allow_always", "name": "In this project"}
+    options = [lasting, *(option for option in OPTIONS if option["kind"] != "allow_always")]
+    touch = {"kind": "execute", "rawInput": {"command": "touch a && echo b"}, "options": options}
+    answer(talk, await talk.asked(permission(1, **touch)), reply="always")
+    await talk.agent_writes(permission(2, **touch))
+    await talk.asked(permission(3, **{**touch, "rawInput": {"command": "touch a && echo c"}}))
+
+    assert talk.answers == [response(1, selected("a1")), response(2, selected("a1"))]
+    assert (talk.resolution["decidedBy"], talk.resolution["rule"]) == ("policy", "always")
+    wire = loads(dumps(talk.conversation.state.to_wire()))
+    stored = SessionState.from_wire(wire, native_modes={})
+    assert stored is not None
+    assert stored.grants == talk.conversation.state.grants != ()
+
+
+async def test_what_is_always_allowed_no_mode_and_no_rule_that_denies_lets_through(
+    make_talk: MakeTalk,
+) -> None:
+    talk = await make_talk()
+    lasting = [{"optionId": "p", "kind": "allow_always", "name": "In this project"}, *OPTIONS[:1]]
+    options = [*lasting, OPTIONS[2]]
+    touch = {"kind": "execute", "rawInput": {"command": "touch a"}, "options": options}
+    answer(talk, await talk.asked(permission(1, **touch)), reply="always")
+    policy = PermissionPolicy(rules=[PermissionRule(action="deny", command="touch *")])
+    talk.conversation.state_entries(
+        (extensions.SESSION_UPDATED, {"permissionPolicy": policy.model_dump(by_alias=True)})
+    )
+    await talk.agent_writes(permission(2, **touch))
+
+    assert talk.answers[-1] == response(2, selected("r1"))
+
+
+async def test_only_so_much_is_remembered(make_talk: MakeTalk) -> None:
+    talk = await make_talk()
+    step = talk.conversation.step()
+    for number in range(MAX_GRANTS + 2):
+        given = {"kind": "permission", "decidedBy": "user", "grant": {"command": str(number)}}
+        talk.conversation.stamper.answer(
+            step, "client", response(number, {}), method=acp.SESSION_REQUEST_PERMISSION,
+            request_id=f"req_{number}", annotations=given,
+        )  # fmt: skip
+
+    assert len(step.state.grants) == MAX_GRANTS
+    assert step.state.grants[-1] == {"command": str(MAX_GRANTS + 1)}

@@ -15,7 +15,11 @@ from sandbox_agent_core.lenient import as_dict, as_id, as_str, compact, dicts_in
 from sandbox_agent_core.projection.questions import questions_of
 from sandbox_agent_core.tool_facts import ToolFacts, facts_of
 
-from sandbox_agent_server.sessions.requests.policy import choose_option
+from sandbox_agent_server.sessions.requests.options import (
+    choose_option,
+    grant_of,
+    offers_only_lasting,
+)
 
 __all__ = [
     "Answer",
@@ -198,7 +202,12 @@ def resolve_by_user(request: PendingRequest, answer: AnswerRequest) -> Answer:
         return _selected(request, _offered(request, answer.option_id), "user", **actor)
     if answer.reply is None:
         raise InvalidRequest(f"{request.id!r} is a permission: give `optionId` or `reply`")
-    return select(request, _BY_REPLY[answer.reply], "user", reply=answer.reply, **actor)
+    grant = None
+    if answer.reply == "always" and offers_only_lasting(request.options):
+        # The agent would write it into a file; the session remembers it instead.
+        grant = grant_of(request.facts)
+    told = actor | compact(grant=grant)
+    return select(request, _BY_REPLY[answer.reply], "user", reply=answer.reply, **told)
 
 
 def answered_by_frame(request: PendingRequest, frame: Frame) -> Answer:

@@ -32,6 +32,7 @@ from sandbox_agent_server.sessions.requests.answers import (
     resolve_by_user,
     subject_of,
 )
+from sandbox_agent_server.sessions.requests.options import grant_of
 from sandbox_agent_server.sessions.requests.policy import decide
 from sandbox_agent_server.sessions.requests.tellings import Tellings
 from sandbox_agent_server.sessions.state import SessionStep
@@ -218,6 +219,7 @@ class PendingRequests:
             request.facts,
             cwd=settings.cwd,
             mode=step.state.options.permission_mode,
+            is_granted=grant_of(request.facts) in step.state.grants,
         )
         if decision.action == "ask":
             return None

@@ -18,13 +18,12 @@ from sandbox_agent_core.api.policy import (
     PermissionPolicy,
     PermissionRule,
 )
-from sandbox_agent_core.lenient import as_id
 from sandbox_agent_core.tool_facts import ToolFacts, facts_of
 
 from sandbox_agent_server.sessions.requests.commands import forbids, permits
 from sandbox_agent_server.sessions.requests.paths import Place, Workspace
 
-__all__ = ["Decision", "choose_option", "decide"]
+__all__ = ["Decision", "decide"]
 
 _HARMLESS: Final = frozenset({"read", "search", "think"})
 _HARMLESS_IN: Final[Mapping[PermissionMode, frozenset[str]]] = {
@@ -48,33 +47,23 @@ def decide(
     *,
     cwd: str,
     mode: PermissionMode | None = None,
+    is_granted: bool = False,
 ) -> Decision:
     """What a mode forbids is denied; then the first rule that applies decides, then what the mode allows,
-    then the policy's default.
+    then the policy's default. `is_granted`: a person has said `always` to just this, which no rule denies.
     """
     facts = tool_call if isinstance(tool_call, ToolFacts) else facts_of(tool_call)
     if _is_forbidden(mode, facts):
         return Decision("deny", f"mode {mode}")
     subject = _Subject(facts, cwd)
     for number, rule in enumerate(policy.rules, start=1):
-        if _applies(rule, subject):
+        if _applies(rule, subject) and not (is_granted and rule.action == "ask"):
             return Decision(rule.action, rule.name or f"rule {number}")
+    if is_granted:
+        return Decision("allow", "always")
     if mode == "bypass" or (mode == "accept-edits" and _is_edit_inside(subject)):
         return Decision("allow", f"mode {mode}")
     return Decision(policy.default, "default")
-
-
-def choose_option(options: list[Any], wanted: tuple[str, ...]) -> dict[str, Any] | None:
-    """The offered option of the first wanted kind. Options are chosen by kind: their ids are opaque."""
-    for kind in wanted:
-        for option in options:
-            if (
-                isinstance(option, dict)
-                and option.get("kind") == kind
-                and as_id(option.get("optionId")) is not None
-            ):
-                return option
-    return None
 
 
 def _is_forbidden(mode: PermissionMode | None, facts: ToolFacts) -> bool:
