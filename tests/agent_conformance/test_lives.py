@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -35,6 +36,14 @@ def works(session: SessionSync) -> None:
     story = play(session, "SCENARIO:text")
     assert "Hello from the scripted model." in story.text
     assert story.ended.stop_reason == "end_turn"
+    # What an agent says of the turn before stays in that, and no call has a second end.
+    assert story.of(ToolCompleted) == []
+    ended = Counter(
+        (event.turn_id, event.tool_call_id)
+        for event in session.events()
+        if isinstance(event, ToolCompleted)
+    )
+    assert set(ended.values()) <= {1}
 
 
 def attempts(lab: Lab, scenario: str) -> int:

@@ -55,7 +55,8 @@ class Renderer:
         self._remarks = remarks
         self._voice: Voice | None = None
         self._at_line_start = True
-        self._was_streamed = False
+        self._streamed: set[tuple[str, str | None]] = set()
+        """Messages whose text was shown as it came. Sub-agents speak at the same time."""
         self._titles: dict[str, str] = {}
         self._usage: UsageUpdated | None = None
 
@@ -92,14 +93,14 @@ class Renderer:
     def _delta(self, event: MessageDelta | ReasoningDelta) -> None:
         voice: Voice = "message" if isinstance(event, MessageDelta) else "reasoning"
         text = event.text or (f"[{event.content.type}]" if event.content is not None else "")
-        self._was_streamed = True
+        self._streamed.add((voice, event.message_id))
         self._say(voice, text, is_subagent=event.parent_tool_call_id is not None)
 
     def _completed(self, event: MessageCompleted | ReasoningCompleted) -> None:
-        if not self._was_streamed:
-            voice: Voice = "message" if isinstance(event, MessageCompleted) else "reasoning"
+        voice: Voice = "message" if isinstance(event, MessageCompleted) else "reasoning"
+        if (voice, event.message_id) not in self._streamed:
             self._say(voice, event.text, is_subagent=event.parent_tool_call_id is not None)
-        self._was_streamed = False
+        self._streamed.discard((voice, event.message_id))
         self._break()
 
     def _say(self, voice: Voice, text: str, *, is_subagent: bool) -> None:

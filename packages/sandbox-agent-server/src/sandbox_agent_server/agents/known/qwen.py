@@ -13,7 +13,7 @@ from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.acp import acp_definition
 from sandbox_agent_server.agents.acp.launch import Launch
 from sandbox_agent_server.agents.known.dotenv import without_dotenv
-from sandbox_agent_server.agents.known.implied_calls import ImpliedToolCalls
+from sandbox_agent_server.agents.known.qwen_turns import QwenFrames
 from sandbox_agent_server.agents.private_file import PrivateFile
 from sandbox_agent_server.agents.repository import files_in, refuse_answering
 from sandbox_agent_server.agents.settings_files import (
@@ -95,7 +95,7 @@ DEFINITION = acp_definition(
     login_hint="Set OPENAI_API_KEY and OPENAI_BASE_URL.",
     env_names=("OPENAI_*", "QWEN_*", "DASHSCOPE_*"),
     prepare=prepare,
-    normaliser=ImpliedToolCalls,
+    normaliser=QwenFrames,
     base_url_env={"openai": "OPENAI_BASE_URL"},
     permission_modes={
         "ask": "default",
