@@ -363,10 +363,14 @@ async def test_agents_of_a_confined_sandbox_find_neither_its_token_nor_a_way_out
     config = tmp_path / "config.toml"
     command = json.dumps([sys.executable, "-IS", "-c", look])
     config.write_text(f"[agents.looking]\ncommand = {command}\n", encoding="utf-8")
-    async with SandboxAgent.start("local", config=config, confine=confine) as client:
-        with pytest.raises(errors.AgentError):
-            await client.create_session("looking", cwd=str(workspace))
-        assert list((home / ".share").rglob("token")) != []
+    # Only one that is kept for others has its token in a file.
+    async with SandboxAgent.start("local", config=config, confine=confine, keep=True) as client:
+        try:
+            with pytest.raises(errors.AgentError):
+                await client.create_session("looking", cwd=str(workspace))
+            assert list((home / ".share").rglob("token")) != []
+        finally:
+            await client.destroy_sandbox()
     seen = set(json.loads((workspace / "seen").read_text(encoding="utf-8")))
     assert seen <= {str(home / ".share/sandboxes")}
     assert not (home / "planted").exists()
