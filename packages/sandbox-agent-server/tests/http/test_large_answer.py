@@ -15,13 +15,12 @@ import pytest
 from asgi_call import http_scope
 from sandbox_agent_core.errors import StorageError
 from sandbox_agent_server.http.large_answer import (
-    PIECE_BYTES,
     Body,
     ByteBudget,
     LargeAnswer,
     json_body,
 )
-from sandbox_agent_server.http.stream import DRAIN
+from sandbox_agent_server.http.stream import DRAIN, PIECE_BYTES
 from support.server import DEADLINE_S, ServerProcess, until
 
 STDIO_MOCK = json.dumps([sys.executable, "-m", "sandbox_agent_server.agents.mock"])

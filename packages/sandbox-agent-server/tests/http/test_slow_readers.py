@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 
 import httpx
+import pytest
 from support.server import DEADLINE_S, ServerProcess, until
 
 READERS_OF_EACH_KIND = 60
@@ -56,12 +57,15 @@ def test_readers_that_take_nothing_of_a_burst_cost_little_and_give_it_back(
     until(is_given_back)
 
 
-def test_a_reader_of_large_updates_holds_a_piece_of_them(server: ServerProcess) -> None:
+@pytest.mark.parametrize("websocket", [False, True], ids=["sse", "websocket"])
+def test_a_reader_of_large_updates_holds_a_piece_of_them(
+    server: ServerProcess, websocket: bool
+) -> None:
     session_id = server.create()
     before = server.peak_memory_mib()
     with ExitStack() as stack:
         for _ in range(40):
-            stack.enter_context(closing(silent_reader(server, session_id, websocket=False)))
+            stack.enter_context(closing(silent_reader(server, session_id, websocket=websocket)))
         server.prompt(session_id, "burst 2x4000000")
         # 40 copies of one of them would be 160 MiB.
         assert server.peak_memory_mib() - before < 90

@@ -115,6 +115,22 @@ def test_an_id_that_could_not_come_back_is_refused(server: ServerProcess, id: st
         assert answer["error"]["type"].endswith(":invalid_request")
 
 
+def test_a_large_event_arrives_whole_amid_replies(server: ServerProcess) -> None:
+    with connected(server) as websocket:
+        websocket.send(json.dumps({"type": "prompt", "id": 0, "text": "burst 2x3000000"}))
+        for id in range(1, 6):
+            websocket.send(json.dumps({"type": "set", "id": id, "mode": "ask"}))
+        replies: set[int] = set()
+        texts: list[int] = []
+        while len(replies) < 6 or len(texts) < 2:
+            message = json.loads(websocket.recv(DEADLINE_S))
+            if message["type"] == "result":
+                replies.add(message["id"])
+            elif message.get("event", {}).get("type") == "message.delta":
+                texts.append(len(message["event"]["data"]["text"]))
+        assert texts == [3_000_000] * 2
+
+
 def test_head_of_an_event_stream_is_answered_and_holds_nothing(server: ServerProcess) -> None:
     url = f"{server.url}/v1/sessions/{server.create()}/events"
     stream = {**server.headers, "accept": "text/event-stream"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, Literal, cast
 
@@ -20,11 +21,13 @@ from sandbox_agent_core.errors import (
 )
 from sandbox_agent_core.wire.problem import CONTENT_TYPE, to_problem
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
 from websockets.http11 import Request
 
 from sandbox_agent_server.http.admission import Admission
-from sandbox_agent_server.http.stream import DRAIN
+from sandbox_agent_server.http.stream import DRAIN, PIECE_BYTES, SEND_IN_PIECES
 from sandbox_agent_server.jsonio import dumps
 
 __all__ = ["HttpConnection", "WebSocketConnection"]
@@ -278,9 +281,25 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
             return
         super().handle_connect(event)
         self.scope[DRAIN] = self._drain  # type: ignore[typeddict-unknown-key]
+        self.scope[SEND_IN_PIECES] = self._send_in_pieces  # type: ignore[typeddict-unknown-key]
 
     async def _drain(self) -> None:
         await self.writable.wait()
+
+    async def _send_in_pieces(self, message: bytes) -> None:
+        """One message in fragments, the next when the client has taken the one before."""
+        send: Callable[[bytes, bool], None] = self.conn.send_text
+        for start in range(0, len(message), PIECE_BYTES):
+            await self.writable.wait()
+            if self.disconnected or self.close_sent:
+                raise ClientDisconnected
+            end = start + PIECE_BYTES
+            try:
+                send(message[start:end], end >= len(message))
+            except InvalidState as exc:
+                raise ClientDisconnected from exc
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            send = self.conn.send_continuation
 
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text" and not _is_text(self.frames):

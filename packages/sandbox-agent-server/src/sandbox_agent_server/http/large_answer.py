@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any
 
+from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from sandbox_agent_server.http.stream import drain_of
+from sandbox_agent_server.http.route import document
+from sandbox_agent_server.http.stream import PIECE_BYTES, drain_of
+from sandbox_agent_server.jsonio import dumps
 
-__all__ = ["PIECE_BYTES", "Body", "ByteBudget", "LargeAnswer", "json_body"]
-
-PIECE_BYTES: Final = 64 * 1024
+__all__ = ["Body", "ByteBudget", "LargeAnswer", "json_body", "page_of"]
 
 
 class Held:
@@ -63,9 +64,20 @@ class Body:
     pieces: Iterable[bytes]
 
 
-def json_body(document: bytes) -> Body:
-    pieces = (document[at : at + PIECE_BYTES] for at in range(0, len(document), PIECE_BYTES))
-    return Body(len(document), len(document), pieces)
+def page_of(
+    make: Callable[[], BaseModel | dict[str, Any]], budget: ByteBudget, *, max_bytes: int
+) -> LargeAnswer:
+    """A page that is made in one go."""
+
+    async def body() -> Body:
+        return json_body(dumps(document(make())))
+
+    return LargeAnswer(body, budget, max_bytes=max_bytes)
+
+
+def json_body(text: bytes) -> Body:
+    pieces = (text[at : at + PIECE_BYTES] for at in range(0, len(text), PIECE_BYTES))
+    return Body(len(text), len(text), pieces)
 
 
 class LargeAnswer:

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from sandbox_agent_server.http.callers import caller_of
 from sandbox_agent_server.jsonio import dumps
 
-__all__ = ["ApiRoute", "Query", "json_response"]
+__all__ = ["ApiRoute", "Query", "document", "json_response"]
 
 Handler = Callable[[Request], Awaitable[Any]]
 
@@ -58,6 +58,11 @@ class ApiRoute:
 
 
 def json_response(body: BaseModel | dict[str, Any], status: int = 200) -> Response:
+    return Response(dumps(document(body)), status_code=status, media_type="application/json")
+
+
+def document(body: BaseModel | dict[str, Any]) -> dict[str, Any]:
+    """As it is sent."""
     if isinstance(body, BaseModel):
-        body = body.model_dump(by_alias=True, exclude_none=True, mode="json")
-    return Response(dumps(body), status_code=status, media_type="application/json")
+        return body.model_dump(by_alias=True, exclude_none=True, mode="json")
+    return body

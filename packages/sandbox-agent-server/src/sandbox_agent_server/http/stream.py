@@ -21,6 +21,8 @@ from sandbox_agent_server.log.views import Batch, Shown
 __all__ = [
     "DRAIN",
     "MAX_SEQ",
+    "PIECE_BYTES",
+    "SEND_IN_PIECES",
     "Drain",
     "SendBody",
     "SseResponse",
@@ -35,6 +37,10 @@ __all__ = [
 
 DRAIN: Final = "sandbox_agent.drain"
 """In a scope: `Drain` of its connection."""
+PIECE_BYTES: Final = 64 * 1024
+"""What is larger is handed to the socket in pieces: it is copied for each reader, whether it takes it or not."""
+SEND_IN_PIECES: Final = "sandbox_agent.send_in_pieces"
+"""In the scope of a WebSocket: sends a large text message; nothing else may be sent meanwhile."""
 MAX_SEQ: Final = (1 << 40) - 1
 
 Body = TypeVar("Body")
@@ -48,7 +54,6 @@ _HEADERS = [
     # Proxies of the nginx family buffer a response unless told not to.
     (b"x-accel-buffering", b"no"),
 ]
-_PIECE_BYTES: Final = 64 * 1024
 _HEARTBEAT = b": heartbeat\n\n"
 _OPEN = b": open\n\n"
 
@@ -147,9 +152,8 @@ class SseResponse:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_body(body: bytes) -> None:
-            # What is sent in one is copied for each reader, whether it takes it or not.
-            for start in range(0, len(body), _PIECE_BYTES):
-                piece = body[start : start + _PIECE_BYTES]
+            for start in range(0, len(body), PIECE_BYTES):
+                piece = body[start : start + PIECE_BYTES]
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
 
         async def respond() -> None:

@@ -11,7 +11,8 @@ from typing import Final
 from sandbox_agent_core.errors import StorageError
 from sandbox_agent_core.view import Transcript
 
-from sandbox_agent_server.http.large_answer import PIECE_BYTES, Body
+from sandbox_agent_server.http.large_answer import Body
+from sandbox_agent_server.http.stream import PIECE_BYTES
 from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.sessions.context import fold_log

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from sandbox_agent_server.http.body import parse_json, validate
 from sandbox_agent_server.http.callers import Caller, caller_of, check_settings, signed
 from sandbox_agent_server.http.guard import WEBSOCKET_PROTOCOL
 from sandbox_agent_server.http.stream import (
+    PIECE_BYTES,
+    SEND_IN_PIECES,
     StreamCounter,
     StreamQuery,
     drain_of,
@@ -32,7 +35,7 @@ from sandbox_agent_server.settings import Limits
 __all__ = ["serve_websocket"]
 
 _GOING_AWAY = 1001
-_HEARTBEAT = '{"type":"heartbeat"}'
+_HEARTBEAT: Final[list[str | bytes]] = ['{"type":"heartbeat"}']
 
 
 async def serve_websocket(
@@ -46,9 +49,11 @@ async def serve_websocket(
     """Until the client leaves or the server stops."""
     offered = websocket.scope.get("subprotocols", ())
 
-    async def send_all(messages: list[str]) -> None:
+    outgoing = _Outgoing(websocket)
+
+    async def send_all(messages: list[str | bytes]) -> None:
         for message in messages:
-            await _send(websocket, message)
+            await outgoing.send(message)
 
     async def send_events() -> None:
         await follow_log(
@@ -57,7 +62,7 @@ async def serve_websocket(
             write=_write_messages,
             send=send_all,
             drain=drain_of(websocket.scope),
-            heartbeat=[_HEARTBEAT],
+            heartbeat=_HEARTBEAT,
             heartbeat_s=limits.heartbeat_s,
         )
         await websocket.close(_GOING_AWAY, "the server is stopping")
@@ -65,15 +70,57 @@ async def serve_websocket(
     # An OSError: it left while it was accepted.
     with counter.hold(), suppress(WebSocketDisconnect, OSError):
         await websocket.accept(WEBSOCKET_PROTOCOL if WEBSOCKET_PROTOCOL in offered else None)
-        await first_of(send_events(), _read_commands(websocket, manager, log.session_id, limits))
+        await first_of(
+            send_events(), _read_commands(websocket, outgoing, manager, log.session_id, limits)
+        )
 
 
-def _write_messages(shown: Shown, _last_seq: int) -> list[str] | None:
-    return ['{"type":"event","event":' + line.decode() + "}" for _, line in shown] or None
+def _write_messages(shown: Shown, _last_seq: int) -> list[str | bytes] | None:
+    """What is sent in pieces as bytes: encoded once, and not for each reader."""
+    return [
+        '{"type":"event","event":' + line.decode() + "}"
+        if len(line) <= PIECE_BYTES
+        else b'{"type":"event","event":%b}' % line
+        for _, line in shown
+    ] or None
+
+
+class _Outgoing:
+    """Events and replies go their own ways to one socket."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+        self._send_in_pieces = websocket.scope.get(SEND_IN_PIECES)
+        self._in_pieces = asyncio.Lock()
+
+    async def reply(self, reply: dict[str, Any]) -> None:
+        await self.send(dumps(reply).decode())
+
+    async def send(self, message: str | bytes) -> None:
+        """Raises: WebSocketDisconnect, also when the other way found the end; OSError."""
+        if isinstance(message, bytes) or self._in_pieces.locked():
+            async with self._in_pieces:
+                await self._send(message)
+        else:
+            await self._send(message)
+
+    async def _send(self, message: str | bytes) -> None:
+        if self._websocket.application_state is WebSocketState.DISCONNECTED:
+            raise WebSocketDisconnect(_GOING_AWAY)
+        if isinstance(message, str):
+            await self._websocket.send_text(message)
+        elif self._send_in_pieces is not None:
+            await self._send_in_pieces(message)
+        else:
+            await self._websocket.send_text(message.decode())
 
 
 async def _read_commands(
-    websocket: WebSocket, manager: SessionManager, session_id: str, limits: Limits
+    websocket: WebSocket,
+    outgoing: _Outgoing,
+    manager: SessionManager,
+    session_id: str,
+    limits: Limits,
 ) -> None:
     caller = caller_of(websocket)
     while True:
@@ -95,9 +142,9 @@ async def _read_commands(
             reply = {"type": "error", "id": command_id, "error": to_problem(exc)}
         except Exception:
             problem = to_problem(InternalError("a bug in the server; its log has the details"))
-            await _reply(websocket, {"type": "error", "id": command_id, "error": problem})
+            await outgoing.reply({"type": "error", "id": command_id, "error": problem})
             raise
-        await _reply(websocket, reply)
+        await outgoing.reply(reply)
 
 
 def _id_of(command: dict[str, Any]) -> str | int | None:
@@ -106,17 +153,6 @@ def _id_of(command: dict[str, Any]) -> str | int | None:
     if isinstance(command_id, bool) or not isinstance(command_id, str | int | None):
         raise InvalidRequest("the `id` of a command is a string, or a whole number of 64 bit")
     return command_id
-
-
-async def _reply(websocket: WebSocket, reply: dict[str, Any]) -> None:
-    await _send(websocket, dumps(reply).decode())
-
-
-async def _send(websocket: WebSocket, message: str) -> None:
-    """Raises: WebSocketDisconnect. Events and replies go their own ways: one may find the other's end."""
-    if websocket.application_state is WebSocketState.DISCONNECTED:
-        raise WebSocketDisconnect(_GOING_AWAY)
-    await websocket.send_text(message)
 
 
 _SCOPES: Final[dict[str, TokenScope]] = {"respond": "answer"}

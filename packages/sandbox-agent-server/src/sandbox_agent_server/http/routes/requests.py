@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from sandbox_agent_core.api.requests import AnswerRequest, RequestList, Resolution
 from sandbox_agent_core.errors import (
@@ -16,6 +17,7 @@ from starlette.responses import Response
 
 from sandbox_agent_server.http.body import query_choice, query_int, read_body
 from sandbox_agent_server.http.callers import caller_of, signed
+from sandbox_agent_server.http.large_answer import LargeAnswer, page_of
 from sandbox_agent_server.http.route import ApiRoute, Query, json_response
 from sandbox_agent_server.http.services import services_of
 
@@ -24,18 +26,22 @@ __all__ = ["routes"]
 _LIST_LIMIT = 100
 
 
-async def _list(request: Request) -> Response:
+async def _list(request: Request) -> LargeAnswer:
+    services = services_of(request)
+    sessions, session_id = services.sessions, request.path_params["session_id"]
     status = query_choice(request, "status", ("pending", "all"))
     limit = query_int(request, "limit", default=_LIST_LIMIT, minimum=1, maximum=1000)
-    sessions, session_id = services_of(request).sessions, request.path_params["session_id"]
-    if status == "pending":
-        return json_response({"requests": sessions.pending_requests(session_id)})
     cursor = request.query_params.get("cursor")
-    asked, next_cursor = sessions.requests(session_id, cursor=cursor, limit=limit)
-    return json_response(
-        {"requests": asked}
-        if next_cursor is None
-        else {"requests": asked, "nextCursor": next_cursor}
+
+    def page() -> dict[str, Any]:
+        if status == "pending":
+            return {"requests": sessions.pending_requests(session_id)}
+        asked, next_cursor = sessions.requests(session_id, cursor=cursor, limit=limit)
+        return {"requests": asked} | ({"nextCursor": next_cursor} if next_cursor else {})
+
+    limits = services.settings.limits
+    return page_of(
+        page, services.answers, max_bytes=max(limits.max_page_bytes, limits.max_pending_bytes)
     )
 
 

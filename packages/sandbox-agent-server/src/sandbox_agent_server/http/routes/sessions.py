@@ -40,7 +40,7 @@ from starlette.responses import Response
 
 from sandbox_agent_server.http.body import query_bool, query_int, read_body
 from sandbox_agent_server.http.callers import caller_of, check_settings
-from sandbox_agent_server.http.large_answer import LargeAnswer
+from sandbox_agent_server.http.large_answer import LargeAnswer, page_of
 from sandbox_agent_server.http.route import ApiRoute, Query, json_response
 from sandbox_agent_server.http.services import services_of
 from sandbox_agent_server.http.transcript import transcript_body
@@ -67,10 +67,15 @@ async def _create(request: Request) -> Response:
     return await services.once.answer(request, body, create)
 
 
-async def _list(request: Request) -> Response:
+async def _list(request: Request) -> LargeAnswer:
+    services = services_of(request)
     limit = query_int(request, "limit", default=_LIST_LIMIT, minimum=1, maximum=1000)
     cursor = request.query_params.get("cursor")
-    return json_response(services_of(request).sessions.list(cursor=cursor, limit=limit))
+    return page_of(
+        partial(services.sessions.list, cursor=cursor, limit=limit),
+        services.answers,
+        max_bytes=services.settings.limits.max_page_bytes,
+    )
 
 
 async def _get(request: Request) -> Response:
