@@ -170,6 +170,18 @@ def test_what_was_lost_is_told(line: bytes, id: object, method: object) -> None:
     assert (params.get("rpcId"), params.get("method")) == (id, method)
 
 
+def test_of_an_output_that_is_too_long_the_end_of_its_tool_call_is_kept() -> None:
+    update = {"sessionUpdate": "tool_call_update", "toolCallId": 't"1', "status": "completed"}
+    params = {"sessionId": "s", "update": {**update, "content": "x" * 9000}}
+    line = json.dumps({"jsonrpc": "2.0", "method": "session/update", "params": params}).encode()
+    (_, told), (raw, ended) = read_lines([OversizeLine(99, line)])
+    assert told["method"] == extensions.AGENT_UNPARSED
+    assert ended["params"] == {"sessionId": "s", "update": update}
+    assert orjson.loads(raw) == ended
+    for other in (b"in_progress", b"pending"):
+        assert len(read_lines([OversizeLine(99, line.replace(b"completed", other))])) == 1
+
+
 @pytest.mark.parametrize(
     "line",
     [

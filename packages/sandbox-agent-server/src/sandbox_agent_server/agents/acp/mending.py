@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import orjson
-from sandbox_agent_core.frames.jsonrpc import RequestId
+from sandbox_agent_core.frames import Frame, acp
+from sandbox_agent_core.frames.jsonrpc import RequestId, notification
 
 from sandbox_agent_server.jsonio import dumps
 
@@ -177,6 +178,28 @@ def lost_in(line: bytes) -> Lost | None:
     if id is not None and (_ANSWER.match(head, at) is not None or at >= len(head.rstrip())):
         return Lost("answer", id, None)
     return None
+
+
+def ended_tool_in(line: bytes) -> Frame | None:
+    """The end of a tool call, when the beginning of a line that cannot be read tells it: the rest was its output."""
+    head = line[:HEAD_BYTES]
+    found = {
+        name: _value(match[1]) for name, match in _members_of_update(head) if match is not None
+    }
+    is_end = found.get("status") in ("completed", "failed")
+    if (
+        found.get("sessionUpdate") != acp.TOOL_CALL_UPDATE
+        or not is_end
+        or "toolCallId" not in found
+    ):
+        return None
+    params = {"sessionId": found.pop("sessionId", None), "update": found}
+    return notification(acp.SESSION_UPDATE, params)
+
+
+def _members_of_update(head: bytes) -> Iterator[tuple[str, re.Match[bytes] | None]]:
+    for name in ("sessionId", "sessionUpdate", "toolCallId", "status"):
+        yield name, re.search(b'"%b"\\s*:\\s*("(?:[^"\\\\]|\\\\.)*")' % name.encode(), head)
 
 
 def _value(token: bytes) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import orjson
-from sandbox_agent_core.frames import Frame, FrameKind, extensions
+from sandbox_agent_core.frames import Frame, FrameKind, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import (
     PARSE_ERROR,
     error_response,
@@ -23,6 +23,7 @@ from sandbox_agent_server.agents.acp.mending import (
     MAX_DEPTH,
     Lost,
     Unreadable,
+    ended_tool_in,
     lost_in,
     read_exactly,
     read_json,
@@ -43,7 +44,8 @@ _MAX_UNPARSED_CHARS: Final = 64 * 1024
 def read_lines(lines: list[bytes]) -> list[WireFrame]:
     """The frames of the lines, in order. Never raises.
 
-    For a lost answer there is the error that it is taken for, behind the fact that it was lost.
+    Behind the fact that a line was lost stands what it is taken for: an answer is an error, and the end of
+    a tool call is one without its output.
     """
     frames: list[WireFrame] = []
     append = frames.append
@@ -174,6 +176,10 @@ def _tidied(frame: Frame) -> Frame:
 
 def _lost(line: bytes, lost: Lost | None, reason: str) -> Iterator[WireFrame]:
     yield unparsed(line, reason, lost)
+    if lost is not None and lost.method == acp.SESSION_UPDATE:
+        head = line.head if isinstance(line, OversizeLine) else line
+        if (ended := ended_tool_in(head)) is not None:
+            yield wire(ended)
     if lost is not None and lost.kind == "answer" and lost.id is not None:
         text = f"the agent's answer could not be read: {reason}"
         yield wire(error_response(lost.id, PARSE_ERROR, text))

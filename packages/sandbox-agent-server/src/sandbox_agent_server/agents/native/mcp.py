@@ -23,6 +23,7 @@ _STATUSES: Final = {
     "pending": "pending",
     "starting": "pending",
     "connecting": "pending",
+    "slow": "slow",
     "connected": "connected",
     "ready": "connected",
     "failed": "failed",

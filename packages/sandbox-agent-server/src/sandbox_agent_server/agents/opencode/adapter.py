@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final
@@ -117,7 +117,7 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
         self._peer = self._server.peer(wanted.cwd)
         try:
             with _as_answers():
-                opened = await open_session(self._peer, wanted, self._variant)
+                opened = await open_session(self._peer, wanted, self._variant, self._tasks)
         except BaseException:
             self._peer = None
             raise
@@ -131,14 +131,24 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
         result: dict[str, Any] = {} if is_resumed else {"sessionId": translator.session_id}
         result |= {"modes": offers.modes(), "configOptions": offers.config_options()}
         servers = McpServers()
-        self._tasks.spawn(self._tell_configured(servers), name="mcp")
+        own = {server["name"] for server in opened.mcp_servers}
+        self._tasks.spawn(self._tell_configured(servers, but=own), name="mcp")
+        for joining in opened.joining:
+            self._tasks.spawn(self._tell_joined(servers, joining), name="mcp")
         return Answer(result, [translator.commands_update(), *servers.read(opened.mcp_servers)])
 
-    async def _tell_configured(self, servers: McpServers) -> None:
+    async def _tell_joined(self, servers: McpServers, joining: asyncio.Task[Native]) -> None:
+        self._emit(servers.read([await joining]))
+
+    async def _tell_configured(self, servers: McpServers, *, but: Container[str]) -> None:
         """Of the user's MCP servers, too; the answer may wait for them."""
         with suppress(PeerError, PeerGone):
             told = as_dict(await self._api().get("/mcp"))
-            self._emit(servers.read([{**as_dict(of), "name": name} for name, of in told.items()]))
+            self._emit(
+                servers.read(
+                    [{**as_dict(of), "name": name} for name, of in told.items() if name not in but]
+                )
+            )
 
     async def _prompt(self, request: Request) -> None:
         translator = self._session_to_prompt()

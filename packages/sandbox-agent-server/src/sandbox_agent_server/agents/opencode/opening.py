@@ -9,12 +9,14 @@ from typing import Any, Final
 from sandbox_agent_core.frames.jsonrpc import AUTH_REQUIRED, RESOURCE_NOT_FOUND
 from sandbox_agent_core.lenient import as_dict
 
+from sandbox_agent_server.agents.native.mcp import SLOW_S
 from sandbox_agent_server.agents.native.refusals import InvalidParams, Refused
 from sandbox_agent_server.agents.native.session_params import McpServer, SessionParams
 from sandbox_agent_server.agents.native.translator import Native
 from sandbox_agent_server.agents.opencode.offers import Offers
 from sandbox_agent_server.agents.opencode.variant import Variant
-from sandbox_agent_server.runtime.http_peer import HttpPeer, PeerError, PeerStream
+from sandbox_agent_server.runtime.http_peer import HttpPeer, PeerError, PeerGone, PeerStream
+from sandbox_agent_server.runtime.tasks import TaskOwner
 
 __all__ = ["Opened", "open_session", "read_session_id"]
 
@@ -28,6 +30,8 @@ class Opened:
     events: PeerStream
     mcp_servers: list[Native]
     """`{name, status, error?}` of those of the session."""
+    joining: list[asyncio.Task[Native]]
+    """Those of them that are slow: what will have become of them."""
 
 
 def read_session_id(value: Any) -> str:
@@ -38,16 +42,25 @@ def read_session_id(value: Any) -> str:
     return value
 
 
-async def open_session(peer: HttpPeer, params: SessionParams, variant: Variant) -> Opened:
+async def open_session(
+    peer: HttpPeer, params: SessionParams, variant: Variant, tasks: TaskOwner
+) -> Opened:
     """Raises: Refused, PeerError, PeerGone."""
     # Before the session: nothing that happens to it is missed.
     events = await peer.stream("/event")
     try:
         servers = {server.name: server for server in params.mcp_servers}
-        told = await asyncio.gather(*(_add_server(peer, server) for server in servers.values()))
+        added = [tasks.spawn(_add_server(peer, one), name="mcp") for one in servers.values()]
         agents, providers, commands, config = await asyncio.gather(
             *(peer.get(path) for path in ("/agent", "/config/providers", "/command", "/config"))
         )
+        if added:
+            # OpenCode waits 30 s for one that hangs; the session does not.
+            await asyncio.wait(added, timeout=SLOW_S)
+        told = [
+            task.result() if task.done() else {"name": name, "status": "slow"}
+            for name, task in zip(servers, added, strict=True)
+        ]
         offers = Offers(
             agents=agents,
             providers=providers,
@@ -61,7 +74,13 @@ async def open_session(peer: HttpPeer, params: SessionParams, variant: Variant) 
     except BaseException:
         await events.close()
         raise
-    return Opened(session=as_dict(session), offers=offers, events=events, mcp_servers=told)
+    return Opened(
+        session=as_dict(session),
+        offers=offers,
+        events=events,
+        mcp_servers=told,
+        joining=[task for task in added if not task.done()],
+    )
 
 
 async def _session(peer: HttpPeer, resumed_id: str | None) -> Any:
@@ -80,8 +99,8 @@ async def _add_server(peer: HttpPeer, server: McpServer) -> Native:
     name = server.name
     try:
         answer = await peer.post("/mcp", {"name": name, "config": _config(server)})
-    except PeerError as exc:
-        return {"name": name, "status": "failed", "error": exc.message}
+    except (PeerError, PeerGone) as exc:
+        return {"name": name, "status": "failed", "error": str(exc)}
     return {"status": "failed", **as_dict(as_dict(answer).get(name)), "name": name}
 
 
