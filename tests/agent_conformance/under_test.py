@@ -74,7 +74,10 @@ def _anthropic(home: Path, llm: ScriptedLLM) -> dict[str, str]:
 
 
 def _opencode(home: Path, llm: ScriptedLLM) -> dict[str, str]:
-    return _anthropic(home, llm) | {"OPENCODE_DISABLE_DEFAULT_PLUGINS": "1"}
+    return _anthropic(home, llm) | {
+        "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
+        "OPENCODE_EXPERIMENTAL_BACKGROUND_SUBAGENTS": "true",
+    }
 
 
 def _openai(home: Path, llm: ScriptedLLM) -> dict[str, str]:
@@ -114,7 +117,15 @@ AGENTS: Mapping[str, AgentUnderTest] = {
                 "plan": "Codex 0.169 offers its model no tool for a plan.",
             },
         ),
-        AgentUnderTest("opencode", _opencode, lacks=_NOTHING_BESIDE),
+        AgentUnderTest(
+            "opencode",
+            _opencode,
+            lacks={"background": _NO_TASKS},
+            remarks={
+                "wake-up": "After a sub-agent in the background, which is an experiment of OpenCode's: with "
+                "`OPENCODE_EXPERIMENTAL_BACKGROUND_SUBAGENTS=true`."
+            },
+        ),
         AgentUnderTest(
             "pi",
             pi_env,

@@ -234,6 +234,8 @@ def subagent(conversation: Conversation, user: str) -> Action | None:
         arguments["subagent_type"] = "general-purpose" if is_claude else "general"
     if "run_in_background" in tool.properties:
         arguments["run_in_background"] = "BACKGROUND" in user
+    if "background" in tool.properties:
+        arguments["background"] = "BACKGROUND" in user
     if tool.name == "spawn_agent":
         arguments = {"message": arguments["prompt"]}
         if "fork_turns" in tool.properties:

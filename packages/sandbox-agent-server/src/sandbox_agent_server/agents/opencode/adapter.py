@@ -153,6 +153,7 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
     async def _prompt(self, request: Request) -> None:
         translator = self._session_to_prompt()
         parts = prompt_parts(request.params.get("prompt"))
+        self._emit(translator.end_own_turn())
         turn = translator.begin_turn(request.id)
         path = f"/session/{translator.session_id}"
         try:
@@ -191,6 +192,10 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
     async def _cancel(self) -> None:
         if self._translator is not None:
             self._put_out(Output(replies=self._translator.cancel()))
+
+    async def _stop_task(self, task_id: str) -> None:
+        if self._translator is not None:
+            self._put_out(Output(replies=self._translator.stop_task(task_id)))
 
     # To OpenCode
 

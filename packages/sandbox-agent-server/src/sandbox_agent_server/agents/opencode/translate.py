@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sandbox_agent_core.frames import Frame, RequestId, acp
+from sandbox_agent_core.frames import Frame, RequestId, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import notification, request
 from sandbox_agent_core.lenient import as_dict, as_text, dicts_in
 
 from sandbox_agent_server.agents.native.translator import (
+    Announcement,
     Native,
     Output,
     SessionTranslator,
@@ -26,6 +27,7 @@ from sandbox_agent_server.agents.opencode.asking import (
     question_answers,
     question_params,
 )
+from sandbox_agent_server.agents.opencode.background import Background
 from sandbox_agent_server.agents.opencode.offers import Offers
 from sandbox_agent_server.agents.opencode.parts import Parts
 from sandbox_agent_server.agents.opencode.turns import Turn, count
@@ -81,6 +83,9 @@ class Translator(SessionTranslator):
         self._variant = variant
         self.offers = offers
         self.turn: Turn | None = None
+        self._is_own_turn = False
+        """`turn` is one that OpenCode began by itself."""
+        self._background = Background()
         self._parts = Parts(self.session_id)
         self._asked: dict[str, Native] = {}
         self._grants = Grants()
@@ -110,13 +115,22 @@ class Translator(SessionTranslator):
 
     @property
     def is_prompted(self) -> bool:
-        return self.turn is not None
+        return self.turn is not None and not self._is_own_turn
 
     def begin_turn(self, id: RequestId) -> Turn:
         self._parts.begin_turn()
         self._costs.clear()
         self.turn = Turn(id, self._variant.login_hint)
+        self._is_own_turn = False
+        self._background.woken_by = None
         return self.turn
+
+    def stop_task(self, task_id: str) -> list[Native]:
+        return [_post(f"/session/{task_id}/abort")] if self._background.stopping(task_id) else []
+
+    def end_own_turn(self) -> list[Frame]:
+        """A prompt comes: OpenCode takes it up in the run that it is in."""
+        return self.end_turn() if self._is_own_turn else []
 
     def cancel(self) -> list[Native]:
         if self.turn is None:
@@ -127,7 +141,14 @@ class Translator(SessionTranslator):
     def end_turn(self) -> list[Frame]:
         """The answer to the prompt. Nothing when it was given already."""
         turn, self.turn = self.turn, None
-        return [] if turn is None else [turn.answer()]
+        is_own, self._is_own_turn = self._is_own_turn, False
+        if turn is None:
+            return []
+        answer = turn.answer()
+        if not is_own:
+            return [answer]
+        fields = answer["result"] if "result" in answer else {"error": answer["error"]}
+        return [self.announce(extensions.TURN_ENDED, fields)]
 
     def answer(self, id: RequestId, result: Mapping[str, Any] | None) -> list[Native]:
         """The client's answer to one of our requests."""
@@ -182,7 +203,12 @@ class Translator(SessionTranslator):
         updates = self._parts.updated(as_dict(properties.get("part")))
         if updates is None:
             return [self.extension("message.part.updated", properties)]
-        return self.updates(updates)
+        part = as_dict(properties.get("part"))
+        _, call_id = self._parts.call(part)
+        return self.updates(updates) + self._announce(self._background.read_part(part, call_id))
+
+    def _announce(self, said: list[Announcement]) -> list[Frame]:
+        return [self.announce(method, fields) for method, fields in said]
 
     def _message(self, properties: Native, is_main: bool) -> list[Frame]:
         message = as_dict(properties.get("info"))
@@ -278,15 +304,26 @@ class Translator(SessionTranslator):
 
     def _status(self, properties: Native, is_main: bool) -> list[Frame]:
         kind = as_dict(properties.get("status")).get("type")
+        if kind == "idle" and not is_main:
+            return self._announce(self._background.idle(str(properties.get("sessionID"))))
+        if kind == "busy" and is_main and self.turn is None and self._background.woken_by:
+            return [self._begin_own_turn(self._background.woken_by)]
         turn = self.turn if is_main else None
         if turn is not None and turn.is_cancelled and kind != "idle":
             # It was cancelled before there was anything to abort.
             self._replies.append(self._abort())
         return [self.extension("session.status", properties)] if kind == "retry" else []
 
-    def _idle(self, _properties: Native, is_main: bool) -> list[Frame]:
+    def _begin_own_turn(self, task_id: str) -> Frame:
+        self.begin_turn(0).has_begun = True
+        self._is_own_turn = True
+        return self.announce(extensions.TURN_STARTED, {"taskId": task_id})
+
+    def _idle(self, properties: Native, is_main: bool) -> list[Frame]:
+        if not is_main:
+            return self._announce(self._background.idle(str(properties.get("sessionID"))))
         turn = self.turn
-        if turn is None or not is_main or not turn.has_begun:
+        if turn is None or not turn.has_begun:
             return []
         if turn.is_answered:
             return self.end_turn()
@@ -299,6 +336,8 @@ class Translator(SessionTranslator):
             # Some errors come before a message, and no idle after them.
             self._replies.append(ASK_STATUS)
             return []
+        if not is_main:
+            self._background.failed(str(properties.get("sessionID")), properties.get("error"))
         return [self.extension("session.error", properties)]
 
     def _session(self, properties: Native, is_main: bool) -> list[Frame]:
