@@ -112,7 +112,8 @@ def test_a_tool_that_is_always_allowed_is_not_asked_for_again(fresh_session: Ses
     again = play(fresh_session, TOUCH.format(name="always"), reply="reject")
 
     assert len(first.of(PermissionRequested)) == 1
-    assert again.of(PermissionRequested) == []
+    # Where the agent would have written it down, it asks again, and the session remembers.
+    assert {event.rule for event in again.of(PermissionResolved)} <= {"always"}
     assert the_tool(again).status == "completed"
 
 

@@ -18,6 +18,8 @@ FEATURES: Mapping[str, str] = {
     "allow": "tool allowed",
     "deny": "tool denied",
     "always": "tool always allowed",
+    "shows": "a permission shows the command, the file and the change",
+    "rules": "a rule that denies a command or a path holds",
     "write": "file written, with a diff",
     "edit": "file edited, with a diff",
     "question": "question to a person",

@@ -41,7 +41,7 @@ def now_in(mode: str) -> dict[str, Any]:
     return {"method": "session/update", "params": {"sessionId": "s", "update": update}}
 
 
-@pytest.mark.parametrize("mode", PERMISSION_MODES)
+@pytest.mark.parametrize("mode", [mode for mode in PERMISSION_MODES if mode != "accept-edits"])
 def test_a_permission_mode_is_set_as_the_agents_own_where_it_has_one(mode: str) -> None:
     made = opened("default", "acceptEdits", "plan", "bypassPermissions", native=CLAUDE)
 
@@ -51,6 +51,15 @@ def test_a_permission_mode_is_set_as_the_agents_own_where_it_has_one(mode: str) 
     assert change.native == CLAUDE[mode]
     expected = {"modeId": CLAUDE[mode]}
     assert change.setting == Setting("session/set_mode", expected, expected)
+
+
+def test_edits_are_accepted_by_the_policy_and_asked_for_by_the_agent() -> None:
+    made = opened("acceptEdits", "default", "plan", native=CLAUDE)
+    change = made.change_mode("accept-edits")
+
+    assert change[1:] == ("accept-edits", "default")
+    chosen = made.with_permission_mode("accept-edits", native="default")
+    assert chosen.after_update(now_in("default")).permission_mode == "accept-edits"
 
 
 def test_where_it_has_none_it_is_put_into_the_one_in_which_it_asks() -> None:

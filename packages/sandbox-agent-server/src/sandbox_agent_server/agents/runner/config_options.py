@@ -332,10 +332,13 @@ class ConfigOptions:
     def _native_mode(self, common: PermissionMode) -> str | None:
         """The agent's own mode for it; else one in which it asks, so that our policy can decide."""
         offered = self._mode_ids()
+        own = (self.native_modes.get(common), common)
+        # An agent that accepts edits by itself asks of none whether a rule denies it, and Claude accepts some
+        # commands with them.
         candidates = (
-            self.native_modes.get(common),
-            common,
+            *(own if common != "accept-edits" else ()),
             self.native_modes.get("ask"),
+            *own,
             self.first_mode,
         )
         return next((mode for mode in candidates if mode in offered), None)

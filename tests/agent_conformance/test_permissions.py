@@ -1,0 +1,95 @@
+"""What a permission shows, and that a rule which forbids holds: whatever else is allowed, and however an agent tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from agent_conformance.conftest import Lab
+from agent_conformance.stories import play
+from agent_conformance.under_test import AgentUnderTest
+from sandbox_agent_client import PermissionRequested, SessionSync
+
+COMMAND = "touch {name} && echo made-{name}"
+
+
+@pytest.fixture
+def permissive(lab: Lab, agent: AgentUnderTest) -> Iterator[SessionSync]:
+    """It allows everything that no rule denies."""
+    rules = [
+        {"action": "deny", "command": "touch *"},
+        {"action": "deny", "path": "*forbidden*"},
+    ]
+    made = lab.new_session(agent, permission_policy={"rules": rules, "default": "allow"})
+    yield made
+    made.end()
+
+
+@pytest.mark.feature("shows")
+def test_a_permission_shows_the_command(fresh_session: SessionSync) -> None:
+    seen: list[str | None] = []
+
+    def look(event: object) -> None:
+        if isinstance(event, PermissionRequested):
+            seen.extend(getattr(one, "command", None) for one in fresh_session.requests())
+            fresh_session.respond(event.request_id, reply="reject")
+
+    command = COMMAND.format(name="shown")
+    story = play(fresh_session, f"SCENARIO:tool SHELL<<{command}>>", reply=None, on_event=look)
+
+    asked = story.of(PermissionRequested)[0]
+    assert asked.command == command
+    assert seen[0] == command
+    assert asked.tool_call is not None
+    assert asked.tool_call.kind == "execute"
+
+
+@pytest.mark.feature("shows")
+def test_a_permission_shows_the_file_and_the_change(
+    fresh_session: SessionSync, agent: AgentUnderTest
+) -> None:
+    file = Path(fresh_session.info.cwd) / "shown.txt"
+
+    story = play(fresh_session, f"SCENARIO:write-file FILE<<{file}>>", reply="reject")
+
+    asked = story.of(PermissionRequested)[0]
+    assert any(path.endswith("shown.txt") for path in asked.paths)
+    assert asked.tool_call is not None
+    assert any("hello scripted file" in diff.new_text for diff in asked.tool_call.diffs), asked
+    assert not file.exists()
+
+
+@pytest.mark.feature("rules")
+def test_a_command_that_a_rule_denies_is_not_run(permissive: SessionSync) -> None:
+    workspace = Path(permissive.info.cwd)
+    # The names differ: what one turn was refused the next may not even try.
+    for number, command in enumerate(("touch {}", "cd . && touch {}", "bash -c 'touch {}'")):
+        name = f"denied-{number}"
+        play(permissive, f"SCENARIO:tool SHELL<<{command.format(name)}>>", reply=None)
+        assert not (workspace / name).exists(), command
+
+
+@pytest.mark.feature("rules")
+def test_a_file_that_a_rule_denies_is_not_written(permissive: SessionSync) -> None:
+    workspace = Path(permissive.info.cwd)
+    (workspace / "link.txt").symlink_to(workspace / "forbidden.txt")
+
+    for name in ("forbidden.txt", "link.txt"):
+        play(permissive, f"SCENARIO:write-file FILE<<{workspace / name}>>", reply=None)
+    play(permissive, f"SCENARIO:write-file FILE<<{workspace}/allowed.txt>>", reply=None)
+
+    assert not (workspace / "forbidden.txt").exists()
+    assert (workspace / "allowed.txt").exists()
+
+
+@pytest.mark.feature("rules")
+def test_a_rule_that_denies_holds_where_edits_are_accepted(permissive: SessionSync) -> None:
+    workspace = Path(permissive.info.cwd)
+    permissive.set_mode("accept-edits")
+
+    play(permissive, f"SCENARIO:write-file FILE<<{workspace}/forbidden.txt>>", reply=None)
+    play(permissive, f"SCENARIO:write-file FILE<<{workspace}/allowed.txt>>", reply=None)
+
+    assert not (workspace / "forbidden.txt").exists()
+    assert (workspace / "allowed.txt").exists()
