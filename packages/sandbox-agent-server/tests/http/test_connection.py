@@ -213,6 +213,33 @@ def test_a_websocket_request_with_too_long_lines_is_refused(
         assert problem_of(answers(connection)) == (431, "head_too_large")
 
 
+def test_what_goes_wrong_amid_requests_in_a_row_is_no_bug(patient: ServerProcess) -> None:
+    token = b"authorization: %b\r\n" % patient.headers["authorization"].encode()
+    session_id = patient.create().encode()
+    stream = b"GET /v1/sessions/%b/events HTTP/1.1\r\naccept: text/event-stream\r\n" % session_id
+    stream += HOST + token + b"\r\n"
+    get = b"GET /v1/health HTTP/1.1\r\n" + HOST + token + b"\r\n"
+    key = b"sec-websocket-version: 13\r\nsec-websocket-key: %b\r\n"
+    upgrade = UPGRADE + token + key % b"dGhlIHNhbXBsZSBub25jZQ==" + b"\r\n"
+    expects = (
+        b"POST /v1/sessions HTTP/1.1\r\nexpect: 100-continue\r\ntransfer-encoding: chunked\r\n"
+    )
+    for sent in (
+        stream + get,
+        get + stream + get,
+        stream + upgrade,
+        expects + HOST + token + b"\r\nno chunk\r\n",
+        UPGRADE + key % b"\xe9\xe9" + b"\r\n",
+    ):
+        with connected(patient) as connection:
+            connection.sendall(sent)
+            assert connection.recv(12).startswith(b"HTTP/1.1 ")
+        # Something is written to whoever is still there.
+        patient.prompt(session_id.decode(), "stream 3")
+    assert "Traceback" not in patient.log()
+    assert '"level": "error"' not in patient.log()
+
+
 # Time
 
 

@@ -60,6 +60,8 @@ class HttpConnection(HttpToolsProtocol):
         self._unread_bytes = 0
         """Of what came after the answer."""
         self._refusal: SandboxAgentError | None = None
+        self._running: RequestResponseCycle | None = None
+        """Not always `cycle`, which is the last of those that came in a row."""
         self._timer: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
 
@@ -84,6 +86,9 @@ class HttpConnection(HttpToolsProtocol):
         if self._stalled is not None:
             self._stalled.cancel()
         self._admission.works(self)
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -112,6 +117,10 @@ class HttpConnection(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         self._set_timer(None)
+        if not self._is_answered:
+            # Two would write to one socket.
+            self._refuse(InvalidRequest("a WebSocket begins when all requests are answered"))
+            return
         super().handle_websocket_upgrade()
         protocol: Any = self.transport.get_protocol()
         if isinstance(protocol, WebSocketsSansIOProtocol) and not protocol.handshake_initiated:
@@ -193,6 +202,10 @@ class HttpConnection(HttpToolsProtocol):
             case "body":
                 self._admission.waits(self)
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
     # Waiting, and its end
 
     @property
@@ -249,6 +262,7 @@ class HttpConnection(HttpToolsProtocol):
                 self.transport.close()  # in the midst of an answer nothing can be said
                 return
             self.cycle.disconnected = True
+            self.cycle.waiting_for_100_continue = False
             self.cycle.message_event.set()
         logger.info("refused with %s: %s", error.http_status, error.message)
         self.transport.write(_answer(error))
@@ -271,17 +285,23 @@ class WebSocketConnection(WebSocketsSansIOProtocol):
     """What a client breaks ends the connection, and is no bug of the server."""
 
     def handle_connect(self, event: Request) -> None:
-        if self.conn.accept(event).status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+        if (reason := self._why_refused(event)) is not None:
             self.handshake_initiated = self.handshake_complete = self.close_sent = True
-            reason = self.conn.handshake_exc
-            self.transport.write(
-                _answer(InvalidRequest(f"this is no WebSocket handshake: {reason}"))
-            )
+            refusal = InvalidRequest(f"this is no WebSocket handshake: {reason}")
+            self.transport.write(_answer(refusal))
             self.transport.close()
             return
         super().handle_connect(event)
         self.scope[DRAIN] = self._drain  # type: ignore[typeddict-unknown-key]
         self.scope[SEND_IN_PIECES] = self._send_in_pieces  # type: ignore[typeddict-unknown-key]
+
+    def _why_refused(self, event: Request) -> str | None:
+        for name, value in event.headers.raw_items():
+            if name.lower().startswith("sec-websocket-") and not value.isascii():
+                return f"{name} is not ASCII"
+        if self.conn.accept(event).status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            return None
+        return str(self.conn.handshake_exc)
 
     async def _drain(self) -> None:
         await self.writable.wait()
