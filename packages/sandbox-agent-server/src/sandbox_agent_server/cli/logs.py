@@ -12,6 +12,12 @@ from sandbox_agent_core.redact import mask
 
 __all__ = ["configure_logging"]
 
+# What callers and agents wrote begins no line of its own and commands no terminal.
+_ESCAPED = {
+    code: chr(code).encode("unicode_escape").decode()
+    for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
+    if code != 0x09
+}
 _CONTEXT = ("request_id", "session_id", "duration_ms")
 
 
@@ -19,9 +25,10 @@ class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = f"{_time(record)} {record.levelname.lower():7} {record.getMessage()}"
         line += "".join(f" {key}={value}" for key, value in _context(record).items())
+        lines = [line]
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
-        return mask(line)
+            lines += [f"  {each}" for each in self.formatException(record.exc_info).split("\n")]
+        return mask("\n".join(each.translate(_ESCAPED) for each in lines))
 
 
 class _Json(logging.Formatter):
