@@ -6,7 +6,8 @@ from sandbox_agent_core.api.sessions import SessionInfo, SessionStatus, TaskInfo
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.lenient import as_dict, as_str
 
-from sandbox_agent_server.sessions.state import SessionState, TaskState
+from sandbox_agent_server.sessions.background import TaskState
+from sandbox_agent_server.sessions.state import SessionState
 from sandbox_agent_server.store.index import IndexRow
 
 __all__ = ["damaged_info", "session_info"]

@@ -15,14 +15,16 @@ from sandbox_agent_core.api.base_urls import BaseUrls
 from sandbox_agent_core.api.policy import PermissionMode, PermissionPolicy
 from sandbox_agent_core.frames import LogEntry, acp, extensions
 from sandbox_agent_core.frames.entry import rfc3339
-from sandbox_agent_core.lenient import as_dict, as_str, as_text, dicts_in
-from sandbox_agent_core.projection import is_apart, task_kind
+from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
+from sandbox_agent_core.projection import is_apart
 from sandbox_agent_core.projection.questions import questions_of
 from sandbox_agent_core.tool_calls import with_earlier
 
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions, agent_session_id_of
 from sandbox_agent_server.log.entry import Draft
 from sandbox_agent_server.log.step import Step
+from sandbox_agent_server.sessions import background
+from sandbox_agent_server.sessions.background import TaskState
 
 __all__ = [
     "MAX_GRANTS",
@@ -30,14 +32,11 @@ __all__ = [
     "SessionSettings",
     "SessionState",
     "SessionStep",
-    "TaskState",
     "created",
     "fold",
     "request_change",
 ]
 
-_TITLE_CHARS: Final = 500
-"""Of a background task, in what is kept of it in memory."""
 MAX_GRANTS: Final = 256
 """What was always allowed in a session and is remembered here; of more the oldest is asked for again."""
 STATE_VERSION: Final = 2
@@ -84,19 +83,6 @@ class RequestChange:
     id: str
     asked: dict[str, Any]
     resolution: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskState:
-    """A background task that runs."""
-
-    kind: str
-    title: str
-    tool_call_id: str | None
-    turn_id: str | None
-    turn_seq: int
-    """Where what it may have left open begins."""
-    started_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -444,14 +430,8 @@ def _dropped(state: SessionState, entry: LogEntry, _params: dict[str, Any]) -> S
     return replace(state, queued=_without(state.queued, entry.turn_id))
 
 
-def _turn_started(state: SessionState, entry: LogEntry, _params: dict[str, Any]) -> SessionState:
-    if not _is_of_background(entry):
-        return state
-    return replace(state, own_turn_id=entry.turn_id, own_turn_seq=entry.seq)
-
-
 def _turn_ended(state: SessionState, entry: LogEntry, params: dict[str, Any]) -> SessionState:
-    if entry.sender != "server" and not _is_of_background(entry):
+    if entry.sender != "server" and not background.is_of_background(entry):
         return state
     turn_id = entry.turn_id or params.get("turnId")
     if turn_id is not None and turn_id == state.own_turn_id:
@@ -459,48 +439,14 @@ def _turn_ended(state: SessionState, entry: LogEntry, params: dict[str, Any]) ->
     return replace(state, turn_id=None, options=state.options.allowing(None))
 
 
-def _task_started(state: SessionState, entry: LogEntry, params: dict[str, Any]) -> SessionState:
-    task_id = as_str(params.get("taskId"))
-    if task_id is None or not _is_of_background(entry):
-        return state
-    if entry.turn_id is not None and entry.turn_id == state.own_turn_id:
-        turn_seq = state.own_turn_seq or entry.seq
-    else:
-        turn_seq = state.turn_seq or entry.seq
-    task = TaskState(
-        kind=task_kind(params),
-        title=_title(params) or "",
-        tool_call_id=as_text(params.get("toolCallId")),
-        turn_id=entry.turn_id,
-        turn_seq=turn_seq,
-        started_ms=entry.time_ms,
-    )
-    return replace(state, tasks={**state.tasks, task_id: task})
+def _changed_by(
+    read: Callable[[SessionState, LogEntry, dict[str, Any]], dict[str, Any]],
+) -> Callable[[SessionState, LogEntry, dict[str, Any]], SessionState]:
+    def apply(state: SessionState, entry: LogEntry, params: dict[str, Any]) -> SessionState:
+        changes = read(state, entry, params)
+        return replace(state, **changes) if changes else state
 
-
-def _task_updated(state: SessionState, entry: LogEntry, params: dict[str, Any]) -> SessionState:
-    task_id, title = str(params.get("taskId")), _title(params)
-    if title is None or task_id not in state.tasks or not _is_of_background(entry):
-        return state
-    return replace(
-        state, tasks={**state.tasks, task_id: replace(state.tasks[task_id], title=title)}
-    )
-
-
-def _task_ended(state: SessionState, entry: LogEntry, params: dict[str, Any]) -> SessionState:
-    if entry.sender != "server" and not _is_of_background(entry):
-        return state
-    ended = str(params.get("taskId"))
-    return replace(state, tasks={id: task for id, task in state.tasks.items() if id != ended})
-
-
-def _is_of_background(entry: LogEntry) -> bool:
-    return as_dict(entry.annotations).get("background") is True
-
-
-def _title(params: dict[str, Any]) -> str | None:
-    title = as_text(params.get("title"))
-    return None if title is None else title[:_TITLE_CHARS]
+    return apply
 
 
 def _mode(state: SessionState, _entry: LogEntry, params: dict[str, Any]) -> SessionState:
@@ -542,11 +488,11 @@ _BY_METHOD: Final[dict[str, Callable[[SessionState, LogEntry, dict[str, Any]], S
     extensions.AGENT_UNPARSED: _unparsed,
     extensions.TURN_QUEUED: _queued,
     extensions.TURN_DROPPED: _dropped,
-    extensions.TURN_STARTED: _turn_started,
+    extensions.TURN_STARTED: _changed_by(background.turn_started),
     extensions.TURN_ENDED: _turn_ended,
-    extensions.TASK_STARTED: _task_started,
-    extensions.TASK_UPDATED: _task_updated,
-    extensions.TASK_ENDED: _task_ended,
+    extensions.TASK_STARTED: _changed_by(background.task_started),
+    extensions.TASK_UPDATED: _changed_by(background.task_updated),
+    extensions.TASK_ENDED: _changed_by(background.task_ended),
     extensions.PERMISSION_MODE_CHANGED: _mode,
 }
 
