@@ -93,3 +93,15 @@ def test_a_rule_that_denies_holds_where_edits_are_accepted(permissive: SessionSy
 
     assert not (workspace / "forbidden.txt").exists()
     assert (workspace / "allowed.txt").exists()
+
+
+@pytest.mark.feature("rules")
+def test_a_rule_that_denies_holds_where_all_else_is_allowed(permissive: SessionSync) -> None:
+    workspace = Path(permissive.info.cwd)
+    permissive.set_mode("bypass")
+
+    play(permissive, "SCENARIO:tool SHELL<<touch denied>>", reply=None)
+    play(permissive, f"SCENARIO:write-file FILE<<{workspace}/forbidden.txt>>", reply=None)
+
+    assert not (workspace / "denied").exists()
+    assert not (workspace / "forbidden.txt").exists()

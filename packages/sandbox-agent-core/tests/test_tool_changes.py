@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_agent_core.patches import patch_changes
+from sandbox_agent_core.patches import patch_changes, patched_paths
 from sandbox_agent_core.tool_changes import changes_of
 
 PATCH = """\
@@ -54,3 +54,18 @@ def test_where_no_change_is_told_none_is_shown(given: Any) -> None:
 def test_a_patch_of_several_files_is_several_changes() -> None:
     text = PATCH + "--- a/gone\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n"
     assert [path for path, _, _ in patch_changes(text)] == ["/w/a.txt", "gone"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--- " + " " * 300_000 + "x",
+        "+++ " + "\t" * 300_000,
+        "diff --git a/" + " b/" * 100_000,
+        "--- a" + " x" * 200_000,
+    ],
+)
+def test_a_header_of_any_length_is_read_at_once(line: str) -> None:
+    # What goes back over it for each character would be stopped by the time limit of the test.
+    assert len(patched_paths(line * 3)) <= 3
+    assert list(patch_changes(line * 3)) == []

@@ -10,7 +10,7 @@ __all__ = ["patch_changes", "patched_paths"]
 
 _HEADER: Final = re.compile(
     r"^(?:\*\*\* (?:Add|Update|Delete) File: |\*\*\* Move to: |(?:---|\+\+\+) |Index: |"
-    r"(?:rename|copy) (?:from|to) )(.+?)[ \t]*(?:\t.*)?\r?$",
+    r"(?:rename|copy) (?:from|to) )(.+)$",
     re.MULTILINE,
 )
 _GIT: Final = re.compile(r"^diff --git \"?a/(.+?)\"? \"?b/(.+?)\"?\r?$", re.MULTILINE)
@@ -39,7 +39,7 @@ def patch_changes(text: str) -> Iterator[tuple[str, str, str]]:
             if path is not None and (old or new):
                 yield path, _joined(old), _joined(new)
             old, new = [], []
-            named = _plain(header[2].partition("\t")[0].strip())
+            named = _plain(header[2])
             # Of a file that is deleted only the first of the two says which.
             path = before if named == _NOWHERE and header[1] == "+++ " else named
             before = named
@@ -50,8 +50,9 @@ def patch_changes(text: str) -> Iterator[tuple[str, str, str]]:
                 new.append(line[1:])
 
 
-def _plain(path: str) -> str:
-    plain = path.strip('"')
+def _plain(header: str) -> str:
+    """Without the time that may follow it."""
+    plain = header.partition("\t")[0].strip().strip('"')
     # Git's prefixes, which are also what `diff -u a b` between two directories gives.
     return plain[2:] if plain[:2] in ("a/", "b/") else plain
 

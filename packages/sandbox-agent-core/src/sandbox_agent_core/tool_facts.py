@@ -203,6 +203,8 @@ class _Reading:
             self._read_member(key, value, depth=depth + 1)
 
     def _read_member(self, key: str, value: Any, *, depth: int) -> None:
+        if self.is_cut:
+            return  # it is not known in full, whatever comes
         if isinstance(value, str):
             self._read_text(key, value)
         elif isinstance(value, dict):

@@ -213,3 +213,17 @@ async def test_an_option_that_is_the_mode_is_a_choice_of_the_mode(make_house: Ma
 
     assert mode_of(house) == "bypass"
     assert changes(house)[-1] == {"permissionMode": "bypass", "modeId": "yolo"}
+
+
+async def test_in_bypass_an_agent_asks_where_a_rule_denies_something(make_house: MakeHouse) -> None:
+    house = await make_house(modes("default"))
+    rules = [{"action": "deny", "command": "rm *"}]
+    info = await house.create(mode="bypass", permissionPolicy={"rules": rules})
+    assert (info.permission_mode, set_modes(house)) == ("bypass", ["default"])
+
+    live = house.live()
+    assert live is not None
+    for policy in ({"rules": []}, {"rules": [{"action": "ask", "path": "*.env"}]}):
+        await live.patch(PatchSession.model_validate({"permissionPolicy": policy}))
+    assert set_modes(house) == ["default", "yolo", "default"]
+    assert mode_of(house) == "bypass"

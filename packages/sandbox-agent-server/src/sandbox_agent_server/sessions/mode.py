@@ -49,8 +49,19 @@ class SessionMode:
 
     async def choose(self, mode: str) -> None:
         """A person chose it. Raises: ModeNotSupported, and what setting something raises."""
-        await self._change(self._options.change_mode(mode), is_said=True)
+        await self._change(self._to(mode), is_said=True)
         self._set_back = 0
+
+    async def policy_changed(self) -> None:
+        """Raises: as `choose`."""
+        if self._options.chosen == "bypass":
+            await self._change(self._to("bypass"))
+
+    def _to(self, mode: str) -> ModeChange:
+        rules = self._conversation.state.settings.permission_policy.rules
+        return self._options.change_mode(
+            mode, keeps_asking=any(rule.action != "allow" for rule in rules)
+        )
 
     async def choose_option(self, option_id: str, value: str | bool) -> None:
         """The agent's option that is its mode. Raises: ValueNotSupported, and as `choose`."""
@@ -61,7 +72,7 @@ class SessionMode:
     async def begin(self, chosen: str | None) -> None:
         """After every start of the agent, whatever mode it opens in: the one that was chosen, else one that asks."""
         if chosen is not None:
-            await self._change(self._options.change_mode(chosen))
+            await self._change(self._to(chosen))
         elif not self._options.can_ask:
             self._say(
                 None, self._options.mode, by="server", reason="it has no mode that is known to ask"

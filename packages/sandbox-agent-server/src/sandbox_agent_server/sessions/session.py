@@ -254,6 +254,8 @@ class Session:
             self._note(metadata=body.metadata)
         if body.permission_policy is not None:
             self._note(permissionPolicy=body.permission_policy.model_dump(by_alias=True))
+            if body.mode is None:
+                await self.agent.mode.policy_changed()
         if body.mode is not None:
             await self.agent.mode.choose(body.mode)
             self._note(mode=body.mode)

@@ -250,6 +250,7 @@ def workspace(tmp_path: Path) -> Path:
         {"file_path": "//etc/passwd"},
         {"file_path": "%2e%2e/x"},
         {"file_path": "src/a\0b"},
+        {"file_path": "a/" * 4000 + "b"},
         {"path": "src/a", "destination": "/etc/a"},
         {"files": ["src/a", "/etc/a"]},
         {"edits": [{"file_path": "src/a"}, {"file_path": "/etc/a"}]},

@@ -259,8 +259,9 @@ class ConfigOptions:
 
     # Setting; the agent's own words decide what is offered
 
-    def change_mode(self, mode: str) -> ModeChange:
-        """To a permission mode, which every agent has, or to a mode of the agent's own.
+    def change_mode(self, mode: str, *, keeps_asking: bool = False) -> ModeChange:
+        """To a permission mode, which every agent has, or to a mode of the agent's own. `keeps_asking`: in `bypass`,
+        too, so that rules are asked.
 
         Raises:
             ModeNotSupported: neither.
@@ -268,7 +269,8 @@ class ConfigOptions:
         offered = self._mode_ids()
         own = mode if mode in offered else mode.removeprefix(NATIVE)
         if (common := _permission_mode(mode)) is not None:
-            native = self._native_mode(common)
+            asks = keeps_asking and common == "bypass"
+            native = self._native_mode("ask" if asks else common)
         elif own in offered:
             common, native = self._permission_mode_of(own), own
         else:

@@ -11,8 +11,10 @@ from fnmatch import fnmatchcase
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["PROTECTED", "Form", "Place", "Workspace"]
+__all__ = ["MAX_PATH_CHARS", "PROTECTED", "Form", "Place", "Workspace"]
 
+MAX_PATH_CHARS: Final = 4096
+"""What a system opens; a longer path leads nowhere."""
 PROTECTED: Final = frozenset(
     {
         ".agents/**", ".aider*", ".amp/**", ".claude/**", ".claude.json", ".clinerules", ".clinerules/**",
@@ -60,6 +62,8 @@ class Workspace:
         return self._home(path) if path.startswith("~") else path
 
     def _resolved(self, path: str) -> str | None:
+        if len(path) > MAX_PATH_CHARS:
+            return None
         try:
             return _normal(self._resolve(path))
         except (OSError, ValueError):
