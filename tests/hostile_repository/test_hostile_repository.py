@@ -112,7 +112,7 @@ def test_it_decides_nothing_and_runs_nothing_and_its_memory_is_read(
 def test_its_programs_run_when_it_is_trusted_and_permissions_hold_all_the_same(
     visit: Visit, repository: HostileRepository
 ) -> None:
-    repository.write(visit.root, visit.workspace, visit.marks, is_refused=True)
+    repository.write(visit.root, visit.workspace, visit.marks, is_trusted=True)
 
     session = visit.open(trust_workspace=True)
     visit.holds(session, [None])
@@ -149,6 +149,7 @@ def test_what_cannot_be_held_is_refused(
     ("agent", "file", "event"),
     [
         ("claude", ".claude/settings.json", "PermissionRequest"),
+        ("codex", ".codex/hooks.json", "PermissionRequest"),
         ("copilot", ".github/hooks/yes.json", "preToolUse"),
         ("qwen", ".qwen/settings.json", "PermissionRequest"),
     ],

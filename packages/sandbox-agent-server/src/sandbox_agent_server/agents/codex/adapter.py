@@ -25,6 +25,12 @@ from sandbox_agent_server.agents.codex.offers import Offers
 from sandbox_agent_server.agents.codex.opening import thread_params
 from sandbox_agent_server.agents.codex.translate import Translator
 from sandbox_agent_server.agents.codex.turns import Prompt
+from sandbox_agent_server.agents.codex.workspace import (
+    check_workspace,
+    has_settings,
+    memory,
+    trust_setting,
+)
 from sandbox_agent_server.agents.native.adapter import Answer, Handler, Request
 from sandbox_agent_server.agents.native.dispatcher import QuestionId
 from sandbox_agent_server.agents.native.mcp import SLOW_S
@@ -66,6 +72,8 @@ class CodexAdapter(ProcessAdapter[Translator]):
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
         self._is_opening = False
+        self._has_settings = False
+        """The workspace brings some along."""
 
     def _handlers(self) -> Mapping[str, Handler]:
         return {
@@ -82,7 +90,18 @@ class CodexAdapter(ProcessAdapter[Translator]):
         return find(env)
 
     async def _launch(self) -> None:
-        argv = command_line(self._command, extra=self._option_texts("extra_args"))
+        context = self._context
+        home = context.env.get("HOME")
+        self._has_settings = has_settings(context.cwd, home=home)
+        if context.trust_workspace:
+            check_workspace(context.cwd, home=home)
+        # In one without settings there is nothing to trust, and its memory is read.
+        is_trusted = context.trust_workspace or not self._has_settings
+        argv = command_line(
+            self._command,
+            settings=[trust_setting(context.cwd, is_trusted=is_trusted)],
+            extra=self._option_texts("extra_args"),
+        )
         await self._run(argv, cwd=self._context.cwd, env=self._context.env)
 
     def _process_ended(self) -> None:
@@ -149,8 +168,14 @@ class CodexAdapter(ProcessAdapter[Translator]):
         layers = {"includeLayers": False, "cwd": str(wanted.cwd)}
         configuration = as_dict((await self._told("config/read", layers)).get("config"))
         models = await self._told("model/list")
+        is_unread = self._has_settings and not self._context.trust_workspace
         params = thread_params(
-            wanted, account=account, configuration=configuration, env=self._context.env
+            wanted,
+            account=account,
+            configuration=configuration,
+            env=self._context.env,
+            memory=memory(wanted.cwd) if is_unread else None,
+            has_settings=self._has_settings,
         )
         method = "thread/start" if wanted.resumed_id is None else "thread/resume"
         try:

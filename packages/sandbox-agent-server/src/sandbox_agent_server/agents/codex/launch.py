@@ -67,10 +67,12 @@ def find(env: Mapping[str, str]) -> AgentInstallation | None:
     return AgentInstallation(path=found.path, version=installed_version(found.path))
 
 
-def command_line(command: Sequence[str], *, extra: Sequence[str] = ()) -> list[str]:
-    """`extra` comes last, so that its `-c` settings win."""
+def command_line(
+    command: Sequence[str], *, settings: Sequence[str] = (), extra: Sequence[str] = ()
+) -> list[str]:
+    """`extra` comes last, so that its `-c` settings win over `settings`."""
     argv = [*command, "app-server"]
-    for setting in _SETTINGS:
+    for setting in (*_SETTINGS, *settings):
         argv += ["-c", setting]
     return [*argv, *extra]
 

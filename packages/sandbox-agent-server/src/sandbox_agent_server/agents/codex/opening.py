@@ -21,9 +21,18 @@ _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def thread_params(
-    wanted: SessionParams, *, account: Native, configuration: Native, env: Mapping[str, str]
+    wanted: SessionParams,
+    *,
+    account: Native,
+    configuration: Native,
+    env: Mapping[str, str],
+    memory: str | None = None,
+    has_settings: bool = False,
 ) -> Native:
     """For `thread/start`, or `thread/resume`. `account` and `configuration` are as Codex tells them.
+
+    `memory` is what it will not read by itself. `has_settings`: of the workspace, which then may have
+    settled how the configuration asks.
 
     Raises: Refused, also when there are no credentials: Codex itself would only notice at the first
     prompt, and then try to reach OpenAI without.
@@ -35,15 +44,16 @@ def thread_params(
         params["modelProvider"] = provider
     if wanted.model is not None:
         params["model"] = wanted.model
-    if wanted.system_prompt is not None:
+    if wanted.system_prompt is not None or memory is not None:
         own = as_str(configuration.get("developer_instructions"))
-        texts = [own, wanted.system_prompt] if own is not None else [wanted.system_prompt]
+        texts = filter(None, (own, memory, wanted.system_prompt))
         params["developerInstructions"] = "\n\n".join(texts)
     if wanted.directories:
         workspace = as_dict(configuration.get("sandbox_workspace_write"))
         roots = [*as_list(workspace.get("writable_roots")), *wanted.directories]
         params["config"]["sandbox_workspace_write.writable_roots"] = roots
-    if not (configuration.get("approval_policy") or configuration.get("sandbox_mode")):
+    is_settled = configuration.get("approval_policy") or configuration.get("sandbox_mode")
+    if has_settings or not is_settled:
         params["approvalPolicy"] = MODES[DEFAULT].approval_policy
         params["sandbox"] = MODES[DEFAULT].sandbox
     if wanted.resumed_id is not None:

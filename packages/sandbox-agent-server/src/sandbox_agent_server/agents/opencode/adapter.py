@@ -27,6 +27,8 @@ from sandbox_agent_server.agents.opencode.launch import OpenCodeServer, find
 from sandbox_agent_server.agents.opencode.opening import open_session, read_session_id
 from sandbox_agent_server.agents.opencode.translate import ASK_STATUS, Translator
 from sandbox_agent_server.agents.opencode.variant import Variant
+from sandbox_agent_server.agents.opencode.workspace import ASKING, has_settings, programs
+from sandbox_agent_server.agents.repository import refuse_untrusted
 from sandbox_agent_server.runtime.http_peer import HttpPeer, PeerError, PeerGone, PeerStream
 from sandbox_agent_server.runtime.tasks import TaskOwner
 
@@ -65,6 +67,8 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
         self._peer: HttpPeer | None = None
         """From when a session is being opened."""
         self._system_prompt: Native = {}
+        self._has_settings = False
+        """The workspace brings some along."""
         self._reader = TaskOwner(f"{self.name} events")
         self._reading: asyncio.Task[None] | None = None
         self._may_read = asyncio.Event()
@@ -84,8 +88,17 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
         return find(self._variant, env)
 
     async def _launch(self) -> None:
+        context, variant = self._context, self._variant
+        home = context.env.get("HOME")
+        self._has_settings = has_settings(variant, context.cwd, home=home)
+        if variant.runs_unread_plugins and not context.trust_workspace:
+            refuse_untrusted(self.title, programs(variant, context.cwd, home=home))
         self._server = OpenCodeServer(
-            self._context, self._variant, self._command, on_end=self._server_ended
+            context,
+            variant,
+            self._command,
+            on_end=self._server_ended,
+            is_workspace_read=context.trust_workspace or not self._has_settings,
         )
         await self._server.start()
 
@@ -117,7 +130,13 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
         self._peer = self._server.peer(wanted.cwd)
         try:
             with _as_answers():
-                opened = await open_session(self._peer, wanted, self._variant, self._tasks)
+                opened = await open_session(
+                    self._peer,
+                    wanted,
+                    self._variant,
+                    self._tasks,
+                    permission=ASKING if self._has_settings else (),
+                )
         except BaseException:
             self._peer = None
             raise

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+
+from sandbox_agent_core.lenient import as_list
 
 from sandbox_agent_server.agents.opencode.variant import Variant
 from sandbox_agent_server.agents.settings_files import laid_over, parse_settings, read_settings
@@ -28,11 +30,13 @@ _BASE_URLS: Final = {
 }
 
 
-def config_content(variant: Variant, env: Mapping[str, str]) -> str:
+def config_content(
+    variant: Variant, env: Mapping[str, str], *, instructions: Sequence[str] = ()
+) -> str:
     """JSON for the variable. What the user has settled, in files or in the variable, is left to them.
 
     A configuration in the workspace is not the user's: what a repository brings along may not make
-    the agent stop asking.
+    the agent stop asking. `instructions`: memory files to be read beside the user's own.
     """
     given = parse_settings(env.get(f"{variant.prefix}CONFIG_CONTENT", ""))
     ours: dict[str, Any] = {"share": "disabled", "autoupdate": False}
@@ -49,6 +53,8 @@ def config_content(variant: Variant, env: Mapping[str, str]) -> str:
     if any(env.get(key) for key in _KEYS) and not _has_account(variant, env):
         # Its own provider has models that need no key, and would come first.
         ours["disabled_providers"] = [variant.name]
+    if instructions:
+        given = {**given, "instructions": [*as_list(given.get("instructions")), *instructions]}
     return json.dumps(laid_over(ours, given))
 
 

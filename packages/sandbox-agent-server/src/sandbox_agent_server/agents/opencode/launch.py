@@ -16,6 +16,7 @@ from sandbox_agent_server.agents.installation import find_program, installed_ver
 from sandbox_agent_server.agents.link import AgentLink
 from sandbox_agent_server.agents.opencode.config import config_content
 from sandbox_agent_server.agents.opencode.variant import Variant
+from sandbox_agent_server.agents.opencode.workspace import memory_files
 from sandbox_agent_server.runtime.http_peer import HttpPeer
 
 __all__ = ["START_TIMEOUT_S", "OpenCodeServer", "env_names", "environment", "find"]
@@ -48,8 +49,17 @@ def find(variant: Variant, env: Mapping[str, str]) -> AgentInstallation | None:
     return AgentInstallation(path=found.path, version=installed_version(found.path))
 
 
-def environment(variant: Variant, env: Mapping[str, str], *, password: str) -> dict[str, str]:
-    """The environment of the process: what the session gave, and what running here takes."""
+def environment(
+    variant: Variant,
+    env: Mapping[str, str],
+    *,
+    password: str,
+    unread_workspace: Path | None = None,
+) -> dict[str, str]:
+    """The environment of the process: what the session gave, and what running here takes.
+
+    `unread_workspace`: whose settings are not to be read, and so neither is its memory by itself.
+    """
     prefix = variant.prefix
     quiet = {
         # A program that replaces itself, or fetches parts of itself, during a session is nobody's wish.
@@ -58,10 +68,14 @@ def environment(variant: Variant, env: Mapping[str, str], *, password: str) -> d
         f"{prefix}DISABLE_MODELS_FETCH": "1",
     }
     ours = {
-        f"{prefix}CONFIG_CONTENT": config_content(variant, env),
+        f"{prefix}CONFIG_CONTENT": config_content(
+            variant, env, instructions=memory_files(unread_workspace) if unread_workspace else ()
+        ),
         f"{prefix}SERVER_USERNAME": _USER,
         f"{prefix}SERVER_PASSWORD": password,
     }
+    if unread_workspace is not None:
+        ours[f"{prefix}DISABLE_PROJECT_CONFIG"] = "1"
     return {**quiet, **env, **ours}
 
 
@@ -75,6 +89,7 @@ class OpenCodeServer:
         command: Sequence[str],
         *,
         on_end: Callable[[], None],
+        is_workspace_read: bool = True,
     ) -> None:
         self._variant = variant
         self._password = secrets.token_urlsafe(_PASSWORD_BYTES)
@@ -88,7 +103,12 @@ class OpenCodeServer:
             # Port 0 takes the usual port when it is free, and any other when it is not.
             [*command, "serve", "--hostname", "127.0.0.1", "--port", "0"],
             cwd=context.cwd,
-            env=environment(variant, context.env, password=self._password),
+            env=environment(
+                variant,
+                context.env,
+                password=self._password,
+                unread_workspace=None if is_workspace_read else context.cwd,
+            ),
             on_lines=self._on_lines,
             on_end=self._on_exit,
             max_line_bytes=context.max_line_bytes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,9 +44,14 @@ def read_session_id(value: Any) -> str:
 
 
 async def open_session(
-    peer: HttpPeer, params: SessionParams, variant: Variant, tasks: TaskOwner
+    peer: HttpPeer,
+    params: SessionParams,
+    variant: Variant,
+    tasks: TaskOwner,
+    *,
+    permission: Sequence[Native] = (),
 ) -> Opened:
-    """Raises: Refused, PeerError, PeerGone."""
+    """`permission`: rules above all others. Raises: Refused, PeerError, PeerGone."""
     # Before the session: nothing that happens to it is missed.
     events = await peer.stream("/event")
     try:
@@ -70,7 +76,7 @@ async def open_session(
         )
         if not offers.has_models:
             raise Refused(AUTH_REQUIRED, f"it has no model. {variant.login_hint}")
-        session = await _session(peer, params.resumed_id)
+        session = await _session(peer, params.resumed_id, permission)
     except BaseException:
         await events.close()
         raise
@@ -83,9 +89,9 @@ async def open_session(
     )
 
 
-async def _session(peer: HttpPeer, resumed_id: str | None) -> Any:
+async def _session(peer: HttpPeer, resumed_id: str | None, permission: Sequence[Native]) -> Any:
     if resumed_id is None:
-        return await peer.post("/session", {})
+        return await peer.post("/session", {"permission": list(permission)} if permission else {})
     try:
         return await peer.get(f"/session/{resumed_id}")
     except PeerError as exc:

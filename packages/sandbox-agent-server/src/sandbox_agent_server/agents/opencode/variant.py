@@ -16,6 +16,12 @@ class Variant:
     """On npm."""
     default_agent: str
     """The one that works on its own; `plan` is the other."""
+    files: tuple[str, ...]
+    """Of its settings in a workspace, without the ending."""
+    folders: tuple[str, ...]
+    """Of its settings, agents, commands and plugins there."""
+    runs_unread_plugins: bool
+    """Also when it is told not to read the settings of a workspace."""
 
     @property
     def prefix(self) -> str:
@@ -39,5 +45,21 @@ class Variant:
         )
 
 
-OPENCODE = Variant(name="opencode", title="OpenCode", package="opencode-ai", default_agent="build")
-KILO = Variant(name="kilo", title="Kilo", package="@kilocode/cli", default_agent="code")
+OPENCODE = Variant(
+    name="opencode",
+    title="OpenCode",
+    package="opencode-ai",
+    default_agent="build",
+    files=("opencode",),
+    folders=(".opencode",),
+    runs_unread_plugins=True,
+)
+KILO = Variant(
+    name="kilo",
+    title="Kilo",
+    package="@kilocode/cli",
+    default_agent="code",
+    files=("kilo", "opencode"),
+    folders=(".kilo", ".kilocode", ".opencode"),
+    runs_unread_plugins=False,
+)
