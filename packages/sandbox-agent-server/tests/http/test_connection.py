@@ -22,7 +22,7 @@ UPGRADE = (
     b"GET /v1/sessions/ses_1/ws HTTP/1.1\r\nconnection: upgrade\r\nupgrade: websocket\r\n" + HOST
 )
 SHORT = [
-    "--limit", "head_timeout_s=0.3", "--limit", "body_timeout_s=0.3", "--limit", "keep_alive_s=0.3",
+    "--limit", "head_timeout_s=0.6", "--limit", "body_timeout_s=0.6", "--limit", "keep_alive_s=0.6",
 ]  # fmt: skip
 
 
@@ -272,11 +272,11 @@ def test_half_a_body_is_not_waited_for(impatient: ServerProcess) -> None:
 
 def test_what_takes_longer_than_all_these_times_is_answered(impatient: ServerProcess) -> None:
     session_id = impatient.create()
-    assert impatient.prompt(session_id, "stream 10 70")["stopReason"] == "end_turn"
+    assert impatient.prompt(session_id, "stream 10 90")["stopReason"] == "end_turn"
     stream = {**impatient.headers, "accept": "text/event-stream"}
     url = f"{impatient.url}/v1/sessions/{session_id}/events"
     with httpx.stream("GET", url, headers=stream) as answer:
-        impatient.prompt(session_id, "stream 10 70")
+        impatient.prompt(session_id, "stream 10 90")
         ends = (line for line in answer.iter_lines() if '"type":"turn.ended"' in line)
         assert next(ends) != next(ends)
 

@@ -158,7 +158,7 @@ def test_large_transcripts_are_folded_one_by_one_and_leave_nothing(
 def test_a_client_that_takes_nothing_of_a_page_is_let_go(
     make_server: Callable[..., ServerProcess],
 ) -> None:
-    server = make_server(arguments=["--limit", "send_timeout_s=0.3"]).start()
+    server = make_server(arguments=["--limit", "send_timeout_s=0.5"]).start()
     session_id = server.create()
     server.prompt(session_id, "burst 4x2000000")
     before = server.memory_mib()
