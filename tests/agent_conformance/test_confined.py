@@ -22,9 +22,11 @@ SECRET = "a-secret-of-the-user"
 
 @pytest.fixture
 def confined(tmp_path: Path) -> Iterator[ServerProcess]:
-    server = ServerProcess(tmp_path, arguments=["--confine"]).start()
-    yield server
-    server.stop()
+    server = ServerProcess(tmp_path, arguments=["--confine"])
+    try:
+        yield server.start()
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize("agent", AGENTS.values(), ids=AGENTS)

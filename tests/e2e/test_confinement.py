@@ -69,8 +69,12 @@ class World:
             config=f"[agents.shell]\ncommand = {command}\n",
             arguments=["--confine", *arguments],
             env={"HOME": str(self.home)},
-        ).start()
+        )
+
+    def start(self) -> World:
+        self.server.start()
         self._session = self.server.create("shell", cwd=str(self.workspace))
+        return self
 
     def run(self, command: str) -> str:
         """What the agent says of it."""
@@ -86,8 +90,10 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     world = World(tmp_path_factory.mktemp("confined"))
-    yield world
-    world.server.stop()
+    try:
+        yield world.start()
+    finally:
+        world.server.stop()
 
 
 @pytest.fixture
@@ -96,7 +102,7 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
 
     def make_world(*arguments: str) -> World:
         made.append(World(tmp_path, *arguments))
-        return made[-1]
+        return made[-1].start()
 
     yield make_world
     for world in made:

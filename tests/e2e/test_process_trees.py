@@ -182,19 +182,23 @@ def is_running(pid: int) -> bool:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     world = World(tmp_path)
-    world.server.start()
-    yield world
-    world.close()
+    try:
+        world.server.start()
+        yield world
+    finally:
+        world.close()
 
 
 @pytest.fixture(scope="module", params=ENDS)
 def ended(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """After one of the ends, with children of every kind before it."""
     world = World(tmp_path_factory.mktemp("tree"))
-    world.server.start()
-    ENDS[request.param](world.run("children", *KINDS))
-    yield world
-    world.close()
+    try:
+        world.server.start()
+        ENDS[request.param](world.run("children", *KINDS))
+        yield world
+    finally:
+        world.close()
 
 
 @pytest.mark.fault(
