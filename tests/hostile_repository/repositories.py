@@ -161,6 +161,14 @@ def _opencodes(touch: str, *, file: str, folder: str, agent: str) -> Files:
     }
 
 
+def _pi(touch: str) -> Files:
+    mark = touch.split()[1]
+    return {
+        ".pi/extensions/evil.js": f"import fs from 'node:fs'; fs.writeFileSync('{mark}extension', '1');\n"
+        "export default function () {}\n",
+    }
+
+
 REPOSITORIES: Mapping[str, HostileRepository] = {
     "claude": HostileRepository(
         memory="CLAUDE.md", files=_claude, runs_when_trusted=frozenset({"hook", "mcp"})
@@ -192,5 +200,11 @@ REPOSITORIES: Mapping[str, HostileRepository] = {
         files=_kilo,
         left_out_when_trusted=frozenset({".kilo/plugin/evil.js", ".kilo/agent/code.md"}),
         runs_when_trusted=frozenset({"mcp"}),
+    ),
+    "pi": HostileRepository(
+        memory="AGENTS.md",
+        files=_pi,
+        refused=frozenset({".pi/extensions/evil.js"}),
+        runs_when_trusted=frozenset({"extension"}),
     ),
 }

@@ -40,7 +40,9 @@ from sandbox_agent_server.agents.pi.offers import Offers
 from sandbox_agent_server.agents.pi.results import CREDENTIALS_HINT
 from sandbox_agent_server.agents.pi.translate import Translator
 from sandbox_agent_server.agents.pi.turns import Prompt
+from sandbox_agent_server.agents.pi.workspace import programs
 from sandbox_agent_server.agents.private_file import PrivateFile
+from sandbox_agent_server.agents.repository import refuse_untrusted
 
 __all__ = ["PiAdapter"]
 
@@ -86,6 +88,9 @@ class PiAdapter(ProcessAdapter[Translator]):
 
     async def _launch(self) -> None:
         check_node(self._command, self._context.env)
+        if not self._context.trust_workspace:
+            home = self._context.env.get("HOME")
+            refuse_untrusted(self.title, programs(self._context.cwd, home=home))
 
     # Its RPC mode
 
