@@ -175,7 +175,7 @@ class CodexAdapter(ProcessAdapter[Translator]):
             configuration=configuration,
             env=self._context.env,
             memory=memory(wanted.cwd) if is_unread else None,
-            has_settings=self._has_settings,
+            may_be_settled_by_workspace=self._has_settings and self._context.trust_workspace,
         )
         method = "thread/start" if wanted.resumed_id is None else "thread/resume"
         try:

@@ -27,12 +27,12 @@ def thread_params(
     configuration: Native,
     env: Mapping[str, str],
     memory: str | None = None,
-    has_settings: bool = False,
+    may_be_settled_by_workspace: bool = False,
 ) -> Native:
     """For `thread/start`, or `thread/resume`. `account` and `configuration` are as Codex tells them.
 
-    `memory` is what it will not read by itself. `has_settings`: of the workspace, which then may have
-    settled how the configuration asks.
+    `memory` is what it will not read by itself. What of approvals a workspace may have settled in the
+    configuration does not count.
 
     Raises: Refused, also when there are no credentials: Codex itself would only notice at the first
     prompt, and then try to reach OpenAI without.
@@ -53,7 +53,7 @@ def thread_params(
         roots = [*as_list(workspace.get("writable_roots")), *wanted.directories]
         params["config"]["sandbox_workspace_write.writable_roots"] = roots
     is_settled = configuration.get("approval_policy") or configuration.get("sandbox_mode")
-    if has_settings or not is_settled:
+    if may_be_settled_by_workspace or not is_settled:
         params["approvalPolicy"] = MODES[DEFAULT].approval_policy
         params["sandbox"] = MODES[DEFAULT].sandbox
     if wanted.resumed_id is not None:
