@@ -114,9 +114,14 @@ def codex_env(home: Path, llm: ScriptedLLM) -> dict[str, str]:
         retries = ("request_max_retries = 1", "stream_max_retries = 1")
         provider = ("[model_providers.sandbox-agent]", 'name = "scripted"', *retries)
         config.write_text("\n".join(('model = "scripted"', *provider, "")), encoding="utf-8")
+    temporary = home / "tmp"
+    temporary.mkdir(exist_ok=True)
     return plain_env(home) | {
         "OPENAI_API_KEY": "sk-scripted",
         "OPENAI_BASE_URL": f"{llm.url}/v1",
+        # In a home below the directory for temporary files Codex makes no helper programs, and a bubblewrap of
+        # the system that is older than 0.9 then looks for one in vain.
+        "TMPDIR": str(temporary),
     }
 
 
