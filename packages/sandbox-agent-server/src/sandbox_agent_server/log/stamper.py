@@ -344,7 +344,7 @@ class Stamper:
         for call in self._calls.left_open(self.running_turns - {turn_id}, self.tasks):
             params = closed_tool_call(call.id, call.fields, is_late=self._is_over(call.turn_id))
             draft = self.server_entry(step, extensions.TOOL_COMPLETED, params, item_id=call.id)
-            draft.turn_id = call.turn_id
+            draft.turn_id = call.turn_id or turn_id
             self._calls.finish(call)
 
     def end_turn(self, turn_id: str | None) -> None:
@@ -477,18 +477,17 @@ class Stamper:
         if call is None or is_another:
             return self._calls.add(tool_id, self._turn_of(None, parent), parent)
         call.parent = call.parent or parent
+        if call.turn_id is None:  # told of before there was a turn
+            call.turn_id = self._turn_of(None, parent)
         return call
 
     def _turn_of(self, call: ToolCall | None, parent: str | None) -> str | None:
         """Of what the agent says about a call, or as the sub-agent of one."""
-        if call is not None:
-            return call.turn_id
-        if parent is not None:
-            if (started_by := self._calls.get(parent)) is not None:
-                return started_by.turn_id
-            if parent in self.tasks.turn_of_call:
-                return self.tasks.turn_of_call[parent]
-        return self.running_turn_id or self.last_turn_id
+        for known in (call, self._calls.get(parent)):
+            if known is not None and known.turn_id is not None:
+                return known.turn_id
+        of_task = self.tasks.turn_of_call.get(parent) if parent is not None else None
+        return of_task or self.running_turn_id or self.last_turn_id
 
     def _is_over(self, turn_id: str | None) -> bool:
         return turn_id is not None and turn_id not in self.running_turns

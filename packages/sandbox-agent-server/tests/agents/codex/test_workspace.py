@@ -55,3 +55,10 @@ def test_memory_is_that_of_the_repository(workspace: Path) -> None:
     (workspace / "AGENTS.md").write_text("inner", encoding="utf-8")
     text = memory(workspace) or ""
     assert text.index("outer") < text.index("inner")
+
+
+def test_the_folders_that_its_own_sandbox_makes_are_no_settings(workspace: Path) -> None:
+    (workspace / ".codex").mkdir()
+    assert not has_settings(workspace, home=None)
+    (workspace / ".codex" / "config.toml").touch()
+    assert has_settings(workspace, home=None)

@@ -21,7 +21,8 @@ _MEMORIES: Final = ("AGENTS.md",)
 
 
 def has_settings(workspace: Path, *, home: str | None) -> bool:
-    return any((directory / _FOLDER).exists() for directory in around(workspace, home=home))
+    """An empty folder is none: Codex makes such itself, where its sandbox may write."""
+    return bool(files_in(around(workspace, home=home), [_FOLDER]))
 
 
 def check_workspace(workspace: Path, *, home: str | None) -> None:
