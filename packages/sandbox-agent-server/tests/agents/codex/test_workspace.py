@@ -35,7 +35,9 @@ def test_the_setting_names_the_workspace_and_its_repository(
 
 
 def test_settings_are_found_above_the_workspace(workspace: Path) -> None:
-    (workspace.parent / ".codex").mkdir()
+    settings = workspace.parent / ".codex" / "config.toml"
+    settings.parent.mkdir()
+    settings.touch()
     assert has_settings(workspace, home=None)
 
 
