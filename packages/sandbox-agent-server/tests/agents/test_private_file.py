@@ -32,3 +32,12 @@ def test_it_is_for_nobody_else_and_removed_once_is_enough(
     file.remove()
     file.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_copy_that_an_agent_made_beside_it_goes_with_it() -> None:
+    file = private_file.PrivateFile("secret", name="test", suffix=".json")
+    copy = file.path.with_name(f"{file.path.name}.orig")
+    copy.write_text("secret", encoding="utf-8")
+    file.remove()
+    assert not copy.exists()
+    assert not file.path.exists()

@@ -28,4 +28,6 @@ class PrivateFile:
             file.write(text)
 
     def remove(self) -> None:
-        self.path.unlink(missing_ok=True)
+        # Qwen keeps a copy beside what it brings up to date.
+        for path in self.path.parent.glob(f"{self.path.name}*"):
+            path.unlink(missing_ok=True)
