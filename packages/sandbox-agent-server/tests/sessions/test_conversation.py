@@ -36,7 +36,7 @@ from sandbox_agent_core.projection import project
 from sandbox_agent_core.spi.agent import AgentExit
 from sandbox_agent_server.agents.runner.failures import error_of_frame
 from sandbox_agent_server.log import log as log_module
-from sandbox_agent_server.sessions.state import fold
+from sandbox_agent_server.sessions.fold import fold
 from still_clock import StillClock
 from support.scripted_adapter import ScriptedAdapter, fails, says, silence, update
 from talk import Talk, permission, settled, shapes, until

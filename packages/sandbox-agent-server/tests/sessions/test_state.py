@@ -18,8 +18,9 @@ from sandbox_agent_core.frames.jsonrpc import error_response, request, response
 from sandbox_agent_core.spi.agent import WireFrame
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions
 from sandbox_agent_server.jsonio import dumps, loads
+from sandbox_agent_server.sessions.fold import fold
 from sandbox_agent_server.sessions.recovery import state_of_log
-from sandbox_agent_server.sessions.state import SessionSettings, SessionState, fold
+from sandbox_agent_server.sessions.state import SessionSettings, SessionState
 from support.scripted_adapter import update
 from talk import Talk, permission, question
 

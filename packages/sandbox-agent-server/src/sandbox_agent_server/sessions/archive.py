@@ -18,8 +18,9 @@ from sandbox_agent_core.ids import is_session_id
 from sandbox_agent_server.log.durability import Syncer
 from sandbox_agent_server.log.file import LOG_NAME, Quota, remove_log
 from sandbox_agent_server.log.log import SessionLog
+from sandbox_agent_server.sessions.fold import RequestChange
 from sandbox_agent_server.sessions.recovery import end_left_over, state_of_log
-from sandbox_agent_server.sessions.state import RequestChange, SessionState
+from sandbox_agent_server.sessions.state import SessionState
 from sandbox_agent_server.settings import Settings
 from sandbox_agent_server.store.index import IndexRow, RequestRow, SessionIndex
 

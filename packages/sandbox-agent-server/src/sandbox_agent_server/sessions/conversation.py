@@ -35,9 +35,10 @@ from sandbox_agent_server.agents.runner.failures import result_of_frame, with_la
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.stamper import Stamper
 from sandbox_agent_server.runtime.tasks import TaskOwner
+from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.sessions.requests.pending import PendingRequests
 from sandbox_agent_server.sessions.screening import Screening
-from sandbox_agent_server.sessions.state import SessionState, SessionStep
+from sandbox_agent_server.sessions.state import SessionState
 from sandbox_agent_server.settings import Limits
 
 __all__ = ["Conversation", "ConversationOwner", "StepObserver"]

@@ -32,15 +32,12 @@ from sandbox_agent_server.runtime.ledger import ProcessLedger
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import SessionSecrets
 from sandbox_agent_server.sessions.archive import SessionArchive
+from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.sessions.given import check_env, workspace_of
 from sandbox_agent_server.sessions.info import damaged_info, session_info
 from sandbox_agent_server.sessions.mcp_servers import check_mcp_servers
 from sandbox_agent_server.sessions.session import Session
-from sandbox_agent_server.sessions.state import (
-    SessionSettings,
-    SessionState,
-    SessionStep,
-)
+from sandbox_agent_server.sessions.state import SessionSettings, SessionState
 from sandbox_agent_server.settings import Settings
 from sandbox_agent_server.store.index import IndexRow, SessionIndex
 

@@ -17,7 +17,7 @@ from sandbox_agent_server.agents.runner.config_options import (
 )
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.conversation import Conversation
-from sandbox_agent_server.sessions.state import SessionStep
+from sandbox_agent_server.sessions.fold import SessionStep
 
 __all__ = ["MAX_SET_BACK", "SessionMode"]
 

@@ -10,15 +10,15 @@ from sandbox_agent_core.frames import LogEntry, extensions
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.reading import read_entries
 from sandbox_agent_server.log.restoring import restored
-from sandbox_agent_server.sessions.requests.pending import cancel_left_over
-from sandbox_agent_server.sessions.state import (
+from sandbox_agent_server.sessions.fold import (
     RequestChange,
-    SessionState,
     SessionStep,
     created,
     fold,
     request_change,
 )
+from sandbox_agent_server.sessions.requests.pending import cancel_left_over
+from sandbox_agent_server.sessions.state import SessionState
 
 __all__ = ["end_left_over", "state_of_log"]
 

@@ -20,8 +20,8 @@ from sandbox_agent_core.spi.agent import WireFrame
 
 from sandbox_agent_server.log.stamper import Stamper
 from sandbox_agent_server.sessions.addressee import Addressee
+from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.sessions.requests.pending import PendingRequests
-from sandbox_agent_server.sessions.state import SessionStep
 
 __all__ = ["Screening"]
 

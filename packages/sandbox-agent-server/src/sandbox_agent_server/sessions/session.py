@@ -39,9 +39,10 @@ from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import MakeAdapter, SessionAgent, SessionSecrets
 from sandbox_agent_server.sessions.conversation import Conversation
 from sandbox_agent_server.sessions.file_requests import serve_files
+from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.sessions.info import session_info
 from sandbox_agent_server.sessions.prompt_content import check_prompt
-from sandbox_agent_server.sessions.state import SessionState, SessionStep
+from sandbox_agent_server.sessions.state import SessionState
 from sandbox_agent_server.sessions.turns import Turn, TurnOutcome, Turns
 from sandbox_agent_server.settings import Limits
 

@@ -27,7 +27,7 @@ from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import SessionAgent
 from sandbox_agent_server.sessions.context import context_block
 from sandbox_agent_server.sessions.conversation import Conversation
-from sandbox_agent_server.sessions.state import SessionStep
+from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.settings import Limits
 
 __all__ = ["Turn", "TurnOutcome", "Turns"]

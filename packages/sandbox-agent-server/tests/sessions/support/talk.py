@@ -18,8 +18,9 @@ from sandbox_agent_server.log.durability import Syncer
 from sandbox_agent_server.log.file import Quota
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.sessions.conversation import Conversation
+from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.sessions.recovery import entries_after
-from sandbox_agent_server.sessions.state import SessionSettings, SessionState, SessionStep
+from sandbox_agent_server.sessions.state import SessionSettings, SessionState
 from sandbox_agent_server.settings import Limits
 from support.scripted_adapter import ScriptedAdapter, silence
 

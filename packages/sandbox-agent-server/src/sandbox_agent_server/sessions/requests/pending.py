@@ -21,6 +21,7 @@ from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.spi.agent import WireFrame
 
 from sandbox_agent_server.log.stamper import Stamper
+from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.sessions.requests.answers import (
     Answer,
     PendingRequest,
@@ -35,7 +36,6 @@ from sandbox_agent_server.sessions.requests.answers import (
 from sandbox_agent_server.sessions.requests.options import grant_of
 from sandbox_agent_server.sessions.requests.policy import decide
 from sandbox_agent_server.sessions.requests.tellings import Tellings
-from sandbox_agent_server.sessions.state import SessionStep
 
 __all__ = ["PendingRequests", "cancel_left_over"]
 
