@@ -12,35 +12,20 @@ from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, LogEntry, Sender, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import RequestId, notification, request_id
-from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
+from sandbox_agent_core.lenient import as_dict, dicts_in
 from sandbox_agent_core.projection import closed_tool_call
 from sandbox_agent_core.projection.messages import parent_of
 from sandbox_agent_core.projection.tools import is_diff
-from sandbox_agent_core.surrogates import split_half, whole
 
 from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.log.entry import Draft
-from sandbox_agent_server.log.open_item import OpenItem
+from sandbox_agent_server.log.open_items import CHUNKS, OpenItem, OpenItems
 from sandbox_agent_server.log.step import Step
 from sandbox_agent_server.log.tasks import RunningTask, RunningTasks
 from sandbox_agent_server.log.tool_calls import ToolCall, ToolCalls
 
-__all__ = ["COMPLETION_BYTES", "Stamper"]
+__all__ = ["Stamper"]
 
-COMPLETION_BYTES: Final = 256 * 1024
-"""A streamed item is completed in parts of this size, so that what is held of it stays bounded."""
-
-_MESSAGE_CHUNKS: Final = {
-    acp.AGENT_MESSAGE_CHUNK: (extensions.MESSAGE_COMPLETED, "assistant", ""),
-    acp.USER_MESSAGE_CHUNK: (extensions.MESSAGE_COMPLETED, "user", ""),
-    # Claude gives a message's thought the message's id: keep the two items apart.
-    acp.AGENT_THOUGHT_CHUNK: (extensions.REASONING_COMPLETED, None, "/thought"),
-}
-_DELTAS: Final = {
-    acp.AGENT_MESSAGE_CHUNK: extensions.MESSAGE_DELTA,
-    acp.USER_MESSAGE_CHUNK: extensions.MESSAGE_DELTA,
-    acp.AGENT_THOUGHT_CHUNK: extensions.REASONING_DELTA,
-}
 _FINAL: Final = ("completed", "failed")  # no set: a status may be anything, also what has no hash
 
 
@@ -55,7 +40,7 @@ class Stamper:
         self.is_replaying = False
         """True while `session/load` repeats a history that the log has already."""
         self._asked: dict[RequestId, tuple[str, dict[str, Any] | None]] = {}
-        self._items: dict[str | None, OpenItem] = {}
+        self._items = OpenItems()
         self._calls = ToolCalls()
 
     @property
@@ -158,7 +143,7 @@ class Stamper:
         try:
             update = frame["params"]["update"]
             kind = update["sessionUpdate"]
-            if kind in _MESSAGE_CHUNKS:
+            if kind in CHUNKS:
                 entry.is_chunk = True
                 full = self._chunk(step, kind, update, len(raw), entry)
             elif kind in (acp.TOOL_CALL, acp.TOOL_CALL_UPDATE):
@@ -175,7 +160,7 @@ class Stamper:
         else:
             step.append(entry)
         if full is not None:
-            self._complete(step, full, full.take())
+            self._items.complete_part(step, full)
 
     def agent_request(
         self,
@@ -260,8 +245,8 @@ class Stamper:
         if task is None:
             self.agent_notification(step, raw, frame)
             return None
-        if method == extensions.TASK_ENDED:
-            self._close_item(step, task.tool_call_id)
+        if method == extensions.TASK_ENDED and task.tool_call_id is not None:
+            self._items.close(step, task.tool_call_id)
         step.append(
             Draft(
                 "agent",
@@ -277,7 +262,8 @@ class Stamper:
     def end_tasks(self, step: Step, *, status: str, error: Mapping[str, Any] | None = None) -> None:
         """Their agent is gone, and they are with it."""
         for task in self.tasks:
-            self._close_item(step, task.tool_call_id)
+            if task.tool_call_id is not None:
+                self._items.close(step, task.tool_call_id)
             params: dict[str, Any] = {"taskId": task.id, "status": status}
             if error is not None:
                 params["error"] = error
@@ -364,14 +350,7 @@ class Stamper:
         self._asked.clear()
 
     def close_items(self, step: Step) -> None:
-        for item in self._items.values():
-            self._close(step, item)
-        self._items.clear()
-
-    def _close_item(self, step: Step, parent: str | None) -> None:
-        """What the sub-agent of this call was saying."""
-        if parent is not None and (item := self._items.pop(parent, None)) is not None:
-            self._close(step, item)
+        self._items.close_all(step)
 
     def forget(self, completion: LogEntry) -> None:
         """What an entry of the server has completed; for a stamper that is told of the past."""
@@ -379,11 +358,7 @@ class Stamper:
             if (call := self._calls.get(completion.item_id)) is not None:
                 self._calls.finish(call)
             return
-        item = self._items.get(as_dict(completion.payload.get("params")).get("parentToolCallId"))
-        if item is not None and item.item_id == completion.item_id:
-            *_, last = dicts_in(completion.payload["params"].get("content")) or [{}]
-            has_half = split_half(as_str(last.get("text")) or "")[1] != ""
-            _ = item.take_rest() if has_half else item.take()
+        self._items.forget(completion)
 
     def _chunk(
         self,
@@ -397,44 +372,7 @@ class Stamper:
         parent = parent_of(update) if "_meta" in update else None
         if parent is not None or self.running_turn_id is None:
             self._place(entry, self._turn_of(None, parent))
-        native_id = update.get("messageId")
-        item = self._items.get(parent)
-        if item is None or item.kind != kind or item.native_id != native_id:
-            if item is not None:
-                self._close(step, item)
-            suffix = _MESSAGE_CHUNKS[kind][2]
-            known = native_id if isinstance(native_id, str) else f"msg_{step.next_seq}"
-            is_late = entry.annotations is not None
-            item = OpenItem(kind, native_id, known + suffix, parent, entry.turn_id, is_late)
-            self._items[parent] = item
-        entry.item_id = item.item_id
-        if item.half:
-            entry.annotations = {**(entry.annotations or {}), extensions.HALF: item.half}
-        item.add(update.get("content"), size_bytes)
-        if item.size_bytes >= COMPLETION_BYTES:
-            return item
-        return None
-
-    def _close(self, step: Step, item: OpenItem) -> None:
-        if item.half:
-            self._about(step, item, _DELTAS[item.kind], {"text": whole(item.half)})
-        self._complete(step, item, item.take_rest())
-
-    def _complete(self, step: Step, item: OpenItem, blocks: list[dict[str, Any]]) -> None:
-        if blocks:
-            self._about(step, item, _MESSAGE_CHUNKS[item.kind][0], {"content": blocks})
-
-    def _about(self, step: Step, item: OpenItem, method: str, data: dict[str, Any]) -> None:
-        params: dict[str, Any] = {"messageId": item.item_id, **data}
-        role = _MESSAGE_CHUNKS[item.kind][1]
-        if role is not None:
-            params["role"] = role
-        if item.parent is not None:
-            params["parentToolCallId"] = item.parent
-        if item.is_late:
-            params["late"] = True
-        draft = self.server_entry(step, method, params, item_id=item.item_id)
-        draft.turn_id = item.turn_id
+        return self._items.add(step, entry, update, kind=kind, parent=parent, size_bytes=size_bytes)
 
     def _tool(self, step: Step, update: dict[str, Any], size_bytes: int, entry: Draft) -> None:
         tool_id = update["toolCallId"]

@@ -13,8 +13,9 @@ from sandbox_agent_core.frames.jsonrpc import request, response
 from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.log.entry import Entry, LineEncoder
+from sandbox_agent_server.log.open_items import COMPLETION_BYTES
 from sandbox_agent_server.log.restoring import restored
-from sandbox_agent_server.log.stamper import COMPLETION_BYTES, Stamper
+from sandbox_agent_server.log.stamper import Stamper
 from sandbox_agent_server.log.step import Step
 
 __all__ = ["COMPLETION_BYTES", "SESSION_ID", "StampedLog"]
