@@ -290,6 +290,7 @@ def test_a_run_waits_for_the_background_and_shows_it(at_server: dict[str, str]) 
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("The command in the background is done.\n")
     assert "in the background: sleep 0.1" in done.stderr
+    assert "in the background, completed: sleep 0.1" in done.stderr
 
 
 def test_a_run_can_leave_it_running(at_server: dict[str, str]) -> None:

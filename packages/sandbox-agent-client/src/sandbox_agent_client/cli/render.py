@@ -58,6 +58,8 @@ class Renderer:
         self._streamed: set[tuple[str, str | None]] = set()
         """Messages whose text was shown as it came. Sub-agents speak at the same time."""
         self._titles: dict[str, str] = {}
+        self._tasks: dict[str, str] = {}
+        """Titles of background tasks that run."""
         self._usage: UsageUpdated | None = None
 
     def show(self, event: Event) -> None:
@@ -194,9 +196,11 @@ class Renderer:
             case TurnStarted(origin="agent"):
                 self.remark("the agent goes on by itself")
             case TaskStarted(title=title, kind=kind):
+                self._tasks[event.task_id] = title or kind
                 self.remark(f"in the background: {title or kind}")
             case TaskEnded(status=status, summary=summary):
-                self.remark(f"in the background, {status}: {summary or event.task_id}")
+                title = self._tasks.pop(event.task_id, event.task_id)
+                self.remark(f"in the background, {status}: {summary or title}")
 
     def _ended(self, event: TurnEnded) -> None:
         parts: list[str] = [event.stop_reason]
