@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from functools import partial
 from pathlib import Path
 
 from sandbox_agent_server.runtime.marker import (
@@ -12,6 +13,7 @@ from sandbox_agent_server.runtime.marker import (
     marker_of,
     with_marker,
 )
+from support.server import until
 
 
 def test_a_directory_keeps_its_marker_and_its_copy_has_another(tmp_path: Path) -> None:
@@ -37,11 +39,16 @@ def test_an_environment_without_a_marker_stays_as_it_is() -> None:
     assert with_marker({"A": "b"}) == ({"A": "b"}, None)
 
 
+def is_marked(pid: int, marker: str | None) -> bool:
+    return marker_of(pid) == marker
+
+
 def test_the_marker_of_a_process_is_read_from_its_environment() -> None:
     for env, marker in [({"A": "1", PROCESS_MARKER: "of.me", "B": "2"}, "of.me"), ({}, None)]:
         process = subprocess.Popen(["/bin/sleep", "60"], env=env)
         try:
-            assert marker_of(process.pid) == marker
+            # For a moment the program runs already and Linux shows nothing of its environment.
+            until(partial(is_marked, process.pid, marker))
         finally:
             process.kill()
             process.wait()
