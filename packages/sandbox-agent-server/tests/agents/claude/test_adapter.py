@@ -65,6 +65,39 @@ async def test_a_line_that_is_too_long_is_told_and_the_turn_goes_on(
     assert answer["result"]["stopReason"] == "end_turn"
 
 
+async def test_a_request_that_cannot_be_read_is_answered_and_the_turn_goes_on(
+    start_fake: StartClaude,
+) -> None:
+    claude = await start_fake("deep_request")
+    await claude.open()
+
+    answer = await claude.prompt("hello")
+
+    told = await claude.wait_for_method("_claude/answered")
+    by = told["params"]["message"]["by"]["response"]
+    assert (by["subtype"], by["request_id"]) == ("error", "asked")
+    assert "levels deep" in by["error"]
+    assert answer["result"]["stopReason"] == "end_turn"
+
+
+async def test_an_end_of_a_turn_that_cannot_be_read_is_its_end(start_fake: StartClaude) -> None:
+    claude = await start_fake("long_result", max_line_bytes=100_000)
+    await claude.open()
+
+    answer = await claude.prompt("hello")
+
+    assert "too long" in answer["error"]["message"]
+
+
+async def test_an_answer_that_cannot_be_read_is_a_refusal(start_fake: StartClaude) -> None:
+    claude = await start_fake("long_answer", max_line_bytes=100_000)
+    await claude.open()
+
+    frame = await claude.ask("session/set_model", {"modelId": "sonnet"})
+
+    assert "too long" in frame["error"]["message"]
+
+
 async def test_a_session_that_cannot_be_opened_is_an_error_and_the_next_one_may_be(
     start_fake: StartClaude,
 ) -> None:

@@ -121,3 +121,31 @@ async def test_a_codex_that_ends_before_there_is_a_session_is_gone(start_fake: S
         await codex.open()
 
     assert (await codex.close()).exit_code == 3
+
+
+DEEP = "[" * 500 + "]" * 500
+
+
+async def test_what_cannot_be_read_is_answered_or_taken_for_a_failure(
+    start_fake: StartFake,
+) -> None:
+    asks = '{"method":"item/fileChange/requestApproval","id":9,"params":{"threadId":"main","x":%s}}'
+    ends = '{"method":"turn/completed","params":{"threadId":"main","turn":{"id":"t1","status":"completed","items":%s}}}'
+    codex = await start_fake(
+        {"turn/start": [{"result": {"turn": {"id": "t1"}}}, asks % DEEP, ends % DEEP]}
+    )
+    await codex.open()
+
+    answer = await codex.prompt("hello")
+
+    assert "levels deep" in answer["error"]["message"]
+
+
+async def test_an_answer_that_cannot_be_read_is_a_refusal(start_fake: StartFake) -> None:
+    told = f'{{"id":ID,"result":{{"turn":{DEEP}}}}}'
+    codex = await start_fake({"turn/start": [told]})
+    await codex.open()
+
+    answer = await codex.prompt("hello")
+
+    assert "levels deep" in answer["error"]["message"]

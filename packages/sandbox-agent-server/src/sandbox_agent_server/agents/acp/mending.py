@@ -23,6 +23,7 @@ __all__ = [
     "Lost",
     "Unreadable",
     "lost_in",
+    "members_at_head",
     "read_exactly",
     "read_json",
     "without_noise",
@@ -44,7 +45,7 @@ _BLANK_END: Final = re.compile(rb"(?:" + _ESCAPE + rb"|[\x00-\x20\x7f])+\Z")
 _OVERWRITES: Final = re.compile(rb"\r|\x1b\[[0-?]*[GHJK]")
 
 _MEMBER: Final = re.compile(
-    rb'\s*"(?P<name>jsonrpc|id|method)"\s*:\s*'
+    rb'\s*"(?P<name>[^"\\]*)"\s*:\s*'
     rb'(?P<value>"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*|true|false|null)\s*(?P<more>,?)'
 )
 _ANSWER: Final = re.compile(rb'\s*"(?:result|error)"\s*:')
@@ -161,16 +162,7 @@ class Lost:
 def lost_in(line: bytes) -> Lost | None:
     """None for what does not begin as a message does. Looks at the first bytes only."""
     head = line[:HEAD_BYTES]
-    begin = head.find(b"{")
-    if begin < 0 or head[:begin].strip():
-        return None
-    found: dict[str, Any] = {}
-    at = begin + 1
-    while (member := _MEMBER.match(head, at)) is not None:
-        found[member["name"].decode()] = _value(member["value"])
-        at = member.end()
-        if not member["more"]:
-            break
+    found, at = _members(head)
     id, method = found.get("id"), found.get("method")
     id = id if isinstance(id, (str, int, float)) and not isinstance(id, bool) else None
     if isinstance(method, str):
@@ -178,6 +170,26 @@ def lost_in(line: bytes) -> Lost | None:
     if id is not None and (_ANSWER.match(head, at) is not None or at >= len(head.rstrip())):
         return Lost("answer", id, None)
     return None
+
+
+def members_at_head(line: bytes) -> dict[str, Any]:
+    """The members that are no objects or lists, up to the first that is one. Looks at the first bytes only."""
+    return _members(line[:HEAD_BYTES])[0]
+
+
+def _members(head: bytes) -> tuple[dict[str, Any], int]:
+    """And where the next one begins."""
+    found: dict[str, Any] = {}
+    begin = head.find(b"{")
+    if begin < 0 or head[:begin].strip():
+        return found, 0
+    at = begin + 1
+    while (member := _MEMBER.match(head, at)) is not None:
+        found[member["name"].decode("utf-8", "replace")] = _value(member["value"])
+        at = member.end()
+        if not member["more"]:
+            break
+    return found, at
 
 
 def ended_tool_in(line: bytes) -> Frame | None:

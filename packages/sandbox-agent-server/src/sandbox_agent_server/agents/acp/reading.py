@@ -32,7 +32,7 @@ from sandbox_agent_server.agents.acp.mending import (
 from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.runtime.lines import OversizeLine
 
-__all__ = ["FORGED_PREFIX", "read_line", "read_lines", "unparsed", "wire"]
+__all__ = ["FORGED_PREFIX", "looks_shallow", "read_line", "read_lines", "unparsed", "wire"]
 
 # A level costs two bytes: a shorter line cannot be too deep.
 _SHALLOW_BYTES: Final = 2 * MAX_DEPTH
@@ -54,7 +54,7 @@ def read_lines(lines: list[bytes]) -> list[WireFrame]:
     for line in lines:
         # What is nearly every line takes few looks; anything odd goes the careful way.
         try:
-            if len(line) <= _SHALLOW_BYTES or _looks_shallow(line):
+            if len(line) <= _SHALLOW_BYTES or _has_few_levels(line):
                 frame = loads(line)
                 if (
                     type(frame) is dict
@@ -113,7 +113,12 @@ def wire(frame: Frame) -> WireFrame:
     return WireFrame(dumps(frame), frame)
 
 
-def _looks_shallow(line: bytes) -> bool:
+def looks_shallow(line: bytes) -> bool:
+    """False when a line may be nested too deep, so that it has to be read carefully."""
+    return len(line) <= _SHALLOW_BYTES or _has_few_levels(line)
+
+
+def _has_few_levels(line: bytes) -> bool:
     return line.count(b"{") + line.count(b"[") <= MAX_DEPTH
 
 

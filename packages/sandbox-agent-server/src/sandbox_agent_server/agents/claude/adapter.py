@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -24,7 +25,11 @@ from sandbox_agent_server.agents.claude.launch import (
     parents_memory,
     version_at,
 )
-from sandbox_agent_server.agents.claude.native import control_request, user_message
+from sandbox_agent_server.agents.claude.native import (
+    control_failure,
+    control_request,
+    user_message,
+)
 from sandbox_agent_server.agents.claude.offers import Offers
 from sandbox_agent_server.agents.claude.translate import Translator
 from sandbox_agent_server.agents.claude.turns import Prompt
@@ -45,6 +50,8 @@ _CAPABILITIES: Final = {
     "mcpCapabilities": {"http": True, "sse": True},
     "sessionCapabilities": {"resume": {}, "additionalDirectories": {}},
 }
+
+_REQUEST_ID: Final = re.compile(rb'"request_id"\s*:\s*"([\w-]+)"')
 
 
 class ClaudeAdapter(ProcessAdapter[Translator]):
@@ -112,6 +119,17 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
         if body.get("subtype") != "success":
             raise AgentRefused(str(body.get("error") or "Claude Code refused"))
         return as_dict(body.get("response"))
+
+    def _in_place_of(self, known: Native, head: bytes, why: str) -> Native | None:
+        match known:
+            case {"type": "control_request", "request_id": str(id)}:
+                self._write(control_failure(id, why))
+            case {"type": "control_response"} if (found := _REQUEST_ID.search(head)) is not None:
+                return control_failure(found[1].decode(), why)
+            case {"type": "result"}:
+                failed = {"subtype": "error_during_execution", "is_error": True, "errors": [why]}
+                return {**known, **failed}
+        return None
 
     # Requests of the client
 

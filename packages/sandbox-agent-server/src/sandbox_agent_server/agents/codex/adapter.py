@@ -13,6 +13,7 @@ from sandbox_agent_core.frames.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
     INVALID_REQUEST,
+    PARSE_ERROR,
     RESOURCE_NOT_FOUND,
 )
 from sandbox_agent_core.lenient import as_dict, as_text, dicts_with
@@ -54,6 +55,10 @@ _CLIENT: Final = {
     # Plan mode, settings between turns and the end of background commands are experimental to Codex.
     "capabilities": {"experimentalApi": True},
 }
+
+_TURN: Final = re.compile(
+    rb'"threadId"\s*:\s*"([\w-]+)"\s*,\s*"turn"\s*:\s*\{\s*"id"\s*:\s*"([\w-]+)"'
+)
 
 
 class CodexAdapter(ProcessAdapter[Translator]):
@@ -126,6 +131,24 @@ class CodexAdapter(ProcessAdapter[Translator]):
             error = as_dict(answer["error"])
             raise AgentRefused(as_text(error.get("message")) or "Codex refused", error.get("data"))
         return as_dict(answer["result"])
+
+    def _in_place_of(self, known: Native, head: bytes, why: str) -> Native | None:
+        error = {"code": PARSE_ERROR, "message": why}
+        match known:
+            case {"method": str(), "id": int() | str() as id}:
+                self._write({"id": id, "error": error})
+            case {"method": "turn/completed"} if (found := _TURN.search(head)) is not None:
+                turn: Native = {
+                    "id": found[2].decode(),
+                    "items": [],
+                    "status": "failed",
+                    "error": error,
+                }
+                params = {"threadId": found[1].decode(), "turn": turn}
+                return {"method": "turn/completed", "params": params}
+            case {"id": int() | str() as id} if "method" not in known:
+                return {"id": id, "error": error}
+        return None
 
     async def _told(self, method: str, params: Mapping[str, Any] | None = None) -> Native:
         """The answer; nothing when Codex refuses. Raises: AgentEnded."""

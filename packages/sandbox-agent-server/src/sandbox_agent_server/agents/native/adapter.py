@@ -30,7 +30,7 @@ from sandbox_agent_core.spi.agent import (
 )
 
 from sandbox_agent_server.agents.acp.mending import Unreadable
-from sandbox_agent_server.agents.acp.reading import read_line, unparsed, wire
+from sandbox_agent_server.agents.acp.reading import looks_shallow, read_line, unparsed, wire
 from sandbox_agent_server.agents.installation import find_program, installed_version
 from sandbox_agent_server.agents.native.refusals import AgentEnded, Refused
 from sandbox_agent_server.agents.native.translator import Native, Output, SessionTranslator
@@ -239,8 +239,7 @@ class NativeAdapter(ABC, Generic[T]):
     def _messages(self, line: bytes) -> list[tuple[bytes, Native]]:
         """Mostly one. What is none the client has been told."""
         try:
-            message = orjson.loads(line)
-            if type(message) is dict:
+            if looks_shallow(line) and type(message := orjson.loads(line)) is dict:
                 return [(line, message)]
         except ValueError:
             if not line.strip():
@@ -248,8 +247,7 @@ class NativeAdapter(ABC, Generic[T]):
         try:
             values = read_line(line)
         except Unreadable as exc:
-            self._deliver([unparsed(line, str(exc))])
-            return []
+            return self._lost(line, line, str(exc))
         messages = []
         for raw, value in values:
             if isinstance(value, dict):
@@ -257,6 +255,11 @@ class NativeAdapter(ABC, Generic[T]):
             else:
                 self._deliver([unparsed(raw, "not a JSON object")])
         return messages
+
+    def _lost(self, line: bytes, head: bytes, reason: str) -> list[tuple[bytes, Native]]:
+        """A line that cannot be read, and what is read in its place."""
+        self._deliver([unparsed(line, reason)])
+        return []
 
     def _translate(self, translator: T, message: Native, line: bytes) -> None:
         """A message of a shape that there never was costs that message, not the session."""

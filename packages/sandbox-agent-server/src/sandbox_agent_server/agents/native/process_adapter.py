@@ -12,7 +12,7 @@ from sandbox_agent_core.lenient import compact
 from sandbox_agent_core.spi.agent import AgentContext, AgentExit
 
 from sandbox_agent_server import jsonio
-from sandbox_agent_server.agents.acp.reading import unparsed
+from sandbox_agent_server.agents.acp.mending import members_at_head
 from sandbox_agent_server.agents.link import AgentLink
 from sandbox_agent_server.agents.native.adapter import NativeAdapter, T
 from sandbox_agent_server.agents.native.dispatcher import Dispatcher, QuestionId
@@ -63,6 +63,13 @@ class ProcessAdapter(NativeAdapter[T]):
     def _result(self, answer: Native) -> Any:
         """What an answer says. Raises: AgentRefused."""
         raise NotImplementedError
+
+    def _in_place_of(self, known: Native, head: bytes, why: str) -> Native | None:
+        """What is read instead of a lost message that began so, and nothing where nobody waits for it.
+
+        One that asked something is answered here: neither the agent nor a turn waits for ever.
+        """
+        return None
 
     # AgentAdapter
 
@@ -224,9 +231,15 @@ class ProcessAdapter(NativeAdapter[T]):
 
     def _read_line(self, line: bytes) -> list[tuple[bytes, Native]]:
         if isinstance(line, OversizeLine):
-            self._deliver([unparsed(line, "the line is too long")])
-            return []
+            return self._lost(line, line.head, "the line is too long")
         return self._messages(line)
+
+    def _lost(self, line: bytes, head: bytes, reason: str) -> list[tuple[bytes, Native]]:
+        told = super()._lost(line, head, reason)
+        text = f"{self.title} wrote what could not be read: {reason}"
+        if (message := self._in_place_of(members_at_head(head), head, text)) is not None:
+            told.append((jsonio.dumps(message), message))
+        return told
 
     def _read_message(self, line: bytes, message: Native) -> bool:
         """True when it answers somebody who waits for it."""

@@ -35,7 +35,7 @@ from sandbox_agent_server.agents.pi.launch import (
     says_settled,
     session_argument,
 )
-from sandbox_agent_server.agents.pi.native import command
+from sandbox_agent_server.agents.pi.native import CANCELLED_DIALOG, command, dialog_answer
 from sandbox_agent_server.agents.pi.offers import Offers
 from sandbox_agent_server.agents.pi.results import CREDENTIALS_HINT
 from sandbox_agent_server.agents.pi.translate import Translator
@@ -106,6 +106,16 @@ class PiAdapter(ProcessAdapter[Translator]):
         if answer.get("success") is not True:
             raise AgentRefused(str(answer.get("error") or f"Pi refused {answer.get('command')!r}"))
         return as_dict(answer.get("data"))
+
+    def _in_place_of(self, known: Native, head: bytes, why: str) -> Native | None:
+        match known:
+            case {"type": "extension_ui_request", "id": str(id)}:
+                self._write(dialog_answer(id, CANCELLED_DIALOG))
+            case {"type": "response"}:
+                return {**known, "success": False, "error": why}
+            case {"type": "agent_end"}:
+                return known  # it repeats all messages, which were told
+        return None
 
     # Requests of the client
 

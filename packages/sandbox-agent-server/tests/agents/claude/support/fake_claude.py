@@ -21,6 +21,8 @@ def control(message: dict[str, Any]) -> None:
     response: dict[str, Any] = {"subtype": "success", "request_id": request_id, "response": {}}
     if FAKE == "bad_handshake" and subtype == "initialize":
         response = {"subtype": "error", "request_id": request_id, "error": "no"}
+    if FAKE == "long_answer" and subtype == "set_model":
+        response["response"] = {"junk": "x" * 2_000_000}
     if FAKE == "early" and subtype == "initialize":
         say({"type": "system", "subtype": "hook_started"})
     if FAKE == "dies" and "--session-id" in sys.argv and not Path("again").exists():
@@ -38,6 +40,17 @@ def prompted() -> None:
             say("")
         case "long":
             say({"type": "assistant", "junk": "x" * 2_000_000})
+        case "long_result":
+            say({"type": "result", "subtype": "success", "result": "x" * 2_000_000})
+            return
+        case "deep_request":
+            deep = "[" * 500 + "]" * 500
+            request = (
+                f'{{"subtype":"can_use_tool","tool_name":"Bash","input":{{"command":{deep}}}}}'
+            )
+            say(f'{{"type":"control_request","request_id":"asked","request":{request}}}')
+            answer = json.loads(sys.stdin.readline())
+            say({"type": "system", "subtype": "answered", "by": answer})
     say({"type": "assistant", "message": {"id": "m", "content": [{"type": "text", "text": "hi"}]}})
     if FAKE != "silent":
         say({"type": "result", "subtype": "success", "is_error": False})

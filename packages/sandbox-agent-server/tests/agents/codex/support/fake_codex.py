@@ -22,7 +22,8 @@ def say(message: Any, id: Any) -> None:
         sys.exit(3)
     if isinstance(message, dict) and "method" not in message and "id" not in message:
         message = {"id": id, **message}
-    print(message if isinstance(message, str) else json.dumps(message))
+    text = message.replace('"id":ID', f'"id":{id}') if isinstance(message, str) else None
+    print(json.dumps(message) if text is None else text)
 
 
 if __name__ == "__main__":
