@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -24,6 +25,22 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
         ref = runner.run(provider.create(SandboxSpec()))
         yield runner.run(provider.endpoint(ref))
         runner.run(provider.destroy(ref))
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """For commands: no setting of the person who runs the tests, and a data directory of the test's own."""
+    kept = {name: value for name, value in os.environ.items() if "SANDBOX_AGENT" not in name}
+    return {**kept, "XDG_DATA_HOME": str(tmp_path / "share"), "COLUMNS": "200", "TERM": "xterm"}
+
+
+@pytest.fixture
+def at_server(environment: dict[str, str], endpoint: Endpoint) -> dict[str, str]:
+    """Commands work at the server of the tests, which is faster than one of their own."""
+    return environment | {
+        "SANDBOX_AGENT_URL": endpoint.url,
+        "SANDBOX_AGENT_TOKEN": endpoint.token or "",
+    }
 
 
 @pytest.fixture(params=["sse", "ws"])

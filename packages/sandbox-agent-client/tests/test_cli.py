@@ -23,22 +23,6 @@ PROGRAM = [str(Path(sys.executable).parent / "sandbox-agent")]
 DEADLINE_S = 30.0
 
 
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    """No setting of the person who runs the tests, and a data directory of the test's own."""
-    kept = {name: value for name, value in os.environ.items() if "SANDBOX_AGENT" not in name}
-    return {**kept, "XDG_DATA_HOME": str(tmp_path / "share"), "COLUMNS": "200", "TERM": "xterm"}
-
-
-@pytest.fixture
-def at_server(environment: dict[str, str], endpoint: Endpoint) -> dict[str, str]:
-    """Commands work at the server of the tests, which is faster than one of their own."""
-    return environment | {
-        "SANDBOX_AGENT_URL": endpoint.url,
-        "SANDBOX_AGENT_TOKEN": endpoint.token or "",
-    }
-
-
 def cli(
     environment: dict[str, str], *arguments: str, input: str = "", cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:

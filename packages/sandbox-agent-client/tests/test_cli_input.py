@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import typer
-from sandbox_agent_client import Endpoint
 from sandbox_agent_client.cli.exit_codes import ExitCode
 from sandbox_agent_client.cli.main import app
 from sandbox_agent_client.cli.plain import last_seen, plain, visible
@@ -20,20 +19,6 @@ from verbatim_agent import asks
 PROGRAM = str(Path(sys.executable).parent / "sandbox-agent")
 DEADLINE_S = 30.0
 GOOD = [{"optionId": "yes", "name": "Allow", "kind": "allow_once"}]
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if "SANDBOX_AGENT" not in name}
-    return {**kept, "XDG_DATA_HOME": str(tmp_path / "share"), "COLUMNS": "200", "TERM": "xterm"}
-
-
-@pytest.fixture
-def at_server(environment: dict[str, str], endpoint: Endpoint) -> dict[str, str]:
-    return environment | {
-        "SANDBOX_AGENT_URL": endpoint.url,
-        "SANDBOX_AGENT_TOKEN": endpoint.token or "",
-    }
 
 
 def cli(

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import httpx
@@ -20,6 +19,7 @@ from support.bubblewrap import bubblewrap
 
 __all__ = ["bubblewrap"]
 from sandbox_agent_client.sandboxes.plugins import find_provider
+from support.server import until
 
 
 def is_running(pid: int) -> bool:
@@ -28,13 +28,6 @@ def is_running(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
-
-
-def until(condition: object, seconds: float = 10.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 async def test_the_sandbox_is_gone_after_the_block() -> None:

@@ -74,7 +74,8 @@ class AgentContext:
     cwd: Path
     """Absolute, exists."""
     env: Mapping[str, str] = field(repr=False)
-    """The whole environment of the process: built from an allow-list plus what the session asked for."""
+    """The whole environment of the process: what it inherits of the server's, then the configuration's, then the
+    session's."""
     command: Sequence[str] | None = None
     """From the configuration, instead of the agent's own launch command."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -179,7 +180,8 @@ class AgentDefinition:
     login_hint: str = ""
     """A sentence for a person whom the agent refuses for want of credentials: which variable, which command."""
     env_names: Sequence[str] = ()
-    """Variables of the server's own environment that this agent may see (its API keys, base URLs)."""
+    """Variables that are this agent's own (its API keys, base URLs): it gets them also where `inherit_env` keeps the
+    rest of the server's environment from it."""
     command: Sequence[str] | None = None
     """The default launch command, for agents that are one."""
     takes_system_prompt: bool = False
