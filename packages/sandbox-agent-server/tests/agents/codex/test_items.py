@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from codex_replay import item
 from sandbox_agent_server.agents.codex.diffs import change_diffs, change_kind, change_locations
@@ -42,7 +44,20 @@ def test_a_declined_command_has_failed_and_says_so() -> None:
 
     assert fields["status"] == "failed"
     assert fields["_meta"]["codex"]["status"] == "declined"
-    assert "content" not in fields
+
+
+def test_a_silent_command_shows_nothing_instead_of_what_its_permission_showed() -> None:
+    command = item("commandExecution", command="x", status="completed", aggregatedOutput="")
+
+    assert result_fields(command, cwd="/repo")["content"] == []
+
+
+def test_a_call_that_may_be_asked_for_is_pending_until_it_runs() -> None:
+    kinds = ("commandExecution", "fileChange", "mcpToolCall", "webSearch")
+
+    begun = [tool_fields(item(kind, status="inProgress"), cwd="/repo") for kind in kinds]
+
+    assert [fields["status"] for fields in begun] == ["pending"] * 3 + ["in_progress"]
 
 
 def test_exit_code_zero_is_told() -> None:
@@ -64,6 +79,11 @@ MOVE = {
 }
 
 
+def piece(old: int, new: int) -> dict[str, Any]:
+    """Of a file, by the lines at which it starts."""
+    return {"sandbox_agent": {"isWholeFile": False, "startLine": old, "newStartLine": new}}
+
+
 def test_an_updated_file_is_a_diff_for_every_hunk() -> None:
     assert change_diffs([UPDATE]) == [
         {
@@ -71,15 +91,28 @@ def test_an_updated_file_is_a_diff_for_every_hunk() -> None:
             "path": "/repo/a.txt",
             "oldText": "one\ntwo\nthree\n",
             "newText": "one\nTWO\nthree\n",
+            "_meta": piece(1, 1),
         },
-        {"type": "diff", "path": "/repo/a.txt", "oldText": "nine\n", "newText": "nine\nten\n"},
+        {
+            "type": "diff",
+            "path": "/repo/a.txt",
+            "oldText": "nine\n",
+            "newText": "nine\nten\n",
+            "_meta": piece(9, 9),
+        },
     ]
     assert change_locations([UPDATE]) == [{"path": "/repo/a.txt", "line": 1}]
 
 
 def test_a_deleted_file_shows_what_was_in_it() -> None:
     assert change_diffs([DELETE]) == [
-        {"type": "diff", "path": "/repo/b.txt", "oldText": "gone\n", "newText": ""}
+        {
+            "type": "diff",
+            "path": "/repo/b.txt",
+            "oldText": "gone\n",
+            "newText": "",
+            "_meta": {"sandbox_agent": {"isWholeFile": True}},
+        }
     ]
 
 

@@ -85,7 +85,7 @@ async def test_a_command_has_its_title_output_and_exit_code(
     assert (call["kind"], call["title"], call["status"]) == ("execute", command, "failed")
     assert call["rawInput"] == {"command": command, "cwd": str(cwd)}
     assert call["rawOutput"]["exitCode"] == 3
-    assert call["rawOutput"]["output"] == "out\nerr\n"
+    assert call["rawOutput"]["stdout"] == "out\nerr\n"
     assert call["content"][0]["content"]["text"] == "out\nerr\n"
 
 
@@ -120,7 +120,7 @@ async def test_a_written_file_is_a_diff_and_so_is_an_edit(
     assert (cwd / "scenario.txt").read_text(encoding="utf-8") == "goodbye scripted file\n"
     assert (written["kind"], written["title"]) == ("edit", "Edit scenario.txt")
     assert written["content"] == [
-        {"type": "diff", "path": path, "oldText": None, "newText": "hello scripted file\n"}
+        {"type": "diff", "path": path, "newText": "hello scripted file\n"}
     ]
     assert edited["content"] == [
         {
@@ -128,6 +128,7 @@ async def test_a_written_file_is_a_diff_and_so_is_an_edit(
             "path": path,
             "oldText": "hello scripted file\n",
             "newText": "goodbye scripted file\n",
+            "_meta": {"sandbox_agent": {"isWholeFile": False, "startLine": 1, "newStartLine": 1}},
         }
     ]
     assert edited["locations"] == [{"path": path, "line": 1}]

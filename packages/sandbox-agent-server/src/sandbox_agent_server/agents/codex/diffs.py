@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sandbox_agent_core.lenient import as_dict, as_text, dicts_in
+from sandbox_agent_core.lenient import as_dict, as_text, compact, dicts_in
 
 __all__ = ["Hunk", "change_diffs", "change_kind", "change_locations", "hunks_of"]
 
-_HUNK: Final = re.compile(r"@@ -\d+(?:,\d+)? \+(\d+)(?:,\d+)? @@")
+_HUNK: Final = re.compile(r"@@ -(\d{1,9})(?:,\d+)? \+(\d{1,9})(?:,\d+)? @@")
 _NO_NEWLINE: Final = "\\ No newline at end of file"
 # Not `splitlines`, which also splits at form feeds and the line separators of Unicode.
 _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
@@ -19,6 +19,8 @@ _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
 
 @dataclass(slots=True)
 class Hunk:
+    old_line: int | None
+    """Where it starts in the file as it was, from 1."""
     line: int | None
     """Where it starts in the new file, from 1."""
     old: list[str] = field(default_factory=list)
@@ -37,7 +39,7 @@ def hunks_of(diff: str) -> Iterator[Hunk]:
             if hunk is not None:
                 yield hunk
             match = _HUNK.match(line)
-            hunk = Hunk(int(match.group(1)) if match else None)
+            hunk = Hunk(int(match[1]), int(match[2])) if match else Hunk(None, None)
         elif hunk is None:
             continue
         elif line.startswith(_NO_NEWLINE):
@@ -67,17 +69,24 @@ def _diffs(change: dict[str, Any]) -> Iterator[dict[str, Any]]:
     kind = as_dict(change.get("kind"))
     match kind.get("type"):
         case "add":
-            yield _diff(path, None, body)
+            # Without `oldText`: the file is new.
+            yield {"type": "diff", "path": path, "newText": body}
         case "delete":
-            yield _diff(path, body, "")
+            yield _diff(path, body, "") | _place(is_whole=True)
         case _:
             target = as_text(kind.get("move_path")) or path
             for hunk in hunks_of(body):
-                yield _diff(target, "".join(hunk.old), "".join(hunk.new))
+                diff = _diff(target, "".join(hunk.old), "".join(hunk.new))
+                yield diff | _place(is_whole=False, startLine=hunk.old_line, newStartLine=hunk.line)
 
 
-def _diff(path: str, old: str | None, new: str) -> dict[str, Any]:
+def _diff(path: str, old: str, new: str) -> dict[str, Any]:
     return {"type": "diff", "path": path, "oldText": old, "newText": new}
+
+
+def _place(*, is_whole: bool, **lines: int | None) -> dict[str, Any]:
+    """Which piece of the file the texts of a diff are."""
+    return {"_meta": {"sandbox_agent": {"isWholeFile": is_whole, **compact(**lines)}}}
 
 
 def change_kind(changes: Any) -> str:

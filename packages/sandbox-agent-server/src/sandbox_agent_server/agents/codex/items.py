@@ -24,6 +24,8 @@ _STATUSES: Final[Mapping[str, str]] = {
     "declined": "failed",
     "interrupted": "failed",
 }
+# Codex says of these that they are in progress while it still asks whether they may be.
+_ASKED_FOR: Final = frozenset({"commandExecution", "fileChange", "mcpToolCall"})
 # Only these: the model may name a shell of its own, and what that one makes of a command is not the
 # command that a person, or a rule, sees.
 _SHELLS: Final = frozenset(
@@ -53,7 +55,9 @@ def tool_fields(item: Native, *, cwd: str) -> dict[str, Any]:
     """`name`, `title`, `kind`, `status`, `rawInput`, and where they say something `locations`, `content`."""
     fields = _CALLS[str(item.get("type"))](item, cwd)
     fields["title"] = _one_line(fields["title"])
-    fields["status"] = _STATUSES.get(str(item.get("status")), "in_progress")
+    status = _STATUSES.get(str(item.get("status")), "in_progress")
+    is_asked_for = status == "in_progress" and item.get("type") in _ASKED_FOR
+    fields["status"] = "pending" if is_asked_for else status
     codex = {"type": item.get("type")}
     for key in ("source", "processId", "pluginId"):
         if item.get(key) is not None:
@@ -218,10 +222,11 @@ def _command_result(item: Native) -> dict[str, Any]:
     keys = ("exitCode", "durationMs")
     output: dict[str, Any] = {key: item[key] for key in keys if item.get(key) is not None}
     if printed is not None:
-        output["output"] = printed
+        output["stdout"] = printed  # Codex does not tell the two streams apart.
     return {
         "rawOutput": output or None,
-        "content": [wrapped(text_block(printed))] if printed is not None else None,
+        # Said also when there is none: it replaces what the permission showed.
+        "content": [wrapped(text_block(printed))] if printed is not None else [],
     }
 
 

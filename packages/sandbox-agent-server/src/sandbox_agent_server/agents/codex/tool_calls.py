@@ -50,12 +50,28 @@ class ToolCalls:
         """`item/commandExecution/outputDelta`. Codex leaves out what came before the first wait."""
         tool_id = str(params.get("itemId"))
         output = {"terminal_id": tool_id, "data": str(params.get("delta") or "")}
-        return _update(acp.TOOL_CALL_UPDATE, tool_id, {"_meta": {"terminal_output_delta": output}})
+        fields = {"_meta": {"terminal_output_delta": output}, **self._beginning(tool_id)}
+        return _update(acp.TOOL_CALL_UPDATE, tool_id, fields)
 
     def progressed(self, params: Native) -> Update:
         """`item/mcpToolCall/progress`."""
+        tool_id = str(params.get("itemId"))
         shown = [wrapped(text_block(str(params.get("message") or "")))]
-        return _update(acp.TOOL_CALL_UPDATE, str(params.get("itemId")), {"content": shown})
+        fields = {"content": shown, **self._beginning(tool_id)}
+        return _update(acp.TOOL_CALL_UPDATE, tool_id, fields)
+
+    def allowed(self, tool_id: str) -> list[Update]:
+        """A permission for it was given."""
+        fields = self._beginning(tool_id)
+        return [_update(acp.TOOL_CALL_UPDATE, tool_id, fields)] if fields else []
+
+    def _beginning(self, tool_id: str) -> dict[str, Any]:
+        """The status of a call that runs, told once."""
+        open = self._open.get(tool_id)
+        if open is None or open.fields.get("status") != "pending":
+            return {}
+        open.fields["status"] = "in_progress"
+        return {"status": "in_progress"}
 
     def patched(self, params: Native) -> Update:
         """`item/fileChange/patchUpdated`."""

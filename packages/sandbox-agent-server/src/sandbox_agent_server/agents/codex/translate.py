@@ -137,6 +137,9 @@ class Translator(SessionTranslator):
         if tool_id in self._announced:
             self._announced.discard(tool_id)
             frames.append(self.update(self._tools.ended(tool_id, is_done=is_allowed(result))))
+        elif asked.is_approval and is_allowed(result):
+            told = self._tools.about(asked.params)["toolCallId"]
+            frames += self.updates(self._tools.allowed(told))
         prompt = self._turns.prompt
         if answer.interrupts and prompt is not None and not prompt.is_cancelled:
             self.cancel()
