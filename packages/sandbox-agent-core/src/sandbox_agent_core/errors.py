@@ -24,6 +24,7 @@
         SessionDamaged                   409 session_damaged
         OutcomeUnknown                   409 outcome_unknown
         RequestAlreadyResolved           409 request_already_resolved
+        OperationNotSupported            409 operation_not_supported
       RequestTimeout                     408 request_timeout         retryable
       PayloadTooLarge                    413 payload_too_large
         HeadTooLarge                     431 head_too_large
@@ -93,6 +94,7 @@ __all__ = [
     "NodeMissing",
     "NotAcceptable",
     "NotFound",
+    "OperationNotSupported",
     "OutcomeUnknown",
     "PayloadTooLarge",
     "PermissionDenied",
@@ -293,6 +295,14 @@ class RequestAlreadyResolved(Conflict):
 
     code = "request_already_resolved"
     title = "Request Already Resolved"
+
+
+class OperationNotSupported(Conflict):
+    """The agent of the session cannot do this; `details` carry `agent` and `operation`, the message what to do
+    instead."""
+
+    code = "operation_not_supported"
+    title = "Operation Not Supported"
 
 
 class RequestTimeout(SandboxAgentError):

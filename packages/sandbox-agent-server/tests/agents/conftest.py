@@ -79,7 +79,7 @@ class Client:
         except StopAsyncIteration:
             return rest
 
-    async def ask(self, method: str, **params: Any) -> int:
+    async def ask(self, method: str, /, **params: Any) -> int:
         self._last_id += 1
         self.adapter.send(request(self._last_id, method, params))
         return self._last_id
@@ -87,7 +87,7 @@ class Client:
     async def answer_of(self, id: int) -> Frame:
         return await self.until(lambda frame: "method" not in frame and frame["id"] == id)
 
-    async def call(self, method: str, **params: Any) -> Frame:
+    async def call(self, method: str, /, **params: Any) -> Frame:
         return await self.answer_of(await self.ask(method, **params))
 
     async def begin(self) -> Any:

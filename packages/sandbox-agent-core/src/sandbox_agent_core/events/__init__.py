@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sandbox_agent_core.events.agent import AgentExited, AgentStarted, AgentUnparsed, AgentUpdate
+from sandbox_agent_core.events.context import CompactionTrigger, ContextCompacted
 from sandbox_agent_core.events.envelope import UniversalEvent
 from sandbox_agent_core.events.fault import ErrorReported, Fault
 from sandbox_agent_core.events.mcp import McpServerStatus, McpStatus
@@ -27,11 +28,13 @@ from sandbox_agent_core.events.request import (
 )
 from sandbox_agent_core.events.session import (
     Continuity,
+    ForkedFrom,
     LogDamaged,
     LogRepaired,
     SessionCreated,
     SessionEnded,
     SessionResumed,
+    SessionRewound,
     SessionUpdated,
 )
 from sandbox_agent_core.events.settings import (
@@ -67,6 +70,7 @@ from sandbox_agent_core.events.turn import (
     TurnOrigin,
     TurnQueued,
     TurnStarted,
+    TurnSteered,
 )
 from sandbox_agent_core.events.usage import Cost, UsageUpdated
 
@@ -78,8 +82,10 @@ __all__ = [
     "AgentUpdate",
     "Command",
     "CommandsUpdated",
+    "CompactionTrigger",
     "ConfigChanged",
     "ConfigOption",
+    "ContextCompacted",
     "Continuity",
     "Cost",
     "DecidedBy",
@@ -87,6 +93,7 @@ __all__ = [
     "ErrorReported",
     "Event",
     "Fault",
+    "ForkedFrom",
     "Location",
     "LogDamaged",
     "LogRepaired",
@@ -111,6 +118,7 @@ __all__ = [
     "SessionCreated",
     "SessionEnded",
     "SessionResumed",
+    "SessionRewound",
     "SessionUpdated",
     "StopReason",
     "TaskEnded",
@@ -130,6 +138,7 @@ __all__ = [
     "TurnOrigin",
     "TurnQueued",
     "TurnStarted",
+    "TurnSteered",
     "UniversalEvent",
     "UsageUpdated",
     "is_delta",

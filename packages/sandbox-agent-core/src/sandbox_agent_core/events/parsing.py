@@ -9,6 +9,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from sandbox_agent_core.events.agent import AgentExited, AgentStarted, AgentUnparsed, AgentUpdate
+from sandbox_agent_core.events.context import ContextCompacted
 from sandbox_agent_core.events.envelope import UniversalEvent
 from sandbox_agent_core.events.fault import ErrorReported
 from sandbox_agent_core.events.mcp import McpStatus
@@ -31,6 +32,7 @@ from sandbox_agent_core.events.session import (
     SessionCreated,
     SessionEnded,
     SessionResumed,
+    SessionRewound,
     SessionUpdated,
 )
 from sandbox_agent_core.events.settings import (
@@ -41,7 +43,13 @@ from sandbox_agent_core.events.settings import (
 )
 from sandbox_agent_core.events.task import TaskEnded, TaskStarted, TaskUpdated
 from sandbox_agent_core.events.tool import ToolCompleted, ToolStarted, ToolUpdated
-from sandbox_agent_core.events.turn import TurnDropped, TurnEnded, TurnQueued, TurnStarted
+from sandbox_agent_core.events.turn import (
+    TurnDropped,
+    TurnEnded,
+    TurnQueued,
+    TurnStarted,
+    TurnSteered,
+)
 from sandbox_agent_core.events.usage import UsageUpdated
 from sandbox_agent_core.frames.entry import Sender
 from sandbox_agent_core.frames.jsonrpc import Frame
@@ -53,9 +61,11 @@ Event = (
     SessionCreated
     | SessionUpdated
     | SessionResumed
+    | SessionRewound
     | SessionEnded
     | TurnQueued
     | TurnStarted
+    | TurnSteered
     | TurnEnded
     | TurnDropped
     | MessageDelta
@@ -74,6 +84,7 @@ Event = (
     | QuestionRequested
     | QuestionResolved
     | UsageUpdated
+    | ContextCompacted
     | ModeChanged
     | PermissionModeChanged
     | ConfigChanged

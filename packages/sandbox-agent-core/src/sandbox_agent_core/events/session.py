@@ -4,19 +4,41 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from sandbox_agent_core.events.envelope import UniversalEvent
+from sandbox_agent_core.wire.model import WireModel
 
 __all__ = [
     "Continuity",
+    "ForkedFrom",
     "LogDamaged",
     "LogRepaired",
     "SessionCreated",
     "SessionEnded",
     "SessionResumed",
+    "SessionRewound",
     "SessionUpdated",
 ]
 
 Continuity = Literal["native", "replayed", "lost"]
+
+
+class ForkedFrom(WireModel):
+    """Where a session comes from that was not begun anew."""
+
+    session_id: str
+    """The session that was forked."""
+    seq: int
+    """Of the last entry of its log that the fork begins with."""
+    before_turn_id: str | None = None
+    """The fork has what was before this turn; absent: all."""
+    how: Literal["native", "transcript"]
+    """`native`: the agent copied its own memory. `transcript`: the conversation is given to it as text."""
+    reason: str | None = None
+    """Why it is not native, for an agent that can."""
+    prompts: int = 0
+    """How many prompts of that session are in the agent's own memory."""
 
 
 class SessionCreated(UniversalEvent):
@@ -45,8 +67,13 @@ class SessionCreated(UniversalEvent):
     """Who decides when the agent asks."""
     metadata: dict[str, Any] | None = None
     """What the creator of the session attached to it."""
+    title: str | None = None
+    """What people call it, if somebody said."""
+    forked_from: ForkedFrom | None = None
+    """The session that it is a fork of."""
     context: str | None = None
-    """An earlier conversation, as text, that the agent is given with the first prompt."""
+    """An earlier conversation, as text, that the agent is given with the first prompt; one that has it in its own
+    memory (`forkedFrom.how` is `native`) only when it has lost that."""
 
 
 class SessionUpdated(UniversalEvent):
@@ -65,6 +92,8 @@ class SessionUpdated(UniversalEvent):
     """Who decides when the agent asks; replaces the whole."""
     metadata: dict[str, Any] | None = None
     """What is attached to the session; replaces the whole."""
+    title: str | None = None
+    """What people call it; empty: as the agent says."""
 
 
 class SessionResumed(UniversalEvent):
@@ -77,6 +106,22 @@ class SessionResumed(UniversalEvent):
     """The agent's own id of the session, from now on."""
     reason: str | None = None
     """Why it had to be resumed, or why it could not be resumed natively."""
+
+
+class SessionRewound(UniversalEvent):
+    """The session went back to before one of its turns. The log keeps what was; the fold marks it `rewound`."""
+
+    type: Literal["session.rewound"] = "session.rewound"
+    before_turn_id: str
+    """The turn that it went back to before."""
+    turn_ids: list[str] = Field(default_factory=list)
+    """Turns that are no part of the conversation any more, oldest first: that one and all after it."""
+    conversation: bool = False
+    """The agent has forgotten them."""
+    files: bool = False
+    """The files are as they were before them."""
+    files_changed: list[str] | None = None
+    """Files that were put back, if the agent says."""
 
 
 class SessionEnded(UniversalEvent):

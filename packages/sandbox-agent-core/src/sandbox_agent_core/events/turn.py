@@ -19,6 +19,7 @@ __all__ = [
     "TurnOrigin",
     "TurnQueued",
     "TurnStarted",
+    "TurnSteered",
 ]
 
 StopReason = (
@@ -36,7 +37,7 @@ StopReason = (
 )
 """Those that have a meaning here. Agents may have others, which are passed on as they are."""
 
-TurnOrigin = Literal["prompt", "agent"]
+TurnOrigin = Literal["prompt", "agent", "compact", "review"]
 
 
 class TokenUsage(WireModel):
@@ -54,8 +55,10 @@ class TurnQueued(UniversalEvent):
     """A prompt waits for the turns before it. Not sent for a prompt that starts at once."""
 
     type: Literal["turn.queued"] = "turn.queued"
+    origin: TurnOrigin = "prompt"
+    """Absent: `prompt`. As in `turn.started`."""
     text: str = ""
-    """The prompt's text."""
+    """The prompt's text, or what else is asked for."""
     content: list[ContentBlock] = Field(default_factory=list)
     """The prompt's blocks."""
     position: int | None = None
@@ -67,13 +70,26 @@ class TurnStarted(UniversalEvent):
 
     type: Literal["turn.started"] = "turn.started"
     origin: TurnOrigin = "prompt"
-    """Absent: `prompt`. `agent`: nobody prompted it. It goes on because a background task ended, or follows a goal."""
+    """Absent: `prompt`. `agent`: nobody prompted it. It goes on because a background task ended, or follows a goal.
+    `compact`, `review`: it was asked for that."""
+    emulated: bool = False
+    """The agent has no such operation: it was asked in words of ours."""
     task_id: str | None = None
     """The background task that made the agent begin, if it says."""
     text: str = ""
     """The prompt's text."""
     content: list[ContentBlock] = Field(default_factory=list)
     """The prompt's blocks."""
+
+
+class TurnSteered(UniversalEvent):
+    """The agent took something into the turn while it ran. What it did not take is a turn of its own."""
+
+    type: Literal["turn.steered"] = "turn.steered"
+    text: str = ""
+    """Its text."""
+    content: list[ContentBlock] = Field(default_factory=list)
+    """Its blocks."""
 
 
 class TurnEnded(UniversalEvent):

@@ -43,11 +43,13 @@ PREFIX: Final = "_sandbox_agent/"
 SESSION_CREATED: Final = PREFIX + "session.created"
 SESSION_UPDATED: Final = PREFIX + "session.updated"
 SESSION_RESUMED: Final = PREFIX + "session.resumed"
+SESSION_REWOUND: Final = PREFIX + "session.rewound"
 SESSION_ENDED: Final = PREFIX + "session.ended"
 TURN_STARTED: Final = PREFIX + "turn.started"
 """By the agent itself: a turn that has a prompt starts with `session/prompt`."""
 TURN_QUEUED: Final = PREFIX + "turn.queued"
 TURN_DROPPED: Final = PREFIX + "turn.dropped"
+TURN_STEERED: Final = PREFIX + "turn.steered"
 TURN_ENDED: Final = PREFIX + "turn.ended"
 """The agent could not answer `session/prompt` itself; or the agent's, of a turn of its own."""
 TASK_STARTED: Final = PREFIX + "task.started"
@@ -73,8 +75,11 @@ HALF: Final = "half"
 """An annotation: see `surrogates`. The delta before did not show it, this one begins with it."""
 
 MCP_STATUS: Final = PREFIX + "mcp.status"
+CONTEXT_COMPACTED: Final = PREFIX + "context.compacted"
+COMMANDS_UPDATED: Final = PREFIX + "commands.updated"
+"""Of an agent that has none of its own: those of the server."""
 
 OF_TASKS: Final[frozenset[str]] = frozenset({TASK_STARTED, TASK_UPDATED, TASK_ENDED})
 OF_OWN_TURNS: Final[frozenset[str]] = frozenset({TURN_STARTED, TURN_ENDED})
-FROM_ADAPTERS: Final = frozenset({AGENT_UNPARSED, ERROR, MCP_STATUS})
+FROM_ADAPTERS: Final = frozenset({AGENT_UNPARSED, CONTEXT_COMPACTED, ERROR, MCP_STATUS})
 """These may also come from the agent's side: its adapter notices them first."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from sandbox_agent_core.events.parsing import is_delta
 from sandbox_agent_core.projection.answers import stop_reason
 from sandbox_agent_core.projection.background import task_kind
-from sandbox_agent_core.projection.parts import is_apart, prompt_data
+from sandbox_agent_core.projection.parts import is_apart
 from sandbox_agent_core.projection.project import project, project_wire
 from sandbox_agent_core.projection.tools import closed_tool_call
+from sandbox_agent_core.projection.turns import prompt_data, turn_data
 
 __all__ = [
     "closed_tool_call",
@@ -18,4 +19,5 @@ __all__ = [
     "prompt_data",
     "stop_reason",
     "task_kind",
+    "turn_data",
 ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox_agent_core.frames import acp
+from sandbox_agent_core.frames import acp, operations
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.lenient import as_dict, as_int, as_str, as_text, compact
 from sandbox_agent_core.projection.faults import fault_of
 from sandbox_agent_core.projection.parts import Wire, event, passed_through
+from sandbox_agent_core.projection.turns import turn_steered
 from sandbox_agent_core.projection.updates import config_options
 
 __all__ = ["UNKNOWN_STOP_REASON", "agent_answer", "stop_reason", "token_usage"]
@@ -29,8 +30,10 @@ _TOKENS = {
 def agent_answer(entry: LogEntry) -> Wire | None:
     """None for the successes that say nothing new: `initialize`, `session/new`, `session/load`, ..."""
     payload, method = entry.payload, as_str(entry.method)
-    if method == acp.SESSION_PROMPT:
-        return _turn_ended(entry)
+    if method in operations.BEGIN_A_TURN:
+        return _turn_ended(entry, method)
+    if method == operations.SESSION_STEER:
+        return turn_steered(entry)
     if "error" in payload:
         fault = fault_of(payload["error"], _last_words(entry))
         return event(entry, "error", fault | compact(method=method))
@@ -45,12 +48,12 @@ def agent_answer(entry: LogEntry) -> Wire | None:
     return None
 
 
-def _turn_ended(entry: LogEntry) -> Wire:
+def _turn_ended(entry: LogEntry, method: str) -> Wire:
     payload = entry.payload
     if as_dict(entry.annotations).get("late") is True:
         # The turn has ended already, and a turn ends once.
         answer = payload["error"] if "error" in payload else payload.get("result")
-        return passed_through(entry, acp.SESSION_PROMPT, answer)
+        return passed_through(entry, method, answer)
     if "error" not in payload:
         result = as_dict(payload.get("result"))
         data = {"stopReason": stop_reason(result)}

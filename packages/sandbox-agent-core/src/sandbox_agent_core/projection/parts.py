@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox_agent_core.content import CONTEXT_META, text_of
 from sandbox_agent_core.frames.entry import LogEntry, rfc3339
 from sandbox_agent_core.lenient import as_dict, as_int, as_list
 
@@ -16,7 +15,6 @@ __all__ = [
     "is_apart",
     "is_block",
     "passed_through",
-    "prompt_data",
     "rfc3339_of",
 ]
 
@@ -73,13 +71,3 @@ def blocks_of(value: Any) -> list[Wire]:
 
 def is_block(value: Any) -> bool:
     return isinstance(value, dict) and isinstance(value.get("type"), str)
-
-
-def prompt_data(prompt: Any) -> Wire:
-    """The prompt as it was typed: without the context that a resumed agent is given with it."""
-    blocks = [
-        block
-        for block in blocks_of(prompt)
-        if as_dict(block.get("_meta")).get(CONTEXT_META) is not True
-    ]
-    return {"text": text_of(blocks), "content": blocks}

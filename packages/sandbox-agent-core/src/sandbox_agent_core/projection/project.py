@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox_agent_core.events.agent import AgentUpdate
 from sandbox_agent_core.events.parsing import Event, is_delta, parse_event
-from sandbox_agent_core.frames import acp, extensions
+from sandbox_agent_core.frames import acp, extensions, operations
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.projection.answers import agent_answer
@@ -18,7 +18,6 @@ from sandbox_agent_core.projection.parts import (
     event,
     is_apart,
     passed_through,
-    prompt_data,
 )
 from sandbox_agent_core.projection.requests import (
     permission_requested,
@@ -26,6 +25,7 @@ from sandbox_agent_core.projection.requests import (
     question_requested,
     question_resolved,
 )
+from sandbox_agent_core.projection.turns import turn_started
 from sandbox_agent_core.projection.updates import session_update
 from sandbox_agent_core.surrogates import mended
 
@@ -74,9 +74,8 @@ def _projected(entry: LogEntry) -> Wire | None:
         and method.startswith(extensions.PREFIX)
     ):
         return _extension(entry, method, payload.get("params"))
-    if method == acp.SESSION_PROMPT:
-        prompt = as_dict(payload.get("params")).get("prompt")
-        return event(entry, "turn.started", prompt_data(prompt))
+    if isinstance(method, str) and method in operations.BEGIN_A_TURN:
+        return turn_started(entry, method, payload.get("params"))
     return None
 
 

@@ -14,8 +14,24 @@ from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
 from sandbox_agent_core.credentials.sources import AgentSources
 from sandbox_agent_core.frames.jsonrpc import Frame
+from sandbox_agent_core.frames.operations import (
+    SESSION_COMPACT,
+    SESSION_FORK,
+    SESSION_NATIVE,
+    SESSION_RENAME,
+    SESSION_REVIEW,
+    SESSION_REWIND,
+    SESSION_STEER,
+)
 
 __all__ = [
+    "SESSION_COMPACT",
+    "SESSION_FORK",
+    "SESSION_NATIVE",
+    "SESSION_RENAME",
+    "SESSION_REVIEW",
+    "SESSION_REWIND",
+    "SESSION_STEER",
     "TASK_STOP",
     "AgentAdapter",
     "AgentContext",
@@ -184,6 +200,11 @@ class AgentDefinition:
     rest of the server's environment from it."""
     command: Sequence[str] | None = None
     """The default launch command, for agents that are one."""
+    compact_command: str | None = None
+    """The prompt with which it compacts its context (`/compact`), for an agent that has no request for it.
+    Instructions follow it. One that answers `SESSION_COMPACT` announces that instead."""
+    speaks_acp: bool = False
+    """Its program speaks ACP itself, so that a request of ACP reaches it as it is."""
     takes_system_prompt: bool = False
     """It adds `_meta.systemPrompt` of `session/new` to its own. To others it is said before the first prompt."""
     mcp_transports: Sequence[str] = ("stdio", "http", "sse")

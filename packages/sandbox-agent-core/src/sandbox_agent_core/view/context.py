@@ -41,7 +41,7 @@ def render_context(transcript: Transcript, *, max_events: int, max_chars: int) -
     The most recent entries are kept; the oldest of them is cut in its middle if it does not fit.
     Empty when there is no entry, or no room for one.
     """
-    entries = [entry for turn in transcript.turns for entry in _entries(turn)]
+    entries = [entry for turn in transcript.turns if not turn.rewound for entry in _entries(turn)]
     room = max_chars - len(_HEAD) - len(_OMITTED) - len(_TAIL)
     kept: list[str] = []
     for entry in reversed(entries[-max_events:] if max_events > 0 else []):
@@ -70,6 +70,8 @@ def _shortened(text: str, max_chars: int) -> str:
 def _entries(turn: Turn) -> Iterator[str]:
     if turn.prompt is not None:
         yield f"User: {_content(text_of(turn.prompt), turn.prompt)}"
+    for blocks in turn.steered:
+        yield f"User, meanwhile: {_content(text_of(blocks), blocks)}"
     for item in turn.items:
         text = _item(item)
         if text:

@@ -18,6 +18,7 @@ from sandbox_agent_core.events import (
     CommandsUpdated,
     ConfigChanged,
     ConfigOption,
+    ContextCompacted,
     ErrorReported,
     LogDamaged,
     LogRepaired,
@@ -36,6 +37,7 @@ from sandbox_agent_core.events import (
     SessionCreated,
     SessionEnded,
     SessionResumed,
+    SessionRewound,
     SessionUpdated,
     TaskEnded,
     TaskStarted,
@@ -47,6 +49,7 @@ from sandbox_agent_core.events import (
     TurnEnded,
     TurnQueued,
     TurnStarted,
+    TurnSteered,
     UniversalEvent,
     UsageUpdated,
 )
@@ -81,6 +84,8 @@ class TranscriptFolder:
     def __init__(self) -> None:
         view = self._view = Transcript()
         self._seq = 0
+        self._given_title: str | None = None
+        self._agent_title: str | None = None
         self._segments = Segments(view)
         self._streams = Streams(self._segments)
         self._tools = Tools(self._segments)
@@ -109,6 +114,7 @@ class TranscriptFolder:
         view.agent, view.cwd = event.agent, event.cwd
         view.model, view.mode = event.model, event.mode
         view.metadata = event.metadata
+        view.title = self._given_title = event.title
 
     def _session_updated(self, event: SessionUpdated) -> None:
         # Modes have events of their own, which say what became of the requested one.
@@ -117,10 +123,18 @@ class TranscriptFolder:
             view.model = _current(view.config_options, "model") or event.model
         if event.metadata is not None:
             view.metadata = event.metadata
+        if event.title is not None:
+            self._given_title = event.title or None
+            view.title = self._given_title or self._agent_title
 
     def _session_resumed(self, event: SessionResumed) -> None:
         self._view.ended = None
         self._notice(event, "session_resumed", code=event.continuity, text=event.reason or "")
+
+    def _session_rewound(self, event: SessionRewound) -> None:
+        if event.conversation:
+            for turn_id in event.turn_ids:
+                self._segments.turn(turn_id).rewound = True
 
     def _session_ended(self, event: SessionEnded) -> None:
         self._view.ended = SessionEnd(reason=event.reason, detail=event.detail, time=event.time)
@@ -139,8 +153,12 @@ class TranscriptFolder:
         turn = self._segments.start(event.turn_id)
         turn.started_at = event.time
         turn.origin, turn.task_id = event.origin, event.task_id
-        if event.origin == "prompt":
+        turn.emulated = event.emulated or None
+        if event.origin != "agent":
             turn.prompt = event.content
+
+    def _turn_steered(self, event: TurnSteered) -> None:
+        self._segments.turn(event.turn_id).steered.append(event.content)
 
     def _turn_ended(self, event: TurnEnded) -> None:
         turn = self._segments.turn(event.turn_id)
@@ -190,6 +208,14 @@ class TranscriptFolder:
         for name in event.model_fields_set.intersection(event.data_fields()):
             setattr(usage, name, getattr(event, name))
 
+    def _context_compacted(self, event: ContextCompacted) -> None:
+        sizes = [str(size) for size in (event.pre_tokens, event.post_tokens) if size is not None]
+        tokens = f" ({' -> '.join(sizes)} tokens)" if sizes else ""
+        text = f"The context was compacted{tokens}."
+        self._notice(
+            event, "context_compacted", code=event.trigger, text=text, detail=event.summary
+        )
+
     def _agent_exited(self, event: AgentExited) -> None:
         if event.expected:
             return
@@ -217,13 +243,20 @@ class TranscriptFolder:
         if event.update_type == "session_info_update" and isinstance(event.update, dict):
             title = event.update.get("title")
             if isinstance(title, str):
-                self._view.title = title
+                self._agent_title = title
+                self._view.title = self._given_title or title
 
     def _notice(
         self,
         event: UniversalEvent,
         notice: Literal[
-            "error", "agent_exited", "session_resumed", "log_repaired", "log_damaged", "mcp_status"
+            "error",
+            "agent_exited",
+            "session_resumed",
+            "context_compacted",
+            "log_repaired",
+            "log_damaged",
+            "mcp_status",
         ],
         *,
         text: str,
@@ -252,9 +285,11 @@ _REDUCERS: Final[dict[type[UniversalEvent], Callable[[TranscriptFolder, Any], No
     SessionCreated: TranscriptFolder._session_created,
     SessionUpdated: TranscriptFolder._session_updated,
     SessionResumed: TranscriptFolder._session_resumed,
+    SessionRewound: TranscriptFolder._session_rewound,
     SessionEnded: TranscriptFolder._session_ended,
     TurnQueued: TranscriptFolder._turn_queued,
     TurnStarted: TranscriptFolder._turn_started,
+    TurnSteered: TranscriptFolder._turn_steered,
     TurnEnded: TranscriptFolder._turn_ended,
     TurnDropped: TranscriptFolder._turn_dropped,
     MessageDelta: lambda folder, event: folder._streams.delta(event),
@@ -273,6 +308,7 @@ _REDUCERS: Final[dict[type[UniversalEvent], Callable[[TranscriptFolder, Any], No
     QuestionRequested: lambda folder, event: folder._requests.requested(event),
     QuestionResolved: lambda folder, event: folder._requests.resolved(event),
     UsageUpdated: TranscriptFolder._usage_updated,
+    ContextCompacted: TranscriptFolder._context_compacted,
     ModeChanged: TranscriptFolder._mode_changed,
     PermissionModeChanged: TranscriptFolder._permission_mode_changed,
     ConfigChanged: TranscriptFolder._config_changed,

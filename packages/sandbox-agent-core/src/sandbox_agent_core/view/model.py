@@ -142,13 +142,19 @@ class NoticeItem(_Item):
 
     type: Literal["notice"] = "notice"
     notice: Literal[
-        "error", "agent_exited", "session_resumed", "log_repaired", "log_damaged", "mcp_status"
+        "error",
+        "agent_exited",
+        "session_resumed",
+        "context_compacted",
+        "log_repaired",
+        "log_damaged",
+        "mcp_status",
     ]
     code: str | None = None
-    """The error's code; the continuity of a resume."""
+    """The error's code; the continuity of a resume; what a compaction was triggered by."""
     text: str = ""
     detail: str | None = None
-    """More lines: the end of the agent's stderr."""
+    """More lines: the end of the agent's stderr, the summary that a compaction left."""
 
 
 Item = Annotated[
@@ -165,7 +171,13 @@ class Turn(_View):
     origin: TurnOrigin | None = None
     task_id: str | None = None
     """The background task that made the agent begin, in a turn of its own."""
+    emulated: bool | None = None
+    """The agent has no operation of its own for `origin`: it was asked in words."""
     prompt: list[ContentBlock] | None = None
+    steered: list[list[ContentBlock]] = Field(default_factory=list)
+    """What it took while it ran, in order."""
+    rewound: bool | None = None
+    """The session went back to before it: it is no part of the conversation any more."""
     items: list[Item] = Field(default_factory=list)
     stop_reason: StopReason | None = None
     """Absent while it runs."""

@@ -3,8 +3,9 @@
 It is a complete ACP agent. The first word of a prompt chooses what it does, in either case; anything
 else is echoed. `help` prints the list, `scenarios.py` defines it:
 
-    text · reasoning · tool · edit (diff) · terminal · plan · usage · substeps · unknown · late
+    text · reasoning · tool · edit (diff) · terminal · plan · usage · substeps · unknown · late · history
     permission · question                         ask the person
+    wait                                          until something is said into the turn
     stream N [DELAY_MS] · burst NxSIZE · slow [SECONDS]   a lot, or for long
     error [CODE] · refusal · max-tokens · crash · hang · garbage      go wrong
 

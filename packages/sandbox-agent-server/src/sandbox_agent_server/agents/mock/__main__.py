@@ -15,9 +15,9 @@ from sandbox_agent_server.agents.mock.turn import Crashed
 from sandbox_agent_server.jsonio import dumps, loads
 
 
-async def _serve(*, is_stubborn: bool) -> int:
+async def _serve(*, is_stubborn: bool, is_plain: bool) -> int:
     crashes: list[Crashed] = []
-    agent = MockAgent(on_crash=crashes.append)
+    agent = MockAgent(on_crash=crashes.append, is_plain=is_plain)
     async with asyncio.TaskGroup() as tasks:
         reading = tasks.create_task(_read(sys.stdin.buffer, agent, is_stubborn=is_stubborn))
         await _write(agent, sys.stdout.buffer)
@@ -56,6 +56,9 @@ def main() -> int:
         "--stubborn", action="store_true", help="ignore SIGTERM and the end of stdin"
     )
     parser.add_argument(
+        "--plain", action="store_true", help="know ACP alone: no steering, compacting, forking, …"
+    )
+    parser.add_argument(
         "--spawn-child",
         choices=("attached", "detached"),
         nargs="?",
@@ -72,7 +75,7 @@ def main() -> int:
         )
         sys.stderr.write(f"child {child.pid}\n")
         sys.stderr.flush()
-    return asyncio.run(_serve(is_stubborn=arguments.stubborn))
+    return asyncio.run(_serve(is_stubborn=arguments.stubborn, is_plain=arguments.plain))
 
 
 if __name__ == "__main__":

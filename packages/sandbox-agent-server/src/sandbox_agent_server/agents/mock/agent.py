@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sandbox_agent_core.content import CONTEXT_META
-from sandbox_agent_core.frames import Frame, FrameKind, RequestId, acp
+from sandbox_agent_core.frames import Frame, FrameKind, RequestId, acp, operations
 from sandbox_agent_core.frames.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -22,10 +22,13 @@ from sandbox_agent_core.frames.jsonrpc import (
     response,
 )
 from sandbox_agent_core.spi.agent import TASK_STOP
+from sandbox_agent_core.spi.capabilities import CAPABILITIES_META
 
+from sandbox_agent_server.agents.mock import long_work
 from sandbox_agent_server.agents.mock.background import Background
-from sandbox_agent_server.agents.mock.offers import AGENT_INFO, CAPABILITIES, MockSession
+from sandbox_agent_server.agents.mock.offers import AGENT_INFO, CAPABILITIES, LONG_WORK, MockSession
 from sandbox_agent_server.agents.mock.outbox import Outbox
+from sandbox_agent_server.agents.mock.refusal import Refused
 from sandbox_agent_server.agents.mock.scenarios import SCENARIOS, play
 from sandbox_agent_server.agents.mock.turn import Crashed, PromptFailed, Turn
 
@@ -34,20 +37,16 @@ __all__ = ["MockAgent"]
 logger = logging.getLogger(__name__)
 
 
-class _Refused(Exception):
-    """The request is answered with this error."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+_Play = Callable[[Turn], Awaitable[str]]
 
 
 class MockAgent:
-    """`on_crash` is told when the agent dies; it says nothing more after that."""
+    """`on_crash` is told when the agent dies; it says nothing more after that. One that `is_plain` knows ACP alone."""
 
-    def __init__(self, *, on_crash: Callable[[Crashed], None]) -> None:
+    def __init__(self, *, on_crash: Callable[[Crashed], None], is_plain: bool = False) -> None:
         self.outbox = Outbox()
         self._on_crash = on_crash
+        self._is_plain = is_plain
         self._sessions: dict[str, MockSession] = {}
         self._background: dict[str, Background] = {}
         self._turns: dict[str, tuple[Turn, asyncio.Task[str]]] = {}
@@ -61,6 +60,23 @@ class MockAgent:
             acp.SESSION_SET_MODE: self._set_mode,
             acp.SESSION_SET_CONFIG_OPTION: self._set_option,
         }
+        self._turn_methods = {acp.SESSION_PROMPT: self._prompt}
+        if not is_plain:
+            self._methods |= {
+                operations.SESSION_FORK: self._fork_session,
+                operations.SESSION_STEER: self._steer,
+                operations.SESSION_REWIND: self._rewind,
+                operations.SESSION_RENAME: lambda params: long_work.rename(
+                    self._session(params), params
+                ),
+                operations.SESSION_NATIVE: lambda params: long_work.native(
+                    self._session(params), params
+                ),
+            }
+            self._turn_methods |= {
+                operations.SESSION_COMPACT: self._compact,
+                operations.SESSION_REVIEW: self._review,
+            }
 
     def receive(self, frame: Frame) -> None:
         """Take one frame of the client."""
@@ -92,13 +108,13 @@ class MockAgent:
     def _on_request(self, frame: Frame) -> None:
         id, method, params = frame["id"], frame["method"], _params(frame)
         try:
-            if method == acp.SESSION_PROMPT:
-                self._prompt(id, params)
+            if method in self._turn_methods:
+                self._turn_methods[method](id, params)
                 return
             if method not in self._methods:
-                raise _Refused(METHOD_NOT_FOUND, f"unknown method {method!r}")
+                raise Refused(METHOD_NOT_FOUND, f"unknown method {method!r}")
             result, following = self._methods[method](params)
-        except _Refused as exc:
+        except Refused as exc:
             self.outbox.put_now(error_response(id, exc.code, str(exc)))
         except ValueError as exc:
             self.outbox.put_now(error_response(id, INVALID_PARAMS, str(exc)))
@@ -108,15 +124,21 @@ class MockAgent:
     # Sessions
 
     def _initialize(self, _params: dict[str, Any]) -> tuple[Any, list[Frame]]:
+        own = {} if self._is_plain else {"_meta": {CAPABILITIES_META: LONG_WORK}}
         return {
             "protocolVersion": acp.PROTOCOL_VERSION,
-            "agentCapabilities": CAPABILITIES,
+            "agentCapabilities": {**CAPABILITIES, **own},
             "agentInfo": AGENT_INFO,
             "authMethods": [],
         }, []
 
     def _new_session(self, params: dict[str, Any]) -> tuple[Any, list[Frame]]:
         session = self._add_session(f"mock-session-{len(self._sessions) + 1}", params)
+        return {"sessionId": session.id, **session.describe()}, [_commands(session)]
+
+    def _fork_session(self, params: dict[str, Any]) -> tuple[Any, list[Frame]]:
+        session = self._add_session(f"mock-fork-{len(self._sessions) + 1}", params)
+        long_work.fork(session, params)
         return {"sessionId": session.id, **session.describe()}, [_commands(session)]
 
     def _load_session(self, params: dict[str, Any]) -> tuple[Any, list[Frame]]:
@@ -142,27 +164,53 @@ class MockAgent:
     def _session(self, params: dict[str, Any]) -> MockSession:
         session = self._sessions.get(str(params.get("sessionId")))
         if session is None:
-            raise _Refused(INVALID_PARAMS, f"unknown session {params.get('sessionId')!r}")
+            raise Refused(INVALID_PARAMS, f"unknown session {params.get('sessionId')!r}")
         return session
 
     # Turns
 
     def _prompt(self, id: RequestId, params: dict[str, Any]) -> None:
+        session, text = self._session_at_rest(params), _text(params.get("prompt"))
+        session.prompts.append(text)
+        session.edits.append([])
+        self._begin(id, session, text, play)
+
+    def _compact(self, id: RequestId, params: dict[str, Any]) -> None:
+        session = self._session_at_rest(params)
+        self._begin(id, session, "", lambda turn: long_work.compact(turn, params))
+
+    def _review(self, id: RequestId, params: dict[str, Any]) -> None:
+        session = self._session_at_rest(params)
+        self._begin(id, session, "", lambda turn: long_work.review(turn, params))
+
+    def _session_at_rest(self, params: dict[str, Any]) -> MockSession:
         session = self._session(params)
         if session.id in self._turns:
-            raise _Refused(INVALID_REQUEST, "a turn is running: cancel it or wait for its end")
+            raise Refused(INVALID_REQUEST, "a turn is running: cancel it or wait for its end")
+        return session
+
+    def _begin(self, id: RequestId, session: MockSession, text: str, play: _Play) -> None:
         session.turns += 1
         turn = Turn(
             session,
-            _text(params.get("prompt")),
+            text,
             outbox=self.outbox,
             ask=self._ask,
             begin_in_background=self._background[session.id].begin,
         )
-        task = asyncio.create_task(play(turn), name=f"mock-{session.id}-{session.turns}")
+        task = asyncio.create_task(_played(play, turn), name=f"mock-{session.id}-{session.turns}")
         self._turns[session.id] = (turn, task)
         # Not in the task: one that is cancelled before its first step never runs, and is answered too.
         task.add_done_callback(functools.partial(self._on_end, id, turn))
+
+    def _steer(self, params: dict[str, Any]) -> tuple[Any, list[Frame]]:
+        running = self._turns.get(self._session(params).id)
+        if running is None or running[1].done():
+            raise Refused(INVALID_REQUEST, "no turn is running")
+        return long_work.steer(running[0], _text(params.get("prompt")))
+
+    def _rewind(self, params: dict[str, Any]) -> tuple[Any, list[Frame]]:
+        return long_work.rewind(self._session_at_rest(params), params)
 
     def _cancel(self, session_id: object) -> None:
         running = self._turns.get(str(session_id))
@@ -206,6 +254,10 @@ class MockAgent:
             return await answer
         finally:
             del self._asked[id]
+
+
+async def _played(play: _Play, turn: Turn) -> str:
+    return await play(turn)
 
 
 def _params(frame: Frame) -> dict[str, Any]:

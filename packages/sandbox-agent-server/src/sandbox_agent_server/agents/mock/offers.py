@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-__all__ = ["AGENT_INFO", "CAPABILITIES", "MockSession"]
+__all__ = ["AGENT_INFO", "CAPABILITIES", "LONG_WORK", "MockSession"]
 
 AGENT_INFO: Final = {"name": "mock", "title": "Mock agent", "version": "1"}
 CAPABILITIES: Final = {
@@ -13,6 +13,16 @@ CAPABILITIES: Final = {
     "promptCapabilities": {"image": True, "audio": False, "embeddedContext": True},
     "mcpCapabilities": {"http": True, "sse": True},
 }
+LONG_WORK: Final = {
+    "steer": True,
+    "compact": True,
+    "review": True,
+    "fork": {"at": True},
+    "rewind": {"files": True, "conversation": True},
+    "rename": True,
+    "native": True,
+}
+"""What it announces beside ACP, unless it is to be a plain ACP agent."""
 
 _MODES: Final = (
     {"id": "default", "name": "Default", "description": "Asks before it runs a command"},
@@ -55,6 +65,12 @@ class MockSession:
     is_trusted: bool = False
     """The person said `always`: it asks no more."""
     turns: int = 0
+    title: str | None = None
+    origin: str = "begun here"
+    prompts: list[str] = field(default_factory=list)
+    """What it was asked, and has not been made to forget."""
+    edits: list[list[str]] = field(default_factory=list)
+    """Of each prompt: the files that it edited, in its imagination."""
 
     def describe(self) -> dict[str, Any]:
         """What `session/new` and `session/load` answer, but for the id."""

@@ -6,7 +6,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
-from sandbox_agent_server.agents.mock import asking, background, failing, flooding, telling
+from sandbox_agent_server.agents.mock import (
+    asking,
+    background,
+    failing,
+    flooding,
+    long_work,
+    telling,
+)
 from sandbox_agent_server.agents.mock.turn import Turn
 
 __all__ = ["SCENARIOS", "play"]
@@ -41,6 +48,7 @@ SCENARIOS: Final[dict[str, _Scenario]] = {
     "usage": _Scenario(telling.usage, "two states of the context window, with cost"),
     "substeps": _Scenario(telling.substeps, "a sub-agent with tool calls and words of its own"),
     "unknown": _Scenario(telling.unknown, "an update of a type that does not exist"),
+    "history": _Scenario(telling.history, "what it remembers of the session"),
     "late": _Scenario(telling.late, "doubled tool updates, and some after the turn has ended"),
     "background": _Scenario(
         background.background,
@@ -56,6 +64,7 @@ SCENARIOS: Final[dict[str, _Scenario]] = {
         flooding.burst, "N chunks of SIZE characters, as fast as they are read", "NxSIZE"
     ),
     "slow": _Scenario(flooding.slow, "a chunk every 20 ms until cancelled", "[SECONDS]"),
+    "wait": _Scenario(long_work.wait, "waits until something is said into the turn"),
     "error": _Scenario(failing.error, "a JSON-RPC error instead of an answer", "[CODE]"),
     "refusal": _Scenario(failing.refusal, "stops with `refusal`"),
     "max-tokens": _Scenario(failing.max_tokens, "stops with `max_tokens`"),

@@ -9,7 +9,7 @@ from sandbox_agent_core.frames import acp
 from sandbox_agent_server.agents.mock.turn import Turn, Update, message
 
 __all__ = [
-    "END", "echo", "edit", "late", "plan", "reasoning", "substeps", "terminal", "text", "tool",
+    "END", "echo", "edit", "history", "late", "plan", "reasoning", "substeps", "terminal", "text", "tool",
     "tool_done", "tool_started", "tool_update", "unknown", "usage",
 ]  # fmt: skip
 
@@ -52,6 +52,14 @@ async def text(turn: Turn, _words: list[str]) -> str:
     return END
 
 
+async def history(turn: Turn, _words: list[str]) -> str:
+    session = turn.session
+    prompts = "\n".join(f"{index}. {text}" for index, text in enumerate(session.prompts[:-1]))
+    title = f" It is called {session.title}." if session.title else ""
+    await turn.say(f"This session was {session.origin}.{title}\n{prompts}".strip())
+    return END
+
+
 async def reasoning(turn: Turn, _words: list[str]) -> str:
     await turn.think("Six times seven: forty and two.")
     await turn.say("The answer is 42.")
@@ -74,6 +82,7 @@ async def edit(turn: Turn, _words: list[str]) -> str:
     input = {"path": path, "old": "Hello", "new": "Good morning"}
     where = [{"path": path, "line": 1}]
     diff = {"type": "diff", "path": path, "oldText": "Hello\n", "newText": "Good morning\n"}
+    turn.session.edits[-1].append(path)
     await turn.send(tool_started(id, "Edit greeting.txt", "edit", input, locations=where))
     await turn.send(tool_update(id, "completed", content=[diff], locations=where))
     await turn.say("The greeting is friendlier now.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -64,6 +65,8 @@ class Turn:
         """Sent after the turn has ended."""
         self.is_deaf = False
         """Cancelling does nothing."""
+        self.steered = asyncio.Event()
+        """Something was said into it."""
         self.begin_in_background = begin_in_background
         self._outbox = outbox
         self._ask = ask
@@ -76,6 +79,9 @@ class Turn:
     async def send(self, *updates: Update) -> None:
         """One batch. Waits while nobody reads."""
         await self._outbox.put([self.frame(update) for update in updates])
+
+    async def put(self, frame: Frame) -> None:
+        await self._outbox.put([frame])
 
     async def write(self, line: bytes) -> None:
         """A line that is no frame."""
