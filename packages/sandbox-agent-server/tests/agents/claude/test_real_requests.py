@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from claude_driver import StartClaude, leave_open, option
+from claude_driver import Answer, StartClaude, leave_open, option
+from support.scripted_llm import ScriptedLLM
 
 pytestmark = pytest.mark.real_agent
 
@@ -54,6 +56,51 @@ async def test_a_rejected_command_does_not_run_and_the_turn_goes_on(
     assert "rejected" in claude.text()
     assert answer["result"]["stopReason"] == "end_turn"
     assert answer["result"]["_meta"]["permissionDenials"][0]["tool_name"] == "Bash"
+
+
+def answered(kind: str, **said: Any) -> Answer:
+    """An option of a kind, with more that whoever answers says."""
+    choose = option(kind)
+    return lambda frame: {**(choose(frame) or {}), "_meta": {"sandbox_agent": said}}
+
+
+async def test_the_input_may_be_changed_by_whoever_allows_it(
+    start_claude: StartClaude, cwd: Path
+) -> None:
+    claude = await start_claude()
+    claude.answer = answered("allow_once", updatedInput={"command": "touch other"})
+    await claude.open()
+
+    await claude.prompt("SCENARIO:tool SHELL<<touch made>>")
+
+    assert files_in(cwd) == ["other"]
+    ran = claude.last_tool()
+    assert (ran["title"], ran["rawInput"]) == ("touch other", {"command": "touch other"})
+
+
+async def test_a_refusal_says_why_to_the_model(
+    start_claude: StartClaude, scripted_llm: ScriptedLLM
+) -> None:
+    claude = await start_claude()
+    claude.answer = answered("reject_once", message="use the other directory")
+    await claude.open()
+
+    answer = await claude.prompt("SCENARIO:tool SHELL<<touch made>>")
+
+    assert answer["result"]["stopReason"] == "end_turn"
+    assert "use the other directory" in str(scripted_llm.requests[-1].body["messages"][-1])
+
+
+async def test_a_refusal_may_end_the_turn(start_claude: StartClaude) -> None:
+    claude = await start_claude()
+    claude.answer = answered("reject_once", onReject="stop")
+    await claude.open()
+
+    answer = await claude.prompt("SCENARIO:tool SHELL<<touch made>>")
+
+    assert answer["result"]["stopReason"] == "cancelled"
+    assert claude.last_tool()["status"] == "failed"
+    assert (await claude.prompt("SCENARIO:text"))["result"]["stopReason"] == "end_turn"
 
 
 async def test_always_asks_no_second_time_and_writes_no_settings(

@@ -134,12 +134,13 @@ async def test_an_edit_shows_what_changed(start_claude: StartClaude, cwd: Path) 
             "path": str(path),
             "oldText": "first\nhello\nlast\n",
             "newText": "first\ngoodbye\nlast\n",
+            "_meta": {"sandbox_agent": {"isWholeFile": False, "startLine": 1, "newStartLine": 1}},
         }
     ]
     asked = claude.asked()[-1]["params"]["toolCall"]
-    assert asked["content"] == [
-        {"type": "diff", "path": str(path), "oldText": "hello", "newText": "goodbye"}
-    ]
+    (change,) = asked["content"]
+    assert (change["oldText"], change["newText"]) == ("hello", "goodbye")
+    assert change["_meta"] == {"sandbox_agent": {"isWholeFile": False}}, "a piece of it"
 
 
 async def test_a_new_file_is_a_diff_from_nothing(start_claude: StartClaude, cwd: Path) -> None:

@@ -85,6 +85,31 @@ def test_allow_once_hands_the_input_back_unchanged() -> None:
     }
 
 
+def choose_saying(option_id: str, **said: Any) -> dict[str, Any]:
+    result = {
+        "outcome": {"outcome": "selected", "optionId": option_id},
+        "_meta": {"sandbox_agent": said},
+    }
+    return permission_answer(asked(RULE), result, interrupt=True)
+
+
+def test_whoever_allows_may_change_what_the_tool_gets() -> None:
+    assert choose_saying("allow_always", updatedInput={"command": "ls"}) == {
+        "behavior": "allow",
+        "updatedInput": {"command": "ls"},
+        "updatedPermissions": [RULE | {"destination": "session"}],
+    }
+
+
+def test_a_refusal_says_why_and_may_end_the_turn() -> None:
+    assert choose_saying("reject_once", message="not here") == {
+        "behavior": "deny",
+        "message": "not here",
+    }
+    assert choose_saying("reject_once", onReject="stop")["interrupt"] is True
+    assert choose_saying("reject_once", updatedInput={"command": "ls"})["behavior"] == "deny"
+
+
 @pytest.mark.parametrize("option_id", ["reject_once", "allow_always", "nonsense", ""])
 def test_everything_that_was_not_offered_is_a_no(option_id: str) -> None:
     answer = choose(asked(), option_id)

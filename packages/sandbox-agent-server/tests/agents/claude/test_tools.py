@@ -39,12 +39,21 @@ def test_title_and_kind(name: str, given: Any, kind: str, title: str) -> None:
     assert (fields["kind"], fields["title"]) == (kind, title)
 
 
+PIECE = {"sandbox_agent": {"isWholeFile": False}}
+
+
 def test_every_edit_of_a_multi_edit_is_a_diff() -> None:
     edits = [{"old_string": "a", "new_string": "b"}, {"old_string": "c"}, "odd"]
     given = {"file_path": "/repo/x", "edits": edits}
     assert tool_fields("MultiEdit", given, cwd="/repo")["content"] == [
-        {"type": "diff", "path": "/repo/x", "oldText": "a", "newText": "b"}
+        {"type": "diff", "path": "/repo/x", "oldText": "a", "newText": "b", "_meta": PIECE}
     ]
+
+
+def test_an_edit_that_replaces_nothing_makes_a_file() -> None:
+    given = {"file_path": "/repo/x", "old_string": "", "new_string": "b"}
+    (change,) = tool_fields("Edit", given, cwd="/repo")["content"]
+    assert (change["oldText"], "_meta" in change) == (None, False)
 
 
 def block(content: Any, **fields: Any) -> dict[str, Any]:
@@ -55,12 +64,20 @@ def test_an_edit_is_told_hunk_by_hunk_and_not_with_the_whole_file() -> None:
     native = {
         "filePath": "/repo/x",
         "originalFile": "one\ntwo\n",
-        "structuredPatch": [{"lines": [" one", "-two", "+zwei", "\\ No newline at end of file"]}],
+        "structuredPatch": [
+            {"oldStart": 1, "newStart": 1, "lines": [" one", "-two", "+zwei", "+drei"]},
+            {"oldStart": 8, "newStart": 9, "lines": ["-x", "+y", "\\ No newline at end of file"]},
+        ],
         "userModified": False,
     }
     fields = result_fields("Edit", block("The file was updated"), native)
-    assert fields["content"] == [
-        {"type": "diff", "path": "/repo/x", "oldText": "one\ntwo\n", "newText": "one\nzwei\n"}
+    assert [(each["oldText"], each["newText"]) for each in fields["content"]] == [
+        ("one\ntwo\n", "one\nzwei\ndrei\n"),
+        ("x\n", "y"),
+    ]
+    assert [each["_meta"]["sandbox_agent"] for each in fields["content"]] == [
+        {"isWholeFile": False, "startLine": 1, "newStartLine": 1},
+        {"isWholeFile": False, "startLine": 8, "newStartLine": 9},
     ]
     assert "originalFile" not in fields["rawOutput"]
 
@@ -86,7 +103,15 @@ def test_a_command_in_the_background_has_no_exit_code() -> None:
 
 def test_a_refused_command_has_neither_output_nor_exit_code() -> None:
     fields = result_fields("Bash", block("The user said no", is_error=True), "Error: no")
-    assert fields["rawOutput"] == "The user said no"
+    assert "rawOutput" not in fields
+    assert fields["content"], "what the model was told is worth telling"
+
+
+@pytest.mark.parametrize("native", [None, {"stdout": "", "stderr": ""}])
+def test_a_silent_command_shows_nothing(native: Any) -> None:
+    fields = result_fields("Bash", block("(Bash completed with no output)"), native)
+    assert "content" not in fields
+    assert (fields["rawOutput"]["stdout"], fields["rawOutput"]["stderr"]) == ("", "")
 
 
 def test_an_image_is_told_once() -> None:

@@ -49,6 +49,7 @@ _CAPABILITIES: Final = {
     "promptCapabilities": {"image": True, "embeddedContext": True},
     "mcpCapabilities": {"http": True, "sse": True},
     "sessionCapabilities": {"resume": {}, "additionalDirectories": {}},
+    "_meta": {"sandbox_agent": {"permissionAnswers": ["message", "updatedInput", "onReject"]}},
 }
 
 _REQUEST_ID: Final = re.compile(rb'"request_id"\s*:\s*"([\w-]+)"')

@@ -36,6 +36,8 @@ class Granted:
 
     reply: Native
     tool_call_id: str | None = None
+    input: Mapping[str, Any] | None = None
+    """What the tool gets, where that is not what Claude asked for."""
 
 
 class Asking:
@@ -97,5 +99,7 @@ class Asking:
         reply = control_success(request_id, body)
         tool_id = asked.get("tool_use_id")
         if body.get("behavior") == "allow" and isinstance(tool_id, str):
-            return Granted(reply, tool_id)
+            given = body["updatedInput"]
+            is_changed = opened.kind == "permission" and given != (asked.get("input") or {})
+            return Granted(reply, tool_id, given if is_changed else None)
         return Granted(reply)

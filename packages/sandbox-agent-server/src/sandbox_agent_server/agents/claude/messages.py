@@ -259,6 +259,15 @@ class Messages:
     def running(self, tool_id: str) -> Update:
         return _tool_update(tool_id, {"status": "in_progress"})
 
+    def granted(self, tool_id: str, changed: Mapping[str, Any] | None) -> Update:
+        """`changed`: its input by whoever allowed it, which is not the model's."""
+        tool = self._tools.get(tool_id)
+        if changed is None or tool is None:
+            return self.running(tool_id)
+        self._tools[tool_id] = _OpenTool(tool.name, changed)
+        fields = tool_fields(tool.name, changed, cwd=self._cwd)
+        return _tool_update(tool_id, {"status": "in_progress", **fields})
+
     def user(self, message: Native) -> Read:
         """Tool results, and the prompt of a sub-agent."""
         parent = as_text(message.get("parent_tool_use_id"))

@@ -9,6 +9,7 @@ from sandbox_agent_core.lenient import dicts_in
 
 from sandbox_agent_server.agents.claude.tools import tool_fields
 from sandbox_agent_server.agents.native.content import text_block, wrapped
+from sandbox_agent_server.agents.native.permission_replies import PermissionReply
 from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["permission_answer", "permission_params"]
@@ -58,17 +59,20 @@ def permission_answer(
 ) -> Native:
     """The body of the control response for an answer to `session/request_permission`.
 
-    Everything that is not a known way to say yes is a no. `interrupt` stops the turn when the
-    request was cancelled: without it Claude would go on as if a person had refused.
+    Everything that is not a known way to say yes is a no. `interrupt`: the turn may be stopped by it, when
+    the request was cancelled (Claude would go on as if a person had refused), or when a refusal says so.
     """
     outcome = result.get("outcome") if result is not None else None
     chosen = outcome.get("optionId") if isinstance(outcome, Mapping) else None
+    reply = PermissionReply.read(result)
     if not isinstance(outcome, Mapping) or outcome.get("outcome") != "selected":
         denied: Native = {"behavior": "deny", "message": _CANCELLED}
         return {**denied, "interrupt": True} if interrupt else denied
     if chosen not in {option["optionId"] for option in _options(asked)} or chosen == REJECT_ONCE:
-        return {"behavior": "deny", "message": _REJECTED}
-    answer: Native = {"behavior": "allow", "updatedInput": asked.get("input") or {}}
+        rejected: Native = {"behavior": "deny", "message": reply.message or _REJECTED}
+        return {**rejected, "interrupt": True} if reply.stops and interrupt else rejected
+    given = asked.get("input") if reply.updated_input is None else reply.updated_input
+    answer: Native = {"behavior": "allow", "updatedInput": given or {}}
     if chosen == ALLOW_ALWAYS:
         answer["updatedPermissions"] = _lasting(asked)
     elif chosen == ACCEPT_EDITS:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sandbox_agent_core.lenient import as_int, compact
+
 from sandbox_agent_server.agents.claude.content import acp_blocks
 from sandbox_agent_server.agents.claude.tools import diff
 from sandbox_agent_server.agents.native.content import text_of, wrapped
@@ -13,6 +15,8 @@ from sandbox_agent_server.agents.native.content import text_of, wrapped
 __all__ = ["result_fields"]
 
 _EXIT_CODE: Final = re.compile(r"\AExit code (\d+)(?:\n|\Z)")
+# What the model is told of a command that says nothing; beside it is no record in a sub-agent.
+_SILENT: Final = re.compile(r"\((?:Bash completed with )?no output\)", re.IGNORECASE)
 _ERROR_TAGS: Final = re.compile(r"\A<tool_use_error>(.*)</tool_use_error>\Z", re.DOTALL)
 
 # Whole copies of files that the diff, the input or the content shows already.
@@ -64,19 +68,21 @@ def _shell_output(text: str, native: Any, *, failed: bool) -> Any:
     if failed and (code := _EXIT_CODE.match(text)):
         # stdout and stderr come merged here.
         return {"stdout": text[code.end() :], "stderr": "", "exitCode": int(code.group(1))}
-    # A command that was refused or interrupted, or one of a sub-agent: only what the model sees.
-    return (text or None) if failed else {"stdout": text, "stderr": ""}
+    if failed:
+        return None  # It was refused, or interrupted: the text is a sentence for the model.
+    return {"stdout": "" if _SILENT.fullmatch(text) else text, "stderr": ""}
 
 
 def _shell_blocks(
     name: str | None, blocks: list[dict[str, Any]], native: Any
 ) -> list[dict[str, Any]]:
     """A silent command shows nothing, rather than the sentence that the model gets instead."""
-    if name == "Bash" and isinstance(native, dict) and not native.get("backgroundTaskId"):
-        silent = native.get("stdout") == "" and native.get("stderr") == ""
-        if silent and all(item["type"] == "text" for item in blocks):
-            return []
-    return blocks
+    if name != "Bash" or not all(item["type"] == "text" for item in blocks):
+        return blocks
+    if isinstance(native, dict):
+        is_told = native.get("stdout") or native.get("stderr") or native.get("backgroundTaskId")
+        return blocks if is_told or "stdout" not in native else []
+    return [] if _SILENT.fullmatch(text_of(blocks)) else blocks
 
 
 def _without_copies(native: dict[str, Any]) -> dict[str, Any]:
@@ -93,7 +99,7 @@ def _diffs(native: Any) -> list[dict[str, Any]]:
             return [diff(path, None, new)]
         case {"filePath": str(path), "structuredPatch": [_, *_] as hunks}:
             return [
-                diff(path, _side(hunk["lines"], "-"), _side(hunk["lines"], "+"))
+                diff(path, _side(hunk["lines"], "-"), _side(hunk["lines"], "+"), **_place(hunk))
                 for hunk in hunks
                 if isinstance(hunk, dict) and isinstance(hunk.get("lines"), list)
             ]
@@ -101,6 +107,24 @@ def _diffs(native: Any) -> list[dict[str, Any]]:
             return []
 
 
+def _place(hunk: dict[str, Any]) -> dict[str, Any]:
+    lines = compact(
+        startLine=as_int(hunk.get("oldStart")), newStartLine=as_int(hunk.get("newStart"))
+    )
+    return {"isWholeFile": False, **lines}
+
+
 def _side(lines: list[Any], sign: str) -> str:
-    kept = [line[1:] for line in lines if isinstance(line, str) and line[:1] in (" ", sign)]
-    return "\n".join(kept) + "\n" if kept else ""
+    text = ""
+    is_last_kept = False
+    for line in lines:
+        if not isinstance(line, str):
+            continue
+        if line[:1] in (" ", sign):
+            text += line[1:] + "\n"
+            is_last_kept = True
+        elif line.startswith("\\") and is_last_kept:
+            text = text.removesuffix("\n")  # "\ No newline at end of file"
+        else:
+            is_last_kept = False
+    return text

@@ -83,8 +83,16 @@ def tool_fields(name: str, tool_input: Any, *, cwd: str) -> dict[str, Any]:
     return fields
 
 
-def diff(path: str, old: str | None, new: str) -> dict[str, Any]:
-    return {"type": "diff", "path": path, "oldText": old, "newText": new}
+def diff(path: str, old: str | None, new: str, **place: Any) -> dict[str, Any]:
+    """`old` None: a new file, or one of which only the new text is known. `place`: see `core.diffs.told_diff`."""
+    told = {"type": "diff", "path": path, "oldText": old, "newText": new}
+    return told | {"_meta": {"sandbox_agent": place}} if place else told
+
+
+def _piece(path: str, old: str, new: str) -> dict[str, Any]:
+    if not old:
+        return diff(path, None, new)  # an Edit that puts something in place of nothing makes a file
+    return diff(path, old, new, isWholeFile=False)
 
 
 def display_path(path: str, cwd: str) -> str:
@@ -148,10 +156,10 @@ def _content(name: str, given: Mapping[str, Any]) -> list[dict[str, Any]]:
             # What was there before is only told by the result.
             return [diff(path, None, new)]
         case "Edit", {"old_string": str(old), "new_string": str(new)} if path:
-            return [diff(path, old, new)]
+            return [_piece(path, old, new)]
         case "MultiEdit", {"edits": list(edits)} if path:
             return [
-                diff(path, edit["old_string"], edit["new_string"])
+                _piece(path, edit["old_string"], edit["new_string"])
                 for edit in edits
                 if isinstance(edit, dict)
                 and isinstance(edit.get("old_string"), str)

@@ -95,7 +95,8 @@ class Translator(SessionTranslator):
             return Output()
         frames = []
         if granted.tool_call_id is not None:
-            frames.append(self.update(self._messages.running(granted.tool_call_id)))
+            update = self._messages.granted(granted.tool_call_id, granted.input)
+            frames.append(self.update(update))
         return Output(frames, [granted.reply])
 
     def feed(self, message: Native) -> Output:
