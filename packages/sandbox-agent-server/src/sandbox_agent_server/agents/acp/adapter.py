@@ -34,6 +34,8 @@ class AcpAdapter:
         install_hint: str = "",
     ) -> None:
         self._normaliser = normaliser
+        if normaliser is not None:
+            normaliser.attach(self._say)
         self._install_hint = install_hint
         self._context = context
         self._command = context.command or command
@@ -76,10 +78,15 @@ class AcpAdapter:
             self._link.resume()
 
     def send(self, frame: Frame) -> None:
+        told: Frame | None = frame
         if self._normaliser is not None:
             # They go before the agent's next batch: it reacts to this very frame.
             self._put_in += self._normaliser.outgoing(frame)
-            frame = self._normaliser.to_agent(frame)
+            told = self._normaliser.to_agent(frame)
+        if told is not None:
+            self._say(told)
+
+    def _say(self, frame: Frame) -> None:
         if self._link is not None:
             self._link.send(dumps(self._launch.to_agent(frame)))
         if frame.get("method") == acp.SESSION_PROMPT:

@@ -11,6 +11,10 @@ from sandbox_agent_core.spi.agent import AgentContext
 
 from sandbox_agent_server.agents.acp import acp_definition
 from sandbox_agent_server.agents.acp.launch import Launch
+from sandbox_agent_server.agents.acp.normalising import chain
+from sandbox_agent_server.agents.known.copilot_calls import CopilotCalls
+from sandbox_agent_server.agents.known.copilot_modes import CopilotModes
+from sandbox_agent_server.agents.known.copilot_turns import CopilotTurns
 from sandbox_agent_server.agents.repository import (
     around,
     files_in,
@@ -22,8 +26,6 @@ from sandbox_agent_server.agents.settings_files import read_settings
 __all__ = ["DEFINITION", "prepare"]
 
 _OURS: Final = {"COPILOT_AUTO_UPDATE": "false"}
-
-_MODE: Final = "https://agentclientprotocol.com/protocol/session-modes#"
 
 _GATEWAY: Final = "COPILOT_PROVIDER_BASE_URL"
 _HOOKS: Final = ".github/hooks"
@@ -97,5 +99,6 @@ DEFINITION = acp_definition(
     base_url_env={"openai": "OPENAI_BASE_URL", "anthropic": "ANTHROPIC_BASE_URL"},
     # Others it drops without a word.
     mcp_transports=("http", "sse"),
-    permission_modes={"ask": f"{_MODE}agent", "plan": f"{_MODE}plan"},
+    normaliser=chain(CopilotModes, CopilotTurns, CopilotCalls),
+    permission_modes={"ask": "agent", "plan": "plan"},
 )

@@ -13,6 +13,7 @@ from sandbox_agent_core.frames import Frame, RequestId, acp
 from sandbox_agent_core.frames.jsonrpc import notification, request, response
 from sandbox_agent_core.spi.agent import WireFrame
 
+from sandbox_agent_server.agents.acp.normalising import AsItIs
 from sandbox_agent_server.agents.acp.reading import wire
 
 __all__ = ["CursorExtensions"]
@@ -34,9 +35,7 @@ _STATUSES: Final = {
 }
 
 
-class CursorExtensions:
-    """A `Normaliser`."""
-
+class CursorExtensions(AsItIs):
     def __init__(self) -> None:
         self._session_id: str | None = None
         self._asked: dict[RequestId, Frame] = {}

@@ -15,6 +15,7 @@ from sandbox_agent_core.lenient import dicts_in
 from sandbox_agent_core.projection.tools import is_diff
 from sandbox_agent_core.spi.agent import WireFrame
 
+from sandbox_agent_server.agents.acp.normalising import AsItIs
 from sandbox_agent_server.agents.acp.reading import wire
 
 __all__ = ["ImpliedToolCalls"]
@@ -22,9 +23,7 @@ __all__ = ["ImpliedToolCalls"]
 _ALLOWING: Final = ("allow_once", "allow_always")
 
 
-class ImpliedToolCalls:
-    """A `Normaliser`."""
-
+class ImpliedToolCalls(AsItIs):
     def __init__(self) -> None:
         self._announced: set[str] = set()
         self._asked: dict[RequestId, Frame] = {}
@@ -52,9 +51,6 @@ class ImpliedToolCalls:
             "status": "failed",
         }
         return [_update(asked, update)]
-
-    def to_agent(self, frame: Frame) -> Frame:
-        return frame
 
     def _note(self, frame: Frame) -> None:
         try:

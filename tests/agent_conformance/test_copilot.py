@@ -1,0 +1,47 @@
+"""What Copilot tells in its own way, told in everybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from agent_conformance.conftest import Lab
+from agent_conformance.stories import play
+from agent_conformance.under_test import AGENTS
+from sandbox_agent_client import PermissionRequested, SessionSync, ToolCompleted, ToolStarted
+
+pytestmark = pytest.mark.real_agent
+
+
+@pytest.fixture
+def copilot(lab: Lab) -> Iterator[SessionSync]:
+    made = lab.new_session(AGENTS["copilot"])
+    yield made
+    made.end()
+
+
+def test_turns_calls_and_modes_are_told_as_by_others(copilot: SessionSync) -> None:
+    assert {"agent", "plan", "autopilot"} <= {mode["id"] for mode in copilot.info.modes}
+    assert copilot.set_mode("plan").permission_mode == "plan"
+    assert copilot.set_mode("ask").mode == "agent"
+
+    failed = play(copilot, "SCENARIO:tool SHELL<<echo said; exit 3>>")
+    (started,), (tool,) = failed.of(ToolStarted), failed.of(ToolCompleted)
+    (asked,) = failed.of(PermissionRequested)
+    assert asked.tool_call is not None
+    titles = {call.title for call in (started, asked.tool_call, tool)}
+    assert titles == {"echo said; exit 3"}
+    assert (started.name, tool.status, tool.exit_code) == ("bash", "failed", 3)
+    assert tool.output == {"stdout": "said", "exitCode": 3}
+
+    silent = play(copilot, "SCENARIO:tool SHELL<<true>>")
+    assert silent.of(ToolCompleted)[0].content == []
+    for story in (failed, silent):
+        assert story.ended.usage is not None
+        assert story.ended.usage.output_tokens == 40
+
+    refused = play(copilot, "SCENARIO:http401").ended
+    assert (refused.stop_reason, refused.error and refused.error.code) == (
+        "error",
+        "agent_auth_required",
+    )
