@@ -1,4 +1,7 @@
-"""Writes docs/events.md, docs/errors.md and docs/limits.md from the code. `--check` only says whether they are up to date."""
+"""Writes docs/events.md, docs/errors.md, docs/limits.md and the options in docs/agents.md from the code.
+
+`--check` only says whether they are up to date.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from sandbox_agent_core import content
+from sandbox_agent_core.agent_options import AgentOptions
 from sandbox_agent_core.errors import (
     URN_PREFIX,
     ProviderError,
@@ -27,12 +31,17 @@ from sandbox_agent_core.errors import (
 )
 from sandbox_agent_core.events import EVENT_CLASSES, UniversalEvent
 from sandbox_agent_core.wire.model import WireModel
+from sandbox_agent_server.agents.catalog import Catalog
 from sandbox_agent_server.settings import Limits
 
 _ROOT = Path(__file__).parent.parent
 _GOLDEN = _ROOT / "packages" / "sandbox-agent-core" / "tests" / "golden" / "events"
 _NOTE = "<!-- Written by scripts/gen_docs.py. Change the code, then run it again. -->\n"
 _CLIENT_ONLY = (ServerUnreachable, ServerStartFailed, StreamGap, ProviderError)
+_OPTIONS_BEGIN = (
+    "<!-- options: written by scripts/gen_docs.py from `sandbox_agent_core.agent_options` -->"
+)
+_OPTIONS_END = "<!-- end of options -->"
 _JSON_TYPES: dict[Any, str] = {
     str: "text",
     int: "integer",
@@ -183,6 +192,7 @@ def main() -> int:
         "docs/events.md": events_page(),
         "docs/errors.md": errors_page(),
         "docs/limits.md": limits_page(),
+        "docs/agents.md": agents_page((_ROOT / "docs/agents.md").read_text(encoding="utf-8")),
     }
     for path, text in pages.items():
         target = _ROOT / path
@@ -218,6 +228,32 @@ def limits_page() -> str:
         for name, field in Limits.model_fields.items()
     ]
     return "".join([_NOTE, _LIMITS_INTRO, "| limit | default | |\n|---|---:|---|\n", *rows])
+
+
+def agents_page(page: str) -> str:
+    """The page with what sessions can ask of each agent alone between its two marks."""
+    before, _, rest = page.partition(_OPTIONS_BEGIN)
+    _, _, after = rest.partition(_OPTIONS_END)
+    catalog = Catalog(plugins=tuple)
+    sections = [
+        _options_section(name, model)
+        for name in catalog.names()
+        if (model := catalog.get(name).session_options) is not None
+    ]
+    return "".join([before, _OPTIONS_BEGIN, "\n", *sections, "\n", _OPTIONS_END, after])
+
+
+def _options_section(agent: str, model: type[AgentOptions]) -> str:
+    risky = model.risky_names()
+    rows = [
+        f"| `{wire}` | {_type(field.annotation)} | {'risky' if wire in risky else ''} "
+        f"| {_cell(field.description or '')} |\n"
+        for wire, field in zip(model.names(), model.model_fields.values(), strict=True)
+    ]
+    return (
+        f"\n#### {agent}: `{model.__name__}`\n\n| option | type | | |\n|---|---|---|---|\n"
+        + "".join(rows)
+    )
 
 
 def _amount(name: str, value: float | None) -> str:

@@ -144,6 +144,12 @@ def test_the_exit_status_says_how_the_turn_ended(
     assert done.returncode == code, done.stderr
 
 
+def test_options_of_the_agent_are_values_or_json(at_server: dict[str, str]) -> None:
+    for given in ("reply=At your service.", '{"reply": "At your service."}'):
+        done = cli(at_server, "run", "--agent", "mock", "--agent-option", given, "hi")
+        assert done.stdout == "At your service.\n", done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -158,6 +164,9 @@ def test_the_exit_status_says_how_the_turn_ended(
             ExitCode.USAGE,
             "no-such-dir",
         ),
+        (["run", "--agent", "mock", "--agent-option", "x", "hi"], ExitCode.USAGE, "KEY=VALUE"),
+        (["run", "--agent", "mock", "--agent-option", "{x", "hi"], ExitCode.USAGE, "JSON"),
+        (["run", "--agent", "mock", "--agent-option", "replay=1", "hi"], ExitCode.USAGE, "`reply`"),
         (["run"], ExitCode.USAGE, "PROMPT"),
         (["run", "--agent", "mock", ""], ExitCode.USAGE, "empty"),
         (["run", "--sandbox", "no-such-place", "hi"], ExitCode.SANDBOX, "no-such-place"),

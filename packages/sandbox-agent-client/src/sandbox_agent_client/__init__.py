@@ -5,10 +5,12 @@
         async for event in session.prompt_stream("Fix the failing test"):
             ...
 
-`SandboxAgentSync` is the same without `async`. Events and errors are classes of this module; `errors`
-holds the errors alone.
+`SandboxAgentSync` is the same without `async`. Events, errors and the options of each agent are classes of this
+module; `errors` holds the errors alone.
 """
 
+from sandbox_agent_core import agent_options
+from sandbox_agent_core.agent_options import *  # noqa: F403
 from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
 from sandbox_agent_core.api.policy import PermissionPolicy, PermissionRule
 from sandbox_agent_core.api.requests import Resolution
@@ -200,4 +202,4 @@ __all__ = [
     "errors",
     "local_credentials",
 ]
-__all__ += errors.__all__
+__all__ += agent_options.__all__ + errors.__all__

@@ -6,11 +6,13 @@
         AgentNotInstallable              400 agent_not_installable
         ModeNotSupported                 400 mode_not_supported
         ValueNotSupported                400 value_not_supported
+        AgentOptionsInvalid              400 agent_options_invalid
         IdempotencyKeyReused             422 idempotency_key_reused
       TokenInvalid                       401 token_invalid
       PermissionDenied                   403 permission_denied
         InstallForbidden                 403 install_forbidden
         WorkspaceNotTrusted              403 workspace_not_trusted
+        AgentOptionForbidden             403 agent_option_forbidden
       NotFound                           404 not_found
         AgentNotInstalled                404 agent_not_installed
         SessionNotFound                  404 session_not_found
@@ -74,6 +76,8 @@ __all__ = [
     "AgentError",
     "AgentNotInstallable",
     "AgentNotInstalled",
+    "AgentOptionForbidden",
+    "AgentOptionsInvalid",
     "AgentProcessExited",
     "AgentRateLimited",
     "AgentStartFailed",
@@ -178,6 +182,14 @@ class ValueNotSupported(InvalidRequest):
     title = "Value Not Supported"
 
 
+class AgentOptionsInvalid(InvalidRequest):
+    """`agentOptions` of a session do not fit the agent. `details.problems` has `{option, problem}` for each that is
+    wrong, and `details.known` what the agent takes."""
+
+    code = "agent_options_invalid"
+    title = "Agent Options Invalid"
+
+
 class IdempotencyKeyReused(InvalidRequest):
     """The `Idempotency-Key` came with another request before."""
 
@@ -213,6 +225,14 @@ class WorkspaceNotTrusted(PermissionDenied):
 
     code = "workspace_not_trusted"
     title = "Workspace Not Trusted"
+
+
+class AgentOptionForbidden(PermissionDenied):
+    """The server does not take this option of the agent: `[agents.NAME] allowed_options` says which it does.
+    `details` carry `option` and `allowed`."""
+
+    code = "agent_option_forbidden"
+    title = "Agent Option Forbidden"
 
 
 class NotFound(SandboxAgentError):

@@ -171,6 +171,10 @@ class AgentSettings(_Frozen):
         "MCP servers or system prompt of their own.",
     )
     options: Mapping[str, Any] = Field(default_factory=dict)
+    allowed_options: tuple[str, ...] | None = Field(
+        None,
+        description="Which `agentOptions` a session may have. Default: all that cannot loosen a policy or trust.",
+    )
 
     @model_validator(mode="after")
     def _command_is_not_empty(self) -> Self:

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
+from sandbox_agent_core.agent_options import AgentOptions
 from sandbox_agent_core.api.base import RequestBody, ResponseBody
 from sandbox_agent_core.errors import InternalError, InvalidRequest
 from sandbox_agent_core.surrogates import has_halves, mended
@@ -118,6 +119,8 @@ def built(cls: type[Request], /, **members: Any) -> Request:
 
 def _as_json(value: Any) -> Any:
     """Mappings and sequences as JSON has them."""
+    if isinstance(value, AgentOptions):
+        return value.to_wire()
     if isinstance(value, Mapping):
         return {name: _as_json(inner) for name, inner in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):

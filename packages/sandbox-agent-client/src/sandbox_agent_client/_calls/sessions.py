@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+from sandbox_agent_core.agent_options import AgentOptions
 from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.api.sessions import (
     CancelRequest,
@@ -57,6 +58,9 @@ class SessionOptions(TypedDict, total=False):
     trust_workspace: bool | None
     """Whether hooks, plugins and MCP programs that the workspace brings along run. Permissions hold either way."""
     permission_policy: PermissionPolicy | Mapping[str, Any] | None
+    agent_options: AgentOptions | Mapping[str, Any] | None
+    """What only this agent has: a model of `agent_options` such as `ClaudeOptions`, or its fields. Never secrets: it
+    is stored and shown."""
     metadata: Mapping[str, Any] | None
     """Yours: stored and given back."""
 

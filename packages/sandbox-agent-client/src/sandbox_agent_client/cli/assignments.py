@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-__all__ = ["base_urls", "duration", "environment", "provider_options"]
+__all__ = ["agent_options", "base_urls", "duration", "environment", "provider_options"]
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -43,12 +43,31 @@ def base_urls(items: Sequence[str]) -> str | dict[str, str] | None:
 
 
 def provider_options(items: Sequence[str]) -> dict[str, Any]:
-    """`--option KEY=VALUE`: numbers, booleans, lists and objects as in JSON, else text. Raises: typer.BadParameter."""
+    """`--option KEY=VALUE`. Raises: typer.BadParameter."""
+    return _values("--option", items)
+
+
+def agent_options(items: Sequence[str]) -> dict[str, Any]:
+    """`--agent-option KEY=VALUE`, or an object in JSON with several. Raises: typer.BadParameter."""
+    found: dict[str, Any] = {}
+    for item in items:
+        if not item.startswith("{"):
+            found |= _values("--agent-option", [item])
+            continue
+        try:
+            found |= json.loads(item)
+        except ValueError as exc:
+            raise typer.BadParameter(f"--agent-option {item!r} is no JSON: {exc}") from exc
+    return found
+
+
+def _values(option: str, items: Sequence[str]) -> dict[str, Any]:
+    """Numbers, booleans, lists and objects as in JSON, else text."""
     found: dict[str, Any] = {}
     for item in items:
         name, has_value, value = item.partition("=")
         if not has_value or not name.isidentifier():
-            raise typer.BadParameter(f"--option {item!r}: use KEY=VALUE")
+            raise typer.BadParameter(f"{option} {item!r}: use KEY=VALUE")
         try:
             found[name] = json.loads(value)
         except ValueError:

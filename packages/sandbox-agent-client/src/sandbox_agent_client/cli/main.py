@@ -14,7 +14,12 @@ from sandbox_agent_core.surrogates import has_halves
 
 from sandbox_agent_client.cli import agents as agent_commands
 from sandbox_agent_client.cli import sessions as session_commands
-from sandbox_agent_client.cli.assignments import base_urls, environment, provider_options
+from sandbox_agent_client.cli.assignments import (
+    agent_options,
+    base_urls,
+    environment,
+    provider_options,
+)
 from sandbox_agent_client.cli.credentials import credentials_app
 from sandbox_agent_client.cli.exit_codes import EXIT_HELP, ExitCode, finish
 from sandbox_agent_client.cli.plugins import add_plugin_commands
@@ -124,6 +129,14 @@ def run_command(
     ] = None,
     model: Annotated[str | None, typer.Option(show_default=False)] = None,
     mode: Annotated[str | None, typer.Option(show_default=False)] = None,
+    agent_option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="What only this agent has, such as max_turns=5; or an object in JSON. Repeat for more.",
+            show_default=False,
+        ),
+    ] = None,
     env: Annotated[
         list[str] | None,
         typer.Option(
@@ -210,6 +223,7 @@ def run_command(
         cwd=_directory(cwd, target, is_new=session is None),
         model=model,
         mode=mode,
+        agent_options=agent_options(agent_option or []),
         env=environment(env or []),
         base_url=base_urls(base_url or []),
         trust_workspace=trust_workspace,

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+from pydantic.alias_generators import to_camel
 from rich.console import Console, RenderableType
 from sandbox_agent_core.events import Event, TurnDropped, TurnEnded
 from sandbox_agent_core.ids import new_id
@@ -40,6 +41,7 @@ class RunOptions:
     cwd: str | None = None
     model: str | None = None
     mode: str | None = None
+    agent_options: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     base_url: str | Mapping[str, str] | None = None
     trust_workspace: bool | None = None
@@ -111,6 +113,7 @@ async def _session(client: SandboxAgent, options: RunOptions, session_id: str | 
             env=options.env or None,
             base_url=options.base_url,
             trust_workspace=options.trust_workspace,
+            agent_options=options.agent_options or None,
         )
     session = await client.resume_or_create_session(
         options.session_id,
@@ -119,6 +122,7 @@ async def _session(client: SandboxAgent, options: RunOptions, session_id: str | 
         env=options.env or None,
         base_url=options.base_url,
         trust_workspace=options.trust_workspace,
+        agent_options=options.agent_options or None,
     )
     if options.agent not in {None, session.info.agent}:
         raise InvalidRequest(
@@ -129,6 +133,9 @@ async def _session(client: SandboxAgent, options: RunOptions, session_id: str | 
     if options.trust_workspace not in {None, session.info.trust_workspace}:
         word = "trusted" if session.info.trust_workspace else "not trusted"
         raise InvalidRequest(f"The workspace of session {session.id} is {word}, which stays.")
+    wanted = {to_camel(name): value for name, value in options.agent_options.items()}
+    if not wanted.items() <= session.info.agent_options.items():
+        raise InvalidRequest(f"Session {session.id} was made with other agent options, which stay.")
     if options.model not in {None, session.info.model}:
         await session.set_model(str(options.model))
     if options.mode not in {None, session.info.mode}:

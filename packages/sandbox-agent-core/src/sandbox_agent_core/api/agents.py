@@ -80,6 +80,15 @@ class AgentInfo(ResponseBody):
         default_factory=list,
         description="Providers that `baseUrl` of a session can name; the first is the main one.",
     )
+    agent_options_schema: dict[str, Any] | None = Field(
+        default=None,
+        description="JSON schema of `agentOptions` of a session; null when the agent takes none. Properties that can "
+        "loosen a policy or trust are marked `risky`.",
+    )
+    allowed_agent_options: list[str] = Field(
+        default_factory=list,
+        description="Those that this server takes (`allowed_options` of its configuration).",
+    )
     config: AgentConfig | None = Field(
         default=None, description="With `?config=true`, of an agent that is installed and answers."
     )

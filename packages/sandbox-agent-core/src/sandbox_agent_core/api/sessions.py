@@ -84,6 +84,11 @@ class CreateSession(RequestBody):
         "they may do without asking is the session's affair either way. Default: the server's setting.",
     )
     permission_policy: PermissionPolicy | None = None
+    agent_options: dict[str, Any] = Field(
+        default_factory=dict,
+        description="What only this agent has: `agentOptionsSchema` of `GET /v1/agents` says what it takes. Stored "
+        "and shown, so no secrets belong in it.",
+    )
     metadata: dict[str, Any] = Field(
         default_factory=dict, description="Yours; stored and given back."
     )
@@ -192,6 +197,9 @@ class SessionInfo(ResponseBody):
         description="What the agent wrote that is no protocol message (`agent.unparsed` events).",
     )
     permission_policy: PermissionPolicy = Field(default_factory=PermissionPolicy)
+    agent_options: dict[str, Any] = Field(
+        default_factory=dict, description="As in CreateSession, in camelCase."
+    )
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 

@@ -65,6 +65,8 @@ class SessionCreated(UniversalEvent):
     """Somebody trusts what the workspace brings along: its hooks, plugins and MCP programs run."""
     permission_policy: dict[str, Any] | None = None
     """Who decides when the agent asks."""
+    agent_options: dict[str, Any] | None = None
+    """What was asked of this agent alone (`agentOptions`)."""
     metadata: dict[str, Any] | None = None
     """What the creator of the session attached to it."""
     title: str | None = None

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 
+from sandbox_agent_core.agent_options.base import AgentOptions
 from sandbox_agent_core.credentials.sources import AgentSources
 from sandbox_agent_core.frames.jsonrpc import Frame
 from sandbox_agent_core.frames.operations import (
@@ -49,6 +50,9 @@ __all__ = [
 TASK_STOP: Final = "_sandbox_agent/task.stop"
 """A notification `{sessionId, taskId}` to an agent that has announced this background task
 (`frames.extensions.TASK_STARTED`): stop it."""
+
+
+Options = TypeVar("Options", bound=AgentOptions)
 
 
 class WireFrame(NamedTuple):
@@ -96,6 +100,11 @@ class AgentContext:
     """From the configuration, instead of the agent's own launch command."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """Adapter settings from `[agents.NAME]` of the configuration."""
+    session_options: AgentOptions | None = None
+    """What the session asks of this very agent, of the class that its definition names; see `options_as`."""
+    additional_directories: Sequence[Path] = ()
+    """Beside `cwd`, for agents that are told at launch (`AgentDefinition.directories_at_launch`); others get them with
+    the request that opens the session. Absolute, exist."""
     trust_workspace: bool = False
     """Hooks, plugins and MCP programs that the workspace brings along may run. Never what it says of
     permissions: the adapter keeps the agent asking either way."""
@@ -110,6 +119,11 @@ class AgentContext:
     did not is refused by `on_process`."""
     on_process: Callable[[int], None] = lambda _pid: None
     """Told the pid (and process group) of everything started, so that a later server can reap it."""
+
+    def options_as(self, model: type[Options]) -> Options:
+        """The session's options; those of a session that asks for none are as the model has them."""
+        given = self.session_options
+        return given if isinstance(given, model) else model()
 
 
 class FrameReceiver(Protocol):
@@ -216,6 +230,11 @@ class AgentDefinition:
     base_url_env: Mapping[str, str] = field(default_factory=dict)
     """LLM provider (`anthropic`, `openai`, `google`) -> the variable in which the adapter takes its base
     URL. The first is the agent's main provider."""
+    session_options: type[AgentOptions] | None = None
+    """What sessions may ask of it (`agentOptions`). None: nothing."""
+    directories_at_launch: bool = False
+    """It gets `additionalDirectories` of a session from its adapter's command line or files. Others have to announce
+    `sessionCapabilities.additionalDirectories`, or a session with some is refused."""
     needs_credentials: bool = True
     """False: it works without any."""
     credentials: AgentSources | None = None

@@ -147,6 +147,12 @@ class SessionAgent:
             await self.apply(options.set_option(option_id, value))
 
     async def _open(self) -> None:
+        try:
+            await self._open_connection()
+        finally:
+            self._starting = None
+
+    async def _open_connection(self) -> None:
         conversation = self._conversation
         connection = AgentConnection(
             conversation.log.session_id,
@@ -177,8 +183,6 @@ class SessionAgent:
             if self._connection is connection:
                 await connection.stop()
             raise
-        finally:
-            self._starting = None
 
     async def _introduce(self) -> None:
         conversation = self._conversation

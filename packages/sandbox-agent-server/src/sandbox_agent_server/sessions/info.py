@@ -47,6 +47,7 @@ def session_info(
         pending_requests=len(state.pending),
         unparsed=state.unparsed,
         permission_policy=settings.permission_policy,
+        agent_options=settings.agent_options,
         metadata=settings.metadata,
     )
 

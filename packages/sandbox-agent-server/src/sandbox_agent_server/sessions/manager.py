@@ -95,19 +95,21 @@ class SessionManager:
         """Make a session and start its agent, installed first if need be. A failure leaves nothing behind.
 
         Raises:
-            UnsupportedAgent, InvalidRequest, ValueNotSupported, SessionAlreadyExists, LimitReached,
-            InstallFailed, and what the start of an agent raises.
+            UnsupportedAgent, InvalidRequest, ValueNotSupported, AgentOptionsInvalid, AgentOptionForbidden,
+            SessionAlreadyExists, LimitReached, InstallFailed, and what the start of an agent raises.
         """
         self._check_room()
         definition = self._factory.definition(body.agent)
         check_env(body.env)
         base_url_environment(definition, body.base_url)
         check_mcp_servers(definition, body.mcp_servers)
+        options = self._factory.session_options(body.agent, body.agent_options)
         settings = SessionSettings.model_validate(
             {
                 "trust_workspace": self._settings.trust_workspace,
                 **body.model_dump(exclude={"id", "env", "mcp_servers", "cwd"}, exclude_none=True),
                 "cwd": str(workspace_of(body.cwd)),
+                "agent_options": options.to_wire() if options is not None else {},
             }
         )
         await self._install_if_missing(body.agent, body.env)
@@ -304,6 +306,7 @@ class SessionManager:
             base_url=state.settings.base_url,
             trust_workspace=trust_workspace,
             mcp_server_names=[str(server.get("name")) for server in secrets.mcp_servers],
+            session_options=state.settings.agent_options,
             on_process=lambda pid: self._ledger.note(pid, session_id),
         )
 
@@ -424,7 +427,8 @@ def _already_exists(session_id: str) -> SessionAlreadyExists:
 
 def _is_plain(state: SessionState, secrets: SessionSecrets) -> bool:
     """An agent that was opened ahead of time was asked for nothing that this session would ask otherwise."""
-    has_wishes = state.settings.base_url or state.settings.system_prompt
+    settings = state.settings
+    has_wishes = settings.base_url or settings.system_prompt or settings.agent_options
     return not (state.agent_session_id or secrets.env or secrets.mcp_servers or has_wishes)
 
 

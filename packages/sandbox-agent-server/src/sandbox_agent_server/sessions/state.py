@@ -49,6 +49,7 @@ class SessionSettings(BaseModel):
     base_url: BaseUrls | None = None
     trust_workspace: bool = False
     permission_policy: PermissionPolicy = Field(default_factory=PermissionPolicy)
+    agent_options: dict[str, Any] = Field(default_factory=dict)
     metadata: dict[str, Any] = Field(default_factory=dict)
     context: str | None = None
     """The conversation of an earlier sandbox, as text."""

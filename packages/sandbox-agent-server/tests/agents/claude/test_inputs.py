@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sandbox_agent_core.agent_options import ClaudeOptions
 from sandbox_agent_core.errors import WorkspaceNotTrusted
 from sandbox_agent_server.agents.claude import DEFINITION
 from sandbox_agent_server.agents.claude.content import prompt_content
@@ -158,6 +159,18 @@ def test_the_command_line_of_a_resumed_session() -> None:
     params = SessionParams.read({"sessionId": ID}, is_resumed=True, cwd=Path("/repo"))
     argv = command_line(["claude"], params, session_id=ID, mcp_config=None, can_bypass=False)
     assert argv[argv.index("--resume") + 1] == ID
+
+
+def test_options_of_the_session_are_one_word_each() -> None:
+    argv = command_line(
+        ["claude"],
+        read(),
+        session_id=ID,
+        mcp_config=None,
+        can_bypass=False,
+        options=ClaudeOptions(max_turns=3, fallback_model="--x"),
+    )
+    assert argv[-2:] == ["--max-turns=3", "--fallback-model=--x"]
 
 
 def test_settings_of_a_trusted_workspace_are_read_and_may_not_settle_what_is_asked_for(

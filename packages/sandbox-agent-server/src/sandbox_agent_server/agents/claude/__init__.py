@@ -1,5 +1,6 @@
 """Claude Code, natively: its stream-json control protocol translated to ACP frames in process."""
 
+from sandbox_agent_core.agent_options import ClaudeOptions
 from sandbox_agent_core.spi.agent import AgentDefinition
 
 from sandbox_agent_server.agents.claude.adapter import ClaudeAdapter
@@ -16,6 +17,7 @@ DEFINITION = AgentDefinition(
     install_hint=INSTALL_HINT,
     env_names=ENV_NAMES,
     base_url_env={"anthropic": "ANTHROPIC_BASE_URL"},
+    session_options=ClaudeOptions,
     permission_modes={
         "ask": "default",
         "accept-edits": "acceptEdits",

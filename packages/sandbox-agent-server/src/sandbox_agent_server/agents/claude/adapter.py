@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
+from sandbox_agent_core.agent_options import ClaudeOptions
 from sandbox_agent_core.frames import RequestId, acp
 from sandbox_agent_core.frames.jsonrpc import INTERNAL_ERROR, RESOURCE_NOT_FOUND
 from sandbox_agent_core.lenient import as_dict, as_list
@@ -147,6 +148,7 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
             can_bypass=self._can_bypass,
             trust_workspace=self._context.trust_workspace,
             home=self._home,
+            options=self._context.options_as(ClaudeOptions),
             extra=self._option_texts("extra_args"),
         )
         env = environment(self._context.env, trust_workspace=self._context.trust_workspace)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from sandbox_agent_core.agent_options import ClaudeOptions
 from sandbox_agent_core.spi.agent import AgentInstallation
 
 from sandbox_agent_server.agents.installation import find_program, installed_version
@@ -112,6 +113,7 @@ def command_line(
     can_bypass: bool,
     trust_workspace: bool = False,
     home: str | None = None,
+    options: ClaudeOptions | None = None,
     extra: Sequence[str] = (),
 ) -> list[str]:
     argv = [*command, *_STREAM_JSON]
@@ -133,7 +135,17 @@ def command_line(
         directories.append(str(params.cwd))
     for directory in directories:
         argv += ["--add-dir", directory]
-    return [*argv, *extra]
+    return [*argv, *_option_flags(options or ClaudeOptions()), *extra]
+
+
+def _option_flags(options: ClaudeOptions) -> list[str]:
+    """Each one word: what starts with a dash must not become an option of its own."""
+    flags = []
+    if options.max_turns is not None:
+        flags.append(f"--max-turns={options.max_turns}")
+    if options.fallback_model is not None:
+        flags.append(f"--fallback-model={options.fallback_model}")
+    return flags
 
 
 def _asking(params: SessionParams, home: str | None) -> list[str]:

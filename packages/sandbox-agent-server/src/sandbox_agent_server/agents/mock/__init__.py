@@ -15,6 +15,7 @@ program on stdio, with a real death to die.
 
 from __future__ import annotations
 
+from sandbox_agent_core.agent_options import MockOptions
 from sandbox_agent_core.spi.agent import AgentDefinition, AgentInstallation
 
 from sandbox_agent_server.agents.mock.adapter import MockAdapter
@@ -27,6 +28,7 @@ DEFINITION = AgentDefinition(
     create=MockAdapter,
     find=lambda _env: AgentInstallation(path="(built in)"),
     install_hint="It is part of the server: there is nothing to install.",
+    session_options=MockOptions,
     permission_modes={"ask": "default", "bypass": "bypass"},
     needs_credentials=False,
 )

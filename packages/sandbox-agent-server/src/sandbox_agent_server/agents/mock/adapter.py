@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from sandbox_agent_core.agent_options import MockOptions
 from sandbox_agent_core.frames import Frame
 from sandbox_agent_core.spi.agent import AgentContext, AgentExit, FrameReceiver, WireFrame
 
@@ -16,8 +17,8 @@ __all__ = ["MockAdapter"]
 
 
 class MockAdapter:
-    def __init__(self, _context: AgentContext) -> None:
-        self._agent = MockAgent(on_crash=self._on_crash)
+    def __init__(self, context: AgentContext) -> None:
+        self._agent = MockAgent(on_crash=self._on_crash, options=context.options_as(MockOptions))
         self._exit: AgentExit | None = None
         self._pipe: asyncio.Task[None] | None = None
         self._is_closing = False

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from sandbox_agent_core.agent_options import MockOptions
 from sandbox_agent_core.content import CONTEXT_META
 from sandbox_agent_core.frames import Frame, FrameKind, RequestId, acp, operations
 from sandbox_agent_core.frames.jsonrpc import (
@@ -43,9 +44,16 @@ _Play = Callable[[Turn], Awaitable[str]]
 class MockAgent:
     """`on_crash` is told when the agent dies; it says nothing more after that. One that `is_plain` knows ACP alone."""
 
-    def __init__(self, *, on_crash: Callable[[Crashed], None], is_plain: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        on_crash: Callable[[Crashed], None],
+        options: MockOptions | None = None,
+        is_plain: bool = False,
+    ) -> None:
         self.outbox = Outbox()
         self._on_crash = on_crash
+        self._options = options or MockOptions()
         self._is_plain = is_plain
         self._sessions: dict[str, MockSession] = {}
         self._background: dict[str, Background] = {}
@@ -147,7 +155,12 @@ class MockAgent:
         return session.describe(), [_commands(session)]
 
     def _add_session(self, id: str, params: dict[str, Any]) -> MockSession:
-        session = MockSession(id=id, cwd=str(params.get("cwd", "/")))
+        session = MockSession(
+            id=id,
+            cwd=str(params.get("cwd", "/")),
+            reply=self._options.reply,
+            is_trusted=bool(self._options.trusted),
+        )
         self._sessions[id] = session
         self._background[id] = Background(id, self.outbox)
         return session

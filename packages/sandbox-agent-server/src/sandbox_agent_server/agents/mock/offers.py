@@ -58,6 +58,8 @@ _OPTIONS: Final[dict[str, dict[str, Any]]] = {
 class MockSession:
     id: str
     cwd: str
+    reply: str | None = None
+    """Instead of an echo."""
     mode: str = "default"
     values: dict[str, str] = field(
         default_factory=lambda: {"model": "mock-fast", "thought_level": "medium"}

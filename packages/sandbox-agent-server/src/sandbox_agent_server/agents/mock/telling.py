@@ -43,7 +43,8 @@ def _shown(text: str) -> list[dict[str, Any]]:
 
 
 async def echo(turn: Turn) -> str:
-    await turn.say(f"You said: {turn.text}" if turn.text else "You said nothing.")
+    echoed = f"You said: {turn.text}" if turn.text else "You said nothing."
+    await turn.say(echoed if turn.session.reply is None else turn.session.reply)
     return END
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from sandbox_agent_core.api.policy import PERMISSION_MODES
 from sandbox_agent_core.credentials import Discovery
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.spi.agent import AgentDefinition, AgentInstallation
+
+from sandbox_agent_server.agents.runner.session_options import options_schema
 
 __all__ = ["AgentDescription"]
 
@@ -21,6 +23,8 @@ class AgentDescription:
 
     definition: AgentDefinition
     """Its name, its hints, and what it can do."""
+    allowed_options: Sequence[str]
+    """Of those that a session may ask of it (`agentOptions`), what this server takes."""
     environment: Mapping[str, str] = field(repr=False)
     """All that its process would get. Secret."""
     installation: AgentInstallation | None
@@ -57,6 +61,8 @@ class AgentDescription:
             credentials_available=self.login.is_available if self.login else is_free,
             credentials=_credentials(self.login) if self.login else [],
             base_url_providers=list(definition.base_url_env),
+            agent_options_schema=options_schema(definition),
+            allowed_agent_options=list(self.allowed_options),
         )
 
 

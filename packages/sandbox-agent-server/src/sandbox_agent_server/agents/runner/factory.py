@@ -11,7 +11,9 @@ import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from sandbox_agent_core.agent_options import AgentOptions
 from sandbox_agent_core.api.base_urls import BaseUrls
 from sandbox_agent_core.credentials import CREDENTIAL_SOURCES, Discovery, discover
 from sandbox_agent_core.errors import AgentStartFailed
@@ -30,6 +32,7 @@ from sandbox_agent_server.agents.runner.environment import (
     build_environment,
     with_programs,
 )
+from sandbox_agent_server.agents.runner.session_options import allowed_options, read_session_options
 from sandbox_agent_server.runtime.marker import PROCESS_MARKER
 from sandbox_agent_server.settings import AgentSettings, Settings
 from sandbox_agent_server.store.index import SESSIONS_NAME
@@ -76,10 +79,11 @@ class AgentFactory:
         base_url: BaseUrls | None = None,
         trust_workspace: bool = False,
         mcp_server_names: Sequence[str] = (),
+        session_options: Mapping[str, Any] | None = None,
         on_process: Callable[[int], None],
     ) -> AgentAdapter:
         """Raises: ValueNotSupported for a base URL that the agent cannot be given, InvalidRequest for what it
-        cannot be confined to."""
+        cannot be confined to, and what `session_options` does."""
         definition = self._catalog.get(agent)
         configured = self._configured(agent)
         limits = self._settings.limits
@@ -97,12 +101,19 @@ class AgentFactory:
                 confine=confine,
                 command=configured.command,
                 options=configured.options,
+                session_options=self.session_options(agent, session_options or {}),
                 trust_workspace=trust_workspace,
                 mcp_server_names=mcp_server_names,
                 max_line_bytes=limits.max_line_bytes,
                 stop_grace_s=limits.stop_grace_s,
                 on_process=on_process,
             )
+        )
+
+    def session_options(self, agent: str, given: Mapping[str, Any]) -> AgentOptions | None:
+        """`agentOptions` of a session, read. Raises: AgentOptionsInvalid, AgentOptionForbidden."""
+        return read_session_options(
+            self._catalog.get(agent), given, configured=self._configured(agent).allowed_options
         )
 
     def _home(self, agent: str, session_id: str) -> Path:
@@ -124,6 +135,7 @@ class AgentFactory:
         environment = self._environment(definition, env or {}, base_url)
         return AgentDescription(
             definition=definition,
+            allowed_options=allowed_options(definition, self._configured(agent).allowed_options),
             environment=environment,
             installation=_find(definition, environment),
             login=find_credentials(definition, environment)

@@ -22,6 +22,8 @@ from sandbox_agent_core.errors import (
     AgentAuthRequired,
     AgentError,
     AgentNotInstalled,
+    AgentOptionForbidden,
+    AgentOptionsInvalid,
     AgentProcessExited,
     AgentStartFailed,
     Conflict,
@@ -167,7 +169,9 @@ routes = [
         method="POST", path="/v1/sessions", handler=_create, scope="prompt", tag="sessions", status=201,
         summary="Make a session and start its agent.", body=CreateSession, result=SessionInfo,
         is_idempotent=True,
-        errors=[UnsupportedAgent, SessionAlreadyExists, *_START_ERRORS],
+        errors=[
+            UnsupportedAgent, SessionAlreadyExists, AgentOptionsInvalid, AgentOptionForbidden, *_START_ERRORS,
+        ],
     ),
     ApiRoute(
         method="GET", path="/v1/sessions", handler=_list, scope="read", tag="sessions",

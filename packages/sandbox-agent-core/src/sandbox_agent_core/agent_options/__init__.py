@@ -1,0 +1,11 @@
+"""What a session can ask of one agent and of no other: a model for each, which editors complete and servers check.
+
+Only models and no adapter: whoever makes a session needs them where no server is installed.
+"""
+
+from sandbox_agent_core.agent_options.base import AgentOptions
+from sandbox_agent_core.agent_options.claude import ClaudeOptions
+from sandbox_agent_core.agent_options.mock import MockOptions
+
+__all__ = ["AgentOptions", "ClaudeOptions", "MockOptions"]
+"""The client exports them all: a model that is added here is importable from it, too."""
