@@ -317,4 +317,5 @@ def _apply_patch(conversation: Conversation, patch: str) -> Action | None:
         return None
     if tool.kind == "custom":
         return FreeformCall(tool.name, patch)
-    return Call(tool.name, {"input": patch})
+    key = next((key for key in ("input", "patchText") if key in tool.properties), "input")
+    return Call(tool.name, {key: patch})

@@ -203,11 +203,88 @@ def test_a_permission_that_comes_before_the_arguments_says_what_it_is_about(
     part = {"id": "prt_1", "type": "tool", "tool": "bash", "state": state, **tool}
     feed(translator, "message.part.updated", part=part)
 
-    (asked,) = feed(translator, "permission.asked", **asks(tool=tool)).frames
+    *_, asked = feed(translator, "permission.asked", **asks(tool=tool)).frames
 
     call = asked["params"]["toolCall"]
     assert (call["title"], call["kind"], call["name"]) == ("touch x", "execute", "bash")
     assert call["rawInput"] == {"command": "touch x"}
+
+
+def test_a_permission_waits_for_its_call_to_be_told(translator: Translator) -> None:
+    tool = {"messageID": "msg_1", "callID": "call_1"}
+    feed(translator, "message.updated", info=message("msg_1"))
+    held = feed(translator, "permission.asked", **asks(tool=tool))
+    assert held == Output([], [{"held": "per_1"}])
+
+    text = {"id": "prt_0", "messageID": "msg_1", "type": "text", "text": "I will."}
+    feed(translator, "message.part.updated", part=text)
+    state = {"status": "pending", "input": {}}
+    part = {"id": "prt_1", "type": "tool", "tool": "bash", "state": state, **tool}
+    told, asked = feed(translator, "message.part.updated", part=part).frames
+
+    call = told["params"]["update"]
+    assert (call["sessionUpdate"], call["status"]) == ("tool_call", "pending")
+    assert (call["title"], call["name"]) == ("touch x", "bash")
+    assert call["rawInput"] == {"command": "touch x"}
+    assert asked["params"]["toolCall"]["toolCallId"] == call["toolCallId"]
+    assert translator.ask_held("per_1") == [], "it was asked"
+
+
+def test_a_permission_whose_call_is_never_told_is_asked_all_the_same(
+    translator: Translator,
+) -> None:
+    tool = {"messageID": "msg_1", "callID": "call_1"}
+    feed(translator, "permission.asked", **asks("per_1", tool=tool))
+    feed(translator, "permission.asked", **asks("per_2", tool=tool))
+    feed(translator, "permission.replied", requestID="per_2", reply="reject")
+
+    (asked,) = translator.ask_held("per_1")
+
+    assert asked["params"]["toolCall"]["toolCallId"] == "call_1"
+    assert translator.ask_held("per_2") == [], "it is settled"
+
+
+def test_a_call_that_ends_before_it_says_what_it_is_about_begins_and_ends(
+    translator: Translator,
+) -> None:
+    part = {"id": "prt_1", "sessionID": "ses_1", "messageID": "m", "type": "tool", "tool": "bash",
+            "callID": "call_1"}  # fmt: skip
+    pending = {"status": "pending", "input": {}}
+    assert feed(translator, "message.part.updated", part=part | {"state": pending}).frames == []
+
+    state = {"status": "error", "input": {}, "error": "aborted"}
+    frames = feed(translator, "message.part.updated", part=part | {"state": state}).frames
+
+    told = [frame["params"]["update"] for frame in frames]
+    assert [(one["sessionUpdate"], one["status"]) for one in told] == [
+        ("tool_call", "pending"),
+        ("tool_call_update", "failed"),
+    ]
+
+
+def test_what_a_permission_tells_of_a_file_holds_to_the_end_of_the_call(
+    translator: Translator,
+) -> None:
+    given = {"filePath": "/w/a", "content": "new\n"}
+    part = {"id": "prt_1", "sessionID": "ses_1", "messageID": "m", "type": "tool", "tool": "write",
+            "callID": "call_1"}  # fmt: skip
+    feed(translator, "message.part.updated", part=part | {"state": {"status": "running", "input": given}})  # fmt: skip
+    metadata = {"filepath": "/w/a", "diff": "--- /w/a\n+++ /w/a\n@@ -4,1 +4,1 @@\n-old\n+new\n"}
+    tool = {"messageID": "m", "callID": "call_1"}
+    feed(translator, "permission.asked", **asks(permission="edit", metadata=metadata, tool=tool))
+
+    done = {"status": "completed", "input": given, "output": "ok", "metadata": {"exists": True}}
+    (frame,) = feed(translator, "message.part.updated", part=part | {"state": done}).frames
+
+    update = frame["params"]["update"]
+    assert update["content"][0] == {
+        "type": "diff",
+        "path": "/w/a",
+        "oldText": "old\n",
+        "newText": "new\n",
+        "_meta": {"sandbox_agent": {"isWholeFile": False, "startLine": 4, "newStartLine": 4}},
+    }
+    assert update["rawOutput"] == {"output": "ok", "metadata": {"exists": True}}
 
 
 def test_a_permission_for_several_files_names_each(translator: Translator) -> None:
@@ -294,7 +371,7 @@ def test_other_sessions_of_the_server_are_not_ours(translator: Translator) -> No
 def test_calls_that_are_numbered_anew_keep_apart(translator: Translator) -> None:
     def call(part: str) -> dict[str, Any]:
         return {"id": part, "sessionID": "ses_1", "messageID": "m", "type": "tool", "tool": "bash",
-                "callID": "call_0", "state": {"status": "pending", "input": {}}}  # fmt: skip
+                "callID": "call_0", "state": {"status": "running", "input": {"command": "ls"}}}  # fmt: skip
 
     ids = []
     for part in ("prt_1", "prt_2"):

@@ -43,6 +43,8 @@ _CAPABILITIES: Final = {
     "mcpCapabilities": {"http": True, "sse": True},
     "sessionCapabilities": {"resume": {}},
 }
+CALL_TOLD_WITHIN_S: Final = 2.0
+"""How long a permission waits for the call that it is about to be told."""
 _LAST_EVENTS_S: Final = 1.0
 """For what is still unread when the server is gone."""
 
@@ -226,8 +228,12 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
         super()._put_out(output)
         if not self._is_closed:
             for reply in output.replies:
-                work = self._ask_status() if reply == ASK_STATUS else self._post(**reply)
-                self._tasks.spawn(work, name=reply["path"])
+                if (held := reply.get("held")) is not None:
+                    self._tasks.spawn(self._ask_held(held), name="held")
+                elif reply == ASK_STATUS:
+                    self._tasks.spawn(self._ask_status(), name="status")
+                else:
+                    self._tasks.spawn(self._post(**reply), name=reply["path"])
 
     async def _post(self, path: str, body: Native | None) -> None:
         try:
@@ -237,6 +243,10 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
             logger.info("%s: %s", path, exc)
         except PeerGone:
             pass  # the end of its events says so
+
+    async def _ask_held(self, asked_id: str) -> None:
+        await asyncio.sleep(CALL_TOLD_WITHIN_S)
+        self._emit(self._session().ask_held(asked_id))
 
     async def _ask_status(self) -> None:
         """Ends the turn when OpenCode says that it does nothing any more."""

@@ -10,9 +10,17 @@ from typing import Any, Final
 from sandbox_agent_core.lenient import as_dict, as_list, as_text, dicts_in
 
 from sandbox_agent_server.agents.native.translator import Native
+from sandbox_agent_server.agents.opencode.changes import changed_paths, changes
 from sandbox_agent_server.agents.opencode.tools import PERMISSION_KINDS, tool_fields
 
-__all__ = ["Grants", "permission_params", "permission_reply", "question_answers", "question_params"]
+__all__ = [
+    "Grants",
+    "permission_params",
+    "permission_reply",
+    "question_answers",
+    "question_call",
+    "question_params",
+]
 
 _REPLIES: Final = frozenset({"once", "always", "reject"})
 
@@ -26,30 +34,19 @@ def permission_params(
         # Beside these its `filepath` is a list for people.
         metadata = {key: value for key, value in metadata.items() if key != "filepath"}
     tool = (as_text(part.get("tool")) if part is not None else None) or permission
-    call: dict[str, Any] = {
-        "title": as_text(metadata.get("command"))
-        or " ".join([permission, *_texts(asked.get("patterns"))]),
-        "kind": PERMISSION_KINDS.get(permission, "other"),
-        "rawInput": metadata,
-    }
-    if part is not None:
-        told = tool_fields(tool, as_dict(part.get("state")))
-        # Often it is asked before the call has its arguments: then only this says what it would do.
-        call = (
-            told if "rawInput" in told or not metadata else {**told, **call, "kind": told["kind"]}
-        )
-    call["name"] = tool
-    if path := as_text(metadata.get("filepath")):
-        # Of a permission to leave the workspace only this says where to.
-        known = [place["path"] for place in call.get("locations", [])]
-        call["locations"] = [{"path": each} for each in dict.fromkeys([*known, path])]
     meta: dict[str, Any] = {"opencode": {"permission": permission, "metadata": metadata}}
     if parent is not None:
         meta["parentToolCallId"] = parent
     always = ", ".join(_texts(asked.get("always")))
     return {
         "sessionId": session_id,
-        "toolCall": {"toolCallId": call_id, **call, "status": "pending", "_meta": meta},
+        "toolCall": {
+            "toolCallId": call_id,
+            "name": tool,
+            **_call(asked, permission, metadata, part),
+            "status": "pending",
+            "_meta": meta,
+        },
         "options": [
             _option("once", "allow_once", "Allow once"),
             _option(
@@ -58,6 +55,32 @@ def permission_params(
             _option("reject", "reject_once", "Reject"),
         ],
     }
+
+
+def _call(asked: Native, permission: str, metadata: Native, part: Native | None) -> dict[str, Any]:
+    call: dict[str, Any] = {
+        "title": as_text(metadata.get("command"))
+        or " ".join([permission, *_texts(asked.get("patterns"))]),
+        "kind": PERMISSION_KINDS.get(permission, "other"),
+        "rawInput": metadata,
+    }
+    tool, given = permission, metadata
+    if part is not None:
+        tool, state = as_text(part.get("tool")) or "", as_dict(part.get("state"))
+        told = tool_fields(tool, state)
+        # Often it is asked before the call has its arguments: then only this says what it would do.
+        if "rawInput" in told or not metadata:
+            call, given = told, as_dict(state.get("input"))
+        else:
+            call = {**told, **call, "kind": told["kind"]}
+    if content := changes(tool, given, metadata):
+        call["content"] = content
+    paths = changed_paths(metadata, metadata)
+    if paths or "locations" in call:
+        # Of a permission to leave the workspace only this says where to.
+        known = [place["path"] for place in call.get("locations", [])]
+        call["locations"] = [{"path": each} for each in dict.fromkeys([*known, *paths])]
+    return call
 
 
 def permission_reply(result: Mapping[str, Any] | None) -> Native:
@@ -71,6 +94,18 @@ def permission_reply(result: Mapping[str, Any] | None) -> Native:
     ):
         reply["message"] = message
     return reply
+
+
+def question_call(asked: Native) -> dict[str, Any]:
+    """What a question says of the call that asks it."""
+    questions = dicts_in(asked.get("questions"))
+    titles = [text for each in questions if (text := as_text(each.get("question")))]
+    return {
+        "title": "\n".join(titles) or "question",
+        "kind": "other",
+        "status": "pending",
+        "rawInput": {"questions": questions},
+    }
 
 
 def question_params(asked: Native, *, session_id: str, call_id: str | None) -> dict[str, Any]:

@@ -9,12 +9,15 @@ from sandbox_agent_core.frames import acp
 from sandbox_agent_core.lenient import as_dict, as_text
 
 from sandbox_agent_server.agents.native.translator import Native, Update
-from sandbox_agent_server.agents.opencode.tools import tool_fields, tool_result
+from sandbox_agent_server.agents.opencode.changes import patch_in
+from sandbox_agent_server.agents.opencode.tools import started, tool_fields, tool_result
 
 __all__ = ["Parts"]
 
 _CHUNKS: Final = {"text": acp.AGENT_MESSAGE_CHUNK, "reasoning": acp.AGENT_THOUGHT_CHUNK}
 _SILENT: Final = frozenset({"patch", "snapshot", "step-finish", "step-start"})
+_FINAL: Final = frozenset({"completed", "failed"})
+_TOLD: Final = ("title", "kind", "status", "rawInput", "locations", "content")
 _MAX_PARTS: Final = 4096
 """Remembered of a turn; of a longer one the oldest are forgotten."""
 _MAX_SESSIONS: Final = 512
@@ -28,6 +31,8 @@ class _Part:
     """Of a tool part: what the client knows the call by."""
     said_chars: int = 0
     last: Update = field(default_factory=dict)
+    patch: Native = field(default_factory=dict)
+    """Of a permission for the call: the call itself may not tell what was there before."""
 
 
 class Parts:
@@ -73,13 +78,17 @@ class Parts:
 
     def call(self, tool: Native) -> tuple[Native | None, str | None]:
         """The tool part that a request is about, and the id that we gave the call."""
+        if (part := self._find(tool)) is not None:
+            return part.native, part.call_id
+        return None, as_text(tool.get("callID"))
+
+    def _find(self, tool: Native) -> _Part | None:
         message, call_id = tool.get("messageID"), tool.get("callID")
         for part in self._parts.values():
             native = part.native
             if (native.get("messageID"), native.get("callID")) == (message, call_id) and call_id:
-                return native, part.call_id
-        # Kilo may ask before it tells of the call.
-        return None, call_id if isinstance(call_id, str) else None
+                return part
+        return None
 
     def delta(self, properties: Native) -> list[Update]:
         """More of a text. Whether it is a thought only its part tells."""
@@ -131,21 +140,40 @@ class Parts:
     def _tool(self, part_id: str, part: _Part) -> list[Update]:
         native = part.native
         tool, state = as_text(native.get("tool")) or "", as_dict(native.get("state"))
-        fields = tool_fields(tool, state) | tool_result(tool, state)
-        is_new = not part.last
-        if is_new:
+        is_first = not part.call_id
+        if is_first:
             part.call_id = self._new_call_id(as_text(native.get("callID")), part_id)
-        update: Update = {
-            "sessionUpdate": acp.TOOL_CALL if is_new else acp.TOOL_CALL_UPDATE,
+        self._read_task(part.call_id, tool, state, is_new=is_first)
+        if not part.last and state.get("status") == "pending" and not state.get("input"):
+            return []  # the model still writes what it is about
+        fields = tool_fields(tool, state) | tool_result(tool, state, part.patch)
+        updates = [] if part.last else self._announced(part, started(tool, fields))
+        if fields == part.last:
+            return updates  # its times have changed, or what we do not show
+        if fields["status"] in _FINAL or not updates:
+            part.last = fields
+            update = {"sessionUpdate": acp.TOOL_CALL_UPDATE, "toolCallId": part.call_id, **fields}
+            updates.append(self._of(native, update))
+        return updates
+
+    def asked(self, tool: Native, call: Update, metadata: Native) -> list[Update]:
+        """A call that somebody is asked about is told before that, with what the question says of it."""
+        part = self._find(tool)
+        if part is None:
+            return []
+        part.patch = patch_in(metadata)
+        fields: Update = {key: call[key] for key in _TOLD if key in call}
+        return [] if part.last else self._announced(part, fields)
+
+    def _announced(self, part: _Part, fields: Update) -> list[Update]:
+        part.last = fields
+        update = {
+            "sessionUpdate": acp.TOOL_CALL,
             "toolCallId": part.call_id,
-            **({"name": tool} if is_new else {}),
+            "name": as_text(part.native.get("tool")) or "",
             **fields,
         }
-        if fields == part.last:
-            return []  # its times have changed, or what we do not show
-        part.last = fields
-        self._read_task(part.call_id, tool, state, is_new=is_new)
-        return [self._of(native, update)]
+        return [self._of(part.native, update)]
 
     def _new_call_id(self, native_id: str | None, part_id: str) -> str:
         """The model's own id; some models number their calls anew in every answer."""

@@ -25,6 +25,7 @@ from sandbox_agent_server.agents.opencode.asking import (
     permission_params,
     permission_reply,
     question_answers,
+    question_call,
     question_params,
 )
 from sandbox_agent_server.agents.opencode.background import Background
@@ -74,7 +75,8 @@ _COST_DIGITS: Final = 9
 
 
 class Translator(SessionTranslator):
-    """One session. Its replies are `path` and `body` of what is to be posted, or `ASK_STATUS`."""
+    """One session. Its replies are `path` and `body` of what is to be posted, `ASK_STATUS`, or `held`: a
+    permission for `ask_held` a little later."""
 
     offers: Offers
 
@@ -88,6 +90,8 @@ class Translator(SessionTranslator):
         self._background = Background()
         self._parts = Parts(self.session_id)
         self._asked: dict[str, Native] = {}
+        self._held: dict[str, Native] = {}
+        """Permissions whose calls have not been told yet."""
         self._grants = Grants()
         self._title = as_text(session.get("title"))
         self._spent = _cost_of(session)
@@ -205,7 +209,8 @@ class Translator(SessionTranslator):
             return [self.extension("message.part.updated", properties)]
         part = as_dict(properties.get("part"))
         _, call_id = self._parts.call(part)
-        return self.updates(updates) + self._announce(self._background.read_part(part, call_id))
+        announced = self._announce(self._background.read_part(part, call_id))
+        return self.updates(updates) + announced + (self._ask_of_told() if self._held else [])
 
     def _announce(self, said: list[Announcement]) -> list[Frame]:
         return [self.announce(method, fields) for method, fields in said]
@@ -255,8 +260,18 @@ class Translator(SessionTranslator):
         if self._grants.cover(asked):
             self._replies.append(_post(f"/permission/{asked_id}/reply", {"reply": "once"}))
             return []
+        tool = as_dict(asked.get("tool"))
+        if self._parts.call(tool)[0] is None and as_text(tool.get("callID")):
+            # It may ask before it tells of the call, and of the words before that.
+            self._held[asked_id] = asked
+            self._replies.append({"held": asked_id})
+            return []
+        return self._ask(asked_id, asked)
+
+    def _ask(self, asked_id: str, asked: Native) -> list[Frame]:
         self._asked[asked_id] = asked
-        part, call_id = self._parts.call(as_dict(asked.get("tool")))
+        tool = as_dict(asked.get("tool"))
+        part, call_id = self._parts.call(tool)
         params = permission_params(
             asked,
             part,
@@ -264,7 +279,23 @@ class Translator(SessionTranslator):
             call_id=call_id or asked_id,
             parent=self._parts.parent_of(as_text(asked.get("sessionID"))),
         )
-        return [request(asked_id, acp.SESSION_REQUEST_PERMISSION, params)]
+        told = self.updates(
+            self._parts.asked(tool, params["toolCall"], as_dict(asked.get("metadata")))
+        )
+        return [*told, request(asked_id, acp.SESSION_REQUEST_PERMISSION, params)]
+
+    def ask_held(self, asked_id: str) -> list[Frame]:
+        """It has waited long enough for its call to be told."""
+        asked = self._held.pop(asked_id, None)
+        return [] if asked is None else self._ask(asked_id, asked)
+
+    def _ask_of_told(self) -> list[Frame]:
+        told = [
+            asked_id
+            for asked_id, asked in self._held.items()
+            if self._parts.call(as_dict(asked.get("tool")))[0] is not None
+        ]
+        return [frame for asked_id in told for frame in self.ask_held(asked_id)]
 
     def _decided(self, asked: Native, reply: Native) -> Native:
         if reply["reply"] != "always":
@@ -277,13 +308,16 @@ class Translator(SessionTranslator):
         if asked_id is None:
             return [self.extension("question.asked", asked)]
         self._asked[asked_id] = asked
-        _, call_id = self._parts.call(as_dict(asked.get("tool")))
+        tool = as_dict(asked.get("tool"))
+        _, call_id = self._parts.call(tool)
         params = question_params(asked, session_id=self.session_id, call_id=call_id)
-        return [request(asked_id, acp.ELICITATION_CREATE, params)]
+        told = self._parts.asked(tool, question_call(asked), {})
+        return [*self.updates(told), request(asked_id, acp.ELICITATION_CREATE, params)]
 
     def _settled(self, properties: Native, _is_main: bool) -> list[Frame]:
         """Answered, by us or (an `always` covers others that wait) by itself."""
         asked_id = as_text(properties.get("requestID"))
+        self._held.pop(asked_id or "", None)
         if asked_id is None or self._asked.pop(asked_id, None) is None:
             return []
         return [notification(acp.CANCEL_REQUEST, {"requestId": asked_id})]
