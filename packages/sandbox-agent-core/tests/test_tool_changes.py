@@ -37,9 +37,13 @@ Index: /w/a.txt
 def test_a_change_is_found_in_the_arguments(
     given: Any, change: tuple[str, str | None, str]
 ) -> None:
-    path, old, new = change
-    told = {"path": path, "newText": new} | ({} if old is None else {"oldText": old})
-    assert changes_of({"rawInput": given}) == [told]
+    _path, old, new = change
+    (told,) = changes_of({"rawInput": given})
+    assert (told["path"], told.get("oldText"), told["newText"]) == change
+    assert told["isWholeFile"] is (old is None)
+    assert [line[1:] for line in told["hunks"][0]["lines"] if line[0] == "+"] == [
+        line for line in new.splitlines() if line not in (old or "")
+    ]
     if isinstance(given, dict):
         assert changes_of({"_meta": {"opencode": {"metadata": given}}}) == [told]
 
@@ -53,7 +57,7 @@ def test_where_no_change_is_told_none_is_shown(given: Any) -> None:
 
 def test_a_patch_of_several_files_is_several_changes() -> None:
     text = PATCH + "--- a/gone\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n"
-    assert [path for path, _, _ in patch_changes(text)] == ["/w/a.txt", "gone"]
+    assert [change.path for change in patch_changes(text)] == ["/w/a.txt", "gone"]
 
 
 @pytest.mark.parametrize(

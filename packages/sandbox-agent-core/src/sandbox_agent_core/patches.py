@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final, NamedTuple
 
-__all__ = ["patch_changes", "patched_paths"]
+__all__ = ["PatchChange", "patch_changes", "patched_paths"]
 
 _HEADER: Final = re.compile(
     r"^(?:\*\*\* (?:Add|Update|Delete) File: |\*\*\* Move to: |(?:---|\+\+\+) |Index: |"
@@ -18,8 +18,18 @@ _FILE: Final = re.compile(r"(--- |\+\+\+ |\*\*\* (?:Add|Update|Delete) File: )(.
 _BETWEEN: Final = re.compile(
     r"@@|diff --git |index |Index: |={4}|\*\*\* |\\ |new file |deleted file |rename "
 )
+_NUMBERS: Final = re.compile(r"@@ -(\d{1,9})(?:,\d+)? \+(\d{1,9})(?:,\d+)? @@")
 _END: Final = "*** Update File: end"
 _NOWHERE: Final = "/dev/null"
+
+
+class PatchChange(NamedTuple):
+    path: str
+    old: str
+    """Empty for a new file."""
+    new: str
+    hunks: list[dict[str, Any]]
+    """`{oldStart?, newStart?, lines}`."""
 
 
 def patched_paths(text: str) -> list[str]:
@@ -29,25 +39,40 @@ def patched_paths(text: str) -> list[str]:
     return [path for path in dict.fromkeys(found) if path != _NOWHERE]
 
 
-def patch_changes(text: str) -> Iterator[tuple[str, str, str]]:
-    """`(path, old text, new text)` of each file: what its hunks show, which is not the whole file."""
+def patch_changes(text: str) -> Iterator[PatchChange]:
+    """Of each file what its hunks show, which is not the whole file but for one that is new."""
     path = before = None
     old: list[str] = []
     new: list[str] = []
+    hunks: list[dict[str, Any]] = []
     for line in (*text.splitlines(), _END):
         if (header := _FILE.fullmatch(line)) is not None:
             if path is not None and (old or new):
-                yield path, _joined(old), _joined(new)
-            old, new = [], []
+                shown = [hunk for hunk in hunks if hunk["lines"]]
+                yield PatchChange(path, _joined(old), _joined(new), shown)
+            old, new, hunks = [], [], []
             named = _plain(header[2])
             # Of a file that is deleted only the first of the two says which.
             path = before if named == _NOWHERE and header[1] == "+++ " else named
             before = named
+        elif line.startswith("@@"):
+            hunks.append(_starts(line) | {"lines": []})
         elif path is not None and not _BETWEEN.match(line):
-            if line[:1] != "+":
+            sign = line[:1] if line[:1] in ("+", "-") else " "
+            if sign != "+":
                 old.append(line[1:])
-            if line[:1] != "-":
+            if sign != "-":
                 new.append(line[1:])
+            if not hunks:
+                hunks.append({"lines": []})
+            hunks[-1]["lines"].append(sign + line[1:])
+
+
+def _starts(line: str) -> dict[str, Any]:
+    """`oldStart` and `newStart`, where the patch has numbers."""
+    if (match := _NUMBERS.match(line)) is None:
+        return {}
+    return {"oldStart": int(match[1]), "newStart": int(match[2])}
 
 
 def _plain(header: str) -> str:

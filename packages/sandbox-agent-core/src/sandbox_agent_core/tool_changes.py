@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from sandbox_agent_core.lenient import as_dict, as_str, as_text, compact, dicts_in
+from sandbox_agent_core.diffs import diff_data
+from sandbox_agent_core.lenient import as_dict, as_str, as_text, dicts_in
 from sandbox_agent_core.patches import patch_changes
 
 __all__ = ["changes_of"]
@@ -27,7 +28,7 @@ _PATCHES: Final = ("diff", "patch", "unified_diff", "input")
 
 
 def changes_of(tool_call: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """`{path, oldText?, newText}`, out of the arguments and `_meta` of a call whose content has none."""
+    """The data of `Diff`s, out of the arguments and `_meta` of a call whose content has none."""
     given = tool_call.get("rawInput")
     metas = (as_dict(meta).get("metadata") for meta in as_dict(tool_call.get("_meta")).values())
     for arguments in (given, *metas):
@@ -40,7 +41,7 @@ def _changes(given: Mapping[str, Any], path: str | None = None) -> Iterator[dict
     path = _first(given, _PATHS) or path
     old, new = _first(given, _OLD), _first(given, _NEW)
     if path is not None and new is not None:
-        yield _diff(path, old, new)
+        yield diff_data(path, old, new, is_whole_file=False)
         return
     edits = [change for edit in dicts_in(given.get("edits")) for change in _changes(edit, path)]
     if edits:
@@ -50,17 +51,20 @@ def _changes(given: Mapping[str, Any], path: str | None = None) -> Iterator[dict
     if patched:
         yield from patched
     elif path is not None and (whole := _first(given, _WHOLE)) is not None:
-        yield _diff(path, None, whole)
+        yield diff_data(path, None, whole)
 
 
 def _patched(text: Any) -> Iterator[dict[str, Any]]:
-    for path, old, new in patch_changes(as_text(text) or ""):
-        yield _diff(path, old or None, new)
+    for change in patch_changes(as_text(text) or ""):
+        is_new = not change.old
+        yield diff_data(
+            change.path,
+            None if is_new else change.old,
+            change.new,
+            is_whole_file=is_new,
+            hunks=change.hunks,
+        )
 
 
 def _first(given: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
     return next((text for key in keys if (text := as_str(given.get(key))) is not None), None)
-
-
-def _diff(path: str, old: str | None, new: str) -> dict[str, Any]:
-    return compact(path=path, oldText=old, newText=new)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import unified_diff
 
 from rich.text import Text
 from sandbox_agent_core.events import Diff
@@ -30,7 +29,12 @@ def diff_text(diff: Diff) -> Text:
 
 def _lines(diff: Diff) -> Iterator[str]:
     path = visible(diff.path).replace("\n", " ")
-    old = visible(diff.old_text or "").splitlines()
-    new = visible(diff.new_text).splitlines()
-    before = path if diff.old_text is not None else "/dev/null"
-    return unified_diff(old, new, before, path, lineterm="")
+    yield f"--- {path if diff.old_text is not None else '/dev/null'}"
+    yield f"+++ {path}"
+    if not diff.hunks and diff.old_text != diff.new_text:
+        yield "@@ too large to be shown @@"
+    for hunk in diff.hunks:
+        places = (hunk.old_start, "-"), (hunk.new_start, "+")
+        numbers = [f"{sign}{line}" for line, sign in places if line is not None]
+        yield " ".join(["@@", *numbers, "@@"])
+        yield from (visible(line).replace("\n", " ") for line in hunk.lines)

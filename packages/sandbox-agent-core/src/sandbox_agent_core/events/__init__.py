@@ -54,6 +54,7 @@ from sandbox_agent_core.events.task import (
 )
 from sandbox_agent_core.events.tool import (
     Diff,
+    Hunk,
     Location,
     ToolCallFields,
     ToolCompleted,
@@ -94,6 +95,7 @@ __all__ = [
     "Event",
     "Fault",
     "ForkedFrom",
+    "Hunk",
     "Location",
     "LogDamaged",
     "LogRepaired",

@@ -14,6 +14,7 @@ from sandbox_agent_core.wire.model import OpenWireModel, WireModel
 
 __all__ = [
     "Diff",
+    "Hunk",
     "Location",
     "ToolCallFields",
     "ToolCompleted",
@@ -46,6 +47,19 @@ ToolKind = Annotated[
 ToolStatus = Literal["pending", "in_progress", "completed", "failed"]
 
 
+class Hunk(WireModel):
+    """Lines that changed, with three unchanged ones around them where there are any."""
+
+    old_start: int | None = None
+    """The line of the file as it was at which it begins, from 1. Absent where the agent shows a piece of the file
+    and not which."""
+    new_start: int | None = None
+    """The same in the file as it is now."""
+    lines: list[str]
+    """Each with its sign in front, as in a unified diff: a space, `-`, `+`, or `\\` before "No newline at end of
+    file"."""
+
+
 class Diff(WireModel):
     """A change of one file."""
 
@@ -53,6 +67,10 @@ class Diff(WireModel):
     old_text: str | None = None
     """Absent for a new file."""
     new_text: str
+    is_whole_file: bool | None = None
+    """Whether the texts are all of the file, or the piece of it that changed. Absent where the agent does not say."""
+    hunks: list[Hunk] = Field(default_factory=list)
+    """The lines that differ. None of a change that is larger than 1 MiB."""
 
 
 class Location(OpenWireModel):
@@ -76,7 +94,8 @@ class ToolCallFields(WireModel):
     input: Any = None
     """The tool's arguments, as the agent gives them."""
     output: Any = None
-    """The tool's result, as the agent gives it."""
+    """Of a command `{stdout?, stderr?, exitCode?, durationMs?}`: agents that do not tell the streams apart have all in
+    `stdout`. Of other tools the result as the agent gives it."""
     content: list[ContentBlock] = Field(default_factory=list)
     """What it shows: text, images, terminals. Replaces what was there."""
     diffs: list[Diff] = Field(default_factory=list)
@@ -116,7 +135,7 @@ class ToolCompleted(UniversalEvent, ToolCallFields):
 
     type: Literal["tool.completed"] = "tool.completed"
     status: Literal["completed", "failed"]
-    """How it ended."""
+    """How it ended. A command whose exit code is not 0 has failed."""
     reason: str | None = None
     """Why the server closed it: the turn ended and the agent left it open."""
     late: bool = False

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox_agent_core.diffs import told_diff
 from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.entry import LogEntry
-from sandbox_agent_core.lenient import as_dict, as_int, as_list, as_str, compact, dicts_with
+from sandbox_agent_core.lenient import as_dict, as_int, as_str, compact, dicts_with
 from sandbox_agent_core.projection.messages import parent_of
+from sandbox_agent_core.projection.outputs import command_output, exit_code
 from sandbox_agent_core.projection.parts import Wire, event, is_block
 from sandbox_agent_core.tool_calls import kind_of, name_of
 
 __all__ = ["closed_tool_call", "is_diff", "tool_call", "tool_fields", "tool_update"]
 
 _FINAL = frozenset({"completed", "failed"})
+_COMMAND = "execute"
 _OUTPUT = ("terminal_output", "terminal_output_delta")
 
 
@@ -35,7 +38,9 @@ def _tool(entry: LogEntry, update: Wire, type: str) -> Wire | None:
     if status in _FINAL:
         type = "tool.completed"
     if status in acp.TOOL_STATUSES:
-        data["status"] = status
+        is_failed = status == "completed" and data.get("kind") == _COMMAND and data.get("exitCode")
+        # Some agents call a command completed that has run, whatever came of it.
+        data["status"] = "failed" if is_failed else status
     if annotations.get("late") is True:
         data["late"] = True
     return event(entry, type, data)
@@ -60,16 +65,17 @@ def tool_fields(update: Wire, item_id: str | None = None) -> Wire | None:
         return None
     meta = as_dict(update.get("_meta"))
     output = update.get("rawOutput")
+    code, kind = exit_code(update, meta, output), kind_of(update)
     return compact(
         toolCallId=call_id,
         title=as_str(update.get("title")),
-        kind=kind_of(update),
+        kind=kind,
         name=name_of(update),
         input=update.get("rawInput"),
-        output=output,
+        output=command_output(output, code) if kind == _COMMAND else output,
         **_shown(update),
         terminalOutput=_terminal_output(meta),
-        exitCode=_exit_code(update, meta, output),
+        exitCode=code,
         parentToolCallId=parent_of(update),
     )
 
@@ -78,7 +84,7 @@ def _shown(update: Wire) -> Wire:
     shown: Wire = {}
     if isinstance(content := update.get("content"), list):
         shown["content"] = [block for item in content if (block := _block(item)) is not None]
-        shown["diffs"] = [_diff(item) for item in content if is_diff(item)]
+        shown["diffs"] = [told_diff(item) for item in content if is_diff(item)]
     if isinstance(locations := update.get("locations"), list):
         shown["locations"] = [_location(item) for item in dicts_with(locations, "path")]
     return shown
@@ -116,11 +122,6 @@ def is_diff(item: Any) -> bool:
     )
 
 
-def _diff(item: Wire) -> Wire:
-    old = as_str(item.get("oldText"))
-    return compact(path=item["path"], oldText=old, newText=item["newText"])
-
-
 def _location(item: Wire) -> Wire:
     line = as_int(item.get("line"))
     return {"path": item["path"]} if line is None else {"path": item["path"], "line": line}
@@ -132,21 +133,3 @@ def _terminal_output(meta: Wire) -> str | None:
         if (text := as_str(as_dict(meta.get(key)).get("data"))) is not None:
             return text
     return None
-
-
-def _exit_code(update: Wire, meta: Wire, output: Any) -> int | None:
-    """ACP has no exit code. Where agents put it (see the transcripts of the tests):
-
-    `_meta.terminal_exit.exit_code` (codex-acp, pi-acp), `rawOutput.exit_code` (Zed's codex-acp),
-    `rawOutput.metadata.exit` (opencode), `rawOutput.contents[].exitCode` (copilot).
-    """
-    raw = as_dict(output)
-    candidates = [
-        update.get("exitCode"),
-        as_dict(meta.get("terminal_exit")).get("exit_code"),
-        raw.get("exit_code"),
-        raw.get("exitCode"),
-        as_dict(raw.get("metadata")).get("exit"),
-        *(as_dict(item).get("exitCode") for item in as_list(raw.get("contents"))),
-    ]
-    return next((code for item in candidates if (code := as_int(item)) is not None), None)
