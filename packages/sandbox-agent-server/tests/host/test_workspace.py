@@ -128,3 +128,16 @@ def test_a_pipe_does_not_hold_the_server(workspace: Path) -> None:
 
     with pytest.raises(InvalidRequest, match="not a file"):
         read(workspace, workspace / "pipe")
+
+
+def test_a_directory_beside_it_is_as_the_workspace(workspace: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more"
+    more.mkdir()
+    files = Workspace(str(workspace), additional=[str(more)], max_file_bytes=LIMIT)
+    (more / "link").symlink_to(tmp_path / "secret.txt")
+
+    assert files.inside(str(more / "a")) == more / "a"
+    assert files.inside(str(workspace / "a")) == workspace / "a"
+    for outside in (more / "link", more / "../secret.txt", tmp_path / "more2"):
+        with pytest.raises(PermissionDenied):
+            files.inside(str(outside))

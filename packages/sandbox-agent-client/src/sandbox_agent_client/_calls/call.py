@@ -25,7 +25,7 @@ Query = Mapping[str, str | int]
 
 _NO_NAMES = frozenset({"", ".", ".."})
 """As a part of a path they mean another path."""
-_EXACT = frozenset({"cwd", "env", "mcp_servers"})
+_EXACT = frozenset({"additional_directories", "cwd", "env", "mcp_servers"})
 """Names of files, programs and values: with another character in it, it is another one."""
 
 

@@ -46,6 +46,8 @@ class SessionOptions(TypedDict, total=False):
     mode: str | None
     """`ask`, `accept-edits`, `read-only`, `plan`, `bypass`, or one of the agent's own."""
     thought_level: str | None
+    additional_directories: Sequence[str] | None
+    """In the sandbox, absolute: what the agent works on besides `cwd`. Not every agent takes any."""
     mcp_servers: Sequence[Mapping[str, Any]] | None
     """ACP's `McpServer` objects. They can hold keys: never stored."""
     system_prompt: str | None

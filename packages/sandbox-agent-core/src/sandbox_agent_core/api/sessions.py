@@ -51,6 +51,11 @@ class CreateSession(RequestBody):
         default=None,
         description="Absolute path of the workspace; default: the server's own directory.",
     )
+    additional_directories: list[str] = Field(
+        default_factory=list,
+        description="Absolute paths that the agent works on besides; for permissions and `fs/*` requests they are as "
+        "the workspace. Refused by an agent that takes none.",
+    )
     mcp_servers: list[dict[str, Any]] = Field(
         default_factory=list,
         repr=False,
@@ -173,6 +178,9 @@ class SessionInfo(ResponseBody):
     )
     thought_level: str | None = None
     thought_levels: list[dict[str, Any]] = Field(default_factory=list)
+    additional_directories: list[str] = Field(
+        default_factory=list, description="As in CreateSession."
+    )
     base_url: BaseUrls | None = Field(default=None, description="As in CreateSession.")
     trust_workspace: bool = Field(
         default=False,

@@ -49,6 +49,8 @@ class SessionCreated(UniversalEvent):
     """Name of the agent, as in the catalogue."""
     cwd: str | None = None
     """Working directory of the agent."""
+    additional_directories: list[str] | None = None
+    """Directories that it works on besides."""
     model: str | None = None
     """Model that the session starts with."""
     mode: str | None = None

@@ -9,7 +9,7 @@ import contextlib
 import os
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -31,8 +31,9 @@ FILE_METHODS: Final = frozenset({acp.FS_READ_TEXT_FILE, acp.FS_WRITE_TEXT_FILE})
 class Workspace:
     """Its methods block."""
 
-    def __init__(self, root: str, *, max_file_bytes: int) -> None:
-        self._root = Path(root)
+    def __init__(self, root: str, *, additional: Sequence[str] = (), max_file_bytes: int) -> None:
+        """`additional`: directories that are as the workspace."""
+        self._roots = [Path(root), *map(Path, additional)]
         self._max_file_bytes = max_file_bytes
 
     def answer(self, method: str, params: Any, *, may_write: bool) -> dict[str, Any]:
@@ -64,10 +65,12 @@ class Workspace:
         """
         if not isinstance(path, str) or not Path(path).is_absolute() or "\0" in path:
             raise InvalidRequest(f"`path` {path!r} is not an absolute path")
-        root = self._root.resolve()
+        roots = [root.resolve() for root in self._roots]
         real = Path(path).resolve()
-        if not real.is_relative_to(root):
-            raise PermissionDenied(f"{path!r} is outside the workspace {str(root)!r}", path=path)
+        if not any(real.is_relative_to(root) for root in roots):
+            raise PermissionDenied(
+                f"{path!r} is outside the workspace {str(roots[0])!r}", path=path
+            )
         return real
 
     def read_text(self, path: Path, *, line: Any = None, limit: Any = None) -> str:

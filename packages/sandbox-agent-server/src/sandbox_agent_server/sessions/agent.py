@@ -22,6 +22,7 @@ from sandbox_agent_server.sessions.context import instructions_text, replay_text
 from sandbox_agent_server.sessions.conversation import Conversation
 from sandbox_agent_server.sessions.mode import SessionMode
 from sandbox_agent_server.sessions.state import SessionState
+from sandbox_agent_server.sessions.wanted import check_wanted
 from sandbox_agent_server.settings import Limits
 
 __all__ = ["MakeAdapter", "SessionAgent", "SessionSecrets"]
@@ -62,6 +63,9 @@ class SessionAgent:
         self._make_adapter = make_adapter
         self._login_hint = definition.login_hint if definition else ""
         self._takes_system_prompt = definition is not None and definition.takes_system_prompt
+        self._gets_directories_at_launch = (
+            definition is not None and definition.directories_at_launch
+        )
         self._version = version
         self._connection: AgentConnection | None = None
         self._starting: asyncio.Task[None] | None = None
@@ -203,11 +207,16 @@ class SessionAgent:
         def set_replaying(on: bool) -> None:
             self._conversation.stamper.is_replaying = on
 
+        settings = self._conversation.state.settings
         return Handshake(
             lambda method, params, logged: self._conversation.ask(method, params, logged=logged),
-            cwd=self._conversation.state.settings.cwd,
+            cwd=settings.cwd,
             mcp_servers=self.secrets.mcp_servers,
             meta=self._session_meta(),
+            directories=[] if self._gets_directories_at_launch else settings.additional_directories,
+            check=lambda capabilities: check_wanted(
+                settings, capabilities, directories_at_launch=self._gets_directories_at_launch
+            ),
             client_version=self._version,
             login_hint=self._login_hint,
             on_replay=set_replaying,

@@ -4,25 +4,39 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sandbox_agent_core.errors import InvalidRequest
 
-__all__ = ["check_env", "workspace_of"]
+__all__ = ["check_env", "directories_of", "workspace_of"]
 
 
 def workspace_of(cwd: str | None) -> Path:
     """Raises: InvalidRequest."""
-    path = Path(cwd) if cwd is not None else Path.cwd()
+    return _directory("cwd", Path(cwd) if cwd is not None else Path.cwd())
+
+
+def directories_of(paths: Sequence[str]) -> list[str]:
+    """Beside the workspace, each once. Raises: InvalidRequest."""
+    return list(
+        dict.fromkeys(str(_directory("additionalDirectories", Path(path))) for path in paths)
+    )
+
+
+def _directory(member: str, path: Path) -> Path:
+    """Raises: InvalidRequest."""
+    shown = str(path)[:256]
     if not path.is_absolute():
-        raise InvalidRequest(f"`cwd` {cwd!r} is not absolute", cwd=cwd)
+        raise InvalidRequest(f"`{member}` {shown!r} is not absolute", **{member: shown})
     try:
         is_there = path.is_dir()
-    except OSError as exc:  # too long, or behind a directory that is closed to us
-        raise InvalidRequest(f"`cwd` {str(path)[:256]!r}: {exc.strerror}") from exc
+    except (OSError, ValueError) as exc:  # too long, with a NUL, or behind one that is closed to us
+        raise InvalidRequest(f"`{member}` {shown!r}: {exc}") from exc
     if not is_there:
-        raise InvalidRequest(f"`cwd` {str(path)!r} is not a directory in this sandbox", cwd=cwd)
+        raise InvalidRequest(
+            f"`{member}` {shown!r} is not a directory in this sandbox", **{member: shown}
+        )
     return path
 
 

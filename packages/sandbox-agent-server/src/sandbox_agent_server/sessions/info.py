@@ -37,6 +37,7 @@ def session_info(
         models=options.models,
         thought_level=options.thought_level,
         thought_levels=options.thought_levels,
+        additional_directories=settings.additional_directories,
         base_url=settings.base_url,
         trust_workspace=settings.trust_workspace,
         config_options=list(options.options),

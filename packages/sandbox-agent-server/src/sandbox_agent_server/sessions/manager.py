@@ -33,7 +33,7 @@ from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import SessionSecrets
 from sandbox_agent_server.sessions.archive import SessionArchive
 from sandbox_agent_server.sessions.fold import SessionStep
-from sandbox_agent_server.sessions.given import check_env, workspace_of
+from sandbox_agent_server.sessions.given import check_env, directories_of, workspace_of
 from sandbox_agent_server.sessions.info import damaged_info, session_info
 from sandbox_agent_server.sessions.mcp_servers import check_mcp_servers
 from sandbox_agent_server.sessions.session import Session
@@ -109,6 +109,7 @@ class SessionManager:
                 "trust_workspace": self._settings.trust_workspace,
                 **body.model_dump(exclude={"id", "env", "mcp_servers", "cwd"}, exclude_none=True),
                 "cwd": str(workspace_of(body.cwd)),
+                "additional_directories": directories_of(body.additional_directories),
                 "agent_options": options.to_wire() if options is not None else {},
             }
         )
@@ -307,6 +308,7 @@ class SessionManager:
             trust_workspace=trust_workspace,
             mcp_server_names=[str(server.get("name")) for server in secrets.mcp_servers],
             session_options=state.settings.agent_options,
+            additional_directories=[*map(Path, state.settings.additional_directories)],
             on_process=lambda pid: self._ledger.note(pid, session_id),
         )
 
@@ -428,7 +430,12 @@ def _already_exists(session_id: str) -> SessionAlreadyExists:
 def _is_plain(state: SessionState, secrets: SessionSecrets) -> bool:
     """An agent that was opened ahead of time was asked for nothing that this session would ask otherwise."""
     settings = state.settings
-    has_wishes = settings.base_url or settings.system_prompt or settings.agent_options
+    has_wishes = (
+        settings.base_url
+        or settings.system_prompt
+        or settings.agent_options
+        or settings.additional_directories
+    )
     return not (state.agent_session_id or secrets.env or secrets.mcp_servers or has_wishes)
 
 

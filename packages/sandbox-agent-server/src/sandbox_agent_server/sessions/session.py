@@ -79,7 +79,11 @@ class Session:
         self._tasks = TaskOwner(log.session_id)
         self.turns = Turns(self.conversation, self.agent, limits, self._tasks)
         self._max_media_bytes = limits.max_media_bytes
-        workspace = Workspace(state.settings.cwd, max_file_bytes=limits.max_file_bytes)
+        workspace = Workspace(
+            state.settings.cwd,
+            additional=state.settings.additional_directories,
+            max_file_bytes=limits.max_file_bytes,
+        )
         serve_files(self.conversation, workspace, self._tasks)
         self.users = 0
         """Who does something with it at the moment."""

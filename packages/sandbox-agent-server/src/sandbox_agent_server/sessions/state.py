@@ -49,6 +49,7 @@ class SessionSettings(BaseModel):
     base_url: BaseUrls | None = None
     trust_workspace: bool = False
     permission_policy: PermissionPolicy = Field(default_factory=PermissionPolicy)
+    additional_directories: list[str] = Field(default_factory=list)
     agent_options: dict[str, Any] = Field(default_factory=dict)
     metadata: dict[str, Any] = Field(default_factory=dict)
     context: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,13 +47,19 @@ class World:
         script: str,
         *arguments: str,
         home: Literal["hidden", "read-only"] = "hidden",
+        additional: Sequence[Path] = (),
         **env: str,
     ) -> str:
         """What it prints."""
         confinement = AgentConfinement(self.settings, ConfinementSettings(home=home))
         given = {"HOME": str(self.home), "PATH": "/usr/bin:/bin", **env}
         confined = confinement.of(
-            agent, self.own, ["sh", "-c", script, *arguments], self.workspace, given
+            agent,
+            self.own,
+            ["sh", "-c", script, *arguments],
+            self.workspace,
+            given,
+            additional=additional,
         )
         done = subprocess.run(
             list(confined.argv), env=dict(confined.env), capture_output=True, text=True, timeout=60
@@ -84,6 +90,15 @@ def test_settings_are_read_and_logins_renewed_in_place(world: World, home: Any) 
     assert world.run("claude", "cat ~/.claude/projects/one", home=home) == "kept\n"
     seen = world.run("claude", f"cat {other}", home=home)
     assert ("of another" in seen) == (home == "read-only")
+
+
+def test_directories_beside_the_workspace_can_be_changed(world: World, tmp_path: Path) -> None:
+    more = tmp_path / "more"
+    more.mkdir()
+    script = f"echo written >{more}/one"
+    assert "written" not in world.run("claude", f"{script}; cat {more}/one")
+    assert world.run("claude", script, additional=[more]) == ""
+    assert (more / "one").read_text(encoding="utf-8") == "written\n"
 
 
 def test_what_holds_a_login_and_more_is_copied_once(world: World) -> None:

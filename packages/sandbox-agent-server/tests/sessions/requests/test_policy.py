@@ -370,3 +370,34 @@ def test_a_workspace_below_such_a_directory_is_a_workspace(tmp_path: Path) -> No
 
     decision = decide(PermissionPolicy(), call, cwd=str(cwd), mode="accept-edits")
     assert decision.action == "allow"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/more/a.txt", "allow"),
+        ("/more/../more/a.txt", "allow"),
+        ("/w/a.txt", "allow"),
+        ("/more/.git/hooks/pre-commit", "ask"),
+        ("/more/CLAUDE.md", "ask"),
+        ("/more/../etc/passwd", "ask"),
+        ("/moreover/a.txt", "ask"),
+    ],
+)
+def test_a_directory_beside_the_workspace_is_as_the_workspace(path: str, expected: str) -> None:
+    call = {"kind": "edit", "locations": [{"path": path}]}
+    decision = decide(
+        PermissionPolicy(), call, cwd="/w", directories=["/more"], mode="accept-edits"
+    )
+    assert decision.action == expected
+
+
+def test_a_relative_rule_is_about_the_workspace_alone() -> None:
+    call = {"kind": "edit", "locations": [{"path": "/more/src/a.txt"}]}
+    relative, absolute = (
+        one_rule("allow", "ask", path="src/*"),
+        one_rule("allow", "ask", path="/more/src/*"),
+    )
+
+    assert decide(relative, call, cwd="/w", directories=["/more"]).action == "ask"
+    assert decide(absolute, call, cwd="/w", directories=["/more"]).action == "allow"

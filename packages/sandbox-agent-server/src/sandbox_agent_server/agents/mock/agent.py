@@ -27,7 +27,13 @@ from sandbox_agent_core.spi.capabilities import CAPABILITIES_META
 
 from sandbox_agent_server.agents.mock import long_work
 from sandbox_agent_server.agents.mock.background import Background
-from sandbox_agent_server.agents.mock.offers import AGENT_INFO, CAPABILITIES, LONG_WORK, MockSession
+from sandbox_agent_server.agents.mock.offers import (
+    AGENT_INFO,
+    CAPABILITIES,
+    LONG_WORK,
+    MORE,
+    MockSession,
+)
 from sandbox_agent_server.agents.mock.outbox import Outbox
 from sandbox_agent_server.agents.mock.refusal import Refused
 from sandbox_agent_server.agents.mock.scenarios import SCENARIOS, play
@@ -132,7 +138,7 @@ class MockAgent:
     # Sessions
 
     def _initialize(self, _params: dict[str, Any]) -> tuple[Any, list[Frame]]:
-        own = {} if self._is_plain else {"_meta": {CAPABILITIES_META: LONG_WORK}}
+        own = {} if self._is_plain else {**MORE, "_meta": {CAPABILITIES_META: LONG_WORK}}
         return {
             "protocolVersion": acp.PROTOCOL_VERSION,
             "agentCapabilities": {**CAPABILITIES, **own},

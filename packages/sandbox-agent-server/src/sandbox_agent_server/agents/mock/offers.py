@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-__all__ = ["AGENT_INFO", "CAPABILITIES", "LONG_WORK", "MockSession"]
+__all__ = ["AGENT_INFO", "CAPABILITIES", "LONG_WORK", "MORE", "MockSession"]
 
 AGENT_INFO: Final = {"name": "mock", "title": "Mock agent", "version": "1"}
 CAPABILITIES: Final = {
@@ -13,6 +13,7 @@ CAPABILITIES: Final = {
     "promptCapabilities": {"image": True, "audio": False, "embeddedContext": True},
     "mcpCapabilities": {"http": True, "sse": True},
 }
+MORE: Final[dict[str, Any]] = {"sessionCapabilities": {"additionalDirectories": {}}}
 LONG_WORK: Final = {
     "steer": True,
     "compact": True,

@@ -71,7 +71,8 @@ class AgentConfinement:
         self._how = how
 
     def check(self, agent: str, cwd: Path, env: Mapping[str, str]) -> None:
-        """Raises: InvalidRequest: nothing would be left to keep from it, or it cannot work like this."""
+        """`cwd`: a directory that it may change. Raises: InvalidRequest: nothing would be left to keep from it, or it
+        cannot work like this."""
         if agent in _ASKING_OUTSIDE:
             raise InvalidRequest(
                 f"agent {agent!r} cannot be confined: it could not ask for permission"
@@ -91,9 +92,17 @@ class AgentConfinement:
             )
 
     def of(
-        self, agent: str, home: Path, argv: Sequence[str], cwd: Path, env: Mapping[str, str]
+        self,
+        agent: str,
+        home: Path,
+        argv: Sequence[str],
+        cwd: Path,
+        env: Mapping[str, str],
+        *,
+        additional: Sequence[Path] = (),
     ) -> Confined:
-        """`home`: a directory that becomes the agent's home, or holds what it writes there. Blocks.
+        """`home`: a directory that becomes the agent's home, or holds what it writes there. `additional`: what it may
+        change besides the workspace, in this session. Blocks.
 
         Raises:
             FileNotFoundError: there is no such program.
@@ -108,7 +117,7 @@ class AgentConfinement:
         program = program.absolute()
         mounts = Mounts()
         mounts.write(cwd)
-        for path in map(Path, self._how.writable):
+        for path in (*additional, *map(Path, self._how.writable)):
             mounts.write(path.expanduser().absolute())
         if env.get("HOME"):
             show_home(mounts, agent, home, env, whole=self._how.home == "read-only")

@@ -80,6 +80,7 @@ class AgentFactory:
         trust_workspace: bool = False,
         mcp_server_names: Sequence[str] = (),
         session_options: Mapping[str, Any] | None = None,
+        additional_directories: Sequence[Path] = (),
         on_process: Callable[[int], None],
     ) -> AgentAdapter:
         """Raises: ValueNotSupported for a base URL that the agent cannot be given, InvalidRequest for what it
@@ -90,8 +91,14 @@ class AgentFactory:
         environment = {**self._environment(definition, env, base_url), **self._marking}
         confine = None
         if self._confinement is not None:
-            self._confinement.check(agent, cwd, environment)
-            confine = functools.partial(self._confinement.of, agent, self._home(agent, session_id))
+            for workspace in (cwd, *additional_directories):
+                self._confinement.check(agent, workspace, environment)
+            confine = functools.partial(
+                self._confinement.of,
+                agent,
+                self._home(agent, session_id),
+                additional=tuple(additional_directories),
+            )
             on_process = functools.partial(_check_confined, on_process)
         return definition.create(
             AgentContext(
@@ -101,6 +108,7 @@ class AgentFactory:
                 confine=confine,
                 command=configured.command,
                 options=configured.options,
+                additional_directories=tuple(additional_directories),
                 session_options=self.session_options(agent, session_options or {}),
                 trust_workspace=trust_workspace,
                 mcp_server_names=mcp_server_names,

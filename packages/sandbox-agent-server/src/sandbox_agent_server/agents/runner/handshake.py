@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,14 +52,19 @@ class Handshake:
         cwd: str,
         mcp_servers: list[dict[str, Any]],
         meta: Mapping[str, Any],
+        directories: Sequence[str] = (),
+        check: Callable[[Mapping[str, Any]], None] = lambda _capabilities: None,
         client_version: str,
         login_hint: str = "",
         on_replay: Callable[[bool], None] = lambda _on: None,
     ) -> None:
+        """`directories`: beside `cwd`. `check` raises when what the agent says it can do is not enough."""
         self._ask = ask
         self._cwd = cwd
         self._servers = mcp_servers
         self._meta = dict(meta)
+        self._directories = list(directories)
+        self._check = check
         self._client_version = client_version
         self._login_hint = login_hint
         self._on_replay = on_replay
@@ -83,6 +88,7 @@ class Handshake:
         hello = as_dict(await self._ask(acp.INITIALIZE, params, None))
         info = as_dict(hello.get("agentInfo")) or None
         capabilities = as_dict(hello.get("agentCapabilities"))
+        self._check(capabilities)
         why: str | None = None
         if earlier_id is not None:
             try:
@@ -129,6 +135,8 @@ class Handshake:
 
     async def _ask_for_session(self, method: str, params: dict[str, Any]) -> Any:
         params = {**params, "cwd": self._cwd, "mcpServers": self._servers}
+        if self._directories:
+            params["additionalDirectories"] = self._directories
         if self._meta:
             params["_meta"] = self._meta
         logged = {**params, "mcpServers": redact_servers(self._servers)}

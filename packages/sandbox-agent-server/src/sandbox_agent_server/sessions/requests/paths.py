@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Final
@@ -37,13 +37,20 @@ class Workspace:
         self,
         cwd: str,
         *,
+        additional: Sequence[str] = (),
         resolve: Callable[[str], str] = os.path.realpath,
         home: Callable[[str], str] = os.path.expanduser,
     ) -> None:
+        """`additional`: directories that are as the workspace, though what is in them is named by its whole path."""
         self._cwd = _normal(cwd)
         self._resolve = resolve
         self._home = home
         self._real_cwd = self._resolved(self._cwd) or self._cwd
+        self._additional = [
+            root
+            for path in map(_normal, additional)
+            for root in dict.fromkeys((path, self._resolved(path) or path))
+        ]
 
     def place(self, path: str) -> Place:
         literal: dict[Form, None] = {}
@@ -71,10 +78,11 @@ class Workspace:
 
     def _form(self, absolute: str) -> Form:
         relatives = [posixpath.relpath(absolute, root) for root in (self._cwd, self._real_cwd)]
-        inside = [path for path in relatives if path != ".." and not path.startswith("../")]
+        inside = [path for path in relatives if _is_below(path)]
         by_own_name = [_normal(posixpath.join(self._cwd, path)) for path in inside]
         texts = dict.fromkeys((absolute, *by_own_name, *relatives))
-        return Form(tuple(texts), tuple(dict.fromkeys(inside)))
+        others = (posixpath.relpath(absolute, root) for root in self._additional)
+        return Form(tuple(texts), tuple(dict.fromkeys((*inside, *filter(_is_below, others)))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ class Form:
     texts: tuple[str, ...] = ()
     """As a rule may name it: absolute, relative to the workspace, and absolute by the workspace's own name."""
     inside: tuple[str, ...] = ()
-    """Relative to the workspace, when it is in it."""
+    """Relative to the workspace, when it is in it, and to each directory that is as the workspace."""
 
     @property
     def is_protected(self) -> bool:
@@ -128,6 +136,10 @@ def _readings(path: str) -> Iterator[str]:
             yield text[5:]
         if "%" in text:
             yield unquote(text[5:] if is_uri else text)
+
+
+def _is_below(relative: str) -> bool:
+    return relative != ".." and not relative.startswith("../")
 
 
 def _normal(path: str) -> str:

@@ -218,6 +218,7 @@ class PendingRequests:
             settings.permission_policy,
             request.facts,
             cwd=settings.cwd,
+            directories=settings.additional_directories,
             mode=step.state.options.permission_mode,
             is_granted=grant_of(request.facts) in step.state.grants,
         )

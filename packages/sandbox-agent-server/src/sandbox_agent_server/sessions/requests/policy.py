@@ -6,7 +6,7 @@ Pure, but for the links of the workspace, which are followed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -46,16 +46,17 @@ def decide(
     tool_call: Mapping[str, Any] | ToolFacts,
     *,
     cwd: str,
+    directories: Sequence[str] = (),
     mode: PermissionMode | None = None,
     is_granted: bool = False,
 ) -> Decision:
     """What a mode forbids is denied; then the first rule that applies decides, then what the mode allows,
-    then the policy's default. `is_granted`: a person has said `always` to just this, which no rule denies.
+    then the policy's default. `directories` are as the workspace. `is_granted`: a person has said `always` to just this, which no rule denies.
     """
     facts = tool_call if isinstance(tool_call, ToolFacts) else facts_of(tool_call)
     if _is_forbidden(mode, facts):
         return Decision("deny", f"mode {mode}")
-    subject = _Subject(facts, cwd)
+    subject = _Subject(facts, cwd, directories)
     for number, rule in enumerate(policy.rules, start=1):
         if _applies(rule, subject) and not (is_granted and rule.action == "ask"):
             return Decision(rule.action, rule.name or f"rule {number}")
@@ -82,13 +83,14 @@ def _is_edit_inside(subject: _Subject) -> bool:
 
 
 class _Subject:
-    def __init__(self, facts: ToolFacts, cwd: str) -> None:
+    def __init__(self, facts: ToolFacts, cwd: str, directories: Sequence[str]) -> None:
         self.facts = facts
         self._cwd = cwd
+        self._directories = directories
 
     @cached_property
     def places(self) -> list[Place]:
-        workspace = Workspace(self._cwd)
+        workspace = Workspace(self._cwd, additional=self._directories)
         paths = dict.fromkeys(path for one in self.facts.tellings for path in one.paths)
         return [workspace.place(path) for path in paths]
 

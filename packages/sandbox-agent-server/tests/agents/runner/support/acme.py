@@ -40,6 +40,7 @@ class Acme:
     program: Path
     make: Callable[[], ScriptedAdapter] = ScriptedAdapter
     permission_modes: dict[str, str] = field(default_factory=lambda: {"ask": "careful"})
+    directories_at_launch: bool = False
     made: list[ScriptedAdapter] = field(default_factory=list)
     contexts: list[AgentContext] = field(default_factory=list)
     found_in: list[Any] = field(default_factory=list)
@@ -66,6 +67,7 @@ class Acme:
             env_names=["ACME_KEY"],
             base_url_env={"acme": "ACME_URL"},
             permission_modes=self.permission_modes,
+            directories_at_launch=self.directories_at_launch,
         )
         read = Settings.model_validate(settings)
         catalog = Catalog(read.agents, plugins=lambda: cast("Any", [_Plugin(definition)]))
