@@ -144,3 +144,32 @@ def test_its_own_turn_can_be_cancelled_and_can_fail() -> None:
     for message in (INIT, REQUESTING, result(is_error=True, result="overloaded")):
         replay.claude(message)
     assert replay.to_client[-1]["params"]["error"]["message"] == "overloaded"
+
+
+def test_what_is_said_into_a_turn_and_dropped_leaves_the_turn_its_end() -> None:
+    replay = Replay()
+    replay.prompt()
+    replay.claude(lifecycle("queued"))
+    replay.claude(lifecycle("started"))
+    replay.translator.steer("u2", 2)
+    replay.claude(lifecycle("queued") | {"command_uuid": "u2"})
+    replay.claude(result(user_message_uuids=["u1"], usage={"output_tokens": 7}))
+    assert said(replay) == ["answer"], "only what was said is answered: the turn goes on"
+    replay.cancel()
+    replay.claude(lifecycle("cancelled") | {"command_uuid": "u2"})
+
+    ends = [frame["result"] for frame in replay.to_client if frame.get("id") == 1]
+    assert [(end["stopReason"], end["usage"]["outputTokens"]) for end in ends] == [("cancelled", 7)]
+
+
+def test_a_turn_of_claudes_own_is_not_the_end_of_what_was_said_into_another() -> None:
+    replay = Replay()
+    replay.prompt()
+    replay.claude(lifecycle("started"))
+    replay.translator.steer("u2", 2)
+    replay.claude(result(user_message_uuids=["u1"]))
+    replay.claude(result(origin={"kind": "task-notification"}))
+    assert said(replay) == []
+    replay.claude(lifecycle("started") | {"command_uuid": "u2"})
+    replay.claude(result(user_message_uuids=["u2"]))
+    assert said(replay) == ["answer", "answer"]

@@ -14,7 +14,7 @@ from sandbox_agent_server.agents.claude.results import (
 
 
 def answer(result: dict[str, Any], *, last_error: str | None = None) -> dict[str, Any]:
-    return prompt_answer(7, result, is_cancelled=False, last_error=last_error, cost=0.0)
+    return prompt_answer(7, [result], is_cancelled=False, last_error=last_error, cost=0.0)
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import partial
+from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
 
 from sandbox_agent_core.agent_options import ClaudeOptions
-from sandbox_agent_core.frames import RequestId, acp
-from sandbox_agent_core.frames.jsonrpc import INTERNAL_ERROR, RESOURCE_NOT_FOUND
-from sandbox_agent_core.lenient import as_dict, as_list
+from sandbox_agent_core.frames import RequestId, acp, operations
+from sandbox_agent_core.frames.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, RESOURCE_NOT_FOUND
+from sandbox_agent_core.lenient import as_dict, as_int, as_list, as_text
 from sandbox_agent_core.spi.agent import AgentContext, AgentExit, AgentInstallation
+from sandbox_agent_core.spi.capabilities import CAPABILITIES_META
 
 from sandbox_agent_server.agents.claude.content import prompt_content
 from sandbox_agent_server.agents.claude.launch import (
@@ -26,19 +28,29 @@ from sandbox_agent_server.agents.claude.launch import (
     parents_memory,
     version_at,
 )
+from sandbox_agent_server.agents.claude.marks import Marks
 from sandbox_agent_server.agents.claude.native import (
     control_failure,
     control_request,
     user_message,
 )
 from sandbox_agent_server.agents.claude.offers import Offers
+from sandbox_agent_server.agents.claude.reviews import REVIEW_COMMAND, review_prompt
+from sandbox_agent_server.agents.claude.rewinding import rewind
+from sandbox_agent_server.agents.claude.transcript import read_transcript
 from sandbox_agent_server.agents.claude.translate import Translator
 from sandbox_agent_server.agents.claude.turns import Prompt
 from sandbox_agent_server.agents.native.adapter import Answer, Handler, Request
+from sandbox_agent_server.agents.native.content import text_block
 from sandbox_agent_server.agents.native.dispatcher import QuestionId
 from sandbox_agent_server.agents.native.offers import read_setting
 from sandbox_agent_server.agents.native.process_adapter import ProcessAdapter
-from sandbox_agent_server.agents.native.refusals import AgentEnded, AgentRefused, InvalidParams
+from sandbox_agent_server.agents.native.refusals import (
+    AgentEnded,
+    AgentRefused,
+    InvalidParams,
+    Refused,
+)
 from sandbox_agent_server.agents.native.session_params import SessionParams
 from sandbox_agent_server.agents.native.translator import Native
 
@@ -50,9 +62,22 @@ _CAPABILITIES: Final = {
     "promptCapabilities": {"image": True, "embeddedContext": True},
     "mcpCapabilities": {"http": True, "sse": True},
     "sessionCapabilities": {"resume": {}, "additionalDirectories": {}},
-    "_meta": {"sandbox_agent": {"permissionAnswers": ["message", "updatedInput", "onReject"]}},
+    "_meta": {
+        CAPABILITIES_META: {
+            "steer": True,
+            "compact": True,
+            "review": True,
+            "fork": {"at": True},
+            "rewind": {"files": True, "conversation": True},
+            "rename": True,
+            "native": True,
+            "permissionAnswers": ["message", "updatedInput", "onReject"],
+        }
+    },
 }
 
+_OURS: Final = frozenset({"initialize"})
+"""Control requests that belong to the adapter."""
 _REQUEST_ID: Final = re.compile(rb'"request_id"\s*:\s*"([\w-]+)"')
 
 
@@ -79,9 +104,16 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
 
     def _handlers(self) -> Mapping[str, Handler]:
         return {
-            acp.SESSION_NEW: partial(self._open, is_resumed=False),
-            acp.SESSION_RESUME: partial(self._open, is_resumed=True),
+            acp.SESSION_NEW: self._new,
+            acp.SESSION_RESUME: self._resume,
+            operations.SESSION_FORK: self._fork,
             acp.SESSION_PROMPT: self._prompt,
+            operations.SESSION_COMPACT: self._compact,
+            operations.SESSION_REVIEW: self._review,
+            operations.SESSION_STEER: self._steer,
+            operations.SESSION_REWIND: self._rewind,
+            operations.SESSION_RENAME: self._rename,
+            operations.SESSION_NATIVE: self._native,
             acp.SESSION_SET_MODE: self._set,
             acp.SESSION_SET_MODEL: self._set,
             acp.SESSION_SET_CONFIG_OPTION: self._set,
@@ -135,10 +167,49 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
 
     # Requests of the client
 
-    async def _open(self, request: Request, *, is_resumed: bool) -> Answer:
+    async def _new(self, request: Request) -> Answer:
+        wanted = self._wanted(request, is_resumed=False)
+        id = self._new_id()
+        return await self._open(wanted, Marks(id, new_id=self._new_id), session_id=id)
+
+    async def _resume(self, request: Request) -> Answer:
+        wanted = self._wanted(request, is_resumed=True)
+        id = str(wanted.resumed_id)
+        read = await asyncio.to_thread(read_transcript, id, self._context.env)
+        known = read.marks() if read is not None and read.is_marked else None
+        marks = Marks(id, new_id=self._new_id, known=known)
+        return await self._open(wanted, marks, session_id=id)
+
+    async def _fork(self, request: Request) -> Answer:
+        wanted = self._wanted(request, is_resumed=True)
+        before = as_int(as_dict(request.params.get("_meta")).get("beforePrompt"))
+        at = None
+        if before is not None:
+            at = await asyncio.to_thread(self._message_before, str(wanted.resumed_id), before)
+            if at is None:
+                wanted = replace(wanted, resumed_id=None)  # nothing comes before it
+        id = self._new_id()
+        marks = Marks(id, new_id=self._new_id)
+        return await self._open(wanted, marks, session_id=id, resume_at=at)
+
+    def _message_before(self, session_id: str, index: int) -> str | None:
+        """Raises: Refused."""
+        read = read_transcript(session_id, self._context.env)
+        if read is None:
+            why = f"there is no transcript of the session {session_id} to be read"
+            raise Refused(RESOURCE_NOT_FOUND, why)
+        try:
+            return read.before(index)
+        except LookupError as exc:
+            raise Refused(RESOURCE_NOT_FOUND, str(exc)) from exc
+
+    def _wanted(self, request: Request, *, is_resumed: bool) -> SessionParams:
         self._check_unopened()
-        wanted = SessionParams.read(request.params, is_resumed=is_resumed, cwd=self._context.cwd)
-        session_id = wanted.resumed_id or self._new_id()
+        return SessionParams.read(request.params, is_resumed=is_resumed, cwd=self._context.cwd)
+
+    async def _open(
+        self, wanted: SessionParams, marks: Marks, *, session_id: str, resume_at: str | None = None
+    ) -> Answer:
         config = mcp_config_file(wanted.mcp_servers)
         argv = command_line(
             self._command,
@@ -146,6 +217,7 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
             session_id=session_id,
             mcp_config=config.path if config else None,
             can_bypass=self._can_bypass,
+            resume_at=resume_at,
             trust_workspace=self._context.trust_workspace,
             home=self._home,
             options=self._context.options_as(ClaudeOptions),
@@ -163,14 +235,17 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
             # Without its answer nothing can be offered, but Claude may still work.
             handshake = {}
         except AgentEnded:
-            code = RESOURCE_NOT_FOUND if is_resumed else INTERNAL_ERROR
+            code = INTERNAL_ERROR if wanted.resumed_id is None else RESOURCE_NOT_FOUND
             raise await self._not_opened(code, self._told_errors()) from None
         offers = Offers(handshake, model=wanted.model, can_bypass=self._can_bypass)
-        translator = Translator(session_id=session_id, cwd=str(wanted.cwd), offers=offers)
+        translator = Translator(
+            session_id=session_id, cwd=str(wanted.cwd), offers=offers, marks=marks
+        )
         self._translator = translator
         if wanted.mcp_servers or self._context.trust_workspace:
             self._tasks.spawn(self._watch_mcp(translator), name="mcp")
-        result: dict[str, Any] = {} if is_resumed else {"sessionId": session_id}
+        is_new = session_id != wanted.resumed_id
+        result: dict[str, Any] = {"sessionId": session_id} if is_new else {}
         result |= {"modes": offers.modes(), "configOptions": offers.config_options()}
         return Answer(result, [translator.commands_update()])
 
@@ -184,12 +259,55 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
             await translator.mcp.watch(ask, self._emit)
 
     async def _prompt(self, request: Request) -> None:
+        self._begin(request, prompt_content(request.params.get("prompt")))
+
+    async def _compact(self, request: Request) -> None:
+        instructions = as_text(request.params.get("instructions")) or ""
+        self._begin(request, [text_block(f"/compact {instructions}".rstrip())])
+
+    async def _review(self, request: Request) -> None:
+        if not self._session().offers.has_command(REVIEW_COMMAND):
+            raise Refused(INVALID_REQUEST, f"this Claude Code has no /{REVIEW_COMMAND}")
+        self._begin(request, [text_block(review_prompt(request.params.get("target")))])
+
+    def _begin(self, request: Request, content: list[Native]) -> None:
+        """Raises: Refused."""
         translator = self._session_to_prompt()
-        content = prompt_content(request.params.get("prompt"))
         is_command = str(content[0].get("text", "")).startswith("/")
-        prompt = Prompt(request.id, self._new_id(), is_command)
+        prompt = Prompt(request.id, translator.marks.prompt(), is_command)
         translator.begin_prompt(prompt)
         self._write(user_message(content, uuid=prompt.uuid))
+
+    async def _steer(self, request: Request) -> None:
+        translator = self._session()
+        if not translator.can_be_steered:
+            raise Refused(INVALID_REQUEST, "no prompt is running: there is no turn to say it into")
+        content = prompt_content(request.params.get("prompt"))
+        uuid = translator.marks.steer()
+        translator.steer(uuid, request.id)
+        self._write(user_message(content, uuid=uuid))
+
+    async def _rewind(self, request: Request) -> Answer:
+        translator = self._session_to_prompt()
+        return Answer(await rewind(self.ask, translator.marks, request.params))
+
+    async def _rename(self, request: Request) -> Answer:
+        self._session()
+        title = as_text(request.params.get("title"))
+        if title is None:
+            raise InvalidParams("`title` must be a text")
+        await self.ask("rename_session", {"title": title})
+        return Answer({})
+
+    async def _native(self, request: Request) -> Answer:
+        """A control request; its subtype is the method."""
+        self._session()
+        method = as_text(request.params.get("method"))
+        if method is None or method in _OURS:
+            raise InvalidParams(
+                f"`method` must be a control request of Claude Code, not {method!r}"
+            )
+        return Answer({"result": await self.ask(method, as_dict(request.params.get("params")))})
 
     async def _set(self, request: Request) -> Answer:
         translator = self._session()

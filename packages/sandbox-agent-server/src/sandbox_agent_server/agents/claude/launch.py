@@ -111,13 +111,23 @@ def command_line(
     session_id: str,
     mcp_config: Path | None,
     can_bypass: bool,
+    resume_at: str | None = None,
     trust_workspace: bool = False,
     home: str | None = None,
     options: ClaudeOptions | None = None,
     extra: Sequence[str] = (),
 ) -> list[str]:
+    """`session_id`: of the session that comes of it, which is another one than is resumed when that is forked, up to
+    its message `resume_at`."""
     argv = [*command, *_STREAM_JSON]
-    argv += ["--session-id" if params.resumed_id is None else "--resume", session_id]
+    if params.resumed_id is not None:
+        argv += ["--resume", params.resumed_id]
+    if params.resumed_id is not None and session_id != params.resumed_id:
+        argv.append("--fork-session")
+    if session_id != params.resumed_id:
+        argv += ["--session-id", session_id]
+    if resume_at is not None:
+        argv += ["--resume-session-at", resume_at]
     if params.model is not None:
         # One word: a model that starts with a dash must not become an option.
         argv.append(f"--model={params.model}")
@@ -177,6 +187,8 @@ def environment(
         "CLAUDE_CODE_FORWARD_SUBAGENT_TEXT": "1",
         # A program that replaces itself during a session is nobody's wish in a sandbox.
         "DISABLE_AUTOUPDATER": "1",
+        # Copies of what it edits, to rewind to.
+        "CLAUDE_CODE_ENABLE_SDK_FILE_CHECKPOINTING": "1",
     }
     if not trust_workspace:
         # The workspace is added as a directory: so its memory is read, and its settings are not.

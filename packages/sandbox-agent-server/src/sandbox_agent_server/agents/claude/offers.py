@@ -79,6 +79,9 @@ class Offers(offers.Offers):
     def commands(self) -> list[dict[str, Any]]:
         return self._commands
 
+    def has_command(self, name: str) -> bool:
+        return name in self._command_names
+
     def change(self, option: str, value: str) -> Change:
         """Raises: InvalidParams."""
         match option:

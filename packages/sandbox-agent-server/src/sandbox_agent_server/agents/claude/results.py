@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, RequestId, acp
@@ -12,7 +12,7 @@ from sandbox_agent_core.frames.jsonrpc import (
     error_response,
     response,
 )
-from sandbox_agent_core.lenient import as_list
+from sandbox_agent_core.lenient import as_dict, as_list
 
 __all__ = ["Spending", "context_size", "prompt_answer", "stop_reason", "usage_update"]
 
@@ -37,6 +37,7 @@ _META: Final = {
     "terminal_reason": "terminalReason",
     "modelUsage": "modelUsage",
 }
+_SUMMED: Final = {name: key for key, name in _META.items() if name in ("numTurns", "durationMs")}
 _ERROR_DATA: Final = {
     "api_error_status": "apiErrorStatus",
     "api_error_type": "apiErrorType",
@@ -82,19 +83,23 @@ def stop_reason(result: Mapping[str, Any], *, is_cancelled: bool) -> str | None:
 
 def prompt_answer(
     id: RequestId,
-    result: Mapping[str, Any],
+    results: Sequence[Mapping[str, Any]],
     *,
     is_cancelled: bool,
     last_error: str | None,
     cost: float,
 ) -> Frame:
-    """The response to `session/prompt`; `last_error` is what the last message said was wrong."""
+    """The response to `session/prompt`. There are several results when more was said into the turn: the last one
+    says how it ended. `last_error` is what the last message said was wrong."""
+    result = results[-1]
     reason = stop_reason(result, is_cancelled=is_cancelled)
     if reason is None:
         return _failure(id, result, last_error)
     meta = {name: result[key] for key, name in _META.items() if result.get(key) is not None}
-    meta["cost"] = {"amount": cost, "currency": "USD"}
-    answer: dict[str, Any] = {"stopReason": reason, "usage": _usage(result), "_meta": meta}
+    for name in _SUMMED.keys() & meta.keys():
+        meta[name] = sum(_number(each.get(_SUMMED[name])) for each in results)
+    meta["cost"] = {"amount": round(cost, _COST_DIGITS), "currency": "USD"}
+    answer: dict[str, Any] = {"stopReason": reason, "usage": _usage(results), "_meta": meta}
     return response(id, answer)
 
 
@@ -140,17 +145,28 @@ def _failure_text(result: Mapping[str, Any]) -> str:
     return "; ".join(told) or f"Claude Code ended the turn with {result.get('subtype')!r}"
 
 
-def _usage(result: Mapping[str, Any]) -> dict[str, int]:
-    usage = result.get("usage")
-    counts = _counted(usage if isinstance(usage, Mapping) else {}, 0)
+def _usage(results: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    counts = dict.fromkeys(_TOKENS, 0)
+    for result in results:
+        counts = _added(counts, _usage_of(result))
+    return {**counts, "totalTokens": sum(counts.values())}
+
+
+def _usage_of(result: Mapping[str, Any]) -> dict[str, int]:
+    counts = _counted(as_dict(result.get("usage")), 0)
     if not any(counts.values()):
         # An aborted message is not in `usage`, though it was paid for.
-        models = result.get("model_usage_since_last_result")
-        for entry in models.values() if isinstance(models, Mapping) else ():
-            if isinstance(entry, Mapping):
-                more = _counted(entry, 1)
-                counts = {name: count + more[name] for name, count in counts.items()}
-    return {**counts, "totalTokens": sum(counts.values())}
+        for entry in as_dict(result.get("model_usage_since_last_result")).values():
+            counts = _added(counts, _counted(as_dict(entry), 1))
+    return counts
+
+
+def _added(counts: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    return {name: count + more[name] for name, count in counts.items()}
+
+
+def _number(value: Any) -> int | float:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else 0
 
 
 def _counted(usage: Mapping[str, Any], spelling: int) -> dict[str, int]:

@@ -10,10 +10,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox_agent_core.frames import Frame, extensions
-from sandbox_agent_core.lenient import as_dict, compact
+from sandbox_agent_core.frames import Frame, RequestId, acp, extensions
+from sandbox_agent_core.lenient import as_dict, as_text, compact
 
 from sandbox_agent_server.agents.claude.asking import Asking
+from sandbox_agent_server.agents.claude.compaction import Compaction
+from sandbox_agent_server.agents.claude.marks import Marks
 from sandbox_agent_server.agents.claude.messages import Messages, Read
 from sandbox_agent_server.agents.claude.native import control_request
 from sandbox_agent_server.agents.claude.offers import Offers
@@ -24,7 +26,7 @@ from sandbox_agent_server.agents.claude.results import (
     usage_update,
 )
 from sandbox_agent_server.agents.claude.tasks import Tasks
-from sandbox_agent_server.agents.claude.turns import OwnTurn, Prompt, Turns
+from sandbox_agent_server.agents.claude.turns import DROPPED, OwnTurn, Prompt, Turns
 from sandbox_agent_server.agents.native.mcp import McpServers
 from sandbox_agent_server.agents.native.translator import Native, Output, SessionTranslator
 
@@ -54,14 +56,16 @@ class Translator(SessionTranslator):
 
     extension_prefix = "_claude/"
 
-    def __init__(self, *, session_id: str, cwd: str, offers: Offers) -> None:
+    def __init__(self, *, session_id: str, cwd: str, offers: Offers, marks: Marks) -> None:
         super().__init__(session_id)
+        self.marks = marks
         self.offers: Offers = offers
         self._messages = Messages(cwd=cwd)
         self._asking = Asking(session_id=session_id, cwd=cwd)
         self._turns = Turns()
         self._tasks = Tasks()
         self._native_id = session_id
+        self._compaction = Compaction()
         self._init: dict[str, Any] | None = None
         self.mcp = McpServers()
         self._context_size: int | None = None
@@ -74,6 +78,14 @@ class Translator(SessionTranslator):
 
     def begin_prompt(self, prompt: Prompt) -> None:
         self._turns.begin(prompt)
+
+    @property
+    def can_be_steered(self) -> bool:
+        return self._turns.can_be_steered
+
+    def steer(self, uuid: str, request_id: RequestId) -> None:
+        """What the line with this uuid says belongs to the running turn. The request is answered by `feed`."""
+        self._turns.steer(uuid, request_id)
 
     def cancel(self) -> Native:
         """The line that stops the turn. Its end is answered once, as ever, by `feed`."""
@@ -105,6 +117,8 @@ class Translator(SessionTranslator):
         if self._turns.begins_own(message):
             because = compact(taskId=self._tasks.take_ended())
             frames.append(self.announce(extensions.TURN_STARTED, because))
+        if (compacted := self._compaction.read(message)) is not None:
+            frames.append(self.announce(extensions.CONTEXT_COMPACTED, compacted))
         frames += self._translate(message, replies)
         if self._turns.is_running_on(message):
             replies.append(self._interrupt())
@@ -168,13 +182,21 @@ class Translator(SessionTranslator):
         return [*self.updates(self._messages.announce(asked)), frame]
 
     def _lifecycle(self, message: Native) -> list[Frame]:
-        answer = self._turns.read_lifecycle(message)
+        if str(message.get("state")) in DROPPED:
+            self.marks.drop(str(message.get("command_uuid")))
+        answers = self._turns.read_lifecycle(message)
         prompt = self._turns.prompt
         frames = []
         if prompt is not None and prompt.has_begun and self._turns.end_own() is not None:
             # It was put beside the result of a tool in Claude's own turn: what follows answers the prompt.
             frames.append(self.announce(extensions.TURN_ENDED, {"stopReason": "end_turn"}))
-        return frames if answer is None else [*frames, answer]
+        if (over := self._turns.take_over()) is not None:
+            # What was said into its turn was not taken after all.
+            answer = self._answer(over)
+            if over.is_cancelled and "result" in answer:
+                answer["result"]["stopReason"] = "cancelled"
+            answers.append(answer)
+        return frames + answers
 
     def _result(self, message: Native) -> list[Frame]:
         frames = []
@@ -185,17 +207,10 @@ class Translator(SessionTranslator):
         spent = self._spending.total
         if update := usage_update(used=used, size=self._context_size, spent=spent, model=model):
             frames.append(self.update(update))
-        prompt = self._turns.prompt
-        if prompt is not None and self._turns.is_answered_by(message):
-            answer = prompt_answer(
-                prompt.id,
-                message,
-                is_cancelled=prompt.is_cancelled,
-                last_error=self._messages.last_error,
-                cost=turn_cost,
-            )
-            self._turns.end()
-            frames.append(answer)
+        if self._turns.is_answered_by(message):
+            over = self._turns.read_result(message, turn_cost)
+            if over is not None:
+                frames.append(self._answer(over))
         else:
             frames += self._passed_on(message)
             if (own := self._turns.end_own()) is not None:
@@ -203,10 +218,19 @@ class Translator(SessionTranslator):
         self._messages.end_turn()
         return frames
 
+    def _answer(self, prompt: Prompt) -> Frame:
+        return prompt_answer(
+            prompt.id,
+            prompt.results,
+            is_cancelled=prompt.is_cancelled,
+            last_error=self._messages.last_error,
+            cost=prompt.cost,
+        )
+
     def _own_turn_ended(self, result: Native, own: OwnTurn, cost: float) -> Frame:
         answer = prompt_answer(
             0,
-            result,
+            [result],
             is_cancelled=own.is_cancelled,
             last_error=self._messages.last_error,
             cost=cost,
@@ -223,6 +247,9 @@ class Translator(SessionTranslator):
                 self._messages.read_compaction(message)
             case "status" if message.get("status") is None and "permissionMode" in message:
                 return frames
+            case "session_title_changed":
+                title = {"title": as_text(message.get("title"))}
+                frames.append(self.update({"sessionUpdate": acp.SESSION_INFO_UPDATE, **title}))
             case "task_started":
                 frames += self.updates(self._messages.read_task(message))
         told = [self.announce(method, fields) for method, fields in self._tasks.read(message)]
@@ -235,8 +262,9 @@ class Translator(SessionTranslator):
         if isinstance(native_id, str) and native_id != self._native_id:
             # After `/clear` Claude goes on under another id: the one to resume from now on.
             self._native_id = native_id
+            self.marks.move_to(native_id)
             meta = {"agentSessionId": native_id}
-            frames.append(self.update({"sessionUpdate": "session_info_update", "_meta": meta}))
+            frames.append(self.update({"sessionUpdate": acp.SESSION_INFO_UPDATE, "_meta": meta}))
         if self.offers.read_model(message.get("model")):
             frames.append(self.config_update())
         if self.offers.read_commands(message.get("slash_commands")):

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, RequestId
-from sandbox_agent_core.frames.jsonrpc import INTERNAL_ERROR, error_response, response
+from sandbox_agent_core.frames.jsonrpc import (
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    error_response,
+    response,
+)
+from sandbox_agent_core.lenient import as_dict, as_list
 
-__all__ = ["OwnTurn", "Prompt", "Turns"]
+__all__ = ["DROPPED", "OwnTurn", "Prompt", "Turns"]
 
-_DROPPED: Final = frozenset({"cancelled", "discarded"})
+Native = Mapping[str, Any]
+
+_OWN_ORIGIN: Final = "task-notification"
+DROPPED: Final = frozenset({"cancelled", "discarded"})
+"""States of `command_lifecycle` in which Claude will not take a line."""
 
 
 @dataclass(slots=True)
@@ -23,6 +33,19 @@ class Prompt:
     """A slash command: its output is local, not the model's."""
     has_begun: bool = False
     is_cancelled: bool = False
+    results: list[Native] = field(default_factory=list)
+    """Those so far, when more was said into its turn: Claude takes that beside the result of a tool, or, where there
+    is no more of them, as a turn of its own, with a result of its own."""
+    cost: float = 0.0
+
+
+@dataclass(slots=True)
+class Steer:
+    """What was said into the turn of the prompt."""
+
+    request_id: RequestId | None
+    """Of the request for it; None once that is answered."""
+    has_begun: bool = False
 
 
 @dataclass(slots=True)
@@ -38,6 +61,7 @@ class Turns:
     def __init__(self) -> None:
         self.prompt: Prompt | None = None
         self.own: OwnTurn | None = None
+        self._steers: dict[str, Steer] = {}
         self._tells_lifecycle = False
         self._is_begun_by_itself = False
         """Claude has announced a turn that belongs to no prompt."""
@@ -47,6 +71,34 @@ class Turns:
 
     def end(self) -> None:
         self.prompt = None
+        self._steers.clear()
+
+    def steer(self, uuid: str, request_id: RequestId) -> None:
+        self._steers[uuid] = Steer(request_id)
+
+    @property
+    def can_be_steered(self) -> bool:
+        """A prompt runs, and Claude will tell what becomes of what is said into its turn."""
+        return self.prompt is not None and self._tells_lifecycle
+
+    def read_result(self, result: Native, cost: float) -> Prompt | None:
+        """One that answers the prompt, which is returned when it is over: what was said into its turn, and is
+        still to be taken, brings a result of its own."""
+        prompt = self.prompt
+        if prompt is None:
+            return None
+        prompt.results.append(result)
+        prompt.cost += cost
+        self._steers = {uuid: each for uuid, each in self._steers.items() if not each.has_begun}
+        return self.take_over()
+
+    def take_over(self) -> Prompt | None:
+        """The prompt, when it has a result and nothing more is to come."""
+        prompt = self.prompt
+        if prompt is None or not prompt.results or self._steers:
+            return None
+        self.end()
+        return prompt
 
     def cancel(self) -> None:
         if self.prompt is not None:
@@ -87,34 +139,47 @@ class Turns:
         prompt = self.prompt
         if prompt is None:
             return False
-        named = result.get("user_message_uuids")
-        uuids = named if isinstance(named, list) else [result.get("user_message_uuid")]
-        if prompt.uuid in uuids:
+        named = as_list(result.get("user_message_uuids")) or [result.get("user_message_uuid")]
+        uuids = [uuid for uuid in named if isinstance(uuid, str)]
+        if prompt.uuid in uuids or not self._steers.keys().isdisjoint(uuids):
             return True
+        if as_dict(result.get("origin")).get("kind") == _OWN_ORIGIN:
+            return False
         # A failed turn may name nobody; an old Claude Code never does, nor tells lifecycles.
         return prompt.has_begun or not self._tells_lifecycle
 
-    def read_lifecycle(self, message: Mapping[str, Any]) -> Frame | None:
-        """`command_lifecycle`: the answer to the prompt when no `result` will come for it."""
+    def read_lifecycle(self, message: Mapping[str, Any]) -> list[Frame]:
+        """`command_lifecycle`: the answers that no `result` will bring."""
         self._tells_lifecycle = True
-        prompt, state = self.prompt, message.get("state")
-        if prompt is None or message.get("command_uuid") != prompt.uuid:
-            return None
+        uuid, state = str(message.get("command_uuid")), message.get("state")
+        if (steer := self._steers.get(uuid)) is not None:
+            return self._read_steer(uuid, steer, state)
+        prompt = self.prompt
+        if prompt is None or uuid != prompt.uuid:
+            return []
         if state == "started":
             prompt.has_begun = True
-            return None
-        if state in _DROPPED:
+            return []
+        if str(state) in DROPPED:
             # Interrupted before its turn began: there is no turn, so there is no result.
             self.end()
-            return response(prompt.id, {"stopReason": "cancelled"})
-        if state == "completed":
+            return [response(prompt.id, {"stopReason": "cancelled"})]
+        if state == "completed" and not self._steers:
             # Normally after the result; without one when it was folded into a turn already running.
             self.end()
-            return response(prompt.id, {"stopReason": "end_turn"})
+            return [response(prompt.id, {"stopReason": "end_turn"})]
         if state == "refused":
             self.end()
-            return error_response(prompt.id, INTERNAL_ERROR, "Claude Code refused the prompt")
-        return None
+            return [error_response(prompt.id, INTERNAL_ERROR, "Claude Code refused the prompt")]
+        return []
+
+    def _read_steer(self, uuid: str, steer: Steer, state: Any) -> list[Frame]:
+        id, steer.request_id = steer.request_id, None
+        if str(state) in DROPPED:
+            del self._steers[uuid]
+            return [] if id is None else [_not_taken(id)]
+        steer.has_begun = steer.has_begun or state == "started"
+        return [] if id is None else [response(id, {})]
 
     def is_running_on(self, message: Mapping[str, Any]) -> bool:
         """A cancelled prompt gets going all the same: the interrupt came before its turn did.
@@ -134,3 +199,7 @@ class Turns:
                 return bool(uuid == prompt.uuid)
             case _:
                 return False
+
+
+def _not_taken(id: RequestId) -> Frame:
+    return error_response(id, INVALID_REQUEST, "the turn was cancelled before this was taken")

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from sandbox_agent_server.agents.claude.marks import Marks
 from sandbox_agent_server.agents.claude.offers import Offers
 from sandbox_agent_server.agents.claude.translate import Translator
 from sandbox_agent_server.agents.claude.turns import Prompt
@@ -43,7 +44,8 @@ class Replay:
     def __init__(self, *, session_id: str = "s", mode: str = "default") -> None:
         handshake = {**HANDSHAKE, "current_permission_mode": mode}
         offers = Offers(handshake, model=None, can_bypass=True)
-        self.translator = Translator(session_id=session_id, cwd="/repo", offers=offers)
+        marks = Marks(session_id, new_id=lambda: "00000000-0000-4000-8000-00000000000f")
+        self.translator = Translator(session_id=session_id, cwd="/repo", offers=offers, marks=marks)
         self.out: list[dict[str, Any]] = []
 
     @property
