@@ -18,6 +18,7 @@ ToolChooser = Callable[[Conversation, str], Action | None]
 
 SCENARIOS: Final[Mapping[str, str]] = {
     "text": '"Hello from the scripted model." in five deltas',
+    "say": "the text of SAY<<text>>, such as an object in JSON",
     "think": "a reasoning block, then text",
     "tool": "text and one shell call (SHELL<<command>>), then text quoting its result",
     "tool2": "two shell calls in one answer, then text",
@@ -168,6 +169,8 @@ def _play_special(scene: _Scene, attempts: Counter[str]) -> list[Action]:
         case "memory":
             said = [_without_tags(text).strip()[:500] for text in scene.earlier]
             return [Say(["I remember: ", json.dumps([text for text in said if text])])]
+        case "say":
+            return [Say([tool_calls.marker("SAY", scene.user) or "nothing"])]
         case "image":
             images = scene.conversation.images
             kinds = ", ".join(sorted({image.media_type for image in images}))

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
-from sandbox_agent_core.frames import RequestId, acp
+from sandbox_agent_core.frames import RequestId, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -18,14 +18,16 @@ from sandbox_agent_core.frames.jsonrpc import (
 )
 from sandbox_agent_core.lenient import as_dict, as_text, dicts_with
 from sandbox_agent_core.spi.agent import AgentContext, AgentInstallation
+from sandbox_agent_core.spi.capabilities import CAPABILITIES_META
 
 from sandbox_agent_server import __version__
-from sandbox_agent_server.agents.codex.content import prompt_input
+from sandbox_agent_server.agents.codex.driving import Driving
+from sandbox_agent_server.agents.codex.history import pages_of_turns, turn_of_prompt
 from sandbox_agent_server.agents.codex.launch import INSTALL_HINT, command_line, find
 from sandbox_agent_server.agents.codex.offers import Offers
 from sandbox_agent_server.agents.codex.opening import thread_params
+from sandbox_agent_server.agents.codex.permissions import message_of, note_lost
 from sandbox_agent_server.agents.codex.translate import Translator
-from sandbox_agent_server.agents.codex.turns import Prompt
 from sandbox_agent_server.agents.codex.workspace import (
     check_workspace,
     has_settings,
@@ -38,7 +40,7 @@ from sandbox_agent_server.agents.native.mcp import SLOW_S
 from sandbox_agent_server.agents.native.offers import read_setting
 from sandbox_agent_server.agents.native.process_adapter import ProcessAdapter
 from sandbox_agent_server.agents.native.refusals import AgentEnded, AgentRefused, Refused
-from sandbox_agent_server.agents.native.session_params import SessionParams
+from sandbox_agent_server.agents.native.session_params import SessionParams, read_uuid
 from sandbox_agent_server.agents.native.translator import Native, Output
 
 __all__ = ["CodexAdapter"]
@@ -48,7 +50,20 @@ _CAPABILITIES: Final = {
     "loadSession": True,
     "promptCapabilities": {"image": True, "embeddedContext": True},
     "mcpCapabilities": {"http": True, "sse": False},
-    "sessionCapabilities": {"resume": {}, "additionalDirectories": {}},
+    "sessionCapabilities": {"fork": {}, "resume": {}, "additionalDirectories": {}},
+    "_meta": {
+        CAPABILITIES_META: {
+            "steer": True,
+            "compact": True,
+            "review": True,
+            "fork": {"at": True},
+            "rewind": {"files": False, "conversation": True},
+            "rename": True,
+            "native": True,
+            "outputSchema": True,
+            "permissionAnswers": ["message"],
+        }
+    },
 }
 _CLIENT: Final = {
     "clientInfo": {"name": "sandbox-agent", "title": "sandbox-agent", "version": __version__},
@@ -76,6 +91,7 @@ class CodexAdapter(ProcessAdapter[Translator]):
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
+        self._driving = Driving(self.ask, self._session)
         self._is_opening = False
         self._has_settings = False
         """The workspace brings some along."""
@@ -85,10 +101,11 @@ class CodexAdapter(ProcessAdapter[Translator]):
             acp.SESSION_NEW: partial(self._open, is_resumed=False),
             acp.SESSION_LOAD: partial(self._open, is_resumed=True),
             acp.SESSION_RESUME: partial(self._open, is_resumed=True),
-            acp.SESSION_PROMPT: self._prompt,
             acp.SESSION_SET_MODE: self._set,
             acp.SESSION_SET_MODEL: self._set,
             acp.SESSION_SET_CONFIG_OPTION: self._set,
+            acp.SESSION_FORK: self._fork,
+            **self._driving.handlers(),
         }
 
     def _find(self, env: Mapping[str, str]) -> AgentInstallation | None:
@@ -166,13 +183,27 @@ class CodexAdapter(ProcessAdapter[Translator]):
             self._version = version.group(1)
         return await super()._initialize(request)
 
-    async def _open(self, request: Request, *, is_resumed: bool) -> Answer:
+    async def _fork(self, request: Request) -> Answer:
+        """Opens a thread that begins with what another has in its memory, also one that nobody has open."""
+        thread_id = read_uuid(request.params.get("sessionId"))
+        fork: Native = {"deferGoalContinuation": True}
+        before = as_dict(request.params.get("_meta")).get("beforePrompt")
+        if before is not None:
+            try:
+                fork["beforeTurnId"] = await turn_of_prompt(self.ask, thread_id, before)
+            except AgentRefused as exc:
+                raise Refused(RESOURCE_NOT_FOUND, exc.message, exc.data) from exc
+        return await self._open(request, is_resumed=True, fork=fork)
+
+    async def _open(
+        self, request: Request, *, is_resumed: bool, fork: Native | None = None
+    ) -> Answer:
         if self._translator is not None or self._is_opening:
             raise Refused(INVALID_REQUEST, "the session is open already: one session per process")
         wanted = SessionParams.read(request.params, is_resumed=is_resumed, cwd=self._context.cwd)
         self._is_opening = True
         try:
-            translator = await self._thread(wanted)
+            translator = await self._thread(wanted, fork)
             if request.method == acp.SESSION_LOAD:
                 await self._tell_history(translator)
         finally:
@@ -182,11 +213,12 @@ class CodexAdapter(ProcessAdapter[Translator]):
             watch = translator.mcp.watch(_no_news, self._emit, at_least_s=2 * SLOW_S)
             self._tasks.spawn(watch, name="mcp")
         offers = translator.offers
-        result: dict[str, Any] = {} if is_resumed else {"sessionId": translator.session_id}
+        is_new = fork is not None or not is_resumed
+        result: dict[str, Any] = {"sessionId": translator.session_id} if is_new else {}
         return Answer(result | {"modes": offers.modes(), "configOptions": offers.config_options()})
 
-    async def _thread(self, wanted: SessionParams) -> Translator:
-        """Raises: Refused, AgentEnded."""
+    async def _thread(self, wanted: SessionParams, fork: Native | None) -> Translator:
+        """`fork`: what `thread/fork` is told beside the thread. Raises: Refused, AgentEnded."""
         account = await self._told("account/read", {"refreshToken": False})
         layers = {"includeLayers": False, "cwd": str(wanted.cwd)}
         configuration = as_dict((await self._told("config/read", layers)).get("config"))
@@ -201,6 +233,8 @@ class CodexAdapter(ProcessAdapter[Translator]):
             may_be_settled_by_workspace=self._has_settings and self._context.trust_workspace,
         )
         method = "thread/start" if wanted.resumed_id is None else "thread/resume"
+        if fork is not None:
+            method, params = "thread/fork", params | fork
         try:
             made = await self.ask(method, params)
         except AgentRefused as exc:
@@ -219,28 +253,9 @@ class CodexAdapter(ProcessAdapter[Translator]):
         return Translator(session_id=thread_id, cwd=str(wanted.cwd), offers=offers)
 
     async def _tell_history(self, translator: Translator) -> None:
-        params: Native = {
-            "threadId": translator.session_id,
-            "itemsView": "full",
-            "sortDirection": "asc",
-        }
-        while True:
-            page = await self._told("thread/turns/list", params)
-            self._emit(translator.history(page.get("data")))
-            if page.get("nextCursor") is None:
-                return
-            params["cursor"] = page["nextCursor"]
-
-    async def _prompt(self, request: Request) -> None:
-        translator = self._session_to_prompt()
-        content = prompt_input(request.params.get("prompt"))
-        translator.begin_prompt(Prompt(request.id))
-        turn = {"threadId": translator.session_id, "input": content}
-        try:
-            translator.prompt_taken(await self.ask("turn/start", turn))
-        except AgentRefused:
-            if translator.drop_prompt():
-                raise
+        with suppress(AgentRefused):
+            async for turns in pages_of_turns(self.ask, translator.session_id):
+                self._emit(translator.history(turns))
 
     async def _set(self, request: Request) -> Answer:
         translator = self._session()
@@ -259,8 +274,32 @@ class CodexAdapter(ProcessAdapter[Translator]):
         return Answer({"configOptions": offers.config_options()}, then)
 
     def _answered(self, request_id: RequestId, result: Mapping[str, Any] | None) -> None:
-        if self._translator is not None:
-            self._put_out(self._translator.answer(request_id, result))
+        translator = self._translator
+        if translator is None:
+            return
+        message = message_of(result)
+        turn = translator.asking_turn(request_id) if message is not None else None
+        if turn is None:
+            self._put_out(translator.answer(request_id, result))
+        else:
+            note = {**turn, "input": [{"type": "text", "text": message}]}
+            answering = self._answer_with_note(translator, request_id, result, note)
+            self._tasks.spawn(answering, name="answer with a message")
+
+    async def _answer_with_note(
+        self,
+        translator: Translator,
+        request_id: RequestId,
+        result: Mapping[str, Any] | None,
+        note: Native,
+    ) -> None:
+        """Codex's answers have no room for words, so they go into the turn: first, because it goes on at once."""
+        with suppress(AgentEnded):
+            try:
+                await self.ask("turn/steer", note)
+            except AgentRefused as exc:
+                self._emit([translator.announce(extensions.ERROR, note_lost(exc.message))])
+        self._put_out(translator.answer(request_id, result))
 
     async def _cancel(self) -> None:
         if self._translator is not None:
@@ -285,16 +324,31 @@ class CodexAdapter(ProcessAdapter[Translator]):
     # What a cancelled turn leaves
 
     def _put_out(self, output: Output) -> None:
+        if self._translator is not None:
+            settings = self._translator.take_settings()
+            if settings is not None:
+                params = {"threadId": self._translator.session_id, **settings}
+                self._tasks.spawn(self._settle(params), name="settings")
         super()._put_out(output)
         if self._translator is not None:
             self._stop_what_is_due(self._translator)
 
     def _stop_what_is_due(self, translator: Translator) -> None:
         due = translator.take_due()
+        if due.pauses_goal:
+            self._tasks.spawn(self._pause_goal(translator.session_id), name="pause the goal")
         for thread_id, turn_id in due.interrupts:
             self._tasks.spawn(self._interrupt(translator, thread_id, turn_id), name="interrupt")
         for thread_id in due.left_by:
             self._tasks.spawn(self._end_commands(translator, thread_id), name="end commands")
+
+    async def _settle(self, params: Native) -> None:
+        with suppress(AgentEnded):
+            await self._told("thread/settings/update", params)
+
+    async def _pause_goal(self, thread_id: str) -> None:
+        with suppress(AgentEnded):
+            await self._told("thread/goal/set", {"threadId": thread_id, "status": "paused"})
 
     async def _interrupt(self, translator: Translator, thread_id: str, turn_id: str) -> None:
         with suppress(AgentEnded):

@@ -20,6 +20,10 @@ class Agents:
         self._starting: dict[str, str] = {}
         """Threads, and the call of theirs that is starting a sub-agent."""
 
+    def knows(self, thread_id: Any) -> bool:
+        """A sub-agent that was announced."""
+        return isinstance(thread_id, str) and thread_id in self._parents
+
     def parent_of(self, thread_id: Any) -> str | None:
         """The tool call of the sub-agent whose thread this is; None for the main agent.
 

@@ -93,6 +93,14 @@ class Asking:
         error = f"this host does not handle {method!r}"
         return {"id": id, "error": {"code": METHOD_NOT_FOUND, "message": error}}
 
+    def turn_of(self, id: Any) -> Native | None:
+        """Where what is said now to a turn that waits for an approval would go."""
+        asked = self._open.get(id) if isinstance(id, (str, int)) else None
+        if asked is None or not asked.is_approval:
+            return None
+        thread_id, turn_id = asked.params.get("threadId"), asked.params.get("turnId")
+        return {"threadId": thread_id, "expectedTurnId": turn_id} if turn_id is not None else None
+
     def withdraw(self, id: Any) -> Frame | None:
         """Codex has its answer, or needs none any more; None when the client has answered."""
         if not isinstance(id, (str, int)) or self._open.pop(id, None) is None:

@@ -9,6 +9,7 @@ from sandbox_agent_core.lenient import as_text, dicts_in
 
 from sandbox_agent_server.agents.codex.modes import (
     CUSTOM,
+    DEFAULT,
     MODES,
     collaboration,
     name_of,
@@ -43,6 +44,7 @@ class Offers(offers.Offers):
         self._custom = thread if self.mode == CUSTOM else None
         self.model = as_text(thread.get("model")) or ""
         self._effort = as_text(thread.get("reasoningEffort"))
+        self._is_reviewing = False
 
     @property
     def effort(self) -> str | None:
@@ -111,8 +113,25 @@ class Offers(offers.Offers):
         if "effort" in settings:
             self._effort = as_text(settings["effort"])
         if "approvalPolicy" in settings:
-            self.mode = name_of(settings)
+            name = name_of(settings)
+            # The mode in which a review runs is none that anybody set.
+            self.mode = self.mode if self._is_reviewing and name == CUSTOM else name
         return before != (self.mode, self.model, self._effort)
+
+    def begin_review(self) -> Native | None:
+        """Settings to make before a review, if any: nobody is asked about what it runs. Where everything else is
+        asked for, it only reads."""
+        self._is_reviewing = self.mode == DEFAULT
+        if not self._is_reviewing:
+            return None
+        return {"sandboxPolicy": {"type": "readOnly", "networkAccess": False}}
+
+    def end_review(self) -> Native | None:
+        """Settings to make after it, if any."""
+        if not self._is_reviewing:
+            return None
+        self._is_reviewing = False
+        return {"sandboxPolicy": self._mode_change(self.mode)["sandboxPolicy"]}
 
     def _mode_change(self, name: str) -> Native:
         """To a mode of ours, or to the one that the configuration has."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -36,9 +37,23 @@ class Spending:
     def __init__(self) -> None:
         self._total: dict[str, int] | None = None
         self._before: dict[str, int] | None = None
+        self._in_context: int | None = None
+        self._before_compaction: int | None = None
 
     def begin_turn(self) -> None:
         self._before = self._total
+
+    def reverted(self) -> None:
+        """The thread went back to an earlier turn, and so do the counts."""
+        self._total = self._before = None
+
+    def begin_compaction(self) -> None:
+        self._before_compaction = self._in_context
+
+    def compacted(self, *, trigger: str) -> dict[str, Any]:
+        """What `extensions.CONTEXT_COMPACTED` says."""
+        before, self._before_compaction = self._before_compaction, None
+        return {"trigger": trigger, **compact(preTokens=before, postTokens=self._in_context)}
 
     def read(self, usage: Native) -> dict[str, Any] | None:
         """`tokenUsage` of an update; the update that says how full the context is."""
@@ -47,6 +62,7 @@ class Spending:
             # The first news of a thread that was resumed: what it had used before is not told.
             self._before = {name: total[name] - last[name] for name in _COUNTS}
         self._total = total
+        self._in_context = last["totalTokens"]
         size = as_int(usage.get("modelContextWindow"))
         if size is None:
             return None
@@ -70,8 +86,10 @@ class Spending:
 _STOP_REASONS: Final = {"completed": "end_turn", "interrupted": "cancelled"}
 
 
-def prompt_answer(id: RequestId, turn: Native, usage: Mapping[str, int]) -> Frame:
-    """For a turn that is over."""
+def prompt_answer(
+    id: RequestId, turn: Native, usage: Mapping[str, int], *, structured: str | None = None
+) -> Frame:
+    """For a turn that is over. `structured`: what it said last, which was to be an object in JSON."""
     status = as_text(turn.get("status"))
     if status == "failed":
         return _failed(id, as_dict(turn.get("error")))
@@ -81,9 +99,20 @@ def prompt_answer(id: RequestId, turn: Native, usage: Mapping[str, int]) -> Fram
             # One that we do not know is passed on: it may mean anything but success.
             "stopReason": _STOP_REASONS.get(status, status) if status is not None else None,
             "usage": dict(usage),
-            "_meta": {"codex": compact(turnId=turn.get("id"), durationMs=turn.get("durationMs"))},
+            "_meta": {
+                "codex": compact(turnId=turn.get("id"), durationMs=turn.get("durationMs")),
+                **_structured_output(structured),
+            },
         },
     )
+
+
+def _structured_output(said: str | None) -> dict[str, Any]:
+    """Codex asks the model for it and does not look whether it came."""
+    try:
+        return {} if said is None else {"structuredOutput": json.loads(said)}
+    except (ValueError, RecursionError):
+        return {}
 
 
 def _failed(id: RequestId, error: Native) -> Frame:

@@ -18,10 +18,17 @@ from sandbox_agent_server.agents.codex.background import Background
 from sandbox_agent_server.agents.codex.items import is_tool
 from sandbox_agent_server.agents.codex.offers import Offers
 from sandbox_agent_server.agents.codex.permissions import is_allowed
+from sandbox_agent_server.agents.codex.repeats import Repeats
 from sandbox_agent_server.agents.codex.results import Spending, prompt_answer
 from sandbox_agent_server.agents.codex.streams import Streams, plan_update
 from sandbox_agent_server.agents.codex.tool_calls import ToolCalls
-from sandbox_agent_server.agents.codex.turns import Due, Prompt, Turns
+from sandbox_agent_server.agents.codex.turns import (
+    MAX_OWN_TURNS,
+    OWN_TURNS_ENDED,
+    Due,
+    Prompt,
+    Turns,
+)
 from sandbox_agent_server.agents.native.mcp import McpServers
 from sandbox_agent_server.agents.native.translator import (
     Announcement,
@@ -43,6 +50,7 @@ _NOISE: Final = frozenset(
         "thread/status/changed",  # follows the turns and requests
     }
 )
+_COMPACTION: Final = "contextCompaction"
 _SILENT_ITEMS: Final = frozenset({"userMessage", "agentMessage", "reasoning", "plan"})
 """Items whose start says nothing."""
 
@@ -52,20 +60,23 @@ class Translator(SessionTranslator):
 
     extension_prefix = "_codex/"
 
-    def __init__(self, *, session_id: str, cwd: str, offers: Offers) -> None:
+    def __init__(
+        self, *, session_id: str, cwd: str, offers: Offers, max_own_turns: int = MAX_OWN_TURNS
+    ) -> None:
         super().__init__(session_id)
         self.offers: Offers = offers
         self._streams = Streams()
         self._tools = ToolCalls(cwd=cwd)
         self._agents = Agents(session_id)
-        self._turns = Turns(session_id)
+        self._turns = Turns(session_id, max_own=max_own_turns)
         self._spending = Spending()
         self._background = Background()
         self._asking = Asking(session_id=session_id, tool_of=self._tools.about)
         self.mcp = McpServers()
         self._announced: set[str] = set()
-        self._limits_told: Any = None
-        self._diff_told: Any = None
+        self._said_last: str | None = None
+        self._repeats = Repeats()
+        self._settings_due: Native | None = None
         self._handlers: dict[str, Callable[[Native, Native], list[Frame]]] = {
             "account/rateLimits/updated": self._limits,
             "error": self._error,
@@ -80,6 +91,7 @@ class Translator(SessionTranslator):
             "mcpServer/startupStatus/updated": self._mcp_started,
             "serverRequest/resolved": self._resolved,
             "thread/name/updated": self._named,
+            "thread/reverted": self._reverted,
             "thread/settings/updated": self._settings_updated,
             "thread/started": self._thread_started,
             "thread/tokenUsage/updated": self._used,
@@ -95,8 +107,21 @@ class Translator(SessionTranslator):
     def is_prompted(self) -> bool:
         return self._turns.prompt is not None
 
+    @property
+    def goes_on_by_itself(self) -> bool:
+        return self._turns.goes_on_by_itself
+
+    @property
+    def steerable_turn(self) -> str | None:
+        return self._turns.steerable
+
+    def has_thread(self, thread_id: Any) -> bool:
+        """It is the session's own, or a sub-agent's."""
+        return thread_id == self.session_id or self._agents.knows(thread_id)
+
     def begin_prompt(self, prompt: Prompt) -> None:
         self._spending.begin_turn()
+        self._said_last = None
         self._turns.begin(prompt)
 
     def prompt_taken(self, result: Any) -> None:
@@ -110,6 +135,11 @@ class Translator(SessionTranslator):
     def cancel(self) -> None:
         """Its end is answered once, as ever, by `feed`."""
         self._turns.cancel()
+
+    def take_settings(self) -> Native | None:
+        """To be made before anybody hears of the end of what they were changed for."""
+        settings, self._settings_due = self._settings_due, None
+        return settings
 
     def take_due(self) -> Due:
         """What is to be stopped, after all that was to be said to Codex."""
@@ -125,6 +155,9 @@ class Translator(SessionTranslator):
 
     def interrupt_refused(self, turn_id: str) -> None:
         self._turns.interrupt_refused(turn_id)
+
+    def asking_turn(self, request_id: Any) -> Native | None:
+        return self._asking.turn_of(request_id)
 
     def answer(self, request_id: Any, result: Mapping[str, Any] | None) -> Output:
         """The client's response to a request of Codex's; `result` is None for an error."""
@@ -208,16 +241,27 @@ class Translator(SessionTranslator):
         if is_tool(item):
             parent = self._agents.parent_of(thread_id)
             return [self.update(self._tools.started(item, str(thread_id), parent))]
+        if item.get("type") == _COMPACTION and thread_id == self.session_id:
+            self._spending.begin_compaction()
+            return []
         return [] if item.get("type") in _SILENT_ITEMS else self._passed_on(message)
 
     def _item_completed(self, params: Native, message: Native) -> list[Frame]:
         item, thread_id = as_dict(params.get("item")), params.get("threadId")
         self._agents.read_item(item, thread_id)
+        if item.get("type") == _COMPACTION and thread_id == self.session_id:
+            prompt = self._turns.prompt
+            is_asked_for = prompt is not None and prompt.kind == "compact"
+            fields = self._spending.compacted(trigger="manual" if is_asked_for else "auto")
+            return [self.announce(extensions.CONTEXT_COMPACTED, fields)]
         if not is_tool(item) and item.get("type") not in _SILENT_ITEMS:
             return self._passed_on(message)
         parent = self._agents.parent_of(thread_id)
         if item.get("type") == "userMessage" and parent is None:
-            return []  # The prompt, once more.
+            # The prompt, once more. With an id of ours it went into a turn that ran: now the model has it.
+            return [] if item.get("clientId") is None else self._passed_on(message)
+        if item.get("type") == "agentMessage" and parent is None:
+            self._said_last = as_text(item.get("text"))
         frames = self.updates(self._whole(item, parent))
         frames += self._announce(self._background.command_ended(item))
         # Questions that are answered by the next prompt, or not: ACP has no field for them.
@@ -267,24 +311,34 @@ class Translator(SessionTranslator):
         if not begins_own:
             return []
         self._spending.begin_turn()
-        return [self.announce(extensions.TURN_STARTED, {})]
+        frames = [self.announce(extensions.TURN_STARTED, {})]
+        if self._turns.is_at_limit:
+            self._turns.pause_goal()
+            frames.append(self.announce(extensions.ERROR, OWN_TURNS_ENDED))
+        return frames
 
     def _turn_completed(self, params: Native, message: Native) -> list[Frame]:
         thread_id, turn = str(params.get("threadId")), as_dict(params.get("turn"))
         left = self._tools.end_turn(thread_id, is_whole=turn.get("status") == "completed")
         closed = [self.update(self._tools.ended(tool_id, is_done=False)) for tool_id in left]
         ends_own = self._turns.ends_own(turn)
-        prompt = None if ends_own else self._turns.completed(thread_id, turn)
-        if ends_own:
-            self._turns.completed(thread_id, turn)
+        prompt = self._turns.completed(thread_id, turn, is_own=ends_own)
         closed += self._announce(self._background.agent_ended(thread_id, turn))
         closed += self._announce(self._left_running(is_main=thread_id == self.session_id))
-        if prompt is not None:
-            return [*closed, prompt_answer(prompt.id, turn, self._spending.of_turn())]
         if ends_own:
+            # A prompt that came as Codex began it has become a part of it: it was answered in it.
             answer = prompt_answer(0, turn, self._spending.of_turn())
             fields = answer["result"] if "result" in answer else {"error": answer["error"]}
-            return [*closed, self.announce(extensions.TURN_ENDED, fields)]
+            closed.append(self.announce(extensions.TURN_ENDED, fields))
+            self._spending.begin_turn()
+        if prompt is not None:
+            said = self._said_last if prompt.is_structured else None
+            usage = self._spending.of_turn()
+            if prompt.kind == "review":
+                self._settings_due = self.offers.end_review()
+            return [*closed, prompt_answer(prompt.id, turn, usage, structured=said)]
+        if ends_own:
+            return closed
         is_main = thread_id == self.session_id
         return closed + (self._passed_on(message) if is_main else [])
 
@@ -315,11 +369,7 @@ class Translator(SessionTranslator):
         return [self.update(plan_update(params))]
 
     def _diff_updated(self, params: Native, message: Native) -> list[Frame]:
-        """All that the turn has changed; repeated as it was when the turn ends."""
-        if params == self._diff_told:
-            return []
-        self._diff_told = params
-        return self._passed_on(message)
+        return self._passed_on(message) if self._repeats.is_new_diff(params) else []
 
     def _used(self, params: Native, message: Native) -> list[Frame]:
         if params.get("threadId") != self.session_id:
@@ -330,13 +380,7 @@ class Translator(SessionTranslator):
         return [self.update(update | {"_meta": {"model": self.offers.model}})]
 
     def _limits(self, params: Native, message: Native) -> list[Frame]:
-        """Sent with every answer of the model, mostly with nothing (new) in it."""
-        limits = as_dict(params.get("rateLimits"))
-        says = {key: value for key, value in limits.items() if value is not None}
-        if says.keys() <= {"limitId"} or says == self._limits_told:
-            return []
-        self._limits_told = says
-        return self._passed_on(message)
+        return self._passed_on(message) if self._repeats.are_new_limits(params) else []
 
     # The thread
 
@@ -355,6 +399,11 @@ class Translator(SessionTranslator):
         if title is None or params.get("threadId") != self.session_id:
             return self._passed_on(message)
         return [self.update({"sessionUpdate": acp.SESSION_INFO_UPDATE, "title": title})]
+
+    def _reverted(self, params: Native, message: Native) -> list[Frame]:
+        if params.get("threadId") == self.session_id:
+            self._spending.reverted()
+        return self._passed_on(message)
 
     def _settings_updated(self, params: Native, message: Native) -> list[Frame]:
         if params.get("threadId") != self.session_id:

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Literal
 
 from sandbox_agent_core.frames import RequestId
 from sandbox_agent_core.lenient import as_dict, as_text
 
 from sandbox_agent_server.agents.native.translator import Native
 
-__all__ = ["Due", "Prompt", "Turns"]
+__all__ = ["MAX_OWN_TURNS", "OWN_TURNS_ENDED", "Due", "Prompt", "Turns"]
+
+MAX_OWN_TURNS: Final = 25
+"""That Codex begins one after another, following a goal, until somebody prompts: then its goal is paused."""
+
+OWN_TURNS_ENDED: Final[Native] = {
+    "code": "limit_reached",
+    "message": "Codex has begun as many turns by itself as it may: its goal is paused after this one. A prompt, "
+    "and then `thread/goal/set` with `status: active`, goes on with it.",
+    "retryable": False,
+}
 
 
 @dataclass(slots=True)
 class Prompt:
     id: RequestId
-    """Of the `session/prompt` that it answers to."""
+    """Of the request that it answers to."""
+    kind: Literal["prompt", "compact", "review"] = "prompt"
+    is_structured: bool = False
+    """Its answer is to be an object, of a schema that Codex was given."""
     turn_id: str | None = None
     """None until Codex has told."""
     is_cancelled: bool = False
@@ -31,16 +44,23 @@ class Due:
     left_by: list[str] = field(default_factory=list)
     """Threads of turns that were interrupted. Codex lets their commands run on, as terminals in the
     background; one may run before its item is told, so it is looked for even when none was."""
+    pauses_goal: bool = False
+    """Codex would go on with its goal by itself."""
 
 
 class Turns:
     """Codex also starts turns by itself (sub-agents, goals): those answer nobody."""
 
-    def __init__(self, main_thread_id: str) -> None:
+    def __init__(self, main_thread_id: str, *, max_own: int) -> None:
+        """`max_own`: so many turns Codex may begin by itself, one after another, until somebody prompts."""
         self.prompt: Prompt | None = None
         self._main = main_thread_id
+        self._max_own = max_own
+        self._begun_own = 0
         self._running: dict[str, str] = {}
         """Thread and turn, of turns that can be interrupted."""
+        self._roots: dict[str, str] = {}
+        """Of a running turn that is part of another: only that one is told to end. A review has such."""
         self._refused: set[str] = set()
         """Turns whose interrupt Codex refused."""
         self._due = Due()
@@ -49,6 +69,7 @@ class Turns:
 
     def begin(self, prompt: Prompt) -> None:
         self.prompt = prompt
+        self._begun_own = 0
 
     def read_start(self, result: Any) -> None:
         """The answer to `turn/start`. The turn is not running yet: Codex refuses to interrupt it
@@ -68,13 +89,34 @@ class Turns:
         if thread_id != self._main or of_prompt:
             return False
         self._own = str(turn.get("id"))
+        self._begun_own += 1
         return True
+
+    @property
+    def is_at_limit(self) -> bool:
+        """The turn that Codex has just begun by itself is the last that it may."""
+        return self._begun_own == self._max_own
+
+    def pause_goal(self) -> None:
+        self._due.pauses_goal = True
 
     def ends_own(self, turn: Native) -> bool:
         if self._own is None or self._own != str(turn.get("id")):
             return False
         self._own = None
         return True
+
+    @property
+    def goes_on_by_itself(self) -> bool:
+        """A turn runs that nobody prompted."""
+        return self._own is not None
+
+    @property
+    def steerable(self) -> str | None:
+        """The turn that what is said now would go into."""
+        if self.prompt is None:
+            return self._own
+        return None if self.prompt.is_cancelled else self.prompt.turn_id
 
     @property
     def other_threads(self) -> list[str]:
@@ -86,21 +128,29 @@ class Turns:
             self._due.interrupts.append((thread_id, turn_id))
 
     def started(self, thread_id: str, turn: Native) -> None:
-        turn_id = str(turn.get("id"))
+        turn_id, root = str(turn.get("id")), as_text(turn.get("rootTurnId"))
         self._running[thread_id] = turn_id
-        if self.prompt is not None and self.prompt.is_cancelled:
+        if root is not None and root != turn_id:
+            self._roots[turn_id] = root
+        prompt = self.prompt
+        if prompt is not None and prompt.kind == "compact" and thread_id == self._main:
+            prompt.turn_id = turn_id  # Nothing else says which it is.
+        if prompt is not None and prompt.is_cancelled:
             self._due.interrupts.append((thread_id, turn_id))
 
-    def completed(self, thread_id: str, turn: Native) -> Prompt | None:
-        """The prompt that this answers."""
+    def completed(self, thread_id: str, turn: Native, *, is_own: bool) -> Prompt | None:
+        """The prompt that this answers. One of Codex's own does when it has taken the prompt in."""
         turn_id = str(turn.get("id"))
-        if self._running.get(thread_id) == turn_id:
+        running = self._running.get(thread_id)
+        if running is not None and turn_id in (running, self._roots.get(running)):
             del self._running[thread_id]
-        self._refused.discard(turn_id)
+            self._refused.discard(running)
+            self._roots.pop(running, None)
         if turn.get("status") == "interrupted":
             self._due.left_by.append(thread_id)
         prompt = self.prompt
-        if prompt is None or thread_id != self._main or prompt.turn_id not in (None, turn_id):
+        answering = (turn_id,) if is_own else (None, turn_id)
+        if prompt is None or thread_id != self._main or prompt.turn_id not in answering:
             return None
         self.prompt = None
         return prompt
@@ -109,6 +159,8 @@ class Turns:
         """All that runs, sub-agents too, is to be interrupted. What starts late follows."""
         if self.prompt is not None:
             self.prompt.is_cancelled = True
+        if self._own is not None:
+            self._due.pauses_goal = True
         self._due.interrupts += self._running.items()
 
     def interrupt_refused(self, turn_id: str) -> None:

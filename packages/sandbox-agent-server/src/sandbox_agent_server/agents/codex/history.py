@@ -1,0 +1,57 @@
+"""The turns that a thread has in its memory, and which of them a prompt began."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+from sandbox_agent_core.lenient import as_dict, as_text, dicts_in
+
+from sandbox_agent_server.agents.native.refusals import InvalidParams
+from sandbox_agent_server.agents.native.translator import Native
+
+__all__ = ["Ask", "pages_of_turns", "turn_of_prompt"]
+
+Ask = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+"""A question to Codex. Raises: AgentRefused, AgentEnded."""
+
+
+async def pages_of_turns(ask: Ask, thread_id: str) -> AsyncIterator[list[Native]]:
+    """All turns with their items, the oldest first; also of a thread that nobody has open.
+
+    Raises: what `ask` does.
+    """
+    params: Native = {"threadId": thread_id, "itemsView": "full", "sortDirection": "asc"}
+    while True:
+        page = as_dict(await ask("thread/turns/list", params))
+        yield dicts_in(page.get("data"))
+        if page.get("nextCursor") is None:
+            return
+        params = params | {"cursor": page["nextCursor"]}
+
+
+async def turn_of_prompt(ask: Ask, thread_id: str, index: Any) -> str:
+    """The id of the turn that the prompt with this index (from 0) began.
+
+    Raises: InvalidParams, and what `ask` does.
+    """
+    if type(index) is not int or index < 0:
+        raise InvalidParams(f"the index of a prompt must be a number from 0, not {index!r}")
+    count = 0
+    async for turns in pages_of_turns(ask, thread_id):
+        for turn in turns:
+            if not _is_prompted(turn):
+                continue
+            if count == index and (turn_id := as_text(turn.get("id"))) is not None:
+                return turn_id
+            count += 1
+    raise InvalidParams(f"there is no prompt {index}: Codex remembers {count}, counted from 0")
+
+
+def _is_prompted(turn: Native) -> bool:
+    """Others are compactions, reviews (which have a turn inside) and turns that Codex began by itself."""
+    if turn.get("rootTurnId") not in (None, turn.get("id")):
+        return False
+    first = next(iter(dicts_in(turn.get("items"))), None)
+    # Cancelled at once, it has not even its prompt.
+    return first is None or first.get("type") == "userMessage"
