@@ -116,7 +116,7 @@ AGENTS: Mapping[str, AgentUnderTest] = {
             lacks={
                 "wake-up": _NO_WAKE_UP,
                 "question": "Its model may ask a person in its plan mode only.",
-                "plan": "Codex 0.169 offers its model no tool for a plan.",
+                "plan": "Codex offers its model no tool for a plan.",
             },
         ),
         AgentUnderTest(

@@ -5,7 +5,8 @@ Only models and no adapter: whoever makes a session needs them where no server i
 
 from sandbox_agent_core.agent_options.base import AgentOptions
 from sandbox_agent_core.agent_options.claude import ClaudeOptions
+from sandbox_agent_core.agent_options.codex import CodexOptions
 from sandbox_agent_core.agent_options.mock import MockOptions
 
-__all__ = ["AgentOptions", "ClaudeOptions", "MockOptions"]
+__all__ = ["AgentOptions", "ClaudeOptions", "CodexOptions", "MockOptions"]
 """The client exports them all: a model that is added here is importable from it, too."""

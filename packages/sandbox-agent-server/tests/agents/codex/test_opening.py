@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from codex_replay import MODELS, THREAD
+from sandbox_agent_core.agent_options import CodexOptions
 from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.jsonrpc import AUTH_REQUIRED
 from sandbox_agent_server.agents.codex.content import prompt_input
@@ -32,7 +33,13 @@ def thread(
     config: dict[str, Any] | None = None,
     **params: Any,
 ) -> dict[str, Any]:
-    return thread_params(wanted(**params), account=account, configuration=config or {}, env=env)
+    return thread_params(
+        wanted(**params),
+        account=account,
+        configuration=config or {},
+        env=env,
+        options=CodexOptions(),
+    )
 
 
 # Provider

@@ -1,5 +1,6 @@
 """Codex, natively: its app-server protocol translated to ACP frames in process."""
 
+from sandbox_agent_core.agent_options import CodexOptions
 from sandbox_agent_core.spi.agent import AgentDefinition
 
 from sandbox_agent_server.agents.codex.adapter import CodexAdapter
@@ -16,6 +17,7 @@ DEFINITION = AgentDefinition(
     install_hint=INSTALL_HINT,
     login_hint=LOGIN_HINT,
     env_names=ENV_NAMES,
+    session_options=CodexOptions,
     base_url_env={"openai": "OPENAI_BASE_URL"},
     # No `accept-edits`: Codex's `auto` also runs commands without asking, in its sandbox.
     permission_modes={

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
+from sandbox_agent_core.agent_options import CodexOptions
 from sandbox_agent_core.frames import RequestId, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import (
     INTERNAL_ERROR,
@@ -26,8 +28,10 @@ from sandbox_agent_server.agents.codex.history import pages_of_turns, turn_of_pr
 from sandbox_agent_server.agents.codex.launch import INSTALL_HINT, command_line, find
 from sandbox_agent_server.agents.codex.offers import Offers
 from sandbox_agent_server.agents.codex.opening import thread_params
+from sandbox_agent_server.agents.codex.options import profile_settings
 from sandbox_agent_server.agents.codex.permissions import message_of, note_lost
 from sandbox_agent_server.agents.codex.translate import Translator
+from sandbox_agent_server.agents.codex.turns import MAX_OWN_TURNS
 from sandbox_agent_server.agents.codex.workspace import (
     check_workspace,
     has_settings,
@@ -91,7 +95,8 @@ class CodexAdapter(ProcessAdapter[Translator]):
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
-        self._driving = Driving(self.ask, self._session)
+        self._options = context.options_as(CodexOptions)
+        self._driving = Driving(self.ask, self._session, output_schema=self._options.output_schema)
         self._is_opening = False
         self._has_settings = False
         """The workspace brings some along."""
@@ -224,8 +229,14 @@ class CodexAdapter(ProcessAdapter[Translator]):
         configuration = as_dict((await self._told("config/read", layers)).get("config"))
         models = await self._told("model/list")
         is_unread = self._has_settings and not self._context.trust_workspace
+        options, profile = self._options, None
+        if options.profile is not None:
+            env = self._context.env
+            profile = await asyncio.to_thread(profile_settings, options.profile, env)
         params = thread_params(
             wanted,
+            options=options,
+            profile=profile,
             account=account,
             configuration=configuration,
             env=self._context.env,
@@ -249,8 +260,16 @@ class CodexAdapter(ProcessAdapter[Translator]):
             workspace=configuration.get("sandbox_workspace_write"),
             directories=wanted.directories,
             more_models=self._option_texts("models"),
+            plans_anyway=options.collaboration_mode == "plan",
         )
-        return Translator(session_id=thread_id, cwd=str(wanted.cwd), offers=offers)
+        if (settings := offers.at_start()) is not None:
+            await self.ask("thread/settings/update", {"threadId": thread_id, **settings})
+        return Translator(
+            session_id=thread_id,
+            cwd=str(wanted.cwd),
+            offers=offers,
+            max_own_turns=options.max_goal_turns or MAX_OWN_TURNS,
+        )
 
     async def _tell_history(self, translator: Translator) -> None:
         with suppress(AgentRefused):

@@ -78,16 +78,19 @@ def collaboration(*, plans: bool, model: str, effort: str | None) -> Native:
     return {"mode": "plan" if plans else "default", "settings": settings}
 
 
-def name_of(settings: Native) -> str:
-    """The mode that a thread is in, from the answer to `thread/start` or from its settings."""
+def name_of(settings: Native, *, plans_anyway: bool = False) -> str:
+    """The mode that a thread is in, from the answer to `thread/start` or from its settings.
+
+    `plans_anyway`: that it plans says nothing of the mode.
+    """
     policy = settings.get("sandboxPolicy", settings.get("sandbox"))
     kind = as_text(as_dict(policy).get("type"))
     plans = as_dict(settings.get("collaborationMode")).get("mode") == "plan"
-    for name, mode in MODES.items():
-        if (
-            mode.approval_policy == settings.get("approvalPolicy")
-            and _POLICIES[mode.sandbox] == kind
-            and mode.plans == plans
-        ):
-            return name
-    return CUSTOM
+    names = [
+        name
+        for name, mode in MODES.items()
+        if mode.approval_policy == settings.get("approvalPolicy")
+        and _POLICIES[mode.sandbox] == kind
+        and (mode.plans == plans or plans_anyway)
+    ]
+    return names[0] if names else CUSTOM

@@ -35,12 +35,15 @@ class Offers(offers.Offers):
         workspace: Any = None,
         directories: Sequence[str] = (),
         more_models: Iterable[str] = (),
+        plans_anyway: bool = False,
     ) -> None:
+        """`plans_anyway`: in every mode."""
         self._models = [item for item in dicts_in(models) if as_text(item.get("model"))]
         self._more_models = tuple(more_models)
         self._workspace = workspace
         self._directories = directories
-        self.mode = name_of(thread)
+        self._plans_anyway = plans_anyway
+        self.mode = name_of(thread, plans_anyway=plans_anyway)
         self._custom = thread if self.mode == CUSTOM else None
         self.model = as_text(thread.get("model")) or ""
         self._effort = as_text(thread.get("reasoningEffort"))
@@ -113,7 +116,7 @@ class Offers(offers.Offers):
         if "effort" in settings:
             self._effort = as_text(settings["effort"])
         if "approvalPolicy" in settings:
-            name = name_of(settings)
+            name = name_of(settings, plans_anyway=self._plans_anyway)
             # The mode in which a review runs is none that anybody set.
             self.mode = self.mode if self._is_reviewing and name == CUSTOM else name
         return before != (self.mode, self.model, self._effort)
@@ -137,16 +140,24 @@ class Offers(offers.Offers):
         """To a mode of ours, or to the one that the configuration has."""
         if name == CUSTOM and self._custom is not None:
             approval, policy = self._custom.get("approvalPolicy"), self._custom.get("sandbox")
-            plans = False
+            plans = self._plans_anyway
         else:
             mode = MODES[name]
-            approval, plans = mode.approval_policy, mode.plans
+            approval, plans = mode.approval_policy, mode.plans or self._plans_anyway
             policy = sandbox_policy(mode, self._workspace, self._directories)
         return {
             "approvalPolicy": approval,
             "sandboxPolicy": policy,
-            "collaborationMode": collaboration(plans=plans, model=self.model, effort=self._effort),
+            **self._collaboration(plans=plans),
         }
+
+    def at_start(self) -> Native | None:
+        """Settings that cannot be said with what opens a thread, if any."""
+        return self._collaboration(plans=True) if self._plans_anyway else None
+
+    def _collaboration(self, *, plans: bool) -> Native:
+        how = collaboration(plans=plans, model=self.model, effort=self._effort)
+        return {"collaborationMode": how}
 
     def _model_change(self, model: str) -> Native:
         """With another effort, when the model has not the one in force."""

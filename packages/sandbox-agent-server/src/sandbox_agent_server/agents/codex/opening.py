@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from sandbox_agent_core.agent_options import CodexOptions
 from sandbox_agent_core.frames.jsonrpc import AUTH_REQUIRED
 from sandbox_agent_core.lenient import as_dict, as_list, as_str, as_text
 
 from sandbox_agent_server.agents.codex.launch import provider_settings
 from sandbox_agent_server.agents.codex.modes import DEFAULT, MODES
+from sandbox_agent_server.agents.codex.options import option_params, option_settings
 from sandbox_agent_server.agents.native.refusals import InvalidParams, Refused
 from sandbox_agent_server.agents.native.session_params import McpServer, SessionParams
 from sandbox_agent_server.agents.native.translator import Native
@@ -26,20 +28,23 @@ def thread_params(
     account: Native,
     configuration: Native,
     env: Mapping[str, str],
+    options: CodexOptions,
+    profile: Mapping[str, Any] | None = None,
     memory: str | None = None,
     may_be_settled_by_workspace: bool = False,
 ) -> Native:
     """For `thread/start`, or `thread/resume`. `account` and `configuration` are as Codex tells them.
 
-    `memory` is what it will not read by itself. What of approvals a workspace may have settled in the
+    `profile`: settings of one, by their dotted names; those of `options` rank above them. `memory` is what it will not read by itself. What of approvals a workspace may have settled in the
     configuration does not count.
 
     Raises: Refused, also when there are no credentials: Codex itself would only notice at the first
     prompt, and then try to reach OpenAI without.
     """
-    config = mcp_settings(wanted.mcp_servers)
+    config = {**(profile or {}), **option_settings(options), **mcp_settings(wanted.mcp_servers)}
+    configuration = {**configuration, **(profile or {})}
     provider, settings = _provider(account, configuration, env)
-    params: Native = {"cwd": str(wanted.cwd), "config": config | settings}
+    params: Native = {"cwd": str(wanted.cwd), "config": config | settings, **option_params(options)}
     if provider is not None:
         params["modelProvider"] = provider
     if wanted.model is not None:
