@@ -24,6 +24,7 @@ _SHELL = [
     "run_shell_command",
     "execute_command",
     "run_terminal_cmd",
+    "run_terminal_command",
     "developer__shell",
     "terminal",
 ]
@@ -36,7 +37,7 @@ _WRITE = [
     "str_replace_editor",
     "edit_file",
 ]
-_EDIT = ["Edit", "edit", "replace", "edit_file", "str_replace"]
+_EDIT = ["Edit", "edit", "replace", "edit_file", "str_replace", "search_replace"]
 _READ = ["Read", "read", "read_file", "view"]
 _PLAN = ["TodoWrite", "todowrite", "update_plan", "write_todos", "todo_write", "TaskCreate"]
 _ASK = [

@@ -113,6 +113,13 @@ _QWEN_VARIABLES: Final = (
 )
 _AMP_VARIABLES: Final = (Variable("AMP_API_KEY", "amp"),)
 _CURSOR_VARIABLES: Final = (Variable("CURSOR_API_KEY", "cursor"),)
+_AUGGIE_VARIABLES: Final = (Variable("AUGMENT_SESSION_AUTH", "augment", "oauth"),)
+_CLINE_VARIABLES: Final = (Variable("CLINE_API_KEY", "cline"),)
+_DROID_VARIABLES: Final = (Variable("FACTORY_API_KEY", "factory"),)
+_GROK_VARIABLES: Final = (Variable("XAI_API_KEY", "xai"),)
+_KIMI_VARIABLES: Final = (Variable("KIMI_MODEL_API_KEY", "moonshot"),)
+_QODER_VARIABLES: Final = (Variable("QODER_PERSONAL_ACCESS_TOKEN", "qoder"),)
+_VIBE_VARIABLES: Final = (Variable("MISTRAL_API_KEY", "mistral"),)
 
 CREDENTIAL_SOURCES: Final[Mapping[str, AgentSources]] = {
     "amp": AgentSources(
@@ -127,6 +134,7 @@ CREDENTIAL_SOURCES: Final[Mapping[str, AgentSources]] = {
         carried_by=_carried(_AMP_VARIABLES),
         addresses=("AMP_URL",),
     ),
+    "auggie": AgentSources(variables=_AUGGIE_VARIABLES, carried_by=_carried(_AUGGIE_VARIABLES)),
     "claude": AgentSources(
         variables=_CLAUDE_VARIABLES,
         files=(
@@ -141,6 +149,7 @@ CREDENTIAL_SOURCES: Final[Mapping[str, AgentSources]] = {
         ),
         addresses=("ANTHROPIC_BASE_URL",),
     ),
+    "cline": AgentSources(variables=_CLINE_VARIABLES, carried_by=_carried(_CLINE_VARIABLES)),
     "codex": AgentSources(
         variables=_CODEX_VARIABLES,
         files=(FileSource(Folder(".codex", "CODEX_HOME"), "auth.json", read.read_codex),),
@@ -167,6 +176,10 @@ CREDENTIAL_SOURCES: Final[Mapping[str, AgentSources]] = {
         ),
         carried_by=_carried(_CURSOR_VARIABLES),
     ),
+    "droid": AgentSources(variables=_DROID_VARIABLES, carried_by=_carried(_DROID_VARIABLES)),
+    "fast-agent": AgentSources(
+        variables=_PROVIDER_KEYS, carried_by=_carried(_PROVIDER_KEYS), addresses=_ADDRESSES
+    ),
     "gemini": AgentSources(
         variables=_GEMINI_VARIABLES,
         files=(
@@ -175,6 +188,11 @@ CREDENTIAL_SOURCES: Final[Mapping[str, AgentSources]] = {
         ),
         carried_by=_carried(_GEMINI_VARIABLES),
         addresses=("GOOGLE_GEMINI_BASE_URL",),
+    ),
+    "grok": AgentSources(
+        variables=_GROK_VARIABLES,
+        carried_by=_carried(_GROK_VARIABLES),
+        addresses=("GROK_XAI_API_BASE_URL", "GROK_MODELS_BASE_URL"),
     ),
     "kilo": AgentSources(
         variables=_KILO_VARIABLES,
@@ -187,6 +205,11 @@ CREDENTIAL_SOURCES: Final[Mapping[str, AgentSources]] = {
         ),
         carried_by=_carried(_KILO_VARIABLES),
         addresses=_ADDRESSES,
+    ),
+    "kimi": AgentSources(
+        variables=_KIMI_VARIABLES,
+        carried_by=_carried(_KIMI_VARIABLES),
+        addresses=("KIMI_MODEL_BASE_URL", "KIMI_MODEL_NAME"),
     ),
     "opencode": AgentSources(
         variables=_PROVIDER_KEYS,
@@ -210,6 +233,7 @@ CREDENTIAL_SOURCES: Final[Mapping[str, AgentSources]] = {
         carried_by=_carried(_PI_VARIABLES),
         addresses=_ADDRESSES,
     ),
+    "qoder": AgentSources(variables=_QODER_VARIABLES, carried_by=_carried(_QODER_VARIABLES)),
     "qwen": AgentSources(
         variables=_QWEN_VARIABLES,
         files=(
@@ -219,4 +243,5 @@ CREDENTIAL_SOURCES: Final[Mapping[str, AgentSources]] = {
         carried_by=_carried(_QWEN_VARIABLES),
         addresses=("OPENAI_BASE_URL", "OPENAI_MODEL"),
     ),
+    "vibe": AgentSources(variables=_VIBE_VARIABLES, carried_by=_carried(_VIBE_VARIABLES)),
 }

@@ -27,16 +27,24 @@ _GROUP: Final = "sandbox_agent.agents"
 
 _BUILT_IN: Final[Mapping[str, str]] = {
     "amp": "sandbox_agent_server.agents.amp:DEFINITION",
+    "auggie": "sandbox_agent_server.agents.known.specs:AUGGIE",
     "claude": "sandbox_agent_server.agents.claude:DEFINITION",
+    "cline": "sandbox_agent_server.agents.known.specs:CLINE",
     "codex": "sandbox_agent_server.agents.codex:DEFINITION",
     "copilot": "sandbox_agent_server.agents.known.copilot:DEFINITION",
     "cursor": "sandbox_agent_server.agents.known.cursor:DEFINITION",
+    "droid": "sandbox_agent_server.agents.known.specs:DROID",
+    "fast-agent": "sandbox_agent_server.agents.known.specs:FAST_AGENT",
     "gemini": "sandbox_agent_server.agents.known.gemini:DEFINITION",
+    "grok": "sandbox_agent_server.agents.known.grok:DEFINITION",
     "kilo": "sandbox_agent_server.agents.opencode:KILO_DEFINITION",
+    "kimi": "sandbox_agent_server.agents.known.kimi:DEFINITION",
     "mock": "sandbox_agent_server.agents.mock:DEFINITION",
     "opencode": "sandbox_agent_server.agents.opencode:OPENCODE_DEFINITION",
     "pi": "sandbox_agent_server.agents.pi:DEFINITION",
+    "qoder": "sandbox_agent_server.agents.known.specs:QODER",
     "qwen": "sandbox_agent_server.agents.known.qwen:DEFINITION",
+    "vibe": "sandbox_agent_server.agents.known.vibe:DEFINITION",
 }
 
 

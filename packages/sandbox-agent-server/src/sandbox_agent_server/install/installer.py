@@ -16,6 +16,7 @@ from sandbox_agent_core.errors import InstallFailed, InstallForbidden, PlatformN
 from sandbox_agent_core.spi.agent import AgentInstallation
 
 from sandbox_agent_server.install.agents_dir import AgentsDir, InstalledVersion, Source
+from sandbox_agent_server.install.brotli import unpack_brotli
 from sandbox_agent_server.install.local_source import LocalSource
 from sandbox_agent_server.install.node import require_node
 from sandbox_agent_server.install.npm_install import install_with_npm, write_launcher
@@ -253,6 +254,9 @@ class _Run:
                 f"{package.spec} holds no {package.path!r}: this version is built differently.",
                 agent=self._pin.name,
             )
+        if self._pin.brotli:
+            tools = require_node(self._installer.environ, agent=self._pin.name, at_least=12)
+            program = unpack_brotli(program, tools=tools, max_bytes=self._installer.max_bytes)
         program.chmod(0o755)  # some packages leave that to an install script
         return program
 

@@ -9,7 +9,10 @@ from sandbox_agent_core.spi.agent import AgentDefinition
 from sandbox_agent_server.agents.catalog import Catalog
 from sandbox_agent_server.agents.known.copilot import _environment as copilot
 
-KNOWN = ("copilot", "cursor", "gemini", "kilo", "opencode", "qwen")
+KNOWN = (
+    "auggie", "cline", "copilot", "cursor", "droid", "fast-agent", "gemini", "grok", "kilo", "kimi", "opencode",
+    "qoder", "qwen", "vibe",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("name", KNOWN)

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_agent_core.errors import WorkspaceNotTrusted
-from sandbox_agent_core.spi.agent import AgentContext
+from sandbox_agent_core.errors import AgentNotInstalled, WorkspaceNotTrusted
+from sandbox_agent_core.spi.agent import AgentContext, WireFrame
 from sandbox_agent_server.agents.acp.launch import Launch
+from sandbox_agent_server.agents.catalog import Catalog
 from sandbox_agent_server.agents.known import copilot, gemini, qwen
 from sandbox_agent_server.agents.known.dotenv import without_dotenv
+
+
+class RefusesFrames:
+    def frames(self, batch: list[WireFrame]) -> None:
+        raise AssertionError(batch)
+
+    def ended(self) -> None:
+        pass
 
 
 @pytest.fixture
@@ -178,3 +189,26 @@ def test_the_users_own_dotenv_is_left_alone(workspace: Path) -> None:
     write(workspace.parent / ".env", "A=1")
     home = {"HOME": str(workspace.parent)}
     assert without_dotenv(workspace, home, names=[".env"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("agent", "file"),
+    [
+        ("auggie", ".augment/settings.json"),
+        ("cline", ".clinerules/hooks/PreToolUse"),
+        ("droid", ".factory/mcp.json"),
+        ("fast-agent", "fastagent.config.yaml"),
+        ("qoder", ".qoder/settings.local.json"),
+        ("vibe", ".vibe/config.toml"),
+    ],
+)
+async def test_what_no_switch_is_known_for_takes_a_trusted_workspace(
+    context: AgentContext, workspace: Path, agent: str, file: str
+) -> None:
+    write(workspace / file, {})
+    nothing_to_run = replace(context, env={**context.env, "PATH": ""})
+
+    with pytest.raises(WorkspaceNotTrusted, match=re.escape(file)):
+        await Catalog().get(agent).create(nothing_to_run).start(RefusesFrames())
+    with pytest.raises(AgentNotInstalled):
+        await Catalog().get(agent).create(trusting(nothing_to_run)).start(RefusesFrames())
