@@ -182,6 +182,54 @@ async def test_a_callback_sees_what_is_asked(session: Session) -> None:
     assert "touch" in repr(request)
 
 
+async def test_an_answer_can_change_what_is_done_and_say_why_not(session: Session) -> None:
+    answers = iter(
+        (
+            lambda request: request.allow(updated_input={"command": "touch mine.txt"}),
+            lambda request: request.deny(message="nothing today", actor="ada"),
+        )
+    )
+    session.on_permission(lambda request: next(answers)(request))
+    assert "I ran touch mine.txt" in (await session.prompt("permission")).text
+    assert "did not allow it: nothing today" in (await session.prompt("permission")).text
+    told = [
+        event async for event in session.events(after=0) if isinstance(event, PermissionResolved)
+    ]
+    assert told[0].updated_input == {"command": "touch mine.txt"}
+    assert (told[1].message, told[1].scope, told[1].actor) == ("nothing today", "once", "ada")
+
+
+async def test_a_refusal_can_end_the_turn_and_a_session_can_want_that(client: SandboxAgent) -> None:
+    one = await client.create_session("mock")
+    one.on_permission(lambda request: request.deny(stop=True))
+    assert (await one.prompt("permission")).stop_reason == "cancelled"
+    other = await client.create_session("mock", on_reject="stop")
+    other.on_permission(lambda request: request.reject())
+    assert (await other.prompt("permission")).stop_reason == "cancelled"
+    with pytest.raises(errors.OperationNotSupported):
+        await client.create_session("mock", on_reject="continue")
+
+
+async def test_what_the_agent_cannot_be_told_fails_the_callback(session: Session) -> None:
+    session.on_permission(lambda request: request.deny(stop=False))
+    with pytest.raises(errors.CallbackError) as failed:
+        await session.prompt("permission")
+    assert isinstance(failed.value.__cause__, errors.OperationNotSupported)
+
+
+async def test_a_permission_for_the_session_is_not_asked_for_again(session: Session) -> None:
+    asked: list[str] = []
+
+    async def allow(request: PermissionRequest) -> None:
+        asked.append(request.id)
+        assert (await request.allow(scope="session")).scope == "session"
+
+    session.on_permission(allow)
+    await session.prompt("permission")
+    await session.prompt("permission")
+    assert len(asked) == 1
+
+
 async def test_a_permission_can_be_given_for_good(session: Session) -> None:
     asked: list[str] = []
 

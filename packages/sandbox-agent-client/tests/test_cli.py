@@ -390,7 +390,12 @@ def at_terminal(terminals: list[Terminal], environment: dict[str, str], prompt: 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
-    [("o\n", "I ran touch"), ("maybe\nR\n", "did not allow"), ("\x04", "did not")],
+    [
+        ("o\n", "I ran touch"),
+        ("maybe\nR\nnot now\n", "did not allow it: not now"),
+        ("r\n\n", "did not allow it, so"),
+        ("\x04", "did not"),
+    ],
 )
 def test_a_person_is_asked_for_permission(
     at_server: dict[str, str], terminals: list[Terminal], answer: str, said: str

@@ -13,6 +13,7 @@
         InstallForbidden                 403 install_forbidden
         WorkspaceNotTrusted              403 workspace_not_trusted
         AgentOptionForbidden             403 agent_option_forbidden
+        InputForbidden                   403 input_forbidden
       NotFound                           404 not_found
         AgentNotInstalled                404 agent_not_installed
         SessionNotFound                  404 session_not_found
@@ -87,6 +88,7 @@ __all__ = [
     "Conflict",
     "HeadTooLarge",
     "IdempotencyKeyReused",
+    "InputForbidden",
     "InstallFailed",
     "InstallForbidden",
     "IntegrityMismatch",
@@ -233,6 +235,14 @@ class AgentOptionForbidden(PermissionDenied):
 
     code = "agent_option_forbidden"
     title = "Agent Option Forbidden"
+
+
+class InputForbidden(PermissionDenied):
+    """The input that an answer puts in the place of the agent's is denied by a rule or a mode of the session;
+    `details.rule` names it. The request stays open."""
+
+    code = "input_forbidden"
+    title = "Input Forbidden"
 
 
 class NotFound(SandboxAgentError):

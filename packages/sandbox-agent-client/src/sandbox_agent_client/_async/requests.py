@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from sandbox_agent_core.api.requests import RequestInfo, Resolution
+from sandbox_agent_core.api.requests import RequestInfo, Resolution, Scope
 from sandbox_agent_core.events import Diff, PermissionOption, Question, ToolCallFields
 from sandbox_agent_core.tool_facts import facts_of
 
@@ -74,6 +74,43 @@ class PermissionRequest(_Request):
     def diffs(self) -> list[Diff]:
         """What it would change, when the agent tells it."""
         return [] if self.tool_call is None else self.tool_call.diffs
+
+    def allow(
+        self,
+        *,
+        updated_input: Mapping[str, Any] | None = None,
+        scope: Scope = "once",
+        actor: str | None = None,
+    ) -> Coroutine[Any, Any, Resolution]:
+        """Allow it, for this once or for the rest of the session.
+
+        `updated_input` is what the tool gets instead, in the shape of `info.tool_call["rawInput"]`; for this once only.
+
+        Raises:
+            OperationNotSupported: the agent takes no other input, or nobody can remember it for the session.
+            InputForbidden: rules or the mode of the session deny that input.
+        """
+        return self._answer(reply="allow", updated_input=updated_input, scope=scope, actor=actor)
+
+    def deny(
+        self,
+        *,
+        message: str | None = None,
+        stop: bool | None = None,
+        scope: Scope = "once",
+        actor: str | None = None,
+    ) -> Coroutine[Any, Any, Resolution]:
+        """Refuse it, and tell the model why (`message`). `stop`: the turn ends with that, or goes on; None: as the
+        session says (`on_reject`), else as the agent does it.
+
+        Raises:
+            OperationNotSupported: the agent takes no message, cannot be told to go on, or offers no refusal for
+                the session.
+        """
+        on_reject = None if stop is None else "stop" if stop else "continue"
+        return self._answer(
+            reply="reject", message=message, on_reject=on_reject, scope=scope, actor=actor
+        )
 
     def allow_once(self, *, actor: str | None = None) -> Coroutine[Any, Any, Resolution]:
         return self._answer(reply="once", actor=actor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from sandbox_agent_core.agent_options import AgentOptions
 from sandbox_agent_core.api.policy import PermissionPolicy
@@ -60,6 +60,8 @@ class SessionOptions(TypedDict, total=False):
     trust_workspace: bool | None
     """Whether hooks, plugins and MCP programs that the workspace brings along run. Permissions hold either way."""
     permission_policy: PermissionPolicy | Mapping[str, Any] | None
+    on_reject: Literal["continue", "stop"] | None
+    """Whether a turn goes on after a refusal, unless the answer says it. Default: as the agent does it."""
     agent_options: AgentOptions | Mapping[str, Any] | None
     """What only this agent has: a model of `agent_options` such as `ClaudeOptions`, or its fields. Never secrets: it
     is stored and shown."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from sandbox_agent_core.api.policy import PermissionPolicy
-from sandbox_agent_core.api.requests import Resolution
+from sandbox_agent_core.api.requests import OnReject, Reply, Resolution, Scope
 from sandbox_agent_core.api.sessions import CancelResult, PromptAccepted, SessionInfo
 from sandbox_agent_core.content import Prompt
 from sandbox_agent_core.errors import SandboxAgentError, ServerUnreachable
@@ -252,16 +252,25 @@ class SessionSync:
         request_id: str,
         *,
         option_id: str | None = None,
-        reply: Literal["once", "always", "reject"] | None = None,
+        reply: Reply | None = None,
+        scope: Scope | None = None,
+        message: str | None = None,
+        updated_input: Mapping[str, Any] | None = None,
+        on_reject: OnReject | None = None,
         answers: Mapping[str, AnswerValue] | None = None,
         decline: bool | None = None,
         actor: str | None = None,
     ) -> Resolution:
         """Answer a permission (`option_id` or `reply`) or a question (`answers` or `decline`).
 
+        What else it can say (`scope`, `message`, `updated_input`, `on_reject`) is of permissions: see
+        `PermissionRequestSync.allow` and `deny`.
+
         Raises:
             RequestAlreadyResolved: somebody was first.
             RequestNotFound: there is no such request.
+            OperationNotSupported: the agent does not take one of these.
+            InputForbidden: rules or the mode of the session deny the `updated_input`.
         """
         return self._connection.call(
             request_calls.answer(
@@ -269,6 +278,10 @@ class SessionSync:
                 request_id,
                 option_id=option_id,
                 reply=reply,
+                scope=scope,
+                message=message,
+                updated_input=updated_input,
+                on_reject=on_reject,
                 answers=None if answers is None else dict(answers),
                 decline=decline,
                 actor=actor,

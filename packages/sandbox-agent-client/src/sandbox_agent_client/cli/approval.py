@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 from rich.console import RenderableType
 from sandbox_agent_core.api.requests import Resolution
 from sandbox_agent_core.events import Event, PermissionResolved, Question, QuestionResolved
+from sandbox_agent_core.spi.capabilities import AgentCapabilities
 
 from sandbox_agent_client._async.requests import AnswerValue, PermissionRequest, QuestionRequest
 from sandbox_agent_client._async.session import Session
@@ -20,6 +21,7 @@ __all__ = ["Approver", "How", "Screen"]
 
 ACTOR = "sandbox-agent run"
 REPLIES = ("once", "always", "reject")
+WHY = "  why, for the agent (empty: no reason)? "
 ASK = "  (o)nce, (a)lways, (r)eject? "
 How = Literal["ask", "yes", "no"]
 
@@ -43,6 +45,7 @@ class Approver:
         self.unanswered = 0
         """Permissions and questions that got no answer: nobody could be asked in time, or there was none to give."""
         self._how = how
+        self._takes_reasons = False
         self._screen = screen
         self._fd = fd
         self._open: dict[str, asyncio.Task[None]] = {}
@@ -50,6 +53,8 @@ class Approver:
         self._turn_to_ask = asyncio.Lock()
 
     def attach(self, session: Session) -> None:
+        capabilities = AgentCapabilities.read(session.info.capabilities)
+        self._takes_reasons = "message" in capabilities.permission_answers
         session.on_permission(self._permission)
         session.on_question(self._question)
 
@@ -126,8 +131,15 @@ class Approver:
                     self._check(request, await request.allow_always(actor=ACTOR))
                     return
                 case "reject":
-                    await request.reject(actor=ACTOR)
+                    await request.deny(message=await self._reason(), actor=ACTOR)
                     return
+
+    async def _reason(self) -> str | None:
+        """For the model, of an agent that takes one."""
+        if not self._takes_reasons:
+            return None
+        self._screen.question(WHY)
+        return await read_line(self._fd) or None
 
     async def _ask_questions(self, request: QuestionRequest) -> None:
         if request.message:

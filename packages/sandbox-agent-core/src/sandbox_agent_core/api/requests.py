@@ -8,10 +8,20 @@ from pydantic import Field, model_validator
 
 from sandbox_agent_core.api.base import RequestBody, ResponseBody
 
-__all__ = ["AnswerRequest", "RequestInfo", "RequestList", "Resolution"]
+__all__ = [
+    "AnswerRequest",
+    "OnReject",
+    "Reply",
+    "RequestInfo",
+    "RequestList",
+    "Resolution",
+    "Scope",
+]
 
 RequestKind = Literal["permission", "question"]
-Reply = Literal["once", "always", "reject"]
+Reply = Literal["allow", "once", "always", "reject"]
+Scope = Literal["once", "session"]
+OnReject = Literal["continue", "stop"]
 
 
 class AnswerRequest(RequestBody):
@@ -19,7 +29,28 @@ class AnswerRequest(RequestBody):
 
     option_id: str | None = Field(default=None, description="One of the offered `options`.")
     reply: Reply | None = Field(
-        default=None, description="Chosen by kind: allow_once, allow_always, reject."
+        default=None,
+        description="Chosen by kind: `once` (also `allow`), `always`, `reject`.",
+    )
+    scope: Scope | None = Field(
+        default=None,
+        description="Of `allow` and `reject`: for this once (default), or for the rest of the session. What the agent "
+        "offers for no longer than once, the session remembers.",
+    )
+    message: str | None = Field(
+        default=None,
+        min_length=1,
+        description="With a rejection: why, for the model. Of an agent whose `permissionAnswers` have `message`.",
+    )
+    updated_input: dict[str, Any] | None = Field(
+        default=None,
+        description="With an allowance, for this once: what the tool gets instead, in the shape of `toolCall.rawInput`. "
+        "What rules and the mode deny is refused. Of an agent whose `permissionAnswers` have `updatedInput`.",
+    )
+    on_reject: OnReject | None = Field(
+        default=None,
+        description="With a rejection: whether the turn goes on. `stop` is possible everywhere, `continue` of an agent "
+        "whose `permissionAnswers` have `onReject`. Default: the session's, else as the agent does it.",
     )
     answers: dict[str, str | bool | float | list[str]] | None = Field(
         default=None, description="Question id -> answer (a list where several may be chosen)."
@@ -37,6 +68,14 @@ class AnswerRequest(RequestBody):
         ]
         if sum(given) != 1:
             raise ValueError("give exactly one of `optionId`, `reply`, `answers` and `decline`")
+        if self.scope is not None and self.reply not in ("allow", "reject"):
+            raise ValueError(
+                "`scope` goes with `reply` `allow` or `reject`: others say it themselves"
+            )
+        details = (self.message, self.updated_input, self.on_reject)
+        is_of_question = self.answers is not None or self.decline
+        if is_of_question and any(detail is not None for detail in details):
+            raise ValueError("`message`, `updatedInput` and `onReject` answer permissions")
         return self
 
 
@@ -49,6 +88,13 @@ class Resolution(ResponseBody):
     option_id: str | None = None
     option_kind: str | None = None
     answers: dict[str, Any] | None = None
+    scope: Scope | None = Field(
+        default=None,
+        description="How long what a person chose holds; null where it outlives the session.",
+    )
+    message: str | None = None
+    updated_input: dict[str, Any] | None = None
+    on_reject: OnReject | None = None
     rule: str | None = None
     actor: str | None = None
 

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from sandbox_agent_core.api.base import RequestBody, ResponseBody
 from sandbox_agent_core.api.base_urls import BaseUrls, check_base_urls
 from sandbox_agent_core.api.policy import PermissionMode, PermissionPolicy
+from sandbox_agent_core.api.requests import OnReject
 from sandbox_agent_core.ids import SESSION_ID_PATTERN
 
 __all__ = [
@@ -89,6 +90,12 @@ class CreateSession(RequestBody):
         "they may do without asking is the session's affair either way. Default: the server's setting.",
     )
     permission_policy: PermissionPolicy | None = None
+    on_reject: OnReject | None = Field(
+        default=None,
+        description="Whether a turn goes on after a permission was refused, by whomever, unless the answer says it. "
+        "`stop` is possible everywhere; `continue` is refused by an agent that cannot be told so. Default: as the "
+        "agent does it.",
+    )
     agent_options: dict[str, Any] = Field(
         default_factory=dict,
         description="What only this agent has: `agentOptionsSchema` of `GET /v1/agents` says what it takes. Stored "
@@ -205,6 +212,7 @@ class SessionInfo(ResponseBody):
         description="What the agent wrote that is no protocol message (`agent.unparsed` events).",
     )
     permission_policy: PermissionPolicy = Field(default_factory=PermissionPolicy)
+    on_reject: OnReject | None = Field(default=None, description="As in CreateSession.")
     agent_options: dict[str, Any] = Field(
         default_factory=dict, description="As in CreateSession, in camelCase."
     )

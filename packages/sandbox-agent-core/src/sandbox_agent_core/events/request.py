@@ -75,7 +75,15 @@ class PermissionResolved(UniversalEvent):
     rule: str | None = None
     """The rule of the policy that decided."""
     reply: str | None = None
-    """What the answer was given as: `once`, `always` or `reject`."""
+    """What the answer was given as: `allow`, `once`, `always` or `reject`."""
+    scope: str | None = None
+    """How long what a person chose holds: `once` or `session`."""
+    message: str | None = None
+    """Why it was refused, as the model is told it."""
+    updated_input: dict[str, Any] | None = None
+    """What the tool gets instead of the input that the agent asked about."""
+    on_reject: str | None = None
+    """`stop`: the refusal also ends the turn; `continue`: it does not. Else it is as the agent does it."""
     actor: str | None = None
     """Who answered, if the server knows."""
 

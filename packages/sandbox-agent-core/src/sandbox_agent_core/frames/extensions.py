@@ -14,7 +14,7 @@ run. What is not in `params`:
     session/request_permission, elicitation/create   {kind, expiresAt?, default}, of a permission also
                       {command?, paths?, tool?: fields of earlier updates of its call that it leaves out}
     their responses   {kind, decidedBy: user|policy|timeout|cancel, optionId?, optionKind?, optionName?,
-                       rule?, reply?, actor?, answers?}
+                       rule?, reply?, scope?, message?, updatedInput?, onReject?, actor?, answers?}
     tool_call_update that completes a tool call   {tool: fields of earlier updates this one leaves out}
     session/set_mode response {modeId};  session/set_model response {modelId};
     session/set_config_option response {configId, value}

@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 _DECIDERS = frozenset({"user", "policy", "timeout", "cancel"})
+_ANSWERED = ("reply", "scope", "message", "onReject")
 _QUESTION_OUTCOMES = {"accept": "answered", "decline": "declined", "reject": "declined"}
 
 
@@ -72,7 +73,11 @@ def permission_resolved(entry: LogEntry) -> Wire:
             optionName=as_str(annotations.get("optionName")),
         )
     data |= _decision(annotations)
-    data |= compact(reply=as_str(annotations.get("reply")))
+    updated = annotations.get("updatedInput")
+    data |= compact(
+        **{name: as_str(annotations.get(name)) for name in _ANSWERED},
+        updatedInput=updated if isinstance(updated, dict) else None,
+    )
     return event(entry, "permission.resolved", data)
 
 

@@ -114,6 +114,10 @@ class PermissionItem(_Item):
     decided_by: DecidedBy | None = None
     rule: str | None = None
     reply: str | None = None
+    scope: str | None = None
+    message: str | None = None
+    updated_input: dict[str, Any] | None = None
+    on_reject: str | None = None
     actor: str | None = None
     resolved_at: datetime | None = None
 

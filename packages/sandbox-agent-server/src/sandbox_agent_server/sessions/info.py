@@ -48,6 +48,7 @@ def session_info(
         pending_requests=len(state.pending),
         unparsed=state.unparsed,
         permission_policy=settings.permission_policy,
+        on_reject=settings.on_reject,
         agent_options=settings.agent_options,
         metadata=settings.metadata,
     )

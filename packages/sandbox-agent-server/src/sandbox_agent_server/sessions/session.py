@@ -78,6 +78,7 @@ class Session:
         )
         self._tasks = TaskOwner(log.session_id)
         self.turns = Turns(self.conversation, self.agent, limits, self._tasks)
+        self.conversation.requests.stop_turn = self._stop_turn
         self._max_media_bytes = limits.max_media_bytes
         workspace = Workspace(
             state.settings.cwd,
@@ -298,6 +299,11 @@ class Session:
         self.turns.own_begun(turn_id)
         if task_id in self._hushed:
             step.after_commit(partial(self._hush, turn_id))
+
+    def _stop_turn(self, turn_id: str | None) -> None:
+        """A permission was refused, and the turn is to end with that."""
+        if turn_id is not None:
+            self._hush(turn_id)
 
     def _hush(self, turn_id: str) -> None:
         try:

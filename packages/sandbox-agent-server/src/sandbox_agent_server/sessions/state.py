@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from sandbox_agent_core.api.base_urls import BaseUrls
 from sandbox_agent_core.api.policy import PermissionPolicy
+from sandbox_agent_core.api.requests import OnReject
 from sandbox_agent_core.lenient import as_dict, dicts_in
 
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions
@@ -49,6 +50,7 @@ class SessionSettings(BaseModel):
     base_url: BaseUrls | None = None
     trust_workspace: bool = False
     permission_policy: PermissionPolicy = Field(default_factory=PermissionPolicy)
+    on_reject: OnReject | None = None
     additional_directories: list[str] = Field(default_factory=list)
     agent_options: dict[str, Any] = Field(default_factory=dict)
     metadata: dict[str, Any] = Field(default_factory=dict)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sandbox_agent_core.frames import acp
+from sandbox_agent_core.lenient import as_dict
+from sandbox_agent_core.spi.capabilities import CAPABILITIES_META
 
 from sandbox_agent_server.agents.mock.telling import END, tool_done, tool_started, tool_update
 from sandbox_agent_server.agents.mock.turn import Turn
@@ -45,23 +47,28 @@ async def permission(turn: Turn, _words: list[str]) -> str:
     id = turn.new_call_id()
     started = tool_started(id, "touch allowed.txt", "execute", {"command": "touch allowed.txt"})
     await turn.send(started)
+    command = asked = "touch allowed.txt"
     if not (turn.session.is_trusted or turn.session.mode == "bypass"):
         call = {key: value for key, value in started.items() if key != "sessionUpdate"}
         result = await turn.ask(
             acp.SESSION_REQUEST_PERMISSION, toolCall=call, options=list(_PERMISSIONS)
         )
-        outcome = result.get("outcome")
+        outcome, said = result.get("outcome"), _beside(result)
         chosen = outcome.get("optionId") if isinstance(outcome, dict) else None
         if chosen is None:
             await turn.send(tool_update(id, "failed"))
             return "cancelled"
         if chosen not in {"allow-once", "allow-always"}:
             await turn.send(tool_update(id, "failed"))
-            await turn.say("You did not allow it, so I left it.")
+            why = f": {said['message']}" if "message" in said else ", so I left it."
+            await turn.say(f"You did not allow it{why}")
             return END
         turn.session.is_trusted = chosen == "allow-always"
-    await turn.send(tool_update(id, "in_progress"), tool_done(id, ""))
-    await turn.say("Done: I ran touch allowed.txt.")
+        updated = said.get("updatedInput")
+        command = str(updated.get("command")) if isinstance(updated, dict) else command
+    other = {} if command == asked else {"title": command, "rawInput": {"command": command}}
+    await turn.send(tool_update(id, "in_progress", **other), tool_done(id, ""))
+    await turn.say(f"Done: I ran {command}.")
     return END
 
 
@@ -82,6 +89,11 @@ async def question(turn: Turn, _words: list[str]) -> str:
         case _:
             await turn.say("Nobody answered.")
     return END
+
+
+def _beside(result: dict[str, Any]) -> dict[str, Any]:
+    """What an answer says beside the option."""
+    return as_dict(as_dict(result.get("_meta")).get(CAPABILITIES_META))
 
 
 def _schema() -> dict[str, Any]:

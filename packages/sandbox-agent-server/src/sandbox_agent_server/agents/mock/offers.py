@@ -22,6 +22,7 @@ LONG_WORK: Final = {
     "rewind": {"files": True, "conversation": True},
     "rename": True,
     "native": True,
+    "permissionAnswers": ["message", "updatedInput"],
 }
 """What it announces beside ACP, unless it is to be a plain ACP agent."""
 

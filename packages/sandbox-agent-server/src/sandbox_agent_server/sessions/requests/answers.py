@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from sandbox_agent_core.api.requests import AnswerRequest
-from sandbox_agent_core.errors import InvalidRequest
+from sandbox_agent_core.api.requests import AnswerRequest, Reply, Scope
+from sandbox_agent_core.errors import InvalidRequest, OperationNotSupported
 from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.frames.jsonrpc import RequestId, response
@@ -19,6 +19,7 @@ from sandbox_agent_server.sessions.requests.options import (
     choose_option,
     grant_of,
     offers_only_lasting,
+    scope_of,
 )
 
 __all__ = [
@@ -39,10 +40,14 @@ Kind = Literal["permission", "question"]
 Decider = Literal["user", "policy", "timeout", "cancel"]
 
 _BY_REPLY = {
+    "allow": ("allow_once",),
     "once": ("allow_once",),
     "always": ("allow_always", "allow_once"),
     "reject": ("reject_once", "reject_always"),
 }
+
+
+_ALWAYS = ("allow_always", "reject_always")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +115,18 @@ class Answer:
     frame: Frame
     annotations: dict[str, Any]
     """`{kind, outcome, decidedBy, optionId?, optionKind?, …}`: also the API's resolution."""
+    stops_turn: bool = False
+    """The agent cannot be told to stop, so the turn is cancelled behind the answer."""
+
+    @property
+    def allows(self) -> bool:
+        return self.annotations.get("optionKind") in ("allow_once", "allow_always")
+
+    @property
+    def rejects(self) -> bool:
+        """A permission was refused: no cancel, with which the turn ends anyway."""
+        told = self.annotations
+        return told["kind"] == "permission" and told["decidedBy"] != "cancel" and not self.allows
 
 
 def read_request(
@@ -188,7 +205,8 @@ def allow(request: PendingRequest, decided_by: Decider, **annotations: Any) -> A
 
 
 def resolve_by_user(request: PendingRequest, answer: AnswerRequest) -> Answer:
-    """Raises: InvalidRequest when the answer does not fit what was asked."""
+    """Raises: InvalidRequest when the answer does not fit what was asked, OperationNotSupported for a scope that
+    nobody can keep."""
     actor = {"actor": answer.actor} if answer.actor else {}
     if request.kind == "question":
         if answer.decline:
@@ -199,15 +217,42 @@ def resolve_by_user(request: PendingRequest, answer: AnswerRequest) -> Answer:
         result = {"action": "accept", "content": answer.answers}
         return _answer(request, result, "answered", "user", answers=answer.answers, **actor)
     if answer.option_id is not None:
-        return _selected(request, _offered(request, answer.option_id), "user", **actor)
+        option = _offered(request, answer.option_id)
+        return _selected(request, option, "user", **compact(scope=scope_of(option)), **actor)
     if answer.reply is None:
         raise InvalidRequest(f"{request.id!r} is a permission: give `optionId` or `reply`")
-    grant = None
-    if answer.reply == "always" and offers_only_lasting(request.options):
+    return _replied(request, answer.reply, answer.scope, actor)
+
+
+def _replied(
+    request: PendingRequest, reply: Reply, scope: Scope | None, actor: dict[str, str]
+) -> Answer:
+    """Raises: OperationNotSupported: nobody can remember it for the session."""
+    grant, wanted = None, _BY_REPLY[reply]
+    if reply == "always" and offers_only_lasting(request.options):
         # The agent would write it into a file; the session remembers it instead.
         grant = grant_of(request.facts)
-    told = actor | compact(grant=grant)
-    return select(request, _BY_REPLY[answer.reply], "user", reply=answer.reply, **told)
+    elif scope == "session":
+        wanted = ("allow_always",) if reply == "allow" else ("reject_always",)
+        if choose_option(request.options, wanted) is None:
+            grant = grant_of(request.facts) if reply == "allow" else None
+            if grant is None:
+                raise _once_only(reply)
+            wanted = _BY_REPLY["once"]
+    answer = select(request, wanted, "user", reply=reply, **compact(grant=grant), **actor)
+    if answer.annotations["outcome"] != "selected":
+        return answer
+    kind = answer.annotations["optionKind"]
+    held = "session" if grant is not None or kind in _ALWAYS else "once"
+    return replace(answer, annotations={**answer.annotations, "scope": held})
+
+
+def _once_only(reply: str) -> OperationNotSupported:
+    why = "too little is known of it" if reply == "allow" else "the agent offers no such option"
+    return OperationNotSupported(
+        f"this cannot be decided for the session: {why}. Answer it for this once, or give the session a rule",
+        operation="permission.scope",
+    )
 
 
 def answered_by_frame(request: PendingRequest, frame: Frame) -> Answer:
@@ -221,7 +266,8 @@ def answered_by_frame(request: PendingRequest, frame: Frame) -> Answer:
     if request.kind == "permission":
         chosen = as_dict(result.get("outcome"))
         if chosen.get("outcome") == "selected":
-            answer = _selected(request, _offered(request, chosen.get("optionId")), "user")
+            option = _offered(request, chosen.get("optionId"))
+            answer = _selected(request, option, "user", **compact(scope=scope_of(option)))
     elif result.get("action") == "accept":
         answers = as_dict(result.get("content"))
         answer = _answer(request, result, "answered", "user", answers=answers)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sandbox_agent_core.lenient import as_id, as_str, compact
 from sandbox_agent_core.tool_facts import ToolFacts
 
-__all__ = ["choose_option", "grant_of", "offers_only_lasting"]
+__all__ = ["choose_option", "grant_of", "offers_only_lasting", "scope_of"]
 
 _ALWAYS: Final = "allow_always"
 _LASTING_ID: Final = re.compile(
@@ -37,6 +37,17 @@ def offers_only_lasting(options: list[Any]) -> bool:
     """An `always` is offered, and none that ends with the session."""
     offered = [_is_lasting(option) for option in options if _is_of_kind(option, _ALWAYS)]
     return bool(offered) and all(offered)
+
+
+def scope_of(option: dict[str, Any]) -> str | None:
+    """How long an option holds; None where it outlives the session, or nobody knows."""
+    match option.get("kind"):
+        case "allow_once" | "reject_once":
+            return "once"
+        case "allow_always" | "reject_always" if not _is_lasting(option):
+            return "session"
+        case _:
+            return None
 
 
 def grant_of(facts: ToolFacts) -> dict[str, Any] | None:

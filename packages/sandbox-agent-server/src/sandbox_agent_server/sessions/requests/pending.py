@@ -33,6 +33,11 @@ from sandbox_agent_server.sessions.requests.answers import (
     resolve_by_user,
     subject_of,
 )
+from sandbox_agent_server.sessions.requests.details import (
+    AnswerDetails,
+    check_input,
+    with_details,
+)
 from sandbox_agent_server.sessions.requests.options import grant_of
 from sandbox_agent_server.sessions.requests.policy import decide
 from sandbox_agent_server.sessions.requests.tellings import Tellings
@@ -69,6 +74,8 @@ class PendingRequests:
         self._sizes: dict[str, int] = {}
         """Of what is open, in bytes as the agent wrote it."""
         self._timers: dict[str, asyncio.TimerHandle] = {}
+        self.stop_turn: Callable[[str | None], None] = lambda _turn_id: None
+        """Told the turn that a refusal is to end, where its agent cannot be told."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -108,8 +115,9 @@ class PendingRequests:
             self._sizes[request.id] = size
             step.after_commit(lambda: self._arm(request))
         else:
+            answer = with_details(answer, AnswerDetails(), step.state)
             self._resolve(step, request, answer)
-            step.after_commit(lambda: self._send(answer.frame))
+            step.after_commit(lambda: self._deliver(request, answer))
 
     def withdraw(self, step: SessionStep, rpc_id: Any) -> None:
         """The agent no longer wants an answer (`$/cancel_request`)."""
@@ -177,23 +185,39 @@ class PendingRequests:
             RequestNotFound: never asked here.
             RequestAlreadyResolved: somebody was first; the error carries that resolution.
             InvalidRequest: the answer does not fit the request.
+            OperationNotSupported: the agent does not take what it says beside the choice.
+            InputForbidden: it would do what the session's rules or mode deny.
             StorageError: not recorded, so not delivered; the request stays open.
         """
         request = self._open.get(request_id)
         if request is None:
             raise self._why_not_open(request_id)
-        return self._settle(request, resolve_by_user(request, body), sender_is_user=True)
+        state, details = self._new_step().state, AnswerDetails.of_body(body)
+        answer = resolve_by_user(request, body)
+        if request.kind == "permission":
+            answer = with_details(answer, details, state)
+            if details.updated_input is not None:
+                check_input(request, details.updated_input, state)
+        return self._settle(request, answer, sender_is_user=True)
 
     def answer_frame(self, frame: Frame) -> None:
         """The response of an ACP client to a request of the agent, as it is.
 
         Raises:
             RequestNotFound: no open request has this id.
+            InputForbidden: it would do what the session's rules or mode deny.
             StorageError: not recorded, so not delivered; the request stays open.
         """
         for request in self._open.values():
             if same_id(request.rpc_id, frame.get("id")):
-                self._settle(request, answered_by_frame(request, frame), sender_is_user=True)
+                answer = answered_by_frame(request, frame)
+                if request.kind == "permission":
+                    details = AnswerDetails.of_frame(as_dict(frame.get("result")))
+                    if details.updated_input is not None:
+                        check_input(request, details.updated_input, self._new_step().state)
+                    told = {**answer.annotations, **details.annotations}
+                    answer = replace(answer, annotations=told)
+                self._settle(request, answer, sender_is_user=True)
                 return
         raise RequestNotFound(f"the agent asked nothing under the id {frame.get('id')!r}")
 
@@ -239,8 +263,10 @@ class PendingRequests:
         if request.id not in self._open:
             return
         act = allow if request.default == "allow" else deny
+        answer = act(request, "timeout")
         try:
-            self._settle(request, act(request, "timeout"), sender_is_user=False)
+            answer = with_details(answer, AnswerDetails(), self._new_step().state)
+            self._settle(request, answer, sender_is_user=False)
         except StorageError as exc:
             logger.warning("%s: cannot record the timeout yet: %s", request.id, exc.message)
             self._expire_in(_RETRY_S, request)
@@ -252,10 +278,15 @@ class PendingRequests:
         self._add_answer(step, request, answer, sender_is_user=sender_is_user)
         self._commit(step)
         self._forget(request)
-        self._send(answer.frame)
+        self._deliver(request, answer)
         resolution = step.changes[-1].resolution
         assert resolution is not None
         return resolution
+
+    def _deliver(self, request: PendingRequest, answer: Answer) -> None:
+        self._send(answer.frame)
+        if answer.stops_turn:
+            self.stop_turn(request.turn_id)
 
     def _resolve(self, step: SessionStep, request: PendingRequest, answer: Answer) -> None:
         """Within a step that others commit: until it is, the request is open, and the log lets nobody else in."""
