@@ -42,9 +42,12 @@
         RegistryAuthRequired             500 registry_auth_required
         RegistryUnavailable              503 registry_unavailable    retryable
       AgentError                         502 agent_error
+        AgentOverloaded                  503 agent_overloaded        retryable
         AgentRateLimited                 429 agent_rate_limited      retryable
         AgentStartFailed                 502 agent_start_failed
         AgentProcessExited               502 agent_process_exited
+        ContextOverflow                  502 context_overflow
+        QuotaExceeded                    429 quota_exceeded
       Unavailable                        503 unavailable             retryable
       Timeout                            504 timeout                 retryable
       StorageError                       507 storage_error           retryable
@@ -79,6 +82,7 @@ __all__ = [
     "AgentNotInstalled",
     "AgentOptionForbidden",
     "AgentOptionsInvalid",
+    "AgentOverloaded",
     "AgentProcessExited",
     "AgentRateLimited",
     "AgentStartFailed",
@@ -86,6 +90,7 @@ __all__ = [
     "CapabilityNotSupported",
     "ConfinementUnavailable",
     "Conflict",
+    "ContextOverflow",
     "HeadTooLarge",
     "IdempotencyKeyReused",
     "InputForbidden",
@@ -111,6 +116,7 @@ __all__ = [
     "ProviderQuotaExceeded",
     "ProviderTimeout",
     "ProviderUnavailable",
+    "QuotaExceeded",
     "RegistryAuthRequired",
     "RegistryUnavailable",
     "RequestAlreadyResolved",
@@ -437,8 +443,17 @@ class AgentError(SandboxAgentError):
     http_status = 502
 
 
+class AgentOverloaded(AgentError):
+    """The model provider has more requests than it can answer, from whomever they are."""
+
+    code = "agent_overloaded"
+    title = "Agent Overloaded"
+    http_status = 503
+    retryable = True
+
+
 class AgentRateLimited(AgentError):
-    """The model provider took no more requests of the agent: a rate limit, or a quota that is used up."""
+    """The model provider took no more requests of the agent for now: a rate limit."""
 
     code = "agent_rate_limited"
     title = "Agent Rate Limited"
@@ -449,6 +464,21 @@ class AgentRateLimited(AgentError):
 class AgentStartFailed(AgentError):
     code = "agent_start_failed"
     title = "Agent Start Failed"
+
+
+class ContextOverflow(AgentError):
+    """The conversation is longer than the model can read. Compacting the session, or another one, helps."""
+
+    code = "context_overflow"
+    title = "Context Overflow"
+
+
+class QuotaExceeded(AgentError):
+    """What the account or its plan allows is used up: waiting for a moment does not help."""
+
+    code = "quota_exceeded"
+    title = "Quota Exceeded"
+    http_status = 429
 
 
 class AgentProcessExited(AgentError):

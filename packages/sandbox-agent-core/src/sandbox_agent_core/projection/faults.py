@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from sandbox_agent_core.frames import jsonrpc
 from sandbox_agent_core.lenient import as_dict, as_int, as_str, as_text, compact
 
-__all__ = ["fault_of", "says_nothing"]
+__all__ = ["FAULT_CODE", "fault_of", "says_nothing"]
+
+FAULT_CODE: Final = "faultCode"
+"""A member of an error's `data`: which of our codes it is, from an adapter that knows."""
 
 _CODES: Final = {jsonrpc.AUTH_REQUIRED: "agent_auth_required", jsonrpc.CANCELLED: "cancelled"}
-_BY_STATUS: Final = {401: "agent_auth_required", 429: "agent_rate_limited"}
+_BY_STATUS: Final = {
+    401: "agent_auth_required",
+    402: "quota_exceeded",
+    429: "agent_rate_limited",
+    529: "agent_overloaded",
+}
 _MAX_CAUSE_CHARS: Final = 2000
 _MAX_LEVELS: Final = 6
 
@@ -39,11 +47,35 @@ _AUTH: Final = re.compile(
     r"|(?:api error|http|status(?: code)?|code|error)\W{0,3}401\b|^\W*401\b",
     re.IGNORECASE,
 )
+_CONTEXT: Final = re.compile(
+    r"context[_ ]?(?:length|window)[_ ]?exceed|maximum context length|exceeds? the (?:\w+ )?context (?:window|limit|length)"
+    r"|(?:prompt|input|conversation) is too long|\bout of room in the model's context window",
+    re.IGNORECASE,
+)
+_QUOTA: Final = re.compile(
+    r"insufficient[_ ]quota|exceeded your current quota|(?:usage|quota|spending)[_ ](?:limit|exceeded)"
+    r"|credit balance is too low|\bout of credits\b|hit your (?:\w+ )?(?:usage|spend(?:ing)?) limit",
+    re.IGNORECASE,
+)
+_OVERLOADED: Final = re.compile(
+    r"\boverloaded(?:_error)?\b|(?:api error|http|status(?: code)?|code|error)\W{0,3}529\b|^\W*529\b",
+    re.IGNORECASE,
+)
 _RATE: Final = re.compile(
-    r"rate[_ -]?limit|too many requests|resource[_ ]exhausted|(?:usage|quota)[_ ](?:limit|exceeded)"
-    r"|exceeded your current quota"
+    r"rate[_ -]?limit|too many requests|resource[_ ]exhausted"
     r"|(?:api error|http|status(?: code)?|code|error)\W{0,3}429\b|^\W*429\b",
     re.IGNORECASE,
+)
+
+# A quota that is used up has the status of a rate limit, so these come before the status.
+_BEFORE_STATUS: Final = (("context_overflow", _CONTEXT), ("quota_exceeded", _QUOTA))
+_AFTER_STATUS: Final = (
+    ("agent_auth_required", _AUTH),
+    ("agent_overloaded", _OVERLOADED),
+    ("agent_rate_limited", _RATE),
+)
+_OURS: Final = frozenset(
+    {*_BY_STATUS.values(), *(code for code, _ in (*_BEFORE_STATUS, *_AFTER_STATUS))}
 )
 
 
@@ -78,14 +110,22 @@ def _said(error: Any) -> str:
 
 
 def _code(members: dict[str, Any], message: str) -> str:
-    for status in _statuses(members):
-        if status in _BY_STATUS:
-            return _BY_STATUS[status]
-    texts = [message, *_causes(members, skip="")]
-    for code, pattern in (("agent_auth_required", _AUTH), ("agent_rate_limited", _RATE)):
-        if any(pattern.search(text[:_MAX_CAUSE_CHARS]) for text in texts):
-            return code
-    return "agent_error"
+    told = as_str(as_dict(members.get("data")).get(FAULT_CODE))
+    if told in _OURS:
+        return told
+    texts = [text[:_MAX_CAUSE_CHARS] for text in (message, *_causes(members, skip=""))]
+    return (
+        _by_text(texts, _BEFORE_STATUS)
+        or next((_BY_STATUS[it] for it in _statuses(members) if it in _BY_STATUS), None)
+        or _by_text(texts, _AFTER_STATUS)
+        or "agent_error"
+    )
+
+
+def _by_text(texts: list[str], patterns: Iterable[tuple[str, re.Pattern[str]]]) -> str | None:
+    return next(
+        (code for code, pattern in patterns if any(pattern.search(text) for text in texts)), None
+    )
 
 
 def _causes(value: Any, *, skip: str, level: int = 0) -> Iterator[str]:

@@ -182,6 +182,7 @@ async def test_a_second_prompt_while_one_runs_is_refused(start_codex: StartAdapt
         ("http401", -32000, {"httpConnectionFailed": {"httpStatusCode": 401}}),
         ("http429", -32603, {"responseTooManyFailedAttempts": {"httpStatusCode": 429}}),
         ("http500", -32603, "internalServerError"),
+        ("http529", -32603, {"httpConnectionFailed": {"httpStatusCode": 529}}),
         ("drop", -32603, None),
     ],
 )

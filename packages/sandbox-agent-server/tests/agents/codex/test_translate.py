@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from codex_replay import Replay, item
+from sandbox_agent_core.projection.faults import fault_of
 
 COMMAND = item("commandExecution", "c1", command="/bin/bash -lc 'make'", status="inProgress")
 
@@ -504,3 +505,25 @@ def test_every_request_of_any_shape_is_asked_or_refused(method: str, shape: Any)
     replay.feed({"id": 0, "method": method, "params": shape})
 
     assert len([m for m in replay.to_client if "id" in m] + replay.to_codex) == 1
+
+
+@pytest.mark.parametrize(
+    ("info", "code"),
+    [
+        ("usageLimitExceeded", "quota_exceeded"),
+        ("contextWindowExceeded", "context_overflow"),
+        ("serverOverloaded", "agent_overloaded"),
+        ("rateLimitExceeded", "agent_rate_limited"),
+        ("unauthorized", "agent_auth_required"),
+        ({"responseTooManyFailedAttempts": {"httpStatusCode": 429}}, "agent_rate_limited"),
+        ({"httpConnectionFailed": {"httpStatusCode": 529}}, "agent_overloaded"),
+        ("other", "agent_error"),
+    ],
+)
+def test_what_ended_a_turn_has_the_code_that_all_agents_have(info: Any, code: str) -> None:
+    replay = Replay()
+    replay.prompt()
+
+    replay.end("failed", error={"message": "no", "codexErrorInfo": info})
+
+    assert fault_of(replay.answers[0]["error"])["code"] == code

@@ -14,6 +14,7 @@ from sandbox_agent_core.frames.jsonrpc import (
     response,
 )
 from sandbox_agent_core.lenient import as_dict, as_int, as_text, compact
+from sandbox_agent_core.projection.faults import FAULT_CODE
 
 from sandbox_agent_server.agents.codex.launch import LOGIN_HINT
 from sandbox_agent_server.agents.native.translator import Native
@@ -83,6 +84,17 @@ class Spending:
         }
 
 
+_FAULTS: Final[Mapping[str, str]] = {
+    "contextWindowExceeded": "context_overflow",
+    "flexUnavailable": "agent_overloaded",
+    "policyCapacityUnavailable": "agent_overloaded",
+    "rateLimitExceeded": "agent_rate_limited",
+    "serverOverloaded": "agent_overloaded",
+    "sessionBudgetExceeded": "quota_exceeded",
+    "usageLimitExceeded": "quota_exceeded",
+}
+"""Of `codexErrorInfo`, our codes."""
+
 _STOP_REASONS: Final = {"completed": "end_turn", "interrupted": "cancelled"}
 
 
@@ -119,7 +131,9 @@ def _failed(id: RequestId, error: Native) -> Frame:
     message = as_text(error.get("message")) or "Codex ended the turn with an error"
     info = error.get("codexErrorInfo")
     status = _http_status(info)
+    fault = _FAULTS.get(info) if isinstance(info, str) else None
     data = compact(
+        **{FAULT_CODE: fault},
         codexErrorInfo=info,
         httpStatusCode=status,
         additionalDetails=error.get("additionalDetails"),

@@ -8,8 +8,11 @@ from typing import Any, Final
 from sandbox_agent_core.errors import (
     AgentAuthRequired,
     AgentError,
+    AgentOverloaded,
     AgentProcessExited,
     AgentRateLimited,
+    ContextOverflow,
+    QuotaExceeded,
 )
 from sandbox_agent_core.frames import Frame
 from sandbox_agent_core.lenient import as_dict
@@ -25,8 +28,14 @@ _ERROR: Final = re.compile(
 _FRAME: Final = re.compile(r"at |\d+: |File \"|[{}^|\[\]]|code: |errno: |throw ")
 """Begins a line of a stack, or of the object behind an error."""
 _KINDS: Final[dict[str, type[AgentError | AgentAuthRequired]]] = {
-    AgentAuthRequired.code: AgentAuthRequired,
-    AgentRateLimited.code: AgentRateLimited,
+    kind.code: kind
+    for kind in (
+        AgentAuthRequired,
+        AgentOverloaded,
+        AgentRateLimited,
+        ContextOverflow,
+        QuotaExceeded,
+    )
 }
 
 
