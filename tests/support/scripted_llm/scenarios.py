@@ -31,6 +31,7 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "subagent": "start a subagent that plays SUBAGENT<<scenario>> (tool), then text",
     "web-search": "a web search that the provider runs, then text (Responses API only)",
     "mcp": "call the first mcp__ tool (TOOL<<suffix>>, ARGS<<json>>), then text",
+    "structured": "call the tool for structured output (ARGS<<json>>), then text",
     "memory": "the user texts it can see, as JSON: proves what a resumed agent remembers",
     "image": "how many images the request carries and of which type",
     "huge": "200 kB of text in 1 kB deltas, no line twice",
@@ -50,6 +51,7 @@ _ONE_CALL: Final[Mapping[str, ToolChooser]] = {
     "edit-file": tool_calls.edit_file,
     "read-file": tool_calls.read_file,
     "ask": tool_calls.ask,
+    "structured": tool_calls.structured,
     "slow-tool": lambda conversation, user: tool_calls.shell(
         conversation, user, command="sleep 20; echo late"
     ),

@@ -253,6 +253,11 @@ def wait_for_subagent(conversation: Conversation, started: str) -> Action | None
     return Call(tool.name, targets, tool.namespace)
 
 
+def structured(conversation: Conversation, user: str) -> Action | None:
+    tool = _pick(conversation, ["StructuredOutput"])
+    return None if tool is None else Call(tool.name, json.loads(marker("ARGS", user) or "{}"))
+
+
 def mcp(conversation: Conversation, user: str) -> Action | None:
     """Call an MCP tool: the one that ends in `TOOL<<name>>`, else the first offered.
 

@@ -7,6 +7,15 @@ from sandbox_agent_core.agent_options.base import AgentOptions
 from sandbox_agent_core.agent_options.claude import ClaudeOptions
 from sandbox_agent_core.agent_options.codex import CodexOptions
 from sandbox_agent_core.agent_options.mock import MockOptions
+from sandbox_agent_core.agent_options.opencode import KiloOptions, OpenCodeAgent, OpenCodeOptions
 
-__all__ = ["AgentOptions", "ClaudeOptions", "CodexOptions", "MockOptions"]
+__all__ = [
+    "AgentOptions",
+    "ClaudeOptions",
+    "CodexOptions",
+    "KiloOptions",
+    "MockOptions",
+    "OpenCodeAgent",
+    "OpenCodeOptions",
+]
 """The client exports them all: a model that is added here is importable from it, too."""

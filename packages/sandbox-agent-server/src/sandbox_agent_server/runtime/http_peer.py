@@ -151,15 +151,21 @@ class HttpPeer:
 
     async def get(self, path: str) -> Any:
         """Raises: PeerError, PeerGone."""
-        return await self._call("GET", path, None)
+        return await self._call("GET", path, None, {})
 
     async def post(self, path: str, body: Any = None) -> Any:
         """The answer's JSON; None when it has no body. Raises: PeerError, PeerGone."""
-        return await self._call("POST", path, body)
+        return await self._call("POST", path, body, {})
+
+    async def call(
+        self, method: str, path: str, body: Any = None, *, query: Mapping[str, str] | None = None
+    ) -> Any:
+        """As `get` and `post`, with any method; `query` beside that of every request."""
+        return await self._call(method, path, body, query or {})
 
     async def stream(self, path: str) -> PeerStream:
         """Returns once the peer has begun to answer. Raises: PeerError, PeerGone."""
-        exchange = await self._send("GET", path, None)
+        exchange = await self._send("GET", path, None, {})
         try:
             while not exchange.answer.has_headers:
                 await exchange.read()
@@ -170,8 +176,8 @@ class HttpPeer:
             raise
         return PeerStream(exchange)
 
-    async def _call(self, method: str, path: str, body: Any) -> Any:
-        exchange = await self._send(method, path, body)
+    async def _call(self, method: str, path: str, body: Any, query: Mapping[str, str]) -> Any:
+        exchange = await self._send(method, path, body, query)
         answer = exchange.answer
         try:
             while not answer.is_complete:
@@ -190,9 +196,10 @@ class HttpPeer:
         except (ValueError, RecursionError):
             raise PeerError(exchange.status, content) from None
 
-    async def _send(self, method: str, path: str, body: Any) -> _Exchange:
+    async def _send(self, method: str, path: str, body: Any, query: Mapping[str, str]) -> _Exchange:
         content = b"" if body is None else jsonio.dumps(body)
-        target = f"{path}?{urlencode(self._query)}" if self._query else path
+        query = {**query, **self._query}
+        target = f"{path}?{urlencode(query)}" if query else path
         head = f"{method} {target} HTTP/1.1\r\n{self._headers}content-length: {len(content)}\r\n"
         if content:
             head += "content-type: application/json\r\n"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 from sandbox_agent_core.spi.agent import AgentContext
-from sandbox_agent_server.agents.opencode import OPENCODE_DEFINITION
+from sandbox_agent_server.agents.opencode import KILO_DEFINITION, OPENCODE_DEFINITION
 from support.adapter_driver import AdapterDriver, StartAdapter
 from support.fixtures import plain_env, require_agent
 from support.scripted_llm import ScriptedLLM
@@ -34,27 +35,35 @@ def cwd(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def start_opencode(
+async def start_agent(
     scripted_llm: ScriptedLLM, home: Path, cwd: Path
-) -> AsyncIterator[StartAdapter]:
-    """The real OpenCode behind its adapter, against the scripted model; stopped after the test."""
-    binary = require_agent("opencode")
+) -> AsyncIterator[Callable[..., Awaitable[AdapterDriver]]]:
+    """The real OpenCode or Kilo behind its adapter, against the scripted model; stopped after the test."""
     async with AsyncExitStack() as stack:
 
-        async def start(*, env: dict[str, str] | None = None, **fields: Any) -> AdapterDriver:
+        async def start(
+            name: str, *, env: dict[str, str] | None = None, **fields: Any
+        ) -> AdapterDriver:
             given = {
                 "ANTHROPIC_API_KEY": "sk-ant-scripted",
                 "ANTHROPIC_BASE_URL": scripted_llm.url,
-                "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
+                f"{name.upper()}_DISABLE_DEFAULT_PLUGINS": "1",
             }
             context = AgentContext(
                 session_id="test",
                 cwd=cwd,
                 env=plain_env(home) | given | (env or {}),
-                command=[str(binary)],
+                command=[str(require_agent(name))],
                 **fields,
             )
-            adapter = OPENCODE_DEFINITION.create(context)
-            return await stack.enter_async_context(AdapterDriver(adapter, context))
+            definition = {"opencode": OPENCODE_DEFINITION, "kilo": KILO_DEFINITION}[name]
+            return await stack.enter_async_context(
+                AdapterDriver(definition.create(context), context)
+            )
 
         yield start
+
+
+@pytest.fixture
+def start_opencode(start_agent: Callable[..., Awaitable[AdapterDriver]]) -> StartAdapter:
+    return partial(start_agent, "opencode")

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sandbox_agent_core.agent_options import OpenCodeAgent, OpenCodeOptions
 from sandbox_agent_server.agents.opencode.config import config_content
 from sandbox_agent_server.agents.opencode.launch import environment
 from sandbox_agent_server.agents.opencode.variant import KILO, OPENCODE
+from sandbox_agent_server.agents.opencode.workspace import rules
 
 ASKS = {"bash": "ask", "edit": "ask", "webfetch": "ask"}
 
@@ -112,3 +114,39 @@ def test_the_password_is_ours_whatever_the_environment_says(tmp_path: Path) -> N
     assert made["KILO_SERVER_PASSWORD"] == "new"
     assert made["KILO_DISABLE_AUTOUPDATE"] == "0", "what the session says wins"
     assert made["KILO_DISABLE_LSP_DOWNLOAD"] == "1"
+
+
+def test_options_of_the_session_stand_above_all(tmp_path: Path) -> None:
+    sailor = OpenCodeAgent(description="sails", prompt="Ahoy", mode="primary")
+    options = OpenCodeOptions(
+        max_steps=3,
+        system_prompt="You are terse.",
+        agents={"sailor": sailor},
+        small_model="p/small",
+        auto_compact=False,
+        snapshots=False,
+    )
+    given = {"OPENCODE_CONFIG_CONTENT": '{"small_model": "p/other", "theme": "dark"}'}
+
+    made = json.loads(config_content(OPENCODE, {"HOME": str(tmp_path), **given}, options=options))
+
+    assert made["agent"] == {
+        "build": {"steps": 3, "prompt": "You are terse."},
+        "plan": {"steps": 3},
+        "sailor": {"steps": 3, "description": "sails", "prompt": "Ahoy", "mode": "primary"},
+    }
+    assert (made["small_model"], made["theme"], made["snapshot"]) == ("p/small", "dark", False)
+    assert made["compaction"] == {"auto": False}
+    assert made["permission"] == ASKS
+    assert "plugin" not in made
+
+
+def test_rules_of_a_session_let_it_look_into_its_directories() -> None:
+    made = rules(has_settings=True, directories=["/data/"], disabled_tools=["bash"])
+
+    assert [rule["action"] for rule in made[:4]] == ["ask"] * 4
+    assert made[4:] == [
+        {"permission": "external_directory", "pattern": "/data/*", "action": "allow"},
+        {"permission": "bash", "pattern": "*", "action": "deny"},
+    ]
+    assert rules(has_settings=False) == []

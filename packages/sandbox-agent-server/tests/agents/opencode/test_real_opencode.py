@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sandbox_agent_core.errors import AgentNotInstalled, AgentStartFailed
-from sandbox_agent_core.frames import extensions
+from sandbox_agent_core.frames import Frame, extensions
 from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.opencode import OPENCODE_DEFINITION
 from support.adapter_driver import AdapterDriver, StartAdapter, leave_open, option
@@ -77,22 +79,26 @@ async def test_the_todo_list_is_the_plan(start_opencode: StartAdapter) -> None:
     assert [entry["content"] for entry in plan["entries"]] == ["one", "two"]
 
 
-async def test_a_rejection_ends_the_turn_and_one_with_words_does_not(
+async def test_after_a_rejection_the_model_goes_on_unless_it_is_to_stop(
     start_opencode: StartAdapter, cwd: Path
 ) -> None:
     opencode = await start_opencode()
     await opencode.open()
-    opencode.answer = option("reject_once")
 
-    await opencode.prompt("SCENARIO:tool SHELL<<touch made>>")
-    silent = opencode.text()
-    opencode.forget()
-    reject = option("reject_once")
-    opencode.answer = lambda asked: (reject(asked) or {}) | {"_meta": {"message": "another way"}}
-    await opencode.prompt("SCENARIO:tool SHELL<<touch made>>")
+    def rejecting(**said: str) -> Callable[[Frame], dict[str, Any]]:
+        reject = option("reject_once")
+        return lambda asked: (reject(asked) or {}) | {"_meta": {"sandbox_agent": said}}
 
-    assert "Done." not in silent
-    assert "another way" in opencode.text()
+    texts = []
+    for said in ({"onReject": "stop"}, {}, {"message": "another way"}):
+        opencode.answer = rejecting(**said)
+        opencode.forget()
+        await opencode.prompt("SCENARIO:tool SHELL<<touch made>>")
+        texts.append(opencode.text())
+
+    assert "Done." not in texts[0]
+    assert "Do not try it again" in texts[1]
+    assert "another way" in texts[2]
     assert not (cwd / "made").exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from sandbox_agent_core.agent_options import KiloOptions, OpenCodeOptions
 from sandbox_agent_core.spi.agent import AgentDefinition
 
 from sandbox_agent_server.agents.opencode.adapter import OpenCodeAdapter
@@ -13,13 +14,14 @@ from sandbox_agent_server.agents.opencode.variant import KILO, OPENCODE, Variant
 __all__ = ["KILO_DEFINITION", "OPENCODE_DEFINITION"]
 
 
-def _definition(variant: Variant) -> AgentDefinition:
+def _definition(variant: Variant, options: type[OpenCodeOptions]) -> AgentDefinition:
     return AgentDefinition(
         name=variant.name,
         title=variant.title,
         create=partial(OpenCodeAdapter, variant=variant),
         find=partial(find, variant),
         takes_system_prompt=True,
+        session_options=options,
         install_hint=variant.install_hint,
         login_hint=variant.login_hint,
         env_names=env_names(variant),
@@ -32,5 +34,5 @@ def _definition(variant: Variant) -> AgentDefinition:
     )
 
 
-OPENCODE_DEFINITION = _definition(OPENCODE)
-KILO_DEFINITION = _definition(KILO)
+OPENCODE_DEFINITION = _definition(OPENCODE, OpenCodeOptions)
+KILO_DEFINITION = _definition(KILO, KiloOptions)

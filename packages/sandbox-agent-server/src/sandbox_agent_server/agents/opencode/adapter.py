@@ -4,30 +4,62 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Container, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Container, Coroutine, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
+from sandbox_agent_core.agent_options import OpenCodeOptions
 from sandbox_agent_core.errors import PayloadTooLarge
 from sandbox_agent_core.frames import RequestId, acp
 from sandbox_agent_core.frames.jsonrpc import INVALID_REQUEST
 from sandbox_agent_core.lenient import as_dict
-from sandbox_agent_core.spi.agent import AgentContext, AgentExit, AgentInstallation
+from sandbox_agent_core.spi.agent import (
+    SESSION_COMPACT,
+    SESSION_FORK,
+    SESSION_NATIVE,
+    SESSION_RENAME,
+    SESSION_REVIEW,
+    SESSION_REWIND,
+    SESSION_STEER,
+    AgentContext,
+    AgentExit,
+    AgentInstallation,
+)
 from sandbox_agent_core.wire.sse import SseDecoder
 
 from sandbox_agent_server.agents.native.adapter import Answer, Handler, NativeAdapter, Request
 from sandbox_agent_server.agents.native.mcp import McpServers
 from sandbox_agent_server.agents.native.offers import read_setting
-from sandbox_agent_server.agents.native.refusals import AgentEnded, AgentRefused, Refused
+from sandbox_agent_server.agents.native.refusals import (
+    AgentEnded,
+    InvalidParams,
+    Refused,
+)
 from sandbox_agent_server.agents.native.session_params import SessionParams
 from sandbox_agent_server.agents.native.translator import Native, Output
-from sandbox_agent_server.agents.opencode.content import command_in, prompt_parts
+from sandbox_agent_server.agents.opencode.answers import as_answers
+from sandbox_agent_server.agents.opencode.capabilities import CAPABILITIES
+from sandbox_agent_server.agents.opencode.content import (
+    command_in,
+    command_of,
+    output_format,
+    prompt_parts,
+)
+from sandbox_agent_server.agents.opencode.history import marked
 from sandbox_agent_server.agents.opencode.launch import OpenCodeServer, find
-from sandbox_agent_server.agents.opencode.opening import open_session, read_session_id
+from sandbox_agent_server.agents.opencode.long_work import (
+    ask_native,
+    read_history,
+    rename,
+    review_arguments,
+    rewind,
+)
+from sandbox_agent_server.agents.opencode.native import NativeCall
+from sandbox_agent_server.agents.opencode.opening import Fork, open_session, read_session_id
 from sandbox_agent_server.agents.opencode.translate import ASK_STATUS, Translator
 from sandbox_agent_server.agents.opencode.variant import Variant
-from sandbox_agent_server.agents.opencode.workspace import ASKING, has_settings, programs
+from sandbox_agent_server.agents.opencode.workspace import has_settings, programs, rules
 from sandbox_agent_server.agents.repository import refuse_untrusted
 from sandbox_agent_server.runtime.http_peer import HttpPeer, PeerError, PeerGone, PeerStream
 from sandbox_agent_server.runtime.tasks import TaskOwner
@@ -36,15 +68,11 @@ __all__ = ["OpenCodeAdapter"]
 
 logger = logging.getLogger(__name__)
 
-_CAPABILITIES: Final = {
-    # It keeps the conversation and does not tell it: it resumes, it does not load.
-    "loadSession": False,
-    "promptCapabilities": {"image": True, "embeddedContext": True},
-    "mcpCapabilities": {"http": True, "sse": True},
-    "sessionCapabilities": {"resume": {}},
-}
 CALL_TOLD_WITHIN_S: Final = 2.0
 """How long a permission waits for the call that it is about to be told."""
+_STEER_CHECKS: Final = 20
+_STEER_CHECK_S: Final = 0.25
+"""Between two looks at whether an idle session takes up what was said into its turn."""
 _LAST_EVENTS_S: Final = 1.0
 """For what is still unread when the server is gone."""
 
@@ -52,7 +80,7 @@ _LAST_EVENTS_S: Final = 1.0
 class OpenCodeAdapter(NativeAdapter[Translator]):
     """After a failed resume a new session can be asked for."""
 
-    capabilities = _CAPABILITIES
+    capabilities = CAPABILITIES
 
     def __init__(self, context: AgentContext, variant: Variant) -> None:
         self.name, self.title, self.install_hint = variant.name, variant.title, variant.install_hint
@@ -65,10 +93,13 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
         ]
         super().__init__(context)
         self._variant = variant
+        self._options = context.options_as(OpenCodeOptions)
         self._server: OpenCodeServer | None = None
         self._peer: HttpPeer | None = None
         """From when a session is being opened."""
         self._system_prompt: Native = {}
+        self._is_continued = False
+        """The session began before this process."""
         self._has_settings = False
         """The workspace brings some along."""
         self._reader = TaskOwner(f"{self.name} events")
@@ -80,6 +111,13 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
         return {
             acp.SESSION_NEW: partial(self._open, is_resumed=False),
             acp.SESSION_RESUME: partial(self._open, is_resumed=True),
+            SESSION_FORK: self._fork,
+            SESSION_STEER: self._steer,
+            SESSION_COMPACT: self._compact,
+            SESSION_REVIEW: self._review,
+            SESSION_REWIND: self._rewind,
+            SESSION_RENAME: self._rename,
+            SESSION_NATIVE: self._native,
             acp.SESSION_PROMPT: self._prompt,
             acp.SESSION_SET_MODE: self._set,
             acp.SESSION_SET_MODEL: self._set,
@@ -123,7 +161,12 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
 
     # Requests of the client
 
-    async def _open(self, request: Request, *, is_resumed: bool) -> Answer:
+    async def _fork(self, request: Request) -> Answer:
+        return await self._open(request, is_resumed=False, fork=Fork.read(request.params))
+
+    async def _open(
+        self, request: Request, *, is_resumed: bool, fork: Fork | None = None
+    ) -> Answer:
         if self._peer is not None or self._server is None:
             raise Refused(INVALID_REQUEST, "the session is open already: one session per process")
         wanted = SessionParams.read(
@@ -131,19 +174,25 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
         )
         self._peer = self._server.peer(wanted.cwd)
         try:
-            with _as_answers():
+            with as_answers():
                 opened = await open_session(
                     self._peer,
                     wanted,
                     self._variant,
                     self._tasks,
-                    permission=ASKING if self._has_settings else (),
+                    permission=rules(
+                        has_settings=self._has_settings,
+                        directories=wanted.directories,
+                        disabled_tools=self._options.disabled_tools or (),
+                    ),
+                    fork=fork,
                 )
         except BaseException:
             self._peer = None
             raise
-        if wanted.system_prompt:
-            self._system_prompt = {"system": wanted.system_prompt}
+        if text := _system_prompt(wanted):
+            self._system_prompt = {"system": text}
+        self._is_continued = is_resumed or fork is not None
         offers = opened.offers
         translator = Translator(self._variant, session=opened.session, offers=offers)
         self._translator = translator
@@ -174,29 +223,94 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
     async def _prompt(self, request: Request) -> None:
         translator = self._session_to_prompt()
         parts = prompt_parts(request.params.get("prompt"))
+        schema = as_dict(request.params.get("_meta")).get("outputSchema")
+        form = output_format(schema, retries=self._options.structured_retries)
+        command = command_in(parts, translator.offers) if not form else None
+        if command is not None:
+            await self._take_turn(request, self._post_command("command", command))
+        else:
+            settings = translator.offers.settings() | self._system_prompt | form
+            await self._take_turn(request, self._post_prompt(settings | {"parts": parts}))
+
+    async def _compact(self, request: Request) -> None:
+        translator = self._session_to_prompt()
+        if request.params.get("instructions"):
+            raise InvalidParams(f"{self.title} compacts without instructions: leave them out")
+        provider, _, model = (translator.offers.model or "").partition("/")
+        body = {"providerID": provider, "modelID": model}
+        await self._take_turn(request, self._post_command("summarize", body), is_prompt=False)
+
+    async def _review(self, request: Request) -> None:
+        command = review_arguments(request.params.get("target"))
+        offers = self._session_to_prompt().offers
+        body = command_of("review", command, offers)
+        await self._take_turn(request, self._post_command("command", body), is_prompt=False)
+
+    async def _take_turn(
+        self, request: Request, work: Coroutine[Any, Any, None], *, is_prompt: bool = True
+    ) -> None:
+        """It is answered by what the events tell, or with the error of the request that begins it."""
+        translator = self._session()
         self._emit(translator.end_own_turn())
-        turn = translator.begin_turn(request.id)
-        path = f"/session/{translator.session_id}"
+        turn = translator.begin_turn(request.id, is_prompt=is_prompt)
         try:
-            with _as_answers():
-                if (command := command_in(parts, translator.offers)) is not None:
-                    await self._post_command(f"{path}/command", command)
-                else:
-                    settings = translator.offers.settings() | self._system_prompt
-                    await self._api().post(f"{path}/prompt_async", settings | {"parts": parts})
+            with as_answers():
+                await work
         except (AgentEnded, Refused):
             # Its events may have ended the turn before.
             if translator.turn is turn:
                 translator.turn = None
                 raise
 
-    async def _post_command(self, path: str, body: Native) -> None:
+    async def _post_prompt(self, body: Native) -> None:
+        await self._api().post(f"{self._path()}/prompt_async", body)
+
+    async def _post_command(self, name: str, body: Native) -> None:
         """It is answered when the turn is over, of which the events tell."""
+        path = f"{self._path()}/{name}"
         try:
             await self._api().post(path, body)
         except PeerGone:
             # It may let go of a connection that is quiet for long; its own end its events tell.
             logger.info("%s: the connection ended before the turn", path)
+
+    async def _steer(self, request: Request) -> Answer:
+        translator = self._session()
+        parts = prompt_parts(request.params.get("prompt"))
+        if (mark := translator.steer()) is None:
+            raise Refused(INVALID_REQUEST, "no turn is running")
+        turn = translator.turn
+        settings = translator.offers.settings() | self._system_prompt
+        try:
+            with as_answers():
+                await self._post_prompt(settings | {"parts": marked(parts, mark)})
+        except (AgentEnded, Refused):
+            if turn is not None and turn.steered(mark):
+                await self._ask_status()
+            raise
+        return Answer({})
+
+    async def _rewind(self, request: Request) -> Answer:
+        translator = self._session_to_prompt()
+        known = None if self._is_continued else translator.history
+        with as_answers():
+            history = await read_history(
+                self._api(), translator.session_id, but=translator.no_prompts, instead=known
+            )
+            return Answer(await rewind(self._api(), translator.session_id, history, request.params))
+
+    async def _rename(self, request: Request) -> Answer:
+        with as_answers():
+            await rename(self._api(), self._path(), request.params)
+        return Answer({})
+
+    async def _native(self, request: Request) -> Answer:
+        translator = self._session()
+        call = NativeCall.read(
+            request.params, session_id=translator.session_id, is_ours=translator.is_ours
+        )
+        with as_answers():
+            return Answer({"result": await ask_native(self._api(), call, title=self.title)})
 
     async def _set(self, request: Request) -> Answer:
         translator = self._session()
@@ -219,6 +333,10 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
             self._put_out(Output(replies=self._translator.stop_task(task_id)))
 
     # To OpenCode
+
+    def _path(self) -> str:
+        """Of the session."""
+        return f"/session/{self._session().session_id}"
 
     def _api(self) -> HttpPeer:
         assert self._peer is not None
@@ -252,13 +370,18 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
         """Ends the turn when OpenCode says that it does nothing any more."""
         translator = self._session()
         turn = translator.turn
-        try:
-            busy = as_dict(await self._api().get(ASK_STATUS["path"]))
-        except (PeerError, PeerGone):
-            return
-        status = as_dict(busy.get(translator.session_id)).get("type", "idle")
-        if status == "idle" and translator.turn is turn:
-            self._emit(translator.end_turn())
+        for _ in range(_STEER_CHECKS):
+            try:
+                busy = as_dict(await self._api().get(ASK_STATUS["path"]))
+            except (PeerError, PeerGone):
+                return
+            status = as_dict(busy.get(translator.session_id)).get("type", "idle")
+            if status != "idle" or turn is None or translator.turn is not turn:
+                return
+            if not turn.has_more_to_do:
+                break
+            await asyncio.sleep(_STEER_CHECK_S)
+        self._emit(translator.end_turn())
 
     # From OpenCode
 
@@ -286,12 +409,9 @@ class OpenCodeAdapter(NativeAdapter[Translator]):
             self._end()
 
 
-@contextmanager
-def _as_answers() -> Iterator[None]:
-    """Raises: AgentRefused, AgentEnded."""
-    try:
-        yield
-    except PeerError as exc:
-        raise AgentRefused(exc.message) from exc
-    except PeerGone as exc:
-        raise AgentEnded from exc
+def _system_prompt(wanted: SessionParams) -> str:
+    """Beside its own."""
+    texts = [wanted.system_prompt] if wanted.system_prompt else []
+    if wanted.directories:
+        texts.append("You may also work in: " + ", ".join(wanted.directories))
+    return "\n\n".join(texts)

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sandbox_agent_core.lenient import as_dict, as_list, as_text, dicts_in
 
+from sandbox_agent_server.agents.native.permission_replies import PermissionReply
 from sandbox_agent_server.agents.native.translator import Native
 from sandbox_agent_server.agents.opencode.changes import changed_paths, changes
 from sandbox_agent_server.agents.opencode.tools import PERMISSION_KINDS, tool_fields
@@ -22,7 +23,9 @@ __all__ = [
     "question_params",
 ]
 
-_REPLIES: Final = frozenset({"once", "always", "reject"})
+_ALLOWED: Final = frozenset({"once", "always"})
+_REJECT: Final = "reject"
+_REJECTED: Final = "Do not try it again unless the user asks for it."
 
 
 def permission_params(
@@ -87,13 +90,13 @@ def permission_reply(result: Mapping[str, Any] | None) -> Native:
     """Everything that is not a known way to say yes is a no."""
     outcome = as_dict((result or {}).get("outcome"))
     chosen = outcome.get("optionId") if outcome.get("outcome") == "selected" else None
-    reply: Native = {"reply": chosen if chosen in _REPLIES else "reject"}
-    # With words the model goes on with them; without, the turn ends.
-    if reply["reply"] == "reject" and (
-        message := as_text(as_dict((result or {}).get("_meta")).get("message"))
-    ):
-        reply["message"] = message
-    return reply
+    if chosen in _ALLOWED:
+        return {"reply": chosen}
+    said = PermissionReply.read(result)
+    # With words the model goes on with them, as other agents do; without, the turn ends.
+    if chosen != _REJECT or said.stops:
+        return {"reply": _REJECT}
+    return {"reply": _REJECT, "message": said.message or _REJECTED}
 
 
 def question_call(asked: Native) -> dict[str, Any]:

@@ -7,13 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sandbox_agent_core.lenient import as_list
+from sandbox_agent_core.agent_options import OpenCodeOptions
+from sandbox_agent_core.lenient import as_list, compact
 
 from sandbox_agent_server.agents.opencode.variant import Variant
 from sandbox_agent_server.agents.settings_files import laid_over, parse_settings, read_settings
 
-__all__ = ["config_content"]
+__all__ = ["NO_OPTIONS", "config_content"]
 
+NO_OPTIONS: Final = OpenCodeOptions()
 _ASKED_FOR: Final = ("bash", "edit", "webfetch")
 """By itself it asks for none of them."""
 _FILES: Final = ("config.json", "{name}.json", "{name}.jsonc")
@@ -31,12 +33,17 @@ _BASE_URLS: Final = {
 
 
 def config_content(
-    variant: Variant, env: Mapping[str, str], *, instructions: Sequence[str] = ()
+    variant: Variant,
+    env: Mapping[str, str],
+    *,
+    instructions: Sequence[str] = (),
+    options: OpenCodeOptions = NO_OPTIONS,
 ) -> str:
     """JSON for the variable. What the user has settled, in files or in the variable, is left to them.
 
     A configuration in the workspace is not the user's: what a repository brings along may not make
-    the agent stop asking. `instructions`: memory files to be read beside the user's own.
+    the agent stop asking. `instructions`: memory files to be read beside the user's own. `options`: of the
+    session, above all of that.
     """
     given = parse_settings(env.get(f"{variant.prefix}CONFIG_CONTENT", ""))
     ours: dict[str, Any] = {"share": "disabled", "autoupdate": False}
@@ -55,7 +62,26 @@ def config_content(
         ours["disabled_providers"] = [variant.name]
     if instructions:
         given = {**given, "instructions": [*as_list(given.get("instructions")), *instructions]}
-    return json.dumps(laid_over(ours, given))
+    return json.dumps(laid_over(laid_over(ours, given), _of_options(variant, options)))
+
+
+def _of_options(variant: Variant, options: OpenCodeOptions) -> dict[str, Any]:
+    every = compact(steps=options.max_steps, temperature=options.temperature, top_p=options.top_p)
+    agents: dict[str, Any] = {
+        name: dict(every) for name in (variant.default_agent, "plan") if every
+    }
+    if options.system_prompt is not None:
+        agents.setdefault(variant.default_agent, {})["prompt"] = options.system_prompt
+    for name, agent in (options.agents or {}).items():
+        agents[name] = every | agent.model_dump(exclude_none=True)
+    compaction = compact(auto=options.auto_compact, prune=options.prune)
+    return compact(
+        agent=agents or None,
+        compaction=compaction or None,
+        small_model=options.small_model,
+        snapshot=options.snapshots,
+        plugin=options.plugins,
+    )
 
 
 def _settles(permissions: list[Any], tool: str) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from sandbox_agent_core.lenient import compact
+
 from sandbox_agent_server.agents.native.content import (
     Blob,
     Block,
@@ -15,10 +17,11 @@ from sandbox_agent_server.agents.native.content import (
     text_block,
     unsupported,
 )
+from sandbox_agent_server.agents.native.refusals import InvalidParams
 from sandbox_agent_server.agents.native.translator import Native
 from sandbox_agent_server.agents.opencode.offers import Offers
 
-__all__ = ["command_in", "prompt_parts"]
+__all__ = ["command_in", "command_of", "output_format", "prompt_parts"]
 
 
 def prompt_parts(prompt: Any) -> list[Native]:
@@ -32,13 +35,27 @@ def command_in(parts: list[Native], offers: Offers) -> Native | None:
     name, _, arguments = text[1:].partition(" ")
     if not text.startswith("/") or not offers.has_command(name):
         return None
-    command = {**offers.settings(), "command": name, "arguments": arguments.strip()}
-    if model := command.get("model"):
-        # Here it is one word.
-        command["model"] = f"{model['providerID']}/{model['modelID']}"
+    command = command_of(name, arguments.strip(), offers)
     if files := [part for part in parts[1:] if part["type"] == "file"]:
         command["parts"] = files
     return command
+
+
+def command_of(name: str, arguments: str, offers: Offers) -> Native:
+    command = {**offers.settings(), "command": name, "arguments": arguments}
+    if model := command.get("model"):
+        # Here it is one word.
+        command["model"] = f"{model['providerID']}/{model['modelID']}"
+    return command
+
+
+def output_format(schema: Any, *, retries: int | None = None) -> Native:
+    """What goes with a prompt whose answer is to be of a JSON schema. Raises: InvalidParams."""
+    if schema is None:
+        return {}
+    if not isinstance(schema, dict):
+        raise InvalidParams("`outputSchema` must be a JSON schema")
+    return {"format": {"type": "json_schema", "schema": schema, **compact(retryCount=retries)}}
 
 
 def _part(block: Block) -> Native:

@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from sandbox_agent_core.agent_options import OpenCodeOptions
 from sandbox_agent_core.errors import AgentStartFailed
 from sandbox_agent_core.spi.agent import AgentContext, AgentExit, AgentInstallation
 
 from sandbox_agent_server.agents.installation import find_program, installed_version
 from sandbox_agent_server.agents.link import AgentLink
-from sandbox_agent_server.agents.opencode.config import config_content
+from sandbox_agent_server.agents.opencode.config import NO_OPTIONS, config_content
 from sandbox_agent_server.agents.opencode.variant import Variant
 from sandbox_agent_server.agents.opencode.workspace import memory_files
 from sandbox_agent_server.runtime.http_peer import HttpPeer
@@ -55,6 +56,7 @@ def environment(
     *,
     password: str,
     unread_workspace: Path | None = None,
+    options: OpenCodeOptions = NO_OPTIONS,
 ) -> dict[str, str]:
     """The environment of the process: what the session gave, and what running here takes.
 
@@ -69,7 +71,10 @@ def environment(
     }
     ours = {
         f"{prefix}CONFIG_CONTENT": config_content(
-            variant, env, instructions=memory_files(unread_workspace) if unread_workspace else ()
+            variant,
+            env,
+            instructions=memory_files(unread_workspace) if unread_workspace else (),
+            options=options,
         ),
         f"{prefix}SERVER_USERNAME": _USER,
         f"{prefix}SERVER_PASSWORD": password,
@@ -108,6 +113,7 @@ class OpenCodeServer:
                 context.env,
                 password=self._password,
                 unread_workspace=None if is_workspace_read else context.cwd,
+                options=context.options_as(OpenCodeOptions),
             ),
             on_lines=self._on_lines,
             on_end=self._on_exit,

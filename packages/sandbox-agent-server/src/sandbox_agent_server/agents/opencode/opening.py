@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,14 +15,30 @@ from sandbox_agent_server.agents.native.mcp import SLOW_S
 from sandbox_agent_server.agents.native.refusals import InvalidParams, Refused
 from sandbox_agent_server.agents.native.session_params import McpServer, SessionParams
 from sandbox_agent_server.agents.native.translator import Native
+from sandbox_agent_server.agents.opencode.long_work import read_history
 from sandbox_agent_server.agents.opencode.offers import Offers
 from sandbox_agent_server.agents.opencode.variant import Variant
 from sandbox_agent_server.runtime.http_peer import HttpPeer, PeerError, PeerGone, PeerStream
 from sandbox_agent_server.runtime.tasks import TaskOwner
 
-__all__ = ["Opened", "open_session", "read_session_id"]
+__all__ = ["Fork", "Opened", "open_session", "read_session_id"]
 
 _NOT_FOUND: Final = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    session_id: str
+    before_prompt: int | None
+    """Without it the fork has all of the session."""
+
+    @classmethod
+    def read(cls, params: Mapping[str, Any]) -> Fork:
+        """Raises: InvalidParams."""
+        before = as_dict(params.get("_meta")).get("beforePrompt")
+        if before is not None and (not isinstance(before, int) or before < 0):
+            raise InvalidParams(f"`beforePrompt` is the number of a prompt, not {before!r}")
+        return cls(read_session_id(params.get("sessionId")), before)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +67,12 @@ async def open_session(
     tasks: TaskOwner,
     *,
     permission: Sequence[Native] = (),
+    fork: Fork | None = None,
 ) -> Opened:
-    """`permission`: rules above all others. Raises: Refused, PeerError, PeerGone."""
+    """`permission`: rules above all others. `fork`: of what; then none is resumed.
+
+    Raises: Refused, PeerError, PeerGone.
+    """
     # Before the session: nothing that happens to it is missed.
     events = await peer.stream("/event")
     try:
@@ -76,7 +97,10 @@ async def open_session(
         )
         if not offers.has_models:
             raise Refused(AUTH_REQUIRED, f"it has no model. {variant.login_hint}")
-        session = await _session(peer, params.resumed_id, permission)
+        if fork is not None:
+            session = await _forked(peer, fork, permission)
+        else:
+            session = await _session(peer, params.resumed_id, permission)
     except BaseException:
         await events.close()
         raise
@@ -92,8 +116,28 @@ async def open_session(
 async def _session(peer: HttpPeer, resumed_id: str | None, permission: Sequence[Native]) -> Any:
     if resumed_id is None:
         return await peer.post("/session", {"permission": list(permission)} if permission else {})
-    try:
+    with _as_not_found():
         return await peer.get(f"/session/{resumed_id}")
+
+
+async def _forked(peer: HttpPeer, fork: Fork, permission: Sequence[Native]) -> Any:
+    body: Native = {}
+    with _as_not_found():
+        if fork.before_prompt is not None:
+            history = await read_history(peer, fork.session_id)
+            if fork.before_prompt != len(history.prompts):
+                body["messageID"] = history.prompt(fork.before_prompt)
+        session = as_dict(await peer.post(f"/session/{fork.session_id}/fork", body))
+    if permission:
+        path = f"/session/{read_session_id(session.get('id'))}"
+        return await peer.call("PATCH", path, {"permission": list(permission)})
+    return session
+
+
+@contextmanager
+def _as_not_found() -> Iterator[None]:
+    try:
+        yield
     except PeerError as exc:
         if exc.status == _NOT_FOUND:
             raise Refused(RESOURCE_NOT_FOUND, exc.message) from exc

@@ -11,14 +11,13 @@ from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, RequestId, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import notification, request
-from sandbox_agent_core.lenient import as_dict, as_text, dicts_in
+from sandbox_agent_core.lenient import as_dict, as_text
 
 from sandbox_agent_server.agents.native.translator import (
     Announcement,
     Native,
     Output,
     SessionTranslator,
-    Update,
 )
 from sandbox_agent_server.agents.opencode.asking import (
     Grants,
@@ -29,9 +28,13 @@ from sandbox_agent_server.agents.opencode.asking import (
     question_params,
 )
 from sandbox_agent_server.agents.opencode.background import Background
+from sandbox_agent_server.agents.opencode.compaction import Compaction
+from sandbox_agent_server.agents.opencode.history import History, mark_of
 from sandbox_agent_server.agents.opencode.offers import Offers
 from sandbox_agent_server.agents.opencode.parts import Parts
-from sandbox_agent_server.agents.opencode.turns import Turn, count
+from sandbox_agent_server.agents.opencode.plan import plan_update
+from sandbox_agent_server.agents.opencode.spending import Spending
+from sandbox_agent_server.agents.opencode.turns import Turn
 from sandbox_agent_server.agents.opencode.variant import Variant
 
 __all__ = ["ASK_STATUS", "Translator"]
@@ -64,14 +67,6 @@ _NOISE: Final = frozenset(
         "vcs.branch.updated",
     }
 )
-_PLAN_STATUSES: Final = {
-    "in_progress": "in_progress",
-    "completed": "completed",
-    # A plan has no word for it: nothing is left to do.
-    "cancelled": "completed",
-}
-_PRIORITIES: Final = frozenset({"high", "medium", "low"})
-_COST_DIGITS: Final = 9
 
 
 class Translator(SessionTranslator):
@@ -88,16 +83,19 @@ class Translator(SessionTranslator):
         self._is_own_turn = False
         """`turn` is one that OpenCode began by itself."""
         self._background = Background()
+        self._compaction = Compaction()
+        self.history = History()
+        """Since this process has the session."""
+        self.no_prompts: set[str] = set()
+        """Messages of the user that began no prompt of his."""
+        self._marks = 0
         self._parts = Parts(self.session_id)
         self._asked: dict[str, Native] = {}
         self._held: dict[str, Native] = {}
         """Permissions whose calls have not been told yet."""
         self._grants = Grants()
         self._title = as_text(session.get("title"))
-        self._spent = _cost_of(session)
-        self._costs: dict[str, float] = {}
-        """Of each message of the turn: it is told again and again."""
-        self._last_usage: Update = {}
+        self._spending = Spending(session)
         self._replies: list[Native] = []
         self._readers: dict[str, Callable[[Native, bool], list[Frame]]] = {
             "message.part.delta": self._delta,
@@ -108,6 +106,7 @@ class Translator(SessionTranslator):
             "question.asked": self._question,
             "question.rejected": self._settled,
             "question.replied": self._settled,
+            "session.compacted": self._compacted,
             "session.error": self._error,
             "session.idle": self._idle,
             "session.status": self._status,
@@ -121,10 +120,10 @@ class Translator(SessionTranslator):
     def is_prompted(self) -> bool:
         return self.turn is not None and not self._is_own_turn
 
-    def begin_turn(self, id: RequestId) -> Turn:
+    def begin_turn(self, id: RequestId, *, is_prompt: bool = True) -> Turn:
         self._parts.begin_turn()
-        self._costs.clear()
-        self.turn = Turn(id, self._variant.login_hint)
+        self._spending.begin_turn()
+        self.turn = Turn(id, self._variant.login_hint, is_prompt=is_prompt)
         self._is_own_turn = False
         self._background.woken_by = None
         return self.turn
@@ -135,6 +134,19 @@ class Translator(SessionTranslator):
     def end_own_turn(self) -> list[Frame]:
         """A prompt comes: OpenCode takes it up in the run that it is in."""
         return self.end_turn() if self._is_own_turn else []
+
+    def is_ours(self, session: str) -> bool:
+        """The session itself, or one of its sub-agents'."""
+        return self._parts.is_ours(session)
+
+    def steer(self) -> str | None:
+        """Something is said into the turn: its mark. None when no turn takes it."""
+        if self.turn is None or self.turn.is_cancelled:
+            return None
+        self._marks += 1
+        mark = f"steer-{self._marks}"
+        self.turn.steer(mark)
+        return mark
 
     def cancel(self) -> list[Native]:
         if self.turn is None:
@@ -204,13 +216,32 @@ class Translator(SessionTranslator):
         return self.updates(self._parts.delta(properties))
 
     def _part(self, properties: Native, _is_main: bool) -> list[Frame]:
-        updates = self._parts.updated(as_dict(properties.get("part")))
+        part = as_dict(properties.get("part"))
+        self.history.read_part(part)
+        self._compaction.read_part(part)
+        if (mark := mark_of(part)) is not None and self.turn is not None:
+            self._steered(self.turn, mark, part)
+        if part.get("type") == "compaction" or self._compaction.is_of(part.get("messageID")):
+            return []
+        updates = self._parts.updated(part)
         if updates is None:
             return [self.extension("message.part.updated", properties)]
-        part = as_dict(properties.get("part"))
         _, call_id = self._parts.call(part)
         announced = self._announce(self._background.read_part(part, call_id))
         return self.updates(updates) + announced + (self._ask_of_told() if self._held else [])
+
+    def _steered(self, turn: Turn, mark: str, part: Native) -> None:
+        if turn.steered(mark):
+            message_id = str(part.get("messageID"))
+            self.no_prompts.add(message_id)
+            turn.read_user(message_id)
+
+    def _compacted(self, properties: Native, is_main: bool) -> list[Frame]:
+        if not is_main:
+            return [self.extension("session.compacted", properties)]
+        fields = self._compaction.done(self._spending.context_tokens)
+        self._spending.begin_context()
+        return [self.announce(extensions.CONTEXT_COMPACTED, fields)]
 
     def _announce(self, said: list[Announcement]) -> list[Frame]:
         return [self.announce(method, fields) for method, fields in said]
@@ -220,38 +251,39 @@ class Translator(SessionTranslator):
         if as_text(message.get("id")) is None:
             return [self.extension("message.updated", properties)]
         self._parts.read_message(message)
+        if is_main:
+            self.history.messages.add(str(message["id"]))
+        self._compaction.read_message(message)
         turn = self.turn
         if message.get("role") == "user":
             if not is_main or turn is None or not self._parts.is_of_turn(message):
                 return []
-            turn.has_begun = True
+            self._read_user(turn, str(message["id"]))
             is_news = self.offers.read_used(message)
             return [self.config_update(), self.mode_update()] if is_news else []
         if turn is None or not self._parts.is_of_turn(message):
             return []
         turn.read_message(message, is_main=is_main)
-        self._spend(message)
+        self._spending.read_message(message)
         if turn.is_stuck:
             self._replies.append(self._abort())
         is_complete = as_dict(message.get("time")).get("completed") is not None
-        return self._usage(message) if is_main and is_complete else []
+        # Of a summary it is what was in the context before.
+        is_shown = is_main and is_complete and not self._compaction.is_of(message["id"])
+        return self._usage(message) if is_shown else []
+
+    def _read_user(self, turn: Turn, message_id: str) -> None:
+        if not turn.has_begun:
+            if turn.is_prompt:
+                self.history.prompts.append(message_id)
+            else:
+                self.no_prompts.add(message_id)
+        turn.read_user(message_id)
 
     def _usage(self, message: Native) -> list[Frame]:
         model = f"{message.get('providerID')}/{message.get('modelID')}"
-        size, used = self.offers.context_size(model), count(message.get("tokens"))["totalTokens"]
-        if size is None or not used:
-            return []
-        cost = {"amount": round(self._spent, _COST_DIGITS), "currency": "USD"}
-        update = {"sessionUpdate": acp.USAGE_UPDATE, "used": used, "size": size, "cost": cost}
-        if update == self._last_usage:
-            return []
-        self._last_usage = update
-        return [self.update(update)]
-
-    def _spend(self, message: Native) -> None:
-        message_id, cost = str(message.get("id")), _cost_of(message)
-        self._spent += cost - self._costs.get(message_id, 0.0)
-        self._costs[message_id] = cost
+        update = self._spending.update(message, self.offers.context_size(model))
+        return [] if update is None else [self.update(update)]
 
     def _permission(self, asked: Native, _is_main: bool) -> list[Frame]:
         asked_id = as_text(asked.get("id"))
@@ -325,16 +357,7 @@ class Translator(SessionTranslator):
     def _plan(self, properties: Native, is_main: bool) -> list[Frame]:
         if not is_main:
             return []  # what a sub-agent means to do is not what the session does
-        entries = [
-            {
-                "content": todo["content"],
-                "status": _PLAN_STATUSES.get(str(todo.get("status")), "pending"),
-                "priority": todo["priority"] if todo.get("priority") in _PRIORITIES else "medium",
-            }
-            for todo in dicts_in(properties.get("todos"))
-            if as_text(todo.get("content"))
-        ]
-        return [self.update({"sessionUpdate": acp.PLAN, "entries": entries})]
+        return [self.update(plan_update(properties))]
 
     def _status(self, properties: Native, is_main: bool) -> list[Frame]:
         kind = as_dict(properties.get("status")).get("type")
@@ -388,9 +411,3 @@ class Translator(SessionTranslator):
 
 def _post(path: str, body: Native | None = None) -> Native:
     return {"path": path, "body": body}
-
-
-def _cost_of(native: Native) -> float:
-    """In US dollars, as OpenCode reckons."""
-    cost = native.get("cost")
-    return cost if isinstance(cost, (int, float)) and not isinstance(cost, bool) else 0.0

@@ -49,6 +49,8 @@ class Turn:
     id: RequestId
     """Of the `session/prompt` that it answers."""
     login_hint: str
+    is_prompt: bool = True
+    """Not a compaction or a review."""
     is_cancelled: bool = False
     has_begun: bool = False
     """OpenCode has taken the prompt up: what it said before was about an earlier turn."""
@@ -58,11 +60,43 @@ class Turn:
     _open: set[str] = field(default_factory=set)
     _usage: dict[str, dict[str, int]] = field(default_factory=dict)
     """By message: each says its own total again and again."""
+    _said_into: set[str] = field(default_factory=set)
+    """What was said into the turn and OpenCode has not shown yet, by its mark."""
+    _has_been_steered: bool = False
+    _last_of_user: str = ""
+    _last_of_model: str = ""
+    """Messages: their ids ascend."""
+    _structured: list[Any] = field(default_factory=list)
 
     @property
     def is_answered(self) -> bool:
-        """A message was begun, and every one that was begun is complete."""
-        return bool(self._usage) and not self._open
+        """A message was begun, every one that was begun is complete, and nothing is left to be answered."""
+        return bool(self._usage) and not self._open and not self._has_unanswered
+
+    @property
+    def has_more_to_do(self) -> bool:
+        """Something that was said into it: Kilo takes that up only after it was idle."""
+        return self._has_unanswered and not (self.is_cancelled or self._error)
+
+    @property
+    def _has_unanswered(self) -> bool:
+        return bool(self._said_into) or (
+            self._has_been_steered and self._last_of_user > self._last_of_model
+        )
+
+    def steer(self, mark: str) -> None:
+        self._said_into.add(mark)
+        self._has_been_steered = True
+
+    def steered(self, mark: str) -> bool:
+        """OpenCode has what was said, or does not take it. False when it is not of this turn."""
+        is_ours = mark in self._said_into
+        self._said_into.discard(mark)
+        return is_ours
+
+    def read_user(self, message_id: str) -> None:
+        self.has_begun = True
+        self._last_of_user = max(self._last_of_user, message_id)
 
     @property
     def is_stuck(self) -> bool:
@@ -74,6 +108,9 @@ class Turn:
         self._usage[message_id] = count(message.get("tokens"))
         if not is_main:
             return
+        self._last_of_model = max(self._last_of_model, message_id)
+        if (structured := message.get("structured")) is not None:
+            self._structured = [structured]
         if as_dict(message.get("time")).get("completed") is None:
             self._open.add(message_id)
             return
@@ -110,7 +147,10 @@ class Turn:
             name: sum(usage[name] for usage in self._usage.values())
             for name in (*_TOKENS, "totalTokens")
         }
-        return response(self.id, {"stopReason": reason, "usage": counts})
+        result: dict[str, Any] = {"stopReason": reason, "usage": counts}
+        if self._structured:
+            result["_meta"] = {"structuredOutput": self._structured[0]}
+        return response(self.id, result)
 
     def _failed(self, name: str) -> Frame:
         told = as_dict(self._error.get("data"))

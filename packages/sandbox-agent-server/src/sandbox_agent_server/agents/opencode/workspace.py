@@ -9,9 +9,9 @@ from typing import Any, Final
 from sandbox_agent_server.agents.opencode.variant import Variant
 from sandbox_agent_server.agents.repository import around, files_in, repository_of
 
-__all__ = ["ASKING", "has_settings", "memory_files", "programs"]
+__all__ = ["has_settings", "memory_files", "programs", "rules"]
 
-ASKING: Final[Sequence[dict[str, Any]]] = [
+_ASKING: Final[Sequence[dict[str, Any]]] = [
     {"permission": permission, "pattern": "*", "action": "ask"}
     for permission in ("bash", "edit", "webfetch", "external_directory")
 ]
@@ -19,6 +19,25 @@ ASKING: Final[Sequence[dict[str, Any]]] = [
 # Of every project that it looks through, the files of the first name there are.
 _MEMORIES: Final = ("AGENTS.md", "CLAUDE.md", "CONTEXT.md")
 _PROGRAMS: Final = ("plugin", "plugins", "tool", "tools")
+
+
+def rules(
+    *, has_settings: bool, directories: Sequence[str] = (), disabled_tools: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """For the session. `directories`: others than the workspace, which it may look into unasked."""
+    places = [
+        _rule("external_directory", f"{directory.rstrip('/')}/*", "allow")
+        for directory in directories
+    ]
+    return [
+        *(_ASKING if has_settings else ()),
+        *places,
+        *(_rule(tool, "*", "deny") for tool in disabled_tools),
+    ]
+
+
+def _rule(permission: str, pattern: str, action: str) -> dict[str, Any]:
+    return {"permission": permission, "pattern": pattern, "action": action}
 
 
 def has_settings(variant: Variant, workspace: Path, *, home: str | None) -> bool:
