@@ -23,7 +23,14 @@ from sandbox_agent_server.http.idempotency import OnceOnly
 from sandbox_agent_server.http.large_answer import ByteBudget
 from sandbox_agent_server.http.openapi import describe
 from sandbox_agent_server.http.route import ApiRoute, json_response
-from sandbox_agent_server.http.routes import events, installing, requests, service, tokens
+from sandbox_agent_server.http.routes import (
+    events,
+    installing,
+    long_work,
+    requests,
+    service,
+    tokens,
+)
 from sandbox_agent_server.http.routes import sessions as session_routes
 from sandbox_agent_server.http.services import Services
 from sandbox_agent_server.http.stream import StreamCounter
@@ -42,6 +49,7 @@ ROUTES: list[ApiRoute] = [
     *service.routes,
     *installing.routes,
     *session_routes.routes,
+    *long_work.routes,
     *events.routes,
     *requests.routes,
     *tokens.routes,

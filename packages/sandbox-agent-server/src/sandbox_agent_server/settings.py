@@ -131,6 +131,17 @@ class Limits(_Frozen):
     cancel_grace_s: float = Field(
         10.0, gt=0, description="After a cancel, until an agent that does not react is stopped."
     )
+    steer_grace_s: float = Field(
+        5.0,
+        gt=0,
+        description="After the end of a turn, until what was said into it and not taken is a prompt of its own.",
+    )
+    native_timeout_s: float = Field(
+        60.0, gt=0, description="Until an agent must have answered a native request."
+    )
+    max_native_bytes: int = Field(
+        8 * _MIB, ge=1024, description="Largest answer to a native request that is passed on."
+    )
     stop_grace_s: float = Field(
         1.0, gt=0, le=1.2, description="Between the steps that stop an agent: EOF, TERM, KILL."
     )

@@ -198,7 +198,7 @@ async def test_without_an_agent_nothing_is_taken_and_no_turn_begins(tmp_path: Pa
         with pytest.raises(Unavailable):
             talk.conversation.send(frame)
     with pytest.raises(Unavailable):
-        talk.conversation.prompt({"prompt": []}, "turn_1")
+        talk.conversation.begin_turn(acp.SESSION_PROMPT, {"prompt": []}, "turn_1")
     assert talk.log.last_seq == 1
     await talk.connect()
     talk.conversation.send(request(1, acp.SESSION_PROMPT, {"prompt": []}))

@@ -10,10 +10,12 @@ from sandbox_agent_core.api.base import RequestBody, ResponseBody
 from sandbox_agent_core.api.base_urls import BaseUrls, check_base_urls
 from sandbox_agent_core.api.policy import PermissionMode, PermissionPolicy
 from sandbox_agent_core.api.requests import OnReject
+from sandbox_agent_core.events.session import ForkedFrom
 from sandbox_agent_core.ids import SESSION_ID_PATTERN
 
 __all__ = [
     "BUSY_STATUSES",
+    "TITLE_MAX_CHARS",
     "CancelRequest",
     "CancelResult",
     "CreateSession",
@@ -39,6 +41,9 @@ BUSY_STATUSES: Final[frozenset[SessionStatus]] = frozenset(
     {"starting", "running", "background", "waiting"}
 )
 """The agent is at work or waits for a person: its sandbox is in use."""
+
+
+TITLE_MAX_CHARS: Final = 200
 
 
 class CreateSession(RequestBody):
@@ -104,6 +109,11 @@ class CreateSession(RequestBody):
     metadata: dict[str, Any] = Field(
         default_factory=dict, description="Yours; stored and given back."
     )
+    title: str | None = Field(
+        default=None,
+        max_length=TITLE_MAX_CHARS,
+        description="What people call the session. Default: what its agent calls it, if it does.",
+    )
     context: str | None = Field(
         default=None,
         description="Earlier conversation, put before the first prompt (how a client carries a "
@@ -127,6 +137,11 @@ class PatchSession(RequestBody):
     )
     permission_policy: PermissionPolicy | None = None
     metadata: dict[str, Any] | None = Field(default=None, description="Replaces the whole.")
+    title: str | None = Field(
+        default=None,
+        max_length=TITLE_MAX_CHARS,
+        description="Empty: as the agent calls it. Told to agents that take it.",
+    )
 
 
 class ResumeSession(RequestBody):
@@ -155,6 +170,9 @@ class SessionInfo(ResponseBody):
     id: str
     agent: str
     cwd: str
+    title: str | None = Field(
+        default=None, description="As somebody called it, or as its agent does."
+    )
     status: SessionStatus
     created_at: str = Field(description="RFC 3339, UTC.")
     updated_at: str = Field(description="Time of the last log entry.")
@@ -195,6 +213,9 @@ class SessionInfo(ResponseBody):
     )
     config_options: list[dict[str, Any]] = Field(
         default_factory=list, description="ACP config options, complete."
+    )
+    forked_from: ForkedFrom | None = Field(
+        default=None, description="The session that it is a fork of, and how it came to its memory."
     )
     continuity: Literal["fresh", "native", "replayed", "lost"] = Field(
         default="fresh", description="How the agent's memory reached the process that runs now."
@@ -251,6 +272,10 @@ class PromptAccepted(ResponseBody):
     position: int = Field(description="0: it runs now; n: n turns are before it.")
     seq: int = Field(
         description="Cursor before the turn: read events after it to see all of the turn."
+    )
+    emulated: bool | None = Field(
+        default=None,
+        description="True: the agent has no such operation, and is asked for it in words.",
     )
 
 

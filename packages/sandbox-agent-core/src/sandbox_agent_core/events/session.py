@@ -124,6 +124,8 @@ class SessionRewound(UniversalEvent):
     """Turns that are no part of the conversation any more, oldest first: that one and all after it."""
     conversation: bool = False
     """The agent has forgotten them."""
+    how: Literal["native", "transcript"] | None = None
+    """How it forgot: by itself, or it begins anew and is given what was before as text. Absent: it forgot nothing."""
     files: bool = False
     """The files are as they were before them."""
     files_changed: list[str] | None = None

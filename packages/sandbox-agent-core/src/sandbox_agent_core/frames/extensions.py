@@ -19,6 +19,9 @@ run. What is not in `params`:
     session/set_mode response {modeId};  session/set_model response {modelId};
     session/set_config_option response {configId, value}
     an error that says nothing   {lastWords: the end of what the process wrote to stderr}
+    a session/prompt that stands for an operation   {operation: compact | review, emulated?: true}
+    _sandbox_agent/session.steer response   {steered: {turnId, content}}
+    available_commands_update   {commands: those that the server adds}
     session/update while history is replayed by `session/load`   {replay: true}
     session/update after its turn has ended   {late: true}
     session/update of another session in the agent's process   {otherSession: its id}
@@ -31,7 +34,7 @@ run. What is not in `params`:
 Agents, and their adapters, may say by these methods what ACP has no word for: that a background task begins,
 goes on and ends (`task.*`), that they begin a turn which nobody prompted, and end it (`turn.started` with
 `taskId`, `turn.ended` with `stopReason`, `usage`, `error`). Who announces a task is sent `spi.agent.TASK_STOP`
-when it is to be stopped.
+when it is to be stopped. And that their context was compacted (`context.compacted`).
 """
 
 from __future__ import annotations

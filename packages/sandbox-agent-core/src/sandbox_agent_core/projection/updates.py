@@ -95,9 +95,11 @@ def _config_option(item: Wire) -> Wire:
 def _commands(entry: LogEntry, update: Wire) -> Wire | None:
     if not isinstance(update.get("availableCommands"), list):
         return None
-    commands = [
-        _with_texts(item, "description") for item in dicts_with(update["availableCommands"], "name")
-    ]
+    own = list(dicts_with(update["availableCommands"], "name"))
+    names = {item["name"] for item in own}
+    common = dicts_with(as_dict(entry.annotations).get("commands"), "name")
+    others = [item for item in common if item["name"] not in names]
+    commands = [_with_texts(item, "description") for item in (*own, *others)]
     return event(entry, "commands.updated", {"commands": commands})
 
 

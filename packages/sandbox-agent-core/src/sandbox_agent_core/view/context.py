@@ -70,8 +70,8 @@ def _shortened(text: str, max_chars: int) -> str:
 def _entries(turn: Turn) -> Iterator[str]:
     if turn.prompt is not None:
         yield f"User: {_content(text_of(turn.prompt), turn.prompt)}"
-    for blocks in turn.steered:
-        yield f"User, meanwhile: {_content(text_of(blocks), blocks)}"
+    for steered in turn.steered:
+        yield f"User, meanwhile: {_content(text_of(steered.content), steered.content)}"
     for item in turn.items:
         text = _item(item)
         if text:

@@ -59,6 +59,7 @@ from sandbox_agent_core.view.model import (
     PlanItem,
     QueuedPrompt,
     SessionEnd,
+    SteeredPrompt,
     Transcript,
 )
 from sandbox_agent_core.view.requests import Requests
@@ -158,7 +159,8 @@ class TranscriptFolder:
             turn.prompt = event.content
 
     def _turn_steered(self, event: TurnSteered) -> None:
-        self._segments.turn(event.turn_id).steered.append(event.content)
+        steered = SteeredPrompt(content=event.content, time=event.time)
+        self._segments.turn(event.turn_id).steered.append(steered)
 
     def _turn_ended(self, event: TurnEnded) -> None:
         turn = self._segments.turn(event.turn_id)

@@ -31,6 +31,7 @@ __all__ = [
     "ReasoningItem",
     "RequestItem",
     "SessionEnd",
+    "SteeredPrompt",
     "Task",
     "ToolItem",
     "Transcript",
@@ -168,6 +169,13 @@ Item = Annotated[
 RequestItem = PermissionItem | QuestionItem
 
 
+class SteeredPrompt(_View):
+    """What was said into a turn while it ran."""
+
+    content: list[ContentBlock] = Field(default_factory=list)
+    time: datetime
+
+
 class Turn(_View):
     """A prompt and what came of it, or a turn of the agent's own. Without an id: what happened between turns."""
 
@@ -178,7 +186,7 @@ class Turn(_View):
     emulated: bool | None = None
     """The agent has no operation of its own for `origin`: it was asked in words."""
     prompt: list[ContentBlock] | None = None
-    steered: list[list[ContentBlock]] = Field(default_factory=list)
+    steered: list[SteeredPrompt] = Field(default_factory=list)
     """What it took while it ran, in order."""
     rewound: bool | None = None
     """The session went back to before it: it is no part of the conversation any more."""

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from sandbox_agent_core.api.long_work import ForkSession
 from sandbox_agent_core.api.requests import AnswerRequest
 from sandbox_agent_core.api.sessions import CreateSession, PatchSession, ResumeSession
 from sandbox_agent_core.api.tokens import TOKEN_SCOPES, TokenScope
@@ -95,7 +96,9 @@ def caller_of(connection: HTTPConnection) -> Caller:
     return caller
 
 
-def check_settings(caller: Caller, body: CreateSession | PatchSession | ResumeSession) -> None:
+def check_settings(
+    caller: Caller, body: CreateSession | PatchSession | ResumeSession | ForkSession
+) -> None:
     """Who may not answer may not set what answers for them. Raises: PermissionDenied."""
     if caller.may("answer"):
         return

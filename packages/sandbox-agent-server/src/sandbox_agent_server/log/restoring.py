@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from sandbox_agent_core.frames import LogEntry, acp, extensions
+from sandbox_agent_core.frames import LogEntry, acp, extensions, operations
 from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.projection import is_apart
 
@@ -43,7 +43,7 @@ def restored(entries: Iterable[LogEntry]) -> Stamper:
 
 def _begins_a_turn(entry: LogEntry) -> bool:
     is_call = entry.sender == "client" and "method" in entry.payload
-    return is_call and entry.method == acp.SESSION_PROMPT
+    return is_call and entry.method in operations.BEGIN_A_TURN
 
 
 def _ends_a_turn(entry: LogEntry) -> bool:
@@ -53,7 +53,7 @@ def _ends_a_turn(entry: LogEntry) -> bool:
         return False
     if entry.method == extensions.TURN_ENDED:
         return _is_marked(entry, "background")
-    return entry.method == acp.SESSION_PROMPT and "method" not in entry.payload
+    return entry.method in operations.BEGIN_A_TURN and "method" not in entry.payload
 
 
 def _feed(stamper: Stamper, step: Step, entry: LogEntry) -> None:

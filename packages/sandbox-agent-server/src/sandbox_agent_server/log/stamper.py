@@ -7,10 +7,10 @@ a streamed item whole. Frames of any shape pass: what is not understood is stamp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sandbox_agent_core.frames import Frame, LogEntry, Sender, acp, extensions
+from sandbox_agent_core.frames import Frame, LogEntry, Sender, acp, extensions, operations
 from sandbox_agent_core.frames.jsonrpc import RequestId, notification, request_id
 from sandbox_agent_core.lenient import as_dict, dicts_in
 from sandbox_agent_core.projection import closed_tool_call
@@ -39,6 +39,8 @@ class Stamper:
         self.tasks = RunningTasks()
         self.is_replaying = False
         """True while `session/load` repeats a history that the log has already."""
+        self.common_commands: Callable[[], list[dict[str, Any]]] = list
+        """Slash commands that the server adds to those that the agent names."""
         self._asked: dict[RequestId, tuple[str, dict[str, Any] | None]] = {}
         self._items = OpenItems()
         self._calls = ToolCalls()
@@ -60,6 +62,7 @@ class Stamper:
         frame: Frame,
         *,
         raw: bytes | None = None,
+        annotations: Mapping[str, Any] | None = None,
         answer_annotations: dict[str, Any] | None = None,
     ) -> None:
         """A frame to the agent. `answer_annotations` are those of the answer to it, if it is a request."""
@@ -72,7 +75,8 @@ class Stamper:
                 raw or dumps(frame),
                 frame,
                 method=method if isinstance(method, str) else None,
-                turn_id=self.turn_id if method == acp.SESSION_PROMPT else self.running_turn_id,
+                turn_id=self.turn_id if _begins_a_turn(method) else self.running_turn_id,
+                annotations=None if annotations is None else dict(annotations),
             )
         )
 
@@ -151,6 +155,8 @@ class Stamper:
                 self._tool(step, update, len(raw), entry)
             elif kind == acp.PLAN:
                 self.close_items(step)
+            elif kind == acp.AVAILABLE_COMMANDS_UPDATE and (common := self.common_commands()):
+                entry.annotations = {"commands": common}
         except (KeyError, TypeError, AttributeError):
             pass  # Not the shape it should have: logged as it came, the projection says so.
         if entry.is_chunk:
@@ -306,7 +312,7 @@ class Stamper:
         return None if "method" in frame else self.asked(frame.get("id"))
 
     def agent_response(self, step: Step, raw: bytes, frame: Frame, *, last_words: str = "") -> None:
-        """The answer to `session/prompt` ends the turn."""
+        """The answer to what began a turn ends it."""
         method = self.answered_by(frame)
         annotations: dict[str, Any] | None = None
         if method is not None and (id := request_id(frame["id"])) is not None:
@@ -314,13 +320,14 @@ class Stamper:
         if last_words:
             annotations = {**(annotations or {}), "lastWords": last_words}
         turn_id = self.running_turn_id
-        if method == acp.SESSION_PROMPT:
+        ends_turn = _begins_a_turn(method)
+        if ends_turn:
             turn_id = self.turn_id
             self.close_turn(step, turn_id)
         step.append(
             Draft("agent", raw, frame, method=method, turn_id=turn_id, annotations=annotations)
         )
-        if method == acp.SESSION_PROMPT:
+        if ends_turn:
             self.end_turn(turn_id)
 
     def close_turn(self, step: Step, turn_id: str | None) -> None:
@@ -342,7 +349,7 @@ class Stamper:
 
     def take_back(self, id: object) -> None:
         """A request that could not be logged was not asked; a prompt began no turn."""
-        if isinstance(id, (str, int)) and self._asked.pop(id, ("",))[0] == acp.SESSION_PROMPT:
+        if isinstance(id, (str, int)) and _begins_a_turn(self._asked.pop(id, ("",))[0]):
             self.turn_id = None
 
     def forget_asked(self) -> None:
@@ -434,3 +441,7 @@ class Stamper:
         entry.turn_id = turn_id
         if self._is_over(turn_id):
             entry.annotations = {"late": True}
+
+
+def _begins_a_turn(method: object) -> bool:
+    return isinstance(method, str) and method in operations.BEGIN_A_TURN

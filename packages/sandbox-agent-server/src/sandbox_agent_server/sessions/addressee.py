@@ -9,6 +9,7 @@ from sandbox_agent_core.lenient import as_dict, as_str
 
 __all__ = ["Addressee"]
 
+_MADE: Final = (acp.SESSION_NEW, acp.SESSION_FORK)
 _BROUGHT_BACK: Final = (acp.SESSION_LOAD, acp.SESSION_RESUME)
 
 
@@ -19,13 +20,13 @@ class Addressee:
 
     def asked(self, method: str, params: Any) -> None:
         """The agent is asked to open a session."""
-        if method == acp.SESSION_NEW:
+        if method in _MADE:
             self._ids.clear()
         elif method in _BROUGHT_BACK:
             self._add(params)
 
     def answered(self, method: str | None, result: Any) -> None:
-        if method == acp.SESSION_NEW or method in _BROUGHT_BACK:
+        if method in _MADE or method in _BROUGHT_BACK:
             self._add(result)
 
     def other_session(self, frame: Frame, current: str | None) -> str | None:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox_agent_core.errors import SandboxAgentError, StorageError, Timeout, Unavailable
-from sandbox_agent_core.frames import extensions
+from sandbox_agent_core.errors import (
+    AgentError,
+    AgentProcessExited,
+    SandboxAgentError,
+    StorageError,
+    Timeout,
+    Unavailable,
+)
+from sandbox_agent_core.frames import extensions, operations
 from sandbox_agent_core.lenient import as_str
 from sandbox_agent_core.spi.agent import AgentAdapter, AgentDefinition
+from sandbox_agent_core.spi.capabilities import AgentCapabilities
 
 from sandbox_agent_server.agents.runner.config_options import Setting
 from sandbox_agent_server.agents.runner.connection import AgentConnection
-from sandbox_agent_server.agents.runner.handshake import Handshake, Opened
+from sandbox_agent_server.agents.runner.handshake import ForkPoint, Handshake, Opened
 from sandbox_agent_server.agents.runner.redaction import Redaction
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.context import instructions_text, replay_text
@@ -26,6 +35,8 @@ from sandbox_agent_server.sessions.wanted import check_wanted
 from sandbox_agent_server.settings import Limits
 
 __all__ = ["MakeAdapter", "SessionAgent", "SessionSecrets"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -69,6 +80,8 @@ class SessionAgent:
         self._version = version
         self._connection: AgentConnection | None = None
         self._starting: asyncio.Task[None] | None = None
+        self.fork_point: ForkPoint | None = None
+        """Of a session whose agent has not been started yet, and is to be a copy of another's."""
         self._tasks = TaskOwner(conversation.log.session_id)
         self.mode = SessionMode(conversation, self.apply, self._tasks)
 
@@ -150,6 +163,28 @@ class SessionAgent:
         else:
             await self.apply(options.set_option(option_id, value))
 
+    async def tell_title(self) -> None:
+        """What people call the session, to an agent that has titles. One that will not have it has said so in the log.
+
+        Raises: AgentProcessExited, StorageError.
+        """
+        state = self._conversation.state
+        title = state.settings.title
+        if not self.is_running or not title or title == state.agent_title:
+            return
+        if AgentCapabilities.read(state.capabilities).rename:
+            params = {"sessionId": state.agent_session_id, "title": title}
+            try:
+                await self._conversation.ask(operations.SESSION_RENAME, params)
+            except AgentProcessExited:
+                raise
+            except AgentError as exc:
+                logger.info(
+                    "session %s keeps its title to itself: %s",
+                    self._conversation.log.session_id,
+                    exc.message,
+                )
+
     async def _open(self) -> None:
         try:
             await self._open_connection()
@@ -191,17 +226,32 @@ class SessionAgent:
     async def _introduce(self) -> None:
         conversation = self._conversation
         earlier_id = conversation.state.agent_session_id
-        opened = await self._handshake().open(earlier_id)
+        is_begun_anew = earlier_id is None and conversation.state.continuity == "replayed"
+        opened = await self._handshake().open(earlier_id, self.fork_point)
+        self.fork_point = None
         await self._apply_settings()
         version = as_str((conversation.state.agent_info or {}).get("version"))
-        entries = [(extensions.AGENT_STARTED, {"version": version} if version else {})]
+        entries: list[tuple[str, dict[str, Any]]] = [
+            (extensions.AGENT_STARTED, {"version": version} if version else {})
+        ]
+        if commands := self._commands_to_tell():
+            entries.append((extensions.COMMANDS_UPDATED, {"commands": commands}))
         replay = ""
-        if earlier_id is not None:
+        if earlier_id is not None or is_begun_anew:
             replay = await replay_text(conversation.log)
+        if earlier_id is not None or replay:
             entries.append((extensions.SESSION_RESUMED, self._resumed(opened, replay)))
         is_due = conversation.state.context_due or not opened.is_native
         self.context = self._context(replay) if is_due else None
         conversation.state_entries(*entries)
+
+    def _commands_to_tell(self) -> list[dict[str, Any]]:
+        """Of an agent that names none itself, and has more than words for one."""
+        state = self._conversation.state
+        can = AgentCapabilities.read(state.capabilities)
+        if state.commands or not (can.compact or can.review):
+            return []
+        return self._conversation.stamper.common_commands()
 
     def _handshake(self) -> Handshake:
         def set_replaying(on: bool) -> None:
@@ -261,3 +311,4 @@ class SessionAgent:
             await self.apply(conversation.state.options.set_thought_level(settings.thought_level))
         for option_id, value in settings.config_options.items():
             await self.set_option(option_id, value)
+        await self.tell_title()

@@ -37,18 +37,19 @@ def instructions_text(system_prompt: str) -> str:
     )
 
 
-async def replay_text(log: SessionLog) -> str:
+async def replay_text(log: SessionLog, *, until_seq: int | None = None) -> str:
     """The newest part of the conversation, bounded in events and characters; empty when there is none."""
-    transcript = await fold_log(log)
+    transcript = await fold_log(log, until_seq=until_seq)
     return render_context(transcript, max_events=REPLAY_MAX_EVENTS, max_chars=REPLAY_MAX_CHARS)
 
 
-async def fold_log(log: SessionLog) -> Transcript:
-    """The transcript as of now."""
+async def fold_log(log: SessionLog, *, until_seq: int | None = None) -> Transcript:
+    """The transcript as of now, or of an entry."""
     folder = TranscriptFolder()
-    cursor, last = Cursor(log, 0), log.last_seq
+    cursor, last = Cursor(log, 0), log.last_seq if until_seq is None else until_seq
     while cursor.after < last and (entries := await cursor.read()):
-        await asyncio.to_thread(_apply, folder, entries, log.session_id)
+        wanted = [entry for entry in entries if entry.seq <= last]
+        await asyncio.to_thread(_apply, folder, wanted, log.session_id)
     return folder.transcript
 
 

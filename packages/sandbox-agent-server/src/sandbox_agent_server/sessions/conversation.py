@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 from sandbox_agent_core.errors import Conflict, StorageError, Unavailable
-from sandbox_agent_core.frames import Frame, acp, extensions
+from sandbox_agent_core.frames import Frame, acp, extensions, operations
 from sandbox_agent_core.frames.jsonrpc import (
     METHOD_NOT_FOUND,
     RequestId,
@@ -55,7 +55,7 @@ class ConversationOwner(Protocol):
     """Whose turns they are."""
 
     def turn_answered(self, step: SessionStep, frame: Frame) -> None:
-        """The agent answered `session/prompt`, in this step, which is not committed yet."""
+        """The agent answered what began the turn, in this step, which is not committed yet."""
         ...
 
     def options_announced(self, step: SessionStep, before: ConfigOptions) -> None:
@@ -147,7 +147,7 @@ class Conversation:
     ) -> asyncio.Future[Frame] | None:
         """A frame of the client, as it is: logged, then sent. For a request: the frame that answers it.
 
-        `session/prompt` begins a turn, with `turn_id` or a new one. `raw` are the client's bytes.
+        One of `operations.BEGIN_A_TURN` begins a turn, with `turn_id` or a new one. `raw` are the client's bytes.
 
         Raises:
             Conflict: a request with this id waits for its answer, or a turn runs.
@@ -163,22 +163,30 @@ class Conversation:
         if id is not None and self.stamper.asked(id) is not None:
             raise Conflict(f"a request with the id {id!r} waits for its answer")
         step = self.step()
-        if method == acp.SESSION_PROMPT and id is not None:
+        if method in operations.BEGIN_A_TURN and id is not None:
             if self.stamper.turn_id is not None:
                 raise Conflict(f"turn {self.stamper.turn_id!r} is running")
             self.stamper.begin_turn(step, turn_id or new_id("turn"))
         return self._send(connection, step, frame, raw=raw)
 
-    def prompt(self, params: Mapping[str, Any], turn_id: str) -> None:
-        """Begin a turn with a prompt of our own.
+    def begin_turn(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        turn_id: str,
+        *,
+        marks: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Begin a turn with a request of our own, one of `operations.BEGIN_A_TURN`. `marks`: annotations of its
+        entry.
 
         Raises:
             StorageError, Unavailable, AgentProcessExited: it has not begun.
         """
         connection, step = self._connected(), self.step()
         self.stamper.begin_turn(step, turn_id)
-        prompt = self.own_request(step, acp.SESSION_PROMPT, params)
-        self._send(connection, step, prompt, expects=False)
+        request = self.own_request(step, method, params)
+        self._send(connection, step, request, expects=False, annotations=marks)
 
     async def ask(
         self,
@@ -193,6 +201,18 @@ class Conversation:
         Raises:
             AgentError, AgentAuthRequired: the agent refused. AgentProcessExited. StorageError. Unavailable.
         """
+        answer = self.request(method, params, logged=logged, answer_annotations=answer_annotations)
+        return result_of_frame(await answer)
+
+    def request(
+        self,
+        method: str,
+        params: Mapping[str, Any],
+        *,
+        logged: Mapping[str, Any] | None = None,
+        answer_annotations: dict[str, Any] | None = None,
+    ) -> asyncio.Future[Frame]:
+        """As `ask`, for the frame that answers it; fails with AgentProcessExited."""
         connection, step = self._connected(), self.step()
         frame = self.own_request(step, method, params)
         shown = frame if logged is None else {**frame, "params": dict(logged)}
@@ -200,7 +220,7 @@ class Conversation:
             connection, step, frame, shown=shown, answer_annotations=answer_annotations
         )
         assert answer is not None
-        return result_of_frame(await answer)
+        return answer
 
     def own_request(self, step: SessionStep, method: str, params: Mapping[str, Any]) -> Frame:
         """The id is the seq of its entry, so it is never used twice in a session's life."""
@@ -236,13 +256,18 @@ class Conversation:
         *,
         raw: bytes | None = None,
         shown: Frame | None = None,
+        annotations: Mapping[str, Any] | None = None,
         answer_annotations: dict[str, Any] | None = None,
         expects: bool = True,
     ) -> asyncio.Future[Frame] | None:
         id = frame.get("id")
         self._screening.addressee.asked(frame["method"], frame.get("params"))
         self.stamper.client_frame(
-            step, shown or frame, raw=raw, answer_annotations=answer_annotations
+            step,
+            shown or frame,
+            raw=raw,
+            annotations=annotations,
+            answer_annotations=answer_annotations,
         )
         step.after_commit(lambda: connection.send(frame))
         answer = connection.expect(id) if expects and id is not None else None
@@ -398,7 +423,7 @@ class Conversation:
     def _add_answer(self, step: SessionStep, wire: WireFrame) -> None:
         frame = wire.frame
         method = self.stamper.answered_by(frame)
-        if method == acp.SESSION_PROMPT:
+        if method in operations.BEGIN_A_TURN:
             self._cancel_requests(step, self.stamper.turn_id)
         last_words = ""
         if "error" in frame and self._connection is not None and says_nothing(frame["error"]):
@@ -407,7 +432,7 @@ class Conversation:
         if last_words:
             frame = with_last_words(frame, last_words)
         self._screening.addressee.answered(method, frame.get("result"))
-        if method == acp.SESSION_PROMPT:
+        if method in operations.BEGIN_A_TURN:
             step.ends_turn = True
             self._owner.turn_answered(step, frame)
         if method is not None and (connection := self._connection) is not None:

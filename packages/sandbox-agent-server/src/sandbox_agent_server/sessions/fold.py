@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sandbox_agent_core.api.policy import PermissionMode
-from sandbox_agent_core.frames import LogEntry, acp, extensions
+from sandbox_agent_core.frames import LogEntry, acp, extensions, operations
 from sandbox_agent_core.frames.entry import rfc3339
-from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
+from sandbox_agent_core.lenient import as_dict, as_str, as_text, dicts_in, dicts_with
 from sandbox_agent_core.projection import is_apart
 from sandbox_agent_core.projection.questions import questions_of
 from sandbox_agent_core.tool_calls import with_earlier
@@ -76,11 +76,7 @@ def created(entry: LogEntry, *, native_modes: Callable[[str], Mapping[str, str]]
     if entry.method != extensions.SESSION_CREATED:
         raise ValueError(f"the log begins with {entry.method!r}")
     settings = SessionSettings.model_validate(as_dict(entry.payload.get("params")))
-    return SessionState(
-        settings=settings,
-        created_ms=entry.time_ms,
-        options=ConfigOptions(native_modes=native_modes(settings.agent)),
-    )
+    return SessionState.begun(settings, entry.time_ms, native_modes(settings.agent))
 
 
 def fold(state: SessionState, entry: LogEntry) -> SessionState:
@@ -142,20 +138,26 @@ def _resolution_of(entry: LogEntry) -> dict[str, Any] | None:
 def _client_call(state: SessionState, entry: LogEntry) -> SessionState:
     if entry.method == acp.INITIALIZE:
         return replace(state, is_running=True, ended_ms=None)
-    if entry.method == acp.SESSION_PROMPT and entry.turn_id is not None:
+    if entry.method in operations.BEGIN_A_TURN and entry.turn_id is not None:
+        is_told = entry.method == acp.SESSION_PROMPT and not _is_compaction(entry)
         return replace(
             state,
             turn_id=entry.turn_id,
             turn_seq=entry.seq,
             queued=_without(state.queued, entry.turn_id),
-            context_due=False,
+            context_due=state.context_due and not is_told,
         )
     return state
 
 
+def _is_compaction(entry: LogEntry) -> bool:
+    """By a command of the agent: nothing can be told before that."""
+    return as_dict(entry.annotations).get("operation") == "compact"
+
+
 def _agent_answer(state: SessionState, entry: LogEntry) -> SessionState:
     method = entry.method
-    if method == acp.SESSION_PROMPT:
+    if method in operations.BEGIN_A_TURN:
         return replace(state, turn_id=None, options=state.options.allowing(None))
     if method is None or "error" in entry.payload:
         return state
@@ -168,9 +170,9 @@ def _agent_answer(state: SessionState, entry: LogEntry) -> SessionState:
             agent_info=info if isinstance(info, dict) else None,
             capabilities=as_dict(hello.get("agentCapabilities")),
         )
-    if method in (acp.SESSION_NEW, acp.SESSION_LOAD, acp.SESSION_RESUME):
+    if method in _OPEN_A_SESSION:
         session_id = state.agent_session_id
-        if method == acp.SESSION_NEW:
+        if method in (acp.SESSION_NEW, acp.SESSION_FORK):
             session_id = as_str(as_dict(result).get("sessionId"))
         options = state.options.after_session(result)
         return replace(state, options=options, agent_session_id=session_id)
@@ -200,6 +202,13 @@ def _update(state: SessionState, entry: LogEntry, _params: dict[str, Any]) -> Se
     # Claude's `/clear` starts a session of its own: resuming the old one would bring the old memory.
     if (session_id := agent_session_id_of(entry.payload)) is not None:
         return replace(state, agent_session_id=session_id)
+    update = as_dict(as_dict(entry.payload.get("params")).get("update"))
+    match update.get("sessionUpdate"):
+        case acp.SESSION_INFO_UPDATE if "title" in update:
+            return replace(state, agent_title=as_text(update["title"]))
+        case acp.AVAILABLE_COMMANDS_UPDATE:
+            commands = dicts_with(update.get("availableCommands"), "name")
+            return replace(state, commands=tuple(command["name"] for command in commands))
     return _with_options(state, state.options.after_update(entry.payload))
 
 
@@ -223,6 +232,13 @@ def _resumed(state: SessionState, _entry: LogEntry, params: dict[str, Any]) -> S
         context_due=state.context_due or continuity != "native",
         agent_session_id=as_str(params.get("agentSessionId")) or state.agent_session_id,
     )
+
+
+def _rewound(state: SessionState, _entry: LogEntry, params: dict[str, Any]) -> SessionState:
+    """An agent that cannot forget by itself begins anew, and is told what was before."""
+    if params.get("how") != "transcript":
+        return state
+    return replace(state, agent_session_id=None, continuity="replayed", context_due=True)
 
 
 def _ended(state: SessionState, entry: LogEntry, _params: dict[str, Any]) -> SessionState:
@@ -292,6 +308,7 @@ def _without(queued: tuple[str, ...], turn_id: str | None) -> tuple[str, ...]:
 _BY_METHOD: Final[dict[str, Callable[[SessionState, LogEntry, dict[str, Any]], SessionState]]] = {
     acp.SESSION_UPDATE: _update,
     extensions.SESSION_CREATED: _created,
+    extensions.SESSION_REWOUND: _rewound,
     extensions.SESSION_UPDATED: _updated,
     extensions.SESSION_RESUMED: _resumed,
     extensions.SESSION_ENDED: _ended,
@@ -306,6 +323,8 @@ _BY_METHOD: Final[dict[str, Callable[[SessionState, LogEntry, dict[str, Any]], S
     extensions.TASK_ENDED: _changed_by(background.task_ended),
     extensions.PERMISSION_MODE_CHANGED: _mode,
 }
+
+_OPEN_A_SESSION: Final = (acp.SESSION_NEW, acp.SESSION_FORK, acp.SESSION_LOAD, acp.SESSION_RESUME)
 
 _OF_THE_SERVER: Final = (
     frozenset(_BY_METHOD)

@@ -6,11 +6,14 @@ import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
+from sandbox_agent_core.api.long_work import ForkSession
 from sandbox_agent_core.api.sessions import CreateSession, SessionInfo, SessionList
 from sandbox_agent_core.errors import (
+    AgentError,
+    AgentProcessExited,
     InvalidRequest,
     LimitReached,
     SessionAlreadyExists,
@@ -20,19 +23,20 @@ from sandbox_agent_core.errors import (
     UnsupportedAgent,
 )
 from sandbox_agent_core.ids import new_id
-from sandbox_agent_core.spi.agent import AgentAdapter, AgentDefinition
+from sandbox_agent_core.spi.agent import AgentDefinition
 
-from sandbox_agent_server.agents.runner.config_options import ConfigOptions
 from sandbox_agent_server.agents.runner.environment import base_url_environment
 from sandbox_agent_server.agents.runner.factory import AgentFactory
-from sandbox_agent_server.agents.runner.pool import AgentPool, pool_sizes
+from sandbox_agent_server.agents.runner.handshake import ForkPoint
 from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.log.log import SessionLog, retry_delays
 from sandbox_agent_server.runtime.ledger import ProcessLedger
 from sandbox_agent_server.runtime.tasks import TaskOwner
+from sandbox_agent_server.sessions.adapters import SessionAdapters
 from sandbox_agent_server.sessions.agent import SessionSecrets
 from sandbox_agent_server.sessions.archive import SessionArchive
 from sandbox_agent_server.sessions.fold import SessionStep
+from sandbox_agent_server.sessions.forking import fork_of
 from sandbox_agent_server.sessions.given import check_env, directories_of, workspace_of
 from sandbox_agent_server.sessions.info import damaged_info, session_info
 from sandbox_agent_server.sessions.mcp_servers import check_mcp_servers
@@ -64,14 +68,7 @@ class SessionManager:
         self._factory = factory
         self._installs = installs
         self._ledger = ledger
-        self._pool = AgentPool(
-            factory,
-            pool_sizes(settings),
-            cwd=Path.cwd(),
-            trust_workspace=settings.trust_workspace,
-            client_version=version,
-            on_process=lambda pid: ledger.note(pid, "pool"),
-        )
+        self._adapters = SessionAdapters(factory, settings, ledger, version=version)
         self._version = version
         self._live: dict[str, Session] = {}
         self._secrets: dict[str, SessionSecrets] = {}
@@ -85,7 +82,7 @@ class SessionManager:
         await self._ledger.reap_left_over()
         if not await self._archive.recover():
             self._end_left_over_soon()
-        self._pool.fill()
+        self._adapters.pool.fill()
         if self._settings.retention_days or self._settings.retention_bytes:
             self._tasks.spawn(self._retain(), name="retention")
 
@@ -113,21 +110,54 @@ class SessionManager:
                 "agent_options": options.to_wire() if options is not None else {},
             }
         )
-        await self._install_if_missing(body.agent, body.env)
-        session_id = body.id or new_id("ses")
+        secrets = SessionSecrets(env=dict(body.env), mcp_servers=body.mcp_servers)
+        return await self._begin(body.id or new_id("ses"), settings, secrets)
+
+    async def fork(self, session_id: str, body: ForkSession) -> SessionInfo:
+        """Another session that begins with what was in this one: its agent copies its own memory where it can, else
+        it is given the transcript. The session itself goes on as it was, and may be dormant or have ended.
+
+        Raises: SessionNotFound, SessionDamaged, and what `create` raises.
+        """
+        check_env(body.env)
+        with self.session(session_id) as session:
+            source, cwd = session.state.settings, session.state.settings.cwd
+            definition = self._factory.definition(source.agent)
+            check_mcp_servers(definition, body.mcp_servers)
+            if body.cwd is not None:
+                cwd = str(workspace_of(body.cwd))
+            self._check_room()
+            fork = await fork_of(session.log, session.state, body, cwd=cwd)
+            given = SessionSecrets(env=dict(body.env), mcp_servers=body.mcp_servers)
+            secrets = session.agent.secrets.renewed(given)
+        new = body.id or new_id("ses")
+        try:
+            return await self._begin(new, fork.settings, secrets, fork.point)
+        except AgentError as exc:
+            if fork.point is None or isinstance(exc, AgentProcessExited):
+                raise
+            logger.warning("session %s: the agent would not fork it: %s", session_id, exc.message)
+            fork = fork.as_transcript(exc.message)
+        return await self._begin(new, fork.settings, secrets)
+
+    async def _begin(
+        self,
+        session_id: str,
+        settings: SessionSettings,
+        secrets: SessionSecrets,
+        fork_point: ForkPoint | None = None,
+    ) -> SessionInfo:
+        await self._install_if_missing(settings.agent, secrets.env)
         if self._archive.has(session_id) or session_id in self._live:
             raise _already_exists(session_id)
         log = self._archive.log(session_id)
         if log.last_seq:  # one that the index does not know
             raise _already_exists(session_id)
-        state = SessionState(
-            settings=settings,
-            created_ms=log.now_ms,
-            options=ConfigOptions(native_modes=definition.permission_modes),
-        )
-        secrets = SessionSecrets(env=dict(body.env), mcp_servers=body.mcp_servers)
+        native_modes = self._native_modes(settings.agent)
+        state = SessionState.begun(settings, log.now_ms, native_modes)
         self._make(log, state, secrets)
         with self.session(session_id) as session:
+            session.agent.fork_point = fork_point
             try:
                 await session.create()
             except BaseException:
@@ -255,7 +285,7 @@ class SessionManager:
         self._is_closing = True
         await self._tasks.cancel()
         await self._installs.close()
-        await self._pool.close()
+        await self._adapters.pool.close()
         sessions = list(self._live.values())
         results = await asyncio.gather(
             *(session.shut_down() for session in sessions), return_exceptions=True
@@ -275,7 +305,7 @@ class SessionManager:
             state,
             self._settings.limits,
             secrets=secrets,
-            make_adapter=lambda state, secrets: self._make_adapter(session_id, state, secrets),
+            make_adapter=partial(self._adapters.make, session_id),
             definition=self._definition(state.settings.agent),
             version=self._version,
             earlier_resolution=lambda id: self._archive.resolution(session_id, id),
@@ -284,33 +314,6 @@ class SessionManager:
         self._remember_secrets(session, secrets)
         self._live[session_id] = session
         return session
-
-    def _make_adapter(
-        self, session_id: str, state: SessionState, secrets: SessionSecrets
-    ) -> AgentAdapter:
-        agent, cwd = state.settings.agent, Path(state.settings.cwd)
-        trust_workspace = state.settings.trust_workspace
-        is_usual = trust_workspace == self._settings.trust_workspace
-        if (
-            is_usual
-            and _is_plain(state, secrets)
-            and (ready := self._pool.take(agent, cwd)) is not None
-        ):
-            for pid in ready.pids:
-                self._ledger.note(pid, session_id)
-            return ready
-        return self._factory.make(
-            agent,
-            session_id=session_id,
-            cwd=cwd,
-            env=secrets.env,
-            base_url=state.settings.base_url,
-            trust_workspace=trust_workspace,
-            mcp_server_names=[str(server.get("name")) for server in secrets.mcp_servers],
-            session_options=state.settings.agent_options,
-            additional_directories=[*map(Path, state.settings.additional_directories)],
-            on_process=lambda pid: self._ledger.note(pid, session_id),
-        )
 
     async def _install_if_missing(self, agent: str, env: Mapping[str, str]) -> None:
         """Raises: InstallFailed. An agent that nothing can install fails later, with its own hint."""
@@ -425,18 +428,6 @@ def _already_exists(session_id: str) -> SessionAlreadyExists:
     return SessionAlreadyExists(
         f"session {session_id!r} exists; resume it, or choose another id", sessionId=session_id
     )
-
-
-def _is_plain(state: SessionState, secrets: SessionSecrets) -> bool:
-    """An agent that was opened ahead of time was asked for nothing that this session would ask otherwise."""
-    settings = state.settings
-    has_wishes = (
-        settings.base_url
-        or settings.system_prompt
-        or settings.agent_options
-        or settings.additional_directories
-    )
-    return not (state.agent_session_id or secrets.env or secrets.mcp_servers or has_wishes)
 
 
 def _key_of(cursor: str | None) -> int | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from sandbox_agent_core.api.long_work import ReviewTarget, RewindRequest, RewindResult
 from sandbox_agent_core.api.requests import AnswerRequest
 from sandbox_agent_core.api.sessions import (
     CancelRequest,
@@ -41,9 +42,12 @@ from sandbox_agent_server.sessions.conversation import Conversation
 from sandbox_agent_server.sessions.file_requests import serve_files
 from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.sessions.info import session_info
+from sandbox_agent_server.sessions.long_work import LongWork, Steered
 from sandbox_agent_server.sessions.prompt_content import check_prompt
+from sandbox_agent_server.sessions.rewinding import Rewinding
 from sandbox_agent_server.sessions.state import SessionState
-from sandbox_agent_server.sessions.turns import Turn, TurnOutcome, Turns
+from sandbox_agent_server.sessions.turn import Turn, TurnOutcome, Work
+from sandbox_agent_server.sessions.turns import Turns
 from sandbox_agent_server.settings import Limits
 
 __all__ = ["Session"]
@@ -79,6 +83,17 @@ class Session:
         self._tasks = TaskOwner(log.session_id)
         self.turns = Turns(self.conversation, self.agent, limits, self._tasks)
         self.conversation.requests.stop_turn = self._stop_turn
+        self.long_work = LongWork(
+            self.conversation,
+            self.agent,
+            self.turns,
+            limits,
+            self._tasks,
+            definition=definition,
+            check_open=self._check_open,
+        )
+        self.conversation.stamper.common_commands = self.long_work.commands
+        self._rewinding = Rewinding(self.conversation, self.agent, self.turns, self.long_work)
         self._max_media_bytes = limits.max_media_bytes
         workspace = Workspace(
             state.settings.cwd,
@@ -203,13 +218,47 @@ class Session:
     def prompt(self, blocks: list[dict[str, Any]]) -> tuple[Turn, int, int]:
         """Start a turn, or queue it behind the running one. Returns `(turn, position, cursor before it)`.
 
+        A slash command that the server knows is what it says, and no prompt.
+
         Raises:
             InvalidRequest, SessionClosed, LimitReached, StorageError: the prompt was not accepted.
         """
+        check_prompt(blocks, max_media_bytes=self._max_media_bytes)
+        return self._begin(lambda: self.long_work.work_of(blocks))
+
+    def compact(self, instructions: str | None) -> tuple[Turn, int, int]:
+        """As `prompt`: a turn that puts a summary in place of the conversation. Raises: OperationNotSupported."""
+        return self._begin(lambda: self.long_work.compaction(instructions))
+
+    def review(self, target: ReviewTarget) -> tuple[Turn, int, int]:
+        """As `prompt`: a turn that looks at changes, and makes none."""
+        return self._begin(lambda: self.long_work.review(target))
+
+    def _begin(self, work: Callable[[], Work]) -> tuple[Turn, int, int]:
+        self._check_open()
+        self._hushed = frozenset()
+        return self.turns.begin(work())
+
+    def check_steer(self, blocks: list[dict[str, Any]]) -> None:
+        """Raises: InvalidRequest, SessionClosed."""
         self._check_open()
         check_prompt(blocks, max_media_bytes=self._max_media_bytes)
+
+    async def steer(self, blocks: list[dict[str, Any]]) -> Steered:
+        """Raises what `LongWork.steer` and `check_steer` raise."""
+        self.check_steer(blocks)
         self._hushed = frozenset()
-        return self.turns.prompt(blocks)
+        return await self.long_work.steer(blocks)
+
+    async def rewind(self, wanted: RewindRequest) -> RewindResult:
+        """Raises what `Rewinding.rewind` raises."""
+        self._check_open()
+        return await self._rewinding.rewind(wanted)
+
+    async def native(self, method: str, params: dict[str, Any]) -> Any:
+        """Raises what `LongWork.native` raises."""
+        self._check_open()
+        return await self.long_work.native(method, params)
 
     def cancel(self, turn_id: str | None) -> list[str]:
         """Cancel one turn, or the running one and all queued. Returns the turns that this stops."""
@@ -258,6 +307,9 @@ class Session:
         self._check_open()
         if body.metadata is not None:
             self._note(metadata=body.metadata)
+        if body.title is not None:
+            self._note(title=body.title)
+            await self.agent.tell_title()
         if body.permission_policy is not None:
             self._note(permissionPolicy=body.permission_policy.model_dump(by_alias=True))
             if body.mode is None:

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from sandbox_agent_core.api.base_urls import BaseUrls
 from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.api.requests import OnReject
+from sandbox_agent_core.events import ForkedFrom
 from sandbox_agent_core.lenient import as_dict, dicts_in
 
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions
@@ -27,7 +28,7 @@ __all__ = [
 
 MAX_GRANTS: Final = 256
 """What was always allowed in a session and is remembered here; of more the oldest is asked for again."""
-STATE_VERSION: Final = 2
+STATE_VERSION: Final = 3
 
 Continuity = Literal["fresh", "native", "replayed", "lost"]
 
@@ -54,8 +55,10 @@ class SessionSettings(BaseModel):
     additional_directories: list[str] = Field(default_factory=list)
     agent_options: dict[str, Any] = Field(default_factory=dict)
     metadata: dict[str, Any] = Field(default_factory=dict)
+    title: str | None = None
+    forked_from: ForkedFrom | None = None
     context: str | None = None
-    """The conversation of an earlier sandbox, as text."""
+    """The conversation of an earlier sandbox, or of the session that this is a fork of, as text."""
 
     def to_wire(self) -> dict[str, Any]:
         return self.model_dump(by_alias=True, exclude_defaults=True)
@@ -77,6 +80,10 @@ class SessionState:
     is_running: bool = False
     """The agent was started and its end is not in the log."""
     agent_session_id: str | None = None
+    agent_title: str | None = None
+    """What the agent calls it."""
+    commands: tuple[str, ...] = ()
+    """Names of the slash commands that the agent takes."""
     agent_info: dict[str, Any] | None = None
     capabilities: dict[str, Any] = field(default_factory=dict)
     continuity: Continuity = "fresh"
@@ -97,6 +104,23 @@ class SessionState:
     grants: tuple[dict[str, Any], ...] = ()
     """What a person has always allowed, where the agent could only have written it into a file."""
     unparsed: int = 0
+
+    @classmethod
+    def begun(
+        cls, settings: SessionSettings, created_ms: int, native_modes: Mapping[str, str]
+    ) -> SessionState:
+        """Of a session that has just been made."""
+        origin = settings.forked_from
+        return cls(
+            settings=settings,
+            created_ms=created_ms,
+            options=ConfigOptions(native_modes=native_modes),
+            context_due=origin is None or origin.how != "native",
+        )
+
+    @property
+    def title(self) -> str | None:
+        return self.settings.title or self.agent_title
 
     @property
     def is_open(self) -> bool:
@@ -127,6 +151,8 @@ class SessionState:
             "running": self.is_running,
             "options": self.options.to_wire(),
             "agentSessionId": self.agent_session_id,
+            "agentTitle": self.agent_title,
+            "commands": self.commands,
             "agentInfo": self.agent_info,
             "capabilities": self.capabilities,
             "continuity": self.continuity,
@@ -167,6 +193,8 @@ class SessionState:
             is_running=wire["running"],
             options=ConfigOptions.from_wire(wire["options"], native_modes=native_modes),
             agent_session_id=wire["agentSessionId"],
+            agent_title=wire["agentTitle"],
+            commands=tuple(wire["commands"]),
             agent_info=wire["agentInfo"],
             capabilities=wire["capabilities"],
             continuity=wire["continuity"],
@@ -191,6 +219,8 @@ _WIRE_TYPES: Final[dict[str, Any]] = {
     "running": bool,
     "options": dict,
     "agentSessionId": _TEXT,
+    "agentTitle": _TEXT,
+    "commands": list,
     "agentInfo": (dict, type(None)),
     "capabilities": dict,
     "continuity": str,

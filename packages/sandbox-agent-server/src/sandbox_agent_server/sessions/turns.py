@@ -6,7 +6,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -18,7 +19,7 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.lenient import as_dict
-from sandbox_agent_core.projection import prompt_data, stop_reason
+from sandbox_agent_core.projection import stop_reason
 
 from sandbox_agent_server.agents.runner.failures import error_of_frame
 from sandbox_agent_server.jsonio import dumps
@@ -28,43 +29,12 @@ from sandbox_agent_server.sessions.agent import SessionAgent
 from sandbox_agent_server.sessions.context import context_block
 from sandbox_agent_server.sessions.conversation import Conversation
 from sandbox_agent_server.sessions.fold import SessionStep
+from sandbox_agent_server.sessions.turn import Turn, TurnOutcome, Work
 from sandbox_agent_server.settings import Limits
 
-__all__ = ["Turn", "TurnOutcome", "Turns"]
+__all__ = ["Turns"]
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class TurnOutcome:
-    stop_reason: str
-    usage: dict[str, Any] | None = None
-    error: SandboxAgentError | None = None
-
-
-@dataclass(slots=True, eq=False)
-class Turn:
-    id: str
-    prompt: list[dict[str, Any]]
-    size_bytes: int = 0
-    """Of its prompt, while it waits."""
-    is_cancelling: bool = False
-    outcome: TurnOutcome | None = None
-    grace: asyncio.TimerHandle | None = None
-    """Until the agent is stopped that ignores a cancel."""
-    _done: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def finish(self, outcome: TurnOutcome) -> None:
-        if self.grace is not None:
-            self.grace.cancel()
-        if self.outcome is None:
-            self.outcome = outcome
-            self._done.set()
-
-    async def wait(self) -> TurnOutcome:
-        await self._done.wait()
-        assert self.outcome is not None
-        return self.outcome
 
 
 class Turns:
@@ -73,6 +43,7 @@ class Turns:
     ) -> None:
         self.is_held = False
         """True while the session is being stopped: nothing starts."""
+        self._pauses = 0
         self._conversation = conversation
         self._agent = agent
         self._limits = limits
@@ -100,17 +71,31 @@ class Turns:
     def is_idle(self) -> bool:
         return self.running is None and not self._queued
 
-    # Prompts
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Nothing starts meanwhile; what comes is queued."""
+        self._pauses += 1
+        try:
+            yield
+        finally:
+            self._pauses -= 1
+            self._advance()
 
-    def prompt(self, blocks: list[dict[str, Any]]) -> tuple[Turn, int, int]:
+    @property
+    def _may_start(self) -> bool:
+        return self.running is None and not self.is_held and not self._pauses
+
+    # Beginning
+
+    def begin(self, work: Work) -> tuple[Turn, int, int]:
         """Start a turn, or queue it behind the running one. Returns `(turn, position, cursor before it)`.
 
         Raises:
-            LimitReached, StorageError: the prompt was not accepted.
+            LimitReached, StorageError: it was not accepted.
         """
-        turn = Turn(new_id("turn"), blocks)
+        turn = Turn(new_id("turn"), work)
         before = self._conversation.log.last_seq
-        if self.is_idle and self._agent.is_ready:
+        if self._may_start and not self._queued and self._agent.is_ready:
             self._start(turn)
             return turn, 0, before
         if len(self._queued) >= self._limits.max_queued_turns + (self.running is None):
@@ -119,7 +104,7 @@ class Turns:
                 limit="max_queued_turns",
                 value=self._limits.max_queued_turns,
             )
-        turn.size_bytes = len(dumps(blocks))
+        turn.size_bytes = len(dumps(work.params))
         waiting = sum(one.size_bytes for one in self._queued)
         if waiting and waiting + turn.size_bytes > self._limits.max_queued_bytes:
             raise LimitReached(
@@ -128,25 +113,26 @@ class Turns:
                 value=self._limits.max_queued_bytes,
             )
         position = len(self._queued) + (self.running is not None)
-        params = {"turnId": turn.id, **prompt_data(blocks), "position": position}
+        params = {"turnId": turn.id, **work.data(), "position": position}
         self._conversation.state_entries((extensions.TURN_QUEUED, params))
         self._queued.append(turn)
         self._advance()
         return turn, position, before
 
     def _start(self, turn: Turn) -> None:
-        blocks = turn.prompt
-        if self._agent.context:
-            blocks = [context_block(self._agent.context), *blocks]
-        session_id = self._conversation.state.agent_session_id
-        self._conversation.prompt({"sessionId": session_id, "prompt": blocks}, turn.id)
-        self._agent.context = None
+        work = turn.work
+        params = {"sessionId": self._conversation.state.agent_session_id, **work.params}
+        if work.takes_context and self._agent.context:
+            params["prompt"] = [context_block(self._agent.context), *params["prompt"]]
+        self._conversation.begin_turn(work.method, params, turn.id, marks=work.marks)
+        if work.takes_context:
+            self._agent.context = None
         self._current = turn
         self._retry_delays = retry_delays()
 
     def _advance(self) -> None:
         """Start the next queued turn, bringing the agent up first where needed."""
-        if self.running is not None or not self._queued or self.is_held:
+        if not self._queued or not self._may_start:
             return
         if not self._agent.is_ready:
             if not self._is_waking:
@@ -197,10 +183,9 @@ class Turns:
         conversation = self._conversation
         step = conversation.step()
         conversation.stamper.begin_turn(step, turn.id)
-        params = {"sessionId": None, "prompt": turn.prompt}
-        conversation.stamper.client_frame(
-            step, conversation.own_request(step, acp.SESSION_PROMPT, params)
-        )
+        work = turn.work
+        request = conversation.own_request(step, work.method, {"sessionId": None, **work.params})
+        conversation.stamper.client_frame(step, request, annotations=work.marks)
         conversation.stamper.forget_asked()
         outcome = TurnOutcome("error", error=error)
         self.close(turn, outcome, step)
@@ -210,9 +195,9 @@ class Turns:
     # Ends
 
     def answered(self, step: SessionStep, frame: Frame) -> None:
-        """The agent answered `session/prompt`; the step with its answer is about to be committed."""
+        """The agent answered what began the turn; the step with its answer is about to be committed."""
         self._current, self._ending = None, self._current
-        step.after_commit(partial(self._finish, _outcome_of(frame)))
+        step.after_commit(partial(self._finish, TurnOutcome.of_answer(frame)))
 
     def _finish(self, outcome: TurnOutcome) -> None:
         turn, self._current, self._ending = self._current or self._ending, None, None
@@ -222,7 +207,7 @@ class Turns:
 
     def own_begun(self, turn_id: str) -> None:
         """The agent goes on by itself; the step that says so is about to be committed."""
-        self._own = Turn(turn_id, [])
+        self._own = Turn(turn_id)
 
     def own_ended(self, step: SessionStep, frame: Frame) -> None:
         params = as_dict(frame.get("params"))
@@ -346,15 +331,3 @@ class Turns:
                 self._limits.cancel_grace_s,
             )
             self._agent.kill_soon()
-
-
-def _outcome_of(frame: Frame) -> TurnOutcome:
-    """How the agent's answer to `session/prompt` ends the turn."""
-    if "error" in frame:
-        return TurnOutcome("error", error=error_of_frame(frame))
-    result = as_dict(frame.get("result"))
-    usage = result.get("usage")
-    return TurnOutcome(
-        stop_reason(result),
-        usage=usage if isinstance(usage, dict) else None,
-    )

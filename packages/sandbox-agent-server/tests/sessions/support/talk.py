@@ -120,7 +120,7 @@ class Talk:
     def prompt(self, turn_id: str = "turn_1", text: str = "hi") -> Any:
         """Its id."""
         params = {"sessionId": "s1", "prompt": [{"type": "text", "text": text}]}
-        self.conversation.prompt(params, turn_id)
+        self.conversation.begin_turn(acp.SESSION_PROMPT, params, turn_id)
         return self.adapter.sent[-1]["id"]
 
     async def agent_writes(self, *frames: Frame) -> None:

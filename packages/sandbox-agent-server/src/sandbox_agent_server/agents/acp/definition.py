@@ -66,6 +66,7 @@ def acp_definition(
         login_hint=login_hint,
         env_names=tuple(env_names),
         command=command,
+        speaks_acp=True,
         permission_modes=permission_modes or {},
         mcp_transports=tuple(mcp_transports),
         base_url_env=base_url_env or {},

@@ -66,7 +66,7 @@ class MockAgent:
         self._turns: dict[str, tuple[Turn, asyncio.Task[str]]] = {}
         self._asked: dict[str, asyncio.Future[Frame]] = {}
         self._last_request = 0
-        self._methods: dict[str, Callable[[dict[str, Any]], tuple[Any, list[Frame]]]] = {
+        self._methods: dict[str, Callable[[dict[str, Any]], tuple[Any, list[Frame]] | None]] = {
             acp.INITIALIZE: self._initialize,
             acp.AUTHENTICATE: lambda _params: ({}, []),
             acp.SESSION_NEW: self._new_session,
@@ -127,13 +127,15 @@ class MockAgent:
                 return
             if method not in self._methods:
                 raise Refused(METHOD_NOT_FOUND, f"unknown method {method!r}")
-            result, following = self._methods[method](params)
+            answer = self._methods[method](params)
         except Refused as exc:
             self.outbox.put_now(error_response(id, exc.code, str(exc)))
         except ValueError as exc:
             self.outbox.put_now(error_response(id, INVALID_PARAMS, str(exc)))
         else:
-            self.outbox.put_now(response(id, result), *following)
+            if answer is not None:
+                result, following = answer
+                self.outbox.put_now(response(id, result), *following)
 
     # Sessions
 

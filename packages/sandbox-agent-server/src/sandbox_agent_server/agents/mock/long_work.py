@@ -102,8 +102,10 @@ def rename(session: MockSession, params: Mapping[str, Any]) -> Answer:
     return {}, [frame]
 
 
-def native(session: MockSession, params: Mapping[str, Any]) -> Answer:
-    """`echo` answers its params, `fail` an error, `size` a text as long as it is told."""
+def native(session: MockSession, params: Mapping[str, Any]) -> Answer | None:
+    """`echo` answers its params, `fail` an error, `size` a text as long as it is told, `silence` nothing."""
+    if params.get("method") == "silence":
+        return None
     methods: dict[str, Callable[[dict[str, Any]], Any]] = {
         "echo": lambda given: {"echo": given, "sessionId": session.id},
         "size": lambda given: "x" * int(given.get("bytes", 0)),

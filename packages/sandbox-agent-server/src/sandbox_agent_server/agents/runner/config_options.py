@@ -18,7 +18,9 @@ from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
 
 __all__ = ["NATIVE", "ConfigOptions", "ModeChange", "Setting", "agent_session_id_of"]
 
-_OPENINGS: Final = frozenset({acp.SESSION_NEW, acp.SESSION_LOAD, acp.SESSION_RESUME})
+_OPENINGS: Final = frozenset(
+    {acp.SESSION_NEW, acp.SESSION_FORK, acp.SESSION_LOAD, acp.SESSION_RESUME}
+)
 
 
 @dataclass(frozen=True, slots=True)

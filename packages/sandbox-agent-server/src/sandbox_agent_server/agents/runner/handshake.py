@@ -13,12 +13,13 @@ from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
 
 from sandbox_agent_server.agents.runner.mcp_secrets import redact_servers
 
-__all__ = ["Continuity", "Handshake", "Opened"]
+__all__ = ["Continuity", "ForkPoint", "Handshake", "Opened"]
 
 Continuity = Literal["fresh", "native", "replayed", "lost"]
 Ask = Callable[[str, dict[str, Any], dict[str, Any] | None], Awaitable[Any]]
 """`(method, params, params as they may be logged)` -> result. Raises AgentError."""
 
+_NO_META: Mapping[str, Any] = {}
 _LOGIN_HINT = (
     "Set its API key in the environment of the server or of the session (`env`), or log in with the "
     "agent's own program."
@@ -30,6 +31,15 @@ _CLIENT_CAPABILITIES: dict[str, Any] = {
     "elicitation": {"form": {}},
     "session": {"configOptions": {"boolean": {}}},
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ForkPoint:
+    """Of which session of the agent its new one is a copy, and how far."""
+
+    agent_session_id: str
+    before_prompt: int | None = None
+    """The first of its prompts, from 0, that the copy does not have; None: it has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +79,8 @@ class Handshake:
         self._login_hint = login_hint
         self._on_replay = on_replay
 
-    async def open(self, earlier_id: str | None) -> Opened:
-        """Initialise, then bring the earlier session back, or make a new one.
+    async def open(self, earlier_id: str | None, fork: ForkPoint | None = None) -> Opened:
+        """Initialise, then bring the earlier session back, or make a new one: a fork, when it is to be one.
 
         Raises:
             AgentAuthRequired: the agent has no credentials.
@@ -98,6 +108,9 @@ class Handshake:
                 raise
             except (AgentError, AgentAuthRequired) as exc:
                 why = exc.message
+        elif fork is not None:
+            session = await self._fork(fork)
+            return Opened(session["sessionId"], info, capabilities, session, is_native=True)
         session = await self._new(hello)
         native_id = as_str(as_dict(session).get("sessionId"))
         return Opened(native_id, info, capabilities, session, is_native=False, why_not_native=why)
@@ -133,11 +146,22 @@ class Handshake:
         finally:
             self._on_replay(False)
 
-    async def _ask_for_session(self, method: str, params: dict[str, Any]) -> Any:
+    async def _fork(self, fork: ForkPoint) -> dict[str, Any]:
+        """Raises: AgentError, also when it says of no session which it is."""
+        point = {} if fork.before_prompt is None else {"beforePrompt": fork.before_prompt}
+        params = {"sessionId": fork.agent_session_id}
+        session = as_dict(await self._ask_for_session(acp.SESSION_FORK, params, point))
+        if as_str(session.get("sessionId")) is None:
+            raise AgentError("the agent did not say which session the fork is")
+        return session
+
+    async def _ask_for_session(
+        self, method: str, params: dict[str, Any], more_meta: Mapping[str, Any] = _NO_META
+    ) -> Any:
         params = {**params, "cwd": self._cwd, "mcpServers": self._servers}
         if self._directories:
             params["additionalDirectories"] = self._directories
-        if self._meta:
-            params["_meta"] = self._meta
+        if meta := {**self._meta, **more_meta}:
+            params["_meta"] = meta
         logged = {**params, "mcpServers": redact_servers(self._servers)}
         return await self._ask(method, params, logged)

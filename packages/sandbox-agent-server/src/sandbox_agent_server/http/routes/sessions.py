@@ -20,11 +20,9 @@ from sandbox_agent_core.api.sessions import (
 )
 from sandbox_agent_core.errors import (
     AgentAuthRequired,
-    AgentError,
     AgentNotInstalled,
     AgentOptionForbidden,
     AgentOptionsInvalid,
-    AgentProcessExited,
     AgentStartFailed,
     Conflict,
     LimitReached,
@@ -46,6 +44,7 @@ from sandbox_agent_server.http.large_answer import LargeAnswer, page_of
 from sandbox_agent_server.http.route import ApiRoute, Query, json_response
 from sandbox_agent_server.http.services import services_of
 from sandbox_agent_server.http.transcript import transcript_body
+from sandbox_agent_server.http.turns import TURN_ERRORS, WAIT, answer_with_turn
 from sandbox_agent_server.sessions.agent import SessionSecrets
 from sandbox_agent_server.sessions.manager import SessionManager
 
@@ -114,31 +113,9 @@ async def _resume(request: Request) -> Response:
 
 
 async def _prompt(request: Request) -> Response:
-    wait = query_bool(request, "wait", default=False)
     services = services_of(request)
     body = await read_body(request, PromptRequest, services.settings.limits)
-
-    async def prompt(begun: Callable[[], None]) -> Response:
-        return await _prompted(request, body, begun, wait=wait)
-
-    return await services.once.answer(request, body, prompt)
-
-
-async def _prompted(
-    request: Request, body: PromptRequest, begun: Callable[[], None], *, wait: bool
-) -> Response:
-    sessions, session_id = _manager(request)
-    with sessions.session(session_id) as session:
-        turn, position, seq = session.prompt(body.blocks())
-    begun()
-    if not wait:
-        return json_response(PromptAccepted(turn_id=turn.id, position=position, seq=seq), 202)
-    outcome = await turn.wait()
-    if outcome.error is not None:
-        raise outcome.error
-    return json_response(
-        PromptResult(turn_id=turn.id, stop_reason=outcome.stop_reason, usage=outcome.usage)
-    )
+    return await answer_with_turn(request, body, lambda session: session.prompt(body.blocks()))
 
 
 async def _cancel(request: Request) -> Response:
@@ -188,7 +165,7 @@ routes = [
     ),
     ApiRoute(
         method="PATCH", path="/v1/sessions/{session_id}", handler=_patch, scope="prompt", tag="sessions",
-        summary="Switch mode, model, thought level or options; replace policy or metadata.",
+        summary="Switch mode, model, thought level or options; replace policy, metadata or title.",
         body=PatchSession, result=SessionInfo,
         errors=[SessionNotFound, SessionClosed, ModeNotSupported, ValueNotSupported],
     ),
@@ -208,9 +185,7 @@ routes = [
         method="POST", path="/v1/sessions/{session_id}/prompt", handler=_prompt, scope="prompt", tag="turns", status=202,
         summary="Start a turn, or queue it. A dropped connection never cancels it.",
         body=PromptRequest, result=PromptAccepted, is_idempotent=True,
-        query=[Query("wait", {"type": "boolean", "default": False},
-                     "Answer 200 with a PromptResult when the turn has ended.")],
-        errors=[SessionNotFound, SessionClosed, LimitReached, AgentError, AgentProcessExited, StorageError],
+        query=[WAIT], errors=TURN_ERRORS,
         extra={"wait": PromptResult},
     ),
     ApiRoute(
