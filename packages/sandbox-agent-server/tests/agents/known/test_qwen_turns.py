@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from sandbox_agent_server.agents.acp.reading import wire
-from sandbox_agent_server.agents.known.qwen_turns import QwenFrames
+from sandbox_agent_server.agents.known.qwen_turns import QwenTurns
 
 
 def put_in(frame: dict[str, Any]) -> list[dict[str, Any]]:
     given = wire({"jsonrpc": "2.0", **frame})
-    first, *rest = QwenFrames().incoming([given])
+    first, *rest = QwenTurns().incoming([given])
     assert first is given
     return [{**each.frame["params"], "method": each.frame["method"]} for each in rest]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sandbox_agent_core.errors import AgentNotInstalled
 from sandbox_agent_core.frames import Frame, acp
@@ -11,7 +13,8 @@ from sandbox_agent_core.spi.agent import AgentContext, AgentExit, FrameReceiver,
 
 from sandbox_agent_server.agents.acp.launch import Launch, Prepare
 from sandbox_agent_server.agents.acp.normalising import Normaliser
-from sandbox_agent_server.agents.acp.reading import read_lines
+from sandbox_agent_server.agents.acp.reading import read_lines, wire
+from sandbox_agent_server.agents.acp.verbs import Verb, Verbs
 from sandbox_agent_server.agents.link import AgentLink
 from sandbox_agent_server.jsonio import dumps
 
@@ -21,7 +24,8 @@ __all__ = ["AcpAdapter"]
 class AcpAdapter:
     """An `AgentAdapter` over a subprocess.
 
-    `command` is what runs unless the configuration says otherwise, with what `prepare` adds to it.
+    `command` is what runs unless the configuration says otherwise, with what `prepare` adds to it. `verbs` are by
+    method, and `capabilities` what is announced of them (`spi.capabilities`).
     """
 
     def __init__(
@@ -31,11 +35,14 @@ class AcpAdapter:
         *,
         prepare: Prepare = lambda _context: Launch(),
         normaliser: Normaliser | None = None,
+        verbs: Mapping[str, Verb] | None = None,
+        capabilities: Mapping[str, Any] | None = None,
         install_hint: str = "",
     ) -> None:
         self._normaliser = normaliser
         if normaliser is not None:
-            normaliser.attach(self._say)
+            normaliser.attach(send=self._say, tell=self._tell)
+        self._verbs = Verbs(verbs or {}, capabilities or {}, send=self._pass, tell=self._tell)
         self._install_hint = install_hint
         self._context = context
         self._command = context.command or command
@@ -78,6 +85,10 @@ class AcpAdapter:
             self._link.resume()
 
     def send(self, frame: Frame) -> None:
+        if (told := self._verbs.to_agent(frame)) is not None:
+            self._pass(told)
+
+    def _pass(self, frame: Frame) -> None:
         told: Frame | None = frame
         if self._normaliser is not None:
             # They go before the agent's next batch: it reacts to this very frame.
@@ -108,7 +119,11 @@ class AcpAdapter:
         batch = read_lines(lines)
         if self._normaliser is not None:
             batch = [*self._take_put_in(), *self._normaliser.incoming(batch)]
-        self._push(batch)
+        self._push(self._verbs.incoming(batch))
+
+    def _tell(self, frame: Frame) -> None:
+        # Whoever sends is in the middle of a step, and takes nothing before that is over.
+        asyncio.get_running_loop().call_soon(self._push, [wire(frame)])
 
     def _on_end(self) -> None:
         self._remove_files()

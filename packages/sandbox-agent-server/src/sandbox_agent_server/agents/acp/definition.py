@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from sandbox_agent_core.spi.agent import (
     AgentAdapter,
@@ -15,6 +16,7 @@ from sandbox_agent_core.spi.agent import (
 from sandbox_agent_server.agents.acp.adapter import AcpAdapter
 from sandbox_agent_server.agents.acp.launch import Launch, Prepare
 from sandbox_agent_server.agents.acp.normalising import Normaliser
+from sandbox_agent_server.agents.acp.verbs import Verb
 from sandbox_agent_server.agents.installation import find_program, installed_version
 
 __all__ = ["acp_definition"]
@@ -31,6 +33,8 @@ def acp_definition(
     environment: Callable[[Mapping[str, str]], Mapping[str, str]] = dict,
     prepare: Prepare = lambda _context: Launch(),
     normaliser: Callable[[], Normaliser] | None = None,
+    verbs: Mapping[str, Verb] | None = None,
+    capabilities: Mapping[str, Any] | None = None,
     permission_modes: Mapping[str, str] | None = None,
     mcp_transports: Sequence[str] = ("stdio", "http", "sse"),
     base_url_env: Mapping[str, str] | None = None,
@@ -39,7 +43,8 @@ def acp_definition(
 
     `environment` makes the environment of the process from that of the session, and `prepare` adds what
     depends on the workspace. A `normaliser` is made
-    for each session and mends what the agent leaves out.
+    for each session and mends what the agent leaves out. `verbs`, by method, are what it can do beside ACP, and
+    `capabilities` what is announced of that.
     """
     command = tuple(command)
 
@@ -50,6 +55,8 @@ def acp_definition(
             command,
             prepare=prepare,
             normaliser=normaliser() if normaliser else None,
+            verbs=verbs,
+            capabilities=capabilities,
             install_hint=install_hint,
         )
 

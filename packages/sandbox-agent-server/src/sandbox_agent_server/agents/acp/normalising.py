@@ -14,8 +14,9 @@ Send = Callable[[Frame], None]
 
 
 class Normaliser(Protocol):
-    def attach(self, send: Send) -> None:
-        """Before the first frame. `send` says something to the agent that no client has said."""
+    def attach(self, *, send: Send, tell: Send) -> None:
+        """Before the first frame. `send` says something to the agent that no client has said, `tell` something to
+        the client that no frame of the agent brings."""
         ...
 
     def incoming(self, batch: list[WireFrame]) -> list[WireFrame]:
@@ -35,8 +36,9 @@ class Normaliser(Protocol):
 class AsItIs:
     """A `Normaliser` that changes nothing: what a small one is made of."""
 
-    def attach(self, send: Send) -> None:
+    def attach(self, *, send: Send, tell: Send) -> None:
         self._send = send
+        self._tell = tell
 
     def incoming(self, batch: list[WireFrame]) -> list[WireFrame]:
         return batch
@@ -54,9 +56,9 @@ class Chain(AsItIs):
     def __init__(self, *members: Normaliser) -> None:
         self._members = members
 
-    def attach(self, send: Send) -> None:
+    def attach(self, *, send: Send, tell: Send) -> None:
         for member in self._members:
-            member.attach(send)
+            member.attach(send=send, tell=tell)
 
     def incoming(self, batch: list[WireFrame]) -> list[WireFrame]:
         for member in self._members:

@@ -15,6 +15,7 @@ from sandbox_agent_server.agents.acp.normalising import chain
 from sandbox_agent_server.agents.known.copilot_calls import CopilotCalls
 from sandbox_agent_server.agents.known.copilot_modes import CopilotModes
 from sandbox_agent_server.agents.known.copilot_turns import CopilotTurns
+from sandbox_agent_server.agents.known.copilot_verbs import CAPABILITIES, VERBS
 from sandbox_agent_server.agents.repository import (
     around,
     files_in,
@@ -100,5 +101,7 @@ DEFINITION = acp_definition(
     # Others it drops without a word.
     mcp_transports=("http", "sse"),
     normaliser=chain(CopilotModes, CopilotTurns, CopilotCalls),
+    verbs=VERBS,
+    capabilities=CAPABILITIES,
     permission_modes={"ask": "agent", "plan": "plan"},
 )

@@ -15,6 +15,7 @@ from sandbox_agent_core.spi.agent import WireFrame
 
 from sandbox_agent_server.agents.acp.normalising import AsItIs
 from sandbox_agent_server.agents.acp.reading import wire
+from sandbox_agent_server.agents.known.questions import question_params
 
 __all__ = ["CursorExtensions"]
 
@@ -78,7 +79,7 @@ class CursorExtensions(AsItIs):
             return [each, *told]
         self._asked[id_] = each.frame
         if method == _ASK:
-            question = _question_params(params, self._session_id)
+            question = _question(params, self._session_id)
             return [wire(request(id_, acp.ELICITATION_CREATE, question))]
         if method == _PLAN:
             approval = _approval_params(params, self._session_id)
@@ -106,7 +107,7 @@ class CursorExtensions(AsItIs):
         return [wire(notification(acp.SESSION_UPDATE, params))]
 
 
-def _question_params(params: Mapping[str, Any], session_id: str | None) -> dict[str, Any]:
+def _question(params: Mapping[str, Any], session_id: str | None) -> dict[str, Any]:
     questions = [
         {
             "id": str(item.get("id")),
@@ -116,23 +117,12 @@ def _question_params(params: Mapping[str, Any], session_id: str | None) -> dict[
         }
         for item in _dicts(params.get("questions"))
     ]
-    asked = {str(question["id"]): _property(question) for question in questions}
-    return {
-        "sessionId": session_id,
-        "mode": "form",
-        "message": str(
-            params.get("title") or "\n".join(str(item["question"]) for item in questions)
-        ),
-        "requestedSchema": {"type": "object", "properties": asked},
-        "_meta": {"questions": questions, "toolCallId": params.get("toolCallId")},
-    }
-
-
-def _property(question: Mapping[str, Any]) -> dict[str, Any]:
-    labels = [option["label"] for option in question["options"]]
-    if question["multiSelect"]:
-        return {"type": "array", "title": question["question"], "items": {"enum": labels}}
-    return {"type": "string", "title": question["question"], "enum": labels}
+    return question_params(
+        questions,
+        session_id=session_id,
+        call_id=params.get("toolCallId"),
+        title=str(params.get("title") or ""),
+    )
 
 
 def _answers(params: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:

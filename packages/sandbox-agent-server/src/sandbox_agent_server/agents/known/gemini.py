@@ -92,7 +92,8 @@ def _memory_names(env: Mapping[str, str]) -> list[str]:
 DEFINITION = acp_definition(
     "gemini",
     "Gemini CLI",
-    command=["gemini", "--acp"],
+    # What came of a command it tells to nobody but its model otherwise.
+    command=["gemini", "--acp", "--debug"],
     install_hint=(
         "Run `sandbox-agent-server install-agent gemini`, or `npm install -g @google/gemini-cli`."
     ),

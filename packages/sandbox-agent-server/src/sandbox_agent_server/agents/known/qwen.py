@@ -12,8 +12,14 @@ from sandbox_agent_core.spi.agent import AgentContext
 
 from sandbox_agent_server.agents.acp import acp_definition
 from sandbox_agent_server.agents.acp.launch import Launch
+from sandbox_agent_server.agents.acp.normalising import chain
 from sandbox_agent_server.agents.known.dotenv import without_dotenv
-from sandbox_agent_server.agents.known.qwen_turns import QwenFrames
+from sandbox_agent_server.agents.known.qwen_calls import QwenCalls
+from sandbox_agent_server.agents.known.qwen_questions import QwenQuestions
+from sandbox_agent_server.agents.known.qwen_steering import QwenSteering
+from sandbox_agent_server.agents.known.qwen_turns import QwenTurns
+from sandbox_agent_server.agents.known.qwen_usage import QwenUsage
+from sandbox_agent_server.agents.known.qwen_verbs import CAPABILITIES, VERBS
 from sandbox_agent_server.agents.private_file import PrivateFile
 from sandbox_agent_server.agents.repository import files_in, refuse_answering
 from sandbox_agent_server.agents.settings_files import (
@@ -95,7 +101,9 @@ DEFINITION = acp_definition(
     login_hint="Set OPENAI_API_KEY and OPENAI_BASE_URL.",
     env_names=("OPENAI_*", "QWEN_*", "DASHSCOPE_*"),
     prepare=prepare,
-    normaliser=QwenFrames,
+    normaliser=chain(QwenUsage, QwenQuestions, QwenCalls, QwenTurns, QwenSteering),
+    verbs=VERBS,
+    capabilities=CAPABILITIES,
     base_url_env={"openai": "OPENAI_BASE_URL"},
     permission_modes={
         "ask": "default",

@@ -13,20 +13,20 @@ from sandbox_agent_core.frames.jsonrpc import notification
 from sandbox_agent_core.lenient import as_dict, as_text, compact
 from sandbox_agent_core.spi.agent import WireFrame
 
+from sandbox_agent_server.agents.acp.normalising import AsItIs
 from sandbox_agent_server.agents.acp.reading import wire
-from sandbox_agent_server.agents.known.implied_calls import ImpliedToolCalls
 
-__all__ = ["QwenFrames"]
+__all__ = ["QwenTurns"]
 
 _START: Final = "_qwencode/start_turn"
 _END: Final = "_qwencode/end_turn"
 _STOP_REASONS: Final = {"completed": "end_turn"}
 
 
-class QwenFrames(ImpliedToolCalls):
+class QwenTurns(AsItIs):
     def incoming(self, batch: list[WireFrame]) -> list[WireFrame]:
         frames: list[WireFrame] = []
-        for each in super().incoming(batch):
+        for each in batch:
             frames.append(each)
             if (said := _announcement(each.frame)) is not None:
                 frames.append(wire(said))
