@@ -10,6 +10,7 @@ from sandbox_agent_core.frames import extensions
 from sandbox_agent_server.agents.codex.native_requests import native_request
 from sandbox_agent_server.agents.codex.output_schema import strict_schema
 from sandbox_agent_server.agents.codex.review import review_target
+from sandbox_agent_server.agents.codex.skills import Skills
 from sandbox_agent_server.agents.codex.turns import MAX_OWN_TURNS, Prompt
 from sandbox_agent_server.agents.native.refusals import InvalidParams, Refused
 
@@ -223,3 +224,30 @@ def test_a_property_may_have_the_name_of_a_keyword() -> None:
 def test_what_is_no_schema_is_refused(schema: Any) -> None:
     with pytest.raises(InvalidParams):
         strict_schema(schema)
+
+
+# Skills
+
+MOO = {"name": "moo", "description": "Moo", "path": "/moo/SKILL.md", "enabled": True}
+
+
+@pytest.mark.parametrize("text", ["moo", "/other x", "/", "say /moo", "/off"])
+def test_a_prompt_that_calls_no_skill_stays_as_it_is(text: str) -> None:
+    skills = Skills()
+    skills.read({"data": [{"skills": [MOO, MOO | {"name": "off", "enabled": False}]}]})
+    content = [{"type": "text", "text": text}]
+
+    assert skills.called(content) == content
+    assert skills.called([]) == []
+
+
+def test_skills_that_changed_are_asked_for_again_and_told_when_they_are_others() -> None:
+    replay = Replay()
+    listed = {"data": [{"skills": [MOO]}]}
+
+    replay.codex("skills/changed")
+
+    assert replay.to_client == []
+    assert replay.calls[-1]["method"] == "skills/list"
+    skills = replay.translator.offers.skills
+    assert [skills.read(listed), skills.read(listed), skills.read({})] == [True, False, True]

@@ -387,3 +387,29 @@ async def test_an_answer_that_is_no_object_is_none(start_codex: StartAdapter) ->
 
     assert answer["result"]["stopReason"] == "end_turn"
     assert "structuredOutput" not in answer["result"]["_meta"]
+
+
+# Skills
+
+
+def make_skill(home: Path, name: str) -> None:
+    folder = home / ".codex" / "skills" / name
+    folder.mkdir(parents=True)
+    head = f"---\nname: {name}\ndescription: The {name} skill\n---\n"
+    (folder / "SKILL.md").write_text(f"{head}Always say MOO.\n", encoding="utf-8")
+
+
+async def test_skills_are_commands_and_a_prompt_calls_them(
+    start_codex: StartAdapter, scripted_llm: ScriptedLLM, home: Path
+) -> None:
+    make_skill(home, "moo")
+    codex = await start_codex()
+    await codex.open()
+    offered = await codex.wait_for_update("available_commands_update")
+
+    await codex.prompt("/moo SCENARIO:text")
+
+    commands = {item["name"]: item["description"] for item in offered["availableCommands"]}
+    assert commands["moo"] == "The moo skill"
+    assert "Always say MOO." in said_to_model(scripted_llm)
+    assert codex.text() == "Hello from the scripted model."

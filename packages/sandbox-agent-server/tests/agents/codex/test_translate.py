@@ -527,3 +527,20 @@ def test_what_ended_a_turn_has_the_code_that_all_agents_have(info: Any, code: st
     replay.end("failed", error={"message": "no", "codexErrorInfo": info})
 
     assert fault_of(replay.answers[0]["error"])["code"] == code
+
+
+def test_a_call_that_was_closed_with_its_turn_is_no_new_call_when_codex_ends_it_later() -> None:
+    replay = Replay()
+    replay.prompt()
+    replay.started(COMMAND)
+    replay.end("interrupted")
+    replay.prompt(2, "t2")
+
+    replay.completed(COMMAND | {"status": "failed", "exitCode": -1})
+
+    calls = [update for update in replay.updates if update.get("toolCallId") == "c1"]
+    assert [call["sessionUpdate"] for call in calls] == [
+        "tool_call",
+        "tool_call_update",
+        "tool_call_update",
+    ]

@@ -217,6 +217,7 @@ class CodexAdapter(ProcessAdapter[Translator]):
         if wanted.mcp_servers:
             watch = translator.mcp.watch(_no_news, self._emit, at_least_s=2 * SLOW_S)
             self._tasks.spawn(watch, name="mcp")
+        self._tasks.spawn(self._tell_commands(translator), name="skills")
         offers = translator.offers
         is_new = fork is not None or not is_resumed
         result: dict[str, Any] = {"sessionId": translator.session_id} if is_new else {}
@@ -270,6 +271,12 @@ class CodexAdapter(ProcessAdapter[Translator]):
             offers=offers,
             max_own_turns=options.max_goal_turns or MAX_OWN_TURNS,
         )
+
+    async def _tell_commands(self, translator: Translator) -> None:
+        with suppress(AgentEnded):
+            listed = await self._told("skills/list", {"cwds": [translator.cwd]})
+            if translator.offers.skills.read(listed):
+                self._emit([translator.commands_update()])
 
     async def _tell_history(self, translator: Translator) -> None:
         with suppress(AgentRefused):
@@ -354,6 +361,8 @@ class CodexAdapter(ProcessAdapter[Translator]):
 
     def _stop_what_is_due(self, translator: Translator) -> None:
         due = translator.take_due()
+        if due.lists_skills:
+            self._tasks.spawn(self._tell_commands(translator), name="skills")
         if due.pauses_goal:
             self._tasks.spawn(self._pause_goal(translator.session_id), name="pause the goal")
         for thread_id, turn_id in due.interrupts:

@@ -60,7 +60,8 @@ class Driving:
 
     async def _prompt(self, request: Request) -> None:
         translator = self._idle(request)
-        turn: Native = {"input": prompt_input(request.params.get("prompt"))}
+        content = prompt_input(request.params.get("prompt"))
+        turn: Native = {"input": translator.offers.skills.called(content)}
         schema = as_dict(request.params.get("_meta")).get("outputSchema", self._output_schema)
         if schema is not None:
             turn["outputSchema"] = strict_schema(schema)

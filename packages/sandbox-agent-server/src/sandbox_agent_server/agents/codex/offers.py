@@ -15,6 +15,7 @@ from sandbox_agent_server.agents.codex.modes import (
     name_of,
     sandbox_policy,
 )
+from sandbox_agent_server.agents.codex.skills import Skills
 from sandbox_agent_server.agents.native import offers
 from sandbox_agent_server.agents.native.offers import Choice, Option, with_names
 from sandbox_agent_server.agents.native.refusals import InvalidParams
@@ -48,6 +49,7 @@ class Offers(offers.Offers):
         self.model = as_text(thread.get("model")) or ""
         self._effort = as_text(thread.get("reasoningEffort"))
         self._is_reviewing = False
+        self.skills = Skills()
 
     @property
     def effort(self) -> str | None:
@@ -88,6 +90,9 @@ class Offers(offers.Offers):
                 )
             )
         return options
+
+    def commands(self) -> list[dict[str, Any]]:
+        return self.skills.commands()
 
     def change(self, option: str, value: str) -> Native:
         """The fields of `thread/settings/update`, checked here: Codex says yes to any value.

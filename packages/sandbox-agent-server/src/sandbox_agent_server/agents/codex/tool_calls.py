@@ -16,6 +16,7 @@ from sandbox_agent_server.agents.native.translator import Native, Update
 __all__ = ["ToolCalls"]
 
 _MAX_OPEN: Final = 1024
+_MAX_OVER: Final = 1024
 
 
 @dataclass(slots=True)
@@ -30,6 +31,9 @@ class ToolCalls:
     def __init__(self, *, cwd: str) -> None:
         self._cwd = cwd
         self._open: dict[str, _Open] = {}
+        self._over: dict[str, None] = {}
+        """Closed with the turn that left them open. Codex may end them later, in the next turn: those are no new
+        calls."""
 
     def started(self, item: Native, thread_id: str, parent: str | None) -> Update:
         tool_id = str(item.get("id"))
@@ -43,7 +47,7 @@ class ToolCalls:
     def completed(self, item: Native, parent: str | None) -> Update:
         tool_id = str(item.get("id"))
         fields = _of_parent(result_fields(item, cwd=self._cwd), parent)
-        is_known = self._open.pop(tool_id, None) is not None
+        is_known = self._open.pop(tool_id, None) is not None or tool_id in self._over
         return _update(acp.TOOL_CALL_UPDATE if is_known else acp.TOOL_CALL, tool_id, fields)
 
     def printed(self, params: Native) -> Update:
@@ -112,6 +116,9 @@ class ToolCalls:
                 self._open[tool_id].is_background = True
             else:
                 del self._open[tool_id]
+                self._over[tool_id] = None
+        while len(self._over) > _MAX_OVER:
+            del self._over[next(iter(self._over))]
         return [] if is_whole else left
 
     def thread_of(self, tool_id: str) -> str | None:

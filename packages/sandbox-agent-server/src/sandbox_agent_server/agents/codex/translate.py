@@ -65,6 +65,7 @@ class Translator(SessionTranslator):
     ) -> None:
         super().__init__(session_id)
         self.offers: Offers = offers
+        self.cwd = cwd
         self._streams = Streams()
         self._tools = ToolCalls(cwd=cwd)
         self._agents = Agents(session_id)
@@ -90,6 +91,7 @@ class Translator(SessionTranslator):
             "item/started": self._item_started,
             "mcpServer/startupStatus/updated": self._mcp_started,
             "serverRequest/resolved": self._resolved,
+            "skills/changed": self._skills_changed,
             "thread/name/updated": self._named,
             "thread/reverted": self._reverted,
             "thread/settings/updated": self._settings_updated,
@@ -388,6 +390,10 @@ class Translator(SessionTranslator):
         if params.get("threadId") not in (None, self.session_id):
             return self._passed_on(message)
         return self.mcp.read([params])
+
+    def _skills_changed(self, params: Native, message: Native) -> list[Frame]:
+        self._turns.list_skills()
+        return []
 
     def _thread_started(self, params: Native, message: Native) -> list[Frame]:
         self._agents.read_thread(params.get("thread"))

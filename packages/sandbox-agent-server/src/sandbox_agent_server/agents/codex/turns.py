@@ -37,7 +37,7 @@ class Prompt:
 
 @dataclass(slots=True)
 class Due:
-    """What has to be stopped now."""
+    """What has to be stopped, or asked for, now."""
 
     interrupts: list[tuple[str, str]] = field(default_factory=list)
     """Thread and turn, of turns that go on."""
@@ -46,6 +46,8 @@ class Due:
     background; one may run before its item is told, so it is looked for even when none was."""
     pauses_goal: bool = False
     """Codex would go on with its goal by itself."""
+    lists_skills: bool = False
+    """There are others."""
 
 
 class Turns:
@@ -96,6 +98,9 @@ class Turns:
     def is_at_limit(self) -> bool:
         """The turn that Codex has just begun by itself is the last that it may."""
         return self._begun_own == self._max_own
+
+    def list_skills(self) -> None:
+        self._due.lists_skills = True
 
     def pause_goal(self) -> None:
         self._due.pauses_goal = True

@@ -126,6 +126,8 @@ class Replay:
         due = self.translator.take_due()
         for thread_id, turn_id in due.interrupts:
             self._call("turn/interrupt", threadId=thread_id, turnId=turn_id)
+        if due.lists_skills:
+            self._call("skills/list")
         if due.pauses_goal:
             self._call("thread/goal/set", threadId="main", status="paused")
         for thread_id in due.left_by:
