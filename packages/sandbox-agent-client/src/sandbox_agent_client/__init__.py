@@ -12,6 +12,7 @@ module; `errors` holds the errors alone.
 from sandbox_agent_core import agent_options
 from sandbox_agent_core.agent_options import *  # noqa: F403
 from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
+from sandbox_agent_core.api.long_work import RewindResult, SteerResult
 from sandbox_agent_core.api.policy import PermissionPolicy, PermissionRule
 from sandbox_agent_core.api.requests import Resolution
 from sandbox_agent_core.api.sessions import CancelResult, SessionInfo, TaskInfo
@@ -163,6 +164,7 @@ __all__ = [
     "ReasoningCompleted",
     "ReasoningDelta",
     "Resolution",
+    "RewindResult",
     "Sandbox",
     "SandboxAgent",
     "SandboxAgentSync",
@@ -183,6 +185,7 @@ __all__ = [
     "SessionUpdated",
     "SqliteTranscriptStore",
     "StartupStep",
+    "SteerResult",
     "TaskEnded",
     "TaskInfo",
     "TaskStarted",

@@ -22,6 +22,7 @@ from sandbox_agent_client._async.watch import Watch
 from sandbox_agent_client._calls import Call
 from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import sessions as calls
+from sandbox_agent_client.persistence.replay import settings_of_fork
 
 __all__ = ["Connection", "WatchedTurn"]
 
@@ -122,6 +123,15 @@ class Connection:
                     history=lambda after: self.history(info, after),
                 )
             return self._recorders[info.id]
+
+    async def fork_recorder(
+        self, session_id: str, info: SessionInfo, given: Mapping[str, Any]
+    ) -> None:
+        """Of a fork of a session; `given` is what it was given of its own."""
+        store = self.store
+        if store is not None:
+            settings = await self.portal.run(lambda: settings_of_fork(store, session_id, given))
+            await self.recorder(info, settings)
 
     async def sync(self, info: SessionInfo) -> None:
         """The store has all that the server has. A failure is only logged: the next sync catches up."""

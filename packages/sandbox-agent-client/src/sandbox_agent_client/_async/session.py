@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Any, Literal
 
+from sandbox_agent_core.api.long_work import RewindResult, SteerResult
 from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.api.requests import OnReject, Reply, Resolution, Scope
-from sandbox_agent_core.api.sessions import CancelResult, PromptAccepted, SessionInfo
+from sandbox_agent_core.api.sessions import CancelResult, SessionInfo
 from sandbox_agent_core.content import Prompt
-from sandbox_agent_core.errors import SandboxAgentError, ServerUnreachable
-from sandbox_agent_core.events import Event, PermissionRequested, QuestionRequested
+from sandbox_agent_core.errors import SandboxAgentError
+from sandbox_agent_core.events import Event
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import project
 from sandbox_agent_core.view import Transcript
 
 from sandbox_agent_client._async._backend import CALLBACKS_MAY_BE_ASYNC
-from sandbox_agent_client._async.connection import Connection, WatchedTurn
+from sandbox_agent_client._async.connection import Connection
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.reader import Subscriber
 from sandbox_agent_client._async.requests import (
@@ -28,22 +27,16 @@ from sandbox_agent_client._async.requests import (
     QuestionRequest,
     request_of,
 )
-from sandbox_agent_client._async.settling import Settling
+from sandbox_agent_client._async.turns import SessionTurns
 from sandbox_agent_client._async.watch import Watch
 from sandbox_agent_client._callbacks import check_callback
 from sandbox_agent_client._calls import events as event_calls
+from sandbox_agent_client._calls import long_work
 from sandbox_agent_client._calls import requests as request_calls
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._result import PromptResult
-from sandbox_agent_client._turn import TurnReader
-from sandbox_agent_client._work import WorkReader
 
 __all__ = ["Session"]
-
-logger = logging.getLogger(__name__)
-
-FOLLOW_UP_GRACE_S = 2.0
-"""After the end of a background task, in which an agent may begin a turn because of it. It takes milliseconds."""
 
 
 class Session:
@@ -53,11 +46,18 @@ class Session:
         self._connection = connection
         self._info = info
         self._known_seq = info.last_seq
-        self._has_warned = False
         self._watch = Watch(
             info.id,
             follow=self._follow,
             known_seq=lambda: self._known_seq,
+            pending=self.requests,
+        )
+        self._turns = SessionTurns(
+            connection,
+            self._watch,
+            info=lambda: self._info,
+            heard_of=self._heard_of,
+            follow=self._follow,
             pending=self.requests,
         )
 
@@ -87,16 +87,9 @@ class Session:
             Unavailable: the server was stopped during the turn, which is over.
             ServerUnreachable: the server did not come back in time; the turn may go on.
         """
-        accepted = await self._start(prompt)
-        turn = TurnReader(accepted.turn_id)
-        work = WorkReader(turn)
-        follow = self._work_events if wait_for_background else self._turn_events
-        async with aclosing(follow(turn, work, accepted.seq)) as events:
-            async for event in events:
-                await self._check_heard(event)
-        await self._connection.sync(self._info)
-        self._raise_failure(turn)
-        return replace(turn.result(), tasks=work.tasks, follow_ups=work.follow_ups)
+        return await self._turns.run(
+            calls.prompt(self.id, prompt), wait_for_background=wait_for_background
+        )
 
     async def prompt_stream(
         self, prompt: Prompt, *, cancel_on_exit: bool = False, wait_for_background: bool = False
@@ -112,24 +105,45 @@ class Session:
         Raises:
             CallbackError: after the last event, when a callback that was to answer in this turn has failed.
         """
-        accepted = await self._start(prompt)
-        turn = TurnReader(accepted.turn_id)
-        # The client cancels it when it is closed first: after a `break` this generator is closed
-        # by a task of the event loop, at a time of its own.
-        ours = WatchedTurn(self.id, turn.turn_id)
-        if cancel_on_exit:
-            self._connection.cancel_on_exit.add(ours)
-        try:
-            follow = self._work_events if wait_for_background else self._turn_events
-            async with aclosing(follow(turn, WorkReader(turn), accepted.seq)) as events:
-                async for event in events:
-                    yield event
-            await self._connection.sync(self._info)
-            self._raise_failure(turn)
-        finally:
-            if not turn.is_over:
-                await self._connection.leave(ours)
-            self._connection.cancel_on_exit.discard(ours)
+        turn = self._turns.stream(
+            calls.prompt(self.id, prompt),
+            cancel_on_exit=cancel_on_exit,
+            wait_for_background=wait_for_background,
+        )
+        async with aclosing(turn) as events:
+            async for event in events:
+                yield event
+
+    async def steer(self, prompt: Prompt) -> SteerResult:
+        """Say something into the turn that runs. `how` of the result says what became of it: `steered`, `queued`
+        as a turn of its own, because the agent did not take it, or `started`, because no turn ran."""
+        steered = await self._connection.call(long_work.steer(self.id, prompt))
+        self._heard_of(steered.seq)
+        return steered
+
+    async def compact(self, instructions: str | None = None) -> PromptResult:
+        """Have the agent put a summary in place of the conversation so far, in a turn. `ContextCompacted` says what
+        came of it.
+
+        Raises:
+            OperationNotSupported: the agent cannot. And what `prompt` raises.
+        """
+        return await self._turns.run(long_work.compact(self.id, instructions))
+
+    async def review(
+        self,
+        *,
+        branch: str | None = None,
+        commit: str | None = None,
+        instructions: str | None = None,
+    ) -> PromptResult:
+        """Have the agent review the uncommitted changes, those against `branch`, of `commit`, or what
+        `instructions` say. One that has no review is asked for it in words (`TurnStarted.emulated`).
+
+        Raises what `prompt` raises.
+        """
+        target = long_work.target_of(branch=branch, commit=commit, instructions=instructions)
+        return await self._turns.run(long_work.review(self.id, target))
 
     async def cancel(
         self,
@@ -318,6 +332,85 @@ class Session:
         """Replaces the whole."""
         return await self._patch(metadata=dict(metadata))
 
+    async def rename(self, title: str) -> SessionInfo:
+        """Give it a title, for people and for an agent that has titles. Empty: as the agent calls it."""
+        return await self._patch(title=title)
+
+    async def native(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
+        """A request of the agent's own protocol, as it is; what it answers. It passes by policy and permissions.
+
+        Raises:
+            OperationNotSupported: the agent takes none. AgentError: it refused. Timeout.
+            PermissionDenied: the client's token has not the scope `admin`.
+        """
+        return (await self._connection.call(long_work.native(self.id, method, params))).result
+
+    # -- going back, and elsewhere
+
+    async def fork(
+        self,
+        *,
+        before_turn_id: str | None = None,
+        id: str | None = None,
+        cwd: str | None = None,
+        mode: str | None = None,
+        model: str | None = None,
+        title: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        env: Mapping[str, str] | None = None,
+        mcp_servers: Sequence[Mapping[str, Any]] | None = None,
+    ) -> Session:
+        """Another session that begins with what was in this one, or was before one of its turns; also of one that
+        has ended. What is not given is as here. `info.forked_from` says whether the agent copied its own memory
+        or is given the transcript.
+
+        Raises:
+            SessionAlreadyExists: the `id` is taken. And what `create_session` raises.
+        """
+        given = {"mode": mode, "model": model, "title": title, "metadata": metadata}
+        info = await self._connection.call(
+            long_work.fork(
+                self.id,
+                before_turn_id=before_turn_id,
+                id=id,
+                cwd=cwd,
+                env=env,
+                mcp_servers=mcp_servers,
+                **given,
+            )
+        )
+        await self._connection.fork_recorder(self.id, info, given)
+        return Session(self._connection, info)
+
+    async def rewind(
+        self,
+        turn_id: str | None = None,
+        *,
+        files: bool = True,
+        conversation: bool = True,
+        dry_run: bool = False,
+    ) -> RewindResult:
+        """Go back to before a turn that a prompt began, by default the last: the agent forgets it and what came
+        after, and the files that it has changed are put back. `dry_run` only says what would change.
+
+        Raises:
+            Conflict: the agent is at work, or does not know that turn any more.
+            OperationNotSupported: the agent cannot put files back; `files=False` lets it forget alone.
+        """
+        return await self._connection.call(
+            long_work.rewind(
+                self.id,
+                turn_id=turn_id,
+                files=files,
+                conversation=conversation,
+                dry_run=dry_run,
+            )
+        )
+
+    async def undo(self, *, files: bool = True) -> RewindResult:
+        """As if the last prompt had not been. Raises what `rewind` raises."""
+        return await self.rewind(files=files)
+
     # -- life
 
     async def refresh(self) -> SessionInfo:
@@ -341,92 +434,22 @@ class Session:
     def _check(self, callback: Callable[..., Any], name: str, argument: str) -> None:
         check_callback(callback, name, argument=argument, may_be_async=CALLBACKS_MAY_BE_ASYNC)
 
-    def _raise_failure(self, turn: TurnReader) -> None:
-        if (failure := self._watch.take_failure(turn.turn_id)) is not None:
-            raise failure
-
-    async def _check_heard(self, event: Event) -> None:
-        """Say it once when the agent asks something and nobody here can hear it."""
-        if not isinstance(event, (PermissionRequested, QuestionRequested)) or self._has_warned:
-            return
-        is_permission = isinstance(event, PermissionRequested)
-        if self._watch.is_heard(PermissionRequest if is_permission else QuestionRequest):
-            return
-        # A policy decides in the moment of asking: then it waits for nobody.
-        if all(request.id != event.request_id for request in await self.requests()):
-            return
-        self._has_warned = True
-        logger.warning(
-            "session %s: the agent waits for %s, and nobody here answers: give `create_session` a "
-            "`permission_policy` or a `mode`, register `session.%s(…)`, or call `session.respond(%r, …)` from "
-            "elsewhere. Until %s; then the answer is %s.",
-            self.id,
-            "a permission" if is_permission else "an answer",
-            "on_permission" if is_permission else "on_question",
-            event.request_id,
-            event.expires_at,
-            event.default,
-        )
-
     async def _patch(self, **members: Any) -> SessionInfo:
         return self._learn(await self._connection.call(calls.patch(self.id, **members)))
 
     def _learn(self, info: SessionInfo) -> SessionInfo:
         self._info = info
-        self._known_seq = max(self._known_seq, info.last_seq)
+        self._heard_of(info.last_seq)
         return info
 
-    async def _start(self, prompt: Prompt) -> PromptAccepted:
-        accepted = await self._connection.call(calls.prompt(self.id, prompt))
-        self._known_seq = max(self._known_seq, accepted.seq)
-        return accepted
-
-    async def _turn_events(
-        self, turn: TurnReader, work: WorkReader, after: int
-    ) -> AsyncGenerator[Event, None]:
-        async with aclosing(self._follow(after, Interrupt())) as entries:
-            async for entry in entries:
-                event = work.take(entry)
-                if event is not None and event.turn_id == turn.turn_id:
-                    yield event
-                if turn.is_over:
-                    return
-        raise _closed_before(turn)
-
-    async def _work_events(
-        self, turn: TurnReader, work: WorkReader, after: int
-    ) -> AsyncGenerator[Event, None]:
-        interrupt = Interrupt()
-        settling = Settling(interrupt, grace_s=FOLLOW_UP_GRACE_S)
-        try:
-            async with aclosing(self._follow(after, interrupt)) as entries:
-                async for entry in entries:
-                    event = work.take(entry)
-                    if event is not None:
-                        yield event
-                    if work.is_over:
-                        return
-                    if work.is_settling:
-                        settling.begin()
-                    else:
-                        await settling.end()
-        finally:
-            await settling.end()
-        if not settling.is_over:
-            raise _closed_before(turn)
+    def _heard_of(self, seq: int) -> None:
+        self._known_seq = max(self._known_seq, seq)
 
     async def _follow(self, after: int, interrupt: Interrupt) -> AsyncGenerator[LogEntry, None]:
         async with aclosing(self._connection.follow(self._info, after, interrupt)) as entries:
             async for entry in entries:
-                self._known_seq = max(self._known_seq, entry.seq)
+                self._heard_of(entry.seq)
                 yield entry
 
     def _history(self, after: int, *, deltas: bool = True) -> AsyncGenerator[LogEntry, None]:
         return self._connection.history(self._info, after, deltas=deltas)
-
-
-def _closed_before(turn: TurnReader) -> ServerUnreachable:
-    return ServerUnreachable(
-        f"The client was closed before turn {turn.turn_id} ended; it goes on at the server.",
-        turnId=turn.turn_id,
-    )

@@ -67,6 +67,8 @@ class SessionOptions(TypedDict, total=False):
     is stored and shown."""
     metadata: Mapping[str, Any] | None
     """Yours: stored and given back."""
+    title: str | None
+    """What people call it. Default: what its agent calls it, if it does."""
 
 
 def create(request: CreateSession) -> Call[SessionInfo]:

@@ -23,6 +23,7 @@ from sandbox_agent_client._sync.recorder import Recorder, open_recorder
 from sandbox_agent_client._sync.stream import follow, read_entry
 from sandbox_agent_client._sync.transport import Transport
 from sandbox_agent_client._sync.watch import Watch
+from sandbox_agent_client.persistence.replay import settings_of_fork
 
 __all__ = ["Connection", "WatchedTurn"]
 
@@ -123,6 +124,13 @@ class Connection:
                     history=lambda after: self.history(info, after),
                 )
             return self._recorders[info.id]
+
+    def fork_recorder(self, session_id: str, info: SessionInfo, given: Mapping[str, Any]) -> None:
+        """Of a fork of a session; `given` is what it was given of its own."""
+        store = self.store
+        if store is not None:
+            settings = self.portal.run(lambda: settings_of_fork(store, session_id, given))
+            self.recorder(info, settings)
 
     def sync(self, info: SessionInfo) -> None:
         """The store has all that the server has. A failure is only logged: the next sync catches up."""

@@ -1,0 +1,167 @@
+"""Turns of a session that this client begins, followed to their end: of prompts, and of what else is a turn."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+
+from sandbox_agent_core.api.sessions import PromptAccepted, SessionInfo
+from sandbox_agent_core.errors import ServerUnreachable
+from sandbox_agent_core.events import Event, PermissionRequested, QuestionRequested
+
+from sandbox_agent_client._async.connection import Connection, WatchedTurn
+from sandbox_agent_client._async.interrupt import Interrupt
+from sandbox_agent_client._async.reader import Follow
+from sandbox_agent_client._async.requests import PermissionRequest, QuestionRequest
+from sandbox_agent_client._async.responder import ListPending
+from sandbox_agent_client._async.settling import Settling
+from sandbox_agent_client._async.watch import Watch
+from sandbox_agent_client._calls.call import Call
+from sandbox_agent_client._result import PromptResult
+from sandbox_agent_client._turn import TurnReader
+from sandbox_agent_client._work import WorkReader
+
+__all__ = ["SessionTurns"]
+
+logger = logging.getLogger(__name__)
+
+FOLLOW_UP_GRACE_S = 2.0
+"""After the end of a background task, in which an agent may begin a turn because of it. It takes milliseconds."""
+
+
+class SessionTurns:
+    def __init__(
+        self,
+        connection: Connection,
+        watch: Watch,
+        *,
+        info: Callable[[], SessionInfo],
+        heard_of: Callable[[int], None],
+        follow: Follow,
+        pending: ListPending,
+    ) -> None:
+        """`heard_of` is told of every seq that the server names."""
+        self._connection = connection
+        self._watch = watch
+        self._info = info
+        self._heard_of = heard_of
+        self._follow = follow
+        self._pending = pending
+        self._has_warned = False
+
+    async def run(
+        self, begin: Call[PromptAccepted], *, wait_for_background: bool = False
+    ) -> PromptResult:
+        """Begin a turn and wait until it is over. Raises what `Session.prompt` raises."""
+        accepted = await self._begin(begin)
+        turn = TurnReader(accepted.turn_id)
+        work = WorkReader(turn)
+        follow = self._work_events if wait_for_background else self._turn_events
+        async with aclosing(follow(turn, work, accepted.seq)) as events:
+            async for event in events:
+                await self._check_heard(event)
+        await self._connection.sync(self._info())
+        self._raise_failure(turn)
+        return replace(turn.result(), tasks=work.tasks, follow_ups=work.follow_ups)
+
+    async def stream(
+        self,
+        begin: Call[PromptAccepted],
+        *,
+        cancel_on_exit: bool = False,
+        wait_for_background: bool = False,
+    ) -> AsyncGenerator[Event, None]:
+        """As `run`, event by event."""
+        accepted = await self._begin(begin)
+        turn = TurnReader(accepted.turn_id)
+        # The client cancels it when it is closed first: after a `break` this generator is closed
+        # by a task of the event loop, at a time of its own.
+        ours = WatchedTurn(self._watch.session_id, turn.turn_id)
+        if cancel_on_exit:
+            self._connection.cancel_on_exit.add(ours)
+        try:
+            follow = self._work_events if wait_for_background else self._turn_events
+            async with aclosing(follow(turn, WorkReader(turn), accepted.seq)) as events:
+                async for event in events:
+                    yield event
+            await self._connection.sync(self._info())
+            self._raise_failure(turn)
+        finally:
+            if not turn.is_over:
+                await self._connection.leave(ours)
+            self._connection.cancel_on_exit.discard(ours)
+
+    async def _begin(self, begin: Call[PromptAccepted]) -> PromptAccepted:
+        accepted = await self._connection.call(begin)
+        self._heard_of(accepted.seq)
+        return accepted
+
+    def _raise_failure(self, turn: TurnReader) -> None:
+        if (failure := self._watch.take_failure(turn.turn_id)) is not None:
+            raise failure
+
+    async def _check_heard(self, event: Event) -> None:
+        """Say it once when the agent asks something and nobody here can hear it."""
+        if not isinstance(event, (PermissionRequested, QuestionRequested)) or self._has_warned:
+            return
+        is_permission = isinstance(event, PermissionRequested)
+        if self._watch.is_heard(PermissionRequest if is_permission else QuestionRequest):
+            return
+        # A policy decides in the moment of asking: then it waits for nobody.
+        if all(request.id != event.request_id for request in await self._pending()):
+            return
+        self._has_warned = True
+        logger.warning(
+            "session %s: the agent waits for %s, and nobody here answers: give `create_session` a "
+            "`permission_policy` or a `mode`, register `session.%s(…)`, or call `session.respond(%r, …)` from "
+            "elsewhere. Until %s; then the answer is %s.",
+            self._watch.session_id,
+            "a permission" if is_permission else "an answer",
+            "on_permission" if is_permission else "on_question",
+            event.request_id,
+            event.expires_at,
+            event.default,
+        )
+
+    async def _turn_events(
+        self, turn: TurnReader, work: WorkReader, after: int
+    ) -> AsyncGenerator[Event, None]:
+        async with aclosing(self._follow(after, Interrupt())) as entries:
+            async for entry in entries:
+                event = work.take(entry)
+                if event is not None and event.turn_id == turn.turn_id:
+                    yield event
+                if turn.is_over:
+                    return
+        raise _closed_before(turn)
+
+    async def _work_events(
+        self, turn: TurnReader, work: WorkReader, after: int
+    ) -> AsyncGenerator[Event, None]:
+        interrupt = Interrupt()
+        settling = Settling(interrupt, grace_s=FOLLOW_UP_GRACE_S)
+        try:
+            async with aclosing(self._follow(after, interrupt)) as entries:
+                async for entry in entries:
+                    event = work.take(entry)
+                    if event is not None:
+                        yield event
+                    if work.is_over:
+                        return
+                    if work.is_settling:
+                        settling.begin()
+                    else:
+                        await settling.end()
+        finally:
+            await settling.end()
+        if not settling.is_over:
+            raise _closed_before(turn)
+
+
+def _closed_before(turn: TurnReader) -> ServerUnreachable:
+    return ServerUnreachable(
+        f"The client was closed before turn {turn.turn_id} ended; it goes on at the server.",
+        turnId=turn.turn_id,
+    )

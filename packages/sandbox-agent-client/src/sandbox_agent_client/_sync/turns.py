@@ -1,0 +1,168 @@
+# Generated from `_async/turns.py` by `scripts/unasync.py`: do not edit.
+"""Turns of a session that this client begins, followed to their end: of prompts, and of what else is a turn."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import replace
+
+from sandbox_agent_core.api.sessions import PromptAccepted, SessionInfo
+from sandbox_agent_core.errors import ServerUnreachable
+from sandbox_agent_core.events import Event, PermissionRequested, QuestionRequested
+
+from sandbox_agent_client._calls.call import Call
+from sandbox_agent_client._result import PromptResult
+from sandbox_agent_client._sync.connection import Connection, WatchedTurn
+from sandbox_agent_client._sync.interrupt import Interrupt
+from sandbox_agent_client._sync.reader import Follow
+from sandbox_agent_client._sync.requests import PermissionRequestSync, QuestionRequestSync
+from sandbox_agent_client._sync.responder import ListPending
+from sandbox_agent_client._sync.settling import Settling
+from sandbox_agent_client._sync.watch import Watch
+from sandbox_agent_client._turn import TurnReader
+from sandbox_agent_client._work import WorkReader
+
+__all__ = ["SessionTurns"]
+
+logger = logging.getLogger(__name__)
+
+FOLLOW_UP_GRACE_S = 2.0
+"""After the end of a background task, in which an agent may begin a turn because of it. It takes milliseconds."""
+
+
+class SessionTurns:
+    def __init__(
+        self,
+        connection: Connection,
+        watch: Watch,
+        *,
+        info: Callable[[], SessionInfo],
+        heard_of: Callable[[int], None],
+        follow: Follow,
+        pending: ListPending,
+    ) -> None:
+        """`heard_of` is told of every seq that the server names."""
+        self._connection = connection
+        self._watch = watch
+        self._info = info
+        self._heard_of = heard_of
+        self._follow = follow
+        self._pending = pending
+        self._has_warned = False
+
+    def run(
+        self, begin: Call[PromptAccepted], *, wait_for_background: bool = False
+    ) -> PromptResult:
+        """Begin a turn and wait until it is over. Raises what `SessionSync.prompt` raises."""
+        accepted = self._begin(begin)
+        turn = TurnReader(accepted.turn_id)
+        work = WorkReader(turn)
+        follow = self._work_events if wait_for_background else self._turn_events
+        with closing(follow(turn, work, accepted.seq)) as events:
+            for event in events:
+                self._check_heard(event)
+        self._connection.sync(self._info())
+        self._raise_failure(turn)
+        return replace(turn.result(), tasks=work.tasks, follow_ups=work.follow_ups)
+
+    def stream(
+        self,
+        begin: Call[PromptAccepted],
+        *,
+        cancel_on_exit: bool = False,
+        wait_for_background: bool = False,
+    ) -> Generator[Event, None, None]:
+        """As `run`, event by event."""
+        accepted = self._begin(begin)
+        turn = TurnReader(accepted.turn_id)
+        # The client cancels it when it is closed first: after a `break` this generator is closed
+        # by a task of the event loop, at a time of its own.
+        ours = WatchedTurn(self._watch.session_id, turn.turn_id)
+        if cancel_on_exit:
+            self._connection.cancel_on_exit.add(ours)
+        try:
+            follow = self._work_events if wait_for_background else self._turn_events
+            with closing(follow(turn, WorkReader(turn), accepted.seq)) as events:
+                for event in events:
+                    yield event
+            self._connection.sync(self._info())
+            self._raise_failure(turn)
+        finally:
+            if not turn.is_over:
+                self._connection.leave(ours)
+            self._connection.cancel_on_exit.discard(ours)
+
+    def _begin(self, begin: Call[PromptAccepted]) -> PromptAccepted:
+        accepted = self._connection.call(begin)
+        self._heard_of(accepted.seq)
+        return accepted
+
+    def _raise_failure(self, turn: TurnReader) -> None:
+        if (failure := self._watch.take_failure(turn.turn_id)) is not None:
+            raise failure
+
+    def _check_heard(self, event: Event) -> None:
+        """Say it once when the agent asks something and nobody here can hear it."""
+        if not isinstance(event, (PermissionRequested, QuestionRequested)) or self._has_warned:
+            return
+        is_permission = isinstance(event, PermissionRequested)
+        if self._watch.is_heard(PermissionRequestSync if is_permission else QuestionRequestSync):
+            return
+        # A policy decides in the moment of asking: then it waits for nobody.
+        if all(request.id != event.request_id for request in self._pending()):
+            return
+        self._has_warned = True
+        logger.warning(
+            "session %s: the agent waits for %s, and nobody here answers: give `create_session` a "
+            "`permission_policy` or a `mode`, register `session.%s(…)`, or call `session.respond(%r, …)` from "
+            "elsewhere. Until %s; then the answer is %s.",
+            self._watch.session_id,
+            "a permission" if is_permission else "an answer",
+            "on_permission" if is_permission else "on_question",
+            event.request_id,
+            event.expires_at,
+            event.default,
+        )
+
+    def _turn_events(
+        self, turn: TurnReader, work: WorkReader, after: int
+    ) -> Generator[Event, None, None]:
+        with closing(self._follow(after, Interrupt())) as entries:
+            for entry in entries:
+                event = work.take(entry)
+                if event is not None and event.turn_id == turn.turn_id:
+                    yield event
+                if turn.is_over:
+                    return
+        raise _closed_before(turn)
+
+    def _work_events(
+        self, turn: TurnReader, work: WorkReader, after: int
+    ) -> Generator[Event, None, None]:
+        interrupt = Interrupt()
+        settling = Settling(interrupt, grace_s=FOLLOW_UP_GRACE_S)
+        try:
+            with closing(self._follow(after, interrupt)) as entries:
+                for entry in entries:
+                    event = work.take(entry)
+                    if event is not None:
+                        yield event
+                    if work.is_over:
+                        return
+                    if work.is_settling:
+                        settling.begin()
+                    else:
+                        settling.end()
+        finally:
+            settling.end()
+        if not settling.is_over:
+            raise _closed_before(turn)
+
+
+def _closed_before(turn: TurnReader) -> ServerUnreachable:
+    return ServerUnreachable(
+        f"The client was closed before turn {turn.turn_id} ended; it goes on at the server.",
+        turnId=turn.turn_id,
+    )
