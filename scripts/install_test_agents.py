@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Installs the pinned agents of `tests/support/agents.toml` into `.agents/`, with npm.
+"""Installs the pinned agents of `tests/support/agents.toml` into `.agents/`: with the server's own installer, the
+benchmarks' peer with npm.
 
 Safe to run again and from several shells at once: what is there in the right version stays, an
 install appears whole or not at all, and a lock lets one run at a time do the work.
@@ -8,22 +9,23 @@ install appears whole or not at all, and a lock lets one run at a time do the wo
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
+from sandbox_agent_core.errors import SandboxAgentError
+from sandbox_agent_server.install.agents_dir import AgentsDir
+from sandbox_agent_server.install.installer import Installer
 from support.agents import AGENTS_DIR, AgentPin, installed_binary, load_pins
 
 INSTALL_TIMEOUT_S = 600
+MAX_BYTES = 2 * 1024**3
 
 
 class InstallError(Exception):
@@ -35,34 +37,44 @@ def main() -> int:
     parser.add_argument("--peer", action="store_true", help="also the benchmarks' peer server")
     args = parser.parse_args()
     wanted = {"default"} | ({"peer"} if args.peer else set())
-    # Tests skip what is missing, so a laptop without npm is no error; CI must have run them all.
+    # Tests skip what is missing, so a laptop without a network is no error; CI must have run them all.
     failure_code = 1 if os.environ.get("CI") or args.peer else 0
     pins = [pin for pin in load_pins().values() if pin.when in wanted]
 
     if all(map(installed_binary, pins)):
         say("test agents: all there (" + ", ".join(pin.spec for pin in pins) + ")")
         return 0
-    npm = shutil.which("npm")
-    if npm is None:
-        say("test agents: npm is not on PATH, so tests with real agents will be skipped.")
-        say("Install Node.js 20 or later and run `python scripts/install_test_agents.py`.")
-        return failure_code
-    with only_one_at_a_time():
-        for pin in pins:
-            try:
-                install(pin, npm=npm)
-            except InstallError as error:
-                say(f"{pin.name}: {error}")
-                return failure_code
-    return 0
+    code = 0
+    for pin in pins:
+        try:
+            install(pin)
+        except (InstallError, SandboxAgentError) as error:
+            say(f"{pin.name}: {error}")
+            code = failure_code
+    return code
 
 
-def install(pin: AgentPin, *, npm: str) -> None:
+def install(pin: AgentPin) -> None:
     if binary := installed_binary(pin):
         say(f"{pin.name}: {pin.spec} is there: {shown(binary)}")
         return
     say(f"{pin.name}: installing {pin.spec} ...")
     started = time.monotonic()
+    if pin.when == "peer":
+        with AgentsDir(AGENTS_DIR).locked(pin.name, on_wait=wait, check=lambda: None):
+            install_with_npm(pin)
+    else:
+        installer = Installer(AgentsDir(AGENTS_DIR), environ=os.environ, max_bytes=MAX_BYTES)
+        installer.install(pin.name, version=pin.version)
+    binary = installed_binary(pin)
+    assert binary is not None
+    say(f"{pin.name}: done in {time.monotonic() - started:.0f} s: {shown(binary)}")
+
+
+def install_with_npm(pin: AgentPin) -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise InstallError("npm is not on PATH. Install Node.js.")
     scratch = Path(tempfile.mkdtemp(dir=AGENTS_DIR, prefix=f".{pin.name}-"))
     try:
         run_npm(npm, pin, scratch)
@@ -76,9 +88,6 @@ def install(pin: AgentPin, *, npm: str) -> None:
         scratch.rename(pin.folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    binary = installed_binary(pin)
-    assert binary is not None
-    say(f"{pin.name}: done in {time.monotonic() - started:.0f} s: {shown(binary)}")
 
 
 def run_npm(npm: str, pin: AgentPin, folder: Path) -> None:
@@ -103,16 +112,8 @@ def run_npm(npm: str, pin: AgentPin, folder: Path) -> None:
         raise InstallError(f"npm failed with code {done.returncode}:\n{done.stdout[-2000:]}")
 
 
-@contextmanager
-def only_one_at_a_time() -> Iterator[None]:
-    AGENTS_DIR.mkdir(exist_ok=True)
-    with (AGENTS_DIR / ".lock").open("w", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("test agents: another run is installing, waiting for it ...")
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+def wait() -> None:
+    say("test agents: another run is installing, waiting for it ...")
 
 
 def shown(path: Path) -> Path:

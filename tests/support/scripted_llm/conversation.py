@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,6 +12,10 @@ from .actions import JSON
 
 ApiName = Literal["anthropic", "responses", "chat", "gemini"]
 Role = Literal["user", "assistant", "result"]
+
+_CALLS_FOUND = "tool_call"
+"""Qwen's: what a search found is not offered from then on, but called through this."""
+_FUNCTION = re.compile(r"<function>(.*?)</function>", re.S)
 
 _RESULT_ITEMS = frozenset(
     {
@@ -35,6 +40,8 @@ class OfferedTool:
     schema: JSON
     namespace: str | None = None
     """Of the Responses API: a group of tools (an MCP server's, Codex's sub-agents)."""
+    through: str | None = None
+    """The tool that calls this one, for what a search found and the request does not offer by itself."""
 
     @property
     def full_name(self) -> str:
@@ -61,13 +68,28 @@ class Conversation:
 
 def read_conversation(api: ApiName, body: JSON) -> Conversation:
     messages = body.get({"responses": "input", "gemini": "contents"}.get(api, "messages")) or []
-    turns, tools = _READERS[api]
+    read_turns, read_tools = _READERS[api]
+    turns = list(read_turns(messages))
+    tools = {tool.name: tool for tool in read_tools(_offered(api, body)) if tool.name}
+    if _CALLS_FOUND in tools:
+        tools = {tool.name: tool for tool in _found(turns)} | tools
     return Conversation(
-        turns=list(turns(messages)),
-        tools={tool.name: tool for tool in tools(_offered(api, body)) if tool.name},
+        turns=turns,
+        tools=tools,
         images=list(_images(messages)),
         body=body,
     )
+
+
+def _found(turns: list[Turn]) -> Iterator[OfferedTool]:
+    """What searches of the agent have shown so far."""
+    for turn in turns:
+        if turn.role != "result":
+            continue
+        for described in _FUNCTION.findall(turn.text):
+            function = json.loads(described)
+            schema = function.get("parametersJsonSchema") or function.get("parameters") or {}
+            yield OfferedTool(function["name"], "function", schema, through=_CALLS_FOUND)
 
 
 def _offered(api: ApiName, body: JSON) -> list[JSON]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 from .actions import JSON, Action, Call, FreeformCall, LocalShell
 from .conversation import Conversation, OfferedTool
+from .json_schema import fitting_value
 
 _SHELL = [
     "Bash",
@@ -59,13 +59,6 @@ _CWD_PATTERNS = (
 )
 SEARCHES = ("ToolSearch", "tool_search")
 """Tools that find tools."""
-_PLACEHOLDERS: dict[str, Any] = {
-    "boolean": False,
-    "number": 1,
-    "integer": 1,
-    "array": [],
-    "object": {},
-}
 
 
 def marker(name: str, text: str) -> str | None:
@@ -99,7 +92,7 @@ def shell(conversation: Conversation, user: str, *, command: str | None = None) 
         arguments["yield_time_ms"] = 250
     if "BACKGROUND" in user and "run_in_background" in tool.properties:
         arguments["run_in_background"] = True
-    return Call(tool.name, _with_required(tool, arguments))
+    return _call(tool, arguments)
 
 
 def _in_javascript(conversation: Conversation, command: str) -> Action | None:
@@ -116,7 +109,7 @@ def write_file(conversation: Conversation, user: str) -> Action | None:
     if tool := _pick(conversation, _WRITE):
         known = [key for key in ("contents", "file_text") if key in tool.properties]
         content_key = known[0] if known else "content"
-        return Call(tool.name, {_path_key(tool): path, content_key: "hello scripted file\n"})
+        return _call(tool, {_path_key(tool): path, content_key: "hello scripted file\n"})
     patch_path = marker("FILE", user) or _DEFAULT_FILE
     patch = f"*** Begin Patch\n*** Add File: {patch_path}\n+hello scripted file\n*** End Patch\n"
     return _patch(conversation, user, patch)
@@ -128,11 +121,11 @@ def edit_file(conversation: Conversation, user: str) -> Action | None:
         arguments: JSON = {_path_key(tool): path}
         if "edits" in tool.properties:
             arguments["edits"] = [{"oldText": "hello", "newText": "goodbye"}]
-            return Call(tool.name, arguments)
+            return _call(tool, arguments)
         candidates = ("old_string", "oldString", "oldText", "old_str")
         old_key = next((key for key in candidates if key in tool.properties), "old_string")
         arguments |= {old_key: "hello", old_key.replace("old", "new"): "goodbye"}
-        return Call(tool.name, _with_required(tool, arguments))
+        return _call(tool, arguments)
     return _patch(
         conversation,
         user,
@@ -152,7 +145,7 @@ def read_file(conversation: Conversation, user: str) -> Action | None:
     tool = _pick(conversation, _READ)
     if tool is None:
         return None
-    return Call(tool.name, {_path_key(tool): _file_path(conversation, user)})
+    return _call(tool, {_path_key(tool): _file_path(conversation, user)})
 
 
 def plan(conversation: Conversation, _user: str) -> Action | None:
@@ -194,7 +187,7 @@ def plan(conversation: Conversation, _user: str) -> Action | None:
                 for name, status in entries
             ]
         }
-    return Call(tool.name, arguments)
+    return _call(tool, arguments)
 
 
 def ask(conversation: Conversation, _user: str) -> Action | None:
@@ -215,7 +208,7 @@ def ask(conversation: Conversation, _user: str) -> Action | None:
     items = (tool.properties.get("questions") or {}).get("items") or {}
     if known := items.get("properties"):
         question = {key: value for key, value in question.items() if key in known}
-    return Call(tool.name, {"questions": [question]})
+    return _call(tool, {"questions": [question]})
 
 
 def subagent(conversation: Conversation, user: str) -> Action | None:
@@ -241,7 +234,7 @@ def subagent(conversation: Conversation, user: str) -> Action | None:
         arguments = {"message": arguments["prompt"]}
         if "fork_turns" in tool.properties:
             arguments["fork_turns"] = "none"
-    return Call(tool.name, _with_required(tool, arguments), tool.namespace)
+    return _call(tool, arguments)
 
 
 def wait_for_subagent(conversation: Conversation, started: str) -> Action | None:
@@ -250,24 +243,24 @@ def wait_for_subagent(conversation: Conversation, started: str) -> Action | None
     if tool is None:
         return None
     targets = {"targets": [json.loads(started)["agent_id"]]} if "targets" in tool.properties else {}
-    return Call(tool.name, targets, tool.namespace)
+    return _call(tool, targets)
 
 
 def structured(conversation: Conversation, user: str) -> Action | None:
     tool = _pick(conversation, ["StructuredOutput"])
-    return None if tool is None else Call(tool.name, json.loads(marker("ARGS", user) or "{}"))
+    return None if tool is None else _call(tool, json.loads(marker("ARGS", user) or "{}"))
 
 
 def mcp(conversation: Conversation, user: str) -> Action | None:
     """Call an MCP tool: the one that ends in `TOOL<<name>>`, else the first offered.
 
-    Claude Code and Qwen may offer MCP tools only after a search; then the answer is that search.
+    Claude Code and Qwen offer MCP tools only after a search; then the answer is that search.
     """
     wanted = marker("TOOL", user)
     for tool in conversation.tools.values():
         if tool.full_name.endswith(wanted) if wanted else tool.full_name.startswith("mcp__"):
             given = json.loads(marker("ARGS", user) or "{}")
-            return Call(tool.name, _with_required(tool, given), tool.namespace)
+            return _call(tool, given)
     named = re.findall(r"mcp__\w+", json.dumps(conversation.body))
     fitting = [name for name in named if name.endswith(wanted or "")]
     return _search(conversation, f"select:{fitting[0]}" if fitting else wanted or "mcp")
@@ -293,12 +286,15 @@ def _pick(conversation: Conversation, names: list[str]) -> OfferedTool | None:
     return None
 
 
-def _with_required(tool: OfferedTool, arguments: JSON) -> JSON:
+def _call(tool: OfferedTool, arguments: JSON) -> Call:
+    """Of the tool itself, or of the one through which the agent lets it be called."""
     filled = dict(arguments)
     for name in tool.schema.get("required") or []:
-        kind = str((tool.properties.get(name) or {}).get("type"))
-        filled.setdefault(name, _PLACEHOLDERS.get(kind, "x"))
-    return filled
+        if name not in filled:
+            filled[name] = fitting_value(tool.properties.get(name) or {})
+    if tool.through is not None:
+        return Call(tool.through, {"name": tool.name, "arguments": filled})
+    return Call(tool.name, filled, tool.namespace)
 
 
 def _path_key(tool: OfferedTool) -> str:
@@ -324,4 +320,4 @@ def _apply_patch(conversation: Conversation, patch: str) -> Action | None:
     if tool.kind == "custom":
         return FreeformCall(tool.name, patch)
     key = next((key for key in ("input", "patchText") if key in tool.properties), "input")
-    return Call(tool.name, {key: patch})
+    return _call(tool, {key: patch})

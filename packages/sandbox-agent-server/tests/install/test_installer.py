@@ -145,6 +145,59 @@ def test_a_failed_second_installation_leaves_the_first_in_use(
     assert len(installer.agents_dir.versions("claude")) == 1
 
 
+def test_latest_is_the_newest_that_there_is_a_program_for(
+    installer: Installer, publish_claude: Publish, registry: NpmRegistry
+) -> None:
+    publish_claude("2.0.0-beta.1")
+    publish_claude("2.0.0")
+    publish_claude("1.9.0")
+    pin = find_pin("claude")
+    # The package that people speak of is there; that of this platform follows later.
+    registry.publish(pin.package, "2.1.0", {})
+    platform = pin.package_for(this_platform(), "3.0.0-beta.1")
+    registry.publish(platform.name, "3.0.0-beta.1", {"claude*": b"#!/bin/sh\n"})
+    assert installer.newest("claude").version == "2.0.0"
+    assert installer.install("claude", version="latest").version.version == "2.0.0"
+    with pytest.raises(AgentNotInstallable, match=r"newest that has one is 2\.0\.0"):
+        installer.install("claude", version="2.1.0")
+
+
+def test_a_version_that_only_the_platform_has_is_installed(
+    installer: Installer, registry: NpmRegistry
+) -> None:
+    pin = find_pin("claude")
+    platform = pin.package_for(this_platform(), "2.0.1")
+    registry.publish(platform.name, "2.0.1", {"claude*": b"#!/bin/sh\n"})
+    registry.publish(pin.package, "2.0.0", {})
+    assert installer.install("claude", version="2.0.1").version.version == "2.0.1"
+
+
+def test_a_program_that_does_not_start_is_not_installed(
+    installer: Installer, publish_claude: Publish, registry: NpmRegistry
+) -> None:
+    publish_claude("1.0.0")
+    installer.install("claude", version="1.0.0")
+    package = find_pin("claude").package_for(this_platform(), "2.0.0")
+    broken = b"#!/bin/sh\necho GLIBC_9.9 not found >&2; exit 127\n"
+    registry.publish(package.name, package.version, {"claude*": broken})
+    with pytest.raises(InstallFailed, match=r"does not start.*GLIBC_9\.9") as caught:
+        installer.install("claude", version="2.0.0")
+    assert "GLIBC_9.9" in caught.value.details["stderr"]
+    assert says(installer) == "claude 1.0.0"
+    assert [each.version for each in installer.agents_dir.versions("claude")] == ["1.0.0"]
+    assert left_over(installer) == []
+
+
+def test_the_first_start_touches_nothing_of_the_user(
+    installer: Installer, environ: dict[str, str], registry: NpmRegistry
+) -> None:
+    package = find_pin("claude").package_for(this_platform(), "2.0.0")
+    program = b'#!/bin/sh\ntouch "$HOME/started" && echo 2.0.0\n'
+    registry.publish(package.name, package.version, {"claude*": program})
+    installer.install("claude", version="2.0.0")
+    assert not Path(environ["HOME"], "started").exists()
+
+
 def test_a_package_without_the_program_is_refused(
     installer: Installer, registry: NpmRegistry
 ) -> None:
@@ -172,7 +225,7 @@ def test_the_steps_are_told_in_order(installer: Installer, publish_claude: Publi
     told: list[InstallProgress] = []
     installer.install("claude", on_progress=told.append)
     steps = list(dict.fromkeys(progress.step for progress in told))
-    assert steps == ["resolving", "downloading", "unpacking", "finishing"]
+    assert steps == ["resolving", "downloading", "unpacking", "starting", "finishing"]
     (last,) = [each for each in told if each.step == "downloading"][-1:]
     assert last.done_bytes == last.total_bytes
 
@@ -376,8 +429,8 @@ def test_versions_are_listed_beside_those_of_the_registry(
     publish_claude("99.0.0")
     listed = run(environ, "agent-versions", "--agents-dir", installer.agents_dir.root)
     rows = {row.split()[0]: row.split()[1:] for row in listed.stdout.splitlines()}
-    assert rows["claude"] == [find_pin("claude").version, "1.0.0*", "99.0.0"]
-    assert rows["codex"] == [find_pin("codex").version, "-", "?"]
+    assert rows["claude"] == [find_pin("claude").version, "1.0.0*", "99.0.0", "-"]
+    assert rows["codex"] == [find_pin("codex").version, "-", "?", "?"]
     assert listed.returncode == 1  # this registry has no codex, and that is said
     assert "codex" in listed.stderr
     offline = run(environ, "agent-versions", "--offline")

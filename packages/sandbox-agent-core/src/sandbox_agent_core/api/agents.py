@@ -143,8 +143,18 @@ class InstallResult(ResponseBody):
 class InstallProgress(ResponseBody):
     agent: str
     step: Literal[
-        "waiting", "resolving", "downloading", "unpacking", "running_npm", "finishing"
-    ] = Field(description="`waiting`: for another installation of the same agent.")
+        "waiting",
+        "resolving",
+        "downloading",
+        "unpacking",
+        "bringing_node",
+        "running_npm",
+        "starting",
+        "finishing",
+    ] = Field(
+        description="`waiting`: for another installation of the same agent. `bringing_node`: the agent wants "
+        "a newer Node.js than there is. `starting`: what does not start is not installed."
+    )
     version: str | None = None
     done_bytes: int | None = None
     total_bytes: int | None = Field(default=None, description="When the registry says it.")

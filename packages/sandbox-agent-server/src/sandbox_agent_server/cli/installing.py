@@ -16,7 +16,7 @@ from sandbox_agent_server.agents.catalog import Catalog
 from sandbox_agent_server.agents.runner.factory import AgentFactory
 from sandbox_agent_server.cli.progress import ProgressLine
 from sandbox_agent_server.install.agents_dir import AgentsDir
-from sandbox_agent_server.install.installer import Installer, create_installer
+from sandbox_agent_server.install.installer import Installer, NewestVersion, create_installer
 from sandbox_agent_server.install.pins import VERSION_PATTERN, AgentPin, all_pins, installable
 from sandbox_agent_server.settings import Settings, SettingsError, load_settings
 
@@ -85,8 +85,8 @@ def _install_parser() -> argparse.ArgumentParser:
 def _versions_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"sandbox-agent-server {_VERSIONS}",
-        description="For every agent: the version that was tested, those that are installed, and the "
-        "newest in the registry. Exit code 0, or 1 when the registry does not say it for some agent.",
+        description="For every agent: the version that was tested, those that are installed, the "
+        "newest in the registry that there is a program for, and which Node.js that wants. Exit code 0, or 1 when the registry does not say it for some agent.",
     )
     parser.add_argument("--offline", action="store_true", help="do not ask the registry")
     _add_common(parser)
@@ -145,15 +145,20 @@ def _install_one(
 def _versions(settings: Settings, *, offline: bool) -> int:
     installer = create_installer(settings, os.environ)
     pins = list(all_pins().values())
-    newest: Mapping[str, str | SandboxAgentError] = {}
+    newest: Mapping[str, NewestVersion | SandboxAgentError] = {}
     if not offline:
         # Most of it is waiting for the registry.
         with ThreadPoolExecutor(max_workers=4) as pool:
             asked = pool.map(lambda pin: _newest(installer, pin), pins)
             newest = {pin.name: answer for pin, answer in zip(pins, asked, strict=True)}
-    rows = [("agent", "tested", "installed", "newest")]
+    rows = [("agent", "tested", "installed", "newest", "its Node.js")]
     rows += [
-        (pin.name, pin.version, _installed(installer.agents_dir, pin), _said(newest.get(pin.name)))
+        (
+            pin.name,
+            pin.version,
+            _installed(installer.agents_dir, pin),
+            *_said(newest.get(pin.name)),
+        )
         for pin in pins
     ]
     _print_table(rows)
@@ -163,15 +168,21 @@ def _versions(settings: Settings, *, offline: bool) -> int:
     return _FAILED if errors else 0
 
 
-def _newest(installer: Installer, pin: AgentPin) -> str | SandboxAgentError:
+def _newest(installer: Installer, pin: AgentPin) -> NewestVersion | SandboxAgentError:
     try:
-        return installer.newest_version(pin.name)
+        return installer.newest(pin.name)
     except SandboxAgentError as exc:
         return exc
 
 
-def _said(newest: str | SandboxAgentError | None) -> str:
-    return newest if isinstance(newest, str) else "?" if newest is not None else "-"
+def _said(newest: NewestVersion | SandboxAgentError | None) -> tuple[str, str]:
+    match newest:
+        case NewestVersion(version, node):
+            return version, str(node) if node is not None else "-"
+        case None:
+            return "-", "-"
+        case _:
+            return "?", "?"
 
 
 def _installed(agents_dir: AgentsDir, pin: AgentPin) -> str:

@@ -17,7 +17,9 @@ _STEPS: Final = {
     "resolving": "asking the registry",
     "downloading": "downloading",
     "unpacking": "unpacking",
+    "bringing_node": "bringing a newer Node.js",
     "running_npm": "npm installs it and its dependencies",
+    "starting": "starting it once",
     "finishing": "finishing",
 }
 

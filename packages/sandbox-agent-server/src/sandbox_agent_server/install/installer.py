@@ -17,11 +17,19 @@ from sandbox_agent_core.spi.agent import AgentInstallation
 
 from sandbox_agent_server.install.agents_dir import AgentsDir, InstalledVersion, Source
 from sandbox_agent_server.install.brotli import unpack_brotli
+from sandbox_agent_server.install.choosing import choose_version
 from sandbox_agent_server.install.local_source import LocalSource
-from sandbox_agent_server.install.node import require_node
-from sandbox_agent_server.install.npm_install import install_with_npm, write_launcher
+from sandbox_agent_server.install.node import ANY_NODE, NodeTools
+from sandbox_agent_server.install.node_supply import NodeSupply
+from sandbox_agent_server.install.npm_install import (
+    install_with_npm,
+    node_range_of,
+    write_launcher,
+)
 from sandbox_agent_server.install.npmrc import load_npm_config
 from sandbox_agent_server.install.pins import AgentPin, PackagePin, find_pin
+from sandbox_agent_server.install.semver import VersionRange
+from sandbox_agent_server.install.starting import check_start
 from sandbox_agent_server.install.unpacking import unpack
 from sandbox_agent_server.runtime.platforms import describe_foreign_program, this_platform
 from sandbox_agent_server.settings import Settings
@@ -29,7 +37,7 @@ from sandbox_agent_server.settings import Settings
 if TYPE_CHECKING:
     from sandbox_agent_server.install.registry import Registry
 
-__all__ = ["Installed", "Installer", "OnProgress", "create_installer"]
+__all__ = ["Installed", "Installer", "NewestVersion", "OnProgress", "create_installer"]
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +62,13 @@ class Installed:
             f"Sessions use {used.path}, which comes first on the PATH; to use this one remove that, or "
             f'set `command = ["{version.program}"]` in `[agents.{version.agent}]`.'
         )
+
+
+@dataclass(frozen=True, slots=True)
+class NewestVersion:
+    version: str
+    node: VersionRange | None
+    """Which Node.js it wants; None for a program that needs none."""
 
 
 class Installer:
@@ -89,14 +104,24 @@ class Installer:
         """
         return _Run(self, find_pin(agent), reinstall, on_progress).run(version)
 
-    def newest_version(self, agent: str) -> str:
-        """What the registry has as `latest`. Raises: as `install`."""
+    def newest(self, agent: str) -> NewestVersion:
+        """What `latest` would install here. Raises: as `install`."""
         pin = find_pin(agent)
         with self.registry(pin) as registry:
-            return registry.version(pin.package, "latest")
+            version = choose_version(registry, pin, wanted="latest", platform=this_platform())
+            node = registry.node_range(pin.package, version) if pin.kind == "node" else None
+        return NewestVersion(version, node)
 
     def local_source(self) -> LocalSource | None:
         return LocalSource(self._source) if self._source is not None else None
+
+    def node_supply(self) -> NodeSupply:
+        return NodeSupply(
+            agents_dir=self.agents_dir,
+            environ=self._environ,
+            source=AgentsDir(self._source) if self._source is not None else None,
+            may_use_network=self._may_use_network,
+        )
 
     def registry(self, pin: AgentPin) -> Registry:
         """Raises: InstallForbidden when there must be no network."""
@@ -162,7 +187,9 @@ class _Run:
                 if version is not None:
                     self._tell("resolving")
                     # May be a tag. Before the lock: others need not wait for it.
-                    self._version = registry.version(pin.package, version)
+                    self._version = choose_version(
+                        registry, pin, wanted=version, platform=this_platform()
+                    )
             with agents_dir.locked(
                 pin.name,
                 on_wait=lambda: self._tell("waiting"),
@@ -208,7 +235,7 @@ class _Run:
             program = self._program_of_copy(staged, unpacked)
         elif self._pin.kind == "node":
             kind = "registry"
-            program = self._bring_node(version, staged, source)
+            program = self._bring_node(version, staged, source, registry)
         else:
             package = self._pin.package_for(this_platform(), version)
             if source is not None:
@@ -221,6 +248,7 @@ class _Run:
             if kind == "registry":
                 archive.unlink()
         self._check_program(program)
+        self._check_start(program)
         return self._agents_dir.commit(
             staged, agent=self._pin.name, version=version, program=program, source=kind
         )
@@ -255,7 +283,7 @@ class _Run:
                 agent=self._pin.name,
             )
         if self._pin.brotli:
-            tools = require_node(self._installer.environ, agent=self._pin.name, at_least=12)
+            tools = self._node(ANY_NODE)
             program = unpack_brotli(program, tools=tools, max_bytes=self._installer.max_bytes)
         program.chmod(0o755)  # some packages leave that to an install script
         return program
@@ -272,13 +300,14 @@ class _Run:
                 f"{archive.name} is {found}, not {package.spec}.", agent=self._pin.name
             )
 
-    def _bring_node(self, version: str, staged: Path, source: LocalSource | None) -> Path:
+    def _bring_node(
+        self, version: str, staged: Path, source: LocalSource | None, registry: Registry | None
+    ) -> Path:
         if source is not None:
             source.archive(self._pin, this_platform(), version)  # says that there is none, and why
-        tools = require_node(
-            self._installer.environ, agent=self._pin.name, at_least=self._pin.min_node
-        )
+        assert registry is not None
         package = self._pin.package_for(this_platform(), version)
+        tools = self._node(registry.node_range(package.name, version))
         self._tell("running_npm")
         install_with_npm(
             package,
@@ -287,16 +316,19 @@ class _Run:
             environ=self._installer.environ,
             check=lambda: self._tell("running_npm"),
         )
-        return write_launcher(self._pin, staged, tools)
+        return write_launcher(self._pin, staged, tools, root=self._agents_dir.root)
 
     def _program_of_copy(self, staged: Path, copied: InstalledVersion) -> Path:
         if self._pin.kind == "node":
             # The Node.js of the machine that it was installed on is not here.
-            tools = require_node(
-                self._installer.environ, agent=self._pin.name, at_least=self._pin.min_node
-            )
-            return write_launcher(self._pin, staged, tools)
+            tools = self._node(node_range_of(staged, self._pin.package))
+            return write_launcher(self._pin, staged, tools, root=self._agents_dir.root)
         return staged / copied.program.relative_to(copied.directory)
+
+    def _node(self, wanted: VersionRange) -> NodeTools:
+        return self._installer.node_supply().require(
+            self._pin.name, wanted, on_fetch=lambda: self._tell("bringing_node")
+        )
 
     def _check_program(self, program: Path) -> None:
         if (foreign := describe_foreign_program(program)) is not None:
@@ -305,6 +337,15 @@ class _Run:
                 agent=self._pin.name,
                 platform=this_platform(),
             )
+
+    def _check_start(self, program: Path) -> None:
+        self._tell("starting")
+        check_start(
+            self._pin.name,
+            program,
+            environ=self._installer.environ,
+            check=lambda: self._tell("starting"),
+        )
 
     def _tell(self, step: str, done: int | None = None, total: int | None = None) -> None:
         """At most ten times a second, but every new step and the last byte."""

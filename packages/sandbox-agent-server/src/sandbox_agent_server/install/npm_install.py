@@ -5,27 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
-import subprocess
-import tempfile
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from sandbox_agent_core.errors import InstallFailed
-from sandbox_agent_core.redact import mask
 
-from sandbox_agent_server.install.node import NodeTools
+from sandbox_agent_server.install.node import ANY_NODE, NodeTools
 from sandbox_agent_server.install.pins import AgentPin, PackagePin
-from sandbox_agent_server.runtime.children import the_children
+from sandbox_agent_server.install.semver import VersionRange
+from sandbox_agent_server.install.tool_process import run_tool
 
-__all__ = ["NPM_TIMEOUT_S", "install_with_npm", "write_launcher"]
+__all__ = ["NPM_TIMEOUT_S", "install_with_npm", "node_range_of", "write_launcher"]
 
 NPM_TIMEOUT_S: Final = 900.0
-_POLL_S: Final = 0.1
-_SAID_CHARS: Final = 4000
 
 
 def install_with_npm(
@@ -47,33 +40,20 @@ def install_with_npm(
         # What a package would run at its installation is nobody's wish; platform packages need none.
         "--ignore-scripts", "--loglevel=error", package.spec,
     ]  # fmt: skip
-    with tempfile.TemporaryFile() as output:
-        try:
-            npm = the_children.start(
-                lambda: subprocess.Popen(  # noqa: S603 - npm with arguments of ours
-                    command,
-                    cwd=directory,
-                    env=tools.environment(environ),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,
-                )
-            )
-        except OSError as exc:
-            raise InstallFailed(f"npm cannot be run: {exc}", program=command[0]) from exc
-        try:
-            code = _wait(npm, check)
-        finally:
-            _end(npm)
-        if code != 0:
-            output.seek(0)
-            said = mask(output.read().decode("utf-8", "replace").strip()[-_SAID_CHARS:])
-            raise InstallFailed(
-                f"npm could not install {package.spec} (status {code}): {_first_line(said)}",
-                package=package.name,
-                stderr=said,
-            )
+    done = run_tool(
+        command,
+        name="npm",
+        directory=directory,
+        env=tools.environment(environ),
+        timeout_s=NPM_TIMEOUT_S,
+        check=check,
+    )
+    if done.code != 0:
+        raise InstallFailed(
+            f"npm could not install {package.spec} (status {done.code}): {done.first_lines}",
+            package=package.name,
+            stderr=done.said,
+        )
     # What looks for the version of a program searches upwards from it.
     (directory / "package.json").write_text(
         json.dumps({"name": package.name, "version": package.version, "private": True}),
@@ -82,8 +62,20 @@ def install_with_npm(
     os.sync()
 
 
-def write_launcher(pin: AgentPin, directory: Path, tools: NodeTools) -> Path:
+def node_range_of(directory: Path, package: str) -> VersionRange:
+    """Which Node.js the package wants that is installed in `directory`."""
+    try:
+        text = (directory / "node_modules" / package / "package.json").read_text(encoding="utf-8")
+        wanted = json.loads(text)["engines"]["node"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ANY_NODE
+    return VersionRange.parse(wanted) if isinstance(wanted, str) else ANY_NODE
+
+
+def write_launcher(pin: AgentPin, directory: Path, tools: NodeTools, *, root: Path) -> Path:
     """`directory/bin/<program>`: runs with the Node.js that installed it, else with that on the PATH.
+
+    `root`: the agents' directory. A Node.js in it is found there also when the whole was moved.
 
     Raises:
         InstallFailed: the package holds no such program.
@@ -99,40 +91,16 @@ def write_launcher(pin: AgentPin, directory: Path, tools: NodeTools) -> Path:
     launcher.parent.mkdir(exist_ok=True)
     launcher.unlink(missing_ok=True)
     inside = shlex.quote(str(script.relative_to(directory)))
-    node = shlex.quote(str(tools.node))
-    launcher.write_text(
-        "#!/bin/sh\n"
-        'here=$(dirname -- "$(readlink -f -- "$0")")\n'
-        f"node={node}\n"
-        '[ -x "$node" ] || node=node\n'
-        f'exec "$node" "$here"/../{inside} "$@"\n',
-        encoding="utf-8",
-    )
+    lines = [
+        "#!/bin/sh",
+        'here=$(dirname -- "$(readlink -f -- "$0")")',
+        f"node={shlex.quote(str(tools.node))}",
+    ]
+    if tools.node.is_relative_to(root):
+        # From <root>/<agent>/<version>/bin.
+        moved = shlex.quote(str(tools.node.relative_to(root)))
+        lines.append(f'[ -x "$node" ] || node="$here"/../../../{moved}')
+    lines += ['[ -x "$node" ] || node=node', f'exec "$node" "$here"/../{inside} "$@"', ""]
+    launcher.write_text("\n".join(lines), encoding="utf-8")
     launcher.chmod(0o755)
     return launcher
-
-
-def _wait(npm: subprocess.Popen[bytes], check: Callable[[], None]) -> int:
-    deadline = time.monotonic() + NPM_TIMEOUT_S
-    while True:
-        try:
-            return npm.wait(_POLL_S)
-        except subprocess.TimeoutExpired:
-            check()
-        if time.monotonic() > deadline:
-            raise InstallFailed(
-                f"npm took more than {NPM_TIMEOUT_S:g} s and was ended.", limit="NPM_TIMEOUT_S"
-            )
-
-
-def _end(npm: subprocess.Popen[bytes]) -> None:
-    if npm.poll() is None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(npm.pid, signal.SIGKILL)
-        npm.wait()
-
-
-def _first_line(said: str) -> str:
-    lines = [line.removeprefix("npm error ").strip() for line in said.splitlines()]
-    # npm's first line is its code, which says less than what follows.
-    return " ".join(line for line in lines[:3] if line) or "it said nothing"

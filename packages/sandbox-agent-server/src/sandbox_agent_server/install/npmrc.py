@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from sandbox_agent_core.errors import InstallFailed
 
-from sandbox_agent_server.install.node import find_node
+from sandbox_agent_server.install.node import error_line, nodes
 
 __all__ = ["NpmConfig", "load_npm_config"]
 
@@ -189,8 +189,10 @@ def _default_prefix(environ: Mapping[str, str]) -> str:
 
 def _default_of_npm(environ: Mapping[str, str]) -> str:
     """Only npm knows its default, which a company's own build of npm may have changed."""
-    tools = find_node(environ)
-    if tools is not None:
+    troubles = []
+    for tools in nodes(environ):
+        if not tools.npm:
+            continue
         try:
             done = subprocess.run(  # noqa: S603 - the user's own npm
                 [*tools.npm, "config", "get", "registry", "--global"],
@@ -200,13 +202,16 @@ def _default_of_npm(environ: Mapping[str, str]) -> str:
                 capture_output=True,
                 text=True,
                 timeout=_NPM_TIMEOUT_S,
-                check=True,
+                check=False,
             )
         except (OSError, subprocess.SubprocessError) as exc:
-            logger.warning("npm does not tell its registry: %s", exc)
-        else:
+            troubles.append(f"{tools.npm[-1]}: {exc}")
+            continue
+        if done.returncode == 0:
             return done.stdout.strip()
+        troubles.append(f"{tools.npm[-1]}: {error_line(done)}")
+    why = f"does not tell its default ({'; '.join(troubles)})" if troubles else "is not here"
     raise InstallFailed(
-        "No npm registry is configured, and there is no npm that would tell its default. "
+        f"No npm registry is configured, and npm, which would tell its default, {why}. "
         "Set NPM_CONFIG_REGISTRY to the URL of one, or put `registry=URL` into ~/.npmrc."
     )

@@ -45,7 +45,6 @@ class AgentPin:
     platform_package: str = ""
     platform_version: str = "{version}"
     platforms: Mapping[str, str] = field(default_factory=dict)
-    min_node: int = 0
     brotli: bool = False
 
     def package_for(self, platform: str, version: str) -> PackagePin:

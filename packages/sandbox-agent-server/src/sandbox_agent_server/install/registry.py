@@ -28,8 +28,10 @@ from sandbox_agent_core.errors import (
     RegistryUnavailable,
 )
 
+from sandbox_agent_server.install.node import ANY_NODE
 from sandbox_agent_server.install.npmrc import NpmConfig
 from sandbox_agent_server.install.pins import VERSION_PATTERN
+from sandbox_agent_server.install.semver import VersionRange
 from sandbox_agent_server.jsonio import loads
 
 __all__ = ["ATTEMPTS", "Dist", "Registry"]
@@ -110,6 +112,19 @@ class Registry:
             package=package,
             version=wanted,
         )
+
+    def versions(self, package: str) -> list[str]:
+        """All of them. Raises: as `version`."""
+        found = self._packument(package).get("versions")
+        return list(found) if isinstance(found, dict) else []
+
+    def node_range(self, package: str, version: str) -> VersionRange:
+        """Which Node.js this version wants. Raises: as `version`."""
+        versions = self._packument(package).get("versions")
+        found = versions.get(version) if isinstance(versions, dict) else None
+        engines = found.get("engines") if isinstance(found, dict) else None
+        wanted = engines.get("node") if isinstance(engines, dict) else None
+        return VersionRange.parse(wanted) if isinstance(wanted, str) else ANY_NODE
 
     def dist(self, package: str, version: str) -> Dist:
         """Raises: as `version`; IntegrityMismatch when the registry announces no sha512."""

@@ -180,13 +180,11 @@ async def test_a_model_is_switched_and_its_own_levels_are_offered(
     assert options["model"]["currentValue"] == "anthropic/claude-sonnet-4-5"
     assert options["thinking"]["category"] == "thought_level"
 
-    changed = await pi.set(
-        "session/set_config_option", configId="model", value="anthropic/claude-3-5-haiku-20241022"
-    )
+    changed = await pi.set("session/set_config_option", configId="model", value="openai/gpt-4.1")
     await pi.prompt("SCENARIO:text")
 
     assert [option["id"] for option in changed["result"]["configOptions"]] == ["model"]
-    assert scripted_llm.requests[-1].body["model"] == "claude-3-5-haiku-20241022"
+    assert scripted_llm.requests[-1].body["model"] == "gpt-4.1"
 
 
 async def test_a_thinking_level_is_switched(

@@ -86,7 +86,7 @@ async def test_a_command_has_its_title_output_and_exit_code(start_pi: StartAdapt
         "execute",
         "bash",
     )
-    assert call["rawInput"] == {"command": "echo out; echo err >&2"}
+    assert call["rawInput"]["command"] == "echo out; echo err >&2"
     assert call["status"] == "completed"
     assert call["rawOutput"] == {"output": "out\nerr\n", "exitCode": 0}
 

@@ -26,8 +26,8 @@ __all__ = [
 ]
 
 INSTALL_HINT: Final = (
-    "Run `sandbox-agent-server install-agent pi`, or `npm install -g @earendil-works/pi-coding-agent`; "
-    "it needs Node.js 20.6 or later."
+    "Run `sandbox-agent-server install-agent pi`, or `npm install -g @earendil-works/pi-coding-agent`, "
+    "which needs Node.js 22.19 or later."
 )
 
 ENV_NAMES: Final = (
@@ -98,7 +98,7 @@ def check_node(command: Sequence[str], env: Mapping[str, str]) -> None:
     if shutil.which("node", path=env.get("PATH") or "") is None:
         raise AgentStartFailed(
             f"Pi ({program.path}) needs Node.js, and there is no `node` on its PATH. "
-            "Install Node.js 20.6 or later, or set PATH in `[agents.pi] env`.",
+            "Install Node.js 22.19 or later, or set PATH in `[agents.pi] env`.",
             missing="node",
         )
 
