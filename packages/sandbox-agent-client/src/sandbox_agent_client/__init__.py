@@ -90,7 +90,7 @@ from sandbox_agent_client._async.requests import PermissionRequest, QuestionRequ
 from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.session import Session
 from sandbox_agent_client._calls.sessions import SessionOptions
-from sandbox_agent_client._result import BackgroundTask, FollowUp, PromptResult
+from sandbox_agent_client._result import BackgroundTask, FollowUp, PromptResult, StructuredResult
 from sandbox_agent_client._sync.client import SandboxAgentSync
 from sandbox_agent_client._sync.requests import PermissionRequestSync, QuestionRequestSync
 from sandbox_agent_client._sync.sandbox import SandboxSync
@@ -186,6 +186,7 @@ __all__ = [
     "SqliteTranscriptStore",
     "StartupStep",
     "SteerResult",
+    "StructuredResult",
     "TaskEnded",
     "TaskInfo",
     "TaskStarted",

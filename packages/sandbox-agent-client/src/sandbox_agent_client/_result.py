@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
-from sandbox_agent_core.events import Fault, TaskKind, TaskStatus, TokenUsage
+from sandbox_agent_core.events import Cost, Fault, TaskKind, TaskStatus, TokenUsage
 
-__all__ = ["BackgroundTask", "FollowUp", "PromptResult"]
+__all__ = ["BackgroundTask", "FollowUp", "PromptResult", "StructuredResult"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +49,12 @@ class PromptResult:
     the agent does not say; or what it says. Only `end_turn` is success."""
     usage: TokenUsage | None = None
     """Tokens of this turn, if the agent says."""
+    cost: Cost | None = None
+    """Of this turn, if the agent says or the price of its model is known: `estimated` tells which."""
     text: str = ""
     """The last message of the assistant in this turn."""
+    output: Any = None
+    """The object that the agent gave by the JSON schema it was asked for, when it keeps to schemas by itself."""
     unanswered: int = 0
     """Permissions and questions of this turn that nobody answered in time: the policy's `on_timeout` did."""
     tasks: tuple[BackgroundTask, ...] = ()
@@ -60,3 +67,13 @@ class PromptResult:
         """The last that the agent said: of the last follow-up that said something, or of this turn."""
         texts = [self.text, *(turn.text for turn in self.follow_ups)]
         return next((text for text in reversed(texts) if text), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StructuredResult(PromptResult, Generic[T]):
+    """Of a prompt with an `output_type`."""
+
+    output: T
+    """The answer, validated."""
+    repairs: int = 0
+    """How often it had to be asked for again; the rest is of the last turn."""

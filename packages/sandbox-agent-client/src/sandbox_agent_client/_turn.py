@@ -80,7 +80,9 @@ class TurnReader:
             turn_id=self.turn_id,
             stop_reason=end.stop_reason,
             usage=end.usage,
+            cost=end.cost,
             text="".join(self._text),
+            output=end.output,
             unanswered=self._unanswered,
         )
 

@@ -107,6 +107,7 @@ __all__ = [
     "NotFound",
     "OperationNotSupported",
     "OutcomeUnknown",
+    "OutputInvalid",
     "PayloadTooLarge",
     "PermissionDenied",
     "PlatformNotSupported",
@@ -518,6 +519,16 @@ class CallbackError(SandboxAgentError):
 
     code = "callback_error"
     title = "Callback Error"
+
+
+class OutputInvalid(SandboxAgentError):
+    """The agent answered, and not with the type that was asked for, also after having been asked again.
+
+    `details`: `problems`, `text` (the last answer), `turnId`, `stopReason`.
+    """
+
+    code = "output_invalid"
+    title = "Output Invalid"
 
 
 class ServerUnreachable(SandboxAgentError):

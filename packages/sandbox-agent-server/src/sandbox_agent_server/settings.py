@@ -24,6 +24,7 @@ __all__ = [
     "AgentSettings",
     "ConfinementSettings",
     "Limits",
+    "ModelPrice",
     "Settings",
     "SettingsError",
     "default_agents_dir",
@@ -194,6 +195,19 @@ class AgentSettings(_Frozen):
         return self
 
 
+class ModelPrice(_Frozen):
+    """`[prices."MODEL"]`: USD for a million tokens."""
+
+    input: float = Field(ge=0)
+    output: float = Field(ge=0)
+    cached_read: float | None = Field(
+        None, ge=0, description="Of input that was in the cache. Default: as other input."
+    )
+    cached_write: float | None = Field(
+        None, ge=0, description="Of input that was put into the cache. Default: as other input."
+    )
+
+
 class ConfinementSettings(_Frozen):
     """`[confine]`, or `confine = true`: agents run under bubblewrap."""
 
@@ -266,6 +280,10 @@ class Settings(_Frozen):
     ready_file: Path | None = None
     exit_with_parent: bool = False
     agents: Mapping[str, AgentSettings] = Field(default_factory=dict)
+    prices: Mapping[str, ModelPrice] = Field(
+        default_factory=dict,
+        description='`[prices."MODEL"]`: what tokens of a model cost, before what the server knows of it.',
+    )
     limits: Limits = Field(default_factory=lambda: Limits.model_validate({}))
 
     @property

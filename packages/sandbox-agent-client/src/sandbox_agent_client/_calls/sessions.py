@@ -133,13 +133,15 @@ def resume(
     )
 
 
-def prompt(session_id: str, prompt: Prompt) -> Call[PromptAccepted]:
+def prompt(
+    session_id: str, prompt: Prompt, *, output_schema: Mapping[str, Any] | None = None
+) -> Call[PromptAccepted]:
     """Raises: InvalidRequest."""
     blocks: list[Mapping[str, Any]] = [block.to_wire() for block in parse_prompt(prompt)]
     return Call(
         method="POST",
         path=path("sessions", session_id, "prompt"),
-        body=body(built(PromptRequest, content=blocks)),
+        body=body(built(PromptRequest, content=blocks, output_schema=output_schema)),
         parse=reads(PromptAccepted),
         # The prompt of a dormant session waits until its agent runs again.
         has_deadline=False,

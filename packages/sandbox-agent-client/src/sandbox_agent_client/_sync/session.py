@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, overload
 
 from sandbox_agent_core.api.long_work import RewindResult, SteerResult
 from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.api.requests import OnReject, Reply, Resolution, Scope
 from sandbox_agent_core.api.sessions import CancelResult, SessionInfo
 from sandbox_agent_core.content import Prompt
-from sandbox_agent_core.errors import SandboxAgentError
+from sandbox_agent_core.errors import OutputInvalid, SandboxAgentError
 from sandbox_agent_core.events import Event
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import project
@@ -23,7 +23,8 @@ from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import long_work
 from sandbox_agent_client._calls import requests as request_calls
 from sandbox_agent_client._calls import sessions as calls
-from sandbox_agent_client._result import PromptResult
+from sandbox_agent_client._output import MAX_REPAIRS, OutputReader
+from sandbox_agent_client._result import PromptResult, StructuredResult
 from sandbox_agent_client._sync._backend import CALLBACKS_MAY_BE_ASYNC
 from sandbox_agent_client._sync.connection import Connection
 from sandbox_agent_client._sync.interrupt import Interrupt
@@ -38,6 +39,8 @@ from sandbox_agent_client._sync.turns import SessionTurns
 from sandbox_agent_client._sync.watch import Watch
 
 __all__ = ["SessionSync"]
+
+T = TypeVar("T")
 
 
 class SessionSync:
@@ -76,21 +79,63 @@ class SessionSync:
 
     # -- turns
 
-    def prompt(self, prompt: Prompt, *, wait_for_background: bool = False) -> PromptResult:
+    @overload
+    def prompt(
+        self, prompt: Prompt, *, output_type: None = None, wait_for_background: bool = False
+    ) -> PromptResult: ...
+
+    @overload
+    def prompt(
+        self,
+        prompt: Prompt,
+        *,
+        output_type: type[T],
+        max_repairs: int = MAX_REPAIRS,
+        wait_for_background: bool = False,
+    ) -> StructuredResult[T]: ...
+
+    def prompt(
+        self,
+        prompt: Prompt,
+        *,
+        output_type: type[Any] | None = None,
+        max_repairs: int = MAX_REPAIRS,
+        wait_for_background: bool = False,
+    ) -> PromptResult:
         """Give the agent a prompt and wait until its turn is over. Survives lost connections.
 
         `wait_for_background`: also until the background tasks that it started are over, and the turns that the
         agent begins by itself because of them. Cancelling the wait does not cancel the turn: that is `cancel`.
 
+        `output_type`: a pydantic model, or another type that has a JSON schema; `output` of the result is of it.
+        Agents that keep to a schema are given it; others are asked in words. An answer that does not fit is asked
+        for again, in turns of their own, at most `max_repairs` times.
+
         Raises:
+            OutputInvalid: the answer did not fit in the end.
             AgentProcessExited, AgentError: the turn ended with an error.
             CallbackError: `on_permission` or `on_question` called something that raised; the turn has ended.
             Unavailable: the server was stopped during the turn, which is over.
             ServerUnreachable: the server did not come back in time; the turn may go on.
         """
-        return self._turns.run(
-            calls.prompt(self.id, prompt), wait_for_background=wait_for_background
-        )
+        if output_type is None:
+            return self._turns.run(
+                calls.prompt(self.id, prompt), wait_for_background=wait_for_background
+            )
+        reader: OutputReader[Any] = OutputReader(output_type)
+        repairs = 0
+        while True:
+            result = self._turns.run(
+                calls.prompt(self.id, prompt, output_schema=reader.schema),
+                wait_for_background=wait_for_background,
+            )
+            try:
+                return reader.read(result, repairs=repairs)
+            except OutputInvalid as exc:
+                if repairs >= max_repairs or result.stop_reason != "end_turn":
+                    raise
+                prompt = reader.repair_prompt(exc)
+            repairs += 1
 
     def prompt_stream(
         self, prompt: Prompt, *, cancel_on_exit: bool = False, wait_for_background: bool = False

@@ -11,6 +11,7 @@ from sandbox_agent_core.api.base_urls import BaseUrls, check_base_urls
 from sandbox_agent_core.api.policy import PermissionMode, PermissionPolicy
 from sandbox_agent_core.api.requests import OnReject
 from sandbox_agent_core.events.session import ForkedFrom
+from sandbox_agent_core.events.usage import Cost
 from sandbox_agent_core.ids import SESSION_ID_PATTERN
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "SessionInfo",
     "SessionList",
     "SessionStatus",
+    "SessionUsage",
     "TaskInfo",
 ]
 
@@ -155,6 +157,21 @@ class ResumeSession(RequestBody):
     )
 
 
+class SessionUsage(ResponseBody):
+    """Of all turns of a session together, as far as its agent tells."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_read_tokens: int = 0
+    cached_write_tokens: int = 0
+    thought_tokens: int = 0
+    total_tokens: int = 0
+    cost: Cost | None = Field(
+        default=None,
+        description="`{amount, currency, estimated}`; `estimated` when that of any turn is.",
+    )
+
+
 class TaskInfo(ResponseBody):
     """A background task that runs."""
 
@@ -226,6 +243,9 @@ class SessionInfo(ResponseBody):
     tasks: list[TaskInfo] = Field(
         default_factory=list, description="Background tasks that run, oldest first."
     )
+    usage: SessionUsage = Field(
+        default_factory=SessionUsage, description="Tokens and cost of its turns so far."
+    )
     queued_turns: int = 0
     pending_requests: int = 0
     unparsed: int = Field(
@@ -252,6 +272,11 @@ class PromptRequest(RequestBody):
     content: list[dict[str, Any]] | None = Field(
         default=None, description="ACP content blocks: text, image, audio, resource, resource_link."
     )
+    output_schema: dict[str, Any] | None = Field(
+        default=None,
+        description="JSON schema of the answer, its root an object. Agents that keep to schemas give it as `output` of "
+        "`turn.ended`; others are asked for it in words, and the answer is their text.",
+    )
 
     @model_validator(mode="after")
     def _one_of(self) -> Self:
@@ -260,6 +285,13 @@ class PromptRequest(RequestBody):
         if self.content is not None and not self.content:
             raise ValueError("`content` has no block")
         return self
+
+    @field_validator("output_schema")
+    @classmethod
+    def _is_an_object(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        if schema is not None and schema.get("type") != "object":
+            raise ValueError('the root of `outputSchema` must have `"type": "object"`')
+        return schema
 
     def blocks(self) -> list[dict[str, Any]]:
         if self.content is not None:
@@ -283,6 +315,7 @@ class PromptResult(ResponseBody):
     turn_id: str
     stop_reason: str
     usage: dict[str, Any] | None = None
+    output: Any = Field(default=None, description="As in `turn.ended`.")
 
 
 class CancelRequest(RequestBody):

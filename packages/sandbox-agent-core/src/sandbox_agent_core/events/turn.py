@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from sandbox_agent_core.content import ContentBlock
 from sandbox_agent_core.events.envelope import UniversalEvent
 from sandbox_agent_core.events.fault import Fault
+from sandbox_agent_core.events.usage import Cost
 from sandbox_agent_core.wire.model import WireModel
 
 __all__ = [
@@ -103,6 +104,10 @@ class TurnEnded(UniversalEvent):
     """What failed."""
     usage: TokenUsage | None = None
     """Tokens of this turn, if the agent says."""
+    cost: Cost | None = None
+    """`{amount, currency, estimated?}` of this turn, if the agent says, or the price of its model is known."""
+    output: Any = None
+    """What it answered by the JSON schema that the prompt asked for, when it keeps to schemas by itself."""
 
 
 class TurnDropped(UniversalEvent):

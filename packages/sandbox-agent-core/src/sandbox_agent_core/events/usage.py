@@ -13,6 +13,8 @@ __all__ = ["Cost", "UsageUpdated"]
 class Cost(WireModel):
     amount: float
     currency: str = "USD"
+    estimated: bool = False
+    """Computed here, from the tokens and a table of prices, because the agent tells none."""
 
 
 class UsageUpdated(UniversalEvent):

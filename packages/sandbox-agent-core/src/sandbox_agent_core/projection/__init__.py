@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox_agent_core.events.parsing import is_delta
-from sandbox_agent_core.projection.answers import stop_reason
+from sandbox_agent_core.projection.answers import stop_reason, token_usage, turn_cost
 from sandbox_agent_core.projection.background import task_kind
 from sandbox_agent_core.projection.parts import is_apart
 from sandbox_agent_core.projection.project import project, project_wire
@@ -19,5 +19,7 @@ __all__ = [
     "prompt_data",
     "stop_reason",
     "task_kind",
+    "token_usage",
+    "turn_cost",
     "turn_data",
 ]

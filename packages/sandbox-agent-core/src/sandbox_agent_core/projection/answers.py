@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from sandbox_agent_core.frames import acp, operations
@@ -12,7 +13,7 @@ from sandbox_agent_core.projection.parts import Wire, event, passed_through
 from sandbox_agent_core.projection.turns import turn_steered
 from sandbox_agent_core.projection.updates import config_options
 
-__all__ = ["UNKNOWN_STOP_REASON", "agent_answer", "stop_reason", "token_usage"]
+__all__ = ["UNKNOWN_STOP_REASON", "agent_answer", "stop_reason", "token_usage", "turn_cost"]
 
 UNKNOWN_STOP_REASON = "unknown"
 """The agent answered its prompt, and did not say why it stopped: that is no success."""
@@ -57,7 +58,9 @@ def _turn_ended(entry: LogEntry, method: str) -> Wire:
     if "error" not in payload:
         result = as_dict(payload.get("result"))
         data = {"stopReason": stop_reason(result)}
-        return event(entry, "turn.ended", data | compact(usage=token_usage(result)))
+        output = as_dict(result.get("_meta")).get("structuredOutput")
+        told = compact(usage=token_usage(result), cost=turn_cost(entry, result), output=output)
+        return event(entry, "turn.ended", data | told)
     fault = fault_of(payload["error"], _last_words(entry))
     if fault["code"] == "cancelled":
         return event(entry, "turn.ended", {"stopReason": "cancelled"})
@@ -85,6 +88,20 @@ def _config_changed(entry: LogEntry, method: str) -> Wire | None:
         data |= {"configId": config_id, "value": value}
     data |= compact(options=options)
     return event(entry, "config.changed", data) if data else None
+
+
+def turn_cost(entry: LogEntry, result: Wire) -> Wire | None:
+    """What the agent says in `_meta.cost`, else the estimate of the server."""
+    for told, estimated in (
+        (as_dict(result.get("_meta")).get("cost"), False),
+        (as_dict(entry.annotations).get("cost"), True),
+    ):
+        told = as_dict(told)
+        amount = told.get("amount")
+        if isinstance(amount, (int, float)) and not isinstance(amount, bool) and isfinite(amount):
+            cost: Wire = {"amount": amount, "currency": as_str(told.get("currency")) or "USD"}
+            return cost | ({"estimated": True} if estimated else {})
+    return None
 
 
 def token_usage(result: Wire) -> Wire | None:

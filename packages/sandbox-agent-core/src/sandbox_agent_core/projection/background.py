@@ -8,7 +8,7 @@ from typing import Any, Final
 from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.lenient import as_dict, as_str, as_text, compact
-from sandbox_agent_core.projection.answers import stop_reason, token_usage
+from sandbox_agent_core.projection.answers import stop_reason, token_usage, turn_cost
 from sandbox_agent_core.projection.faults import fault_of
 from sandbox_agent_core.projection.parts import Wire, event
 
@@ -26,7 +26,10 @@ def background(entry: LogEntry, method: str, params: Any) -> Wire | None:
     params = as_dict(params)
     if method in extensions.OF_TASKS and not isinstance(params.get("taskId"), str):
         return None
-    return event(entry, method.removeprefix(extensions.PREFIX), read(params))
+    data = read(params)
+    if method == extensions.TURN_ENDED:
+        data |= compact(cost=turn_cost(entry, params))
+    return event(entry, method.removeprefix(extensions.PREFIX), data)
 
 
 def task_kind(params: Wire) -> str:

@@ -59,7 +59,12 @@ async def answer_with_turn(request: Request, body: BaseModel, begin: Begin) -> R
         if outcome.error is not None:
             raise outcome.error
         return json_response(
-            PromptResult(turn_id=turn.id, stop_reason=outcome.stop_reason, usage=outcome.usage)
+            PromptResult(
+                turn_id=turn.id,
+                stop_reason=outcome.stop_reason,
+                usage=outcome.usage,
+                output=outcome.output,
+            )
         )
 
     return await services.once.answer(request, body, work)

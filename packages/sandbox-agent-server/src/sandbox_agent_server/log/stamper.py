@@ -41,6 +41,8 @@ class Stamper:
         """True while `session/load` repeats a history that the log has already."""
         self.common_commands: Callable[[], list[dict[str, Any]]] = list
         """Slash commands that the server adds to those that the agent names."""
+        self.estimated_cost: Callable[[Mapping[str, Any]], dict[str, Any] | None] = lambda _: None
+        """Of a turn, from what its agent says at the end of it."""
         self._asked: dict[RequestId, tuple[str, dict[str, Any] | None]] = {}
         self._items = OpenItems()
         self._calls = ToolCalls()
@@ -289,6 +291,9 @@ class Stamper:
         self.end_turn(self.own_turn_id)
 
     def _own_turn_entry(self, step: Step, raw: bytes, frame: Frame) -> None:
+        annotations: dict[str, Any] | None = {"background": True}
+        if frame["method"] == extensions.TURN_ENDED:
+            annotations = self._priced(annotations, as_dict(frame.get("params")))
         step.append(
             Draft(
                 "agent",
@@ -296,9 +301,17 @@ class Stamper:
                 frame,
                 method=frame["method"],
                 turn_id=self.own_turn_id,
-                annotations={"background": True},
+                annotations=annotations,
             )
         )
+
+    def _priced(
+        self, annotations: dict[str, Any] | None, result: dict[str, Any]
+    ) -> dict[str, Any] | None:
+        if "cost" in as_dict(result.get("_meta")):
+            return annotations
+        cost = self.estimated_cost(result)
+        return annotations if cost is None else {**(annotations or {}), "cost": cost}
 
     # Answers, and ends
 
@@ -319,6 +332,8 @@ class Stamper:
             annotations = self._asked.pop(id)[1]
         if last_words:
             annotations = {**(annotations or {}), "lastWords": last_words}
+        if method in operations.BEGIN_A_TURN:
+            annotations = self._priced(annotations, as_dict(frame.get("result")))
         turn_id = self.running_turn_id
         ends_turn = _begins_a_turn(method)
         if ends_turn:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 from sandbox_agent_core.content import CONTEXT_META
 from sandbox_agent_core.projection import is_delta, project
 from sandbox_agent_core.view import Transcript, TranscriptFolder, render_context
 
+from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.log.entry import Entry
 from sandbox_agent_server.log.log import Cursor, SessionLog
 
@@ -18,6 +21,7 @@ __all__ = [
     "fold_log",
     "instructions_text",
     "replay_text",
+    "schema_text",
 ]
 
 REPLAY_MAX_EVENTS = 200
@@ -34,6 +38,14 @@ def instructions_text(system_prompt: str) -> str:
     return (
         "Whoever set up this session gave these instructions. They hold for all of it:\n\n"
         f"<instructions>\n{system_prompt}\n</instructions>"
+    )
+
+
+def schema_text(schema: Mapping[str, Any]) -> str:
+    """What an answer is to be, for an agent that has no place for it."""
+    return (
+        "Your last message must be JSON that is valid by this JSON schema, and nothing else: no explanation before "
+        f"or after it.\n\n<json-schema>\n{dumps(schema).decode()}\n</json-schema>"
     )
 
 

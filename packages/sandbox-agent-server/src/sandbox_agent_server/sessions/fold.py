@@ -158,7 +158,12 @@ def _is_compaction(entry: LogEntry) -> bool:
 def _agent_answer(state: SessionState, entry: LogEntry) -> SessionState:
     method = entry.method
     if method in operations.BEGIN_A_TURN:
-        return replace(state, turn_id=None, options=state.options.allowing(None))
+        return replace(
+            state,
+            turn_id=None,
+            options=state.options.allowing(None),
+            spending=state.spending.after(entry, as_dict(entry.payload.get("result"))),
+        )
     if method is None or "error" in entry.payload:
         return state
     result = entry.payload.get("result")
@@ -262,7 +267,7 @@ def _turn_ended(state: SessionState, entry: LogEntry, params: dict[str, Any]) ->
         return state
     turn_id = entry.turn_id or params.get("turnId")
     if turn_id is not None and turn_id == state.own_turn_id:
-        return replace(state, own_turn_id=None)
+        return replace(state, own_turn_id=None, spending=state.spending.after(entry, params))
     return replace(state, turn_id=None, options=state.options.allowing(None))
 
 

@@ -46,6 +46,7 @@ def session_info(
         continuity=state.continuity,
         current_turn_id=state.own_turn_id or state.turn_id,
         tasks=[_task_info(id, task) for id, task in state.tasks.items()],
+        usage=state.spending.info(),
         queued_turns=len(state.queued),
         pending_requests=len(state.pending),
         unparsed=state.unparsed,

@@ -308,6 +308,7 @@ class SessionManager:
             make_adapter=partial(self._adapters.make, session_id),
             definition=self._definition(state.settings.agent),
             version=self._version,
+            prices=self._settings.prices,
             earlier_resolution=lambda id: self._archive.resolution(session_id, id),
         )
         session.conversation.observers.append(lambda step: self._observe(session, step))

@@ -29,6 +29,7 @@ from sandbox_agent_core.errors import (
     Unavailable,
 )
 from sandbox_agent_core.frames import Frame, extensions
+from sandbox_agent_core.projection import token_usage
 from sandbox_agent_core.spi.agent import TASK_STOP, AgentDefinition, AgentExit
 
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions
@@ -43,12 +44,13 @@ from sandbox_agent_server.sessions.file_requests import serve_files
 from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.sessions.info import session_info
 from sandbox_agent_server.sessions.long_work import LongWork, Steered
+from sandbox_agent_server.sessions.prices import estimated_cost
 from sandbox_agent_server.sessions.prompt_content import check_prompt
 from sandbox_agent_server.sessions.rewinding import Rewinding
 from sandbox_agent_server.sessions.state import SessionState
 from sandbox_agent_server.sessions.turn import Turn, TurnOutcome, Work
 from sandbox_agent_server.sessions.turns import Turns
-from sandbox_agent_server.settings import Limits
+from sandbox_agent_server.settings import Limits, ModelPrice
 
 __all__ = ["Session"]
 
@@ -66,6 +68,7 @@ class Session:
         make_adapter: MakeAdapter,
         definition: AgentDefinition | None,
         version: str,
+        prices: Mapping[str, ModelPrice],
         earlier_resolution: Callable[[str], Mapping[str, Any] | None],
     ) -> None:
         self.log = log
@@ -92,6 +95,8 @@ class Session:
             definition=definition,
             check_open=self._check_open,
         )
+        self._prices = prices
+        self.conversation.stamper.estimated_cost = self._estimated_cost
         self.conversation.stamper.common_commands = self.long_work.commands
         self._rewinding = Rewinding(self.conversation, self.agent, self.turns, self.long_work)
         self._max_media_bytes = limits.max_media_bytes
@@ -215,15 +220,19 @@ class Session:
 
     # Prompts and answers
 
-    def prompt(self, blocks: list[dict[str, Any]]) -> tuple[Turn, int, int]:
+    def prompt(
+        self, blocks: list[dict[str, Any]], output_schema: Mapping[str, Any] | None = None
+    ) -> tuple[Turn, int, int]:
         """Start a turn, or queue it behind the running one. Returns `(turn, position, cursor before it)`.
 
-        A slash command that the server knows is what it says, and no prompt.
+        A slash command that the server knows is what it says, and no prompt. `output_schema`: of the answer.
 
         Raises:
             InvalidRequest, SessionClosed, LimitReached, StorageError: the prompt was not accepted.
         """
         check_prompt(blocks, max_media_bytes=self._max_media_bytes)
+        if output_schema is not None:
+            return self._begin(lambda: Work.prompt(blocks, output_schema))
         return self._begin(lambda: self.long_work.work_of(blocks))
 
     def compact(self, instructions: str | None) -> tuple[Turn, int, int]:
@@ -259,6 +268,10 @@ class Session:
         """Raises what `LongWork.native` raises."""
         self._check_open()
         return await self.long_work.native(method, params)
+
+    def _estimated_cost(self, result: Mapping[str, Any]) -> dict[str, Any] | None:
+        usage = token_usage(dict(result))
+        return usage and estimated_cost(usage, self.state.options.model, self._prices)
 
     def cancel(self, turn_id: str | None) -> list[str]:
         """Cancel one turn, or the running one and all queued. Returns the turns that this stops."""

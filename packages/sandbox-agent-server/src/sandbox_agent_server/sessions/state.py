@@ -19,6 +19,7 @@ from sandbox_agent_core.lenient import as_dict, dicts_in
 
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions
 from sandbox_agent_server.sessions.background import TaskState
+from sandbox_agent_server.sessions.spending import Spending
 
 __all__ = [
     "MAX_GRANTS",
@@ -104,6 +105,7 @@ class SessionState:
     grants: tuple[dict[str, Any], ...] = ()
     """What a person has always allowed, where the agent could only have written it into a file."""
     unparsed: int = 0
+    spending: Spending = field(default_factory=Spending)
 
     @classmethod
     def begun(
@@ -166,6 +168,7 @@ class SessionState:
             "pending": dict(self.pending),
             "grants": list(self.grants),
             "unparsed": self.unparsed,
+            "spending": self.spending.to_wire(),
         }
 
     @classmethod
@@ -208,6 +211,7 @@ class SessionState:
             pending=wire["pending"],
             grants=tuple(dicts_in(wire.get("grants"))),
             unparsed=wire["unparsed"],
+            spending=Spending.from_wire(wire.get("spending")),
         )
 
 

@@ -26,9 +26,14 @@ class Work:
     marks: Mapping[str, Any] | None = None
     """Annotations of its entry: `operation`, when a prompt stands for one, and `emulated`."""
 
+    output_schema: Mapping[str, Any] | None = None
+    """What the answer to a prompt is to be."""
+
     @classmethod
-    def prompt(cls, blocks: list[dict[str, Any]]) -> Work:
-        return cls(acp.SESSION_PROMPT, {"prompt": blocks})
+    def prompt(
+        cls, blocks: list[dict[str, Any]], output_schema: Mapping[str, Any] | None = None
+    ) -> Work:
+        return cls(acp.SESSION_PROMPT, {"prompt": blocks}, output_schema=output_schema)
 
     @classmethod
     def in_words(cls, operation: str, text: str, *, is_emulated: bool = False) -> Work:
@@ -59,6 +64,8 @@ class Work:
 class TurnOutcome:
     stop_reason: str
     usage: dict[str, Any] | None = None
+    output: Any = None
+    """The answer by the schema of the prompt."""
     error: SandboxAgentError | None = None
 
     @classmethod
@@ -68,7 +75,11 @@ class TurnOutcome:
             return cls("error", error=error_of_frame(frame))
         result = as_dict(frame.get("result"))
         usage = result.get("usage")
-        return cls(stop_reason(result), usage=usage if isinstance(usage, dict) else None)
+        return cls(
+            stop_reason(result),
+            usage=usage if isinstance(usage, dict) else None,
+            output=as_dict(result.get("_meta")).get("structuredOutput"),
+        )
 
 
 @dataclass(slots=True, eq=False)

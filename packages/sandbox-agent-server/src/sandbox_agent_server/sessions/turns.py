@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -20,13 +20,14 @@ from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.projection import stop_reason
+from sandbox_agent_core.spi.capabilities import AgentCapabilities
 
 from sandbox_agent_server.agents.runner.failures import error_of_frame
 from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.log.log import retry_delays
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import SessionAgent
-from sandbox_agent_server.sessions.context import context_block
+from sandbox_agent_server.sessions.context import context_block, schema_text
 from sandbox_agent_server.sessions.conversation import Conversation
 from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.sessions.turn import Turn, TurnOutcome, Work
@@ -124,11 +125,19 @@ class Turns:
         params = {"sessionId": self._conversation.state.agent_session_id, **work.params}
         if work.takes_context and self._agent.context:
             params["prompt"] = [context_block(self._agent.context), *params["prompt"]]
+        if work.output_schema is not None:
+            params |= self._with_schema(params, work.output_schema)
         self._conversation.begin_turn(work.method, params, turn.id, marks=work.marks)
         if work.takes_context:
             self._agent.context = None
         self._current = turn
         self._retry_delays = retry_delays()
+
+    def _with_schema(self, params: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+        """For an agent that keeps to schemas; others are told of it in words."""
+        if AgentCapabilities.read(self._conversation.state.capabilities).output_schema:
+            return {"_meta": {"outputSchema": dict(schema)}}
+        return {"prompt": [*params["prompt"], context_block(schema_text(schema))]}
 
     def _advance(self) -> None:
         """Start the next queued turn, bringing the agent up first where needed."""

@@ -429,7 +429,8 @@ async def test_a_permission_shows_what_was_told_of_its_call_before(talk: Talk) -
     event = project_wire(talk.entries[-1])
     assert event is not None
     assert (event["data"]["command"], event["data"]["paths"]) == ("rm a", ["/w/a"])
-    assert event["data"]["toolCall"]["diffs"] == [{"path": "/w/a", "newText": "b"}]
+    (diff,) = event["data"]["toolCall"]["diffs"]
+    assert (diff["path"], diff["newText"]) == ("/w/a", "b")
 
 
 async def test_a_call_that_was_told_in_a_frame_of_any_size_is_judged(make_talk: MakeTalk) -> None:

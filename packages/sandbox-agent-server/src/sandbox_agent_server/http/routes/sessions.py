@@ -115,7 +115,9 @@ async def _resume(request: Request) -> Response:
 async def _prompt(request: Request) -> Response:
     services = services_of(request)
     body = await read_body(request, PromptRequest, services.settings.limits)
-    return await answer_with_turn(request, body, lambda session: session.prompt(body.blocks()))
+    return await answer_with_turn(
+        request, body, lambda session: session.prompt(body.blocks(), body.output_schema)
+    )
 
 
 async def _cancel(request: Request) -> Response:
