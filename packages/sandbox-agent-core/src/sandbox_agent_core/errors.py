@@ -38,6 +38,7 @@
       InstallFailed                      500 install_failed
         IntegrityMismatch                500 integrity_mismatch
         NodeMissing                      500 node_missing
+        PythonMissing                    500 python_missing
         PlatformNotSupported             500 platform_not_supported
         RegistryAuthRequired             500 registry_auth_required
         RegistryUnavailable              503 registry_unavailable    retryable
@@ -117,6 +118,7 @@ __all__ = [
     "ProviderQuotaExceeded",
     "ProviderTimeout",
     "ProviderUnavailable",
+    "PythonMissing",
     "QuotaExceeded",
     "RegistryAuthRequired",
     "RegistryUnavailable",
@@ -418,6 +420,13 @@ class PlatformNotSupported(InstallFailed):
 
     code = "platform_not_supported"
     title = "Platform Not Supported"
+
+
+class PythonMissing(InstallFailed):
+    """The agent is a Python program, and there is no Python that is new enough for it."""
+
+    code = "python_missing"
+    title = "Python Missing"
 
 
 class RegistryAuthRequired(InstallFailed):

@@ -21,8 +21,9 @@ def test_every_agent_of_the_catalogue_can_be_installed_or_says_why_not() -> None
 def test_a_pin_is_complete(name: str) -> None:
     pin = all_pins()[name]
     assert VERSION_PATTERN.fullmatch(pin.version)
-    assert pin.kind in ("native", "node")
+    assert pin.kind in ("native", "node", "python")
     assert bool(pin.platforms) == (pin.kind == "native")
+    assert bool(pin.min_python) == (pin.kind == "python")
     package = pin.package_for("linux-x64", "1.2.3")
     assert "1.2.3" in package.version
     assert "{" not in package.spec + package.path

@@ -149,6 +149,7 @@ class InstallProgress(ResponseBody):
         "unpacking",
         "bringing_node",
         "running_npm",
+        "running_pip",
         "starting",
         "finishing",
     ] = Field(

@@ -149,8 +149,10 @@ def _versions(settings: Settings, *, offline: bool) -> int:
     if not offline:
         # Most of it is waiting for the registry.
         with ThreadPoolExecutor(max_workers=4) as pool:
-            asked = pool.map(lambda pin: _newest(installer, pin), pins)
-            newest = {pin.name: answer for pin, answer in zip(pins, asked, strict=True)}
+            # PyPI is not asked.
+            asked = [pin for pin in pins if pin.kind != "python"]
+            answers = pool.map(lambda pin: _newest(installer, pin), asked)
+            newest = {pin.name: answer for pin, answer in zip(asked, answers, strict=True)}
     rows = [("agent", "tested", "installed", "newest", "its Node.js")]
     rows += [
         (

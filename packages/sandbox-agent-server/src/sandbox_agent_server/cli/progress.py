@@ -19,6 +19,7 @@ _STEPS: Final = {
     "unpacking": "unpacking",
     "bringing_node": "bringing a newer Node.js",
     "running_npm": "npm installs it and its dependencies",
+    "running_pip": "pip installs it and its dependencies",
     "starting": "starting it once",
     "finishing": "finishing",
 }

@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sandbox_agent_core.api.agents import InstallProgress
-from sandbox_agent_core.errors import InstallFailed, InstallForbidden, PlatformNotSupported
+from sandbox_agent_core.errors import (
+    AgentNotInstallable,
+    InstallFailed,
+    InstallForbidden,
+    PlatformNotSupported,
+)
 from sandbox_agent_core.spi.agent import AgentInstallation
 
 from sandbox_agent_server.install.agents_dir import AgentsDir, InstalledVersion, Source
@@ -28,6 +33,11 @@ from sandbox_agent_server.install.npm_install import (
 )
 from sandbox_agent_server.install.npmrc import load_npm_config
 from sandbox_agent_server.install.pins import AgentPin, PackagePin, find_pin
+from sandbox_agent_server.install.python_install import (
+    find_python,
+    install_with_pip,
+    write_python_launcher,
+)
 from sandbox_agent_server.install.semver import VersionRange
 from sandbox_agent_server.install.starting import check_start
 from sandbox_agent_server.install.unpacking import unpack
@@ -107,6 +117,8 @@ class Installer:
     def newest(self, agent: str) -> NewestVersion:
         """What `latest` would install here. Raises: as `install`."""
         pin = find_pin(agent)
+        if pin.kind == "python":
+            raise _exactly(pin)
         with self.registry(pin) as registry:
             version = choose_version(registry, pin, wanted="latest", platform=this_platform())
             node = registry.node_range(pin.package, version) if pin.kind == "node" else None
@@ -173,6 +185,8 @@ class _Run:
 
     def run(self, version: str | None) -> Installed:
         pin, agents_dir = self._pin, self._agents_dir
+        if pin.kind == "python" and version is not None and not version[0].isdigit():
+            raise _exactly(pin)
         source = self._installer.local_source()
         if source is not None:
             self._version = version or source.choose_version(pin, this_platform())
@@ -184,7 +198,7 @@ class _Run:
         try:
             if source is None:
                 registry = self._installer.registry(pin)
-                if version is not None:
+                if version is not None and pin.kind != "python":
                     self._tell("resolving")
                     # May be a tag. Before the lock: others need not wait for it.
                     self._version = choose_version(
@@ -236,6 +250,9 @@ class _Run:
         elif self._pin.kind == "node":
             kind = "registry"
             program = self._bring_node(version, staged, source, registry)
+        elif self._pin.kind == "python":
+            kind = "registry"
+            program = self._bring_python(version, staged, source)
         else:
             package = self._pin.package_for(this_platform(), version)
             if source is not None:
@@ -318,6 +335,23 @@ class _Run:
         )
         return write_launcher(self._pin, staged, tools, root=self._agents_dir.root)
 
+    def _bring_python(self, version: str, staged: Path, source: LocalSource | None) -> Path:
+        pin, environ = self._pin, self._installer.environ
+        if source is not None:
+            source.archive(pin, this_platform(), version)  # says that there is none, and why
+        python = find_python(environ, agent=pin.name, at_least=pin.min_python)
+        self._tell("running_pip")
+        install_with_pip(
+            [f"{pin.package}=={version}", *pin.beside],
+            staged,
+            python=python,
+            environ=environ,
+            check=lambda: self._tell("running_pip"),
+        )
+        return write_python_launcher(
+            staged, script=pin.path, program=pin.program, package=pin.package, version=version
+        )
+
     def _program_of_copy(self, staged: Path, copied: InstalledVersion) -> Path:
         if self._pin.kind == "node":
             # The Node.js of the machine that it was installed on is not here.
@@ -365,3 +399,10 @@ class _Run:
                 }
             )
         )
+
+
+def _exactly(pin: AgentPin) -> AgentNotInstallable:
+    return AgentNotInstallable(
+        f"{pin.name} comes from PyPI, which is not asked what is newest: name a version of {pin.package}.",
+        agent=pin.name,
+    )

@@ -44,7 +44,7 @@ class LocalSource:
     def archive(self, pin: AgentPin, platform: str, version: str) -> Path:
         """Raises: InstallFailed when it is not here."""
         path = self.directory / _archive_name(pin.package_for(platform, version))
-        if pin.kind == "node" or not path.is_file():
+        if pin.kind != "native" or not path.is_file():
             raise self._missing(pin, platform, version)
         return path
 
@@ -58,7 +58,7 @@ class LocalSource:
 
     def _missing(self, pin: AgentPin, platform: str, version: str) -> InstallFailed:
         where = str(self.directory)
-        if pin.kind == "node":
+        if pin.kind != "native":
             message = (
                 f"{where!r} holds no {pin.name} {version}. It has dependencies, so it comes unpacked: "
                 f"run `sandbox-agent-server install-agent {pin.name} --agents-dir DIR` "

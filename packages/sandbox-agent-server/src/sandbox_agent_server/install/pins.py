@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Final, Literal
@@ -37,7 +37,7 @@ class AgentPin:
     """One table of `versions.toml`."""
 
     name: str
-    kind: Literal["native", "node"]
+    kind: Literal["native", "node", "python"]
     package: str
     version: str
     program: str
@@ -46,6 +46,8 @@ class AgentPin:
     platform_version: str = "{version}"
     platforms: Mapping[str, str] = field(default_factory=dict)
     brotli: bool = False
+    min_python: str = ""
+    beside: Sequence[str] = ()
 
     def package_for(self, platform: str, version: str) -> PackagePin:
         """What to install on this platform.
@@ -53,7 +55,7 @@ class AgentPin:
         Raises:
             PlatformNotSupported: the agent is not published for it.
         """
-        if self.kind == "node":
+        if self.kind != "native":
             return PackagePin(name=self.package, version=version, path=self.path)
         theirs = self.platforms.get(platform)
         if theirs is None:
