@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from agent_conformance.conftest import Lab
 from agent_conformance.stories import play
 from agent_conformance.under_test import AGENTS
-from sandbox_agent_client import PermissionRequested, SessionSync, ToolCompleted, ToolStarted
+from sandbox_agent_client import (
+    CopilotOptions,
+    PermissionRequested,
+    SessionSync,
+    ToolCompleted,
+    ToolStarted,
+)
 
 pytestmark = pytest.mark.real_agent
 
@@ -45,3 +52,19 @@ def test_turns_calls_and_modes_are_told_as_by_others(copilot: SessionSync) -> No
         "error",
         "agent_auth_required",
     )
+
+
+def test_options_and_further_directories_reach_it(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "further.txt").write_text("from further away", encoding="utf-8")
+    options = CopilotOptions(model="other-1", excluded_tools=("grep",))
+    session = lab.new_session(
+        AGENTS["copilot"], agent_options=options, additional_directories=[str(tmp_path)]
+    )
+
+    story = play(session, f"SCENARIO:read-file FILE<<{tmp_path}/further.txt>>")
+
+    assert "from further away" in story.text
+    (*_, asked) = [one for one in lab.llm.requests if one.body.get("model") == "other-1"]
+    assert "grep" not in asked.tools
+    assert "view" in asked.tools
+    session.end()

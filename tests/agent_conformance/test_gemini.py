@@ -9,7 +9,13 @@ import pytest
 from agent_conformance.conftest import Lab
 from agent_conformance.stories import play
 from agent_conformance.under_test import AGENTS
-from sandbox_agent_client import PermissionRequested, SessionSync, ToolCompleted, ToolStarted
+from sandbox_agent_client import (
+    GeminiOptions,
+    PermissionRequested,
+    SessionSync,
+    ToolCompleted,
+    ToolStarted,
+)
 
 pytestmark = pytest.mark.real_agent
 
@@ -35,3 +41,17 @@ def test_calls_are_told_as_by_others(gemini: SessionSync) -> None:
     for call in (started, asked.tool_call, written.of(ToolCompleted)[0]):
         assert call.input == {"file_path": str(file), "content": "hello scripted file\n"}
         assert [diff.old_text for diff in call.diffs] == [None]
+
+
+def test_options_and_further_directories_reach_it(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "further.txt").write_text("from further away", encoding="utf-8")
+    session = lab.new_session(
+        AGENTS["gemini"],
+        agent_options=GeminiOptions(extensions=("none",)),
+        additional_directories=[str(tmp_path)],
+    )
+
+    story = play(session, f"SCENARIO:read-file FILE<<{tmp_path}/further.txt>>")
+
+    assert "from further away" in story.text
+    session.end()

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sandbox_agent_core.agent_options import CopilotOptions
 from sandbox_agent_core.errors import AgentNotInstalled, AgentStartFailed, WorkspaceNotTrusted
 from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.acp import AcpAdapter
-from sandbox_agent_server.agents.acp.launch import Launch
+from sandbox_agent_server.agents.acp.launch import Launch, option_flags
 from sandbox_agent_server.agents.private_file import PrivateFile
 from sandbox_agent_server.runtime import proc_table
 
@@ -30,6 +31,22 @@ async def client(client_of: Any) -> Any:
     client = client_of(AcpAdapter(context(), MOCK))
     await client.begin()
     return client
+
+
+def test_options_become_words_of_the_command() -> None:
+    given = CopilotOptions(
+        denied_tools=("write", "-x"), disable_builtin_mcp_servers=True, reasoning_effort="low"
+    )
+    flags = {
+        "denied_tools": "--deny",
+        "disable_builtin_mcp_servers": "--no-mcp",
+        "reasoning_effort": "--effort",
+        "model": "--model",
+        "ignore_custom_instructions": "--bare",
+    }
+    words = ["--deny=write", "--deny=-x", "--no-mcp", "--effort=low"]
+    assert option_flags(given, flags) == words
+    assert option_flags(None, flags) == []
 
 
 async def test_what_is_prepared_for_a_launch_reaches_the_agent_and_goes_with_it(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sandbox_agent_core.agent_options import AmpOptions
 from sandbox_agent_core.errors import AgentNotInstalled
 from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.amp import AmpAdapter
@@ -109,10 +110,46 @@ async def test_a_tool_is_asked_about_and_runs_when_allowed(start_amp: StartAdapt
     call = amp.last_tool()
     assert asked["params"]["toolCall"]["toolCallId"] == call["toolCallId"]
     assert asked["params"]["toolCall"]["title"] == "echo hi; exit 3"
-    assert (call["kind"], call["status"]) == ("execute", "completed")
-    assert call["rawOutput"] == {"output": "hi\n", "exitCode": 3}
+    assert (call["kind"], call["status"]) == ("execute", "failed")
+    assert call["rawOutput"] == {"stdout": "hi\n", "exitCode": 3}
+    assert [item["content"]["text"] for item in call["content"]] == ["hi\n"]
     statuses = [update.get("status") for update in amp.updates() if "toolCallId" in update]
-    assert statuses == ["pending", "in_progress", "completed"]
+    assert statuses == ["pending", "in_progress", "failed"]
+
+
+async def test_a_silent_command_has_no_output(start_amp: StartAdapter) -> None:
+    amp = await start_amp()
+    await amp.open()
+
+    await amp.prompt(run("Bash", cmd="true"))
+
+    assert (amp.last_tool()["status"], amp.last_tool()["content"]) == ("completed", [])
+
+
+async def test_its_modes_are_models_and_a_thread_stays_where_its_user_finds_it(
+    start_amp: StartAdapter,
+) -> None:
+    options = AmpOptions(labels=("one", "-x"), title="A title", features=("fast",))
+    amp = await start_amp(session_options=options, options={"models": ["reviewer"]})
+    opened = await amp.open()
+    (model,) = opened["configOptions"]
+    assert [choice["value"] for choice in model["options"]] == [
+        "default", "low", "medium", "high", "ultra", "reviewer",
+    ]  # fmt: skip
+    await amp.prompt("flags")
+    first = json.loads(amp.text())
+    assert not any(flag.startswith("--mode") for flag in first)
+    assert {"--no-archive-after-execute", "--label=one", "--label=-x"} <= set(first)
+    assert {"--title=A title", "--features=fast"} <= set(first)
+
+    refused = await amp.set("session/set_config_option", configId="model", value="huge")
+    assert "error" in refused
+    await amp.set("session/set_config_option", configId="model", value="high")
+    amp.forget()
+    await amp.prompt("flags")
+    again = json.loads(amp.text())
+    assert {"--mode=high", "--label=one", "--no-archive-after-execute"} <= set(again)
+    assert "--title=A title" not in again
 
 
 async def test_a_rejected_tool_does_not_run_and_the_model_is_told(
@@ -165,9 +202,7 @@ async def test_a_written_file_is_a_diff(start_amp: StartAdapter, cwd: Path) -> N
     await amp.prompt(run("create_file", path=path, content="text\n"))
 
     assert (cwd / "new.txt").read_text(encoding="utf-8") == "text\n"
-    assert amp.last_tool()["content"] == [
-        {"type": "diff", "path": path, "oldText": None, "newText": "text\n"}
-    ]
+    assert amp.last_tool()["content"] == [{"type": "diff", "path": path, "newText": "text\n"}]
 
 
 async def test_reading_is_not_asked_about(start_amp: StartAdapter) -> None:
@@ -191,7 +226,7 @@ async def test_a_question_and_its_call_find_each_other(
 
     calls = [update["toolCallId"] for update in amp.updates("tool_call")]
     assert [asked["params"]["toolCall"]["toolCallId"] for asked in amp.asked()] == calls
-    assert [amp.tool(call)["rawOutput"]["output"] for call in calls] == ["1\n", "2\n"]
+    assert [amp.tool(call)["rawOutput"]["stdout"] for call in calls] == ["1\n", "2\n"]
 
 
 async def test_cancel_stops_the_process_and_the_next_prompt_works(start_amp: StartAdapter) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sandbox_agent_core.agent_options import AmpOptions
 from sandbox_agent_server.agents.amp.ask_socket import AskSocket
 from sandbox_agent_server.agents.amp.launch import command_line, find, settings_with
 from support.agents import load_pins
@@ -78,8 +79,13 @@ def test_amp_knows_the_options_that_the_adapter_uses(amp_binary: Path, tmp_path:
         timeout=WAIT_S,
     )
 
-    used = command_line([], thread=None, settings=tmp_path, mcp_config=tmp_path)
-    assert all(option in done.stdout for option in used if option.startswith("--"))
+    options = AmpOptions(labels=("x",), title="x", features=("fast",), visibility="private")
+    used = command_line(
+        [], thread=None, settings=tmp_path, mcp_config=tmp_path, mode="high", options=options
+    )
+    flags = {option.partition("=")[0] for option in used if option.startswith("--")}
+    assert {flag for flag in flags if flag not in done.stdout} == set()
+    assert "low, medium, high, ultra" in done.stdout
 
 
 def test_without_a_login_amp_says_so_and_waits(amp_binary: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from dataclasses import replace
@@ -159,6 +160,19 @@ def test_what_copilots_user_has_trusted_is_refused_where_the_session_does_not(
         copilot.prepare(context)
     assert refusal.value.details["files"] == [str(path)]
     assert copilot.prepare(trusting(context)) == Launch()
+
+
+def test_what_copilot_would_trust_of_further_directories_is_refused(
+    context: AgentContext, tmp_path: Path
+) -> None:
+    further = dataclasses.replace(context, additional_directories=(tmp_path / "further",))
+    assert copilot.prepare(further) == Launch()
+    skill = write(tmp_path / "further/.github/skills/do/SKILL.md", "do it")
+    hook = write(tmp_path / "further/.github/hooks/one.json", {"hooks": {}})
+    with pytest.raises(WorkspaceNotTrusted) as refusal:
+        copilot.prepare(further)
+    assert set(refusal.value.details["files"]) == {str(skill), str(hook)}
+    assert copilot.prepare(dataclasses.replace(further, trust_workspace=True)) == Launch()
 
 
 def test_hooks_of_copilot_are_found_however_deep_and_through_links(

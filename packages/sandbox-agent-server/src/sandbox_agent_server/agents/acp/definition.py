@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sandbox_agent_core.agent_options import AgentOptions
 from sandbox_agent_core.spi.agent import (
     AgentAdapter,
     AgentContext,
@@ -15,6 +16,7 @@ from sandbox_agent_core.spi.agent import (
 
 from sandbox_agent_server.agents.acp.adapter import AcpAdapter
 from sandbox_agent_server.agents.acp.launch import Launch, Prepare
+from sandbox_agent_server.agents.acp.launch import option_flags as flags_of
 from sandbox_agent_server.agents.acp.normalising import Normaliser
 from sandbox_agent_server.agents.acp.verbs import Verb
 from sandbox_agent_server.agents.installation import find_program, installed_version
@@ -35,6 +37,9 @@ def acp_definition(
     normaliser: Callable[[], Normaliser] | None = None,
     verbs: Mapping[str, Verb] | None = None,
     capabilities: Mapping[str, Any] | None = None,
+    session_options: type[AgentOptions] | None = None,
+    option_flags: Mapping[str, str] | None = None,
+    directory_flag: str | None = None,
     permission_modes: Mapping[str, str] | None = None,
     mcp_transports: Sequence[str] = ("stdio", "http", "sse"),
     base_url_env: Mapping[str, str] | None = None,
@@ -44,16 +49,24 @@ def acp_definition(
     `environment` makes the environment of the process from that of the session, and `prepare` adds what
     depends on the workspace. A `normaliser` is made
     for each session and mends what the agent leaves out. `verbs`, by method, are what it can do beside ACP, and
-    `capabilities` what is announced of that.
+    `capabilities` what is announced of that. `option_flags` are those of its command for fields of `session_options`, and
+    `directory_flag` is the one for further directories.
     """
     command = tuple(command)
+
+    def prepared(context: AgentContext) -> Launch:
+        flags = flags_of(context.session_options, option_flags or {})
+        if directory_flag is not None:
+            flags += [f"{directory_flag}={path}" for path in context.additional_directories]
+        launch = prepare(context)
+        return dataclasses.replace(launch, arguments=[*launch.arguments, *flags])
 
     def create(context: AgentContext) -> AgentAdapter:
         own = dataclasses.replace(context, env=dict(environment(context.env)))
         return AcpAdapter(
             own,
             command,
-            prepare=prepare,
+            prepare=prepared,
             normaliser=normaliser() if normaliser else None,
             verbs=verbs,
             capabilities=capabilities,
@@ -77,4 +90,6 @@ def acp_definition(
         permission_modes=permission_modes or {},
         mcp_transports=tuple(mcp_transports),
         base_url_env=base_url_env or {},
+        session_options=session_options,
+        directories_at_launch=directory_flag is not None,
     )

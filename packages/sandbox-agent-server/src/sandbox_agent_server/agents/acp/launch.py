@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sandbox_agent_core.agent_options import AgentOptions
 from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.lenient import as_dict, as_list
 from sandbox_agent_core.spi.agent import AgentContext
 
 from sandbox_agent_server.agents.private_file import PrivateFile
 
-__all__ = ["Launch", "Prepare"]
+__all__ = ["Launch", "Prepare", "option_flags"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,3 +41,18 @@ class Launch:
 
 Prepare = Callable[[AgentContext], Launch]
 """Looks at the workspace. Raises: WorkspaceNotTrusted."""
+
+
+def option_flags(options: AgentOptions | None, flags: Mapping[str, str]) -> list[str]:
+    """Of the options that were given; `flags` are by field. Each one word: what starts with a dash must not become an
+    option of its own."""
+    words: list[str] = []
+    for field_name, flag in flags.items():
+        value = getattr(options, field_name, None)
+        if value is True:
+            words.append(flag)
+        elif isinstance(value, tuple):
+            words += [f"{flag}={item}" for item in value]
+        elif value is not None and value is not False:
+            words.append(f"{flag}={value}")
+    return words

@@ -1,5 +1,6 @@
 """Amp, natively: `amp --execute --stream-json` translated to ACP frames, one process for each prompt."""
 
+from sandbox_agent_core.agent_options import AmpOptions
 from sandbox_agent_core.spi.agent import AgentDefinition
 
 from sandbox_agent_server.agents.amp.adapter import AmpAdapter
@@ -16,5 +17,6 @@ DEFINITION = AgentDefinition(
     takes_system_prompt=True,
     install_hint=INSTALL_HINT,
     env_names=ENV_NAMES,
+    session_options=AmpOptions,
     permission_modes=PERMISSION_MODES,
 )

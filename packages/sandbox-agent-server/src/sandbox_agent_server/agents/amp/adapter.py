@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
+from sandbox_agent_core.agent_options import AmpOptions
 from sandbox_agent_core.errors import SandboxAgentError
 from sandbox_agent_core.frames import RequestId, acp
 from sandbox_agent_core.frames.jsonrpc import (
@@ -29,11 +30,13 @@ from sandbox_agent_server.agents.amp.launch import (
     prompt_command,
     read_thread,
 )
+from sandbox_agent_server.agents.amp.offers import AmpOffers
 from sandbox_agent_server.agents.amp.tools import READ_ONLY, scope_of
 from sandbox_agent_server.agents.amp.translate import Translator
 from sandbox_agent_server.agents.native.adapter import Answer, Handler, Request
 from sandbox_agent_server.agents.native.dispatcher import Dispatcher
 from sandbox_agent_server.agents.native.grants import Decision, Grants
+from sandbox_agent_server.agents.native.offers import read_setting
 from sandbox_agent_server.agents.native.process_adapter import ProcessAdapter
 from sandbox_agent_server.agents.native.refusals import AgentEnded, Refused
 from sandbox_agent_server.agents.native.session_params import SessionParams
@@ -72,6 +75,7 @@ class AmpAdapter(ProcessAdapter[Translator]):
         self._new_id = new_id
         self._params: SessionParams | None = None
         self._grants = Grants()
+        self._offers = AmpOffers(self._option_texts("models"))
         self._socket: AskSocket | None = None
         self._permissions = Dispatcher(lambda _: new_id())
         """Those that the client is asked for."""
@@ -82,6 +86,8 @@ class AmpAdapter(ProcessAdapter[Translator]):
             acp.SESSION_RESUME: partial(self._open, is_resumed=True),
             acp.SESSION_PROMPT: self._prompt,
             acp.SESSION_SET_MODE: self._set_mode,
+            acp.SESSION_SET_MODEL: self._set_option,
+            acp.SESSION_SET_CONFIG_OPTION: self._set_option,
         }
 
     def _find(self, env: Mapping[str, str]) -> AgentInstallation | None:
@@ -113,7 +119,8 @@ class AmpAdapter(ProcessAdapter[Translator]):
             new_id=self._new_id,
         )
         result: dict[str, Any] = {} if is_resumed else {"sessionId": session_id}
-        return Answer(result | {"modes": self._grants.modes()})
+        offered = {"modes": self._grants.modes(), "configOptions": self._offers.config_options()}
+        return Answer(result | offered)
 
     async def _prompt(self, request: Request) -> None:
         translator = self._session_to_prompt()
@@ -141,6 +148,8 @@ class AmpAdapter(ProcessAdapter[Translator]):
             thread=translator.thread,
             ask_program=self._socket.program,
             env=self._context.env,
+            mode=self._offers.mode,
+            options=self._context.options_as(AmpOptions),
             extra=self._option_texts("extra_args"),
         )
         await self._run(argv, cwd=self._params.cwd, env=self._context.env)
@@ -148,6 +157,11 @@ class AmpAdapter(ProcessAdapter[Translator]):
     async def _set_mode(self, request: Request) -> Answer:
         self._grants.set_mode(request.params.get("modeId"))
         return Answer({})
+
+    async def _set_option(self, request: Request) -> Answer:
+        """From the next prompt on."""
+        self._offers.set(*read_setting(request.method, request.params))
+        return Answer({"configOptions": self._offers.config_options()})
 
     async def _cancel(self) -> None:
         """Amp knows no other way to stop a turn; the thread keeps what was said until then."""

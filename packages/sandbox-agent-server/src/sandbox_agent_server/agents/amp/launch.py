@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from sandbox_agent_core.agent_options import AmpOptions
 from sandbox_agent_core.frames.jsonrpc import RESOURCE_NOT_FOUND
 from sandbox_agent_core.lenient import dicts_in
 from sandbox_agent_core.spi.agent import AgentInstallation
@@ -77,6 +78,8 @@ def prompt_command(
     thread: str | None,
     ask_program: Path,
     env: Mapping[str, str],
+    mode: str | None = None,
+    options: AmpOptions | None = None,
     extra: Sequence[str] = (),
 ) -> list[str]:
     """What runs one prompt. Its files are beside `ask_program`, which is private and goes with the session.
@@ -91,6 +94,8 @@ def prompt_command(
         thread=thread,
         settings=_write(directory / "settings.json", settings),
         mcp_config=_write(directory / "mcp.json", configs) if configs else None,
+        mode=mode,
+        options=options,
         extra=extra,
     )
 
@@ -101,6 +106,8 @@ def command_line(
     thread: str | None,
     settings: Path,
     mcp_config: Path | None,
+    mode: str | None = None,
+    options: AmpOptions | None = None,
     extra: Sequence[str] = (),
 ) -> list[str]:
     """The prompt is not on it: it comes on stdin, where nobody else sees it."""
@@ -111,7 +118,23 @@ def command_line(
     argv += ["--settings-file", str(settings)]
     if mcp_config is not None:
         argv += ["--mcp-config", str(mcp_config)]
-    return [*argv, *extra]
+    # A thread that `--execute` has made is archived when the command ends, and this one goes on.
+    argv += ["--no-archive-after-execute"]
+    if mode is not None:
+        argv += [f"--mode={mode}"]
+    return [*argv, *_option_flags(options or AmpOptions(), is_new=thread is None), *extra]
+
+
+def _option_flags(options: AmpOptions, *, is_new: bool) -> list[str]:
+    """Each one word: what starts with a dash must not become an option of its own."""
+    flags = [f"--label={label}" for label in options.labels or ()]
+    if is_new:
+        if options.title is not None:
+            flags.append(f"--title={options.title}")
+        if options.visibility is not None:
+            flags.append(f"--visibility={options.visibility}")
+        flags += [f"--features={feature}" for feature in options.features or ()]
+    return flags
 
 
 def settings_with(

@@ -64,8 +64,11 @@ def call_fields(name: str, tool_input: Any, *, cwd: str) -> dict[str, Any]:
     fields["locations"] = [{"path": path}]
     old, new = given.get("old_str"), given.get("new_str", given.get("content"))
     if _KINDS[name] == "edit" and isinstance(new, str):
-        before = old if isinstance(old, str) else None
-        fields["content"] = [{"type": "diff", "path": path, "oldText": before, "newText": new}]
+        diff: dict[str, Any] = {"type": "diff", "path": path, "newText": new}
+        if isinstance(old, str):
+            piece = {"sandbox_agent": {"isWholeFile": False}}
+            diff |= {"oldText": old, "_meta": piece}
+        fields["content"] = [diff]
     return fields
 
 

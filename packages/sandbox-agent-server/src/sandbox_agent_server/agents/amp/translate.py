@@ -17,7 +17,7 @@ from sandbox_agent_core.frames.jsonrpc import (
     error_response,
     response,
 )
-from sandbox_agent_core.lenient import as_int, as_text, dicts_in
+from sandbox_agent_core.lenient import as_int, as_str, as_text, dicts_in
 
 from sandbox_agent_server import jsonio
 from sandbox_agent_server.agents.amp.launch import LOGIN_HINT
@@ -180,12 +180,20 @@ class Translator(SessionTranslator):
         call = self._calls.pop(id, None)
         text = block.get("content")
         text = text if isinstance(text, str) else jsonio.dumps(text).decode()
+        output = _parsed(text)
         update: Native = {
             "sessionUpdate": acp.TOOL_CALL_UPDATE,
             "toolCallId": call.shown_id if call is not None else id,
             "status": "failed" if block.get("is_error") is True else "completed",
-            "rawOutput": _parsed(text),
+            "rawOutput": output,
         }
+        if isinstance(output, dict) and as_int(output.get("exitCode")) is not None:
+            # Of a command.
+            text = as_str(output.get("output")) or ""
+            update["rawOutput"] = {"stdout": text, "exitCode": output["exitCode"]}
+            update["content"] = []
+            if output["exitCode"] != 0:
+                update["status"] = "failed"
         changed = call is not None and "content" in call_fields(
             call.name, call.input, cwd=self._cwd
         )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from sandbox_agent_core.agent_options import CopilotOptions
 from sandbox_agent_core.lenient import as_list
 from sandbox_agent_core.spi.agent import AgentContext
 
@@ -40,6 +41,8 @@ _IN_TRUSTED_FOLDERS: Final = (
     ".github/extensions",
 )
 """What it starts, or takes hooks from, in a folder that its user has trusted."""
+_OF_ADDED_DIRECTORIES: Final = (".github/skills", ".github/agents")
+"""What is there of these it takes for configuration that its user trusts."""
 _PROVIDERS: Final = ("openai", "anthropic")
 
 
@@ -71,10 +74,12 @@ def prepare(context: AgentContext) -> Launch:
     if _is_trusted_by_user(context.cwd, own):
         patterns += _IN_TRUSTED_FOLDERS
     files = files_in(around(context.cwd, home=home), patterns)
+    files += files_in(context.additional_directories, [_HOOKS])
     if context.trust_workspace:
         refuse_answering(files, ["preToolUse", "permissionRequest"])
     else:
-        refuse_untrusted("GitHub Copilot CLI", files)
+        added = files_in(context.additional_directories, _OF_ADDED_DIRECTORIES)
+        refuse_untrusted("GitHub Copilot CLI", [*files, *added])
     return Launch()
 
 
@@ -103,5 +108,22 @@ DEFINITION = acp_definition(
     normaliser=chain(CopilotModes, CopilotTurns, CopilotCalls),
     verbs=VERBS,
     capabilities=CAPABILITIES,
+    session_options=CopilotOptions,
+    option_flags={
+        "model": "--model",
+        "reasoning_effort": "--reasoning-effort",
+        "context": "--context",
+        "agent": "--agent",
+        "available_tools": "--available-tools",
+        "excluded_tools": "--excluded-tools",
+        "denied_tools": "--deny-tool",
+        "allowed_tools": "--allow-tool",
+        "denied_urls": "--deny-url",
+        "disabled_mcp_servers": "--disable-mcp-server",
+        "disable_builtin_mcp_servers": "--disable-builtin-mcps",
+        "ignore_custom_instructions": "--no-custom-instructions",
+        "max_ai_credits": "--max-ai-credits",
+    },
+    directory_flag="--add-dir",
     permission_modes={"ask": "agent", "plan": "plan"},
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from sandbox_agent_core.agent_options import GeminiOptions
 from sandbox_agent_core.lenient import as_dict, as_list
 from sandbox_agent_core.spi.agent import AgentContext
 
@@ -102,6 +103,12 @@ DEFINITION = acp_definition(
     environment=_environment,
     prepare=prepare,
     normaliser=GeminiToolCalls,
+    session_options=GeminiOptions,
+    option_flags={
+        "extensions": "--extensions",
+        "allowed_mcp_servers": "--allowed-mcp-server-names",
+    },
+    directory_flag="--include-directories",
     base_url_env={"google": "GOOGLE_GEMINI_BASE_URL"},
     permission_modes={
         "ask": "default",

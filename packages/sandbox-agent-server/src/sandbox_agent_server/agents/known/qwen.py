@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from sandbox_agent_core.agent_options import QwenOptions
 from sandbox_agent_core.spi.agent import AgentContext
 
 from sandbox_agent_server.agents.acp import acp_definition
@@ -104,6 +105,16 @@ DEFINITION = acp_definition(
     normaliser=chain(QwenUsage, QwenQuestions, QwenCalls, QwenTurns, QwenSteering),
     verbs=VERBS,
     capabilities=CAPABILITIES,
+    session_options=QwenOptions,
+    option_flags={
+        "extensions": "--extensions",
+        "excluded_tools": "--exclude-tools",
+        "allowed_tools": "--allowed-tools",
+        "fallback_models": "--fallback-model",
+        "max_subagent_depth": "--max-subagent-depth",
+        "output_style": "--output-style",
+    },
+    directory_flag="--include-directories",
     base_url_env={"openai": "OPENAI_BASE_URL"},
     permission_modes={
         "ask": "default",

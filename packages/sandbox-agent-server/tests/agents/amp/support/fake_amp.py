@@ -4,7 +4,8 @@
 It follows what Amp publishes: the options of `--execute --stream-json --stream-json-input`, threads
 that are continued, Claude-like messages, and permission rules with `delegate` (checked against the
 real program's `amp permissions test` in test_real_amp.py). The prompt says what its model does:
-`say TEXT`, `run TOOL JSON`, `two`, `wait`, `fail`, `crash`, `banner`, `memory`.
+`say TEXT`, `run TOOL JSON`, `two`, `wait`, `fail`, `crash`, `banner`, `memory`,
+`flags`.
 """
 
 from __future__ import annotations
@@ -82,6 +83,8 @@ class Amp:
             said_of_it = json.dumps(said[:-1])
         elif word == "settings":
             said_of_it = json.dumps(self.settings)
+        elif word == "flags":
+            said_of_it = json.dumps(sorted(self.flags))
         elif word == "mcp":
             said_of_it = json.dumps(self.servers)
         elif word == "wait":
