@@ -10,12 +10,14 @@ from agent_conformance.conftest import Lab
 from agent_conformance.stories import play
 from agent_conformance.under_test import AGENTS
 from sandbox_agent_client import (
+    ContextCompacted,
     CopilotOptions,
     PermissionRequested,
     SessionSync,
     ToolCompleted,
     ToolStarted,
 )
+from sandbox_agent_client.errors import AgentError
 
 pytestmark = pytest.mark.real_agent
 
@@ -52,6 +54,24 @@ def test_turns_calls_and_modes_are_told_as_by_others(copilot: SessionSync) -> No
         "error",
         "agent_auth_required",
     )
+
+
+def test_it_compacts_reviews_and_is_asked_in_its_own_protocol(
+    copilot: SessionSync, lab: Lab
+) -> None:
+    copilot.prompt("SCENARIO:text")
+    before = copilot.refresh().last_seq
+    assert copilot.compact("keep the names").stop_reason == "end_turn"
+    (compacted,) = [
+        event for event in copilot.events(after=before) if isinstance(event, ContextCompacted)
+    ]
+    assert compacted.trigger == "manual"
+    with pytest.raises(AgentError, match="Nothing to compact"):
+        copilot.compact()
+
+    assert "Hello" in copilot.review(instructions="my SCENARIO:text").text
+    assert "code review via the /review command" in str(lab.llm.requests[-1].body)
+    assert copilot.native("session/list", {"cwd": copilot.info.cwd})["sessions"]
 
 
 def test_options_and_further_directories_reach_it(lab: Lab, tmp_path: Path) -> None:

@@ -184,7 +184,6 @@ AGENTS: Mapping[str, AgentUnderTest] = {
             _qwen,
             lacks=_NOTHING_BESIDE
             | {
-                "question": _NO_QUESTIONS,
                 "image": "It keeps images from a model that is named by OPENAI_MODEL.",
                 "mcp-status": _NO_MCP_STATUS,
             },

@@ -11,6 +11,7 @@ from sandbox_agent_server.agents.acp.reading import wire
 from sandbox_agent_server.agents.known.copilot_calls import CopilotCalls, line_in_patch
 from sandbox_agent_server.agents.known.copilot_modes import CopilotModes
 from sandbox_agent_server.agents.known.copilot_turns import CopilotTurns
+from sandbox_agent_server.agents.known.copilot_verbs import VERBS
 
 ADDRESS = "https://agentclientprotocol.com/protocol/session-modes#"
 PATCH = "\ndiff --git a/w/a.py b/w/a.py\n--- a/w/a.py\n+++ b/w/a.py\n@@ -7,3 +7,3 @@\n one\n-two\n+2\n three\n"
@@ -214,3 +215,18 @@ def test_modes_have_names_and_the_agent_gets_its_addresses() -> None:
     params = {"configId": "allow_all", "value": "on"}
     untouched = {"id": 4, "method": "session/set_config_option", "params": params}
     assert modes.to_agent(untouched) is untouched
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ({"type": "uncommitted"}, "/review"),
+        ({"type": "branch", "branch": "main"}, "/review the changes against the branch main"),
+        ({"type": "commit", "sha": "abc"}, "/review the changes of the commit abc"),
+        ({"type": "custom", "instructions": "the tests"}, "/review the tests"),
+    ],
+)
+def test_a_review_is_a_command(target: dict[str, Any], text: str) -> None:
+    verb = VERBS["_sandbox_agent/session.review"]
+    asked = next(verb({"sessionId": "s", "target": target}))
+    assert asked.params["prompt"] == [{"type": "text", "text": text}]

@@ -27,9 +27,9 @@ def _about(params: Mapping[str, Any]) -> str | None:
     words = {
         "branch": f"the changes against the branch {target.get('branch')}",
         "commit": f"the changes of the commit {target.get('sha')}",
+        "custom": as_text(target.get("instructions")),
     }
-    parts = (words.get(str(target.get("type"))), as_text(target.get("instructions")))
-    return ". ".join(filter(None, parts)) or None
+    return words.get(str(target.get("type")))
 
 
 VERBS: Final[Mapping[str, Verb]] = {

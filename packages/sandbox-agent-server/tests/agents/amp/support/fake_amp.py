@@ -79,14 +79,9 @@ class Amp:
             said_of_it = self.run([(name, json.loads(arguments))])
         elif word == "two":
             said_of_it = self.run([("Bash", {"cmd": "echo 1"}), ("Bash", {"cmd": "echo 2"})])
-        elif word == "memory":
-            said_of_it = json.dumps(said[:-1])
-        elif word == "settings":
-            said_of_it = json.dumps(self.settings)
-        elif word == "flags":
-            said_of_it = json.dumps(sorted(self.flags))
-        elif word == "mcp":
-            said_of_it = json.dumps(self.servers)
+        elif word in ("memory", "settings", "flags", "mcp"):
+            told = {"memory": said[:-1], "settings": self.settings, "flags": sorted(self.flags)}
+            said_of_it = json.dumps(told.get(word, self.servers))
         elif word == "wait":
             self.assistant({"type": "text", "text": "waiting"})
             return subprocess.call(["sleep", "60"])
