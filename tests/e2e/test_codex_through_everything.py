@@ -9,12 +9,18 @@ from typing import Any
 
 import pytest
 from sandbox_agent_client import (
+    AgentUnparsed,
+    CommandsUpdated,
+    ContextCompacted,
     MessageDelta,
+    PermissionRequest,
     PermissionRequested,
     QuestionRequested,
     SandboxAgent,
+    Session,
     ToolCompleted,
     TurnEnded,
+    TurnStarted,
 )
 from sandbox_agent_client.errors import AgentAuthRequired
 from support.fixtures import codex_env
@@ -141,3 +147,61 @@ async def test_after_kill_9_of_the_server_codex_remembers(
         said = "".join(event.text for event in events if isinstance(event, MessageDelta))
         assert "swordfish" in said
         assert (await session.refresh()).continuity == "native"
+
+
+async def test_long_work_is_codex_own(
+    client: SandboxAgent, options: dict[str, Any], scripted_llm: ScriptedLLM
+) -> None:
+    session = await client.create_session(**options)
+    for word in ("one", "two"):
+        await session.prompt(f"SCENARIO:text {word}")
+    before_two = [event async for event in session.events() if isinstance(event, TurnStarted)][1]
+
+    fork = await session.fork(before_turn_id=before_two.turn_id, env=options["env"])
+    compacted = await session.prompt("/compact")
+    reviewed = await session.review(instructions="SCENARIO:tool SHELL<<touch reviewed>>")
+    gone = await session.rewind(before_two.turn_id, files=False)
+    kept = [await remembered(each) for each in (session, fork)]
+    thread = await session.native("thread/read")
+
+    assert kept == [["one"], ["one"]]
+    assert fork.info.forked_from is not None
+    assert fork.info.forked_from.how == "native"
+    assert (compacted.stop_reason, reviewed.stop_reason) == ("end_turn", "end_turn")
+    assert gone.how == "native"
+    assert thread["thread"]["cwd"] == options["cwd"]
+    assert not any("/compact" in json.dumps(request.body) for request in scripted_llm.requests)
+    assert not (Path(options["cwd"]) / "reviewed").exists()
+    events = [event async for event in session.events()]
+    (told,) = [event for event in events if isinstance(event, ContextCompacted)]
+    assert (told.trigger, told.turn_id) == ("manual", compacted.turn_id)
+    assert not any(isinstance(event, AgentUnparsed) for event in events)
+    (offered,) = [event for event in events if isinstance(event, CommandsUpdated)][-1:]
+    assert {"compact", "review", "skill-creator"} <= {item.name for item in offered.commands}
+
+
+async def remembered(session: Session) -> list[str]:
+    said = (await session.prompt("SCENARIO:memory")).text
+    return [word for word in ("one", "two") if f"SCENARIO:text {word}" in said]
+
+
+async def test_a_running_turn_is_steered_and_a_no_comes_with_its_reason(
+    client: SandboxAgent, options: dict[str, Any], scripted_llm: ScriptedLLM
+) -> None:
+    session = await client.create_session(**options)
+    steered = []
+
+    async def answer(request: PermissionRequest) -> None:
+        steered.append(await session.steer("And be quick."))
+        await request.deny(message="Use git instead.")
+
+    session.on_permission(answer)
+
+    result = await session.prompt("SCENARIO:tool SHELL<<touch made>>")
+
+    assert [each.how for each in steered] == ["steered"]
+    assert steered[0].turn_id == result.turn_id
+    assert result.stop_reason == "end_turn"
+    heard = json.dumps(scripted_llm.requests[-1].body["input"])
+    assert heard.index("And be quick.") < heard.index("Use git instead.")
+    assert not (Path(options["cwd"]) / "made").exists()

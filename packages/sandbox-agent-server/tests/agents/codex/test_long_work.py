@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from codex_replay import Replay, item
 from sandbox_agent_core.frames import extensions
+from sandbox_agent_server.agents.codex.history import PROMPT_MARK, STEER_MARK, turn_of_prompt
 from sandbox_agent_server.agents.codex.native_requests import native_request
 from sandbox_agent_server.agents.codex.output_schema import strict_schema
 from sandbox_agent_server.agents.codex.review import review_target
@@ -94,6 +95,41 @@ def test_the_turn_of_a_review_is_interrupted_by_the_turn_inside_and_ends_with_th
     assert interrupts == [{"threadId": "main", "turnId": "inside"}]
 
 
+# Prompts in the past
+
+
+def past(*turns: list[dict[str, Any]], root: str | None = None) -> list[dict[str, Any]]:
+    return [
+        {"id": f"t{number}", "rootTurnId": root or f"t{number}", "items": items}
+        for number, items in enumerate(turns)
+    ]
+
+
+def said(mark: str | None) -> dict[str, Any]:
+    return item("userMessage", clientId=mark)
+
+
+@pytest.mark.parametrize(("index", "turn"), [(0, "t0"), (1, "t2"), (2, "t2"), (3, "t4")])
+async def test_prompts_are_counted_whatever_else_is_in_the_past(index: int, turn: str) -> None:
+    turns = past(
+        [said(f"{PROMPT_MARK}a"), item("agentMessage"), said(f"{STEER_MARK}b")],
+        [item("agentMessage")],
+        [item("agentMessage"), said(f"{PROMPT_MARK}c"), said(f"{PROMPT_MARK}d")],
+        [item("contextCompaction")],
+        [],
+    )
+
+    async def ask(method: str, params: Any) -> Any:
+        # A page each.
+        number = params.get("cursor", 0)
+        after = number + 1 if number + 1 < len(turns) else None
+        return {"data": [turns[number]], "nextCursor": after}
+
+    assert await turn_of_prompt(ask, "main", index) == turn
+    with pytest.raises(InvalidParams, match="remembers 4"):
+        await turn_of_prompt(ask, "main", 4)
+
+
 # Compaction
 
 
@@ -159,16 +195,11 @@ def test_a_review_of_nothing_known_is_refused(target: Any) -> None:
         "thread/settings/update",
         "turn/start",
         "turn/settings/update",
+        "thread/queue/add",
         "review/start",
-        "thread/shellCommand",
-        "command/exec",
-        "process/spawn",
-        "fs/writeFile",
-        "mcpServer/tool/call",
-        "config/value/write",
     ],
 )
-def test_what_the_session_or_its_policy_would_not_notice_is_not_passed_on(method: str) -> None:
+def test_what_the_session_would_not_notice_is_not_passed_on(method: str) -> None:
     with pytest.raises(Refused, match=method):
         native_request({"method": method, "params": {}}, Replay().translator)
 

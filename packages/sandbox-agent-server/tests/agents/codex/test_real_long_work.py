@@ -336,18 +336,38 @@ async def test_cancelling_a_turn_of_a_goal_pauses_the_goal(start_codex: StartAda
 # Answers with words
 
 
+def rejecting(**said: str) -> dict[str, Any]:
+    outcome = {"outcome": "selected", "optionId": "reject_once"}
+    return {"outcome": outcome, "_meta": {"sandbox_agent": said}}
+
+
 async def test_why_something_is_denied_reaches_the_model(
     start_codex: StartAdapter, scripted_llm: ScriptedLLM, cwd: Path
 ) -> None:
     codex = await start_codex()
-    outcome = {"outcome": "selected", "optionId": "reject_once"}
-    meta = {"sandbox_agent": {"message": "Use git instead."}}
-    codex.answer = lambda _: {"outcome": outcome, "_meta": meta}
+    codex.answer = lambda _: rejecting(message="Use git instead.")
     await codex.open()
 
     answer = await codex.prompt("SCENARIO:tool SHELL<<touch made>>")
 
     assert answer["result"]["stopReason"] == "end_turn"
+    assert "Use git instead." in said_to_model(scripted_llm)
+    assert not (cwd / "made").exists()
+
+
+async def test_a_refusal_can_end_the_turn_and_its_reason_is_for_the_next(
+    start_codex: StartAdapter, scripted_llm: ScriptedLLM, cwd: Path
+) -> None:
+    codex = await start_codex()
+    codex.answer = lambda _: rejecting(message="Use git instead.", onReject="stop")
+    await codex.open()
+
+    answer = await codex.prompt("SCENARIO:tool SHELL<<touch made>>")
+    asked = len(scripted_llm.requests)
+    await codex.prompt("SCENARIO:text")
+
+    assert answer["result"]["stopReason"] == "cancelled"
+    assert asked == 1
     assert "Use git instead." in said_to_model(scripted_llm)
     assert not (cwd / "made").exists()
 

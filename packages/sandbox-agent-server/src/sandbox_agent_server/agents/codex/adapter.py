@@ -29,7 +29,7 @@ from sandbox_agent_server.agents.codex.launch import INSTALL_HINT, command_line,
 from sandbox_agent_server.agents.codex.offers import Offers
 from sandbox_agent_server.agents.codex.opening import thread_params
 from sandbox_agent_server.agents.codex.options import profile_settings
-from sandbox_agent_server.agents.codex.permissions import message_of, note_lost
+from sandbox_agent_server.agents.codex.permissions import note_lost
 from sandbox_agent_server.agents.codex.translate import Translator
 from sandbox_agent_server.agents.codex.turns import MAX_OWN_TURNS
 from sandbox_agent_server.agents.codex.workspace import (
@@ -42,6 +42,7 @@ from sandbox_agent_server.agents.native.adapter import Answer, Handler, Request
 from sandbox_agent_server.agents.native.dispatcher import QuestionId
 from sandbox_agent_server.agents.native.mcp import SLOW_S
 from sandbox_agent_server.agents.native.offers import read_setting
+from sandbox_agent_server.agents.native.permission_replies import PermissionReply
 from sandbox_agent_server.agents.native.process_adapter import ProcessAdapter
 from sandbox_agent_server.agents.native.refusals import AgentEnded, AgentRefused, Refused
 from sandbox_agent_server.agents.native.session_params import SessionParams, read_uuid
@@ -65,7 +66,7 @@ _CAPABILITIES: Final = {
             "rename": True,
             "native": True,
             "outputSchema": True,
-            "permissionAnswers": ["message"],
+            "permissionAnswers": ["message", "onReject"],
         }
     },
 }
@@ -303,13 +304,12 @@ class CodexAdapter(ProcessAdapter[Translator]):
         translator = self._translator
         if translator is None:
             return
-        message = message_of(result)
-        turn = translator.asking_turn(request_id) if message is not None else None
+        reply = PermissionReply.read(result)
+        turn = translator.asking_turn(request_id) if reply.message is not None else None
         if turn is None:
             self._put_out(translator.answer(request_id, result))
         else:
-            note = {**turn, "input": [{"type": "text", "text": message}]}
-            answering = self._answer_with_note(translator, request_id, result, note)
+            answering = self._answer_with_note(translator, request_id, result, reply, turn)
             self._tasks.spawn(answering, name="answer with a message")
 
     async def _answer_with_note(
@@ -317,27 +317,35 @@ class CodexAdapter(ProcessAdapter[Translator]):
         translator: Translator,
         request_id: RequestId,
         result: Mapping[str, Any] | None,
-        note: Native,
+        reply: PermissionReply,
+        turn: Native,
     ) -> None:
-        """Codex's answers have no room for words, so they go into the turn: first, because it goes on at once."""
-        with suppress(AgentEnded):
-            try:
-                await self.ask("turn/steer", note)
-            except AgentRefused as exc:
-                self._emit([translator.announce(extensions.ERROR, note_lost(exc.message))])
+        """Codex's answers have no room for words, so they go into the turn: first, because it goes on at once. One
+        that is to stop would not pass them on: there they are for the next."""
+        if reply.stops:
+            said = {"type": "input_text", "text": reply.message}
+            item = {"type": "message", "role": "user", "content": [said]}
+            translator.ask_at_end("thread/inject_items", {"items": [item]})
+        else:
+            note = turn | {"input": [{"type": "text", "text": reply.message}]}
+            with suppress(AgentEnded):
+                try:
+                    await self.ask("turn/steer", note)
+                except AgentRefused as exc:
+                    self._emit([translator.announce(extensions.ERROR, note_lost(exc.message))])
         self._put_out(translator.answer(request_id, result))
 
     async def _cancel(self) -> None:
         if self._translator is not None:
             self._translator.cancel()
-            self._stop_what_is_due(self._translator)
+            self._ask_what_is_due(self._translator)
 
     async def _stop_task(self, task_id: str) -> None:
         translator = self._translator
         if translator is None:
             return
         thread_id = translator.stop_task(task_id)
-        self._stop_what_is_due(translator)
+        self._ask_what_is_due(translator)
         if thread_id is None:
             return
         thread = {"threadId": thread_id}
@@ -351,16 +359,15 @@ class CodexAdapter(ProcessAdapter[Translator]):
 
     def _put_out(self, output: Output) -> None:
         if self._translator is not None:
-            settings = self._translator.take_settings()
-            if settings is not None:
-                params = {"threadId": self._translator.session_id, **settings}
-                self._tasks.spawn(self._settle(params), name="settings")
+            # First: whoever hears of the end of a turn may ask for the next at once.
+            self._ask_what_is_due(self._translator)
         super()._put_out(output)
-        if self._translator is not None:
-            self._stop_what_is_due(self._translator)
 
-    def _stop_what_is_due(self, translator: Translator) -> None:
+    def _ask_what_is_due(self, translator: Translator) -> None:
         due = translator.take_due()
+        for method, params in due.requests:
+            asking = self._ask_at_end(translator.session_id, method, params)
+            self._tasks.spawn(asking, name=method)
         if due.lists_skills:
             self._tasks.spawn(self._tell_commands(translator), name="skills")
         if due.pauses_goal:
@@ -370,9 +377,9 @@ class CodexAdapter(ProcessAdapter[Translator]):
         for thread_id in due.left_by:
             self._tasks.spawn(self._end_commands(translator, thread_id), name="end commands")
 
-    async def _settle(self, params: Native) -> None:
+    async def _ask_at_end(self, thread_id: str, method: str, params: Native) -> None:
         with suppress(AgentEnded):
-            await self._told("thread/settings/update", params)
+            await self._told(method, {"threadId": thread_id, **params})
 
     async def _pause_goal(self, thread_id: str) -> None:
         with suppress(AgentEnded):

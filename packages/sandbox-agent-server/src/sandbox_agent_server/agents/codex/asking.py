@@ -29,6 +29,7 @@ from sandbox_agent_server.agents.codex.questions import (
     question_answer,
     question_params,
 )
+from sandbox_agent_server.agents.native.permission_replies import PermissionReply
 from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["Answer", "Asked", "Asking", "ToolLookup"]
@@ -112,6 +113,8 @@ class Asking:
         asked = self._open.pop(id, None) if isinstance(id, (str, int)) else None
         if asked is None:
             return None
+        if asked.is_approval and PermissionReply.read(result).stops:
+            result = None  # As when nobody answers.
         body, interrupts = _answer(asked, result)
         return asked, Answer(_success(id, body), interrupts=interrupts)
 

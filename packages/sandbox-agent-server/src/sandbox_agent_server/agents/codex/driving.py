@@ -20,7 +20,7 @@ from sandbox_agent_core.frames.operations import (
 from sandbox_agent_core.lenient import as_dict, as_text
 
 from sandbox_agent_server.agents.codex.content import prompt_input
-from sandbox_agent_server.agents.codex.history import Ask, turn_of_prompt
+from sandbox_agent_server.agents.codex.history import PROMPT_MARK, STEER_MARK, Ask, turn_of_prompt
 from sandbox_agent_server.agents.codex.native_requests import native_request
 from sandbox_agent_server.agents.codex.output_schema import strict_schema
 from sandbox_agent_server.agents.codex.review import review_target
@@ -61,7 +61,10 @@ class Driving:
     async def _prompt(self, request: Request) -> None:
         translator = self._idle(request)
         content = prompt_input(request.params.get("prompt"))
-        turn: Native = {"input": translator.offers.skills.called(content)}
+        turn: Native = {
+            "input": translator.offers.skills.called(content),
+            "clientUserMessageId": f"{PROMPT_MARK}{uuid4().hex}",
+        }
         schema = as_dict(request.params.get("_meta")).get("outputSchema", self._output_schema)
         if schema is not None:
             turn["outputSchema"] = strict_schema(schema)
@@ -132,9 +135,8 @@ class Driving:
             raise Refused(INVALID_REQUEST, "no turn runs that it could go into")
         steer: Native = {"expectedTurnId": turn_id, "input": content}
         try:
-            # By the id it is known again when the model has it.
-            ours = {"clientUserMessageId": uuid4().hex}
-            await self._of_thread(translator, "turn/steer", steer | ours)
+            mark = {"clientUserMessageId": f"{STEER_MARK}{uuid4().hex}"}
+            await self._of_thread(translator, "turn/steer", steer | mark)
         except AgentRefused as exc:
             raise Refused(INVALID_REQUEST, exc.message, exc.data) from exc
         return Answer({})
@@ -158,7 +160,9 @@ class Driving:
         return Answer({})
 
     async def _native(self, request: Request) -> Answer:
-        method, params = native_request(request.params, self._session())
+        translator = self._session()
+        method, params = native_request(request.params, translator)
+        translator.somebody_asks()
         return Answer({"result": await self._ask(method, params)})
 
     async def _of_thread(self, translator: Translator, method: str, params: Native) -> Any:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from sandbox_agent_core.lenient import as_dict, as_text, dicts_in
 
 from sandbox_agent_server.agents.native.refusals import InvalidParams
 from sandbox_agent_server.agents.native.translator import Native
 
-__all__ = ["Ask", "pages_of_turns", "turn_of_prompt"]
+__all__ = ["PROMPT_MARK", "STEER_MARK", "Ask", "pages_of_turns", "turn_of_prompt", "was_steered"]
+
+PROMPT_MARK: Final = "prompt-"
+STEER_MARK: Final = "steer-"
+"""How the ids begin that what was said is known by in a thread, for good."""
 
 Ask = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
 """A question to Codex. Raises: AgentRefused, AgentEnded."""
@@ -40,18 +44,24 @@ async def turn_of_prompt(ask: Ask, thread_id: str, index: Any) -> str:
     count = 0
     async for turns in pages_of_turns(ask, thread_id):
         for turn in turns:
-            if not _is_prompted(turn):
-                continue
-            if count == index and (turn_id := as_text(turn.get("id"))) is not None:
+            count += _prompts_in(turn)
+            if count > index and (turn_id := as_text(turn.get("id"))) is not None:
                 return turn_id
-            count += 1
     raise InvalidParams(f"there is no prompt {index}: Codex remembers {count}, counted from 0")
 
 
-def _is_prompted(turn: Native) -> bool:
-    """Others are compactions, reviews (which have a turn inside) and turns that Codex began by itself."""
+def was_steered(item: Native) -> bool:
+    return str(item.get("clientId")).startswith(STEER_MARK)
+
+
+def _prompts_in(turn: Native) -> int:
+    """A turn that Codex began by itself may have taken prompts in. None is in compactions and reviews, which have
+    a turn inside."""
     if turn.get("rootTurnId") not in (None, turn.get("id")):
-        return False
-    first = next(iter(dicts_in(turn.get("items"))), None)
-    # Cancelled at once, it has not even its prompt.
-    return first is None or first.get("type") == "userMessage"
+        return 0
+    items = dicts_in(turn.get("items"))
+    marked = [item for item in items if str(item.get("clientId")).startswith(PROMPT_MARK)]
+    if marked:
+        return len(marked)
+    # Of another client, or cancelled so early that it has not even its prompt.
+    return 1 if not items or items[0].get("type") == "userMessage" else 0

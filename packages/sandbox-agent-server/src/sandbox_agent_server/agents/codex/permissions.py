@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sandbox_agent_core.lenient import as_dict, as_text
-from sandbox_agent_core.spi.capabilities import CAPABILITIES_META
 
 from sandbox_agent_server.agents.codex.items import bare_command
 from sandbox_agent_server.agents.native.content import text_block, wrapped
@@ -22,7 +21,6 @@ __all__ = [
     "is_cancelled",
     "mcp_approval_of",
     "mcp_approval_params",
-    "message_of",
     "note_lost",
 ]
 
@@ -93,12 +91,6 @@ def mcp_approval_params(asked: Native, tool: dict[str, Any]) -> dict[str, Any]:
 
 def is_allowed(result: Mapping[str, Any] | None) -> bool:
     return _chosen(result) in (ALLOW_ONCE, ALLOW_ALWAYS)
-
-
-def message_of(result: Mapping[str, Any] | None) -> str | None:
-    """What whoever answered has to say beside the chosen option."""
-    meta = as_dict(as_dict(result).get("_meta"))
-    return as_text(as_dict(meta.get(CAPABILITIES_META)).get("message"))
 
 
 def note_lost(why: str) -> dict[str, Any]:

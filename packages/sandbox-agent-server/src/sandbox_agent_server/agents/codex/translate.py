@@ -15,6 +15,7 @@ from sandbox_agent_core.lenient import as_dict, as_text, dicts_in, dicts_with
 from sandbox_agent_server.agents.codex.agents import Agents
 from sandbox_agent_server.agents.codex.asking import Asking
 from sandbox_agent_server.agents.codex.background import Background
+from sandbox_agent_server.agents.codex.history import was_steered
 from sandbox_agent_server.agents.codex.items import is_tool
 from sandbox_agent_server.agents.codex.offers import Offers
 from sandbox_agent_server.agents.codex.permissions import is_allowed
@@ -77,7 +78,6 @@ class Translator(SessionTranslator):
         self._announced: set[str] = set()
         self._said_last: str | None = None
         self._repeats = Repeats()
-        self._settings_due: Native | None = None
         self._handlers: dict[str, Callable[[Native, Native], list[Frame]]] = {
             "account/rateLimits/updated": self._limits,
             "error": self._error,
@@ -117,6 +117,9 @@ class Translator(SessionTranslator):
     def steerable_turn(self) -> str | None:
         return self._turns.steerable
 
+    def somebody_asks(self) -> None:
+        self._turns.somebody_asks()
+
     def has_thread(self, thread_id: Any) -> bool:
         """It is the session's own, or a sub-agent's."""
         return thread_id == self.session_id or self._agents.knows(thread_id)
@@ -138,13 +141,12 @@ class Translator(SessionTranslator):
         """Its end is answered once, as ever, by `feed`."""
         self._turns.cancel()
 
-    def take_settings(self) -> Native | None:
-        """To be made before anybody hears of the end of what they were changed for."""
-        settings, self._settings_due = self._settings_due, None
-        return settings
+    def ask_at_end(self, method: str, params: Native) -> None:
+        """About the thread, when its turn is over and nobody knows yet."""
+        self._turns.ask_at_end(method, params)
 
     def take_due(self) -> Due:
-        """What is to be stopped, after all that was to be said to Codex."""
+        """What is to be asked of Codex, behind what a message was answered with."""
         return self._turns.take_due()
 
     def stop_task(self, task_id: str) -> str | None:
@@ -260,8 +262,8 @@ class Translator(SessionTranslator):
             return self._passed_on(message)
         parent = self._agents.parent_of(thread_id)
         if item.get("type") == "userMessage" and parent is None:
-            # The prompt, once more. With an id of ours it went into a turn that ran: now the model has it.
-            return [] if item.get("clientId") is None else self._passed_on(message)
+            # The prompt, once more; or what went into a turn that ran, which the model has now.
+            return self._passed_on(message) if was_steered(item) else []
         if item.get("type") == "agentMessage" and parent is None:
             self._said_last = as_text(item.get("text"))
         frames = self.updates(self._whole(item, parent))
@@ -323,6 +325,8 @@ class Translator(SessionTranslator):
         thread_id, turn = str(params.get("threadId")), as_dict(params.get("turn"))
         left = self._tools.end_turn(thread_id, is_whole=turn.get("status") == "completed")
         closed = [self.update(self._tools.ended(tool_id, is_done=False)) for tool_id in left]
+        if thread_id == self.session_id and (settings := self.offers.end_review()) is not None:
+            self.ask_at_end("thread/settings/update", settings)
         ends_own = self._turns.ends_own(turn)
         prompt = self._turns.completed(thread_id, turn, is_own=ends_own)
         closed += self._announce(self._background.agent_ended(thread_id, turn))
@@ -336,8 +340,6 @@ class Translator(SessionTranslator):
         if prompt is not None:
             said = self._said_last if prompt.is_structured else None
             usage = self._spending.of_turn()
-            if prompt.kind == "review":
-                self._settings_due = self.offers.end_review()
             return [*closed, prompt_answer(prompt.id, turn, usage, structured=said)]
         if ends_own:
             return closed

@@ -37,13 +37,15 @@ class Prompt:
 
 @dataclass(slots=True)
 class Due:
-    """What has to be stopped, or asked for, now."""
+    """What Codex has to be asked now."""
 
     interrupts: list[tuple[str, str]] = field(default_factory=list)
     """Thread and turn, of turns that go on."""
     left_by: list[str] = field(default_factory=list)
     """Threads of turns that were interrupted. Codex lets their commands run on, as terminals in the
     background; one may run before its item is told, so it is looked for even when none was."""
+    requests: list[tuple[str, Native]] = field(default_factory=list)
+    """Of the main thread, whose turn is over."""
     pauses_goal: bool = False
     """Codex would go on with its goal by itself."""
     lists_skills: bool = False
@@ -66,18 +68,23 @@ class Turns:
         self._refused: set[str] = set()
         """Turns whose interrupt Codex refused."""
         self._due = Due()
+        self._at_end: list[tuple[str, Native]] = []
         self._own: str | None = None
         """The turn of the main thread that runs and answers no prompt."""
 
     def begin(self, prompt: Prompt) -> None:
         self.prompt = prompt
-        self._begun_own = 0
+        self.somebody_asks()
 
     def read_start(self, result: Any) -> None:
         """The answer to `turn/start`. The turn is not running yet: Codex refuses to interrupt it
         ("no active turn") until it has sent `turn/started`."""
         if self.prompt is not None:
             self.prompt.turn_id = as_text(as_dict(as_dict(result).get("turn")).get("id"))
+
+    def somebody_asks(self) -> None:
+        """Codex is not alone: it may begin as many turns again."""
+        self._begun_own = 0
 
     def begins_own(self, thread_id: str, turn: Native) -> bool:
         """Codex has begun it by itself: it follows a goal."""
@@ -98,6 +105,9 @@ class Turns:
     def is_at_limit(self) -> bool:
         """The turn that Codex has just begun by itself is the last that it may."""
         return self._begun_own == self._max_own
+
+    def ask_at_end(self, method: str, params: Native) -> None:
+        self._at_end.append((method, params))
 
     def list_skills(self) -> None:
         self._due.lists_skills = True
@@ -153,6 +163,9 @@ class Turns:
             self._roots.pop(running, None)
         if turn.get("status") == "interrupted":
             self._due.left_by.append(thread_id)
+        if thread_id == self._main:
+            self._due.requests += self._at_end
+            self._at_end.clear()
         prompt = self.prompt
         answering = (turn_id,) if is_own else (None, turn_id)
         if prompt is None or thread_id != self._main or prompt.turn_id not in answering:
