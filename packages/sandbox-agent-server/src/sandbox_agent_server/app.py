@@ -34,6 +34,8 @@ from sandbox_agent_server.http.routes import (
 from sandbox_agent_server.http.routes import sessions as session_routes
 from sandbox_agent_server.http.services import Services
 from sandbox_agent_server.http.stream import StreamCounter
+from sandbox_agent_server.install.added import AddedAgents
+from sandbox_agent_server.install.agents_dir import AgentsDir
 from sandbox_agent_server.install.installer import create_installer
 from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.runtime.ledger import ProcessLedger
@@ -65,7 +67,9 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         marker = directory_marker(settings.data_dir)
     except OSError as exc:
         raise StorageError(f"cannot write to {str(settings.data_dir)!r}: {exc}") from exc
-    factory = AgentFactory(settings, Catalog(settings.agents), process_marker=marker)
+    added = AddedAgents(AgentsDir(settings.agents_dir))
+    catalog = Catalog(settings.agents, added=added.commands)
+    factory = AgentFactory(settings, catalog, process_marker=marker)
     installs = InstallJobs(
         create_installer(settings, os.environ),
         factory.find,

@@ -57,6 +57,19 @@ class ConfiguredAgent(Protocol):
     def title(self) -> str | None: ...
 
 
+class AddedAgent(Protocol):
+    """One that was added from a registry file, as far as the catalogue needs it."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def env(self) -> Mapping[str, str]: ...
+
+
+Added = Callable[[], Mapping[str, tuple[AddedAgent, Sequence[str]]]]
+"""By name: the agent and the command that starts it."""
+
+
 def _plugins() -> Iterable[EntryPoint]:
     return entry_points(group=_GROUP)
 
@@ -67,9 +80,11 @@ class Catalog:
         configured: Mapping[str, ConfiguredAgent] | None = None,
         *,
         plugins: Callable[[], Iterable[EntryPoint]] = _plugins,
+        added: Added = dict,
     ) -> None:
         self._configured = configured or {}
         self._find_plugins = plugins
+        self._added = added
         self._loaded: dict[str, AgentDefinition] = {}
         for name in self._configured:
             if name not in self.names():
@@ -78,7 +93,7 @@ class Catalog:
     def names(self) -> list[str]:
         """The agents that `get` knows, sorted."""
         commands = {name for name, agent in self._configured.items() if agent.command}
-        return sorted({*_BUILT_IN, *self._plugins, *commands})
+        return sorted({*_BUILT_IN, *self._plugins, *commands, *self._added()})
 
     def get(self, name: str) -> AgentDefinition:
         """The definition, as the configuration changes it.
@@ -87,7 +102,11 @@ class Catalog:
             UnsupportedAgent: no such agent; the message lists those there are.
         """
         if name not in self._loaded:
-            self._loaded[name] = self._load(name)
+            definition = self._load(name)
+            if name not in _BUILT_IN and name not in self._plugins and name not in self._configured:
+                # It may be added again, or removed, while the server runs.
+                return definition
+            self._loaded[name] = definition
         return self._loaded[name]
 
     @functools.cached_property
@@ -107,6 +126,8 @@ class Catalog:
             base = self._plugins[name]
         elif configured is not None and configured.command:
             return _from_configuration(name, configured.command, configured.title)
+        elif (found := self._added().get(name)) is not None:
+            base = _from_registry(name, *found)
         else:
             raise self._unsupported(name)
         return _overridden(base, configured) if configured is not None else base
@@ -158,6 +179,16 @@ def _from_configuration(name: str, command: Sequence[str], title: str | None) ->
         title or name,
         command=command,
         install_hint=f"`[agents.{name}]` of the configuration runs {command[0]!r}: install that, or give its full path.",
+    )
+
+
+def _from_registry(name: str, agent: AddedAgent, command: Sequence[str]) -> AgentDefinition:
+    return acp_definition(
+        name,
+        agent.title,
+        command=command,
+        install_hint=f"Its program is gone: run `sandbox-agent-server agents add` for {name!r} again.",
+        environment=lambda env: {**agent.env, **env},
     )
 
 

@@ -28,6 +28,7 @@ Protocol on stdio becomes an agent:
 commands:
   sandbox-agent-server install-agent NAME|all   install an agent beforehand, see --help of it
   sandbox-agent-server agent-versions           tested, installed and newest versions
+  sandbox-agent-server agents add URL|FILE      an agent that a file of the ACP registry describes; list, remove
   sandbox-agent-server sweep --data-dir DIR     end what a killed server left running, as its next start does
 
 examples:

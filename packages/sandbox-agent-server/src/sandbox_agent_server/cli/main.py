@@ -34,6 +34,10 @@ def main(argv: list[str] | None = None) -> int:
         from sandbox_agent_server.cli.installing import run_command  # noqa: PLC0415 - as below
 
         return run_command(arguments)
+    if arguments and arguments[0] == "agents":
+        from sandbox_agent_server.cli.adding import run_agents_command  # noqa: PLC0415 - as below
+
+        return run_agents_command(arguments[1:])
     if arguments and arguments[0] == SWEEP:
         from sandbox_agent_server.cli.sweeping import run_sweep  # noqa: PLC0415 - as below
 

@@ -114,6 +114,12 @@ class Installer:
         """
         return _Run(self, find_pin(agent), reinstall, on_progress).run(version)
 
+    def install_pin(
+        self, pin: AgentPin, *, on_progress: OnProgress = lambda _progress: None
+    ) -> Installed:
+        """An agent that is not one of ours, in the version of its pin. Raises: as `install`."""
+        return _Run(self, pin, False, on_progress).run(None)
+
     def newest(self, agent: str) -> NewestVersion:
         """What `latest` would install here. Raises: as `install`."""
         pin = find_pin(agent)
@@ -151,6 +157,10 @@ class Installer:
     @property
     def environ(self) -> Mapping[str, str]:
         return self._environ
+
+    @property
+    def may_use_network(self) -> bool:
+        return self._may_use_network
 
     @property
     def max_bytes(self) -> int:
@@ -265,7 +275,8 @@ class _Run:
             if kind == "registry":
                 archive.unlink()
         self._check_program(program)
-        self._check_start(program)
+        if self._pin.says_version:
+            self._check_start(program)
         return self._agents_dir.commit(
             staged, agent=self._pin.name, version=version, program=program, source=kind
         )

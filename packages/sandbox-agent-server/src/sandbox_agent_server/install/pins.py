@@ -6,7 +6,7 @@ import functools
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import Any, Final, Literal
 
@@ -48,6 +48,11 @@ class AgentPin:
     brotli: bool = False
     min_python: str = ""
     beside: Sequence[str] = ()
+    says_version: bool = True
+    """`--version` starts it and ends it."""
+
+    def with_path(self, path: str) -> AgentPin:
+        return replace(self, path=path)
 
     def package_for(self, platform: str, version: str) -> PackagePin:
         """What to install on this platform.

@@ -6,6 +6,7 @@ The only module here that knows HTTP; it is imported when something is installed
 from __future__ import annotations
 
 import base64
+import glob
 import hashlib
 import logging
 import ssl
@@ -125,6 +126,21 @@ class Registry:
         engines = found.get("engines") if isinstance(found, dict) else None
         wanted = engines.get("node") if isinstance(engines, dict) else None
         return VersionRange.parse(wanted) if isinstance(wanted, str) else ANY_NODE
+
+    def program_path(self, package: str, version: str, name: str) -> str:
+        """Where in the package the program `name` is, or the only one that there is. Raises: as `version`."""
+        versions = self._packument(package).get("versions")
+        found = versions.get(version) if isinstance(versions, dict) else None
+        programs = found.get("bin") if isinstance(found, dict) else None
+        if isinstance(programs, str):
+            programs = {name: programs}
+        paths = programs if isinstance(programs, dict) else {}
+        path = paths.get(name) or (next(iter(paths.values())) if len(paths) == 1 else None)
+        if not isinstance(path, str) or path.startswith("/") or ".." in path.split("/"):
+            raise AgentNotInstallable(
+                f"{package}@{version} has no program {name!r}.", package=package, version=version
+            )
+        return glob.escape(path.removeprefix("./"))
 
     def dist(self, package: str, version: str) -> Dist:
         """Raises: as `version`; IntegrityMismatch when the registry announces no sha512."""
