@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 from sandbox_agent_client import (
     AgentUnparsed,
     CommandsUpdated,
@@ -205,3 +206,23 @@ async def test_a_running_turn_is_steered_and_a_no_comes_with_its_reason(
     heard = json.dumps(scripted_llm.requests[-1].body["input"])
     assert heard.index("And be quick.") < heard.index("Use git instead.")
     assert not (Path(options["cwd"]) / "made").exists()
+
+
+class Count(BaseModel):
+    n: int
+    unit: str = "files"
+
+
+async def test_an_answer_of_a_type_is_asked_of_the_model_in_openais_way(
+    client: SandboxAgent, options: dict[str, Any], scripted_llm: ScriptedLLM
+) -> None:
+    session = await client.create_session(**options)
+
+    prompt = 'SCENARIO:say SAY<<{"n": 3, "unit": "lines"}>>'
+    result = await session.prompt(prompt, output_type=Count)
+
+    assert result.output == Count(n=3, unit="lines")
+    (request,) = [each for each in scripted_llm.requests if each.scenario == "say"]
+    schema = request.body["text"]["format"]["schema"]
+    assert schema["required"] == ["n", "unit"]
+    assert schema["additionalProperties"] is False

@@ -138,6 +138,13 @@ async def test_compacting_does_not_interrupt_what_runs(
     assert await ended(codex, prompt) == "end_turn"
 
 
+async def test_compacting_what_has_not_begun_ends(start_codex: StartAdapter) -> None:
+    codex = await start_codex()
+    await codex.open()
+
+    assert (await codex.set(SESSION_COMPACT))["result"]["stopReason"] == "end_turn"
+
+
 async def test_instructions_for_a_compaction_are_not_dropped_in_silence(
     start_codex: StartAdapter,
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from codex_replay import Replay, item
+from codex_replay import THREAD, Replay, item
 from sandbox_agent_core.projection.faults import fault_of
 
 COMMAND = item("commandExecution", "c1", command="/bin/bash -lc 'make'", status="inProgress")
@@ -544,3 +544,12 @@ def test_a_call_that_was_closed_with_its_turn_is_no_new_call_when_codex_ends_it_
         "tool_call_update",
         "tool_call_update",
     ]
+
+
+def test_a_command_runs_at_once_where_nothing_is_asked_for() -> None:
+    replay = Replay(THREAD | {"approvalPolicy": "never", "sandbox": {"type": "dangerFullAccess"}})
+
+    replay.started(COMMAND)
+    replay.codex("item/commandExecution/outputDelta", itemId="c1", delta="")
+
+    assert [update["status"] for update in replay.updates] == ["in_progress"]

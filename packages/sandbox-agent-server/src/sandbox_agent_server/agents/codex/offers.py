@@ -52,6 +52,12 @@ class Offers(offers.Offers):
         self.skills = Skills()
 
     @property
+    def may_ask(self) -> bool:
+        """Codex asks for some of what it does."""
+        mode = MODES.get(self.mode)
+        return mode is None or mode.approval_policy != "never"
+
+    @property
     def effort(self) -> str | None:
         """The level in force: Codex says None for the model's own."""
         return self._effort or as_text(self._entry(self.model).get("defaultReasoningEffort"))

@@ -35,9 +35,14 @@ class ToolCalls:
         """Closed with the turn that left them open. Codex may end them later, in the next turn: those are no new
         calls."""
 
-    def started(self, item: Native, thread_id: str, parent: str | None) -> Update:
+    def started(
+        self, item: Native, thread_id: str, parent: str | None, *, may_ask: bool = True
+    ) -> Update:
+        """`may_ask`: whether it may, is perhaps asked first."""
         tool_id = str(item.get("id"))
         fields = _of_parent(tool_fields(item, cwd=self._cwd), parent)
+        if not may_ask and fields["status"] == "pending":
+            fields["status"] = "in_progress"
         is_known = tool_id in self._open
         if not is_known and len(self._open) >= _MAX_OPEN:
             del self._open[next(iter(self._open))]

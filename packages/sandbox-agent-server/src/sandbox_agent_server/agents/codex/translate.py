@@ -244,7 +244,9 @@ class Translator(SessionTranslator):
         self._agents.read_item(item, thread_id)
         if is_tool(item):
             parent = self._agents.parent_of(thread_id)
-            return [self.update(self._tools.started(item, str(thread_id), parent))]
+            may_ask = self.offers.may_ask
+            started = self._tools.started(item, str(thread_id), parent, may_ask=may_ask)
+            return [self.update(started)]
         if item.get("type") == _COMPACTION and thread_id == self.session_id:
             self._spending.begin_compaction()
             return []
@@ -298,7 +300,7 @@ class Translator(SessionTranslator):
         return self.updates(self._streams.delta(params, parent, is_thought=is_thought))
 
     def _printed(self, params: Native, message: Native) -> list[Frame]:
-        return [self.update(self._tools.printed(params))]
+        return [self.update(self._tools.printed(params))] if params.get("delta") else []
 
     def _patched(self, params: Native, message: Native) -> list[Frame]:
         return [self.update(self._tools.patched(params))]
