@@ -11,6 +11,7 @@ from sandbox_agent_core.agent_options.copilot import CopilotOptions
 from sandbox_agent_core.agent_options.gemini import GeminiOptions
 from sandbox_agent_core.agent_options.mock import MockOptions
 from sandbox_agent_core.agent_options.opencode import KiloOptions, OpenCodeAgent, OpenCodeOptions
+from sandbox_agent_core.agent_options.pi import PiOptions
 from sandbox_agent_core.agent_options.qwen import QwenOptions
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "MockOptions",
     "OpenCodeAgent",
     "OpenCodeOptions",
+    "PiOptions",
     "QwenOptions",
 ]
 """The client exports them all: a model that is added here is importable from it, too."""

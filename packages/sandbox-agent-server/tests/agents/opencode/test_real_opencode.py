@@ -89,13 +89,15 @@ async def test_after_a_rejection_the_model_goes_on_unless_it_is_to_stop(
         reject = option("reject_once")
         return lambda asked: (reject(asked) or {}) | {"_meta": {"sandbox_agent": said}}
 
-    texts = []
+    texts, reasons = [], []
     for said in ({"onReject": "stop"}, {}, {"message": "another way"}):
         opencode.answer = rejecting(**said)
         opencode.forget()
-        await opencode.prompt("SCENARIO:tool SHELL<<touch made>>")
+        answer = await opencode.prompt("SCENARIO:tool SHELL<<touch made>>")
+        reasons.append(answer["result"]["stopReason"])
         texts.append(opencode.text())
 
+    assert reasons == ["cancelled", "end_turn", "end_turn"]
     assert "Done." not in texts[0]
     assert "Do not try it again" in texts[1]
     assert "another way" in texts[2]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from sandbox_agent_core.agent_options import PiOptions
 from sandbox_agent_core.errors import AgentNotInstalled, AgentStartFailed
 from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.frames.jsonrpc import request
@@ -112,11 +113,32 @@ async def test_what_is_not_a_message_is_kept(tmp_path: Path) -> None:
 
 
 def test_the_gate_is_always_on_the_command_line() -> None:
-    argv = command_line(["pi"], session=None, system_prompt=None)
+    argv = command_line(["pi"], system_prompt=None)
 
     extensions = [Path(argv[i + 1]) for i, word in enumerate(argv) if word == "--extension"]
-    assert [path.name for path in extensions] == ["permission_gate.ts", "base_urls.ts"]
+    assert [path.name for path in extensions] == [
+        "permission_gate.ts",
+        "base_urls.ts",
+        "rewind.ts",
+    ]
     assert all(path.is_file() for path in extensions)
+
+
+def test_options_are_flags() -> None:
+    options = PiOptions(tools=["read", "bash"], skills=False, context_files=True, extensions=["/x"])
+
+    argv = command_line(
+        ["pi"],
+        session=("--fork", "s.jsonl"),
+        system_prompt=None,
+        own_system_prompt=Path("own.md"),
+        options=options,
+    )
+
+    assert argv[argv.index("/x") - 1] == "--extension"
+    assert argv[-7:] == [
+        "--fork", "s.jsonl", "--system-prompt", "own.md", "--tools", "read,bash", "--no-skills",
+    ]  # fmt: skip
 
 
 def test_telemetry_and_look_ups_are_off_unless_asked_for() -> None:

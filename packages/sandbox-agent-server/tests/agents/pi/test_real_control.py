@@ -257,8 +257,8 @@ async def test_loading_a_session_repeats_what_was_said(start_pi: StartAdapter) -
     assert second.text("user_message_chunk") == "SCENARIO:tool SHELL<<echo hi>>"
     assert second.text() == said
     loaded = second.last_tool()
-    assert {key: loaded[key] for key in ("title", "status", "rawOutput")} == {
-        key: call[key] for key in ("title", "status", "rawOutput")
+    assert {key: loaded[key] for key in ("title", "status", "content")} == {
+        key: call[key] for key in ("title", "status", "content")
     }
     assert (await second.prompt("SCENARIO:text"))["result"]["stopReason"] == "end_turn"
 

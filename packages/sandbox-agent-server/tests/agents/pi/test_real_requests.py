@@ -95,7 +95,7 @@ async def test_a_rejected_call_does_not_run_and_the_model_is_told(
 
     assert not (cwd / "made").exists()
     assert pi.last_tool()["status"] == "failed"
-    assert "exitCode" not in pi.last_tool()["rawOutput"]
+    assert "rawOutput" not in pi.last_tool(), "the words to the model are no output"
     assert "The user rejected this tool call" in pi.text()
     assert answer["result"]["stopReason"] == "end_turn"
 

@@ -88,7 +88,7 @@ async def test_a_command_has_its_title_output_and_exit_code(start_pi: StartAdapt
     )
     assert call["rawInput"]["command"] == "echo out; echo err >&2"
     assert call["status"] == "completed"
-    assert call["rawOutput"] == {"output": "out\nerr\n", "exitCode": 0}
+    assert (call["rawOutput"]["stdout"], call["rawOutput"]["exitCode"]) == ("out\nerr\n", 0)
 
 
 async def test_a_command_that_fails_has_its_exit_code(start_pi: StartAdapter) -> None:
@@ -100,7 +100,7 @@ async def test_a_command_that_fails_has_its_exit_code(start_pi: StartAdapter) ->
     call = pi.last_tool()
     assert call["status"] == "failed"
     assert call["rawOutput"]["exitCode"] == 3
-    assert "oops" in call["rawOutput"]["output"]
+    assert "oops" in call["rawOutput"]["stdout"]
 
 
 async def test_what_a_command_prints_is_told_while_it_runs(
@@ -133,7 +133,7 @@ async def test_two_calls_of_one_answer_each_get_their_own_result(start_pi: Start
     calls = [pi.tool(call["toolCallId"]) for call in pi.updates("tool_call")]
     assert [call["title"] for call in calls] == ["touch one", "echo second-call"]
     assert [call["status"] for call in calls] == ["completed", "completed"]
-    assert calls[1]["rawOutput"]["output"] == "second-call\n"
+    assert calls[1]["rawOutput"]["stdout"] == "second-call\n"
 
 
 async def test_an_edit_shows_what_changed(start_pi: StartAdapter, cwd: Path) -> None:
@@ -147,9 +147,10 @@ async def test_an_edit_shows_what_changed(start_pi: StartAdapter, cwd: Path) -> 
     call = pi.last_tool()
     assert path.read_text(encoding="utf-8") == "first\ngoodbye\nlast\n"
     assert (call["kind"], call["title"]) == ("edit", "edit scenario.txt")
-    assert call["content"] == [
-        {"type": "diff", "path": str(path), "oldText": "hello", "newText": "goodbye"}
-    ]
+    (diff,) = call["content"]
+    assert (diff["path"], diff["oldText"]) == (str(path), "first\nhello\nlast\n")
+    assert diff["newText"] == "first\ngoodbye\nlast\n"
+    assert diff["_meta"]["sandbox_agent"]["startLine"] == 1
     assert call["locations"] == [{"path": str(path)}]
     assert call["rawOutput"]["firstChangedLine"] == 2
 
@@ -163,7 +164,7 @@ async def test_a_written_file_is_a_diff_too(start_pi: StartAdapter, cwd: Path) -
     path = cwd / "new.txt"
     assert path.read_text(encoding="utf-8") == "hello scripted file\n"
     assert pi.last_tool()["content"] == [
-        {"type": "diff", "path": str(path), "oldText": None, "newText": "hello scripted file\n"}
+        {"type": "diff", "path": str(path), "newText": "hello scripted file\n"}
     ]
 
 

@@ -8,7 +8,7 @@ import pytest
 from sandbox_agent_server.agents.native.refusals import InvalidParams
 from sandbox_agent_server.agents.pi.content import prompt_content
 from sandbox_agent_server.agents.pi.offers import Offers
-from sandbox_agent_server.agents.pi.tools import appended, call_fields, result_fields
+from sandbox_agent_server.agents.pi.tools import Overwritten, appended, call_fields, result_fields
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,13 @@ def test_places_are_absolute_and_have_their_line() -> None:
 
 def test_every_edit_is_a_diff_in_both_forms_that_models_use() -> None:
     one = {"oldText": "a", "newText": "b"}
-    diff = {"type": "diff", "path": "/repo/f", "oldText": "a", "newText": "b"}
+    diff = {
+        "type": "diff",
+        "path": "/repo/f",
+        "oldText": "a",
+        "newText": "b",
+        "_meta": {"sandbox_agent": {"isWholeFile": False}},
+    }
 
     listed = call_fields("edit", {"path": "f", "edits": [one, one, "odd"]}, cwd="/repo")
     plain = call_fields("edit", {"path": "f", **one}, cwd="/repo")
@@ -56,11 +62,12 @@ def test_every_edit_is_a_diff_in_both_forms_that_models_use() -> None:
 @pytest.mark.parametrize(
     ("text", "is_error", "output"),
     [
-        ("done\n", False, {"output": "done\n", "exitCode": 0}),
-        ("(no output)", False, {"output": "", "exitCode": 0}),
-        ("bad\n\n\nCommand exited with code 3", True, {"output": "bad", "exitCode": 3}),
-        ("x\n\n\nCommand aborted", True, {"output": "x\n\n\nCommand aborted"}),
-        ("Command exited with code 3\nmore", True, {"output": "Command exited with code 3\nmore"}),
+        ("done\n", False, {"stdout": "done\n", "exitCode": 0}),
+        ("(no output)", False, {"stdout": "", "exitCode": 0}),
+        ("bad\n\n\nCommand exited with code 3", True, {"stdout": "bad", "exitCode": 3}),
+        ("(no output)\n\nCommand exited with code 3", True, {"stdout": "", "exitCode": 3}),
+        ("x\n\n\nCommand aborted", True, {"stdout": "x", "error": "Command aborted"}),
+        ("The user rejected it", True, None),
     ],
 )
 def test_how_a_command_ended(text: str, is_error: bool, output: dict[str, Any]) -> None:
@@ -68,7 +75,38 @@ def test_how_a_command_ended(text: str, is_error: bool, output: dict[str, Any]) 
 
     fields = result_fields("bash", {}, result, is_error=is_error, cwd="/repo")
 
-    assert fields["rawOutput"] == output
+    assert fields.get("rawOutput") == output
+    shown = text if output is None else output["stdout"]
+    assert [item["content"]["text"] for item in fields["content"]] == ([shown] if shown else [])
+
+
+def test_a_command_that_was_measured_has_its_output_whole() -> None:
+    measured = {"output": "bad\n", "exit_code": 3, "wall_time_seconds": 1.5}
+    result = {"content": [{"type": "text", "text": "…"}], "structuredContent": measured}
+
+    fields = result_fields("bash", {}, result, is_error=True, cwd="/repo")
+
+    assert fields["rawOutput"] == {"stdout": "bad\n", "exitCode": 3, "durationMs": 1500}
+
+
+def test_an_edit_that_was_done_says_at_which_lines() -> None:
+    given = {"path": "f", "edits": [{"oldText": "a", "newText": "b"}]}
+    result = {"content": [], "details": {"patch": "--- f\n+++ f\n@@ -7,1 +7,1 @@\n-aa\n+ab\n"}}
+
+    (diff,) = result_fields("edit", given, result, is_error=False, cwd="/repo")["content"]
+
+    assert (diff["oldText"], diff["newText"]) == ("aa\n", "ab\n")
+    assert diff["_meta"]["sandbox_agent"]["startLine"] == 7
+
+
+def test_a_file_that_is_written_over_shows_what_it_held() -> None:
+    given = {"path": "f", "content": "new"}
+    (new,) = call_fields("write", given, cwd="/repo")["content"]
+    (over,) = call_fields("write", given, cwd="/repo", overwritten=Overwritten("old"))["content"]
+
+    assert "oldText" not in new
+    assert (over["oldText"], over["newText"]) == ("old", "new")
+    assert over["_meta"]["sandbox_agent"] == {"isWholeFile": True}
 
 
 def test_an_edit_that_failed_shows_why_and_no_change() -> None:

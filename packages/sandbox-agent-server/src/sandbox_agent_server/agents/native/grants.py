@@ -62,6 +62,10 @@ class Grants:
     def modes(self) -> dict[str, Any]:
         return {"currentModeId": self._mode, "availableModes": [dict(mode) for mode in _MODES]}
 
+    @property
+    def is_read_only(self) -> bool:
+        return self._mode == READ_ONLY
+
     def set_mode(self, mode: Any) -> None:
         """Raises: InvalidParams."""
         known = [item["id"] for item in _MODES]

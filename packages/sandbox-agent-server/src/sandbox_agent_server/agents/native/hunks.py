@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-__all__ = ["Hunk", "hunks_of", "new_file", "piece"]
+__all__ = ["Hunk", "hunks_of", "new_file", "piece", "whole_file"]
 
 _HUNK: Final = re.compile(r"@@ -(\d{1,9})(?:,\d+)? \+(\d{1,9})(?:,\d+)? @@")
 _NO_NEWLINE: Final = "\\ No newline at end of file"
@@ -57,6 +57,11 @@ def _sides(hunk: Hunk, sign: str) -> tuple[list[str], ...]:
 
 def new_file(path: str, text: str) -> dict[str, Any]:
     return {"type": "diff", "path": path, "newText": text}
+
+
+def whole_file(path: str, old: str, new: str) -> dict[str, Any]:
+    whole = {"_meta": {"sandbox_agent": {"isWholeFile": True}}}
+    return {"type": "diff", "path": path, "oldText": old, "newText": new, **whole}
 
 
 def piece(path: str, old: str, new: str, hunk: Hunk | None = None) -> dict[str, Any]:

@@ -173,6 +173,9 @@ class Translator(SessionTranslator):
             return []
         if "questions" not in asked:
             reply = self._decided(asked, permission_reply(result))
+            is_main = as_text(asked.get("sessionID")) in (None, self.session_id)
+            if self.turn is not None and is_main and reply == {"reply": "reject"}:
+                self.turn.is_stopped = True
             return [_post(f"/permission/{id}/reply", reply)]
         answers = question_answers(asked, result)
         if answers is None:

@@ -52,6 +52,8 @@ class Turn:
     is_prompt: bool = True
     """Not a compaction or a review."""
     is_cancelled: bool = False
+    is_stopped: bool = False
+    """By a refusal without a word to the model: OpenCode ends it as if it was done."""
     has_begun: bool = False
     """OpenCode has taken the prompt up: what it said before was about an earlier turn."""
     _error: Native = field(default_factory=dict)
@@ -133,7 +135,7 @@ class Turn:
         if self.is_stuck and not self.is_cancelled:
             text = f"the model's answers broke off {len(self._broken)} times in a row"
             return error_response(self.id, INTERNAL_ERROR, text, {"errorName": "BrokenAnswers"})
-        if self.is_cancelled or name == _ABORTED:
+        if self.is_cancelled or self.is_stopped or name == _ABORTED:
             return self._stopped("cancelled")
         if name == _TOO_LONG:
             return self._stopped("max_tokens")

@@ -1,5 +1,6 @@
 """Pi, natively: its RPC mode translated to ACP frames in process, with a permission gate of our own."""
 
+from sandbox_agent_core.agent_options import PiOptions
 from sandbox_agent_core.spi.agent import AgentDefinition
 
 from sandbox_agent_server.agents.native.grants import PERMISSION_MODES
@@ -14,6 +15,7 @@ DEFINITION = AgentDefinition(
     create=PiAdapter,
     find=find,
     takes_system_prompt=True,
+    session_options=PiOptions,
     install_hint=INSTALL_HINT,
     env_names=ENV_NAMES,
     permission_modes=PERMISSION_MODES,

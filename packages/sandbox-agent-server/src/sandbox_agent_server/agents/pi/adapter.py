@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 from uuid import uuid4
 
+from sandbox_agent_core.agent_options import PiOptions
 from sandbox_agent_core.frames import RequestId, acp
-from sandbox_agent_core.frames.jsonrpc import AUTH_REQUIRED, INTERNAL_ERROR, RESOURCE_NOT_FOUND
-from sandbox_agent_core.lenient import as_dict
-from sandbox_agent_core.spi.agent import AgentContext, AgentInstallation
+from sandbox_agent_core.frames.jsonrpc import (
+    AUTH_REQUIRED,
+    INTERNAL_ERROR,
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    RESOURCE_NOT_FOUND,
+)
+from sandbox_agent_core.lenient import as_dict, as_text
+from sandbox_agent_core.spi.agent import (
+    SESSION_COMPACT,
+    SESSION_FORK,
+    SESSION_NATIVE,
+    SESSION_RENAME,
+    SESSION_REWIND,
+    SESSION_STEER,
+    AgentContext,
+    AgentInstallation,
+)
+from sandbox_agent_core.spi.capabilities import CAPABILITIES_META
 
 from sandbox_agent_server.agents.native.adapter import Answer, Handler, Request
 from sandbox_agent_server.agents.native.dispatcher import QuestionId
@@ -25,18 +42,22 @@ from sandbox_agent_server.agents.native.refusals import (
 from sandbox_agent_server.agents.native.session_params import SessionParams
 from sandbox_agent_server.agents.native.translator import Native
 from sandbox_agent_server.agents.pi.content import prompt_content
+from sandbox_agent_server.agents.pi.history import entry_of, prompts_in
+from sandbox_agent_server.agents.pi.hooks import AFTER_TOOL, BEFORE_TOOL, read_hooks
 from sandbox_agent_server.agents.pi.launch import (
     INSTALL_HINT,
     PACKAGES,
+    can_clear_queue,
     check_node,
     command_line,
     environment,
     find,
     says_settled,
     session_argument,
+    tells_entries,
 )
 from sandbox_agent_server.agents.pi.native import CANCELLED_DIALOG, command, dialog_answer
-from sandbox_agent_server.agents.pi.offers import Offers
+from sandbox_agent_server.agents.pi.offers import OWN_COMMANDS, Offers
 from sandbox_agent_server.agents.pi.results import CREDENTIALS_HINT
 from sandbox_agent_server.agents.pi.translate import Translator
 from sandbox_agent_server.agents.pi.turns import Prompt
@@ -46,12 +67,25 @@ from sandbox_agent_server.agents.repository import refuse_untrusted
 
 __all__ = ["PiAdapter"]
 
-_CAPABILITIES: Final = {
+_CAPABILITIES: Final[Mapping[str, Any]] = {
     "loadSession": True,
     "promptCapabilities": {"image": True, "embeddedContext": True},
     "mcpCapabilities": {"http": False, "sse": False},
     "sessionCapabilities": {"resume": {}},
 }
+_OWN_CAPABILITIES: Final[Mapping[str, Any]] = {
+    "compact": True,
+    "fork": True,
+    "rename": True,
+    "native": True,
+    "hooks": [BEFORE_TOOL, AFTER_TOOL],
+    "permissionAnswers": ["message", "updatedInput", "onReject"],
+}
+_OF_TURNS: Final = frozenset(
+    {"clone", "compact", "follow_up", "fork", "new_session", "prompt", "steer", "switch_session"}
+)
+"""Commands that begin a turn or put another session in this one's place."""
+_CHANGES: Final = ("cycle_", "set_")
 
 
 class PiAdapter(ProcessAdapter[Translator]):
@@ -72,9 +106,16 @@ class PiAdapter(ProcessAdapter[Translator]):
     ) -> None:
         super().__init__(context)
         self._new_id = new_id
+        self._options = context.options_as(PiOptions)
 
     def _handlers(self) -> Mapping[str, Handler]:
         return {
+            SESSION_FORK: partial(self._open, is_resumed=False, is_fork=True),
+            SESSION_STEER: self._steer,
+            SESSION_COMPACT: self._compact,
+            SESSION_REWIND: self._rewind,
+            SESSION_RENAME: self._rename,
+            SESSION_NATIVE: self._native,
             acp.SESSION_NEW: partial(self._open, is_resumed=False),
             acp.SESSION_LOAD: partial(self._open, is_resumed=True),
             acp.SESSION_RESUME: partial(self._open, is_resumed=True),
@@ -88,6 +129,12 @@ class PiAdapter(ProcessAdapter[Translator]):
 
     async def _launch(self) -> None:
         check_node(self._command, self._context.env)
+        own = dict(_OWN_CAPABILITIES)
+        if tells_entries(self._version):
+            own |= {"fork": {"at": True}, "rewind": {"conversation": True}}
+        if can_clear_queue(self._version):
+            own["steer"] = True
+        self.capabilities = {**_CAPABILITIES, "_meta": {CAPABILITIES_META: own}}
         if not self._context.trust_workspace:
             home = self._context.env.get("HOME")
             refuse_untrusted(self.title, programs(self._context.cwd, home=home))
@@ -119,18 +166,23 @@ class PiAdapter(ProcessAdapter[Translator]):
 
     # Requests of the client
 
-    async def _open(self, request: Request, *, is_resumed: bool) -> Answer:
+    async def _open(self, request: Request, *, is_resumed: bool, is_fork: bool = False) -> Answer:
         self._check_unopened()
-        wanted = SessionParams.read(request.params, is_resumed=is_resumed, cwd=self._context.cwd)
+        has_origin = is_resumed or is_fork
+        wanted = SessionParams.read(request.params, is_resumed=has_origin, cwd=self._context.cwd)
         _refuse_mcp_servers(wanted)
-        await self._run_for(wanted)
+        meta = as_dict(request.params.get("_meta"))
+        hooks = read_hooks(meta.get("hooks"))
+        await self._run_for(wanted, is_fork=is_fork, has_hooks=bool(hooks))
         try:
-            translator = await self._translator_of(wanted)
+            translator = await self._translator_of(wanted, hooks, is_fork=is_fork)
+            if (before := meta.get("beforePrompt")) is not None and is_fork:
+                await self._go_back(await self._prompts(()), before)
             if request.method == acp.SESSION_LOAD:
                 told = await self.ask("get_messages")
                 self._emit(translator.history(told.get("messages")))
         except AgentEnded:
-            raise await self._pi_ended(is_resumed=is_resumed) from None
+            raise await self._pi_ended(is_resumed=has_origin) from None
         except Refused:
             # No session comes of it: the process goes, and another session may be opened.
             await self._forget_process()
@@ -143,36 +195,62 @@ class PiAdapter(ProcessAdapter[Translator]):
         }
         return Answer(result, [translator.commands_update()])
 
-    async def _run_for(self, wanted: SessionParams) -> None:
-        env, resumed, text = environment(self._context.env), wanted.resumed_id, wanted.system_prompt
-        prompt = PrivateFile(text, name="prompt", suffix=".md") if text else None
+    async def _run_for(self, wanted: SessionParams, *, is_fork: bool, has_hooks: bool) -> None:
+        env = environment(self._context.env, has_hooks=has_hooks)
+        origin, options = wanted.resumed_id, self._options
+        session = (
+            ()
+            if origin is None
+            else ("--fork" if is_fork else "--session", session_argument(origin, env))
+        )
+        prompt = _file(wanted.system_prompt)
+        own = _file(options.system_prompt)
         argv = command_line(
             self._command,
-            session=session_argument(resumed, env) if resumed is not None else None,
+            session=session,
             system_prompt=prompt.path if prompt else None,
+            own_system_prompt=own.path if own else None,
+            options=options,
             extra=self._option_texts("extra_args"),
         )
-        await self._run(argv, cwd=wanted.cwd, env=env, files=[prompt] if prompt else [])
+        files = [file for file in (prompt, own) if file is not None]
+        await self._run(argv, cwd=wanted.cwd, env=env, files=files)
 
-    async def _translator_of(self, wanted: SessionParams) -> Translator:
+    async def _translator_of(
+        self, wanted: SessionParams, hooks: frozenset[str], *, is_fork: bool
+    ) -> Translator:
         """Raises: Refused, AgentEnded."""
         state = await self.ask("get_state")
         models = await self.ask("get_available_models")
         commands = await self.ask("get_commands")
         session_id = str(state.get("sessionId"))
-        if wanted.resumed_id is not None and session_id != wanted.resumed_id:
+        if wanted.resumed_id is not None and (session_id == wanted.resumed_id) is is_fork:
             raise Refused(RESOURCE_NOT_FOUND, f"Pi has no session {wanted.resumed_id!r}")
         offers = Offers(state=state, models=models, commands=commands)
         if not offers.has_models:
             message = f"Pi has no model to use, as it has no credentials. {CREDENTIALS_HINT}"
             raise Refused(AUTH_REQUIRED, message)
+        await self._set_up()
         return Translator(
             session_id=session_id,
             cwd=str(wanted.cwd),
             offers=offers,
             says_settled=says_settled(self._version),
             new_id=self._new_id,
+            hooks=hooks,
         )
+
+    async def _set_up(self) -> None:
+        options = self._options
+        settings: list[tuple[str, Native]] = []
+        if options.auto_compaction is not None:
+            settings.append(("set_auto_compaction", {"enabled": options.auto_compaction}))
+        if options.auto_retry is not None:
+            settings.append(("set_auto_retry", {"enabled": options.auto_retry}))
+        if options.steering is not None:
+            settings.append(("set_steering_mode", {"mode": options.steering}))
+        for method, fields in settings:
+            await self.ask(method, fields)
 
     async def _pi_ended(self, *, is_resumed: bool) -> Refused:
         refused = await self._not_opened(RESOURCE_NOT_FOUND if is_resumed else INTERNAL_ERROR)
@@ -186,6 +264,77 @@ class PiAdapter(ProcessAdapter[Translator]):
         content = prompt_content(request.params.get("prompt"))
         prompt = Prompt(request.id, f"prompt-{self._new_id()}")
         self._write(translator.prompt(prompt, content.message, content.images))
+
+    async def _steer(self, request: Request) -> Answer:
+        translator = self._session()
+        content = prompt_content(request.params.get("prompt"))
+        if not can_clear_queue(self._version):
+            raise Refused(METHOD_NOT_FOUND, "this version of Pi would keep it for a later prompt")
+        if not translator.takes_steering:
+            raise Refused(INVALID_REQUEST, "no turn is running")
+        images: Native = {"images": content.images} if content.images else {}
+        translator.steering.say(content.message, content.images)
+        try:
+            await self.ask("steer", {"message": content.message, **images})
+        except (AgentEnded, Refused):
+            translator.steering.unsay(content.message)
+            raise
+        return Answer({})
+
+    async def _compact(self, request: Request) -> None:
+        translator = self._session_to_prompt()
+        prompt = Prompt(request.id, f"compact-{self._new_id()}", is_compaction=True)
+        self._write(translator.compact(prompt, as_text(request.params.get("instructions"))))
+
+    async def _rewind(self, request: Request) -> Answer:
+        translator, params = self._session_to_prompt(), request.params
+        if params.get("files") is True:
+            raise InvalidParams("Pi cannot take files back")
+        prompts = await self._prompts(translator.steering.said)
+        if params.get("dryRun") is True or params.get("conversation") is not True:
+            entry_of(prompts, params.get("promptIndex"))
+        else:
+            await self._go_back(prompts, params.get("promptIndex"))
+        return Answer({"filesChanged": []})
+
+    async def _prompts(self, said_into_turns: Iterable[str]) -> list[str]:
+        """Their entries."""
+        if not tells_entries(self._version):
+            raise Refused(METHOD_NOT_FOUND, "this version of Pi does not tell what a session has")
+        return prompts_in(await self.ask("get_entries"), said_into_turns=said_into_turns)
+
+    async def _go_back(self, prompts: list[str], before: Any) -> None:
+        """To before the prompt of this number; to the end of the session there is nothing to go.
+
+        Raises: Refused.
+        """
+        if before == len(prompts):
+            return
+        entry = entry_of(prompts, before)
+        await self.ask("prompt", {"message": f"/{OWN_COMMANDS}rewind {entry}"})
+        if entry in await self._prompts(()):
+            raise Refused(INTERNAL_ERROR, "Pi did not go back")
+
+    async def _rename(self, request: Request) -> Answer:
+        translator, title = self._session(), as_text(request.params.get("title"))
+        if title is None:
+            raise InvalidParams("`title` must be a text")
+        await self.ask("set_session_name", {"name": title})
+        return Answer({}, translator.renamed(title))
+
+    async def _native(self, request: Request) -> Answer:
+        translator, method = self._session(), request.params.get("method")
+        if not isinstance(method, str) or not method.replace("_", "").isalpha():
+            raise InvalidParams(f"`method` must be a command of Pi's RPC mode, not {method!r}")
+        if method in _OF_TURNS:
+            raise Refused(INVALID_REQUEST, f"{method!r} is about turns or other sessions")
+        given = as_dict(request.params.get("params"))
+        fields = {key: value for key, value in given.items() if key not in ("id", "type")}
+        result = await self.ask(method, fields)
+        if not method.startswith(_CHANGES):
+            return Answer({"result": result})
+        changed = translator.offers.read_state(await self.ask("get_state"))
+        return Answer({"result": result}, [translator.config_update()] if changed else [])
 
     async def _set_mode(self, request: Request) -> Answer:
         self._session().grants.set_mode(request.params.get("modeId"))
@@ -209,6 +358,10 @@ class PiAdapter(ProcessAdapter[Translator]):
     async def _cancel(self) -> None:
         if self._translator is not None:
             self._put_out(self._translator.cancel())
+
+
+def _file(text: str | None) -> PrivateFile | None:
+    return PrivateFile(text, name="prompt", suffix=".md") if text else None
 
 
 def _refuse_mcp_servers(wanted: SessionParams) -> None:

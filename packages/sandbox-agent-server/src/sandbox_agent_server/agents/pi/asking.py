@@ -1,137 +1,177 @@
-"""The dialogs of Pi's extensions: our gate's are permissions, all others are questions to a person."""
+"""The dialogs of Pi's extensions: our gate's are permissions and hooks, all others are questions to a person."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, acp
 from sandbox_agent_core.frames.jsonrpc import notification, request
-from sandbox_agent_core.lenient import as_dict, as_list
+from sandbox_agent_core.lenient import as_list
 
-from sandbox_agent_server.agents.native.grants import Grants, Scope
+from sandbox_agent_server.agents.native.grants import Grants
+from sandbox_agent_server.agents.native.permission_replies import PermissionReply
 from sandbox_agent_server.agents.native.translator import Native
+from sandbox_agent_server.agents.pi.gate import Permission, Result, allowed, gone_on, rejected
+from sandbox_agent_server.agents.pi.hooks import (
+    AFTER_TOOL,
+    BEFORE_TOOL,
+    HookAnswer,
+    HookRequests,
+)
 from sandbox_agent_server.agents.pi.native import CANCELLED_DIALOG, dialog_answer
 from sandbox_agent_server.agents.pi.tools import READ_ONLY, call_fields
 
-__all__ = ["Answered", "Asking", "Permission"]
-
-# What `extensions/permission_gate.ts` says and understands.
-_MARKER: Final = '{"sandboxAgent":"permission"'
-_ALLOW: Final = {"value": "allow"}
-_REJECT: Final = {"value": "reject"}
+__all__ = ["Asking", "Step"]
 
 _ANSWER: Final = "answer"
-_EDITS: Final = frozenset({"edit", "write"})
 
 
-@dataclass(frozen=True, slots=True)
-class Permission:
-    """What the gate asks."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What comes of a dialog, or of the answer to a request of ours."""
 
-    tool_call_id: str
-    tool_name: str
-    input: Any
-
-    @classmethod
-    def read(cls, dialog: Mapping[str, Any]) -> Permission | None:
-        title = dialog.get("title")
-        if not isinstance(title, str) or not title.startswith(_MARKER):
-            return None
-        try:
-            asked = json.loads(title)
-            return cls(str(asked["toolCallId"]), str(asked["toolName"]), asked.get("input"))
-        except (KeyError, ValueError):
-            return None
-
-    @property
-    def scope(self) -> Scope:
-        if self.tool_name in _EDITS:
-            return Scope("edits")
-        command = as_dict(self.input).get("command")
-        if self.tool_name == "bash" and isinstance(command, str):
-            return Scope("command", command)
-        return Scope("tool", self.tool_name)
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """An answer for Pi, and what follows from it."""
-
-    reply: Native
-    running: str | None = None
+    reply: Native | None = None
+    """For Pi."""
+    asked: Frame | None = None
+    """For the client."""
+    running: Permission | None = None
     """The tool call that runs because of it."""
     stops_turn: bool = False
-    """The request was given up, not refused: Pi by itself would go on as if it had been refused."""
+    """The turn is not to go on: Pi by itself would, as after a refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    dialog: Native
+    about: Permission | Result | None
+    is_hook: bool = False
 
 
 class Asking:
-    """Requests keep the ids of Pi's dialogs: they are unique strings."""
+    """Requests keep the ids of Pi's dialogs, which are unique strings; hooks have one made of it."""
 
-    def __init__(self, *, session_id: str, cwd: str) -> None:
+    def __init__(self, *, session_id: str, cwd: str, hooks: frozenset[str] = frozenset()) -> None:
         self.grants = Grants()
         self._session_id = session_id
         self._cwd = cwd
-        self._open: dict[str, tuple[Native, Permission | None]] = {}
+        self._hooks = hooks
+        self._hook_requests = HookRequests(session_id=session_id, cwd=cwd)
+        self._open: dict[str, _Open] = {}
+        self._contexts: dict[str, str] = {}
+        """What a hook before a call has said for the model: it goes behind the call's result."""
 
-    def granted(self, dialog: Native) -> Answered | None:
-        """The answer to what nobody needs to be asked."""
+    def dialog(self, dialog: Native) -> Step:
+        dialog_id = str(dialog["id"])
+        if (result := Result.read(dialog)) is not None:
+            return self._result(dialog, result)
         permission = Permission.read(dialog)
         if permission is None:
-            return None
+            self._open[dialog_id] = _Open(dialog, None)
+            params = self._question_params(dialog)
+            return Step(asked=request(dialog_id, acp.ELICITATION_CREATE, params))
+        if BEFORE_TOOL in self._hooks:
+            id = f"{dialog_id}/before"
+            self._open[id] = _Open(dialog, permission, is_hook=True)
+            return Step(asked=self._hook_requests.before(id, permission))
+        return self._permission(dialog, permission)
+
+    def answer(self, id: Any, result: Mapping[str, Any] | None) -> Step | None:
+        """The client's answer (None: an error). None: nobody waits for it any more."""
+        opened = self._open.pop(id, None) if isinstance(id, str) else None
+        match opened:
+            case None:
+                return None
+            case _Open(dialog, Result() as about):
+                context = HookAnswer.read(result or {}).context
+                return self._go_on(dialog, about, context)
+            case _Open(dialog, Permission() as about, is_hook=True):
+                return self._hooked(dialog, about, HookAnswer.read(result))
+            case _Open(dialog, Permission() as about):
+                return self._decided(dialog, about, result)
+            case _Open(dialog):
+                return Step(reply=dialog_answer(dialog["id"], _question_answer(dialog, result)))
+
+    def _permission(self, dialog: Native, permission: Permission) -> Step:
         if permission.tool_name in READ_ONLY or self.grants.covers(permission.scope):
-            return Answered(dialog_answer(dialog["id"], _ALLOW), permission.tool_call_id)
-        return None
+            return self._allow(dialog, permission)
+        dialog_id = str(dialog["id"])
+        self._open[dialog_id] = _Open(dialog, permission)
+        params = self._permission_params(permission)
+        return Step(asked=request(dialog_id, acp.SESSION_REQUEST_PERMISSION, params))
 
-    def ask(self, dialog: Native) -> Frame:
-        dialog_id, permission = str(dialog["id"]), Permission.read(dialog)
-        self._open[dialog_id] = dialog, permission
-        if permission is not None:
-            params = self._permission_params(permission)
-            return request(dialog_id, acp.SESSION_REQUEST_PERMISSION, params)
-        return request(dialog_id, acp.ELICITATION_CREATE, self._question_params(dialog))
+    def _allow(self, dialog: Native, permission: Permission) -> Step:
+        return Step(reply=dialog_answer(dialog["id"], allowed(permission)), running=permission)
 
-    def answer(self, dialog_id: Any, result: Mapping[str, Any] | None) -> Answered | None:
-        """The client's answer (None: an error) for Pi. None: nobody waits for it any more."""
-        opened = self._open.pop(dialog_id, None) if isinstance(dialog_id, str) else None
-        if opened is None:
-            return None
-        dialog, permission = opened
-        if permission is None:
-            return Answered(dialog_answer(dialog_id, _question_answer(dialog, result)))
+    def _decided(
+        self, dialog: Native, permission: Permission, result: Mapping[str, Any] | None
+    ) -> Step:
+        said = PermissionReply.read(result)
         match self.grants.read_answer(permission.scope, result):
             case "allow":
-                return Answered(dialog_answer(dialog_id, _ALLOW), permission.tool_call_id)
+                if said.updated_input is not None:
+                    permission = permission.with_input(said.updated_input)
+                return self._allow(dialog, permission)
             case "reject":
-                return Answered(dialog_answer(dialog_id, _REJECT))
+                reply = dialog_answer(dialog["id"], rejected(said.message))
+                return Step(reply=reply, stops_turn=said.stops)
             case "cancel":
-                return Answered(dialog_answer(dialog_id, CANCELLED_DIALOG), stops_turn=True)
+                return Step(reply=dialog_answer(dialog["id"], CANCELLED_DIALOG), stops_turn=True)
+
+    def _hooked(self, dialog: Native, permission: Permission, said: HookAnswer) -> Step:
+        if said.context is not None:
+            self._contexts[permission.tool_call_id] = said.context
+        if said.decision == "deny":
+            return Step(reply=dialog_answer(dialog["id"], rejected(said.message)))
+        if said.updated_input is not None:
+            permission = permission.with_input(said.updated_input)
+        # What a mode forbids no hook allows.
+        if said.decision == "allow" and not self.grants.is_read_only:
+            return self._allow(dialog, permission)
+        return self._permission(dialog, permission)
+
+    def _result(self, dialog: Native, result: Result) -> Step:
+        if AFTER_TOOL not in self._hooks:
+            return self._go_on(dialog, result, None)
+        id = f"{dialog['id']}/after"
+        self._open[id] = _Open(dialog, result, is_hook=True)
+        return Step(asked=self._hook_requests.after(id, result))
+
+    def _go_on(self, dialog: Native, result: Result, context: str | None) -> Step:
+        before = self._contexts.pop(result.tool_call_id, None)
+        words = "\n".join(filter(None, (before, context))) or None
+        return Step(reply=dialog_answer(dialog["id"], gone_on(words)))
 
     def withdraw(self, tool_call_id: str) -> list[Frame]:
         """The call has ended without an answer."""
-        return [
-            _withdrawn(dialog_id)
-            for dialog_id, (_, permission) in list(self._open.items())
-            if permission is not None
-            and permission.tool_call_id == tool_call_id
-            and self._open.pop(dialog_id)
+        self._contexts.pop(tool_call_id, None)
+        about = [
+            id
+            for id, opened in self._open.items()
+            if opened.about is not None and opened.about.tool_call_id == tool_call_id
         ]
+        for id in about:
+            del self._open[id]
+        return [_withdrawn(id) for id in about]
 
     def cancel_all(self) -> tuple[list[Frame], list[Native]]:
         """Close every dialog; Pi versions that are aborted while one is open wait for it for ever."""
-        dialogs = list(self._open)
-        self._open.clear()
-        replies = [dialog_answer(dialog_id, CANCELLED_DIALOG) for dialog_id in dialogs]
-        return [_withdrawn(dialog_id) for dialog_id in dialogs], replies
+        opened, self._open = self._open, {}
+        replies = [dialog_answer(one.dialog["id"], CANCELLED_DIALOG) for one in opened.values()]
+        return [_withdrawn(id) for id in opened], replies
 
     def _permission_params(self, permission: Permission) -> dict[str, Any]:
         call = {
             "toolCallId": permission.tool_call_id,
             "name": permission.tool_name,
             "status": "pending",
-            **call_fields(permission.tool_name, permission.input, cwd=self._cwd),
+            **call_fields(
+                permission.tool_name,
+                permission.input,
+                cwd=self._cwd,
+                overwritten=permission.overwritten,
+            ),
         }
         options = self.grants.options(permission.scope)
         return {"sessionId": self._session_id, "toolCall": call, "options": options}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from sandbox_agent_core.agent_options import PiOptions
 from sandbox_agent_core.errors import AgentStartFailed
 from sandbox_agent_core.spi.agent import AgentInstallation
 
@@ -17,12 +18,14 @@ __all__ = [
     "ENV_NAMES",
     "INSTALL_HINT",
     "PACKAGES",
+    "can_clear_queue",
     "check_node",
     "command_line",
     "environment",
     "find",
     "says_settled",
     "session_argument",
+    "tells_entries",
 ]
 
 INSTALL_HINT: Final = (
@@ -67,9 +70,12 @@ ENV_NAMES: Final = (
 
 PACKAGES: Final = ("*/pi-coding-agent",)
 _PROGRAM: Final = "pi"
+NO_OPTIONS: Final = PiOptions()
 _SAYS_SETTLED: Final = (0, 80, 6)
+_TELLS_ENTRIES: Final = (0, 80, 3)
+_CLEARS_QUEUE: Final = (0, 84, 4)
 _EXTENSIONS: Final = Path(__file__).parent / "extensions"
-_OURS: Final = ("permission_gate.ts", "base_urls.ts")
+_OURS: Final = ("permission_gate.ts", "base_urls.ts", "rewind.ts")
 _SHEBANG_BYTES: Final = 256
 
 
@@ -86,8 +92,22 @@ def find(env: Mapping[str, str]) -> AgentInstallation | None:
 
 def says_settled(version: str | None) -> bool:
     """Whether this version tells when nothing more comes of a prompt."""
+    return _is_at_least(version, _SAYS_SETTLED)
+
+
+def tells_entries(version: str | None) -> bool:
+    """Whether it lists all of a session, and not only what it can be forked at."""
+    return _is_at_least(version, _TELLS_ENTRIES)
+
+
+def can_clear_queue(version: str | None) -> bool:
+    """Whether what was said into a turn can be taken back: else an aborted turn leaves it to a later one."""
+    return _is_at_least(version, _CLEARS_QUEUE)
+
+
+def _is_at_least(version: str | None, least: tuple[int, int, int]) -> bool:
     numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version or "")
-    return numbers is not None and tuple(map(int, numbers.groups())) >= _SAYS_SETTLED
+    return numbers is not None and tuple(map(int, numbers.groups())) >= least
 
 
 def check_node(command: Sequence[str], env: Mapping[str, str]) -> None:
@@ -106,23 +126,35 @@ def check_node(command: Sequence[str], env: Mapping[str, str]) -> None:
 def command_line(
     command: Sequence[str],
     *,
-    session: str | None,
+    session: Sequence[str] = (),
     system_prompt: Path | None,
+    own_system_prompt: Path | None = None,
+    options: PiOptions = NO_OPTIONS,
     extra: Sequence[str] = (),
 ) -> list[str]:
+    """`session`: the flag and the argument of one to go on with. `own_system_prompt`: instead of Pi's."""
     argv = [*command, "--mode", "rpc"]
-    for name in _OURS:
-        argv += ["--extension", str(_EXTENSIONS / name)]
-    if session is not None:
-        argv += ["--session", session]
+    for path in (*(str(_EXTENSIONS / name) for name in _OURS), *(options.extensions or ())):
+        argv += ["--extension", path]
+    argv += session
+    if own_system_prompt is not None:
+        argv += ["--system-prompt", str(own_system_prompt)]
     if system_prompt is not None:
         argv += ["--append-system-prompt", str(system_prompt)]
-    return [*argv, *extra]
+    if options.tools is not None:
+        argv += ["--tools", ",".join(options.tools)]
+    switches = {
+        "--no-context-files": options.context_files,
+        "--no-skills": options.skills,
+        "--no-prompt-templates": options.prompt_templates,
+    }
+    return [*argv, *(flag for flag, is_on in switches.items() if is_on is False), *extra]
 
 
-def environment(env: Mapping[str, str]) -> dict[str, str]:
+def environment(env: Mapping[str, str], *, has_hooks: bool = False) -> dict[str, str]:
     """No updates, no look-ups of versions, no telemetry: nobody asked for them in a sandbox."""
-    return {"PI_OFFLINE": "1", "PI_SKIP_VERSION_CHECK": "1", "PI_TELEMETRY": "0", **env}
+    quiet = {"PI_OFFLINE": "1", "PI_SKIP_VERSION_CHECK": "1", "PI_TELEMETRY": "0"}
+    return {**quiet, **env, **({"SANDBOX_AGENT_HOOKS": "1"} if has_hooks else {})}
 
 
 def session_argument(session_id: str, env: Mapping[str, str]) -> str:

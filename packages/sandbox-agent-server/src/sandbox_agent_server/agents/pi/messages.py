@@ -12,7 +12,13 @@ from sandbox_agent_core.lenient import as_dict, as_list
 from sandbox_agent_server.agents.native.content import text_of
 from sandbox_agent_server.agents.native.translator import Native
 from sandbox_agent_server.agents.pi.content import acp_blocks
-from sandbox_agent_server.agents.pi.tools import appended, call_fields, result_fields
+from sandbox_agent_server.agents.pi.gate import Permission
+from sandbox_agent_server.agents.pi.tools import (
+    Overwritten,
+    appended,
+    call_fields,
+    result_fields,
+)
 
 __all__ = ["Messages", "Update"]
 
@@ -27,6 +33,7 @@ class _OpenTool:
     name: str
     input: Any
     printed: str = ""
+    overwritten: Overwritten = field(default_factory=Overwritten)
 
 
 @dataclass(slots=True)
@@ -102,8 +109,19 @@ class Messages:
             }
         ]
 
-    def running(self, tool_id: str) -> Update:
-        return _tool_update(tool_id, {"status": "in_progress"})
+    def asked(self, permission: Permission) -> None:
+        """Somebody is asked whether it may run."""
+        if (tool := self._tools.get(permission.tool_call_id)) is not None:
+            tool.overwritten = permission.overwritten
+
+    def running(self, permission: Permission) -> Update:
+        tool_id, name, given = permission.tool_call_id, permission.tool_name, permission.input
+        fields: dict[str, Any] = {"status": "in_progress"}
+        if permission.is_changed:
+            fields |= call_fields(name, given, cwd=self._cwd, overwritten=permission.overwritten)
+            if (tool := self._tools.get(tool_id)) is not None:
+                tool.input = given
+        return _tool_update(tool_id, fields)
 
     def progress(self, event: Native) -> list[Update]:
         """`tool_execution_update`: what the tool has said so far, all of it."""
@@ -133,7 +151,14 @@ class Messages:
 
     def result(self, tool_id: str, name: str, result: Any, *, is_error: bool) -> list[Update]:
         tool = self._tools.pop(tool_id, None) or _OpenTool(name, None)
-        fields = result_fields(tool.name, tool.input, result, is_error=is_error, cwd=self._cwd)
+        fields = result_fields(
+            tool.name,
+            tool.input,
+            result,
+            is_error=is_error,
+            cwd=self._cwd,
+            overwritten=tool.overwritten,
+        )
         return [_tool_update(tool_id, fields)]
 
     def _chunk(self, kind: str, index: Any, text: str) -> list[Update]:

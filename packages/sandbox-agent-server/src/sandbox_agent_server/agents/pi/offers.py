@@ -11,8 +11,10 @@ from sandbox_agent_server.agents.native import offers
 from sandbox_agent_server.agents.native.offers import Choice, Option, command, with_names
 from sandbox_agent_server.agents.native.translator import Native
 
-__all__ = ["Offers"]
+__all__ = ["OWN_COMMANDS", "Offers"]
 
+OWN_COMMANDS: Final = "sandbox-agent-"
+"""Begins the names of commands that our extensions have for us."""
 _LEVELS: Final = ("off", "minimal", "low", "medium", "high", "xhigh", "max")
 # Only of models that say so; the others are of every model that reasons.
 _SPECIAL_LEVELS: Final = frozenset({"xhigh", "max"})
@@ -30,6 +32,7 @@ class Offers(offers.Offers):
         self._commands = [
             command(item.get("name"), item.get("description"))
             for item in dicts_in(commands.get("commands"))
+            if not str(item.get("name")).startswith(OWN_COMMANDS)
         ]
         self._model: Native = {}
         self._level: str | None = None

@@ -13,12 +13,19 @@ from sandbox_agent_core.frames.jsonrpc import (
     error_response,
     response,
 )
-from sandbox_agent_core.lenient import as_dict, as_str
+from sandbox_agent_core.lenient import as_dict, as_int, as_str, compact
 
 from sandbox_agent_server.agents.native.translator import Native
 from sandbox_agent_server.agents.pi.turns import Prompt
 
-__all__ = ["CREDENTIALS_HINT", "Outcome", "failure", "usage_update"]
+__all__ = [
+    "CREDENTIALS_HINT",
+    "Outcome",
+    "compacted",
+    "compaction_answer",
+    "failure",
+    "usage_update",
+]
 
 CREDENTIALS_HINT: Final = (
     "Set the key of a provider (ANTHROPIC_API_KEY, OPENAI_API_KEY, …) in the environment, "
@@ -91,6 +98,24 @@ def failure(prompt: Prompt, message: str) -> Frame:
     if status == _UNAUTHORIZED or _NO_CREDENTIALS.match(message):
         return error_response(prompt.id, AUTH_REQUIRED, f"{message}\n{CREDENTIALS_HINT}", data)
     return error_response(prompt.id, INTERNAL_ERROR, message, data)
+
+
+def compacted(event: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `context.compacted`, of a `compaction_end` that has a result."""
+    return {
+        "trigger": "manual" if event.get("reason") == "manual" else "auto",
+        **compact(
+            preTokens=as_int(result.get("tokensBefore")),
+            postTokens=as_int(result.get("estimatedTokensAfter")),
+            summary=as_str(result.get("summary")),
+        ),
+    }
+
+
+def compaction_answer(prompt: Prompt, result: Mapping[str, Any]) -> Frame:
+    outcome = Outcome()
+    outcome.read({"stopReason": "stop", "usage": result.get("usage")})
+    return outcome.answer(prompt)
 
 
 def usage_update(stats: Mapping[str, Any], *, model: str | None) -> dict[str, Any] | None:

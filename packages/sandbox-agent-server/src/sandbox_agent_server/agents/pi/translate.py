@@ -9,17 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sandbox_agent_core.frames import Frame, extensions
+from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import notification, response
-from sandbox_agent_core.lenient import as_list
+from sandbox_agent_core.lenient import as_dict, as_list
 
+from sandbox_agent_server.agents.native.content import text_of
 from sandbox_agent_server.agents.native.grants import Grants
 from sandbox_agent_server.agents.native.translator import Native, Output, SessionTranslator, Update
-from sandbox_agent_server.agents.pi.asking import Answered, Asking
+from sandbox_agent_server.agents.pi.asking import Asking, Step
+from sandbox_agent_server.agents.pi.content import acp_blocks
+from sandbox_agent_server.agents.pi.gate import Permission
 from sandbox_agent_server.agents.pi.messages import Messages
 from sandbox_agent_server.agents.pi.native import command
 from sandbox_agent_server.agents.pi.offers import Offers
-from sandbox_agent_server.agents.pi.results import Outcome, failure, usage_update
+from sandbox_agent_server.agents.pi.results import (
+    Outcome,
+    compacted,
+    compaction_answer,
+    failure,
+    usage_update,
+)
+from sandbox_agent_server.agents.pi.steering import Steering
 from sandbox_agent_server.agents.pi.turns import Prompt, Turns
 
 __all__ = ["Translator"]
@@ -54,14 +64,18 @@ class Translator(SessionTranslator):
         offers: Offers,
         says_settled: bool,
         new_id: Callable[[], str],
+        hooks: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(session_id)
         self.offers: Offers = offers
         self._messages = Messages(cwd=cwd, new_id=new_id)
-        self._asking = Asking(session_id=session_id, cwd=cwd)
+        self._asking = Asking(session_id=session_id, cwd=cwd, hooks=hooks)
         self._turns = Turns(says_settled=says_settled)
         self._outcome = Outcome()
         self._expects_echo = False
+        self._new_id = new_id
+        self._title: str | None = None
+        self.steering = Steering()
 
     @property
     def grants(self) -> Grants:
@@ -81,22 +95,45 @@ class Translator(SessionTranslator):
         # Only matters while an extension has started a run by itself: Pi refuses the prompt otherwise.
         return command(prompt.command_id, "prompt", streamingBehavior="followUp", **fields)
 
+    def compact(self, prompt: Prompt, instructions: str | None) -> Native:
+        self._turns.begin(prompt)
+        fields = {"customInstructions": instructions} if instructions else {}
+        return command(prompt.command_id, "compact", **fields)
+
+    @property
+    def takes_steering(self) -> bool:
+        """A run has begun: to one that begins Pi would give it without an end to wait for."""
+        prompt = self._turns.prompt
+        return prompt is not None and prompt.has_begun and not prompt.is_cancelled
+
+    def renamed(self, title: str) -> list[Frame]:
+        """Pi may say it, too; the client is told once."""
+        if title == self._title:
+            return []
+        self._title = title
+        return [self.update({"sessionUpdate": acp.SESSION_INFO_UPDATE, "title": title})]
+
     def cancel(self) -> Output:
         """Stops the turn. Its end is answered once, as ever, by `feed`."""
         if self._turns.prompt is not None:
             self._turns.prompt.is_cancelled = True
         frames, replies = self._asking.cancel_all()
-        return Output(frames, [*replies, command("abort", "abort")])
+        return Output(frames, [*replies, *self._aborting()])
+
+    def _aborting(self) -> list[Native]:
+        # What is left in its queue Pi would say with a later prompt.
+        cleared = [command("clear", "clear_queue")] if self.steering.clear() else []
+        return [*cleared, command("abort", "abort")]
 
     def answer(self, request_id: Any, result: Mapping[str, Any] | None) -> Output:
         """The client's response to a request of Pi's; `result` is None for an error."""
-        answered = self._asking.answer(request_id, result)
-        if answered is None:
+        step = self._asking.answer(request_id, result)
+        if step is None:
             return Output()
-        output = self._put_through(answered)
+        output = self._put_through(step)
         prompt = self._turns.prompt
-        if answered.stops_turn and prompt is not None and not prompt.is_cancelled:
-            output.replies.append(command("abort", "abort"))
+        if step.stops_turn and prompt is not None and not prompt.is_cancelled:
+            output.replies += self._aborting()
         return output
 
     def feed(self, message: Native) -> Output:
@@ -139,11 +176,23 @@ class Translator(SessionTranslator):
             case {"type": "tool_execution_end"}:
                 withdrawn = self._asking.withdraw(str(message.get("toolCallId")))
                 return withdrawn + self.updates(self._messages.tool_ended(message))
+            case _:
+                return self._of_session(message)
+
+    def _of_session(self, message: Native) -> list[Frame]:
+        match message:
             case {"type": "thinking_level_changed", "level": level}:
                 changed = self.offers.read_state({"thinkingLevel": level})
                 return [self.config_update()] if changed else []
             case {"type": "extension_error"}:
                 return [_extension_failed(message)]
+            case {"type": "queue_update", "steering": list(waiting)}:
+                self.steering.read_queue(len(waiting))
+                return self._passed_on(message)
+            case {"type": "compaction_end", "result": dict(result)}:
+                return [self.announce(extensions.CONTEXT_COMPACTED, compacted(message, result))]
+            case {"type": "session_info_changed", "name": str(name)} if name:
+                return self.renamed(name)
             case _:
                 return self._passed_on(message)
 
@@ -154,7 +203,9 @@ class Translator(SessionTranslator):
             return self.updates(self._messages.end(ended))
         if role == "user":
             is_echo, self._expects_echo = self._expects_echo, False
-            return [] if is_echo else self.updates(self._messages.user(ended))
+            if is_echo or self.steering.is_echo(text_of(acp_blocks(ended.get("content")))):
+                return []
+            return self.updates(self._messages.user(ended))
         if role in _TOLD_ROLES:
             return []
         return [self.extension("message", message)]
@@ -162,6 +213,9 @@ class Translator(SessionTranslator):
     def _response(self, message: Native) -> Output:
         prompt = self._turns.prompt
         if prompt is not None and message.get("id") == prompt.command_id:
+            if prompt.is_compaction and message.get("success") is True:
+                self._turns.end()
+                return Output([compaction_answer(prompt, as_dict(message.get("data")))], [])
             if message.get("success") is True:
                 return Output([], [] if prompt.has_begun else [self._turns.accepted()])
             self._turns.end()
@@ -169,9 +223,22 @@ class Translator(SessionTranslator):
                 return Output([response(prompt.id, {"stopReason": "cancelled"})], [])
             return Output([failure(prompt, str(message.get("error")))], [])
         if prompt is not None and self._turns.is_over(message):
+            if not prompt.is_cancelled and (rest := self.steering.take()) is not None:
+                return Output([], self._go_on(prompt, *rest))
             return Output(self._over(prompt, message), [])
         failed = message.get("success") is False
         return Output(self._passed_on(message) if failed else [], [])
+
+    def _go_on(self, prompt: Prompt, message: str, images: list[Native]) -> list[Native]:
+        """What was said into the turn just before its end: Pi only keeps it for another prompt."""
+        prompt.command_id, prompt.has_begun = f"prompt-{self._new_id()}", False
+        self._turns.begin(prompt)
+        self._expects_echo = True
+        fields: dict[str, Any] = {"images": images} if images else {}
+        return [
+            command("clear", "clear_queue"),
+            command(prompt.command_id, "prompt", message=message, **fields),
+        ]
 
     def _over(self, prompt: Prompt, message: Native) -> list[Frame]:
         self._turns.end()
@@ -185,16 +252,15 @@ class Translator(SessionTranslator):
     def _dialog(self, dialog: Native) -> Output:
         if dialog.get("method") not in _DIALOGS or not isinstance(dialog.get("id"), str):
             return Output([self.extension(str(dialog.get("method")), dialog)], [])
-        answered = self._asking.granted(dialog)
-        if answered is not None:
-            return self._put_through(answered)
-        return Output([self._asking.ask(dialog)], [])
+        if (permission := Permission.read(dialog)) is not None:
+            self._messages.asked(permission)
+        return self._put_through(self._asking.dialog(dialog))
 
-    def _put_through(self, answered: Answered) -> Output:
-        frames = []
-        if answered.running is not None:
-            frames.append(self.update(self._messages.running(answered.running)))
-        return Output(frames, [answered.reply])
+    def _put_through(self, step: Step) -> Output:
+        frames = [] if step.asked is None else [step.asked]
+        if step.running is not None:
+            frames.append(self.update(self._messages.running(step.running)))
+        return Output(frames, [] if step.reply is None else [step.reply])
 
     def _passed_on(self, message: Native) -> list[Frame]:
         kind = str(message.get("type"))

@@ -20,6 +20,7 @@ class Prompt:
     command_id: str
     has_begun: bool = False
     is_cancelled: bool = False
+    is_compaction: bool = False
 
 
 class Turns:

@@ -33,7 +33,7 @@ STATE: dict[str, Any] = {
 class Replay:
     """A translator, and all that came out of it."""
 
-    def __init__(self, *, says_settled: bool = False) -> None:
+    def __init__(self, *, says_settled: bool = False, hooks: frozenset[str] = frozenset()) -> None:
         ids = count(1)
         offers = Offers(
             state=STATE,
@@ -45,6 +45,7 @@ class Replay:
             cwd="/repo",
             offers=offers,
             says_settled=says_settled,
+            hooks=hooks,
             new_id=lambda: f"message-{next(ids)}",
         )
         self.out: list[dict[str, Any]] = []
