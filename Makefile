@@ -13,7 +13,7 @@ EDITABLE := $(foreach package,$(PACKAGES),-e $(package))
 
 .PHONY: help
 help: ## This list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(READY) ## Create .venv and install everything into it
@@ -37,6 +37,10 @@ test: $(READY) agents ## All tests, with the real agent programs where npm is th
 .PHONY: agents
 agents: $(READY)
 	@$(BIN)/python scripts/install_test_agents.py
+
+.PHONY: agents-newest
+agents-newest: $(READY) agents ## The newest of each agent beside the pinned: what drifted (ARGS="codex --workers 4")
+	@$(BIN)/python scripts/agents_newest.py $(ARGS)
 
 .PHONY: lint
 lint: $(READY) ## Formatting, style, types, who imports whom, generated files
@@ -75,4 +79,4 @@ build: $(READY) ## Wheels of all packages in dist/
 
 .PHONY: clean
 clean: ## Remove everything that can be made again
-	rm -rf $(VENV) .agents dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .agents .agents-newest dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

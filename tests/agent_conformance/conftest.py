@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from agent_conformance.under_test import AGENTS, AgentUnderTest
 from sandbox_agent_client import SandboxAgentSync, SessionSync
+from support.drift.collecting import count_messages, is_collecting, keep_messages
 from support.fixtures import require_agent
 from support.scripted_llm import ScriptedLLM
 from support.server import ServerProcess
@@ -23,6 +25,7 @@ class Lab:
         self._directory = directory
         self._count = 0
         self._shared: dict[str, SessionSync] = {}
+        self._made: list[tuple[str, SessionSync]] = []
         self.client = SandboxAgentSync.connect(base_url=server.url, token=server.token)
 
     def new_session(self, agent: AgentUnderTest, **options: Any) -> SessionSync:
@@ -33,7 +36,9 @@ class Lab:
         workspace = home / "workspace"
         workspace.mkdir(parents=True)
         env = agent.session_env(home, self.llm)
-        return self.client.create_session(agent.name, cwd=str(workspace), env=env, **options)
+        session = self.client.create_session(agent.name, cwd=str(workspace), env=env, **options)
+        self._made.append((agent.name, session))
+        return session
 
     def shared_session(self, agent: AgentUnderTest) -> SessionSync:
         """One that other tests have used: idle, in its first mode, with files that they left."""
@@ -41,6 +46,13 @@ class Lab:
         if session is None or session.refresh().status != "idle":
             session = self._shared[agent.name] = self.new_session(agent)
         return session
+
+    def untyped_messages(self) -> dict[str, Counter[str]]:
+        """What agents said that has no type of ours, in all sessions."""
+        told: dict[str, Counter[str]] = {}
+        for agent, session in self._made:
+            told.setdefault(agent, Counter()).update(count_messages(session.events()))
+        return told
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +62,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with ScriptedLLM() as llm:
         made = Lab(directory, llm, server)
         yield made
+        if is_collecting():
+            keep_messages(made.untyped_messages())
         made.client.close()
         server.stop()
 

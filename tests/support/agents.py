@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shutil
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["AGENTS_DIR", "AgentPin", "installed_binary", "load_pins", "node_folder"]
+__all__ = [
+    "AGENTS_DIR",
+    "AGENTS_DIR_VARIABLE",
+    "OTHER_VERSIONS",
+    "AgentPin",
+    "installed_binary",
+    "load_pins",
+    "node_folder",
+]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-AGENTS_DIR = REPOSITORY / ".agents"
+AGENTS_DIR_VARIABLE = "TEST_AGENTS_DIR"
+AGENTS_DIR = Path(os.environ.get(AGENTS_DIR_VARIABLE) or REPOSITORY / ".agents")
+OTHER_VERSIONS = "versions.json"
+"""In the directory of agents: those that are tested there instead of the pinned ones."""
 _PINS_FILE = Path(__file__).with_name("agents.toml")
 _VERSIONS_FILE = (
     REPOSITORY / "packages/sandbox-agent-server/src/sandbox_agent_server/install/versions.toml"
@@ -35,25 +48,32 @@ class AgentPin:
     def spec(self) -> str:
         return f"{self.package}@{self.version}"
 
+    def folder_in(self, directory: Path) -> Path:
+        """Of this version; those of other checkouts with other pins are beside it."""
+        return directory / self.name / ("" if self.when == "peer" else self.version)
+
     @property
     def folder(self) -> Path:
-        """Of this version; those of other checkouts with other pins are beside it."""
-        return AGENTS_DIR / self.name / ("" if self.when == "peer" else self.version)
+        return self.folder_in(AGENTS_DIR)
 
     def find_binary(self, folder: Path) -> Path | None:
-        pattern = self.binary or _read_stamp(folder).get("program")
+        pattern = self.binary or _read_json(folder / _STAMP).get("program")
         return next(folder.glob(pattern), None) if pattern else None
 
     def write_stamp(self, folder: Path) -> None:
         (folder / _STAMP).write_text(json.dumps({"spec": self.spec}), encoding="utf-8")
 
 
-def load_pins() -> dict[str, AgentPin]:
+def load_pins(*, versions: Mapping[str, str] | None = None) -> dict[str, AgentPin]:
+    """`versions`: agent -> another one than the pinned."""
+    if versions is None:
+        versions = _read_json(AGENTS_DIR / OTHER_VERSIONS)
     here = _npm_platform()
     served = tomllib.loads(_VERSIONS_FILE.read_text(encoding="utf-8"))
     pins = {}
     for name, fields in tomllib.loads(_PINS_FILE.read_text(encoding="utf-8")).items():
         table = _as_served(served[name], here) if name in served else fields
+        table = table | ({"version": versions[name]} if name in versions else {})
         words = {
             key: table[key].replace("{platform}", here) for key in ("package", "version", "binary")
         }
@@ -70,19 +90,20 @@ def _as_served(table: dict[str, Any], here: str) -> dict[str, str]:
     return {"package": table["package"], "version": table["version"], "binary": ""}
 
 
-def installed_binary(pin: AgentPin) -> Path | None:
+def installed_binary(pin: AgentPin, directory: Path = AGENTS_DIR) -> Path | None:
     """The binary of the pinned version, `None` when that very version is not installed."""
-    stamp = _read_stamp(pin.folder)
+    folder = pin.folder_in(directory)
+    stamp = _read_json(folder / _STAMP)
     is_it = pin.spec == stamp.get("spec") or pin.version == stamp.get("version")
-    return pin.find_binary(pin.folder) if is_it else None
+    return pin.find_binary(folder) if is_it else None
 
 
-def _read_stamp(folder: Path) -> dict[str, str]:
+def _read_json(path: Path) -> dict[str, str]:
     try:
-        stamp: dict[str, str] = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
+        found: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return stamp
+    return found
 
 
 def node_folder() -> Path | None:

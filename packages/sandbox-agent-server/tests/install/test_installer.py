@@ -188,6 +188,19 @@ def test_a_program_that_does_not_start_is_not_installed(
     assert left_over(installer) == []
 
 
+def test_a_version_that_no_longer_starts_is_installed_again_when_it_is_wanted_back(
+    installer: Installer, publish_claude: Publish
+) -> None:
+    publish_claude("1.0.0")
+    publish_claude("2.0.0")
+    first = installer.install("claude", version="1.0.0")
+    installer.install("claude", version="2.0.0")
+    first.version.program.write_text("#!/bin/sh\nexit 127\n", encoding="utf-8")
+    back = installer.install("claude", version="1.0.0")
+    assert not back.already
+    assert says(installer) == "claude 1.0.0"
+
+
 def test_the_first_start_touches_nothing_of_the_user(
     installer: Installer, environ: dict[str, str], registry: NpmRegistry
 ) -> None:

@@ -7,6 +7,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -194,7 +195,7 @@ class _Run:
         self._step: str | None = None
 
     def run(self, version: str | None) -> Installed:
-        pin, agents_dir = self._pin, self._agents_dir
+        pin = self._pin
         if pin.kind == "python" and version is not None and not version[0].isdigit():
             raise _exactly(pin)
         source = self._installer.local_source()
@@ -202,52 +203,76 @@ class _Run:
             self._version = version or source.choose_version(pin, this_platform())
         else:
             self._version = version or pin.version
-        if (there := self._there(self._version)) is not None:
+        if (there := self._in_use(self._version)) is not None:
             return there
-        registry: Registry | None = None
         try:
-            if source is None:
-                registry = self._installer.registry(pin)
-                if version is not None and pin.kind != "python":
-                    self._tell("resolving")
-                    # May be a tag. Before the lock: others need not wait for it.
-                    self._version = choose_version(
-                        registry, pin, wanted=version, platform=this_platform()
-                    )
-            with agents_dir.locked(
-                pin.name,
-                on_wait=lambda: self._tell("waiting"),
-                check=lambda: self._tell("waiting"),
-            ):
-                if (there := self._there(self._version)) is not None:
-                    return there
-                installed = self._bring(self._version, source, registry)
-                self._tell("finishing")
-                agents_dir.activate(installed, pin.program)
-                if self._reinstall:
-                    agents_dir.forget_older_generations(installed)
+            return self._use_or_bring(self._version, source, is_asked=version is not None)
         except OSError as exc:
+            where = str(self._agents_dir.root)
             raise InstallFailed(
-                f"{pin.name} could not be installed in {str(agents_dir.root)!r}: {exc.strerror or exc}",
+                f"{pin.name} could not be installed in {where!r}: {exc.strerror or exc}",
                 agent=pin.name,
             ) from exc
-        finally:
-            if registry is not None:
-                registry.close()
-        logger.info("installed %s %s: %s", pin.name, installed.version, installed.program)
+
+    def _use_or_bring(
+        self, version: str, source: LocalSource | None, *, is_asked: bool
+    ) -> Installed:
+        if self._found(version) is not None:
+            with self._locked():
+                if (there := self._use_found(version)) is not None:
+                    return there
+        if source is not None:
+            return self._install(version, source, None)
+        with self._installer.registry(self._pin) as registry:
+            if is_asked and self._pin.kind != "python":
+                self._tell("resolving")
+                # May be a tag. Before the lock: others need not wait for it.
+                self._version = version = choose_version(
+                    registry, self._pin, wanted=version, platform=this_platform()
+                )
+            return self._install(version, None, registry)
+
+    def _install(
+        self, version: str, source: LocalSource | None, registry: Registry | None
+    ) -> Installed:
+        with self._locked():
+            if (there := self._in_use(version) or self._use_found(version)) is not None:
+                return there
+            installed = self._bring(version, source, registry)
+            self._tell("finishing")
+            self._agents_dir.activate(installed, self._pin.program)
+            if self._reinstall:
+                self._agents_dir.forget_older_generations(installed)
+        logger.info("installed %s %s: %s", installed.agent, installed.version, installed.program)
         return Installed(version=installed, already=False)
 
-    def _there(self, version: str) -> Installed | None:
-        """The version if it is there and wanted as it is; makes it the one in use."""
-        found = None if self._reinstall else self._agents_dir.find(self._pin.name, version)
-        if found is None:
+    def _in_use(self, version: str) -> Installed | None:
+        """The version, if sessions run it already."""
+        found = self._found(version)
+        active = self._agents_dir.active(self._pin.name, self._pin.program)
+        return Installed(version=found, already=True) if found and found == active else None
+
+    def _use_found(self, version: str) -> Installed | None:
+        """Let sessions run the version if it is there and still starts: its Node.js may have gone since. For who
+        holds the lock."""
+        if (found := self._found(version)) is None:
             return None
-        if self._agents_dir.active(self._pin.name, self._pin.program) != found:
-            with self._agents_dir.locked(
-                self._pin.name, on_wait=lambda: self._tell("waiting"), check=lambda: None
-            ):
-                self._agents_dir.activate(found, self._pin.program)
+        try:
+            self._check_start(found.program)
+        except InstallFailed as exc:
+            logger.warning("%s; it is installed again", exc.message)
+            return None
+        self._agents_dir.activate(found, self._pin.program)
         return Installed(version=found, already=True)
+
+    def _found(self, version: str) -> InstalledVersion | None:
+        return None if self._reinstall else self._agents_dir.find(self._pin.name, version)
+
+    def _locked(self) -> AbstractContextManager[None]:
+        def wait() -> None:
+            self._tell("waiting")
+
+        return self._agents_dir.locked(self._pin.name, on_wait=wait, check=wait)
 
     def _bring(
         self, version: str, source: LocalSource | None, registry: Registry | None
