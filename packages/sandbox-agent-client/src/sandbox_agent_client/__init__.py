@@ -15,7 +15,7 @@ from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, In
 from sandbox_agent_core.api.long_work import RewindResult, SteerResult
 from sandbox_agent_core.api.policy import PermissionPolicy, PermissionRule
 from sandbox_agent_core.api.requests import Resolution
-from sandbox_agent_core.api.sessions import CancelResult, SessionInfo, TaskInfo
+from sandbox_agent_core.api.sessions import CancelResult, SessionHooks, SessionInfo, TaskInfo
 from sandbox_agent_core.content import Prompt
 from sandbox_agent_core.events import (
     AgentExited,
@@ -31,6 +31,8 @@ from sandbox_agent_core.events import (
     Event,
     Fault,
     ForkedFrom,
+    HookRequested,
+    HookResolved,
     Hunk,
     Location,
     LogDamaged,
@@ -86,13 +88,23 @@ from sandbox_agent_core.view import Transcript
 
 from sandbox_agent_client import errors
 from sandbox_agent_client._async.client import SandboxAgent
-from sandbox_agent_client._async.requests import PermissionRequest, QuestionRequest
+from sandbox_agent_client._async.requests import (
+    AfterTool,
+    BeforeTool,
+    PermissionRequest,
+    QuestionRequest,
+)
 from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.session import Session
 from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._result import BackgroundTask, FollowUp, PromptResult, StructuredResult
 from sandbox_agent_client._sync.client import SandboxAgentSync
-from sandbox_agent_client._sync.requests import PermissionRequestSync, QuestionRequestSync
+from sandbox_agent_client._sync.requests import (
+    AfterToolSync,
+    BeforeToolSync,
+    PermissionRequestSync,
+    QuestionRequestSync,
+)
 from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.session import SessionSync
 from sandbox_agent_client.credentials import Credential, LocalCredentials, local_credentials
@@ -107,12 +119,16 @@ from sandbox_agent_client.sandboxes.local import LocalProvider
 from sandbox_agent_client.sandboxes.progress import StartupStep
 
 __all__ = [
+    "AfterTool",
+    "AfterToolSync",
     "AgentExited",
     "AgentInfo",
     "AgentStarted",
     "AgentUnparsed",
     "AgentUpdate",
     "BackgroundTask",
+    "BeforeTool",
+    "BeforeToolSync",
     "CancelResult",
     "CommandsUpdated",
     "ConfigChanged",
@@ -128,6 +144,8 @@ __all__ = [
     "FollowUp",
     "ForkedFrom",
     "Health",
+    "HookRequested",
+    "HookResolved",
     "Hunk",
     "InstallProgress",
     "InstallResult",
@@ -176,6 +194,7 @@ __all__ = [
     "Session",
     "SessionCreated",
     "SessionEnded",
+    "SessionHooks",
     "SessionInfo",
     "SessionOptions",
     "SessionRecord",

@@ -18,7 +18,11 @@ def config(directory: Path) -> Path:
     """A server's configuration with this agent in it, as `verbatim`."""
     file = directory / "verbatim.toml"
     command = json.dumps([sys.executable, __file__])
-    file.write_text(f"[agents.verbatim]\ncommand = {command}\n", encoding="utf-8")
+    plain = json.dumps([sys.executable, "-m", "sandbox_agent_server.agents.mock", "--plain"])
+    file.write_text(
+        f"[agents.verbatim]\ncommand = {command}\n\n[agents.plain]\ncommand = {plain}\n",
+        encoding="utf-8",
+    )
     return file
 
 

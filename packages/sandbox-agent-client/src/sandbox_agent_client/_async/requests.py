@@ -6,13 +6,27 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from sandbox_agent_core.api.requests import RequestInfo, Resolution, Scope
-from sandbox_agent_core.events import Diff, PermissionOption, Question, ToolCallFields
+from sandbox_agent_core.errors import OperationNotSupported
+from sandbox_agent_core.events import (
+    Diff,
+    PermissionOption,
+    Question,
+    ToolCallFields,
+    ToolCompleted,
+)
 from sandbox_agent_core.tool_facts import facts_of
 
 from sandbox_agent_client._async._backend import Replies
 from sandbox_agent_client._calls.requests import options_of, questions_of, tool_call_of
 
-__all__ = ["PermissionRequest", "QuestionRequest", "request_of"]
+__all__ = [
+    "AfterTool",
+    "AnyRequest",
+    "BeforeTool",
+    "PermissionRequest",
+    "QuestionRequest",
+    "request_of",
+]
 
 Respond = Callable[..., Coroutine[Any, Any, Resolution]]
 AnswerValue = str | bool | float | list[str]
@@ -43,17 +57,15 @@ class _Request:
         return self.info.resolution is None
 
 
-class PermissionRequest(_Request):
-    """The agent waits for a permission. The first answer counts; a later one raises `RequestAlreadyResolved`."""
+class _OfTool(_Request):
+    """About a tool call."""
 
     def __init__(self, info: RequestInfo, respond: Respond) -> None:
         super().__init__(info, respond)
         self.tool_call: ToolCallFields | None = tool_call_of(info)
-        self.options: list[PermissionOption] = options_of(info)
-        """Those that can be chosen; `info.options` has all that the agent gave, malformed ones too."""
 
     def __repr__(self) -> str:
-        return f"<PermissionRequest {self.id} {self.title!r}>"
+        return f"<{type(self).__name__} {self.id} {self.title!r}>"
 
     @property
     def title(self) -> str:
@@ -74,6 +86,24 @@ class PermissionRequest(_Request):
     def diffs(self) -> list[Diff]:
         """What it would change, when the agent tells it."""
         return [] if self.tool_call is None else self.tool_call.diffs
+
+
+class PermissionRequest(_OfTool):
+    """The agent waits for a permission. The first answer counts; a later one raises `RequestAlreadyResolved`."""
+
+    def __init__(self, info: RequestInfo, respond: Respond) -> None:
+        super().__init__(info, respond)
+        self.options: list[PermissionOption] = options_of(info)
+        """Those that can be chosen; `info.options` has all that the agent gave, malformed ones too."""
+
+    @property
+    def is_for_hook(self) -> bool:
+        """The session's hook before tools is asked through it, before a person is."""
+        return self.info.hook is not None
+
+    def before_tool(self) -> BeforeTool:
+        """The hook that is asked through it."""
+        return BeforeTool(self.info, self._respond)
 
     def allow(
         self,
@@ -154,7 +184,98 @@ class QuestionRequest(_Request):
         return self._answer(decline=True, actor=actor)
 
 
-def request_of(info: RequestInfo, respond: Respond) -> PermissionRequest | QuestionRequest:
-    if info.kind == "permission":
-        return PermissionRequest(info, respond)
-    return QuestionRequest(info, respond)
+class BeforeTool(_OfTool):
+    """A tool is about to run. A callback that calls none of the methods has no opinion: it is as without a hook."""
+
+    def allow(
+        self, *, updated_input: Mapping[str, Any] | None = None, actor: str | None = None
+    ) -> Coroutine[Any, Any, Resolution]:
+        """It runs, and nobody else is asked; with `updated_input` instead of its own (`info.tool_call["rawInput"]`).
+
+        Raises:
+            OperationNotSupported: the agent takes no other input.
+            InputForbidden: rules or the mode of the session deny it.
+        """
+        given = None if updated_input is None else dict(updated_input)
+        return self._hook({"decision": "allow", "updatedInput": given}, actor)
+
+    def deny(
+        self, *, message: str | None = None, actor: str | None = None
+    ) -> Coroutine[Any, Any, Resolution]:
+        """It does not run. `message` is for the model, of an agent that can tell it."""
+        return self._hook({"decision": "deny", "message": message}, actor)
+
+    def ask(self, *, actor: str | None = None) -> Coroutine[Any, Any, Resolution]:
+        """A person decides, whatever the policy says."""
+        return self._hook({"decision": "ask"}, actor)
+
+    def proceed(self, *, actor: str | None = None) -> Coroutine[Any, Any, Resolution]:
+        """No opinion."""
+        return self._hook({}, actor)
+
+    def _hook(self, said: Mapping[str, Any], actor: str | None) -> Coroutine[Any, Any, Resolution]:
+        hook = {name: value for name, value in said.items() if value is not None}
+        return self._answer(hook=hook, actor=actor)
+
+
+class AfterTool(_OfTool):
+    """A tool has run. A callback that says nothing adds nothing."""
+
+    has_effect = True
+    """False: its agent does not ask, so this was only seen, and nothing can be added."""
+
+    @classmethod
+    def observed(cls, event: ToolCompleted) -> AfterTool:
+        """Of an agent without hooks."""
+
+        async def refuse(request_id: str, **_members: Any) -> Resolution:
+            raise OperationNotSupported(
+                "the agent of the session has no hook after tools: what it did can be seen, and nothing added",
+                operation="hooks.afterTool",
+            )
+
+        time = event.time.isoformat()
+        info = RequestInfo(
+            id=event.tool_call_id,
+            kind="hook",
+            hook="after_tool",
+            turn_id=event.turn_id,
+            output=event.output,
+            asked_at=time,
+            expires_at=time,
+            default="none",
+        )
+        seen = cls(info, refuse)
+        seen.has_effect = False
+        seen.tool_call = event
+        return seen
+
+    @property
+    def output(self) -> Any:
+        """What came of it, as the agent tells it."""
+        return self.info.output
+
+    def add_context(
+        self, context: str, *, actor: str | None = None
+    ) -> Coroutine[Any, Any, Resolution]:
+        """Tell the model something besides the output."""
+        return self._answer(hook={"context": context}, actor=actor)
+
+    def proceed(self, *, actor: str | None = None) -> Coroutine[Any, Any, Resolution]:
+        """Nothing to add."""
+        return self._answer(hook={}, actor=actor)
+
+
+AnyRequest = PermissionRequest | QuestionRequest | BeforeTool | AfterTool
+
+
+def request_of(info: RequestInfo, respond: Respond) -> AnyRequest:
+    match info.kind, info.hook:
+        case "permission", _:
+            return PermissionRequest(info, respond)
+        case "hook", "after_tool":
+            return AfterTool(info, respond)
+        case "hook", _:
+            return BeforeTool(info, respond)
+        case _:
+            return QuestionRequest(info, respond)

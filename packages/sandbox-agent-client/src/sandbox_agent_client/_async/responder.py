@@ -17,7 +17,13 @@ from sandbox_agent_core.events import Event as SessionEvent
 
 from sandbox_agent_client._async._backend import Background, Event, is_end_of_task, settle
 from sandbox_agent_client._async.interrupt import Interrupt
-from sandbox_agent_client._async.requests import PermissionRequest, QuestionRequest
+from sandbox_agent_client._async.requests import (
+    AfterTool,
+    AnyRequest,
+    BeforeTool,
+    PermissionRequest,
+    QuestionRequest,
+)
 from sandbox_agent_client._callbacks import is_meant_as_answer
 from sandbox_agent_client._resume import is_fatal
 
@@ -28,15 +34,27 @@ logger = logging.getLogger(__name__)
 RETRY_S = 1.0
 ACTOR = "a callback that failed"
 
-PendingRequest = PermissionRequest | QuestionRequest
-ListPending = Callable[[], Coroutine[Any, Any, list[PendingRequest]]]
+_EVENTS = {
+    # A permission may be the hook's first; one whose hook has been answered is a person's.
+    PermissionRequest: ("permission.requested", "hook.resolved"),
+    QuestionRequest: ("question.requested",),
+    BeforeTool: ("hook.requested", "permission.requested"),
+    AfterTool: ("hook.requested",),
+}
+_KINDS = {
+    PermissionRequest: "permission",
+    QuestionRequest: "question",
+    BeforeTool: "hook before a tool",
+    AfterTool: "hook after a tool",
+}
+ListPending = Callable[[], Coroutine[Any, Any, list[AnyRequest]]]
 
 
 class Responder:
     def __init__(
         self,
         name: str,
-        kind: type[PendingRequest],
+        kind: type[AnyRequest],
         callback: Callable[[Any], object],
         list_pending: ListPending,
         *,
@@ -45,9 +63,7 @@ class Responder:
         """`on_failure` is told what the callback raised, before the request is refused."""
         self.kind = kind
         self._name = name
-        self._event_type = (
-            "permission.requested" if kind is PermissionRequest else "question.requested"
-        )
+        self._event_types = _EVENTS[kind]
         self._callback = callback
         self._list_pending = list_pending
         self._on_failure = on_failure
@@ -65,7 +81,7 @@ class Responder:
 
     def notify(self, event: SessionEvent) -> None:
         """Called by the reader of the session with every event."""
-        if event.type == self._event_type:
+        if event.type in self._event_types:
             self._wake.set()
 
     def end(self) -> None:
@@ -107,9 +123,11 @@ class Responder:
             await self._give(request)
             self._given.add(request.id)
 
-    async def _fresh(self) -> list[PendingRequest]:
+    async def _fresh(self) -> list[AnyRequest]:
         pending = [
-            request for request in await self._list_pending() if isinstance(request, self.kind)
+            request
+            for request in map(_whose, await self._list_pending())
+            if isinstance(request, self.kind)
         ]
         # Ids that are not open any more never come back.
         open_ids = {request.id for request in pending}
@@ -117,7 +135,7 @@ class Responder:
         self._failed &= open_ids
         return [request for request in pending if request.id not in self._given]
 
-    async def _give(self, request: PendingRequest) -> None:
+    async def _give(self, request: AnyRequest) -> None:
         if request.id not in self._failed:
             cause = await self._call(request)
             if cause is None or self._interrupt.is_set:
@@ -128,18 +146,18 @@ class Responder:
             )
             self._on_failure(_failure(request, cause))
         try:
-            if isinstance(request, PermissionRequest):
-                await request.reject(actor=ACTOR)
-            else:
-                await request.decline(actor=ACTOR)
+            await _refuse(request)
         except RequestAlreadyResolved:
             logger.debug("%s: %s was answered before its callback failed", self._name, request.id)
 
-    async def _call(self, request: PendingRequest) -> BaseException | None:
+    async def _call(self, request: AnyRequest) -> BaseException | None:
         """What the callback raised, if it did."""
         try:
             result = await settle(self._callback(request))
             await request.replies.finish()
+            is_silent = result is None and request.replies.is_empty
+            if is_silent and isinstance(request, (BeforeTool, AfterTool)):
+                await request.proceed()
             if is_meant_as_answer(result) and await self._is_unanswered(request):
                 raise TypeError(
                     f"The callback returned {result!r}, which answers nothing: call a method of the request."
@@ -152,16 +170,34 @@ class Responder:
             return exc
         return None
 
-    async def _is_unanswered(self, request: PendingRequest) -> bool:
+    async def _is_unanswered(self, request: AnyRequest) -> bool:
         return request.replies.is_empty and request.id in {
             pending.id for pending in await self._list_pending()
         }
 
 
-def _failure(request: PendingRequest, cause: BaseException) -> CallbackError:
-    kind = "permission" if isinstance(request, PermissionRequest) else "question"
+def _whose(request: AnyRequest) -> AnyRequest:
+    """A permission through which a hook is asked is the hook's, until that has answered."""
+    if isinstance(request, PermissionRequest) and request.is_for_hook:
+        return request.before_tool()
+    return request
+
+
+async def _refuse(request: AnyRequest) -> None:
+    if isinstance(request, PermissionRequest):
+        await request.reject(actor=ACTOR)
+    elif isinstance(request, BeforeTool):
+        await request.deny(actor=ACTOR)
+    elif isinstance(request, AfterTool):
+        await request.proceed(actor=ACTOR)
+    else:
+        await request.decline(actor=ACTOR)
+
+
+def _failure(request: AnyRequest, cause: BaseException) -> CallbackError:
+    came_of_it = "nothing was added" if isinstance(request, AfterTool) else "it was refused"
     error = CallbackError(
-        f"The callback for a {kind} failed, so it was refused: {type(cause).__name__}: {cause}",
+        f"The callback for a {_KINDS[type(request)]} failed, so {came_of_it}: {type(cause).__name__}: {cause}",
         requestId=request.id,
         turnId=request.turn_id,
     )

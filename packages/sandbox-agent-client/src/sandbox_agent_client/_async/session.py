@@ -11,7 +11,7 @@ from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.api.requests import OnReject, Reply, Resolution, Scope
 from sandbox_agent_core.api.sessions import CancelResult, SessionInfo
 from sandbox_agent_core.content import Prompt
-from sandbox_agent_core.errors import OutputInvalid, SandboxAgentError
+from sandbox_agent_core.errors import InvalidRequest, OutputInvalid, SandboxAgentError
 from sandbox_agent_core.events import Event
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import project
@@ -22,7 +22,10 @@ from sandbox_agent_client._async.connection import Connection
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.reader import Subscriber
 from sandbox_agent_client._async.requests import (
+    AfterTool,
     AnswerValue,
+    AnyRequest,
+    BeforeTool,
     PermissionRequest,
     QuestionRequest,
     request_of,
@@ -294,11 +297,51 @@ class Session:
         self._connection.watching(self._watch)
         return self._watch.answer(QuestionRequest, callback)
 
-    async def requests(
-        self, *, status: Literal["pending", "all"] = "pending"
-    ) -> list[PermissionRequest | QuestionRequest]:
+    def on_tool(
+        self,
+        *,
+        before: Callable[[BeforeTool], Awaitable[object] | object] | None = None,
+        after: Callable[[AfterTool], Awaitable[object] | object] | None = None,
+    ) -> Callable[[], None]:
+        """Call back before and after the tools of the agent, in a session that was made with `hooks`.
+
+        `before` allows, denies, changes the input, or asks a person; one that does nothing has no opinion. Of an agent
+        without hooks it sees what the agent asks a permission for (`info.hooks` says how). `after` can add to what the
+        model is told; of an agent without hooks it only sees (`AfterTool.has_effect`). A hook waits for its answer
+        as a permission does, also while nobody is connected. A callback that raises fails as those of `on_permission` do
+        (before a tool it does not run then), and one that only sees as those of `on_event`.
+        Returns what ends it.
+
+        Raises:
+            TypeError: there is no callback, or one cannot be called with a request.
+            InvalidRequest: the session was not made with that hook.
+        """
+        if before is None and after is None:
+            raise TypeError("`on_tool` takes `before`, `after`, or both.")
+        ends: list[Callable[[], None]] = []
+        if before is not None:
+            self._check(before, "on_tool(before=…)", "the tool")
+            self._check_hook("before_tool", self._info.hooks.before_tool)
+        if after is not None:
+            self._check(after, "on_tool(after=…)", "the tool")
+            self._check_hook("after_tool", self._info.hooks.after_tool)
+        self._connection.watching(self._watch)
+        if before is not None:
+            ends.append(self._watch.answer(BeforeTool, before))
+        if after is not None and self._info.hooks.after_tool == "native":
+            ends.append(self._watch.answer(AfterTool, after))
+        elif after is not None:
+            ends.append(self._watch.observe_tools(after))
+
+        def end() -> None:
+            for each in ends:
+                each()
+
+        return end
+
+    async def requests(self, *, status: Literal["pending", "all"] = "pending") -> list[AnyRequest]:
         """What the agent asked, oldest first."""
-        found: list[PermissionRequest | QuestionRequest] = []
+        found: list[AnyRequest] = []
         cursor: str | None = None
         while True:
             page = await self._connection.call(
@@ -321,9 +364,10 @@ class Session:
         on_reject: OnReject | None = None,
         answers: Mapping[str, AnswerValue] | None = None,
         decline: bool | None = None,
+        hook: Mapping[str, Any] | None = None,
         actor: str | None = None,
     ) -> Resolution:
-        """Answer a permission (`option_id` or `reply`) or a question (`answers` or `decline`).
+        """Answer a permission (`option_id` or `reply`), a question (`answers` or `decline`) or a hook (`hook`).
 
         What else it can say (`scope`, `message`, `updated_input`, `on_reject`) is of permissions: see
         `PermissionRequest.allow` and `deny`.
@@ -346,6 +390,7 @@ class Session:
                 on_reject=on_reject,
                 answers=None if answers is None else dict(answers),
                 decline=decline,
+                hook=hook,
                 actor=actor,
             )
         )
@@ -478,6 +523,13 @@ class Session:
 
     def _check(self, callback: Callable[..., Any], name: str, argument: str) -> None:
         check_callback(callback, name, argument=argument, may_be_async=CALLBACKS_MAY_BE_ASYNC)
+
+    def _check_hook(self, name: str, support: str | None) -> None:
+        if support is None:
+            raise InvalidRequest(
+                f"Session {self.id} was made without this hook: give `create_session` "
+                f"hooks={{{name!r}: True}}."
+            )
 
     async def _patch(self, **members: Any) -> SessionInfo:
         return self._learn(await self._connection.call(calls.patch(self.id, **members)))

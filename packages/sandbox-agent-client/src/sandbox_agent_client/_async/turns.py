@@ -9,12 +9,23 @@ from dataclasses import replace
 
 from sandbox_agent_core.api.sessions import PromptAccepted, SessionInfo
 from sandbox_agent_core.errors import ServerUnreachable
-from sandbox_agent_core.events import Event, PermissionRequested, QuestionRequested
+from sandbox_agent_core.events import (
+    Event,
+    HookRequested,
+    PermissionRequested,
+    QuestionRequested,
+)
 
 from sandbox_agent_client._async.connection import Connection, WatchedTurn
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.reader import Follow
-from sandbox_agent_client._async.requests import PermissionRequest, QuestionRequest
+from sandbox_agent_client._async.requests import (
+    AfterTool,
+    AnyRequest,
+    BeforeTool,
+    PermissionRequest,
+    QuestionRequest,
+)
 from sandbox_agent_client._async.responder import ListPending
 from sandbox_agent_client._async.settling import Settling
 from sandbox_agent_client._async.watch import Watch
@@ -104,11 +115,13 @@ class SessionTurns:
 
     async def _check_heard(self, event: Event) -> None:
         """Say it once when the agent asks something and nobody here can hear it."""
-        if not isinstance(event, (PermissionRequested, QuestionRequested)) or self._has_warned:
+        asked = _asked(event)
+        if asked is None or self._has_warned:
             return
-        is_permission = isinstance(event, PermissionRequested)
-        if self._watch.is_heard(PermissionRequest if is_permission else QuestionRequest):
+        kind, what, method = asked
+        if self._watch.is_heard(kind):
             return
+        assert isinstance(event, (PermissionRequested, QuestionRequested, HookRequested))
         # A policy decides in the moment of asking: then it waits for nobody.
         if all(request.id != event.request_id for request in await self._pending()):
             return
@@ -118,8 +131,8 @@ class SessionTurns:
             "`permission_policy` or a `mode`, register `session.%s(…)`, or call `session.respond(%r, …)` from "
             "elsewhere. Until %s; then the answer is %s.",
             self._watch.session_id,
-            "a permission" if is_permission else "an answer",
-            "on_permission" if is_permission else "on_question",
+            what,
+            method,
             event.request_id,
             event.expires_at,
             event.default,
@@ -158,6 +171,21 @@ class SessionTurns:
             await settling.end()
         if not settling.is_over:
             raise _closed_before(turn)
+
+
+def _asked(event: Event) -> tuple[type[AnyRequest], str, str] | None:
+    """Who is asked by an event: the class of the request, what is waited for, the method that registers a callback."""
+    match event:
+        case PermissionRequested(hook=None):
+            return PermissionRequest, "a permission", "on_permission"
+        case PermissionRequested() | HookRequested(hook="before_tool"):
+            return BeforeTool, "a hook", "on_tool"
+        case HookRequested():
+            return AfterTool, "a hook", "on_tool"
+        case QuestionRequested():
+            return QuestionRequest, "an answer", "on_question"
+        case _:
+            return None
 
 
 def _closed_before(turn: TurnReader) -> ServerUnreachable:

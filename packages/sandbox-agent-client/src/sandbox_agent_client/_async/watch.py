@@ -7,9 +7,11 @@ from functools import partial
 from typing import Any
 
 from sandbox_agent_core.errors import CallbackError
+from sandbox_agent_core.events import Event, ToolCompleted
 
 from sandbox_agent_client._async.reader import Follow, Reader, Subscriber
-from sandbox_agent_client._async.responder import ListPending, PendingRequest, Responder
+from sandbox_agent_client._async.requests import AfterTool, AnyRequest
+from sandbox_agent_client._async.responder import ListPending, Responder
 
 __all__ = ["Watch"]
 
@@ -31,7 +33,7 @@ class Watch:
         self._listeners: set[Subscriber] = set()
         self._failures: dict[str, CallbackError] = {}
 
-    def is_heard(self, kind: type[PendingRequest]) -> bool:
+    def is_heard(self, kind: type[AnyRequest]) -> bool:
         """Somebody here may answer what the agent asks."""
         return bool(self._listeners) or any(
             responder.kind is kind and not responder.is_done for responder in self._responders
@@ -70,7 +72,7 @@ class Watch:
         return partial(fresh.leave, subscriber)
 
     def answer(
-        self, kind: type[PendingRequest], callback: Callable[[Any], object]
+        self, kind: type[AnyRequest], callback: Callable[[Any], object]
     ) -> Callable[[], None]:
         """The function that ends it."""
         self._responders = [one for one in self._responders if not one.is_done]
@@ -89,6 +91,16 @@ class Watch:
             responder.end()
 
         return end
+
+    def observe_tools(self, callback: Callable[[AfterTool], object]) -> Callable[[], None]:
+        """Tell it the ends of tool calls from now on. The function that ends it."""
+
+        def deliver(event: Event) -> object:
+            if isinstance(event, ToolCompleted):
+                return callback(AfterTool.observed(event))
+            return None
+
+        return self._subscribe(Subscriber(deliver, after=None))
 
     def _failed(self, error: CallbackError) -> None:
         turn_id = error.details.get("turnId")

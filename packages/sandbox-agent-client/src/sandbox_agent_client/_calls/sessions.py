@@ -15,6 +15,7 @@ from sandbox_agent_core.api.sessions import (
     PromptAccepted,
     PromptRequest,
     ResumeSession,
+    SessionHooks,
     SessionInfo,
     SessionList,
 )
@@ -60,6 +61,8 @@ class SessionOptions(TypedDict, total=False):
     trust_workspace: bool | None
     """Whether hooks, plugins and MCP programs that the workspace brings along run. Permissions hold either way."""
     permission_policy: PermissionPolicy | Mapping[str, Any] | None
+    hooks: SessionHooks | Mapping[str, bool] | None
+    """`before_tool`, `after_tool`: which `Session.on_tool` will be called with."""
     on_reject: Literal["continue", "stop"] | None
     """Whether a turn goes on after a refusal, unless the answer says it. Default: as the agent does it."""
     agent_options: AgentOptions | Mapping[str, Any] | None

@@ -20,7 +20,13 @@ from sandbox_agent_client._callbacks import is_meant_as_answer
 from sandbox_agent_client._resume import is_fatal
 from sandbox_agent_client._sync._backend import Background, Event, is_end_of_task, settle
 from sandbox_agent_client._sync.interrupt import Interrupt
-from sandbox_agent_client._sync.requests import PermissionRequestSync, QuestionRequestSync
+from sandbox_agent_client._sync.requests import (
+    AfterToolSync,
+    AnyRequest,
+    BeforeToolSync,
+    PermissionRequestSync,
+    QuestionRequestSync,
+)
 
 __all__ = ["ListPending", "Responder"]
 
@@ -29,15 +35,27 @@ logger = logging.getLogger(__name__)
 RETRY_S = 1.0
 ACTOR = "a callback that failed"
 
-PendingRequest = PermissionRequestSync | QuestionRequestSync
-ListPending = Callable[[], list[PendingRequest]]
+_EVENTS = {
+    # A permission may be the hook's first; one whose hook has been answered is a person's.
+    PermissionRequestSync: ("permission.requested", "hook.resolved"),
+    QuestionRequestSync: ("question.requested",),
+    BeforeToolSync: ("hook.requested", "permission.requested"),
+    AfterToolSync: ("hook.requested",),
+}
+_KINDS = {
+    PermissionRequestSync: "permission",
+    QuestionRequestSync: "question",
+    BeforeToolSync: "hook before a tool",
+    AfterToolSync: "hook after a tool",
+}
+ListPending = Callable[[], list[AnyRequest]]
 
 
 class Responder:
     def __init__(
         self,
         name: str,
-        kind: type[PendingRequest],
+        kind: type[AnyRequest],
         callback: Callable[[Any], object],
         list_pending: ListPending,
         *,
@@ -46,9 +64,7 @@ class Responder:
         """`on_failure` is told what the callback raised, before the request is refused."""
         self.kind = kind
         self._name = name
-        self._event_type = (
-            "permission.requested" if kind is PermissionRequestSync else "question.requested"
-        )
+        self._event_types = _EVENTS[kind]
         self._callback = callback
         self._list_pending = list_pending
         self._on_failure = on_failure
@@ -66,7 +82,7 @@ class Responder:
 
     def notify(self, event: SessionEvent) -> None:
         """Called by the reader of the session with every event."""
-        if event.type == self._event_type:
+        if event.type in self._event_types:
             self._wake.set()
 
     def end(self) -> None:
@@ -108,15 +124,19 @@ class Responder:
             self._give(request)
             self._given.add(request.id)
 
-    def _fresh(self) -> list[PendingRequest]:
-        pending = [request for request in self._list_pending() if isinstance(request, self.kind)]
+    def _fresh(self) -> list[AnyRequest]:
+        pending = [
+            request
+            for request in map(_whose, self._list_pending())
+            if isinstance(request, self.kind)
+        ]
         # Ids that are not open any more never come back.
         open_ids = {request.id for request in pending}
         self._given &= open_ids
         self._failed &= open_ids
         return [request for request in pending if request.id not in self._given]
 
-    def _give(self, request: PendingRequest) -> None:
+    def _give(self, request: AnyRequest) -> None:
         if request.id not in self._failed:
             cause = self._call(request)
             if cause is None or self._interrupt.is_set:
@@ -127,18 +147,18 @@ class Responder:
             )
             self._on_failure(_failure(request, cause))
         try:
-            if isinstance(request, PermissionRequestSync):
-                request.reject(actor=ACTOR)
-            else:
-                request.decline(actor=ACTOR)
+            _refuse(request)
         except RequestAlreadyResolved:
             logger.debug("%s: %s was answered before its callback failed", self._name, request.id)
 
-    def _call(self, request: PendingRequest) -> BaseException | None:
+    def _call(self, request: AnyRequest) -> BaseException | None:
         """What the callback raised, if it did."""
         try:
             result = settle(self._callback(request))
             request.replies.finish()
+            is_silent = result is None and request.replies.is_empty
+            if is_silent and isinstance(request, (BeforeToolSync, AfterToolSync)):
+                request.proceed()
             if is_meant_as_answer(result) and self._is_unanswered(request):
                 raise TypeError(
                     f"The callback returned {result!r}, which answers nothing: call a method of the request."
@@ -151,16 +171,34 @@ class Responder:
             return exc
         return None
 
-    def _is_unanswered(self, request: PendingRequest) -> bool:
+    def _is_unanswered(self, request: AnyRequest) -> bool:
         return request.replies.is_empty and request.id in {
             pending.id for pending in self._list_pending()
         }
 
 
-def _failure(request: PendingRequest, cause: BaseException) -> CallbackError:
-    kind = "permission" if isinstance(request, PermissionRequestSync) else "question"
+def _whose(request: AnyRequest) -> AnyRequest:
+    """A permission through which a hook is asked is the hook's, until that has answered."""
+    if isinstance(request, PermissionRequestSync) and request.is_for_hook:
+        return request.before_tool()
+    return request
+
+
+def _refuse(request: AnyRequest) -> None:
+    if isinstance(request, PermissionRequestSync):
+        request.reject(actor=ACTOR)
+    elif isinstance(request, BeforeToolSync):
+        request.deny(actor=ACTOR)
+    elif isinstance(request, AfterToolSync):
+        request.proceed(actor=ACTOR)
+    else:
+        request.decline(actor=ACTOR)
+
+
+def _failure(request: AnyRequest, cause: BaseException) -> CallbackError:
+    came_of_it = "nothing was added" if isinstance(request, AfterToolSync) else "it was refused"
     error = CallbackError(
-        f"The callback for a {kind} failed, so it was refused: {type(cause).__name__}: {cause}",
+        f"The callback for a {_KINDS[type(request)]} failed, so {came_of_it}: {type(cause).__name__}: {cause}",
         requestId=request.id,
         turnId=request.turn_id,
     )

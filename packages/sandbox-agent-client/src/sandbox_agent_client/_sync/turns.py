@@ -10,14 +10,25 @@ from dataclasses import replace
 
 from sandbox_agent_core.api.sessions import PromptAccepted, SessionInfo
 from sandbox_agent_core.errors import ServerUnreachable
-from sandbox_agent_core.events import Event, PermissionRequested, QuestionRequested
+from sandbox_agent_core.events import (
+    Event,
+    HookRequested,
+    PermissionRequested,
+    QuestionRequested,
+)
 
 from sandbox_agent_client._calls.call import Call
 from sandbox_agent_client._result import PromptResult
 from sandbox_agent_client._sync.connection import Connection, WatchedTurn
 from sandbox_agent_client._sync.interrupt import Interrupt
 from sandbox_agent_client._sync.reader import Follow
-from sandbox_agent_client._sync.requests import PermissionRequestSync, QuestionRequestSync
+from sandbox_agent_client._sync.requests import (
+    AfterToolSync,
+    AnyRequest,
+    BeforeToolSync,
+    PermissionRequestSync,
+    QuestionRequestSync,
+)
 from sandbox_agent_client._sync.responder import ListPending
 from sandbox_agent_client._sync.settling import Settling
 from sandbox_agent_client._sync.watch import Watch
@@ -105,11 +116,13 @@ class SessionTurns:
 
     def _check_heard(self, event: Event) -> None:
         """Say it once when the agent asks something and nobody here can hear it."""
-        if not isinstance(event, (PermissionRequested, QuestionRequested)) or self._has_warned:
+        asked = _asked(event)
+        if asked is None or self._has_warned:
             return
-        is_permission = isinstance(event, PermissionRequested)
-        if self._watch.is_heard(PermissionRequestSync if is_permission else QuestionRequestSync):
+        kind, what, method = asked
+        if self._watch.is_heard(kind):
             return
+        assert isinstance(event, (PermissionRequested, QuestionRequested, HookRequested))
         # A policy decides in the moment of asking: then it waits for nobody.
         if all(request.id != event.request_id for request in self._pending()):
             return
@@ -119,8 +132,8 @@ class SessionTurns:
             "`permission_policy` or a `mode`, register `session.%s(…)`, or call `session.respond(%r, …)` from "
             "elsewhere. Until %s; then the answer is %s.",
             self._watch.session_id,
-            "a permission" if is_permission else "an answer",
-            "on_permission" if is_permission else "on_question",
+            what,
+            method,
             event.request_id,
             event.expires_at,
             event.default,
@@ -159,6 +172,21 @@ class SessionTurns:
             settling.end()
         if not settling.is_over:
             raise _closed_before(turn)
+
+
+def _asked(event: Event) -> tuple[type[AnyRequest], str, str] | None:
+    """Who is asked by an event: the class of the request, what is waited for, the method that registers a callback."""
+    match event:
+        case PermissionRequested(hook=None):
+            return PermissionRequestSync, "a permission", "on_permission"
+        case PermissionRequested() | HookRequested(hook="before_tool"):
+            return BeforeToolSync, "a hook", "on_tool"
+        case HookRequested():
+            return AfterToolSync, "a hook", "on_tool"
+        case QuestionRequested():
+            return QuestionRequestSync, "an answer", "on_question"
+        case _:
+            return None
 
 
 def _closed_before(turn: TurnReader) -> ServerUnreachable:

@@ -7,6 +7,7 @@ from rich.text import Text
 from sandbox_agent_core.content import text_of
 from sandbox_agent_core.tool_calls import title_of
 from sandbox_agent_core.view import (
+    HookItem,
     Item,
     MessageItem,
     NoticeItem,
@@ -66,6 +67,9 @@ def _line(item: Item) -> tuple[str, str]:
                 f"  permission for {title_of(item.tool_call)}: {answer} ({item.decided_by or '?'})",
                 "dim",
             )
+        case HookItem():
+            answer = item.decision or item.outcome or "not answered"
+            return f"  hook {item.hook}, {title_of(item.tool_call)}: {answer}", "dim"
         case QuestionItem():
             return f"  question: {item.message} {item.answers or item.outcome or ''}", "dim"
         case NoticeItem():

@@ -10,6 +10,7 @@ from sandbox_agent_core.api.base import RequestBody, ResponseBody
 
 __all__ = [
     "AnswerRequest",
+    "HookAnswer",
     "OnReject",
     "Reply",
     "RequestInfo",
@@ -18,14 +19,41 @@ __all__ = [
     "Scope",
 ]
 
-RequestKind = Literal["permission", "question"]
+RequestKind = Literal["permission", "question", "hook"]
 Reply = Literal["allow", "once", "always", "reject"]
 Scope = Literal["once", "session"]
 OnReject = Literal["continue", "stop"]
 
 
+class HookAnswer(RequestBody):
+    """What a hook says. Without a decision it is as if there were no hook."""
+
+    decision: Literal["allow", "deny", "ask"] | None = Field(
+        default=None,
+        description="Before a tool: it runs, it does not, or a person decides whatever the policy says.",
+    )
+    message: str | None = Field(
+        default=None, min_length=1, description="With `deny`: why, for the model."
+    )
+    updated_input: dict[str, Any] | None = Field(
+        default=None,
+        description="With `allow`: what the tool gets instead, in the shape of `toolCall.rawInput`.",
+    )
+    context: str | None = Field(
+        default=None, min_length=1, description="After a tool: what the model is told besides."
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.message is not None and self.decision != "deny":
+            raise ValueError("`message` goes with the decision `deny`")
+        if self.updated_input is not None and self.decision != "allow":
+            raise ValueError("`updatedInput` goes with the decision `allow`")
+        return self
+
+
 class AnswerRequest(RequestBody):
-    """Exactly one of `optionId`, `reply` (permissions) and `answers`, `decline` (questions)."""
+    """Exactly one of `optionId`, `reply` (permissions), `answers`, `decline` (questions) and `hook`."""
 
     option_id: str | None = Field(default=None, description="One of the offered `options`.")
     reply: Reply | None = Field(
@@ -56,6 +84,9 @@ class AnswerRequest(RequestBody):
         default=None, description="Question id -> answer (a list where several may be chosen)."
     )
     decline: bool = Field(default=False, description="Do not answer the question.")
+    hook: HookAnswer | None = Field(
+        default=None, description="Of a request of the kind `hook`, or of a permission with `hook`."
+    )
     actor: str | None = Field(default=None, max_length=256, description="Who decided; recorded.")
 
     @model_validator(mode="after")
@@ -65,16 +96,19 @@ class AnswerRequest(RequestBody):
             self.reply is not None,
             self.answers is not None,
             self.decline,
+            self.hook is not None,
         ]
         if sum(given) != 1:
-            raise ValueError("give exactly one of `optionId`, `reply`, `answers` and `decline`")
+            raise ValueError(
+                "give exactly one of `optionId`, `reply`, `answers`, `decline` and `hook`"
+            )
         if self.scope is not None and self.reply not in ("allow", "reject"):
             raise ValueError(
                 "`scope` goes with `reply` `allow` or `reject`: others say it themselves"
             )
         details = (self.message, self.updated_input, self.on_reject)
-        is_of_question = self.answers is not None or self.decline
-        if is_of_question and any(detail is not None for detail in details):
+        is_other = self.answers is not None or self.decline or self.hook is not None
+        if is_other and any(detail is not None for detail in details):
             raise ValueError("`message`, `updatedInput` and `onReject` answer permissions")
         return self
 
@@ -82,7 +116,7 @@ class AnswerRequest(RequestBody):
 class Resolution(ResponseBody):
     request_id: str
     kind: RequestKind
-    outcome: Literal["selected", "answered", "declined", "cancelled"]
+    outcome: Literal["selected", "answered", "declined", "decided", "cancelled"]
     decided_by: Literal["user", "policy", "timeout", "cancel"]
     resolved_at: str
     option_id: str | None = None
@@ -95,6 +129,10 @@ class Resolution(ResponseBody):
     message: str | None = None
     updated_input: dict[str, Any] | None = None
     on_reject: OnReject | None = None
+    decision: Literal["allow", "deny", "ask"] | None = Field(
+        default=None, description="Of a hook; null when it has no opinion."
+    )
+    context: str | None = None
     rule: str | None = None
     actor: str | None = None
 
@@ -120,6 +158,12 @@ class RequestInfo(ResponseBody):
     questions: list[dict[str, Any]] = Field(
         default_factory=list, description="`{id, question, header?, options, multiSelect}`."
     )
+    hook: Literal["before_tool", "after_tool"] | None = Field(
+        default=None,
+        description="Which hook is asked. A permission has it while the session's hook, which its agent has no way to "
+        "ask, has not been answered.",
+    )
+    output: Any = Field(default=None, description="After a tool: what came of it.")
     message: str | None = None
     asked_at: str
     expires_at: str

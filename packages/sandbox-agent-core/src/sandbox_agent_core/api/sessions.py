@@ -20,11 +20,13 @@ __all__ = [
     "CancelRequest",
     "CancelResult",
     "CreateSession",
+    "HookSupport",
     "PatchSession",
     "PromptAccepted",
     "PromptRequest",
     "PromptResult",
     "ResumeSession",
+    "SessionHooks",
     "SessionInfo",
     "SessionList",
     "SessionStatus",
@@ -46,6 +48,31 @@ BUSY_STATUSES: Final[frozenset[SessionStatus]] = frozenset(
 
 
 TITLE_MAX_CHARS: Final = 200
+
+
+class SessionHooks(RequestBody):
+    """Which hooks of the session are asked. Whoever follows it answers them, as it answers permissions."""
+
+    before_tool: bool = Field(
+        default=False,
+        description="Before a tool runs; of an agent without hooks, before it gets a permission.",
+    )
+    after_tool: bool = Field(
+        default=False,
+        description="After it. An agent without hooks does not ask, and nothing can be added.",
+    )
+
+
+class HookSupport(ResponseBody):
+    """How the hooks of a session reach its caller; null: they are not asked."""
+
+    before_tool: Literal["native", "permission"] | None = Field(
+        default=None,
+        description="`permission`: only what the agent asks a permission for is seen.",
+    )
+    after_tool: Literal["native", "observed"] | None = Field(
+        default=None, description="`observed`: by `tool.completed`, without effect."
+    )
 
 
 class CreateSession(RequestBody):
@@ -97,6 +124,10 @@ class CreateSession(RequestBody):
         "they may do without asking is the session's affair either way. Default: the server's setting.",
     )
     permission_policy: PermissionPolicy | None = None
+    hooks: SessionHooks = Field(
+        default_factory=SessionHooks,
+        description="Ask whoever follows the session before and after each tool.",
+    )
     on_reject: OnReject | None = Field(
         default=None,
         description="Whether a turn goes on after a permission was refused, by whomever, unless the answer says it. "
@@ -253,6 +284,7 @@ class SessionInfo(ResponseBody):
         description="What the agent wrote that is no protocol message (`agent.unparsed` events).",
     )
     permission_policy: PermissionPolicy = Field(default_factory=PermissionPolicy)
+    hooks: HookSupport = Field(default_factory=HookSupport)
     on_reject: OnReject | None = Field(default=None, description="As in CreateSession.")
     agent_options: dict[str, Any] = Field(
         default_factory=dict, description="As in CreateSession, in camelCase."

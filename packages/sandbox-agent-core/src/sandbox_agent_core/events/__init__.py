@@ -6,6 +6,7 @@ from sandbox_agent_core.events.agent import AgentExited, AgentStarted, AgentUnpa
 from sandbox_agent_core.events.context import CompactionTrigger, ContextCompacted
 from sandbox_agent_core.events.envelope import UniversalEvent
 from sandbox_agent_core.events.fault import ErrorReported, Fault
+from sandbox_agent_core.events.hook import HookRequested, HookResolved
 from sandbox_agent_core.events.mcp import McpServerStatus, McpStatus
 from sandbox_agent_core.events.message import (
     MessageCompleted,
@@ -95,6 +96,8 @@ __all__ = [
     "Event",
     "Fault",
     "ForkedFrom",
+    "HookRequested",
+    "HookResolved",
     "Hunk",
     "Location",
     "LogDamaged",

@@ -12,6 +12,7 @@ from sandbox_agent_core.events.agent import AgentExited, AgentStarted, AgentUnpa
 from sandbox_agent_core.events.context import ContextCompacted
 from sandbox_agent_core.events.envelope import UniversalEvent
 from sandbox_agent_core.events.fault import ErrorReported
+from sandbox_agent_core.events.hook import HookRequested, HookResolved
 from sandbox_agent_core.events.mcp import McpStatus
 from sandbox_agent_core.events.message import (
     MessageCompleted,
@@ -83,6 +84,8 @@ Event = (
     | PermissionResolved
     | QuestionRequested
     | QuestionResolved
+    | HookRequested
+    | HookResolved
     | UsageUpdated
     | ContextCompacted
     | ModeChanged

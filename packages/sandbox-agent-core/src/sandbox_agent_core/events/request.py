@@ -54,6 +54,8 @@ class PermissionRequested(UniversalEvent):
     """When it is answered by `default` if nobody does."""
     default: str | None = None
     """The answer that is given at `expires_at`."""
+    hook: str | None = None
+    """`before_tool`: a hook of the session is asked through this permission, before a policy or a person."""
 
 
 class PermissionResolved(UniversalEvent):

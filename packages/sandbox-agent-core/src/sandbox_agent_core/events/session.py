@@ -67,6 +67,8 @@ class SessionCreated(UniversalEvent):
     """Somebody trusts what the workspace brings along: its hooks, plugins and MCP programs run."""
     permission_policy: dict[str, Any] | None = None
     """Who decides when the agent asks."""
+    hooks: dict[str, bool] | None = None
+    """Which hooks are asked: `beforeTool`, `afterTool`."""
     on_reject: str | None = None
     """Whether a turn goes on after a refusal: `continue` or `stop`."""
     agent_options: dict[str, Any] | None = None

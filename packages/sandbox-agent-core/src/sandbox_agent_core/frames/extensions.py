@@ -11,8 +11,10 @@ run. What is not in `params`:
 
 `annotations` stamped on other entries:
 
-    session/request_permission, elicitation/create   {kind, expiresAt?, default}, of a permission also
-                      {command?, paths?, tool?: fields of earlier updates of its call that it leaves out}
+    session/request_permission, elicitation/create, _sandbox_agent/hook
+                      {kind, expiresAt?, default}, of a permission or hook also
+                      {command?, paths?, tool?: fields of earlier updates of its call that it leaves out,
+                       hook?: before_tool | after_tool: a hook of the session is to answer}
     their responses   {kind, decidedBy: user|policy|timeout|cancel, optionId?, optionKind?, optionName?,
                        rule?, reply?, scope?, message?, updatedInput?, onReject?, actor?, answers?}
     tool_call_update that completes a tool call   {tool: fields of earlier updates this one leaves out}
@@ -77,6 +79,12 @@ AGENT_UNPARSED: Final = PREFIX + "agent.unparsed"
 HALF: Final = "half"
 """An annotation: see `surrogates`. The delta before did not show it, this one begins with it."""
 
+HOOK: Final = PREFIX + "hook"
+"""A request of an adapter whose session was opened with `_meta.hooks: {before_tool, after_tool}`: `{sessionId, event:
+before_tool | after_tool, toolCall, output?}` -> `{decision?: allow | deny | ask, message?, updatedInput?, context?}`.
+Without a decision it is as without a hook; after a tool only `context` counts."""
+HOOK_RESOLVED: Final = PREFIX + "hook.resolved"
+"""A hook that was asked through a permission has been answered; the answer to the permission may come later."""
 MCP_STATUS: Final = PREFIX + "mcp.status"
 CONTEXT_COMPACTED: Final = PREFIX + "context.compacted"
 COMMANDS_UPDATED: Final = PREFIX + "commands.updated"

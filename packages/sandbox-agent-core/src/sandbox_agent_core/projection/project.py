@@ -12,6 +12,7 @@ from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.projection.answers import agent_answer
 from sandbox_agent_core.projection.background import background
+from sandbox_agent_core.projection.hooks import hook_requested, hook_resolved
 from sandbox_agent_core.projection.messages import completion
 from sandbox_agent_core.projection.parts import (
     Wire,
@@ -103,6 +104,8 @@ def _agent_call(entry: LogEntry, method: str, payload: Wire) -> Wire | None:
         return permission_requested(entry, params)
     if method == acp.ELICITATION_CREATE and _has_id(payload):
         return question_requested(entry, params)
+    if method == extensions.HOOK and _has_id(payload):
+        return hook_requested(entry, params)
     if _is_marked(entry, "background") and (wire := background(entry, method, params)) is not None:
         return wire
     if method in extensions.FROM_ADAPTERS:
@@ -132,6 +135,8 @@ def _decision(entry: LogEntry, payload: Wire) -> Wire | None:
         return permission_resolved(entry)
     if entry.method == acp.ELICITATION_CREATE:
         return question_resolved(entry)
+    if entry.method == extensions.HOOK:
+        return hook_resolved(entry)
     return None
 
 

@@ -15,10 +15,13 @@ from sandbox_agent_core.tool_facts import facts_of
 
 __all__ = [
     "asked_for",
+    "deadline_of",
+    "decision_of",
     "permission_requested",
     "permission_resolved",
     "question_requested",
     "question_resolved",
+    "request_id_of",
 ]
 
 _DECIDERS = frozenset({"user", "policy", "timeout", "cancel"})
@@ -29,7 +32,7 @@ _QUESTION_OUTCOMES = {"accept": "answered", "decline": "declined", "reject": "de
 def permission_requested(entry: LogEntry, params: Any) -> Wire:
     """Lenient: a request that is malformed still has to be answered, so it is still an event."""
     request = as_dict(params)
-    annotations, id = as_dict(entry.annotations), _request_id(entry)
+    annotations, id = as_dict(entry.annotations), request_id_of(entry)
     told = with_earlier(as_dict(request.get("toolCall")), as_dict(annotations.get("tool")))
     data: Wire = {"requestId": id} | asked_for(told, annotations, id)
     data["options"] = [
@@ -38,7 +41,8 @@ def permission_requested(entry: LogEntry, params: Any) -> Wire:
         for item in dicts_in(request.get("options"))
         if (option_id := as_id(item.get("optionId"))) is not None
     ]
-    return event(entry, "permission.requested", data | _deadline(entry))
+    data |= compact(hook=as_str(annotations.get("hook")))
+    return event(entry, "permission.requested", data | deadline_of(entry))
 
 
 def asked_for(tool_call: Wire, annotations: Wire, request_id: str) -> Wire:
@@ -63,7 +67,7 @@ def permission_resolved(entry: LogEntry) -> Wire:
     option_id = as_id(outcome.get("optionId"))
     selected = outcome.get("outcome") == "selected" and option_id is not None
     data: Wire = {
-        "requestId": _request_id(entry),
+        "requestId": request_id_of(entry),
         "outcome": "selected" if selected else "cancelled",
     }
     if selected:
@@ -72,7 +76,7 @@ def permission_resolved(entry: LogEntry) -> Wire:
             optionKind=as_str(annotations.get("optionKind")),
             optionName=as_str(annotations.get("optionName")),
         )
-    data |= _decision(annotations)
+    data |= decision_of(annotations)
     updated = annotations.get("updatedInput")
     data |= compact(
         **{name: as_str(annotations.get(name)) for name in _ANSWERED},
@@ -85,7 +89,7 @@ def question_requested(entry: LogEntry, params: Any) -> Wire:
     request = as_dict(params)
     meta = as_dict(request.get("_meta"))
     data: Wire = {
-        "requestId": _request_id(entry),
+        "requestId": request_id_of(entry),
         "message": as_str(request.get("message")) or "",
         "questions": questions_of(request),
     }
@@ -93,7 +97,7 @@ def question_requested(entry: LogEntry, params: Any) -> Wire:
         url=as_str(request.get("url")),
         toolCallId=as_str(request.get("toolCallId")) or as_str(meta.get("toolCallId")),
     )
-    return event(entry, "question.requested", data | _deadline(entry))
+    return event(entry, "question.requested", data | deadline_of(entry))
 
 
 def question_resolved(entry: LogEntry) -> Wire:
@@ -104,22 +108,22 @@ def question_resolved(entry: LogEntry) -> Wire:
     if not isinstance(answers, dict):
         answers = as_dict(result.get("content"))
     data: Wire = {
-        "requestId": _request_id(entry),
+        "requestId": request_id_of(entry),
         "outcome": _QUESTION_OUTCOMES.get(action, "cancelled"),
     }
     if answers:
         data["answers"] = answers
-    return event(entry, "question.resolved", data | _decision(annotations))
+    return event(entry, "question.resolved", data | decision_of(annotations))
 
 
-def _request_id(entry: LogEntry) -> str:
+def request_id_of(entry: LogEntry) -> str:
     if isinstance(entry.item_id, str):
         return entry.item_id
     id = entry.payload.get("id")
     return str(id) if isinstance(id, (str, int)) else ""
 
 
-def _deadline(entry: LogEntry) -> Wire:
+def deadline_of(entry: LogEntry) -> Wire:
     annotations = as_dict(entry.annotations)
     return compact(
         askedAt=rfc3339(entry.time_ms),
@@ -128,7 +132,7 @@ def _deadline(entry: LogEntry) -> Wire:
     )
 
 
-def _decision(annotations: Wire) -> Wire:
+def decision_of(annotations: Wire) -> Wire:
     decided_by = as_str(annotations.get("decidedBy"))
     return compact(
         decidedBy=decided_by if decided_by in _DECIDERS else None,

@@ -6,6 +6,7 @@ from sandbox_agent_core.view.context import render_context
 from sandbox_agent_core.view.fold import TranscriptFolder, fold
 from sandbox_agent_core.view.model import (
     ContextUsage,
+    HookItem,
     Item,
     MessageItem,
     NoticeItem,
@@ -25,6 +26,7 @@ from sandbox_agent_core.view.model import (
 
 __all__ = [
     "ContextUsage",
+    "HookItem",
     "Item",
     "MessageItem",
     "NoticeItem",

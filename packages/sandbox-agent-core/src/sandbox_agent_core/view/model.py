@@ -142,6 +142,29 @@ class QuestionItem(_Item):
     resolved_at: datetime | None = None
 
 
+class HookItem(_Item):
+    """What a hook of the session was asked; `outcome` is absent while it is pending."""
+
+    type: Literal["hook"] = "hook"
+    request_id: str
+    hook: str = ""
+    tool_call: ToolCallFields | None = None
+    command: str | None = None
+    paths: list[str] = Field(default_factory=list)
+    output: Any = None
+    expires_at: datetime | None = None
+    default: str | None = None
+    outcome: Literal["decided", "cancelled"] | None = None
+    decision: Literal["allow", "deny", "ask"] | None = None
+    message: str | None = None
+    updated_input: dict[str, Any] | None = None
+    context: str | None = None
+    decided_by: DecidedBy | None = None
+    rule: str | None = None
+    actor: str | None = None
+    resolved_at: datetime | None = None
+
+
 class NoticeItem(_Item):
     """Something the reader should know that is no message."""
 
@@ -163,10 +186,17 @@ class NoticeItem(_Item):
 
 
 Item = Annotated[
-    MessageItem | ReasoningItem | ToolItem | PlanItem | PermissionItem | QuestionItem | NoticeItem,
+    MessageItem
+    | ReasoningItem
+    | ToolItem
+    | PlanItem
+    | PermissionItem
+    | QuestionItem
+    | HookItem
+    | NoticeItem,
     Field(discriminator="type"),
 ]
-RequestItem = PermissionItem | QuestionItem
+RequestItem = PermissionItem | QuestionItem | HookItem
 
 
 class SteeredPrompt(_View):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sandbox_agent_core.api.sessions import SessionHooks
 from sandbox_agent_core.spi.agent import AgentAdapter
 
 from sandbox_agent_server.agents.runner.factory import AgentFactory
@@ -66,6 +67,7 @@ def _is_plain(state: SessionState, secrets: SessionSecrets) -> bool:
         or settings.system_prompt
         or settings.agent_options
         or settings.additional_directories
+        or settings.hooks != SessionHooks()
         or settings.forked_from
     )
     return not (state.agent_session_id or secrets.env or secrets.mcp_servers or has_wishes)

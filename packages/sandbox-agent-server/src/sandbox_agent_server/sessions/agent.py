@@ -275,10 +275,13 @@ class SessionAgent:
     def _session_meta(self) -> dict[str, Any]:
         """What ACP has no field for, and the adapters of ours understand."""
         settings = self._conversation.state.settings
-        meta = {"systemPrompt": settings.system_prompt}
+        meta: dict[str, Any] = {"systemPrompt": settings.system_prompt}
         if settings.base_url or any(name.endswith("_BASE_URL") for name in self.secrets.env):
             # A gateway has models that the agent has never heard of, and so does not offer.
             meta["model"] = settings.model
+        hooks = settings.hooks
+        if hooks.before_tool or hooks.after_tool:
+            meta["hooks"] = hooks.model_dump()
         return {name: value for name, value in meta.items() if value}
 
     def _resumed(self, opened: Opened, replay: str) -> dict[str, Any]:

@@ -45,7 +45,9 @@ __all__ = ["Conversation", "ConversationOwner", "StepObserver"]
 
 logger = logging.getLogger(__name__)
 
-_FOR_A_PERSON: Final = frozenset({acp.SESSION_REQUEST_PERMISSION, acp.ELICITATION_CREATE})
+_FOR_A_PERSON: Final = frozenset(
+    {acp.SESSION_REQUEST_PERMISSION, acp.ELICITATION_CREATE, extensions.HOOK}
+)
 
 StepObserver = Callable[[SessionStep], None]
 """Told of every step once it is written and shown. Must not raise, and must not append."""

@@ -85,7 +85,7 @@ def fold(state: SessionState, entry: LogEntry) -> SessionState:
         return _client_call(state, entry)
     if entry.sender == "agent" and "method" not in entry.payload:
         return _agent_answer(state, entry)
-    if entry.method in (acp.SESSION_REQUEST_PERMISSION, acp.ELICITATION_CREATE):
+    if entry.method in (acp.SESSION_REQUEST_PERMISSION, acp.ELICITATION_CREATE, extensions.HOOK):
         return _request(state, entry)
     if entry.sender != "server" and entry.method in _OF_THE_SERVER:
         return state  # an agent may write any word, also those of the server
@@ -121,6 +121,10 @@ def _asked_of(entry: LogEntry) -> dict[str, Any] | None:
     if annotations["kind"] == "permission":
         asked["toolCall"] = with_earlier(as_dict(params.get("toolCall")), earlier)
         asked["options"] = dicts_in(params.get("options"))
+    elif annotations["kind"] == "hook":
+        asked["toolCall"] = with_earlier(as_dict(params.get("toolCall")), earlier)
+        if "output" in params:
+            asked["output"] = params["output"]
     else:
         asked["questions"] = questions_of(params)
         asked["message"] = as_str(params.get("message"))
@@ -302,6 +306,15 @@ def _may_become(asked: Mapping[str, Any], resolution: Mapping[str, Any]) -> Perm
     return "accept-edits" if switches or kind == "allow_always" else None
 
 
+def _hook_resolved(state: SessionState, entry: LogEntry, _params: dict[str, Any]) -> SessionState:
+    """Of a permission, which is a person's or the policy's affair now."""
+    asked = state.pending.get(entry.item_id or "")
+    if asked is None:
+        return state
+    left = {name: value for name, value in asked.items() if name != "hook"}
+    return replace(state, pending={**state.pending, asked["id"]: left})
+
+
 def _unparsed(state: SessionState, _entry: LogEntry, _params: dict[str, Any]) -> SessionState:
     return replace(state, unparsed=state.unparsed + 1)
 
@@ -327,6 +340,7 @@ _BY_METHOD: Final[dict[str, Callable[[SessionState, LogEntry, dict[str, Any]], S
     extensions.TASK_UPDATED: _changed_by(background.task_updated),
     extensions.TASK_ENDED: _changed_by(background.task_ended),
     extensions.PERMISSION_MODE_CHANGED: _mode,
+    extensions.HOOK_RESOLVED: _hook_resolved,
 }
 
 _OPEN_A_SESSION: Final = (acp.SESSION_NEW, acp.SESSION_FORK, acp.SESSION_LOAD, acp.SESSION_RESUME)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from sandbox_agent_core.api.sessions import SessionInfo, SessionStatus, TaskInfo
+from typing import Any
+
+from sandbox_agent_core.api.sessions import HookSupport, SessionInfo, SessionStatus, TaskInfo
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.lenient import as_dict, as_str
+from sandbox_agent_core.spi.capabilities import AgentCapabilities
 
 from sandbox_agent_server.sessions.background import TaskState
 from sandbox_agent_server.sessions.state import SessionState
@@ -51,6 +54,7 @@ def session_info(
         pending_requests=len(state.pending),
         unparsed=state.unparsed,
         permission_policy=settings.permission_policy,
+        hooks=_hook_support(state),
         on_reject=settings.on_reject,
         agent_options=settings.agent_options,
         metadata=settings.metadata,
@@ -69,6 +73,17 @@ def damaged_info(row: IndexRow, reason: str) -> SessionInfo:
         created_at=rfc3339(row.updated_ms),
         updated_at=rfc3339(row.updated_ms),
         last_seq=row.seq,
+    )
+
+
+def _hook_support(state: SessionState) -> HookSupport:
+    wanted = state.settings.hooks
+    native = AgentCapabilities.read(state.capabilities).hooks
+    before: Any = "native" if "before_tool" in native else "permission"
+    after: Any = "native" if "after_tool" in native else "observed"
+    return HookSupport.model_construct(
+        before_tool=before if wanted.before_tool else None,
+        after_tool=after if wanted.after_tool else None,
     )
 
 

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from sandbox_agent_core.api.base_urls import BaseUrls
 from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.api.requests import OnReject
+from sandbox_agent_core.api.sessions import SessionHooks
 from sandbox_agent_core.events import ForkedFrom
 from sandbox_agent_core.lenient import as_dict, dicts_in
 
@@ -53,6 +54,7 @@ class SessionSettings(BaseModel):
     trust_workspace: bool = False
     permission_policy: PermissionPolicy = Field(default_factory=PermissionPolicy)
     on_reject: OnReject | None = None
+    hooks: SessionHooks = Field(default_factory=SessionHooks)
     additional_directories: list[str] = Field(default_factory=list)
     agent_options: dict[str, Any] = Field(default_factory=dict)
     metadata: dict[str, Any] = Field(default_factory=dict)

@@ -43,6 +43,7 @@ async def test_it_announces_what_it_can(client_of: Any) -> None:
         rewind_conversation=True,
         rename=True,
         native=True,
+        hooks=frozenset({"before_tool", "after_tool"}),
         permission_answers=frozenset({"message", "updatedInput"}),
     )
 

@@ -22,6 +22,7 @@ from sandbox_agent_core.frames.jsonrpc import (
     request,
     response,
 )
+from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.spi.agent import TASK_STOP
 from sandbox_agent_core.spi.capabilities import CAPABILITIES_META
 
@@ -168,6 +169,7 @@ class MockAgent:
             cwd=str(params.get("cwd", "/")),
             reply=self._options.reply,
             is_trusted=bool(self._options.trusted),
+            hooks=frozenset() if self._is_plain else _hooks(params),
         )
         self._sessions[id] = session
         self._background[id] = Background(id, self.outbox)
@@ -284,6 +286,12 @@ async def _played(play: _Play, turn: Turn) -> str:
 def _params(frame: Frame) -> dict[str, Any]:
     params: object = frame.get("params")
     return params if isinstance(params, dict) else {}
+
+
+def _hooks(params: dict[str, Any]) -> frozenset[str]:
+    """Which the session was opened with."""
+    wanted = as_dict(as_dict(params.get("_meta")).get("hooks"))
+    return frozenset(name for name, is_wanted in wanted.items() if is_wanted is True)
 
 
 def _text(prompt: object) -> str:

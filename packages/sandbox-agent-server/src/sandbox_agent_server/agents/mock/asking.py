@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sandbox_agent_core.frames import acp
+from sandbox_agent_core.frames import acp, extensions
 from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.spi.capabilities import CAPABILITIES_META
 
@@ -45,11 +45,15 @@ _QUESTIONS: Final[tuple[dict[str, Any], ...]] = (
 
 async def permission(turn: Turn, _words: list[str]) -> str:
     id = turn.new_call_id()
-    started = tool_started(id, "touch allowed.txt", "execute", {"command": "touch allowed.txt"})
-    await turn.send(started)
     command = asked = "touch allowed.txt"
-    if not (turn.session.is_trusted or turn.session.mode == "bypass"):
-        call = {key: value for key, value in started.items() if key != "sessionUpdate"}
+    started = tool_started(id, command, "execute", {"command": command})
+    await turn.send(started)
+    call = {key: value for key, value in started.items() if key != "sessionUpdate"}
+    said = await _hooked(turn, "before_tool", toolCall=call)
+    decision = said.get("decision")
+    if decision is None and (turn.session.is_trusted or turn.session.mode == "bypass"):
+        decision = "allow"
+    if decision not in ("allow", "deny"):
         result = await turn.ask(
             acp.SESSION_REQUEST_PERMISSION, toolCall=call, options=list(_PERMISSIONS)
         )
@@ -58,18 +62,28 @@ async def permission(turn: Turn, _words: list[str]) -> str:
         if chosen is None:
             await turn.send(tool_update(id, "failed"))
             return "cancelled"
-        if chosen not in {"allow-once", "allow-always"}:
-            await turn.send(tool_update(id, "failed"))
-            why = f": {said['message']}" if "message" in said else ", so I left it."
-            await turn.say(f"You did not allow it{why}")
-            return END
+        decision = "allow" if chosen in {"allow-once", "allow-always"} else "deny"
         turn.session.is_trusted = chosen == "allow-always"
-        updated = said.get("updatedInput")
-        command = str(updated.get("command")) if isinstance(updated, dict) else command
+    if decision == "deny":
+        await turn.send(tool_update(id, "failed"))
+        why = f": {said['message']}" if "message" in said else ", so I left it."
+        await turn.say(f"You did not allow it{why}")
+        return END
+    updated = as_dict(said.get("updatedInput"))
+    command = str(updated.get("command", command))
     other = {} if command == asked else {"title": command, "rawInput": {"command": command}}
     await turn.send(tool_update(id, "in_progress", **other), tool_done(id, ""))
-    await turn.say(f"Done: I ran {command}.")
+    after = await _hooked(turn, "after_tool", toolCall={**call, **other}, output="")
+    more = f" {after['context']}" if "context" in after else ""
+    await turn.say(f"Done: I ran {command}.{more}")
     return END
+
+
+async def _hooked(turn: Turn, event: str, **told: Any) -> dict[str, Any]:
+    """What a hook of the session says; nothing where it has none."""
+    if event not in turn.session.hooks:
+        return {}
+    return await turn.ask(extensions.HOOK, event=event, **told)
 
 
 async def question(turn: Turn, _words: list[str]) -> str:

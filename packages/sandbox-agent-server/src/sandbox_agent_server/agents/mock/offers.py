@@ -23,6 +23,7 @@ LONG_WORK: Final = {
     "rename": True,
     "native": True,
     "permissionAnswers": ["message", "updatedInput"],
+    "hooks": ["before_tool", "after_tool"],
 }
 """What it announces beside ACP, unless it is to be a plain ACP agent."""
 
@@ -66,6 +67,8 @@ class MockSession:
     values: dict[str, str] = field(
         default_factory=lambda: {"model": "mock-fast", "thought_level": "medium"}
     )
+    hooks: frozenset[str] = frozenset()
+    """Which it asks: `before_tool`, `after_tool`."""
     is_trusted: bool = False
     """The person said `always`: it asks no more."""
     turns: int = 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sandbox_agent_core.api.requests import AnswerRequest, Reply, Scope
 from sandbox_agent_core.errors import InvalidRequest, OperationNotSupported
-from sandbox_agent_core.frames import Frame, acp
+from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.frames.jsonrpc import RequestId, response
 from sandbox_agent_core.lenient import as_dict, as_id, as_str, compact, dicts_in
@@ -29,6 +29,7 @@ __all__ = [
     "answered_by_frame",
     "cancelled",
     "deny",
+    "hook_answer",
     "read_request",
     "resolve_by_user",
 ]
@@ -36,7 +37,8 @@ __all__ = [
 _DESCRIBING = frozenset({"title", "kind", "name", "rawInput", "content", "locations"})
 """Fields of a tool call by which a person knows what it is."""
 
-Kind = Literal["permission", "question"]
+Kind = Literal["permission", "question", "hook"]
+Hook = Literal["before_tool", "after_tool"]
 Decider = Literal["user", "policy", "timeout", "cancel"]
 
 _BY_REPLY = {
@@ -47,6 +49,12 @@ _BY_REPLY = {
 }
 
 
+_METHODS: Final[dict[str, str]] = {
+    "permission": acp.SESSION_REQUEST_PERMISSION,
+    "question": acp.ELICITATION_CREATE,
+    "hook": extensions.HOOK,
+}
+_KINDS: Final[dict[str, Any]] = {method: kind for kind, method in _METHODS.items()}
 _ALWAYS = ("allow_always", "reject_always")
 
 
@@ -63,17 +71,19 @@ class PendingRequest:
     default: str
     facts: ToolFacts = field(default_factory=ToolFacts)
     """What is known of the tool call that a permission is about, from here and from before."""
+    hook: Hook | None = None
+    """Which hook of the session is asked; of a permission, before a person is."""
     earlier: dict[str, Any] = field(default_factory=dict)
     """Fields of the tool call that were told before and are not repeated here."""
 
     @classmethod
     def left_over(cls, id: str, asked: dict[str, Any]) -> PendingRequest:
         """One that an earlier server left open, from what the store kept of it."""
-        is_permission = asked["kind"] == "permission"
         return cls(
             id=id,
             kind=asked["kind"],
-            method=acp.SESSION_REQUEST_PERMISSION if is_permission else acp.ELICITATION_CREATE,
+            method=_METHODS[asked["kind"]],
+            hook=asked.get("hook"),
             rpc_id=id,  # the agent that numbered it is gone
             turn_id=asked["turnId"],
             params={},
@@ -103,6 +113,7 @@ class PendingRequest:
             **compact(
                 command=self.facts.command,
                 paths=list(self.facts.paths) or None,
+                hook=self.hook,
                 tool=self.earlier or None,
             ),
         }
@@ -144,7 +155,14 @@ def read_request(
     method = frame["method"]
     params = as_dict(frame.get("params"))
     call = as_dict(params.get("toolCall"))
-    kind: Kind = "permission" if method == acp.SESSION_REQUEST_PERMISSION else "question"
+    kind: Kind = _KINDS[method]
+    hook: Hook | None = None
+    default = on_timeout
+    if kind == "question":
+        default = "decline"
+    elif kind == "hook":
+        hook = "after_tool" if params.get("event") == "after_tool" else "before_tool"
+        default = "deny" if hook == "before_tool" and on_timeout == "deny" else "none"
     return PendingRequest(
         id=id,
         kind=kind,
@@ -153,8 +171,9 @@ def read_request(
         turn_id=turn_id,
         params=params,
         expires_ms=now_ms + round(timeout_s * 1000),
-        default=on_timeout if kind == "permission" else "decline",
-        facts=(told or ToolFacts()).then(facts_of(call)) if kind == "permission" else ToolFacts(),
+        default=default,
+        hook=hook,
+        facts=ToolFacts() if kind == "question" else (told or ToolFacts()).then(facts_of(call)),
         earlier={
             key: value
             for key, value in (so_far or {}).items()
@@ -185,6 +204,8 @@ def select(
 def cancelled(request: PendingRequest, decided_by: Decider, **annotations: Any) -> Answer:
     if request.kind == "permission":
         result: dict[str, Any] = {"outcome": {"outcome": "cancelled"}}
+    elif request.kind == "hook":
+        result = {"decision": "deny"} if request.hook == "before_tool" else {}
     else:
         result = {"action": "cancel"}
     return _answer(request, result, "cancelled", decided_by, **annotations)
@@ -197,11 +218,21 @@ def decline(request: PendingRequest, decided_by: Decider, **annotations: Any) ->
 def deny(request: PendingRequest, decided_by: Decider, **annotations: Any) -> Answer:
     if request.kind == "question":
         return decline(request, decided_by, **annotations)
+    if request.kind == "hook":
+        denial = {"decision": "deny"} if request.hook == "before_tool" else {}
+        return hook_answer(request, denial, decided_by, **annotations)
     return select(request, _BY_REPLY["reject"], decided_by, **annotations)
 
 
 def allow(request: PendingRequest, decided_by: Decider, **annotations: Any) -> Answer:
     return select(request, ("allow_once", "allow_always"), decided_by, **annotations)
+
+
+def hook_answer(
+    request: PendingRequest, result: dict[str, Any], decided_by: Decider, **annotations: Any
+) -> Answer:
+    """Without a `decision` it is as if there were no hook."""
+    return _answer(request, result, "decided", decided_by, **result, **annotations)
 
 
 def resolve_by_user(request: PendingRequest, answer: AnswerRequest) -> Answer:
@@ -268,6 +299,8 @@ def answered_by_frame(request: PendingRequest, frame: Frame) -> Answer:
         if chosen.get("outcome") == "selected":
             option = _offered(request, chosen.get("optionId"))
             answer = _selected(request, option, "user", **compact(scope=scope_of(option)))
+    elif request.kind == "hook":
+        answer = hook_answer(request, result, "user")
     elif result.get("action") == "accept":
         answers = as_dict(result.get("content"))
         answer = _answer(request, result, "answered", "user", answers=answers)

@@ -10,13 +10,13 @@ from sandbox_agent_core.api.requests import AnswerRequest
 from sandbox_agent_core.errors import InputForbidden, InvalidRequest, OperationNotSupported
 from sandbox_agent_core.lenient import as_dict, as_text, compact
 from sandbox_agent_core.spi.capabilities import CAPABILITIES_META, AgentCapabilities
-from sandbox_agent_core.tool_facts import facts_of
+from sandbox_agent_core.tool_facts import ToolFacts, facts_of
 
 from sandbox_agent_server.sessions.requests.answers import Answer, PendingRequest
 from sandbox_agent_server.sessions.requests.policy import decide
 from sandbox_agent_server.sessions.state import SessionState
 
-__all__ = ["AnswerDetails", "check_input", "with_details"]
+__all__ = ["AnswerDetails", "check_allowed", "check_input", "with_details"]
 
 OnReject = Literal["continue", "stop"]
 
@@ -109,7 +109,11 @@ def check_input(request: PendingRequest, updated: Mapping[str, Any], state: Sess
     kinds, names = request.facts.kinds, request.facts.names
     told = facts_of({"kind": kinds[0] if kinds else None, "rawInput": updated})
     # It is still the same tool, whatever it is given.
-    facts = replace(told, kinds=kinds, names=names)
+    check_allowed(replace(told, kinds=kinds, names=names), state, member="`updatedInput`")
+
+
+def check_allowed(facts: ToolFacts, state: SessionState, *, member: str = "it") -> None:
+    """Raises: InputForbidden: rules or the mode of the session deny it."""
     settings = state.settings
     decision = decide(
         settings.permission_policy,
@@ -119,9 +123,9 @@ def check_input(request: PendingRequest, updated: Mapping[str, Any], state: Sess
         mode=state.options.permission_mode,
     )
     if decision.action == "deny":
-        what = told.command or ", ".join(told.paths) or "it"
+        what = facts.command or ", ".join(facts.paths) or "it"
         raise InputForbidden(
-            f"`updatedInput` is not allowed: {what!r} is denied by {decision.rule!r}",
+            f"{member} is not allowed: {what!r} is denied by {decision.rule!r}",
             rule=decision.rule,
         )
 

@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from sandbox_agent_core.api.requests import AnswerRequest
 from sandbox_agent_core.errors import RequestAlreadyResolved, RequestNotFound, StorageError
-from sandbox_agent_core.frames import Frame
+from sandbox_agent_core.frames import Frame, extensions
+from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.frames.jsonrpc import same_id
 from sandbox_agent_core.ids import new_id
-from sandbox_agent_core.lenient import as_dict
+from sandbox_agent_core.lenient import as_dict, compact
 from sandbox_agent_core.spi.agent import WireFrame
 
 from sandbox_agent_server.log.stamper import Stamper
@@ -29,6 +30,7 @@ from sandbox_agent_server.sessions.requests.answers import (
     answered_by_frame,
     cancelled,
     deny,
+    hook_answer,
     read_request,
     resolve_by_user,
     subject_of,
@@ -38,9 +40,17 @@ from sandbox_agent_server.sessions.requests.details import (
     check_input,
     with_details,
 )
+from sandbox_agent_server.sessions.requests.hooks import (
+    answered,
+    answered_through_permission,
+    check_result,
+    is_asked_through_permission,
+    is_wanted,
+)
 from sandbox_agent_server.sessions.requests.options import grant_of
-from sandbox_agent_server.sessions.requests.policy import decide
+from sandbox_agent_server.sessions.requests.policy import Decision, decide
 from sandbox_agent_server.sessions.requests.tellings import Tellings
+from sandbox_agent_server.sessions.state import SessionState
 
 __all__ = ["PendingRequests", "cancel_left_over"]
 
@@ -100,24 +110,28 @@ class PendingRequests:
             told=(told := self._tellings.of(tool_id)),
             so_far=None if told is None else self._stamper.tool_so_far(tool_id),
         )
+        size = len(wire.raw)
+        answer = self._decide(step, request, size)
+        if is_asked_through_permission(request, step.state) and (answer is None or answer.allows):
+            # What a rule allows is the hook's affair all the same.
+            request, answer = replace(request, hook="before_tool"), None
         self._stamper.agent_request(
             step,
             wire.raw,
             wire.frame,
             request_id=request.id,
             annotations=request.annotations,
-            tool_call=request.tool_call,
+            # After a tool there is nothing to be known of it any more.
+            tool_call=None if request.hook == "after_tool" else request.tool_call,
         )
-        size = len(wire.raw)
-        answer = self._decide(step, request, size)
         if answer is None:
             self._open[request.id] = request
             self._sizes[request.id] = size
             step.after_commit(lambda: self._arm(request))
         else:
-            answer = with_details(answer, AnswerDetails(), step.state)
-            self._resolve(step, request, answer)
-            step.after_commit(lambda: self._deliver(request, answer))
+            done = with_details(answer, AnswerDetails(), step.state)
+            self._resolve(step, request, done)
+            step.after_commit(lambda: self._deliver(request, done))
 
     def withdraw(self, step: SessionStep, rpc_id: Any) -> None:
         """The agent no longer wants an answer (`$/cancel_request`)."""
@@ -193,12 +207,42 @@ class PendingRequests:
         if request is None:
             raise self._why_not_open(request_id)
         state, details = self._new_step().state, AnswerDetails.of_body(body)
+        if request.kind == "hook":
+            return self._settle(request, answered(request, body, state), sender_is_user=True)
+        if body.hook is not None and request.kind == "permission" and request.hook is not None:
+            return self._hook_answered(request, body, state)
         answer = resolve_by_user(request, body)
         if request.kind == "permission":
             answer = with_details(answer, details, state)
             if details.updated_input is not None:
                 check_input(request, details.updated_input, state)
         return self._settle(request, answer, sender_is_user=True)
+
+    def _hook_answered(
+        self, request: PendingRequest, body: AnswerRequest, state: SessionState
+    ) -> dict[str, Any]:
+        """The answer to the permission, or the permission goes to the policy, or to a person."""
+        said = body.hook
+        assert said is not None
+        answer, sender_is_user = answered_through_permission(request, body, state), True
+        if answer is None and said.decision is None:
+            decision, sender_is_user = self._judge(state, request), False
+            if decision.action != "ask":
+                answer = with_details(_act_on(decision, request), AnswerDetails(), state)
+        told = compact(
+            outcome="decided",
+            decidedBy="user",
+            actor=body.actor,
+            **said.model_dump(by_alias=True, exclude_none=True),
+        )
+        step = self._new_step()
+        params = {"requestId": request.id, **told}
+        self._stamper.server_entry(step, extensions.HOOK_RESOLVED, params, item_id=request.id)
+        if answer is not None:
+            return self._settle(request, answer, sender_is_user=sender_is_user, step=step)
+        self._commit(step)
+        self._open[request.id] = replace(request, hook=None)
+        return {**params, "kind": "hook", "resolvedAt": rfc3339(step.time_ms)}
 
     def answer_frame(self, frame: Frame) -> None:
         """The response of an ACP client to a request of the agent, as it is.
@@ -217,6 +261,9 @@ class PendingRequests:
                         check_input(request, details.updated_input, self._new_step().state)
                     told = {**answer.annotations, **details.annotations}
                     answer = replace(answer, annotations=told)
+                elif request.kind == "hook":
+                    result = as_dict(frame.get("result"))
+                    check_result(request, result, self._new_step().state)
                 self._settle(request, answer, sender_is_user=True)
                 return
         raise RequestNotFound(f"the agent asked nothing under the id {frame.get('id')!r}")
@@ -237,19 +284,26 @@ class PendingRequests:
             return deny(request, "policy", rule="limit max_pending_bytes")
         if request.kind == "question":
             return None
-        settings = step.state.settings
-        decision = decide(
+        if request.kind == "hook" and not is_wanted(request, step.state):
+            return hook_answer(request, {}, "policy", rule="no hooks")
+        if request.hook == "after_tool":
+            return None
+        decision = self._judge(step.state, request)
+        if decision.action == "ask" or (request.kind == "hook" and decision.action == "allow"):
+            return None
+        return _act_on(decision, request)
+
+    def _judge(self, state: SessionState, request: PendingRequest) -> Decision:
+        """By the session's policy and mode."""
+        settings = state.settings
+        return decide(
             settings.permission_policy,
             request.facts,
             cwd=settings.cwd,
             directories=settings.additional_directories,
-            mode=step.state.options.permission_mode,
-            is_granted=grant_of(request.facts) in step.state.grants,
+            mode=state.options.permission_mode,
+            is_granted=grant_of(request.facts) in state.grants,
         )
-        if decision.action == "ask":
-            return None
-        act = allow if decision.action == "allow" else deny
-        return act(request, "policy", rule=decision.rule)
 
     def _arm(self, request: PendingRequest) -> None:
         delay = request.expires_ms / 1000 - time.time()
@@ -262,8 +316,11 @@ class PendingRequests:
     def _expire(self, request: PendingRequest) -> None:
         if request.id not in self._open:
             return
-        act = allow if request.default == "allow" else deny
-        answer = act(request, "timeout")
+        if request.kind == "hook" and request.default == "none":
+            answer = hook_answer(request, {}, "timeout")
+        else:
+            act = allow if request.default == "allow" else deny
+            answer = act(request, "timeout")
         try:
             answer = with_details(answer, AnswerDetails(), self._new_step().state)
             self._settle(request, answer, sender_is_user=False)
@@ -272,9 +329,14 @@ class PendingRequests:
             self._expire_in(_RETRY_S, request)
 
     def _settle(
-        self, request: PendingRequest, answer: Answer, *, sender_is_user: bool
+        self,
+        request: PendingRequest,
+        answer: Answer,
+        *,
+        sender_is_user: bool,
+        step: SessionStep | None = None,
     ) -> dict[str, Any]:
-        step = self._new_step()
+        step = step or self._new_step()
         self._add_answer(step, request, answer, sender_is_user=sender_is_user)
         self._commit(step)
         self._forget(request)
@@ -326,6 +388,11 @@ class PendingRequests:
             f"{resolution['outcome']}",
             resolution=dict(resolution),
         )
+
+
+def _act_on(decision: Decision, request: PendingRequest) -> Answer:
+    act = allow if decision.action == "allow" else deny
+    return act(request, "policy", rule=decision.rule)
 
 
 def cancel_left_over(step: SessionStep, stamper: Stamper) -> None:
