@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from sandbox_agent_core.frames import extensions
+from sandbox_agent_core.frames.operations import SESSION_REVIEW
 from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.codex import CodexAdapter
 from support.adapter_driver import AdapterDriver
@@ -149,3 +150,27 @@ async def test_an_answer_that_cannot_be_read_is_a_refusal(start_fake: StartFake)
     answer = await codex.prompt("hello")
 
     assert "levels deep" in answer["error"]["message"]
+
+
+async def test_a_review_that_codex_refuses_leaves_the_sandbox_as_it_was(
+    start_fake: StartFake,
+) -> None:
+    asking = {"approvalPolicy": "untrusted", "sandbox": {"type": "workspaceWrite"}}
+    made = {"result": {"thread": {"id": "main"}, **asking}}
+    # Told as what Codex was asked.
+    echo = {"method": "deprecationNotice", "params": {"summary": "settings"}}
+    codex = await start_fake(
+        {
+            "thread/start": [made],
+            "review/start": [REFUSAL],
+            "thread/settings/update": [echo, {"result": {}}],
+        }
+    )
+    await codex.open()
+    asked = {"target": {"type": "uncommitted"}}
+
+    answer = await codex.set(SESSION_REVIEW, **asked)
+
+    assert answer["error"]["message"] == "thread is busy"
+    assert len(codex.asked("_codex/deprecationNotice")) == 2, "it only reads, and then writes again"
+    assert codex.updates("current_mode_update") == []

@@ -92,7 +92,7 @@ class Driving:
                 await self._of_thread(translator, "thread/settings/update", narrowed)
             asked: Native = {"target": target, "delivery": "inline"}
             await self._run(translator, prompt, "review/start", asked)
-        except BaseException:
+        except Refused:
             if (settings := translator.offers.end_review()) is not None:
                 await self._of_thread(translator, "thread/settings/update", settings)
             raise
