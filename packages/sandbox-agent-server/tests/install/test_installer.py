@@ -162,6 +162,17 @@ def test_latest_is_the_newest_that_there_is_a_program_for(
         installer.install("claude", version="2.1.0")
 
 
+def test_latest_is_not_older_than_what_was_tested(
+    installer: Installer, publish_claude: Publish, registry: NpmRegistry
+) -> None:
+    pin = find_pin("claude")
+    publish_claude("1.0.0")
+    publish_claude(pin.version)
+    # The tag of the package that people speak of lags behind.
+    registry.publish(pin.package, "1.0.1", {})
+    assert installer.newest("claude").version == pin.version
+
+
 def test_a_version_that_only_the_platform_has_is_installed(
     installer: Installer, registry: NpmRegistry
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sandbox_agent_core.errors import AgentNotInstallable
 
@@ -12,7 +12,10 @@ from sandbox_agent_server.install.semver import is_prerelease, newer_first
 if TYPE_CHECKING:
     from sandbox_agent_server.install.registry import Registry
 
-__all__ = ["choose_version"]
+__all__ = ["LATEST", "choose_version"]
+
+LATEST: Final = "latest"
+"""The tag of npm's registries."""
 
 
 def choose_version(registry: Registry, pin: AgentPin, *, wanted: str, platform: str) -> str:
@@ -24,21 +27,20 @@ def choose_version(registry: Registry, pin: AgentPin, *, wanted: str, platform: 
         AgentNotInstallable: there is none; for a version says which is the newest instead.
         InstallFailed: and its kinds, for a registry that does not answer as it should.
     """
-    if pin.kind == "node":
-        return registry.version(pin.package, wanted)
-    package = pin.package_for(platform, wanted).name
     here = _versions_for(registry, pin, platform)
     if wanted in here:
         return wanted
     tagged = registry.version(pin.package, wanted)
-    if tagged in here:
-        return tagged
     # A version such as 0.0.17-gabc is what some publish as their releases.
     alike = [each for each in here if is_prerelease(each) <= is_prerelease(tagged)]
-    older = [each for each in alike if newer_first(each) > newer_first(tagged)]
-    newest = min(older, key=newer_first, default=None)
+    meant = [each for each in alike if newer_first(each) >= newer_first(tagged)]
+    if wanted == LATEST and pin.version in here:
+        # A tag may lag behind, too: what was tested is older than no `latest`.
+        meant.append(pin.version)
+    newest = min(meant, key=newer_first, default=None)
     if newest is not None and tagged != wanted:
         return newest
+    package = pin.package_for(platform, tagged).name
     instead = f" The newest that has one is {newest}." if newest is not None else ""
     raise AgentNotInstallable(
         f"{pin.name} {tagged} has no program for {platform}: {package} has no such version.{instead}",

@@ -23,7 +23,7 @@ from sandbox_agent_core.spi.agent import AgentInstallation
 
 from sandbox_agent_server.install.agents_dir import AgentsDir, InstalledVersion, Source
 from sandbox_agent_server.install.brotli import unpack_brotli
-from sandbox_agent_server.install.choosing import choose_version
+from sandbox_agent_server.install.choosing import LATEST, choose_version
 from sandbox_agent_server.install.local_source import LocalSource
 from sandbox_agent_server.install.node import ANY_NODE, NodeTools
 from sandbox_agent_server.install.node_supply import NodeSupply
@@ -127,7 +127,7 @@ class Installer:
         if pin.kind == "python":
             raise _exactly(pin)
         with self.registry(pin) as registry:
-            version = choose_version(registry, pin, wanted="latest", platform=this_platform())
+            version = choose_version(registry, pin, wanted=LATEST, platform=this_platform())
             node = registry.node_range(pin.package, version) if pin.kind == "node" else None
         return NewestVersion(version, node)
 
