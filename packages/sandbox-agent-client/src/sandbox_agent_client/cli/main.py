@@ -22,6 +22,7 @@ from sandbox_agent_client.cli.assignments import (
 )
 from sandbox_agent_client.cli.credentials import credentials_app
 from sandbox_agent_client.cli.exit_codes import EXIT_HELP, ExitCode, finish
+from sandbox_agent_client.cli.long_work import add_long_work_commands
 from sandbox_agent_client.cli.plugins import add_plugin_commands
 from sandbox_agent_client.cli.prompt_argument import PromptCommand, read_prompt
 from sandbox_agent_client.cli.run import RunOptions, run
@@ -326,6 +327,9 @@ def sessions_delete(
     if not yes and not confirmed(f"Delete {which} for good?", otherwise="--yes deletes"):
         raise typer.Exit(int(ExitCode.USAGE))
     finish(session_commands.delete_sessions(target, session_ids))
+
+
+add_long_work_commands(sessions_app)
 
 
 def _directory(cwd: str | None, target: Target, *, is_new: bool) -> str | None:

@@ -9,6 +9,7 @@ from rich.text import Text
 from sandbox_agent_core.events import (
     AgentExited,
     AgentUnparsed,
+    ContextCompacted,
     ErrorReported,
     Event,
     McpStatus,
@@ -31,6 +32,7 @@ from sandbox_agent_core.events import (
     TurnEnded,
     TurnQueued,
     TurnStarted,
+    TurnSteered,
     UsageUpdated,
 )
 
@@ -169,6 +171,10 @@ class Renderer:
                 )
             case PermissionResolved() | QuestionResolved(outcome="cancelled"):
                 self.remark("  the request was withdrawn")
+            case TurnSteered(text=text):
+                self.remark(f"> meanwhile: {text}")
+            case ContextCompacted():
+                self.remark(_compacted(event))
             case SessionResumed(continuity=continuity, reason=reason):
                 self.remark(f"resumed ({continuity})" + (f": {reason}" if reason else ""))
             case ModeChanged(mode_id=mode) | PermissionModeChanged(permission_mode=mode):
@@ -214,6 +220,11 @@ class Renderer:
             parts += _context(self._usage)
         if parts:
             self.remark(" · ".join(parts))
+
+
+def _compacted(event: ContextCompacted) -> str:
+    sizes = [f"{size:,}" for size in (event.pre_tokens, event.post_tokens) if size is not None]
+    return "the context was compacted" + (f": {' -> '.join(sizes)} tokens" if sizes else "")
 
 
 def _context(usage: UsageUpdated) -> list[str]:

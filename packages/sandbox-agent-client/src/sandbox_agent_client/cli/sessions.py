@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from rich.console import Console
 from sandbox_agent_core.events import Event, is_delta
+from sandbox_agent_core.lenient import as_str
 from sandbox_agent_core.projection import project
 from sandbox_agent_core.view import Transcript
 
@@ -39,6 +40,7 @@ class Row:
     status: str
     created_at: str
     cwd: str | None
+    title: str | None = None
 
     def to_wire(self) -> dict[str, Any]:
         return {
@@ -47,6 +49,7 @@ class Row:
             "status": self.status,
             "createdAt": self.created_at,
             "cwd": self.cwd,
+            "title": self.title,
         }
 
 
@@ -78,6 +81,7 @@ class ServerArchive:
                 status=session.info.status,
                 created_at=session.info.created_at,
                 cwd=session.info.cwd,
+                title=session.info.title,
             )
             for session in await self._client.list_sessions(limit=limit)
         ]
@@ -106,6 +110,7 @@ class StoreArchive:
                 status="ended" if record.ended_at else "dormant",
                 created_at=record.created_at,
                 cwd=record.cwd,
+                title=as_str(record.settings.get("title")),
             )
             for record in (await self._store.list_sessions())[:limit]
         ]
@@ -155,8 +160,11 @@ async def list_sessions(target: Target, *, limit: int, as_json: bool) -> None:
         print("No sessions yet.")
         return
     print_table(
-        ("id", "agent", "status", "created", "directory"),
-        [(row.id, row.agent, row.status, _here(row.created_at), row.cwd or "") for row in rows],
+        ("id", "agent", "status", "created", "directory", "title"),
+        [
+            (row.id, row.agent, row.status, _here(row.created_at), row.cwd or "", row.title or "")
+            for row in rows
+        ],
     )
 
 

@@ -31,10 +31,14 @@ def show_transcript(transcript: Transcript, console: Console) -> None:
     def line(text: str, style: str = "") -> None:
         console.print(Text(plain(text), style), soft_wrap=True)
 
-    line(f"session {transcript.session_id} ({transcript.agent})", "dim")
+    title = f": {transcript.title}" if transcript.title else ""
+    line(f"session {transcript.session_id} ({transcript.agent}){title}", "dim")
     for turn in transcript.turns:
         if turn.prompt is not None:
-            line(f"\n> {text_of(turn.prompt)}", "bold")
+            mark = " [the session went back to before this]" if turn.rewound else ""
+            line(f"\n> {text_of(turn.prompt)}{mark}", "bold")
+        for steered in turn.steered:
+            line(f"> meanwhile: {text_of(steered.content)}", "bold")
         for item in turn.items:
             _show(item, console)
         if turn.stop_reason not in {None, "end_turn"}:
