@@ -21,7 +21,7 @@ run. What is not in `params`:
     session/set_mode response {modeId};  session/set_model response {modelId};
     session/set_config_option response {configId, value}
     an error that says nothing   {lastWords: the end of what the process wrote to stderr}
-    a session/prompt that stands for an operation   {operation: compact | review, emulated?: true}
+    a session/prompt that stands for an operation   {operation: review, emulated: true}
     _sandbox_agent/session.steer response   {steered: {turnId, content}}
     available_commands_update   {commands: those that the server adds}
     session/update while history is replayed by `session/load`   {replay: true}

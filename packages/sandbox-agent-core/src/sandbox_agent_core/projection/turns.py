@@ -13,7 +13,7 @@ from sandbox_agent_core.projection.parts import Wire, blocks_of, event
 
 __all__ = ["prompt_data", "turn_data", "turn_started", "turn_steered"]
 
-_OPERATIONS: Final = ("compact", "review")
+_OPERATIONS: Final = ("review",)
 
 
 def turn_started(entry: LogEntry, method: str, params: Any) -> Wire:

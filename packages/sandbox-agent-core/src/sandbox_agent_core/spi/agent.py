@@ -214,9 +214,6 @@ class AgentDefinition:
     rest of the server's environment from it."""
     command: Sequence[str] | None = None
     """The default launch command, for agents that are one."""
-    compact_command: str | None = None
-    """The prompt with which it compacts its context (`/compact`), for an agent that has no request for it.
-    Instructions follow it. One that answers `SESSION_COMPACT` announces that instead."""
     speaks_acp: bool = False
     """Its program speaks ACP itself, so that a request of ACP reaches it as it is."""
     takes_system_prompt: bool = False

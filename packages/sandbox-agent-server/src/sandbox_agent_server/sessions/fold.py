@@ -143,7 +143,7 @@ def _client_call(state: SessionState, entry: LogEntry) -> SessionState:
     if entry.method == acp.INITIALIZE:
         return replace(state, is_running=True, ended_ms=None)
     if entry.method in operations.BEGIN_A_TURN and entry.turn_id is not None:
-        is_told = entry.method == acp.SESSION_PROMPT and not _is_compaction(entry)
+        is_told = entry.method == acp.SESSION_PROMPT
         return replace(
             state,
             turn_id=entry.turn_id,
@@ -152,11 +152,6 @@ def _client_call(state: SessionState, entry: LogEntry) -> SessionState:
             context_due=state.context_due and not is_told,
         )
     return state
-
-
-def _is_compaction(entry: LogEntry) -> bool:
-    """By a command of the agent: nothing can be told before that."""
-    return as_dict(entry.annotations).get("operation") == "compact"
 
 
 def _agent_answer(state: SessionState, entry: LogEntry) -> SessionState:

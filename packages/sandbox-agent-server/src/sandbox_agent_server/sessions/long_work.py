@@ -79,7 +79,6 @@ class LongWork:
         self._turns = turns
         self._limits = limits
         self._tasks = tasks
-        self._compact_command = definition.compact_command if definition else None
         self._speaks_acp = definition is not None and definition.speaks_acp
         self._check_open = check_open
 
@@ -95,8 +94,6 @@ class LongWork:
         if self.can.compact:
             params = {"instructions": instructions} if instructions else {}
             return Work(operations.SESSION_COMPACT, params)
-        if self._compact_command is not None:
-            return Work.in_words("compact", f"{self._compact_command} {instructions or ''}".strip())
         raise self.not_supported(
             "compact", "begin a new session with what matters of this one as its `context`"
         )
@@ -106,7 +103,7 @@ class LongWork:
         if self.can.review:
             return Work(operations.SESSION_REVIEW, {"target": _wire(target)})
         about = _REVIEWED[target.type].format(**_wire(target))
-        return Work.in_words("review", _REVIEW.format(target=about), is_emulated=True)
+        return Work.in_words("review", _REVIEW.format(target=about))
 
     def work_of(self, blocks: list[dict[str, Any]]) -> Work:
         """Of a prompt: what it asks for, when that is a slash command that the server knows."""
@@ -114,7 +111,7 @@ class LongWork:
         if command is None:
             return Work.prompt(blocks)
         if command.name == "compact":
-            if self.can.compact or self._compact_command is not None:
+            if self.can.compact:
                 return self.compaction(command.words)
         elif self.can.review or "review" not in self._conversation.state.commands:
             return self.review(review_target(command.words))
@@ -122,7 +119,7 @@ class LongWork:
 
     def commands(self) -> list[dict[str, Any]]:
         """Those that the server adds to the agent's own."""
-        return common_commands(can_compact=self.can.compact or self._compact_command is not None)
+        return common_commands(can_compact=self.can.compact)
 
     # Into the turn that runs
 

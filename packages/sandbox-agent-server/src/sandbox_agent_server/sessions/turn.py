@@ -24,7 +24,7 @@ class Work:
     method: str
     params: Mapping[str, Any]
     marks: Mapping[str, Any] | None = None
-    """Annotations of its entry: `operation`, when a prompt stands for one, and `emulated`."""
+    """Annotations of its entry, when it is a prompt of ours that stands for an operation."""
 
     output_schema: Mapping[str, Any] | None = None
     """What the answer to a prompt is to be."""
@@ -36,9 +36,9 @@ class Work:
         return cls(acp.SESSION_PROMPT, {"prompt": blocks}, output_schema=output_schema)
 
     @classmethod
-    def in_words(cls, operation: str, text: str, *, is_emulated: bool = False) -> Work:
-        """An operation that the agent is asked for with a prompt: its own command, or words of ours."""
-        marks = {"operation": operation} | ({"emulated": True} if is_emulated else {})
+    def in_words(cls, operation: str, text: str) -> Work:
+        """An operation that the agent has not, and is asked for in words of ours."""
+        marks = {"operation": operation, "emulated": True}
         return cls(acp.SESSION_PROMPT, {"prompt": [{"type": "text", "text": text}]}, marks)
 
     @property
@@ -47,9 +47,8 @@ class Work:
 
     @property
     def takes_context(self) -> bool:
-        """What the agent does not know can be put before it. Not before a command: it would be none then."""
-        operation = as_dict(self.marks).get("operation")
-        return self.method == acp.SESSION_PROMPT and operation != "compact"
+        """What the agent does not know can be put before it."""
+        return self.method == acp.SESSION_PROMPT
 
     @property
     def can_be_steered(self) -> bool:
