@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,13 +29,17 @@ class Lab:
         self._made: list[tuple[str, SessionSync]] = []
         self.client = SandboxAgentSync.connect(base_url=server.url, token=server.token)
 
-    def new_session(self, agent: AgentUnderTest, **options: Any) -> SessionSync:
-        """In a home and a workspace of its own."""
+    def new_session(
+        self, agent: AgentUnderTest, *, is_repository: bool = False, **options: Any
+    ) -> SessionSync:
+        """In a home and a workspace of its own, which may be a git repository."""
         require_agent(agent.name)
         self._count += 1
         home = self._directory / f"{agent.name}-{self._count}"
         workspace = home / "workspace"
         workspace.mkdir(parents=True)
+        if is_repository:
+            subprocess.run(["git", "init", "-q"], cwd=workspace, check=True, timeout=30)
         env = agent.session_env(home, self.llm)
         session = self.client.create_session(agent.name, cwd=str(workspace), env=env, **options)
         self._made.append((agent.name, session))

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 from agent_conformance.conftest import Lab
 from agent_conformance.stories import play
-from sandbox_agent_client import AgentUpdate, ContextCompacted, SessionSync, TurnSteered
+from agent_conformance.under_test import AgentUnderTest
+from sandbox_agent_client import (
+    AgentError,
+    AgentUpdate,
+    ContextCompacted,
+    SessionSync,
+    TurnSteered,
+)
 from sandbox_agent_core.frames.operations import SESSION_STEER
 from support.server import until
 
@@ -18,6 +25,10 @@ WAIT = "touch running; while [ ! -e go ]; do sleep 0.05; done"
 def memory(session: SessionSync) -> str:
     """What the model is given of the conversation."""
     return play(session, "SCENARIO:memory").text
+
+
+def works(session: SessionSync) -> bool:
+    return "Hello" in play(session, "SCENARIO:text").text
 
 
 def is_asked(lab: Lab, session: SessionSync, method: str) -> bool:
@@ -50,13 +61,20 @@ def test_compacting_is_a_turn_and_the_session_goes_on(fresh_session: SessionSync
     session = fresh_session
     for _ in range(3):
         play(session, "SCENARIO:huge")
-    before = session.info.last_seq
-    result = session.compact()
+    before = session.refresh().last_seq
+    try:
+        result = session.compact()
+    except AgentError as exc:
+        # Qwen measures: the summary of a scripted model may be no shorter. It did what it was asked to.
+        if "not beneficial" not in exc.message:
+            raise
+        assert works(session)
+        return
 
     assert result.stop_reason == "end_turn"
     told = [event for event in session.events(after=before) if isinstance(event, ContextCompacted)]
     assert {event.trigger for event in told} == {"manual"}
-    assert "Hello" in play(session, "SCENARIO:text").text
+    assert works(session)
 
 
 @pytest.mark.feature("fork")
@@ -100,8 +118,9 @@ def test_what_it_went_back_to_before_is_forgotten(fresh_session: SessionSync) ->
 
 
 @pytest.mark.feature("rewind-files")
-def test_files_are_as_they_were(fresh_session: SessionSync, workspace: Path) -> None:
-    session = fresh_session
+def test_files_are_as_they_were(lab: Lab, agent: AgentUnderTest) -> None:
+    session = lab.new_session(agent, is_repository=True)
+    workspace = Path(session.info.cwd)
     play(session, "SCENARIO:text ALPHA")
     play(session, "SCENARIO:write-file")
     assert (workspace / "scenario.txt").exists()
@@ -111,6 +130,7 @@ def test_files_are_as_they_were(fresh_session: SessionSync, workspace: Path) -> 
     remembered = memory(session)
     assert "ALPHA" in remembered
     assert "write-file" not in remembered
+    session.end()
 
 
 @pytest.mark.feature("rename")

@@ -122,6 +122,19 @@ _NO_MCP_STATUS = "It tells nothing of its MCP servers over ACP."
 _NO_TASKS = "It leaves nothing running that it tells of."
 _NO_WAKE_UP = "It does nothing by itself when its turn is over."
 _NOTHING_BESIDE = {"background": _NO_TASKS, "wake-up": _NO_WAKE_UP}
+_NO_STEER = "It takes nothing into a turn that runs: what is said is a turn of its own afterwards."
+_NO_COMPACT = "Its compaction cannot be asked for over ACP."
+_NO_FORK = "It cannot copy a session: a fork is given the transcript."
+_NO_REWIND = "It cannot forget by itself: it begins anew with the transcript."
+_NO_FILES = "It cannot put files back: the conversation alone goes back."
+_NO_TITLE = "It has no titles that can be given to it: the server keeps them."
+_ONLY_PROMPTS = {
+    "steer": _NO_STEER,
+    "fork": _NO_FORK,
+    "rewind": _NO_REWIND,
+    "rewind-files": _NO_FILES,
+    "rename": _NO_TITLE,
+}
 _TRIES_LONG = "After some failures it tries again for minutes; the turn can be cancelled meanwhile."
 
 AGENTS: Mapping[str, AgentUnderTest] = {
@@ -135,6 +148,7 @@ AGENTS: Mapping[str, AgentUnderTest] = {
                 "wake-up": _NO_WAKE_UP,
                 "question": "Its model may ask a person in its plan mode only.",
                 "plan": "Codex offers its model no tool for a plan.",
+                "rewind-files": _NO_FILES,
             },
         ),
         AgentUnderTest(
@@ -151,6 +165,7 @@ AGENTS: Mapping[str, AgentUnderTest] = {
             pi_env,
             lacks=_NOTHING_BESIDE
             | {
+                "rewind-files": _NO_FILES,
                 "question": "It has no tool to ask a person; dialogs of its extensions are questions.",
                 "plan": _NO_PLAN,
                 "mcp": "It has no MCP client: a session with MCP servers is refused.",
@@ -161,7 +176,9 @@ AGENTS: Mapping[str, AgentUnderTest] = {
             "gemini",
             _gemini,
             lacks=_NOTHING_BESIDE
+            | _ONLY_PROMPTS
             | {
+                "compact": _NO_COMPACT,
                 "question": _NO_QUESTIONS,
                 "plan": _NO_PLAN,
                 "mcp-status": _NO_MCP_STATUS,
@@ -178,6 +195,7 @@ AGENTS: Mapping[str, AgentUnderTest] = {
             "copilot",
             _copilot,
             lacks=_NOTHING_BESIDE
+            | _ONLY_PROMPTS
             | {
                 "question": _NO_QUESTIONS,
                 "plan": _NO_PLAN,
