@@ -63,7 +63,12 @@ def test_a_goal_is_paused_when_codex_has_begun_as_many_turns_as_it_may() -> None
     replay.codex("turn/started", turn={"id": "last"})
 
     assert replay.to_client[-1]["params"]["code"] == "limit_reached"
-    assert {"method": "thread/goal/set"}.items() <= replay.calls[-1].items()
+    assert [call["method"] for call in replay.calls] == ["thread/goal/set"]
+    replay.end(turn="last")
+    replay.codex("turn/started", turn={"id": "more"})
+    asked = [call["method"] for call in replay.calls]
+    assert sorted(asked) == ["thread/goal/set", "thread/goal/set", "turn/interrupt"]
+    assert methods(replay).count(extensions.ERROR) == 1
 
 
 def test_a_prompt_lets_codex_begin_as_many_again() -> None:

@@ -168,9 +168,9 @@ async def test_a_goal_is_followed_for_as_many_turns_as_the_session_allows(
     told = await codex.wait_for_method(extensions.ERROR)
     assert told["params"]["code"] == "limit_reached"
     await codex.wait_for(lambda frame: "'status': 'paused'" in str(frame))
-    await codex.wait_for(lambda _: len(codex.asked(extensions.TURN_ENDED)) == 2)
-    assert (await codex.prompt("SCENARIO:text"))["result"]["stopReason"] == "end_turn"
-    assert len(codex.asked(extensions.TURN_STARTED)) == 2
+    # A third one may begin before Codex has read that, and is interrupted.
+    await codex.wait_for(lambda _: len(codex.asked(extensions.TURN_ENDED)) >= 2)
+    assert len(codex.asked(extensions.TURN_STARTED)) in (2, 3)
 
 
 @real_agent

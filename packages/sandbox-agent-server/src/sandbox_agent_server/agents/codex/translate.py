@@ -318,8 +318,7 @@ class Translator(SessionTranslator):
             return []
         self._spending.begin_turn()
         frames = [self.announce(extensions.TURN_STARTED, {})]
-        if self._turns.is_at_limit:
-            self._turns.pause_goal()
+        if self._turns.bound_own(thread_id):
             frames.append(self.announce(extensions.ERROR, OWN_TURNS_ENDED))
         return frames
 

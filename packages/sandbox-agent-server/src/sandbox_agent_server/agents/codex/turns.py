@@ -101,19 +101,22 @@ class Turns:
         self._begun_own += 1
         return True
 
-    @property
-    def is_at_limit(self) -> bool:
-        """The turn that Codex has just begun by itself is the last that it may."""
-        return self._begun_own == self._max_own
+    def bound_own(self, thread_id: str) -> bool:
+        """Codex has begun a turn by itself: at the limit its goal is paused, and what it begins all the same is
+        interrupted. True for the last turn that it may."""
+        if self._begun_own < self._max_own:
+            return False
+        self._due.pauses_goal = True
+        is_last = self._begun_own == self._max_own
+        if not is_last:
+            self.interrupt(thread_id)
+        return is_last
 
     def ask_at_end(self, method: str, params: Native) -> None:
         self._at_end.append((method, params))
 
     def list_skills(self) -> None:
         self._due.lists_skills = True
-
-    def pause_goal(self) -> None:
-        self._due.pauses_goal = True
 
     def ends_own(self, turn: Native) -> bool:
         if self._own is None or self._own != str(turn.get("id")):
