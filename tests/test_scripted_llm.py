@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from support.fixtures import scripted_llm
 from support.scripted_llm import ScriptedLLM
+from support.scripted_llm.json_schema import fitting_value
 
 __all__ = ["scripted_llm"]
 
@@ -88,6 +89,80 @@ def test_it_calls_the_offered_shell_and_then_quotes_the_result(
         ("tool", 0, "answered"),
         ("tool", 1, "answered"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"type": "string"}, "x"),
+        ({"type": "string", "minLength": 3}, "xxx"),
+        ({"type": "number"}, 1),
+        ({"type": "integer", "minimum": 5}, 5),
+        ({"type": "number", "maximum": 0.5}, 0.5),
+        ({"type": "boolean"}, False),
+        ({"enum": ["all", "one"]}, "all"),
+        ({"const": "only"}, "only"),
+        ({"type": "string", "default": "high"}, "high"),
+        ({"anyOf": [{"type": "number"}, {"type": "null"}]}, None),
+        ({"type": ["integer", "null"]}, None),
+        ({"oneOf": [{"type": "boolean"}, {"type": "string"}]}, False),
+        ({"type": "array", "items": {"type": "string"}, "minItems": 2}, ["x", "x"]),
+        ({"type": "object", "required": ["a"], "properties": {"a": {"enum": [7]}}}, {"a": 7}),
+        ({}, "x"),
+    ],
+)
+def test_a_required_field_gets_what_its_schema_admits(schema: JSON, value: object) -> None:
+    assert fitting_value(schema) == value
+
+
+def test_it_fills_what_a_strict_tool_requires(scripted_llm: ScriptedLLM) -> None:
+    path, body = chat("SCENARIO:tool SHELL<<touch x>>", None)
+    timeout = {"anyOf": [{"type": "number"}, {"type": "null"}]}
+    properties = {"command": {"type": "string"}, "timeout": timeout}
+    body["tools"][0]["function"]["parameters"] = {
+        "type": "object",
+        "properties": properties,
+        "required": ["command", "timeout"],
+    }
+    assert arguments_of(post(scripted_llm, path, body)) == {"command": "touch x", "timeout": None}
+
+
+def test_it_calls_what_a_search_found_through_the_tool_for_that(scripted_llm: ScriptedLLM) -> None:
+    prompt = 'SCENARIO:mcp TOOL<<stamp>> ARGS<<{"text": "letter"}>>'
+    path, body = chat(prompt, None)
+    body["tools"] += [
+        {"type": "function", "function": {"name": name, "parameters": {}}}
+        for name in ("tool_search", "tool_call")
+    ]
+    assert "tool_search" in post(scripted_llm, path, body)
+    found = {"name": "mcp__post__stamp", "parametersJsonSchema": {"type": "object"}}
+    body["messages"] += [
+        {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "tool_search"}}]},
+        {
+            "role": "tool",
+            "content": f"<functions>\n<function>{json.dumps(found)}</function>\n</functions>",
+        },
+    ]
+    called = arguments_of(post(scripted_llm, path, body))
+    assert called == {"name": "mcp__post__stamp", "arguments": {"text": "letter"}}
+
+
+def arguments_of(answer: str) -> JSON:
+    """Of the one call in a streamed answer of Chat Completions."""
+    chunks = [
+        json.loads(line.removeprefix("data: "))
+        for line in answer.splitlines()
+        if line.startswith("data: {")
+    ]
+    calls = [
+        call
+        for chunk in chunks
+        for choice in chunk["choices"]
+        for call in choice["delta"].get("tool_calls", [])
+    ]
+    text = "".join(call["function"].get("arguments") or "" for call in calls)
+    arguments: JSON = json.loads(text)
+    return arguments
 
 
 def test_it_answers_requests_without_tools_apart_from_the_script(scripted_llm: ScriptedLLM) -> None:

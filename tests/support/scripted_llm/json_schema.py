@@ -39,6 +39,6 @@ def fitting_value(schema: JSON) -> Any:
     return "x" * max(1, int(schema.get("minLength") or 1))
 
 
-def _number(schema: JSON) -> int:
-    lowest = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
-    return int(min(lowest, schema.get("maximum", lowest)))
+def _number(schema: JSON) -> float:
+    lowest: float = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
+    return min(lowest, schema.get("maximum", lowest))
