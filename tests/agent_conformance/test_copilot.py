@@ -88,3 +88,16 @@ def test_options_and_further_directories_reach_it(lab: Lab, tmp_path: Path) -> N
     assert "grep" not in asked.tools
     assert "view" in asked.tools
     session.end()
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [("context-overflow", "context_overflow"), ("quota", "quota_exceeded")],
+)
+def test_a_model_that_takes_no_more_is_a_typed_error(
+    copilot: SessionSync, failure: str, code: str
+) -> None:
+    ended = play(copilot, f"SCENARIO:{failure}").ended
+
+    assert ended.error is not None
+    assert (ended.stop_reason, ended.error.code) == ("error", code)

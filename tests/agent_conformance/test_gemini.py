@@ -55,3 +55,16 @@ def test_options_and_further_directories_reach_it(lab: Lab, tmp_path: Path) -> N
 
     assert "from further away" in story.text
     session.end()
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [("context-overflow", "context_overflow"), ("quota", "quota_exceeded")],
+)
+def test_a_model_that_takes_no_more_is_a_typed_error(
+    gemini: SessionSync, failure: str, code: str
+) -> None:
+    ended = play(gemini, f"SCENARIO:{failure}").ended
+
+    assert ended.error is not None
+    assert (ended.stop_reason, ended.error.code) == ("error", code)

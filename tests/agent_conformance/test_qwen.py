@@ -109,6 +109,18 @@ def test_a_compaction_that_does_not_help_is_an_error(qwen: SessionSync) -> None:
     assert "not beneficial" in str(refused.value)
 
 
+def test_after_a_command_in_the_background_it_goes_on_in_a_turn_of_its_own(lab: Lab) -> None:
+    session = lab.new_session(AGENTS["qwen"], mode="bypass")
+
+    result = session.prompt("SCENARIO:tool BACKGROUND SHELL<<sleep 0.1>>", wait_for_background=True)
+
+    assert [(task.kind, task.status) for task in result.tasks] == [("shell", "completed")]
+    (follow_up,) = result.follow_ups
+    assert follow_up.task_id == result.tasks[0].task_id
+    assert follow_up.usage is not None
+    session.end()
+
+
 def test_options_reach_it(lab: Lab) -> None:
     options = QwenOptions(extensions=("none",), excluded_tools=("run_shell_command",))
     session = lab.new_session(AGENTS["qwen"], agent_options=options)
@@ -119,3 +131,16 @@ def test_options_reach_it(lab: Lab) -> None:
     (asked, *_) = [one for one in lab.llm.requests if one.scenario == "text"]
     assert "run_shell_command" not in asked.tools
     session.end()
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [("context-overflow", "context_overflow"), ("quota", "quota_exceeded")],
+)
+def test_a_model_that_takes_no_more_is_a_typed_error(
+    qwen: SessionSync, failure: str, code: str
+) -> None:
+    ended = play(qwen, f"SCENARIO:{failure}").ended
+
+    assert ended.error is not None
+    assert (ended.stop_reason, ended.error.code) == ("error", code)

@@ -42,6 +42,7 @@ def internal(data: Any, message: str = "Internal error") -> dict[str, Any]:
         (internal(None, "Your credit balance is too low to access the API"), "credit", "quota_exceeded"),
         (internal({"status": 400}, "prompt is too long: 300000 tokens"), "too long", "context_overflow"),
         (internal({"code": "context_length_exceeded"}, "This model's maximum context length is 9"), "9", "context_overflow"),
+        (internal(None, "The input token count (9) exceeds the maximum number of tokens allowed (8)."), "9", "context_overflow"),
         (internal({"faultCode": "quota_exceeded", "status": 401}, "no"), "no", "quota_exceeded"),
         (internal({"faultCode": "no_such_code"}, "no"), "no", "agent_error"),
         (internal({"statusCode": "401"}, "no"), "no", "agent_auth_required"),

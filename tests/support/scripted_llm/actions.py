@@ -64,6 +64,7 @@ class Drop:
 @dataclass(frozen=True, slots=True)
 class Fail:
     status: int
+    message: str | None = None
 
 
 Action = Say | Call | FreeformCall | LocalShell | WebSearch | Hang | Drop | Fail

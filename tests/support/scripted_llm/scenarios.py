@@ -40,6 +40,8 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "hang": "a few words, then nothing for a minute",
     "drop": "a few deltas, then the connection closes",
     "http400": "an error response; also http401, http429, http500 and any other status",
+    "context-overflow": "an error response: the prompt does not fit the model",
+    "quota": "an error response: nothing is left to pay with",
     "flaky": "503 at the first attempt, text at the next",
 }
 """What each `SCENARIO:<name>` makes the model do."""
@@ -85,6 +87,10 @@ _ONLY_TEXT: Final[Mapping[str, list[Action]]] = {
     "slow": [Say([f"tick{number} " for number in range(400)], 0.05)],
     "hang": [Say(["before hang "], 0), Hang(60)],
     "drop": [Say(["about ", "to ", "drop "], 0.02), Drop()],
+    "context-overflow": [
+        Fail(400, "This model's maximum context length is 9 tokens. Your messages have 10.")
+    ],
+    "quota": [Fail(402, "You exceeded your current quota, please check your plan and billing.")],
 }
 
 

@@ -195,7 +195,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, api: ApiName, answer: Answer, body: JSON, stream: bool) -> None:
         first = answer.actions[0]
         if isinstance(first, Fail):
-            return self._send_error(first.status, f"scripted {first.status}")
+            return self._send_error(first.status, first.message or f"scripted {first.status}")
         encoder = ENCODERS[api]
         reply = Reply(body, answer.actions, self.server.new_id)
         if not stream:

@@ -92,6 +92,8 @@ def shell(conversation: Conversation, user: str, *, command: str | None = None) 
         arguments["yield_time_ms"] = 250
     if "BACKGROUND" in user and "run_in_background" in tool.properties:
         arguments["run_in_background"] = True
+    if "BACKGROUND" in user and "is_background" in tool.properties:
+        arguments["is_background"] = True
     return _call(tool, arguments)
 
 

@@ -49,7 +49,7 @@ _AUTH: Final = re.compile(
 )
 _CONTEXT: Final = re.compile(
     r"context[_ ]?(?:length|window)[_ ]?exceed|maximum context length|exceeds? the (?:\w+ )?context (?:window|limit|length)"
-    r"|(?:prompt|input|conversation) is too long|\bout of room in the model's context window",
+    r"|(?:prompt|input|conversation) is too long|exceeds the maximum number of tokens|\bout of room in the model's context window",
     re.IGNORECASE,
 )
 _QUOTA: Final = re.compile(

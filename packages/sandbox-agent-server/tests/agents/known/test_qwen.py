@@ -11,6 +11,8 @@ from sandbox_agent_server.agents.acp.reading import wire
 from sandbox_agent_server.agents.known.qwen_calls import QwenCalls
 from sandbox_agent_server.agents.known.qwen_questions import QwenQuestions
 from sandbox_agent_server.agents.known.qwen_steering import QwenSteering
+from sandbox_agent_server.agents.known.qwen_tasks import QwenTasks
+from sandbox_agent_server.agents.known.qwen_turns import QwenTurns
 from sandbox_agent_server.agents.known.qwen_usage import QwenUsage
 
 STEER = "_sandbox_agent/session.steer"
@@ -206,6 +208,62 @@ def test_a_question_may_stay_unanswered(result: Any, outcome: dict[str, Any]) ->
     questions = QwenQuestions()
     asked(questions)
     assert questions.to_agent(response(4, result))["result"]["outcome"] == outcome
+
+
+TASK_STOP = "_sandbox_agent/task.stop"
+
+
+def of_harness(source: str, **task: Any) -> dict[str, Any]:
+    meta = {"source": source, "backgroundTask": {"taskId": "bg_1", "kind": "shell", **task}}
+    return update("agent_message_chunk", content={"type": "text", "text": "It ended."}, _meta=meta)
+
+
+@pytest.mark.parametrize(
+    ("status", "how"), [("completed", "completed"), ("failed", "failed"), ("cancelled", "stopped")]
+)
+def test_a_command_in_the_background_is_a_task(status: str, how: str) -> None:
+    tasks = QwenTasks()
+    result = {"type": "text", "text": "Background shell started.\nid: bg_1\npid: 4"}
+    begun = through(
+        tasks,
+        call("tool_call", rawInput=COMMAND),
+        call("tool_call_update", status="completed", content=[{"content": result}]),
+    )
+    assert begun[1]["method"] == "_sandbox_agent/task.started"
+    assert begun[1]["params"] == {
+        "sessionId": "s", "taskId": "bg_1", "kind": "shell", "title": "touch x", "toolCallId": "c",
+    }  # fmt: skip
+
+    stop = tasks.to_agent(notification(TASK_STOP, {"sessionId": "s", "taskId": "bg_1"}))
+    assert stop is not None
+    assert stop["params"] == {"sessionId": "s", "taskId": "bg_1", "taskKind": "shell"}
+    is_stopped = how == "stopped"
+    stopped = through(tasks, response(stop["id"], {"cancelled": is_stopped}))
+    ends = [frame["params"] for frame in stopped]
+    assert ends == ([{"sessionId": "s", "taskId": "bg_1", "status": how}] if is_stopped else [])
+
+    told, *ended = through(tasks, of_harness("background_task_completed", status=status))
+    assert told["method"] == "_qwencode/background_task"
+    ends += [frame["params"] for frame in ended]
+    assert ends == [{"sessionId": "s", "taskId": "bg_1", "status": how}]
+    again = through(tasks, of_harness("background_notification", status=status))
+    assert [frame["method"] for frame in again] == ["_qwencode/background_task"]
+
+
+def test_what_it_says_of_a_task_is_left_alone() -> None:
+    said = of_harness("background_notification_response")
+    assert through(QwenTasks(), said, ENDED) == [said, ENDED]
+
+
+def test_a_turn_of_its_own_has_its_usage() -> None:
+    usage = QwenUsage()
+    started = request(3, "_qwencode/start_turn", {"sessionId": "s"})
+    ended = notification("_qwencode/end_turn", {"sessionId": "s", "reason": "end_turn"})
+    through(usage, empty(10))
+    told = through(usage, started, empty(20), ended)
+    assert told[-1]["params"]["usage"]["inputTokens"] == 20
+    (_, announced) = through(QwenTurns(), told[-1])
+    assert announced["params"]["usage"]["inputTokens"] == 20
 
 
 class Steering:

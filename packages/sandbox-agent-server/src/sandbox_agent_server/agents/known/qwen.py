@@ -18,6 +18,7 @@ from sandbox_agent_server.agents.known.dotenv import without_dotenv
 from sandbox_agent_server.agents.known.qwen_calls import QwenCalls
 from sandbox_agent_server.agents.known.qwen_questions import QwenQuestions
 from sandbox_agent_server.agents.known.qwen_steering import QwenSteering
+from sandbox_agent_server.agents.known.qwen_tasks import QwenTasks
 from sandbox_agent_server.agents.known.qwen_turns import QwenTurns
 from sandbox_agent_server.agents.known.qwen_usage import QwenUsage
 from sandbox_agent_server.agents.known.qwen_verbs import CAPABILITIES, VERBS
@@ -102,7 +103,7 @@ DEFINITION = acp_definition(
     login_hint="Set OPENAI_API_KEY and OPENAI_BASE_URL.",
     env_names=("OPENAI_*", "QWEN_*", "DASHSCOPE_*"),
     prepare=prepare,
-    normaliser=chain(QwenUsage, QwenQuestions, QwenCalls, QwenTurns, QwenSteering),
+    normaliser=chain(QwenUsage, QwenTasks, QwenQuestions, QwenCalls, QwenTurns, QwenSteering),
     verbs=VERBS,
     capabilities=CAPABILITIES,
     session_options=QwenOptions,

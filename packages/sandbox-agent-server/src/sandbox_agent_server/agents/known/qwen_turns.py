@@ -16,10 +16,10 @@ from sandbox_agent_core.spi.agent import WireFrame
 from sandbox_agent_server.agents.acp.normalising import AsItIs
 from sandbox_agent_server.agents.acp.reading import wire
 
-__all__ = ["QwenTurns"]
+__all__ = ["QWEN_TURN_ENDED", "QWEN_TURN_STARTED", "QwenTurns"]
 
-_START: Final = "_qwencode/start_turn"
-_END: Final = "_qwencode/end_turn"
+QWEN_TURN_STARTED: Final = "_qwencode/start_turn"
+QWEN_TURN_ENDED: Final = "_qwencode/end_turn"
 _STOP_REASONS: Final = {"completed": "end_turn"}
 
 
@@ -36,11 +36,13 @@ class QwenTurns(AsItIs):
 def _announcement(frame: Frame) -> Frame | None:
     params = as_dict(frame.get("params"))
     told: dict[str, Any] = compact(sessionId=params.get("sessionId"))
-    if frame.get("method") == _START:
+    if frame.get("method") == QWEN_TURN_STARTED:
         task_id = as_text(params.get("taskId"))
         return notification(extensions.TURN_STARTED, told | compact(taskId=task_id))
-    if frame.get("method") == _END:
+    if frame.get("method") == QWEN_TURN_ENDED:
         reason = as_text(params.get("reason"))
         reason = _STOP_REASONS.get(reason or "", reason)
-        return notification(extensions.TURN_ENDED, told | compact(stopReason=reason))
+        return notification(
+            extensions.TURN_ENDED, told | compact(stopReason=reason, usage=params.get("usage"))
+        )
     return None

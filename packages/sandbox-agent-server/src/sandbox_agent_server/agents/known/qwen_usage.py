@@ -13,6 +13,7 @@ from sandbox_agent_core.spi.agent import WireFrame
 
 from sandbox_agent_server.agents.acp.normalising import AsItIs
 from sandbox_agent_server.agents.acp.reading import wire
+from sandbox_agent_server.agents.known.qwen_turns import QWEN_TURN_ENDED, QWEN_TURN_STARTED
 
 __all__ = ["QwenUsage"]
 
@@ -40,6 +41,10 @@ class QwenUsage(AsItIs):
         if "method" not in frame:
             return [self._answer(each)]
         params = as_dict(frame.get("params"))
+        if frame["method"] == QWEN_TURN_STARTED:
+            self._used.clear()
+        elif frame["method"] == QWEN_TURN_ENDED and self._used:
+            return [wire({**frame, "params": {**params, "usage": dict(self._used)}})]
         update = as_dict(params.get("update"))
         if frame["method"] != acp.SESSION_UPDATE or update.get("sessionUpdate") not in _CHUNKS:
             return [each]
