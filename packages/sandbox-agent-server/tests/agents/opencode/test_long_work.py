@@ -134,6 +134,7 @@ def test_prompts_are_what_a_user_began_a_turn_with() -> None:
             "parts": [{"type": "patch", "messageID": "m8", "files": ["/w/b"]}],
         },
         {"info": {"id": "m9", "role": "user"}, "parts": [text("m9")]},
+        {"info": {"id": "m0", "role": "user"}, "parts": [{"type": "subtask", "command": "review"}]},
         "odd",
     ]  # fmt: skip
 

@@ -86,6 +86,9 @@ def mark_of(part: Native) -> str | None:
 
 def _is_prompt(part: Native) -> bool:
     kind = part.get("type")
-    if kind in ("text", "file", "subtask", "agent"):
+    if kind == "subtask":
+        # A review, in a session of another process: here it is known as that.
+        return part.get("command") != "review"
+    if kind in ("text", "file", "agent"):
         return not part.get("synthetic") and mark_of(part) is None
     return False

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sandbox_agent_core.frames import Frame
+from sandbox_agent_core.frames import Frame, extensions
 from sandbox_agent_core.frames.jsonrpc import request
 from sandbox_agent_core.lenient import as_dict, as_text
 
@@ -16,7 +16,6 @@ from sandbox_agent_server.agents.pi.tools import call_fields
 
 __all__ = ["AFTER_TOOL", "BEFORE_TOOL", "HookAnswer", "HookRequests", "read_hooks"]
 
-HOOK: Final = "_sandbox_agent/hook"
 BEFORE_TOOL: Final = "before_tool"
 AFTER_TOOL: Final = "after_tool"
 _FAILED: Final = "What was to be asked before this tool call did not answer."
@@ -70,4 +69,4 @@ class HookRequests:
     ) -> Frame:
         call = {"toolCallId": call_id, "name": name, **call_fields(name, given, cwd=self._cwd)}
         params = {"sessionId": self._session_id, "event": event, "toolCall": call, **more}
-        return request(id, HOOK, params)
+        return request(id, extensions.HOOK, params)
