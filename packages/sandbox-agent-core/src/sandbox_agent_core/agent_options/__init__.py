@@ -5,7 +5,7 @@ Only models and no adapter: whoever makes a session needs them where no server i
 
 from sandbox_agent_core.agent_options.amp import AmpOptions
 from sandbox_agent_core.agent_options.base import AgentOptions
-from sandbox_agent_core.agent_options.claude import ClaudeOptions
+from sandbox_agent_core.agent_options.claude import ClaudeOptions, ClaudeSubagent
 from sandbox_agent_core.agent_options.codex import CodexOptions
 from sandbox_agent_core.agent_options.copilot import CopilotOptions
 from sandbox_agent_core.agent_options.gemini import GeminiOptions
@@ -18,6 +18,7 @@ __all__ = [
     "AgentOptions",
     "AmpOptions",
     "ClaudeOptions",
+    "ClaudeSubagent",
     "CodexOptions",
     "CopilotOptions",
     "GeminiOptions",

@@ -7,6 +7,8 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from sandbox_agent_core.api.policy import PermissionRule
+
 __all__ = ["RISKY", "AgentOptions"]
 
 RISKY: Final[dict[str, Any]] = {"risky": True}
@@ -31,6 +33,11 @@ class AgentOptions(BaseModel):
     def to_wire(self) -> dict[str, Any]:
         """What was given, in camelCase."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
+
+    def allow_rules(self) -> list[PermissionRule]:
+        """What the options allow without a question, in the words of a policy: they are added at the end of the
+        session's, so that nothing which that forbids is done."""
+        return []
 
     @classmethod
     def names(cls) -> list[str]:

@@ -10,6 +10,7 @@ from sandbox_agent_core.api.base import RequestBody
 
 __all__ = [
     "DEFAULT_TIMEOUT_S",
+    "MAX_RULES",
     "PERMISSION_MODES",
     "PermissionAction",
     "PermissionMode",
@@ -27,6 +28,7 @@ it. `bypass`: everything is allowed.
 """
 PERMISSION_MODES: tuple[PermissionMode, ...] = get_args(PermissionMode)
 
+MAX_RULES = 256
 DEFAULT_TIMEOUT_S = 3600.0
 """How long a permission or question waits for a person: one hour."""
 
@@ -58,7 +60,7 @@ class PermissionRule(RequestBody):
 
 
 class PermissionPolicy(RequestBody):
-    rules: list[PermissionRule] = Field(default_factory=list, max_length=256)
+    rules: list[PermissionRule] = Field(default_factory=list, max_length=MAX_RULES)
     default: PermissionAction = Field(default="ask", description="When no rule applies.")
     timeout_s: float = Field(
         default=DEFAULT_TIMEOUT_S,

@@ -28,6 +28,7 @@ from sandbox_agent_core.spi.agent import AgentDefinition
 from sandbox_agent_server.agents.runner.environment import base_url_environment
 from sandbox_agent_server.agents.runner.factory import AgentFactory
 from sandbox_agent_server.agents.runner.handshake import ForkPoint
+from sandbox_agent_server.agents.runner.session_options import allowing
 from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.log.log import SessionLog, retry_delays
 from sandbox_agent_server.runtime.ledger import ProcessLedger
@@ -110,6 +111,8 @@ class SessionManager:
                 "agent_options": options.to_wire() if options is not None else {},
             }
         )
+        policy = allowing(settings.permission_policy, options)
+        settings = settings.model_copy(update={"permission_policy": policy})
         secrets = SessionSecrets(env=dict(body.env), mcp_servers=body.mcp_servers)
         return await self._begin(body.id or new_id("ses"), settings, secrets)
 

@@ -139,14 +139,13 @@ def test_the_command_line_of_a_new_session() -> None:
         can_bypass=True,
         extra=["-x"],
     )
-    assert argv[-12:] == [
+    assert argv[-11:] == [
         "--session-id",
         ID,
         "--model=--opus",
         "--allow-dangerously-skip-permissions",
         "--mcp-config=/m.json",
-        "--setting-sources",
-        "user",
+        "--setting-sources=user",
         "--add-dir",
         "/more",
         "--add-dir",

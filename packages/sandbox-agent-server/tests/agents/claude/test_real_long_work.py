@@ -195,6 +195,9 @@ async def test_a_fork_may_keep_what_came_before_a_prompt(
 
     assert opened["sessionId"] != origin
     assert await remembered(fork) == kept
+    back = {"promptIndex": before, "files": False, "conversation": True, "dryRun": False}
+    assert (await fork.set(operations.SESSION_REWIND, **back))["result"] == {}
+    assert await remembered(fork) == kept
 
 
 async def test_a_fork_before_a_prompt_that_is_nowhere_is_refused(
@@ -244,8 +247,9 @@ async def test_rewinding_goes_back_over_commands_compaction_and_cancelled_turns(
     await claude.wait_for_update("agent_message_chunk")
     await claude.cancel()
     await claude.wait_for_prompt(id)
-    await claude.prompt("/context")
+    await say(claude, "three")  # of a slow scenario the summary would be slow, too
     await claude.set(operations.SESSION_COMPACT)
+    await claude.prompt("/context")
     await say(claude, "five")
 
     back = {"promptIndex": 1, "files": False, "conversation": True, "dryRun": False}

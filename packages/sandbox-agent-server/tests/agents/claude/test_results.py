@@ -25,7 +25,7 @@ def answer(result: dict[str, Any], *, last_error: str | None = None) -> dict[str
         ({"subtype": "success", "stop_reason": "max_tokens"}, "max_tokens"),
         ({"subtype": "success", "is_error": True, "stop_reason": "refusal"}, "refusal"),
         ({"subtype": "error_max_turns", "is_error": True}, "max_turn_requests"),
-        ({"subtype": "error_max_budget_usd", "is_error": True}, "max_turn_requests"),
+        ({"subtype": "error_max_budget_usd", "is_error": True}, None),
         ({"subtype": "error_during_execution", "terminal_reason": "aborted_tools"}, "cancelled"),
         ({"subtype": "success", "is_error": True, "terminal_reason": "api_error"}, None),
         ({"subtype": "error_during_execution", "is_error": True}, None),

@@ -47,11 +47,11 @@ class Recorded:
 
 
 def indices(transcript: Transcript) -> list[int]:
-    return [mark.prompt for mark in transcript.marks()]
+    return [mark.prompt for mark in transcript.marks() or ()]
 
 
 def test_prompts_are_counted_and_what_was_rewound_is_not_there(tmp_path: Path) -> None:
-    recorded, marks = Recorded(tmp_path), Marks(SESSION, new_id=new_id)
+    recorded, marks = Recorded(tmp_path), Marks(new_id=new_id)
     recorded.add("user", marks.prompt())
     first = recorded.add("assistant")
     recorded.add("user", marks.prompt())
@@ -64,11 +64,11 @@ def test_prompts_are_counted_and_what_was_rewound_is_not_there(tmp_path: Path) -
     assert indices(read) == [0, 1]
     assert read.before(1) == first
     assert read.before(0) is None
-    assert [mark.prompt for mark in Marks(SESSION, new_id=new_id, known=read.marks()).since(0)] == [0, 1]  # fmt: skip
+    assert [mark.prompt for mark in Marks(new_id=new_id, known=read.marks()).since(0)] == [0, 1]  # fmt: skip
 
 
 def test_only_messages_are_gone_on_from(tmp_path: Path) -> None:
-    recorded, marks = Recorded(tmp_path), Marks(SESSION, new_id=new_id)
+    recorded, marks = Recorded(tmp_path), Marks(new_id=new_id)
     recorded.add("user", marks.prompt())
     answered = recorded.add("assistant")
     recorded.add("attachment")
@@ -77,7 +77,7 @@ def test_only_messages_are_gone_on_from(tmp_path: Path) -> None:
 
 
 def test_what_was_compacted_cannot_be_cut(tmp_path: Path) -> None:
-    recorded, marks = Recorded(tmp_path), Marks(SESSION, new_id=new_id)
+    recorded, marks = Recorded(tmp_path), Marks(new_id=new_id)
     recorded.add("user", marks.prompt())
     recorded.add("user", marks.prompt())
     last = recorded.add("assistant")
@@ -96,29 +96,37 @@ def test_what_was_compacted_cannot_be_cut(tmp_path: Path) -> None:
         read.before(3)
 
 
-def test_a_fork_counts_from_its_own_first_prompt(tmp_path: Path) -> None:
-    origin, fork = Marks(SESSION, new_id=new_id), Marks("other", new_id=new_id)
-    recorded = Recorded(tmp_path, "other")
+def test_a_fork_goes_on_counting(tmp_path: Path) -> None:
+    recorded, origin = Recorded(tmp_path), Marks(new_id=new_id)
     recorded.add("user", origin.prompt())
     recorded.add("user", origin.prompt())
-    assert recorded.read().is_marked
-    assert indices(recorded.read()) == []
+    fork = Marks(new_id=new_id, known=recorded.read().marks())
     recorded.add("user", fork.prompt())
-    assert indices(recorded.read()) == [0]
+    assert indices(recorded.read()) == [0, 1, 2]
+
+
+def test_what_belongs_to_a_prompt_has_its_number() -> None:
+    marks = Marks(new_id=new_id)
+    marks.prompt()
+    marks.aside()
+    dropped = marks.prompt()
+    marks.drop(dropped)
+    marks.prompt()
+    assert [mark.prompt for mark in marks.since(0)] == [0, 0, 2]
+    assert marks.has(1), "one that was not taken is counted"
 
 
 def test_what_is_not_ours_is_not_counted(tmp_path: Path) -> None:
     recorded = Recorded(tmp_path)
     recorded.add("user")
-    read = recorded.read()
-    assert not read.is_marked
-    marks = Marks(SESSION, new_id=new_id, known=None)
+    assert recorded.read().marks() is None
+    marks = Marks(new_id=new_id, known=None)
     marks.prompt()
     assert not marks.has(0)
 
 
 def test_broken_lines_and_circles_end_nothing(tmp_path: Path) -> None:
-    recorded, marks = Recorded(tmp_path), Marks(SESSION, new_id=new_id)
+    recorded, marks = Recorded(tmp_path), Marks(new_id=new_id)
     first = marks.prompt()
     recorded.add("user", first, parentUuid=first)
     with recorded.path.open("a", encoding="utf-8") as file:

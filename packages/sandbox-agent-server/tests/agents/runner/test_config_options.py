@@ -285,3 +285,15 @@ def test_an_agent_may_say_that_its_session_has_another_id() -> None:
     assert agent_session_id_of(frame({"agentSessionId": 2})) is None
     assert agent_session_id_of(frame("x")) is None
     assert agent_session_id_of(now_in("plan")) is None
+
+
+@pytest.mark.parametrize("takes_any", [True, False])
+def test_a_model_that_is_not_listed_is_set_where_the_agent_takes_any(takes_any: bool) -> None:
+    option = {"id": "model", "category": "model", "type": "select", "currentValue": "a",
+              "options": [{"value": "a", "name": "A"}], "_meta": {"sandbox_agent": {"takesAny": takes_any}}}  # fmt: skip
+    made = ConfigOptions().after_session({"sessionId": "s", "configOptions": [option]})
+    if takes_any:
+        assert made.set_model("gateway/b").params == {"configId": "model", "value": "gateway/b"}
+    for wrong in ("", *(() if takes_any else ("gateway/b",))):
+        with pytest.raises(ValueNotSupported):
+            made.set_model(wrong)

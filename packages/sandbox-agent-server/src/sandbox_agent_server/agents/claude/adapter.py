@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
@@ -28,13 +29,14 @@ from sandbox_agent_server.agents.claude.launch import (
     parents_memory,
     version_at,
 )
-from sandbox_agent_server.agents.claude.marks import Marks
+from sandbox_agent_server.agents.claude.marks import Mark, Marks
 from sandbox_agent_server.agents.claude.native import (
     control_failure,
     control_request,
     user_message,
 )
 from sandbox_agent_server.agents.claude.offers import Offers
+from sandbox_agent_server.agents.claude.options import check_options, handshake_fields
 from sandbox_agent_server.agents.claude.reviews import REVIEW_COMMAND, review_prompt
 from sandbox_agent_server.agents.claude.rewinding import rewind
 from sandbox_agent_server.agents.claude.transcript import read_transcript
@@ -56,7 +58,7 @@ from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["ClaudeAdapter"]
 
-_CAPABILITIES: Final = {
+_CAPABILITIES: Final[dict[str, Any]] = {
     # Claude keeps its own history and does not tell it: it resumes, it does not load.
     "loadSession": False,
     "promptCapabilities": {"image": True, "embeddedContext": True},
@@ -75,6 +77,13 @@ _CAPABILITIES: Final = {
         }
     },
 }
+
+
+def _without_checkpoints() -> dict[str, Any]:
+    can = deepcopy(_CAPABILITIES)
+    can["_meta"][CAPABILITIES_META]["rewind"]["files"] = False
+    return can
+
 
 _OURS: Final = frozenset({"initialize"})
 """Control requests that belong to the adapter."""
@@ -100,6 +109,9 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
         super().__init__(context)
         self._new_id = new_id
         self._home = context.env.get("HOME")
+        self._session_options = context.options_as(ClaudeOptions)
+        if self._session_options.file_checkpoints is False:
+            self.capabilities = _without_checkpoints()
         self._can_bypass = context.options.get("allow_bypass") is not False
 
     def _handlers(self) -> Mapping[str, Handler]:
@@ -126,6 +138,11 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
         return version_at(path)
 
     async def _launch(self) -> None:
+        check_options(
+            self._session_options,
+            workspace=self._context.cwd,
+            trust_workspace=self._context.trust_workspace,
+        )
         if self._context.trust_workspace:
             check_workspace(self._context.cwd, home=self._home)
 
@@ -169,28 +186,30 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
 
     async def _new(self, request: Request) -> Answer:
         wanted = self._wanted(request, is_resumed=False)
-        id = self._new_id()
-        return await self._open(wanted, Marks(id, new_id=self._new_id), session_id=id)
+        return await self._open(wanted, Marks(new_id=self._new_id), session_id=self._new_id())
 
     async def _resume(self, request: Request) -> Answer:
         wanted = self._wanted(request, is_resumed=True)
-        id = str(wanted.resumed_id)
-        read = await asyncio.to_thread(read_transcript, id, self._context.env)
-        known = read.marks() if read is not None and read.is_marked else None
-        marks = Marks(id, new_id=self._new_id, known=known)
-        return await self._open(wanted, marks, session_id=id)
+        marks = Marks(new_id=self._new_id, known=await self._known_marks(wanted))
+        return await self._open(wanted, marks, session_id=str(wanted.resumed_id))
 
     async def _fork(self, request: Request) -> Answer:
         wanted = self._wanted(request, is_resumed=True)
         before = as_int(as_dict(request.params.get("_meta")).get("beforePrompt"))
+        # It goes on counting where the other one is.
+        marks = Marks(new_id=self._new_id, known=await self._known_marks(wanted))
         at = None
         if before is not None:
             at = await asyncio.to_thread(self._message_before, str(wanted.resumed_id), before)
+            marks.rewind(before)
             if at is None:
                 wanted = replace(wanted, resumed_id=None)  # nothing comes before it
-        id = self._new_id()
-        marks = Marks(id, new_id=self._new_id)
-        return await self._open(wanted, marks, session_id=id, resume_at=at)
+        return await self._open(wanted, marks, session_id=self._new_id(), resume_at=at)
+
+    async def _known_marks(self, wanted: SessionParams) -> Sequence[Mark] | None:
+        id, env = str(wanted.resumed_id), self._context.env
+        read = await asyncio.to_thread(read_transcript, id, env)
+        return None if read is None else read.marks()
 
     def _message_before(self, session_id: str, index: int) -> str | None:
         """Raises: Refused."""
@@ -220,17 +239,22 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
             resume_at=resume_at,
             trust_workspace=self._context.trust_workspace,
             home=self._home,
-            options=self._context.options_as(ClaudeOptions),
+            options=self._session_options,
             extra=self._option_texts("extra_args"),
         )
-        env = environment(self._context.env, trust_workspace=self._context.trust_workspace)
+        env = environment(
+            self._context.env,
+            trust_workspace=self._context.trust_workspace,
+            file_checkpoints=self._session_options.file_checkpoints is not False,
+        )
         await self._run(argv, cwd=wanted.cwd, env=env, files=[config] if config else [])
         # In the handshake, not on the command line: prompts are long, and all users see `ps`.
         memory = None if self._context.trust_workspace else parents_memory(wanted.cwd)
         text = "\n\n".join(filter(None, (memory, wanted.system_prompt)))
         prompt = {"appendSystemPrompt": text} if text else {}
         try:
-            handshake = await self.ask("initialize", {"hooks": None, **prompt})
+            fields = handshake_fields(self._session_options)
+            handshake = await self.ask("initialize", {"hooks": None, **fields, **prompt})
         except AgentRefused:
             # Without its answer nothing can be offered, but Claude may still work.
             handshake = {}
@@ -239,7 +263,11 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
             raise await self._not_opened(code, self._told_errors()) from None
         offers = Offers(handshake, model=wanted.model, can_bypass=self._can_bypass)
         translator = Translator(
-            session_id=session_id, cwd=str(wanted.cwd), offers=offers, marks=marks
+            session_id=session_id,
+            cwd=str(wanted.cwd),
+            offers=offers,
+            marks=marks,
+            wants_object=self._session_options.output_schema is not None,
         )
         self._translator = translator
         if wanted.mcp_servers or self._context.trust_workspace:
@@ -259,31 +287,33 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
             await translator.mcp.watch(ask, self._emit)
 
     async def _prompt(self, request: Request) -> None:
-        self._begin(request, prompt_content(request.params.get("prompt")))
+        content = prompt_content(request.params.get("prompt"))
+        self._begin(request, content, self._session_to_prompt().marks.prompt())
 
     async def _compact(self, request: Request) -> None:
         instructions = as_text(request.params.get("instructions")) or ""
-        self._begin(request, [text_block(f"/compact {instructions}".rstrip())])
+        content = [text_block(f"/compact {instructions}".rstrip())]
+        self._begin(request, content, self._session_to_prompt().marks.aside())
 
     async def _review(self, request: Request) -> None:
-        if not self._session().offers.has_command(REVIEW_COMMAND):
-            raise Refused(INVALID_REQUEST, f"this Claude Code has no /{REVIEW_COMMAND}")
-        self._begin(request, [text_block(review_prompt(request.params.get("target")))])
-
-    def _begin(self, request: Request, content: list[Native]) -> None:
-        """Raises: Refused."""
         translator = self._session_to_prompt()
+        if not translator.offers.has_command(REVIEW_COMMAND):
+            raise Refused(INVALID_REQUEST, f"this Claude Code has no /{REVIEW_COMMAND}")
+        content = [text_block(review_prompt(request.params.get("target")))]
+        self._begin(request, content, translator.marks.aside())
+
+    def _begin(self, request: Request, content: list[Native], uuid: str) -> None:
+        translator = self._session()
         is_command = str(content[0].get("text", "")).startswith("/")
-        prompt = Prompt(request.id, translator.marks.prompt(), is_command)
-        translator.begin_prompt(prompt)
-        self._write(user_message(content, uuid=prompt.uuid))
+        translator.begin_prompt(Prompt(request.id, uuid, is_command))
+        self._write(user_message(content, uuid=uuid))
 
     async def _steer(self, request: Request) -> None:
         translator = self._session()
         if not translator.can_be_steered:
             raise Refused(INVALID_REQUEST, "no prompt is running: there is no turn to say it into")
         content = prompt_content(request.params.get("prompt"))
-        uuid = translator.marks.steer()
+        uuid = translator.marks.aside()
         translator.steer(uuid, request.id)
         self._write(user_message(content, uuid=uuid))
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from sandbox_agent_core.agent_options import ClaudeOptions
 from sandbox_agent_core.spi.agent import AgentInstallation
 
+from sandbox_agent_server.agents.claude.options import option_flags, sources_flag
 from sandbox_agent_server.agents.installation import find_program, installed_version
 from sandbox_agent_server.agents.native.session_params import McpServer, SessionParams
 from sandbox_agent_server.agents.private_file import PrivateFile
@@ -137,25 +138,18 @@ def command_line(
     if mcp_config is not None:
         argv.append(f"--mcp-config={mcp_config}")
     directories = [*params.directories]
+    options = options or ClaudeOptions()
     if trust_workspace:
-        argv += _asking(params, home)
+        argv += [*_asking(params, home), *sources_flag(options.setting_sources)]
     else:
         # The user's own settings and no others: no hook, plugin, MCP program or permission of the workspace.
-        argv += ["--setting-sources", "user"]
+        argv += sources_flag(
+            ["user"] if options.setting_sources is None else options.setting_sources
+        )
         directories.append(str(params.cwd))
     for directory in directories:
         argv += ["--add-dir", directory]
-    return [*argv, *_option_flags(options or ClaudeOptions()), *extra]
-
-
-def _option_flags(options: ClaudeOptions) -> list[str]:
-    """Each one word: what starts with a dash must not become an option of its own."""
-    flags = []
-    if options.max_turns is not None:
-        flags.append(f"--max-turns={options.max_turns}")
-    if options.fallback_model is not None:
-        flags.append(f"--fallback-model={options.fallback_model}")
-    return flags
+    return [*argv, *option_flags(options), *extra]
 
 
 def _asking(params: SessionParams, home: str | None) -> list[str]:
@@ -178,7 +172,11 @@ def parents_memory(workspace: Path) -> str | None:
 
 
 def environment(
-    env: Mapping[str, str], *, trust_workspace: bool = False, uid: int | None = None
+    env: Mapping[str, str],
+    *,
+    trust_workspace: bool = False,
+    file_checkpoints: bool = True,
+    uid: int | None = None,
 ) -> dict[str, str]:
     """The environment of the process: what the session gave, and what running here takes."""
     ours = {
@@ -187,9 +185,10 @@ def environment(
         "CLAUDE_CODE_FORWARD_SUBAGENT_TEXT": "1",
         # A program that replaces itself during a session is nobody's wish in a sandbox.
         "DISABLE_AUTOUPDATER": "1",
-        # Copies of what it edits, to rewind to.
-        "CLAUDE_CODE_ENABLE_SDK_FILE_CHECKPOINTING": "1",
     }
+    if file_checkpoints:
+        # Copies of what it edits, to rewind to.
+        ours["CLAUDE_CODE_ENABLE_SDK_FILE_CHECKPOINTING"] = "1"
     if not trust_workspace:
         # The workspace is added as a directory: so its memory is read, and its settings are not.
         ours["CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD"] = "1"

@@ -1,36 +1,31 @@
-"""The uuids of our lines to Claude. They say which prompt of which session a line is, because nothing else does
-when the session is gone on with by another process: Claude keeps them in its transcript."""
+"""The uuids of our lines to Claude. They say which prompt of the session a line is, because nothing else does
+when the session is gone on with by another process, or forked: Claude keeps them in its transcript."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 from uuid import UUID
 
-__all__ = ["Mark", "Marks", "is_mark", "read_mark"]
+__all__ = ["Mark", "Marks", "read_mark"]
 
-_OWNER_DIGITS: Final = 12
-_VERSION: Final = "8"  # of UUIDs whose content is up to whoever makes them
-_VARIANT: Final = "8"
-_MARK: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}")
+_OURS: Final = "5ad0a9e7"
+# Version 8: its content is up to whoever makes it.
+_MARK: Final = re.compile(rf"{_OURS}-[0-9a-f]{{4}}-8[0-9a-f]{{3}}-8[0-9a-f]{{3}}-[0-9a-f]{{12}}")
 
 
 class Mark(NamedTuple):
     uuid: str
     prompt: int
-    """Its index, from 0; what is said into its turn has the same."""
+    """Its index, from 0; what belongs to it, such as what is said into its turn, has the same."""
 
 
 class Marks:
     """What was said in the conversation of a session, in this order."""
 
-    def __init__(
-        self, session_id: str, *, new_id: Callable[[], str], known: Iterable[Mark] | None = ()
-    ) -> None:
+    def __init__(self, *, new_id: Callable[[], str], known: Iterable[Mark] | None = ()) -> None:
         """`known`: what was said before this process. None: that cannot be known, so nothing is counted."""
-        self._owner = _owner(session_id)
         self._new_id = new_id
         self._counts = known is not None
         self._said = list(known or ())
@@ -41,8 +36,8 @@ class Marks:
         self._next += 1
         return self._said_in(self._next - 1)
 
-    def steer(self) -> str:
-        """The uuid of what is said into the turn of the last prompt."""
+    def aside(self) -> str:
+        """The uuid of what belongs to the last prompt: said into its turn, or a command after it."""
         return self._said_in(max(self._next - 1, 0))
 
     def has(self, index: int) -> bool:
@@ -57,36 +52,20 @@ class Marks:
         return [mark for mark in self._said if mark.prompt >= index]
 
     def rewind(self, index: int) -> None:
+        """The next prompt has this index."""
         self._said = [mark for mark in self._said if mark.prompt < index]
-        self._next = min(self._next, index)
-
-    def move_to(self, session_id: str) -> None:
-        """After `/clear` the session has another id, and its conversation is a new one."""
-        self._owner = _owner(session_id)
-        self._said.clear()
+        self._next = index
 
     def _said_in(self, index: int) -> str:
         if not self._counts:
             return self._new_id()
         free = self._new_id().replace("-", "")
-        digits = f"{self._owner}{_VERSION}{free[:3]}{_VARIANT}{free[3:10]}{index:08x}"
+        digits = f"{_OURS}{free[:4]}8{free[4:7]}8{free[7:10]}{free[20:24]}{index:08x}"
         mark = Mark(str(UUID(digits)), index)
         self._said.append(mark)
         return mark.uuid
 
 
-def read_mark(uuid: str, *, session_id: str) -> Mark | None:
-    """None for what is no line of this session: of Claude, of a person, or of the session that it is a fork of."""
-    digits = uuid.replace("-", "")
-    if not is_mark(uuid) or not digits.startswith(_owner(session_id)):
-        return None
-    return Mark(uuid, int(digits[24:], 16))
-
-
-def is_mark(uuid: str) -> bool:
-    """Also of another session."""
-    return _MARK.fullmatch(uuid) is not None
-
-
-def _owner(session_id: str) -> str:
-    return hashlib.sha256(session_id.encode()).hexdigest()[:_OWNER_DIGITS]
+def read_mark(uuid: str) -> Mark | None:
+    """None for what is no line of ours: of Claude, or of a person."""
+    return Mark(uuid, int(uuid[-8:], 16)) if _MARK.fullmatch(uuid) else None

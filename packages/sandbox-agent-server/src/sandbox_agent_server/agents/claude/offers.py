@@ -59,7 +59,14 @@ class Offers(offers.Offers):
                 with_names(modes, [self.mode]),
                 description="Permission mode",
             ),
-            Option("model", "Model", self.model, self._model_choices(), description="Model to use"),
+            Option(
+                "model",
+                "Model",
+                self.model,
+                self._model_choices(),
+                description="Model to use",
+                is_open=True,
+            ),
         ]
         if efforts := self.efforts():
             levels = [Choice(level, level.capitalize()) for level in efforts]

@@ -13,11 +13,13 @@ from sandbox_agent_core.frames.jsonrpc import (
     response,
 )
 from sandbox_agent_core.lenient import as_dict, as_list
+from sandbox_agent_core.projection.faults import FAULT_CODE
 
 __all__ = ["Spending", "context_size", "prompt_answer", "stop_reason", "usage_update"]
 
 _COST_DIGITS: Final = 9
-_LIMITS: Final = frozenset({"error_max_turns", "error_max_budget_usd"})
+_TURNS_USED_UP: Final = "error_max_turns"
+_BUDGET_USED_UP: Final = "error_max_budget_usd"
 _UNAUTHORIZED: Final = 401
 _CREDENTIALS_HINT: Final = (
     "Set ANTHROPIC_API_KEY, or CLAUDE_CODE_OAUTH_TOKEN from `claude setup-token`, in the `env` of the "
@@ -36,8 +38,10 @@ _META: Final = {
     "permission_denials": "permissionDenials",
     "terminal_reason": "terminalReason",
     "modelUsage": "modelUsage",
+    "structured_output": "structuredOutput",
 }
 _SUMMED: Final = {name: key for key, name in _META.items() if name in ("numTurns", "durationMs")}
+_NO_OBJECT: Final = "The model did not give the object that `outputSchema` asks for."
 _ERROR_DATA: Final = {
     "api_error_status": "apiErrorStatus",
     "api_error_type": "apiErrorType",
@@ -73,7 +77,7 @@ def stop_reason(result: Mapping[str, Any], *, is_cancelled: bool) -> str | None:
     # Before is_error: Claude counts both as errors, ACP has names for them.
     if result.get("stop_reason") in ("refusal", "max_tokens"):
         return str(result["stop_reason"])
-    if subtype in _LIMITS:
+    if subtype == _TURNS_USED_UP:
         return "max_turn_requests"
     # A failure of the API has the subtype "success": only is_error tells.
     if result.get("is_error") is True or subtype.startswith("error"):
@@ -88,13 +92,17 @@ def prompt_answer(
     is_cancelled: bool,
     last_error: str | None,
     cost: float,
+    wants_object: bool = False,
 ) -> Frame:
     """The response to `session/prompt`. There are several results when more was said into the turn: the last one
-    says how it ended. `last_error` is what the last message said was wrong."""
+    says how it ended. `last_error` is what the last message said was wrong. `wants_object`: by the schema of the
+    session, without which a turn that ended well has failed."""
     result = results[-1]
     reason = stop_reason(result, is_cancelled=is_cancelled)
     if reason is None:
         return _failure(id, result, last_error)
+    if wants_object and reason == "end_turn" and "structured_output" not in result:
+        return error_response(id, INTERNAL_ERROR, _NO_OBJECT, {"said": result.get("result")})
     meta = {name: result[key] for key, name in _META.items() if result.get(key) is not None}
     for name in _SUMMED.keys() & meta.keys():
         meta[name] = sum(_number(each.get(_SUMMED[name])) for each in results)
@@ -130,6 +138,9 @@ def context_size(result: Mapping[str, Any], model: str | None) -> int | None:
 
 def _failure(id: RequestId, result: Mapping[str, Any], last_error: str | None) -> Frame:
     data = {name: result[key] for key, name in _ERROR_DATA.items() if result.get(key)}
+    if result.get("subtype") == _BUDGET_USED_UP:
+        # Of the session: no further prompt is answered.
+        data[FAULT_CODE] = "quota_exceeded"
     needs_login = result.get("api_error_status") == _UNAUTHORIZED or last_error in _AUTH_ERRORS
     text = _failure_text(result)
     if needs_login:

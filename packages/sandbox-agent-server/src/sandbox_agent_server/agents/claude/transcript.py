@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 from sandbox_agent_core.lenient import as_text
 
-from sandbox_agent_server.agents.claude.marks import Mark, is_mark, read_mark
+from sandbox_agent_server.agents.claude.marks import Mark, read_mark
 
 __all__ = ["MAX_TRANSCRIPT_BYTES", "Transcript", "read_transcript"]
 
@@ -21,23 +21,16 @@ _MESSAGES: Final = frozenset({"user", "assistant"})
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Of one session: the records that lead to the last message, the first one first.
+    """The records that lead to the last message, the first one first. Whatever was rewound is in the file, and not
+    in here."""
 
-    Whatever was rewound is in the file, and not in here.
-    """
-
-    session_id: str
     _chain: list[dict[str, Any]]
 
-    @property
-    def is_marked(self) -> bool:
-        """What was said is all marked: no part is of another program, nor of a time before there were marks."""
-        return not self._chain or any(is_mark(each["uuid"]) for each in self._chain)
-
-    def marks(self) -> list[Mark]:
-        """Of our own lines, those of the session that this one is a fork of left out."""
-        read = (read_mark(str(each["uuid"]), session_id=self.session_id) for each in self._chain)
-        return [mark for mark in read if mark is not None]
+    def marks(self) -> list[Mark] | None:
+        """Of our own lines. None: it is of another program, or of a time before there were marks."""
+        read = [read_mark(each["uuid"]) for each in self._chain]
+        marks = [mark for mark in read if mark is not None]
+        return marks if marks or not self._chain else None
 
     def before(self, index: int) -> str | None:
         """The uuid of the last message before the prompt with this index; None when nothing is before it.
@@ -45,7 +38,7 @@ class Transcript:
         Raises:
             LookupError: the prompt is not in it, or what came before it has been summarised since.
         """
-        start = next((mark.uuid for mark in self.marks() if mark.prompt >= index), None)
+        start = next((mark.uuid for mark in self.marks() or () if mark.prompt >= index), None)
         position = next((at for at, each in enumerate(self._chain) if each["uuid"] == start), None)
         if position is None:
             raise LookupError(f"prompt {index} is not in the conversation of Claude Code")
@@ -61,7 +54,7 @@ def read_transcript(session_id: str, env: Mapping[str, str]) -> Transcript | Non
     for path in Path(config or "/nowhere").glob(f"projects/*/{session_id}.jsonl"):
         try:
             if path.stat().st_size <= MAX_TRANSCRIPT_BYTES:
-                return Transcript(session_id, _chain(path.read_bytes()))
+                return Transcript(_chain(path.read_bytes()))
         except OSError:
             continue
     return None

@@ -56,8 +56,12 @@ class Translator(SessionTranslator):
 
     extension_prefix = "_claude/"
 
-    def __init__(self, *, session_id: str, cwd: str, offers: Offers, marks: Marks) -> None:
+    def __init__(
+        self, *, session_id: str, cwd: str, offers: Offers, marks: Marks, wants_object: bool = False
+    ) -> None:
+        """`wants_object`: every prompt has to end with one, by the schema of the session."""
         super().__init__(session_id)
+        self._wants_object = wants_object
         self.marks = marks
         self.offers: Offers = offers
         self._messages = Messages(cwd=cwd)
@@ -225,6 +229,7 @@ class Translator(SessionTranslator):
             is_cancelled=prompt.is_cancelled,
             last_error=self._messages.last_error,
             cost=prompt.cost,
+            wants_object=self._wants_object and not prompt.is_command,
         )
 
     def _own_turn_ended(self, result: Native, own: OwnTurn, cost: float) -> Frame:
@@ -262,7 +267,7 @@ class Translator(SessionTranslator):
         if isinstance(native_id, str) and native_id != self._native_id:
             # After `/clear` Claude goes on under another id: the one to resume from now on.
             self._native_id = native_id
-            self.marks.move_to(native_id)
+            self.marks.rewind(0)
             meta = {"agentSessionId": native_id}
             frames.append(self.update({"sessionUpdate": acp.SESSION_INFO_UPDATE, "_meta": meta}))
         if self.offers.read_model(message.get("model")):

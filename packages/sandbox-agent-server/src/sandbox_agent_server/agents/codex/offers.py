@@ -77,7 +77,7 @@ class Offers(offers.Offers):
         models = with_names(models, [*self._more_models, self.model])
         options = [
             Option("mode", "Mode", self.mode, modes, description="Approvals and sandbox"),
-            Option("model", "Model", self.model, models, description="Model to use"),
+            Option("model", "Model", self.model, models, description="Model to use", is_open=True),
         ]
         if levels := [
             Choice(level, level.capitalize(), as_text(item.get("description")))

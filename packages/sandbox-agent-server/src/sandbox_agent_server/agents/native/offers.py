@@ -9,6 +9,7 @@ from typing import Any
 
 from sandbox_agent_core.frames import acp
 from sandbox_agent_core.lenient import compact
+from sandbox_agent_core.spi.capabilities import CAPABILITIES_META
 
 from sandbox_agent_server.agents.native.refusals import InvalidParams
 
@@ -31,9 +32,12 @@ class Option:
     category: str | None = None
     """When it is not `id`."""
     description: str | None = None
+    is_open: bool = False
+    """Any other text is taken, too: what it comes to shows when it is used."""
 
     def as_config_option(self) -> dict[str, Any]:
-        return {
+        more = {"_meta": {CAPABILITIES_META: {"takesAny": True}}} if self.is_open else {}
+        return more | {
             "id": self.id,
             "name": self.name,
             **compact(description=self.description),

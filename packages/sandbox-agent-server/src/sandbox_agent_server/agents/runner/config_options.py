@@ -15,6 +15,7 @@ from sandbox_agent_core.api.policy import PERMISSION_MODES, PermissionMode
 from sandbox_agent_core.errors import ModeNotSupported, ValueNotSupported
 from sandbox_agent_core.frames import acp
 from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
+from sandbox_agent_core.spi.capabilities import CAPABILITIES_META
 
 __all__ = ["NATIVE", "ConfigOptions", "ModeChange", "Setting", "agent_session_id_of"]
 
@@ -377,13 +378,18 @@ def _set_option(option: dict[str, Any], value: str | bool) -> Setting:
     offered = [choice["id"] for choice in _choices(option)]
     if option.get("type") == "boolean":
         offered = [True, False]
-    if value not in offered:
+    if value not in offered and not (_takes_any(option) and isinstance(value, str) and value):
         raise ValueNotSupported(
             f"option {option.get('id')!r} has no value {value!r}; " + _offers(offered),
             offered=offered,
         )
     annotations = {"configId": option.get("id"), "value": value}
     return Setting(acp.SESSION_SET_CONFIG_OPTION, dict(annotations), annotations)
+
+
+def _takes_any(option: dict[str, Any]) -> bool:
+    own = as_dict(as_dict(option.get("_meta")).get(CAPABILITIES_META))
+    return own.get("takesAny") is True
 
 
 def _choices(option: Mapping[str, Any] | None) -> list[dict[str, Any]]:

@@ -9,10 +9,11 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.alias_generators import to_camel
 from sandbox_agent_core.agent_options import AgentOptions
+from sandbox_agent_core.api.policy import MAX_RULES, PermissionPolicy
 from sandbox_agent_core.errors import AgentOptionForbidden, AgentOptionsInvalid
 from sandbox_agent_core.spi.agent import AgentDefinition
 
-__all__ = ["allowed_options", "options_schema", "read_session_options"]
+__all__ = ["allowed_options", "allowing", "options_schema", "read_session_options"]
 
 
 def read_session_options(
@@ -40,6 +41,16 @@ def read_session_options(
         if name not in allowed:
             raise _forbidden(definition, name, allowed, is_risky=name in model.risky_names())
     return options
+
+
+def allowing(policy: PermissionPolicy, options: AgentOptions | None) -> PermissionPolicy:
+    """The policy, with what the options allow where it says nothing. Raises: AgentOptionsInvalid: too many rules."""
+    more = [] if options is None else options.allow_rules()
+    if not more:
+        return policy
+    if len(policy.rules) + len(more) > MAX_RULES:
+        raise AgentOptionsInvalid(f"more than {MAX_RULES} rules, those of the policy included")
+    return policy.model_copy(update={"rules": [*policy.rules, *more]})
 
 
 def allowed_options(definition: AgentDefinition, configured: Sequence[str] | None) -> list[str]:

@@ -44,7 +44,7 @@ class Replay:
     def __init__(self, *, session_id: str = "s", mode: str = "default") -> None:
         handshake = {**HANDSHAKE, "current_permission_mode": mode}
         offers = Offers(handshake, model=None, can_bypass=True)
-        marks = Marks(session_id, new_id=lambda: "00000000-0000-4000-8000-00000000000f")
+        marks = Marks(new_id=lambda: "00000000-0000-4000-8000-00000000000f")
         self.translator = Translator(session_id=session_id, cwd="/repo", offers=offers, marks=marks)
         self.out: list[dict[str, Any]] = []
 
