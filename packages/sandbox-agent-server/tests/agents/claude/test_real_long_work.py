@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from claude_driver import ClaudeDriver, StartClaude, leave_open
-from sandbox_agent_core.frames import extensions, operations
+from sandbox_agent_core.frames import Frame, extensions, operations
 from support.scripted_llm import ScriptedLLM
 
 pytestmark = pytest.mark.real_agent
@@ -33,6 +33,23 @@ async def say(claude: ClaudeDriver, *words: str) -> None:
 
 
 # Steering
+
+
+async def say_into_text(claude: ClaudeDriver, *texts: str) -> tuple[Frame, list[Frame]]:
+    """Prompts for text and says more into that turn. The answer to the prompt, and those to what was said.
+
+    What Claude writes is not read until all is said: its turn cannot have ended before, as far as anybody knows.
+    """
+    id = await claude.start_prompt("SCENARIO:flaky")
+    await claude.wait_for_method("_claude/api_retry")
+    claude.adapter.pause()
+    said = [
+        asyncio.ensure_future(claude.set(operations.SESSION_STEER, prompt=block(text)))
+        for text in texts
+    ]
+    await asyncio.sleep(0)
+    claude.adapter.resume()
+    return await claude.wait_for_prompt(id), await asyncio.gather(*said)
 
 
 async def test_what_is_said_into_a_turn_is_taken_beside_the_result_of_a_tool(
@@ -59,14 +76,11 @@ async def test_what_is_said_too_late_for_a_tool_is_answered_in_the_same_turn(
 ) -> None:
     claude = await start_claude()
     await claude.open()
-    id = await claude.start_prompt("SCENARIO:think")
-    await claude.wait_for_update("agent_thought_chunk")
 
-    steered = await claude.set(operations.SESSION_STEER, prompt=block("SCENARIO:text"))
-    answer = await claude.wait_for_prompt(id)
+    answer, (steered,) = await say_into_text(claude, "SCENARIO:text")
 
     assert steered["result"] == {}
-    assert "Thought done." in claude.text()
+    assert "Recovered after retry." in claude.text()
     assert "Hello from the scripted model." in claude.text()
     assert answer["result"]["usage"]["outputTokens"] == 40, "of both"
     assert not claude.asked(extensions.TURN_STARTED)
@@ -103,15 +117,8 @@ async def test_without_a_turn_there_is_nothing_to_say_it_into(start_claude: Star
 async def test_all_that_is_said_into_a_turn_is_in_it(start_claude: StartClaude) -> None:
     claude = await start_claude()
     await claude.open()
-    id = await claude.start_prompt("SCENARIO:think")
-    await claude.wait_for_update("agent_thought_chunk")
 
-    said = [
-        claude.set(operations.SESSION_STEER, prompt=block(f"SCENARIO:text {word}"))
-        for word in ("two", "three")
-    ]
-    answers = await asyncio.gather(*said)
-    answer = await claude.wait_for_prompt(id)
+    answer, answers = await say_into_text(claude, "SCENARIO:text two", "SCENARIO:text three")
 
     assert [each["result"] for each in answers] == [{}, {}]
     assert answer["result"]["stopReason"] == "end_turn"
