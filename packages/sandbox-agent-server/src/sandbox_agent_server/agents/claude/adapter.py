@@ -19,6 +19,7 @@ from sandbox_agent_core.spi.agent import AgentContext, AgentExit, AgentInstallat
 from sandbox_agent_core.spi.capabilities import CAPABILITIES_META
 
 from sandbox_agent_server.agents.claude.content import prompt_content
+from sandbox_agent_server.agents.claude.hooks import HOOKS, registrations
 from sandbox_agent_server.agents.claude.launch import (
     INSTALL_HINT,
     check_workspace,
@@ -73,6 +74,7 @@ _CAPABILITIES: Final[dict[str, Any]] = {
             "rewind": {"files": True, "conversation": True},
             "rename": True,
             "native": True,
+            "hooks": list(HOOKS),
             "permissionAnswers": ["message", "updatedInput", "onReject"],
         }
     },
@@ -109,6 +111,7 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
         super().__init__(context)
         self._new_id = new_id
         self._home = context.env.get("HOME")
+        self._hooks: dict[str, Any] | None = None
         self._session_options = context.options_as(ClaudeOptions)
         if self._session_options.file_checkpoints is False:
             self.capabilities = _without_checkpoints()
@@ -224,6 +227,7 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
 
     def _wanted(self, request: Request, *, is_resumed: bool) -> SessionParams:
         self._check_unopened()
+        self._hooks = registrations(as_dict(request.params.get("_meta")).get("hooks"))
         return SessionParams.read(request.params, is_resumed=is_resumed, cwd=self._context.cwd)
 
     async def _open(
@@ -254,7 +258,7 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
         prompt = {"appendSystemPrompt": text} if text else {}
         try:
             fields = handshake_fields(self._session_options)
-            handshake = await self.ask("initialize", {"hooks": None, **fields, **prompt})
+            handshake = await self.ask("initialize", {"hooks": self._hooks, **fields, **prompt})
         except AgentRefused:
             # Without its answer nothing can be offered, but Claude may still work.
             handshake = {}

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sandbox_agent_core.frames import Frame, acp
+from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import notification, request
+from sandbox_agent_core.lenient import as_dict, as_text
 
+from sandbox_agent_server.agents.claude.hooks import HOOKS, hook_answer, hook_call, hook_params
 from sandbox_agent_server.agents.claude.native import control_failure, control_success
 from sandbox_agent_server.agents.claude.permissions import permission_answer, permission_params
 from sandbox_agent_server.agents.claude.questions import (
@@ -21,7 +23,7 @@ from sandbox_agent_server.agents.native.translator import Native
 
 __all__ = ["Asking", "Granted"]
 
-Kind = Literal["permission", "question", "elicitation"]
+Kind = Literal["permission", "question", "elicitation", "hook"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Granted:
     tool_call_id: str | None = None
     input: Mapping[str, Any] | None = None
     """What the tool gets, where that is not what Claude asked for."""
+    is_running: bool = True
 
 
 class Asking:
@@ -61,6 +64,12 @@ class Asking:
                     asked, session_id=self._session_id, cwd=self._cwd, parent=parent
                 )
                 return request(request_id, acp.SESSION_REQUEST_PERMISSION, params)
+            case {"subtype": "hook_callback", "callback_id": str(hook)} if hook in HOOKS:
+                self._open[request_id] = _Open("hook", asked)
+                params = hook_params(
+                    asked, session_id=self._session_id, cwd=self._cwd, parent=parent
+                )
+                return request(request_id, extensions.HOOK, params)
             case {"subtype": "elicitation"}:
                 self._open[request_id] = _Open("elicitation", asked)
                 params = elicitation_params(asked, session_id=self._session_id)
@@ -96,6 +105,8 @@ class Asking:
                 body = question_answer(asked, result, interrupt=interrupt)
             case "elicitation":
                 body = elicitation_answer(result)
+            case "hook":
+                return _after_hook(request_id, asked, hook_answer(asked, result))
         reply = control_success(request_id, body)
         tool_id = asked.get("tool_use_id")
         if body.get("behavior") == "allow" and isinstance(tool_id, str):
@@ -103,3 +114,10 @@ class Asking:
             is_changed = opened.kind == "permission" and given != (asked.get("input") or {})
             return Granted(reply, tool_id, given if is_changed else None)
         return Granted(reply)
+
+
+def _after_hook(request_id: str, asked: Mapping[str, Any], body: Native) -> Granted:
+    told = as_dict(body.get("hookSpecificOutput"))
+    changed, runs = told.get("updatedInput"), told.get("permissionDecision") == "allow"
+    tool_id = as_text(hook_call(asked)["tool_use_id"]) if changed is not None or runs else None
+    return Granted(control_success(request_id, body), tool_id, changed, runs)

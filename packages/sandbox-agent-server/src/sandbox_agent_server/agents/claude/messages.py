@@ -259,14 +259,16 @@ class Messages:
     def running(self, tool_id: str) -> Update:
         return _tool_update(tool_id, {"status": "in_progress"})
 
-    def granted(self, tool_id: str, changed: Mapping[str, Any] | None) -> Update:
+    def granted(
+        self, tool_id: str, changed: Mapping[str, Any] | None, *, is_running: bool
+    ) -> Update:
         """`changed`: its input by whoever allowed it, which is not the model's."""
+        fields: dict[str, Any] = {"status": "in_progress"} if is_running else {}
         tool = self._tools.get(tool_id)
-        if changed is None or tool is None:
-            return self.running(tool_id)
-        self._tools[tool_id] = _OpenTool(tool.name, changed)
-        fields = tool_fields(tool.name, changed, cwd=self._cwd)
-        return _tool_update(tool_id, {"status": "in_progress", **fields})
+        if changed is not None and tool is not None:
+            self._tools[tool_id] = _OpenTool(tool.name, changed)
+            fields |= tool_fields(tool.name, changed, cwd=self._cwd)
+        return _tool_update(tool_id, fields)
 
     def user(self, message: Native) -> Read:
         """Tool results, and the prompt of a sub-agent."""

@@ -12,7 +12,7 @@ from sandbox_agent_server.agents.claude.content import acp_blocks
 from sandbox_agent_server.agents.claude.tools import diff
 from sandbox_agent_server.agents.native.content import text_of, wrapped
 
-__all__ = ["result_fields"]
+__all__ = ["raw_output", "result_fields"]
 
 _EXIT_CODE: Final = re.compile(r"\AExit code (\d+)(?:\n|\Z)")
 # What the model is told of a command that says nothing; beside it is no record in a sub-agent.
@@ -41,13 +41,13 @@ def result_fields(name: str | None, block: Mapping[str, Any], native: Any) -> di
         content = [wrapped(item) for item in _shell_blocks(name, blocks, native)]
     if content:
         fields["content"] = content
-    output = _raw_output(name, text_of(blocks), native, failed=failed)
+    output = raw_output(name, text_of(blocks), native, failed=failed)
     if output is not None:
         fields["rawOutput"] = output
     return fields
 
 
-def _raw_output(name: str | None, text: str, native: Any, *, failed: bool) -> Any:
+def raw_output(name: str | None, text: str, native: Any, *, failed: bool) -> Any:
     if name in _SHELLS:
         return _shell_output(text, native, failed=failed)
     if isinstance(native, dict):

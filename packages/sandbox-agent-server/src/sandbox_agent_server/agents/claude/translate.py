@@ -15,6 +15,7 @@ from sandbox_agent_core.lenient import as_dict, as_text, compact
 
 from sandbox_agent_server.agents.claude.asking import Asking
 from sandbox_agent_server.agents.claude.compaction import Compaction
+from sandbox_agent_server.agents.claude.hooks import hook_call
 from sandbox_agent_server.agents.claude.marks import Marks
 from sandbox_agent_server.agents.claude.messages import Messages, Read
 from sandbox_agent_server.agents.claude.native import control_request
@@ -111,7 +112,9 @@ class Translator(SessionTranslator):
             return Output()
         frames = []
         if granted.tool_call_id is not None:
-            update = self._messages.granted(granted.tool_call_id, granted.input)
+            update = self._messages.granted(
+                granted.tool_call_id, granted.input, is_running=granted.is_running
+            )
             frames.append(self.update(update))
         return Output(frames, [granted.reply])
 
@@ -178,12 +181,13 @@ class Translator(SessionTranslator):
 
     def _control_request(self, message: Native, replies: list[Native]) -> list[Frame]:
         request_id, asked = str(message.get("request_id")), as_dict(message.get("request"))
-        parent = self._messages.parent_of(asked)
+        call = hook_call(asked) if asked.get("subtype") == "hook_callback" else asked
+        parent = self._messages.parent_of(call)
         frame = self._asking.ask(request_id, asked, parent=parent)
         if frame is None:
             replies.append(self._asking.refuse(request_id, asked))
             return self._passed_on(message)
-        return [*self.updates(self._messages.announce(asked)), frame]
+        return [*self.updates(self._messages.announce(call)), frame]
 
     def _lifecycle(self, message: Native) -> list[Frame]:
         if str(message.get("state")) in DROPPED:
