@@ -116,6 +116,21 @@ def _gemini(home: Path, llm: ScriptedLLM) -> dict[str, str]:
     }
 
 
+def _grok(home: Path, llm: ScriptedLLM) -> dict[str, str]:
+    return plain_env(home) | {
+        "XAI_API_KEY": "xai-scripted",
+        "GROK_XAI_API_BASE_URL": f"{llm.url}/v1",
+    }
+
+
+def _kimi(home: Path, llm: ScriptedLLM) -> dict[str, str]:
+    return with_node(plain_env(home)) | {
+        "KIMI_MODEL_NAME": "scripted-1",
+        "KIMI_MODEL_API_KEY": "sk-scripted",
+        "KIMI_MODEL_BASE_URL": f"{llm.url}/v1",
+    }
+
+
 _NO_QUESTIONS = "It offers its model no tool to ask a person when it is driven over ACP."
 _NO_PLAN = "It tells its plan in words only, or keeps none."
 _NO_MCP_STATUS = "It tells nothing of its MCP servers over ACP."
@@ -124,6 +139,7 @@ _NO_WAKE_UP = "It does nothing by itself when its turn is over."
 _NOTHING_BESIDE = {"background": _NO_TASKS, "wake-up": _NO_WAKE_UP}
 _NO_STEER = "It takes nothing into a turn that runs: what is said is a turn of its own afterwards."
 _NO_COMPACT = "Its compaction cannot be asked for over ACP."
+_COMMAND_ONLY = "It has a command `/compact` of its own, which is not used for it."
 _NO_FORK = "It cannot copy a session: a fork is given the transcript."
 _NO_REWIND = "It cannot forget by itself: it begins anew with the transcript."
 _NO_FILES = "It cannot put files back: the conversation alone goes back."
@@ -219,5 +235,33 @@ AGENTS: Mapping[str, AgentUnderTest] = {
             },
         ),
         AgentUnderTest("kilo", _anthropic, lacks=_NOTHING_BESIDE),
+        AgentUnderTest(
+            "grok",
+            _grok,
+            lacks=_NOTHING_BESIDE
+            | _ONLY_PROMPTS
+            | {
+                "compact": _COMMAND_ONLY,
+                "question": "It asks by a request of its own, which is refused.",
+                "image": "It takes no images.",
+                "mcp": "Its model finds tools of MCP servers by a search that the scripted model does not play.",
+                "mcp-status": _NO_MCP_STATUS,
+            },
+            retries=frozenset({"http500", "drop"}),
+            remarks={"api-errors": _TRIES_LONG},
+        ),
+        AgentUnderTest(
+            "kimi",
+            _kimi,
+            lacks=_NOTHING_BESIDE
+            | _ONLY_PROMPTS
+            | {
+                "compact": _COMMAND_ONLY,
+                "fork": "It says that it can, which was not tried.",
+                "plan": "Its tool for plans is one that the scripted model does not play.",
+                "api-errors": "When its model fails with 429 or 500 for good, it ends the turn and says nothing.",
+                "mcp-status": _NO_MCP_STATUS,
+            },
+        ),
     )
 }

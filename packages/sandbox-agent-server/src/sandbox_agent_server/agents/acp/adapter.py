@@ -96,6 +96,9 @@ class AcpAdapter:
             told = self._normaliser.to_agent(frame)
         if told is not None:
             self._say(told)
+        if self._put_in:
+            # Nothing of the agent's may come before that is answered.
+            asyncio.get_running_loop().call_soon(self._push_put_in)
 
     def _say(self, frame: Frame) -> None:
         if self._link is not None:
@@ -134,6 +137,9 @@ class AcpAdapter:
     def _remove_files(self) -> None:
         for file in self._launch.files:
             file.remove()
+
+    def _push_put_in(self) -> None:
+        self._push(self._take_put_in())
 
     def _take_put_in(self) -> list[WireFrame]:
         put_in, self._put_in = self._put_in, []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox_agent_server.agents.acp import acp_definition
-from sandbox_agent_server.agents.known.kimi_calls import KimiToolCalls
+from sandbox_agent_server.agents.known.kimi_writes import KimiWrites
 
 __all__ = ["DEFINITION"]
 
@@ -19,7 +19,7 @@ DEFINITION = acp_definition(
     ),
     env_names=("KIMI_*",),
     environment=lambda env: {"KIMI_CODE_NO_AUTO_UPDATE": "1", **env},
-    normaliser=KimiToolCalls,
+    normaliser=KimiWrites,
     base_url_env={"openai": "KIMI_MODEL_BASE_URL"},
     permission_modes={"ask": "default", "plan": "plan", "read-only": "plan", "bypass": "yolo"},
 )

@@ -43,6 +43,14 @@ class RetoldCalls(AsItIs):
     def incoming(self, batch: list[WireFrame]) -> list[WireFrame]:
         return [self._mended(each) for each in batch]
 
+    def call_at(self, path: str) -> Call | None:
+        """The fields of an open call that is about the file, and its id."""
+        for call_id, told in reversed(self._told.items()):
+            if {"path": path} in as_list(told.get("locations")):
+                shown: Call = {name: told[name] for name in _SHOWN if name in told}
+                return {"toolCallId": call_id, **shown, "content": told.get("changes", [])}
+        return None
+
     def _mended(self, each: WireFrame) -> WireFrame:
         method = each.frame.get("method")
         if method == acp.SESSION_UPDATE:
