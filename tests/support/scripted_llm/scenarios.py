@@ -31,7 +31,7 @@ SCENARIOS: Final[Mapping[str, str]] = {
     "subagent": "start a subagent that plays SUBAGENT<<scenario>> (tool), then text",
     "web-search": "a web search that the provider runs, then text (Responses API only)",
     "mcp": "call the first mcp__ tool (TOOL<<suffix>>, ARGS<<json>>), then text",
-    "structured": "call the tool for structured output (ARGS<<json>>), then text",
+    "structured": "call the tool for structured output (ARGS<<json>>), then text; without one, that JSON",
     "memory": "the user texts it can see, as JSON: proves what a resumed agent remembers",
     "image": "how many images the request carries and of which type",
     "huge": "200 kB of text in 1 kB deltas, no line twice",
@@ -150,7 +150,10 @@ def _play(scene: _Scene, attempts: Counter[str]) -> list[Action]:
     if scene.name in _ONLY_TEXT:
         return _ONLY_TEXT[scene.name]
     if choose := _ONE_CALL.get(scene.name):
-        return scene.final if scene.results else [_PREAMBLE, scene.call(choose)]
+        if scene.results:
+            return scene.final
+        call = scene.call(choose)
+        return [call] if scene.name == "structured" and isinstance(call, Say) else [_PREAMBLE, call]
     if choose := _MAY_BE_HIDDEN.get(scene.name):
         return _play_searched(scene, choose)
     if failure := re.fullmatch(r"http(\d{3})", scene.name):

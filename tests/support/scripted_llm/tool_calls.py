@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 
-from .actions import JSON, Action, Call, FreeformCall, LocalShell
+from .actions import JSON, Action, Call, FreeformCall, LocalShell, Say
 from .conversation import Conversation, OfferedTool
 from .json_schema import fitting_value
 
@@ -249,8 +249,10 @@ def wait_for_subagent(conversation: Conversation, started: str) -> Action | None
 
 
 def structured(conversation: Conversation, user: str) -> Action | None:
+    """Where there is no tool for it the answer itself is the JSON."""
+    given = marker("ARGS", user) or "{}"
     tool = _pick(conversation, ["StructuredOutput"])
-    return None if tool is None else _call(tool, json.loads(marker("ARGS", user) or "{}"))
+    return Say([given]) if tool is None else _call(tool, json.loads(given))
 
 
 def mcp(conversation: Conversation, user: str) -> Action | None:

@@ -8,7 +8,7 @@ import pytest
 from sandbox_agent_core.spi.agent import WireFrame
 from sandbox_agent_server.agents.acp.normalising import Normaliser
 from sandbox_agent_server.agents.acp.reading import wire
-from sandbox_agent_server.agents.known.copilot_calls import CopilotCalls, line_in_patch
+from sandbox_agent_server.agents.known.copilot_calls import CopilotCalls, hunk_with
 from sandbox_agent_server.agents.known.copilot_modes import CopilotModes
 from sandbox_agent_server.agents.known.copilot_turns import CopilotTurns
 from sandbox_agent_server.agents.known.copilot_verbs import VERBS
@@ -111,7 +111,9 @@ def test_a_change_is_asked_for_with_the_change_and_where_it_is() -> None:
     assert (asked["title"], asked["rawInput"]) == ("Editing /w/a.py", arguments)
     for call in (asked, ended):
         (shown,) = call["content"]
-        assert shown["_meta"]["sandbox_agent"] == {"isWholeFile": False, "startLine": 8}
+        place = shown["_meta"]["sandbox_agent"]
+        assert (place["isWholeFile"], place["startLine"]) == (False, 7)
+        assert "two" in shown["oldText"].splitlines()
 
 
 def test_a_new_file_has_no_old_text() -> None:
@@ -131,14 +133,15 @@ def test_a_new_file_has_no_old_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "line"), [("one\ntwo", 7), ("three", 9), ("four", None), ("", None)]
+    ("old", "line"), [("one\ntwo", 7), ("three", 7), ("four", None), ("", None)]
 )
-def test_the_line_of_a_piece_of_a_patch(old: str, line: int | None) -> None:
-    assert line_in_patch(PATCH, old) == line
+def test_the_hunk_of_a_piece_of_a_patch(old: str, line: int | None) -> None:
+    hunk = hunk_with(PATCH, old)
+    assert (None if hunk is None else hunk.old_line) == line
 
 
-def test_what_occurs_in_two_places_is_at_no_known_line() -> None:
-    assert line_in_patch(PATCH + "@@ -90,1 +90,1 @@\n-two\n+2\n", "two") is None
+def test_what_occurs_in_two_places_is_in_no_known_hunk() -> None:
+    assert hunk_with(PATCH + "@@ -90,1 +90,1 @@\n-two\n+2\n", "two") is None
 
 
 def ended(turns: CopilotTurns, id: int, *said: str, tokens: int | None) -> dict[str, Any]:

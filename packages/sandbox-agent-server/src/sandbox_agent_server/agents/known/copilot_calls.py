@@ -4,7 +4,6 @@ for a change shows it as a patch only."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any, Final
 
 from sandbox_agent_core.frames import Frame, acp
@@ -14,11 +13,11 @@ from sandbox_agent_core.spi.agent import WireFrame
 
 from sandbox_agent_server.agents.acp.normalising import AsItIs
 from sandbox_agent_server.agents.acp.tool_frames import mend_call, text_block
+from sandbox_agent_server.agents.native.hunks import Hunk, hunks_of, piece
 
-__all__ = ["CopilotCalls", "line_in_patch"]
+__all__ = ["CopilotCalls", "hunk_with"]
 
 _EXITED: Final = re.compile(r"\n?<shellId: \S+ completed with exit code -?\d+>\s*\Z")
-_HUNK: Final = re.compile(r"@@ -(\d+)(?:,\d+)? \+\d+(?:,\d+)? @@.*")
 
 
 class CopilotCalls(AsItIs):
@@ -96,28 +95,14 @@ def _with_lines(call: dict[str, Any], told: dict[str, Any], *, patch: str = "") 
 def _placed(diff: dict[str, Any], patch: str, *, is_new: bool) -> dict[str, Any]:
     if is_new:
         return {name: value for name, value in diff.items() if name != "oldText"}
-    line = line_in_patch(patch, as_str(diff.get("oldText")) or "")
-    place = {"isWholeFile": False, **compact(startLine=line)}
-    return {**diff, "_meta": as_dict(diff.get("_meta")) | {"sandbox_agent": place}}
+    hunk = hunk_with(patch, as_str(diff.get("oldText")) or "")
+    if hunk is None:
+        place = as_dict(diff.get("_meta")) | {"sandbox_agent": {"isWholeFile": False}}
+        return {**diff, "_meta": place}
+    return diff | piece(diff["path"], "".join(hunk.old), "".join(hunk.new), hunk)
 
 
-def line_in_patch(patch: str, old: str) -> int | None:
-    """At which line of its file `old` begins, by the one hunk of a unified diff that has it."""
-    found = [
-        first + before.count("\n", 0, before.index(old))
-        for first, before in _hunks(patch)
-        if old and old in before
-    ]
-    return found[0] if len(found) == 1 else None
-
-
-def _hunks(patch: str) -> Iterator[tuple[int, str]]:
-    """The first line, and the text as it was."""
-    first, lines = None, list[str]()
-    for line in (*patch.split("\n"), "@@ -0 +0 @@"):
-        if (header := _HUNK.fullmatch(line)) is not None:
-            if first is not None:
-                yield first, "\n".join(lines)
-            first, lines = int(header[1]), []
-        elif line[:1] in ("-", " "):
-            lines.append(line[1:])
+def hunk_with(patch: str, old: str) -> Hunk | None:
+    """Whole lines of the file, where Copilot tells what it replaces in them: the one hunk that has it."""
+    found = [hunk for hunk in hunks_of(patch) if old and old in "".join(hunk.old)]
+    return found[0] if len(found) == 1 and "".join(found[0].old).count(old) == 1 else None
