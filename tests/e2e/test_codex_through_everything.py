@@ -226,3 +226,14 @@ async def test_an_answer_of_a_type_is_asked_of_the_model_in_openais_way(
     schema = request.body["text"]["format"]["schema"]
     assert schema["required"] == ["n", "unit"]
     assert schema["additionalProperties"] is False
+
+
+async def test_a_model_of_a_gateway_can_be_chosen_later_too(
+    client: SandboxAgent, options: dict[str, Any], scripted_llm: ScriptedLLM
+) -> None:
+    session = await client.create_session(**options, model="gateway/one")
+
+    await session.set_model("gateway/two")
+    await session.prompt("SCENARIO:text")
+
+    assert scripted_llm.requests[-1].body["model"] == "gateway/two"
