@@ -135,7 +135,7 @@ def _test(agents: Sequence[str], directory: Path, collected: Path, workers: str)
     }
     command = [sys.executable, "-m", "pytest", "-p", "support.drift.collecting", "-n", workers]
     done = subprocess.run(
-        [*command, "-m", "real_agent", "--durations=0", "--no-header", *TESTS],
+        [*command, "-m", "real_agent", "--no-header", *TESTS],
         cwd=ROOT,
         env={**os.environ, **variables, "PYTHONPATH": str(ROOT / "tests")},
         check=False,
