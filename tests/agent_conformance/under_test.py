@@ -236,6 +236,7 @@ AGENTS: Mapping[str, AgentUnderTest] = {
             },
             retries=frozenset({"http429", "http500", "drop"}),
             remarks={
+                "compact": "It declines when the summary would be no shorter than what there is.",
                 "api-errors": _TRIES_LONG,
                 "plan": "With its setting `tools.todoWrite.enabled`, which is off at first.",
             },

@@ -15,7 +15,7 @@ from sandbox_agent_core.errors import (
     PayloadTooLarge,
     Timeout,
 )
-from sandbox_agent_core.frames import Frame, acp, operations
+from sandbox_agent_core.frames import Frame, acp, extensions, operations
 from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.spi.agent import AgentDefinition
 from sandbox_agent_core.spi.capabilities import AgentCapabilities
@@ -170,8 +170,10 @@ class LongWork:
         """
         await self._agent.start()
         is_own_protocol = self.can.native
-        if not is_own_protocol:
-            self._check_acp(method)
+        if self._speaks_acp:
+            _check_acp(method)
+        elif not is_own_protocol:
+            raise self.not_supported("native", "it has no requests that reach it as they are")
         session_id = self._conversation.state.agent_session_id
         asked: tuple[str, dict[str, Any]] = (method, params)
         if is_own_protocol:
@@ -195,21 +197,21 @@ class LongWork:
             )
         return result
 
-    def _check_acp(self, method: str) -> None:
-        if not self._speaks_acp:
-            raise self.not_supported("native", "it has no requests that reach it as they are")
-        if method in _OURS or method.startswith("_sandbox_agent/"):
-            raise InvalidRequest(
-                f"{method!r} is for the server to ask, which would lose track of the session: use the operation "
-                "of the API for it"
-            )
-
     def not_supported(self, operation: str, instead: str) -> OperationNotSupported:
         agent = self._conversation.state.settings.agent
         return OperationNotSupported(
             f"agent {agent!r} does not support `{operation}`: {instead}",
             agent=agent,
             operation=operation,
+        )
+
+
+def _check_acp(method: str) -> None:
+    """Raises: InvalidRequest."""
+    if method in _OURS or method.startswith(extensions.PREFIX):
+        raise InvalidRequest(
+            f"{method!r} is for the server to ask, which would lose track of the session: use the operation of the "
+            "API for it"
         )
 
 
