@@ -16,7 +16,7 @@ from sandbox_agent_server.agents.codex.opening import thread_params
 from sandbox_agent_server.agents.codex.options import profile_settings
 from sandbox_agent_server.agents.native.refusals import InvalidParams
 from sandbox_agent_server.agents.native.session_params import SessionParams
-from support.adapter_driver import StartAdapter
+from support.adapter_driver import StartAdapter, option
 from support.scripted_llm import ScriptedLLM
 
 PROFILE = """
@@ -196,6 +196,9 @@ async def test_a_command_may_write_in_the_other_directories_of_the_session(
     other, outside = tmp_path / "other", tmp_path / "outside"
     other.mkdir()
     codex = await start_codex()
+    # The command, but not to leave the sandbox with it: Codex asks for that when it notices what failed.
+    kinds = iter(["allow_once"])
+    codex.answer = lambda asked: option(next(kinds, "reject_once"))(asked)
     # Else its sandbox has all directories for temporary files, and those of tests are such.
     narrow = "exclude_slash_tmp = true\nexclude_tmpdir_env_var = true\n"
     with (home / ".codex" / "config.toml").open("a", encoding="utf-8") as file:
