@@ -47,6 +47,7 @@ FEATURES: Mapping[str, str] = {
     "huge": "huge answer",
     "resume": "remembers after a restart of the server",
     "side-by-side": "two sessions side by side",
+    "directories": "works in directories beside the workspace",
     "mcp": "MCP server of the session",
     "mcp-status": "MCP server that does not start: an event says so",
     "image": "image in a prompt",
@@ -143,6 +144,7 @@ _NO_MCP_STATUS = "It tells nothing of its MCP servers over ACP."
 _NO_TASKS = "It leaves nothing running that it tells of."
 _NO_WAKE_UP = "It does nothing by itself when its turn is over."
 _NOTHING_BESIDE = {"background": _NO_TASKS, "wake-up": _NO_WAKE_UP}
+_NO_DIRECTORIES = "It works in one directory: a session with others is refused."
 _NO_STEER = "It takes nothing into a turn that runs: what is said is a turn of its own afterwards."
 _NO_COMPACT = "Its compaction cannot be asked for over ACP."
 _COMMAND_ONLY = "It has a command `/compact` of its own, which is not used for it."
@@ -188,6 +190,7 @@ AGENTS: Mapping[str, AgentUnderTest] = {
             lacks=_NOTHING_BESIDE
             | {
                 "rewind-files": _NO_FILES,
+                "directories": _NO_DIRECTORIES,
                 "question": "It has no tool to ask a person; dialogs of its extensions are questions.",
                 "plan": _NO_PLAN,
                 "mcp": "It has no MCP client: a session with MCP servers is refused.",
@@ -249,6 +252,7 @@ AGENTS: Mapping[str, AgentUnderTest] = {
             | _ONLY_PROMPTS
             | {
                 "compact": _COMMAND_ONLY,
+                "directories": _NO_DIRECTORIES,
                 "question": "It asks by a request of its own, which is refused.",
                 "image": "It takes no images.",
                 "mcp": "Its model finds tools of MCP servers by a search that the scripted model does not play.",

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.real_agent
 
 NOBODY = {"default": "deny"}
 REFUSED = sorted(name for name, repository in REPOSITORIES.items() if repository.refused)
+BESIDE = sorted(name for name in REPOSITORIES if "directories" not in AGENTS[name].lacks)
 MODES = (None, "read-only")
 
 
@@ -42,11 +43,15 @@ class Visit:
         self.workspace = self.root / "package"
         self.marks = home / "marks"
 
-    def open(self, *, trust_workspace: bool | None) -> SessionSync:
+    def open(self, *, trust_workspace: bool | None, is_beside: bool = False) -> SessionSync:
+        """`is_beside`: the repository is a directory beside an empty workspace."""
         self._lab.llm.clear()
+        elsewhere = self._home / "elsewhere"
+        elsewhere.mkdir(exist_ok=True)
         return self._lab.client.create_session(
             self._agent.name,
-            cwd=str(self.workspace),
+            cwd=str(elsewhere if is_beside else self.workspace),
+            additional_directories=[str(self.workspace)] if is_beside else None,
             env=self._agent.session_env(self._home, self._lab.llm),
             permission_policy=NOBODY,
             trust_workspace=trust_workspace,
@@ -106,6 +111,19 @@ def test_it_decides_nothing_and_runs_nothing_and_its_memory_is_read(
     assert session.info.trust_workspace is False
     assert INNER_MEMORY in visit.model_saw()
     assert OUTER_MEMORY in visit.model_saw()
+    session.end()
+
+
+@pytest.mark.parametrize("agent", BESIDE, indirect=True)
+def test_beside_the_workspace_it_decides_nothing_and_runs_nothing(
+    visit: Visit, repository: HostileRepository
+) -> None:
+    repository.write(visit.root, visit.workspace, visit.marks)
+
+    session = visit.open(trust_workspace=None, is_beside=True)
+    visit.holds(session)
+
+    assert visit.ran == set()
     session.end()
 
 
