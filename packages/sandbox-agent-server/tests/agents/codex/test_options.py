@@ -17,6 +17,7 @@ from sandbox_agent_server.agents.codex.options import profile_settings
 from sandbox_agent_server.agents.native.refusals import InvalidParams
 from sandbox_agent_server.agents.native.session_params import SessionParams
 from support.adapter_driver import StartAdapter, option
+from support.fixtures import codex_env
 from support.scripted_llm import ScriptedLLM
 
 PROFILE = """
@@ -191,22 +192,22 @@ async def test_a_profile_is_laid_over_the_configuration(
 
 @real_agent
 async def test_a_command_may_write_in_the_other_directories_of_the_session(
-    start_codex: StartAdapter, home: Path, tmp_path: Path
+    start_codex: StartAdapter, scripted_llm: ScriptedLLM, home: Path, tmp_path: Path
 ) -> None:
     other, outside = tmp_path / "other", tmp_path / "outside"
     other.mkdir()
-    codex = await start_codex()
-    # The command, but not to leave the sandbox with it: Codex asks for that when it notices what failed.
-    kinds = iter(["allow_once"])
-    codex.answer = lambda asked: option(next(kinds, "reject_once"))(asked)
+    codex_env(home, scripted_llm)
     # Else its sandbox has all directories for temporary files, and those of tests are such.
     narrow = "exclude_slash_tmp = true\nexclude_tmpdir_env_var = true\n"
     with (home / ".codex" / "config.toml").open("a", encoding="utf-8") as file:
         file.write(f"[sandbox_workspace_write]\n{narrow}")
+    codex = await start_codex()
     await codex.open(additionalDirectories=[str(other)])
 
-    await codex.prompt(f"SCENARIO:tool SHELL<<touch {other}/one; touch {outside}>>")
+    await codex.prompt(f"SCENARIO:tool SHELL<<touch {other}/one>>")
     await codex.set("session/set_mode", modeId="auto")
+    # Codex may ask whether what its sandbox has stopped is to run without.
+    codex.answer = option("reject_once")
     await codex.prompt(f"SCENARIO:tool SHELL<<touch {other}/two; touch {outside}>>")
 
     assert sorted(path.name for path in other.iterdir()) == ["one", "two"]
