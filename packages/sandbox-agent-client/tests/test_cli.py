@@ -150,6 +150,21 @@ def test_options_of_the_agent_are_values_or_json(at_server: dict[str, str]) -> N
         assert done.stdout == "At your service.\n", done.stderr
 
 
+def test_other_directories_stay_with_the_session(
+    at_server: dict[str, str], endpoint: Endpoint, tmp_path: Path
+) -> None:
+    run = ["run", "--agent", "mock", "--session", "ses_wide", "hi", "--add-dir"]
+    assert cli(at_server, *run, str(tmp_path)).returncode == 0
+    with SandboxAgentSync.connect(endpoint.url, token=endpoint.token) as client:
+        info = client.get_session("ses_wide").info
+        assert info.additional_directories == [str(tmp_path)]
+
+    assert cli(at_server, *run, str(tmp_path)).returncode == 0
+    other = cli(at_server, *run, "/")
+    assert other.returncode == ExitCode.USAGE
+    assert "other directories" in other.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -164,6 +179,7 @@ def test_options_of_the_agent_are_values_or_json(at_server: dict[str, str]) -> N
             ExitCode.USAGE,
             "no-such-dir",
         ),
+        (["run", "--agent", "mock", "--add-dir", "no/such", "hi"], ExitCode.USAGE, "no/such"),
         (["run", "--agent", "mock", "--agent-option", "x", "hi"], ExitCode.USAGE, "KEY=VALUE"),
         (["run", "--agent", "mock", "--agent-option", "{x", "hi"], ExitCode.USAGE, "JSON"),
         (["run", "--agent", "mock", "--agent-option", "replay=1", "hi"], ExitCode.USAGE, "`reply`"),

@@ -128,6 +128,14 @@ def run_command(
             show_default=False,
         ),
     ] = None,
+    add_dir: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Another directory that the agent works in, as in its own. Repeat for more.",
+            show_default=False,
+        ),
+    ] = None,
     model: Annotated[str | None, typer.Option(show_default=False)] = None,
     mode: Annotated[str | None, typer.Option(show_default=False)] = None,
     agent_option: Annotated[
@@ -222,6 +230,9 @@ def run_command(
         target=target,
         agent=agent,
         cwd=_directory(cwd, target, is_new=session is None),
+        additional_directories=[
+            str(_directory(directory, target, is_new=True)) for directory in add_dir or []
+        ],
         model=model,
         mode=mode,
         agent_options=agent_options(agent_option or []),

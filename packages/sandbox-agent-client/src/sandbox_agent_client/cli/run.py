@@ -7,7 +7,7 @@ import contextlib
 import json
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -39,6 +39,7 @@ class RunOptions:
     target: Target
     agent: str | None = None
     cwd: str | None = None
+    additional_directories: Sequence[str] = ()
     model: str | None = None
     mode: str | None = None
     agent_options: Mapping[str, Any] = field(default_factory=dict)
@@ -108,6 +109,7 @@ async def _session(client: SandboxAgent, options: RunOptions, session_id: str | 
             options.agent or DEFAULT_AGENT,
             id=session_id,
             cwd=options.cwd,
+            additional_directories=options.additional_directories or None,
             model=options.model,
             mode=options.mode,
             env=options.env or None,
@@ -119,6 +121,7 @@ async def _session(client: SandboxAgent, options: RunOptions, session_id: str | 
         options.session_id,
         options.agent or DEFAULT_AGENT,
         cwd=options.cwd,
+        additional_directories=options.additional_directories or None,
         env=options.env or None,
         base_url=options.base_url,
         trust_workspace=options.trust_workspace,
@@ -133,6 +136,8 @@ async def _session(client: SandboxAgent, options: RunOptions, session_id: str | 
     if options.trust_workspace not in {None, session.info.trust_workspace}:
         word = "trusted" if session.info.trust_workspace else "not trusted"
         raise InvalidRequest(f"The workspace of session {session.id} is {word}, which stays.")
+    if not set(options.additional_directories) <= set(session.info.additional_directories):
+        raise InvalidRequest(f"Session {session.id} was made with other directories, which stay.")
     wanted = {to_camel(name): value for name, value in options.agent_options.items()}
     if not wanted.items() <= session.info.agent_options.items():
         raise InvalidRequest(f"Session {session.id} was made with other agent options, which stay.")
