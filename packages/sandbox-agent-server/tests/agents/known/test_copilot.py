@@ -8,10 +8,10 @@ import pytest
 from sandbox_agent_core.spi.agent import WireFrame
 from sandbox_agent_server.agents.acp.normalising import Normaliser
 from sandbox_agent_server.agents.acp.reading import wire
-from sandbox_agent_server.agents.known.copilot_calls import CopilotCalls, hunk_with
-from sandbox_agent_server.agents.known.copilot_modes import CopilotModes
-from sandbox_agent_server.agents.known.copilot_turns import CopilotTurns
-from sandbox_agent_server.agents.known.copilot_verbs import VERBS
+from sandbox_agent_server.agents.known.copilot.calls import CopilotCalls, hunk_with
+from sandbox_agent_server.agents.known.copilot.modes import CopilotModes
+from sandbox_agent_server.agents.known.copilot.turns import CopilotTurns
+from sandbox_agent_server.agents.known.copilot.verbs import VERBS
 
 ADDRESS = "https://agentclientprotocol.com/protocol/session-modes#"
 PATCH = "\ndiff --git a/w/a.py b/w/a.py\n--- a/w/a.py\n+++ b/w/a.py\n@@ -7,3 +7,3 @@\n one\n-two\n+2\n three\n"

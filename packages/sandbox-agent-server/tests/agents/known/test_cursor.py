@@ -13,7 +13,7 @@ from sandbox_agent_client.errors import AgentAuthRequired, AgentNotInstalled
 from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.acp.reading import wire
 from sandbox_agent_server.agents.known.cursor import DEFINITION
-from sandbox_agent_server.agents.known.cursor_extensions import CursorExtensions
+from sandbox_agent_server.agents.known.cursor.extensions import CursorExtensions
 from support.adapter_driver import AdapterDriver, Answer, option
 from support.fixtures import plain_env
 from support.server import ServerProcess

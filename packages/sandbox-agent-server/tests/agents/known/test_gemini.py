@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sandbox_agent_server.agents.acp.reading import wire
-from sandbox_agent_server.agents.known.gemini_calls import GeminiToolCalls
+from sandbox_agent_server.agents.known.gemini.calls import GeminiToolCalls
 
 
 def told(**fields: Any) -> dict[str, Any]:

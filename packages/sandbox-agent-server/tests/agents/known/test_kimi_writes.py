@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sandbox_agent_core.spi.agent import WireFrame
 from sandbox_agent_server.agents.acp.reading import wire
-from sandbox_agent_server.agents.known.kimi_writes import KimiWrites
+from sandbox_agent_server.agents.known.kimi.writes import KimiWrites
 
 PATH = "/w/new.txt"
 OPTIONS = [

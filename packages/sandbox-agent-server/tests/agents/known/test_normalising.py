@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sandbox_agent_core.spi.agent import WireFrame
 from sandbox_agent_server.agents.acp.reading import wire
-from sandbox_agent_server.agents.known.gemini_calls import GeminiToolCalls
+from sandbox_agent_server.agents.known.gemini.calls import GeminiToolCalls
 from sandbox_agent_server.agents.known.implied_calls import ImpliedToolCalls
 
 OPTIONS = [{"optionId": kind, "kind": kind, "name": kind} for kind in ("allow_once", "reject_once")]

@@ -8,12 +8,12 @@ import pytest
 from sandbox_agent_core.frames.jsonrpc import notification, request, response
 from sandbox_agent_server.agents.acp.normalising import Normaliser
 from sandbox_agent_server.agents.acp.reading import wire
-from sandbox_agent_server.agents.known.qwen_calls import QwenCalls
-from sandbox_agent_server.agents.known.qwen_questions import QwenQuestions
-from sandbox_agent_server.agents.known.qwen_steering import QwenSteering
-from sandbox_agent_server.agents.known.qwen_tasks import QwenTasks
-from sandbox_agent_server.agents.known.qwen_turns import QwenTurns
-from sandbox_agent_server.agents.known.qwen_usage import QwenUsage
+from sandbox_agent_server.agents.known.qwen.calls import QwenCalls
+from sandbox_agent_server.agents.known.qwen.questions import QwenQuestions
+from sandbox_agent_server.agents.known.qwen.steering import QwenSteering
+from sandbox_agent_server.agents.known.qwen.tasks import QwenTasks
+from sandbox_agent_server.agents.known.qwen.turns import QwenTurns
+from sandbox_agent_server.agents.known.qwen.usage import QwenUsage
 
 STEER = "_sandbox_agent/session.steer"
 ASKS = "craft/drainMidTurnQueue"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sandbox_agent_server.agents.acp.reading import wire
-from sandbox_agent_server.agents.known.qwen_turns import QwenTurns
+from sandbox_agent_server.agents.known.qwen.turns import QwenTurns
 
 
 def put_in(frame: dict[str, Any]) -> list[dict[str, Any]]:

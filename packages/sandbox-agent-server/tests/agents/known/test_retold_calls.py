@@ -9,10 +9,10 @@ import pytest
 from sandbox_agent_core.spi.agent import WireFrame
 from sandbox_agent_server.agents.acp.normalising import Normaliser
 from sandbox_agent_server.agents.acp.reading import wire
-from sandbox_agent_server.agents.known.grok_calls import GrokToolCalls
-from sandbox_agent_server.agents.known.kimi_calls import KimiToolCalls
+from sandbox_agent_server.agents.known.grok.calls import GrokToolCalls
+from sandbox_agent_server.agents.known.kimi.calls import KimiToolCalls
 from sandbox_agent_server.agents.known.retold_calls import MAX_OPEN_CALLS
-from sandbox_agent_server.agents.known.vibe_calls import VibeToolCalls
+from sandbox_agent_server.agents.known.vibe import VibeToolCalls
 
 GROK_SHELL = {"x.ai/tool": {"version": 1, "name": "run_terminal_command", "kind": "execute"}}
 GROK_WRITE = {"x.ai/tool": {"version": 1, "name": "write", "kind": "write"}}

@@ -13,7 +13,7 @@ from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.acp import acp_definition
 from sandbox_agent_server.agents.acp.launch import Launch
 from sandbox_agent_server.agents.known.dotenv import without_dotenv
-from sandbox_agent_server.agents.known.gemini_calls import GeminiToolCalls
+from sandbox_agent_server.agents.known.gemini.calls import GeminiToolCalls
 from sandbox_agent_server.agents.private_file import PrivateFile
 from sandbox_agent_server.agents.repository import memory_of, refuse_untrusted, repository_of
 from sandbox_agent_server.agents.settings_files import read_settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox_agent_server.agents.acp import acp_definition
-from sandbox_agent_server.agents.known.kimi_writes import KimiWrites
+from sandbox_agent_server.agents.known.kimi.writes import KimiWrites
 
 __all__ = ["DEFINITION"]
 

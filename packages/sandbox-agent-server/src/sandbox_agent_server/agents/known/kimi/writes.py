@@ -14,7 +14,7 @@ from sandbox_agent_core.lenient import as_dict, as_str, as_text, dicts_in
 from sandbox_agent_core.spi.agent import WireFrame
 
 from sandbox_agent_server.agents.acp.reading import wire
-from sandbox_agent_server.agents.known.kimi_calls import KimiToolCalls
+from sandbox_agent_server.agents.known.kimi.calls import KimiToolCalls
 
 __all__ = ["KimiWrites"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox_agent_server.agents.acp import acp_definition
-from sandbox_agent_server.agents.known.cursor_extensions import CursorExtensions
+from sandbox_agent_server.agents.known.cursor.extensions import CursorExtensions
 
 __all__ = ["DEFINITION"]
 

@@ -15,13 +15,13 @@ from sandbox_agent_server.agents.acp import acp_definition
 from sandbox_agent_server.agents.acp.launch import Launch
 from sandbox_agent_server.agents.acp.normalising import chain
 from sandbox_agent_server.agents.known.dotenv import without_dotenv
-from sandbox_agent_server.agents.known.qwen_calls import QwenCalls
-from sandbox_agent_server.agents.known.qwen_questions import QwenQuestions
-from sandbox_agent_server.agents.known.qwen_steering import QwenSteering
-from sandbox_agent_server.agents.known.qwen_tasks import QwenTasks
-from sandbox_agent_server.agents.known.qwen_turns import QwenTurns
-from sandbox_agent_server.agents.known.qwen_usage import QwenUsage
-from sandbox_agent_server.agents.known.qwen_verbs import CAPABILITIES, VERBS
+from sandbox_agent_server.agents.known.qwen.calls import QwenCalls
+from sandbox_agent_server.agents.known.qwen.questions import QwenQuestions
+from sandbox_agent_server.agents.known.qwen.steering import QwenSteering
+from sandbox_agent_server.agents.known.qwen.tasks import QwenTasks
+from sandbox_agent_server.agents.known.qwen.turns import QwenTurns
+from sandbox_agent_server.agents.known.qwen.usage import QwenUsage
+from sandbox_agent_server.agents.known.qwen.verbs import CAPABILITIES, VERBS
 from sandbox_agent_server.agents.private_file import PrivateFile
 from sandbox_agent_server.agents.repository import files_in, refuse_answering
 from sandbox_agent_server.agents.settings_files import (

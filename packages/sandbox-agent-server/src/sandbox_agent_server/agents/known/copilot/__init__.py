@@ -13,10 +13,10 @@ from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.acp import acp_definition
 from sandbox_agent_server.agents.acp.launch import Launch
 from sandbox_agent_server.agents.acp.normalising import chain
-from sandbox_agent_server.agents.known.copilot_calls import CopilotCalls
-from sandbox_agent_server.agents.known.copilot_modes import CopilotModes
-from sandbox_agent_server.agents.known.copilot_turns import CopilotTurns
-from sandbox_agent_server.agents.known.copilot_verbs import CAPABILITIES, VERBS
+from sandbox_agent_server.agents.known.copilot.calls import CopilotCalls
+from sandbox_agent_server.agents.known.copilot.modes import CopilotModes
+from sandbox_agent_server.agents.known.copilot.turns import CopilotTurns
+from sandbox_agent_server.agents.known.copilot.verbs import CAPABILITIES, VERBS
 from sandbox_agent_server.agents.repository import (
     around,
     files_in,

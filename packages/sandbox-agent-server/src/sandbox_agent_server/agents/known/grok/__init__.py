@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from sandbox_agent_server.agents.acp import acp_definition
-from sandbox_agent_server.agents.known.grok_calls import GrokToolCalls
+from sandbox_agent_server.agents.known.grok.calls import GrokToolCalls
 from sandbox_agent_server.agents.known.own_home import AskingRule, OwnHome
 
 __all__ = ["DEFINITION"]

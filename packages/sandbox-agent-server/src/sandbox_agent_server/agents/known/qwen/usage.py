@@ -13,7 +13,7 @@ from sandbox_agent_core.spi.agent import WireFrame
 
 from sandbox_agent_server.agents.acp.normalising import AsItIs
 from sandbox_agent_server.agents.acp.reading import wire
-from sandbox_agent_server.agents.known.qwen_turns import QWEN_TURN_ENDED, QWEN_TURN_STARTED
+from sandbox_agent_server.agents.known.qwen.turns import QWEN_TURN_ENDED, QWEN_TURN_STARTED
 
 __all__ = ["QwenUsage"]
 
