@@ -252,6 +252,7 @@ AGENTS: Mapping[str, AgentUnderTest] = {
             | _ONLY_PROMPTS
             | {
                 "compact": _COMMAND_ONLY,
+                "diffs": "It tells what it replaces, and not where in the file.",
                 "directories": _NO_DIRECTORIES,
                 "question": "It asks by a request of its own, which is refused.",
                 "image": "It takes no images.",
@@ -268,6 +269,8 @@ AGENTS: Mapping[str, AgentUnderTest] = {
             | _ONLY_PROMPTS
             | {
                 "compact": _COMMAND_ONLY,
+                "diffs": "It tells a change when it asks, and no more when it is done.",
+                "usage": "It tells no tokens.",
                 "fork": "It says that it can, which was not tried.",
                 "plan": "Its tool for plans is one that the scripted model does not play.",
                 "api-errors": "When its model fails with 429 or 500 for good, it ends the turn and says nothing.",

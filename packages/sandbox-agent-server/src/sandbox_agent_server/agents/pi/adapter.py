@@ -47,6 +47,7 @@ from sandbox_agent_server.agents.pi.hooks import AFTER_TOOL, BEFORE_TOOL, read_h
 from sandbox_agent_server.agents.pi.launch import (
     INSTALL_HINT,
     PACKAGES,
+    asks_for_trust,
     can_clear_queue,
     check_node,
     command_line,
@@ -211,6 +212,7 @@ class PiAdapter(ProcessAdapter[Translator]):
             system_prompt=prompt.path if prompt else None,
             own_system_prompt=own.path if own else None,
             options=options,
+            is_trusted=self._context.trust_workspace and asks_for_trust(self._version),
             extra=self._option_texts("extra_args"),
         )
         files = [file for file in (prompt, own) if file is not None]

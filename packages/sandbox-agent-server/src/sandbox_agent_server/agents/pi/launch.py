@@ -71,6 +71,7 @@ ENV_NAMES: Final = (
 PACKAGES: Final = ("*/pi-coding-agent",)
 _PROGRAM: Final = "pi"
 NO_OPTIONS: Final = PiOptions()
+_ASKS_FOR_TRUST: Final = (0, 79, 0)
 _SAYS_SETTLED: Final = (0, 80, 6)
 _TELLS_ENTRIES: Final = (0, 80, 3)
 _CLEARS_QUEUE: Final = (0, 84, 4)
@@ -93,6 +94,11 @@ def find(env: Mapping[str, str]) -> AgentInstallation | None:
 def says_settled(version: str | None) -> bool:
     """Whether this version tells when nothing more comes of a prompt."""
     return _is_at_least(version, _SAYS_SETTLED)
+
+
+def asks_for_trust(version: str | None) -> bool:
+    """Whether what a workspace brings along runs only when Pi is told that it is trusted."""
+    return _is_at_least(version, _ASKS_FOR_TRUST)
 
 
 def tells_entries(version: str | None) -> bool:
@@ -130,10 +136,12 @@ def command_line(
     system_prompt: Path | None,
     own_system_prompt: Path | None = None,
     options: PiOptions = NO_OPTIONS,
+    is_trusted: bool = False,
     extra: Sequence[str] = (),
 ) -> list[str]:
-    """`session`: the flag and the argument of one to go on with. `own_system_prompt`: instead of Pi's."""
-    argv = [*command, "--mode", "rpc"]
+    """`session`: the flag and the argument of one to go on with. `own_system_prompt`: instead of Pi's. `is_trusted`:
+    for a version that asks."""
+    argv = [*command, "--mode", "rpc", *(["--approve"] if is_trusted else [])]
     for path in (*(str(_EXTENSIONS / name) for name in _OURS), *(options.extensions or ())):
         argv += ["--extension", path]
     argv += session

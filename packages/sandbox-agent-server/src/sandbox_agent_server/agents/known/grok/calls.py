@@ -13,6 +13,7 @@ from sandbox_agent_core.spi.agent import WireFrame
 
 from sandbox_agent_server.agents.acp.reading import wire
 from sandbox_agent_server.agents.known.retold_calls import Call, RetoldCalls, text_block
+from sandbox_agent_server.agents.native.hunks import piece
 
 __all__ = ["GrokToolCalls"]
 
@@ -55,15 +56,18 @@ def _described(call: Call) -> Call:
         if "rawOutput" not in call:
             # A description, which is part of the input, and no output.
             call.pop("content", None)
-    if any(is_diff(each) and each.get("oldText") == "" for each in as_list(call.get("content"))):
-        call = {**call, "content": [_new_file(each) for each in call["content"]]}
+    if any(is_diff(each) for each in as_list(call.get("content"))):
+        call = {**call, "content": [_change(each) for each in call["content"]]}
     return call
 
 
-def _new_file(each: Any) -> Any:
-    if is_diff(each) and each.get("oldText") == "":
+def _change(each: Any) -> Any:
+    """A new file, or what is replaced of one."""
+    if not is_diff(each):
+        return each
+    if not each.get("oldText"):
         return {name: value for name, value in each.items() if name != "oldText"}
-    return each
+    return each | piece(each["path"], each["oldText"], each["newText"])
 
 
 def _output(update: Call, output: Mapping[str, Any]) -> Call:

@@ -25,6 +25,8 @@ class KimiToolCalls(RetoldCalls):
         retold = dict(update)
         if update.get("status") in _BEFORE_THE_END:
             retold.pop("content", None)
+            # It says that a call is at work before it asks whether it may be.
+            retold["status"] = "pending"
             arguments = _arguments(update)
             retold |= compact(rawInput=arguments)
             name = told.get("name") or as_text(update.get("title"))

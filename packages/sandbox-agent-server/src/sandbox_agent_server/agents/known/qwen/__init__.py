@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandbox_agent_core.agent_options import QwenOptions
+from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.spi.agent import AgentContext
 
 from sandbox_agent_server.agents.acp import acp_definition
@@ -27,6 +28,7 @@ from sandbox_agent_server.agents.repository import files_in, refuse_answering
 from sandbox_agent_server.agents.settings_files import (
     highest_settings,
     laid_over,
+    read_settings,
     server_names,
 )
 
@@ -82,7 +84,10 @@ def prepare(context: AgentContext) -> Launch:
     arguments: list[str] = []
     default: Mapping[str, Any] = {}
     fixed = _ASKING
-    if not context.trust_workspace:
+    if context.trust_workspace:
+        # In the workspace's own settings each of them waits until a person has approved it at a terminal.
+        default = {"mcpServers": _servers_of(context.cwd / ".qwen" / "settings.json")}
+    else:
         default, fixed = _DEFAULT_SETTINGS, laid_over(_ASKING, _FIXED_SETTINGS)
         # A name that no workspace can give to a server of its own, so that the list is never empty.
         allowed = [secrets.token_hex(8), *context.mcp_server_names, *server_names(files)]
@@ -91,6 +96,16 @@ def prepare(context: AgentContext) -> Launch:
         highest_settings(files, default=default, fixed=fixed), name="settings", suffix=".json"
     )
     return Launch(arguments=arguments, env={**env, _HIGHEST: str(settings.path)}, files=[settings])
+
+
+def _servers_of(settings: Path) -> dict[str, Any]:
+    """Without their `trust`, with which their tools would not be asked for."""
+    servers = as_dict(read_settings(settings).get("mcpServers"))
+    return {
+        name: {member: value for member, value in server.items() if member != "trust"}
+        for name, server in servers.items()
+        if isinstance(server, dict)
+    }
 
 
 DEFINITION = acp_definition(
