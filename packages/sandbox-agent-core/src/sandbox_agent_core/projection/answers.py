@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
-from typing import Any
+from typing import Any, Final
 
 from sandbox_agent_core.frames import acp, operations
 from sandbox_agent_core.frames.entry import LogEntry
@@ -13,12 +13,19 @@ from sandbox_agent_core.projection.parts import Wire, event, passed_through
 from sandbox_agent_core.projection.turns import turn_steered
 from sandbox_agent_core.projection.updates import config_options
 
-__all__ = ["UNKNOWN_STOP_REASON", "agent_answer", "stop_reason", "token_usage", "turn_cost"]
+__all__ = [
+    "TOKENS",
+    "UNKNOWN_STOP_REASON",
+    "agent_answer",
+    "stop_reason",
+    "token_usage",
+    "turn_cost",
+]
 
 UNKNOWN_STOP_REASON = "unknown"
 """The agent answered its prompt, and did not say why it stopped: that is no success."""
 
-_TOKENS = {
+TOKENS: Final = {
     "inputTokens": "input_tokens",
     "outputTokens": "output_tokens",
     "cachedReadTokens": "cached_read_tokens",
@@ -26,6 +33,7 @@ _TOKENS = {
     "thoughtTokens": "thought_tokens",
     "totalTokens": "total_tokens",
 }
+"""ACP's names of the counts of a turn, and those of `TokenUsage`."""
 
 
 def agent_answer(entry: LogEntry) -> Wire | None:
@@ -110,7 +118,7 @@ def token_usage(result: Wire) -> Wire | None:
     quota = as_dict(as_dict(as_dict(result.get("_meta")).get("quota")).get("token_count"))
     found = {
         name: count
-        for name, other in _TOKENS.items()
+        for name, other in TOKENS.items()
         for count in [as_int(usage.get(name, quota.get(other)))]
         if count is not None
     }

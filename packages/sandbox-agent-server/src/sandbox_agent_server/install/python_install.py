@@ -151,10 +151,6 @@ def _candidates(environ: Mapping[str, str], wanted: tuple[int, int]) -> Iterator
     for name in (*names, "python3"):
         if found := shutil.which(name, path=path):
             yield Path(found)
-    # pyenv puts programs on the PATH that start the chosen version only, and tell uv nothing.
-    pyenv = environ.get("PYENV_ROOT") or str(Path(environ.get("HOME") or "/", ".pyenv"))
-    for name in names:
-        yield from sorted(Path(pyenv, "versions").glob(f"*/bin/{name}"), reverse=True)
     uv = _uv(environ)
     if uv is not None:
         wish = f">={wanted[0]}.{wanted[1]}"

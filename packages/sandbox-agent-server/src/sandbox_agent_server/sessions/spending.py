@@ -10,21 +10,13 @@ from sandbox_agent_core.api.sessions import SessionUsage
 from sandbox_agent_core.events.usage import Cost
 from sandbox_agent_core.frames import LogEntry
 from sandbox_agent_core.lenient import as_dict, as_int, as_str
-from sandbox_agent_core.projection import token_usage, turn_cost
+from sandbox_agent_core.projection import TOKENS, token_usage, turn_cost
 
 __all__ = ["Spending"]
 
 _DIGITS: Final = 9
 _MAX_TOKENS: Final = 10**12
 """Of one turn; an agent that says more is not believed."""
-_TOKENS: Final = {
-    "inputTokens": "input_tokens",
-    "outputTokens": "output_tokens",
-    "cachedReadTokens": "cached_read_tokens",
-    "cachedWriteTokens": "cached_write_tokens",
-    "thoughtTokens": "thought_tokens",
-    "totalTokens": "total_tokens",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +37,7 @@ class Spending:
         usage = token_usage(dict(result)) or {}
         counts = {
             field: getattr(self, field) + count
-            for name, field in _TOKENS.items()
+            for name, field in TOKENS.items()
             if (count := usage.get(name)) is not None and 0 <= count <= _MAX_TOKENS
         }
         after = replace(self, **counts) if counts else self
@@ -60,7 +52,7 @@ class Spending:
         )
 
     def info(self) -> SessionUsage:
-        tokens = {field: getattr(self, field) for field in _TOKENS.values()}
+        tokens = {field: getattr(self, field) for field in TOKENS.values()}
         cost = (
             None
             if self.cost is None
@@ -75,7 +67,7 @@ class Spending:
     def from_wire(cls, wire: Any) -> Spending:
         """Raises: TypeError."""
         told = as_dict(wire)
-        tokens = {field: as_int(told.get(field)) or 0 for field in _TOKENS.values()}
+        tokens = {field: as_int(told.get(field)) or 0 for field in TOKENS.values()}
         cost = told.get("cost")
         return cls(
             **tokens,

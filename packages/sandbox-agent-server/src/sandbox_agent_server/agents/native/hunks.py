@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from sandbox_agent_core.diffs import NO_NEWLINE
+
 __all__ = ["Hunk", "hunks_of", "new_file", "piece", "whole_file"]
 
 _HUNK: Final = re.compile(r"@@ -(\d{1,9})(?:,\d+)? \+(\d{1,9})(?:,\d+)? @@")
-_NO_NEWLINE: Final = "\\ No newline at end of file"
 # Not `splitlines`, which also splits at form feeds and the line separators of Unicode.
 _LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
 
@@ -40,7 +41,7 @@ def hunks_of(diff: str) -> Iterator[Hunk]:
             hunk = Hunk(int(match.group(2)), int(match.group(1))) if match else Hunk(None)
         elif hunk is None:
             continue
-        elif line.startswith(_NO_NEWLINE):
+        elif line.startswith(NO_NEWLINE):
             for side in last:
                 side[-1] = side[-1].removesuffix("\n")
         else:
