@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import unified_diff
 from typing import Any
 
@@ -59,14 +60,22 @@ def test_hunks_make_the_new_text_of_the_old(old: str, new: str) -> None:
 
 
 @given(TEXTS, TEXTS)
-def test_small_changes_have_the_hunks_of_a_unified_diff(old: str, new: str) -> None:
-    before = [line + "\n" for line in old.split("\n")]
-    after = [line + "\n" for line in new.split("\n")]
-    theirs = [line for line in unified_diff(before, after) if line.startswith("@@")]
-    ours = hunks_of("".join(before), "".join(after), 1, 1)
-    assert bool(ours) == bool(theirs)
-    for hunk in ours:
-        assert any(line[0] in "+-" for line in hunk["lines"])
+def test_every_hunk_changes_something_and_equal_texts_have_none(old: str, new: str) -> None:
+    hunks = hunks_of(old, new, 1, 1)
+    assert bool(hunks) == (old != new)
+    assert all(any(line[0] in "+-" for line in hunk["lines"]) for hunk in hunks)
+
+
+def test_hunks_are_those_of_a_unified_diff() -> None:
+    old = [f"line {n}\n" for n in range(60)]
+    new = [*old[:5], "new\n", *old[5:30], *old[31:]]
+    hunks = hunks_of("".join(old), "".join(new), 1, 1)
+    theirs = [line.removesuffix("\n") for line in unified_diff(old, new)][2:]
+    assert [line for hunk in hunks for line in hunk["lines"]] == [
+        line for line in theirs if not line.startswith("@@")
+    ]
+    starts = [f"@@ -{hunk['oldStart']},{{}} +{hunk['newStart']},{{}} @@" for hunk in hunks]
+    assert [re.sub(r",\d+", ",{}", line) for line in theirs if line.startswith("@@")] == starts
 
 
 def test_a_piece_has_the_lines_of_its_place() -> None:
@@ -107,10 +116,11 @@ def test_two_changes_far_apart_are_two_hunks() -> None:
 
 @pytest.mark.parametrize("size", [MAX_COMPARED_LINES + 1, MAX_COMPARED_LINES])
 def test_what_takes_long_to_compare_is_one_hunk(size: int) -> None:
-    # Ten different lines again and again: each equals a tenth of the others.
+    # The same lines again and again: each has a dozen that equal it.
     old = "".join(f"{n % 120}\n" for n in range(size))
     new = "".join(f"{n * 7 % 121}\n" for n in range(size))
-    assert applied(old, hunks_of(old, new, 1, 1)) == new
+    (hunk,) = hunks_of(old, new, 1, 1)
+    assert applied(old, [hunk]) == new
 
 
 def test_a_change_beyond_the_limit_has_its_texts_and_no_hunks() -> None:

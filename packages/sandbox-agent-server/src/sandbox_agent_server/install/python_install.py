@@ -46,7 +46,7 @@ sys.exit(program.load()())
 
 
 def find_python(environ: Mapping[str, str], *, agent: str, at_least: str) -> Path:
-    """The one that runs this server when it is new enough, else one on the PATH, of pyenv, or that uv knows.
+    """The one that runs this server when it is new enough, else one on the PATH, or that uv knows.
 
     Raises:
         PythonMissing: there is none; says which is needed.
@@ -59,7 +59,7 @@ def find_python(environ: Mapping[str, str], *, agent: str, at_least: str) -> Pat
             return candidate
     raise PythonMissing(
         f"{agent} needs Python {at_least} or later, and this server runs with "
-        f"{OWN_VERSION[0]}.{OWN_VERSION[1]}; no other was found on the PATH, by pyenv or by uv. Install one, for "
+        f"{OWN_VERSION[0]}.{OWN_VERSION[1]}; no other was found on the PATH or by uv. Install one, for "
         f"example with `uv python install {at_least}`.",
         agent=agent,
         wanted=at_least,
