@@ -15,24 +15,8 @@ from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
 from sandbox_agent_core.agent_options.base import AgentOptions
 from sandbox_agent_core.credentials.sources import AgentSources
 from sandbox_agent_core.frames.jsonrpc import Frame
-from sandbox_agent_core.frames.operations import (
-    SESSION_COMPACT,
-    SESSION_FORK,
-    SESSION_NATIVE,
-    SESSION_RENAME,
-    SESSION_REVIEW,
-    SESSION_REWIND,
-    SESSION_STEER,
-)
 
 __all__ = [
-    "SESSION_COMPACT",
-    "SESSION_FORK",
-    "SESSION_NATIVE",
-    "SESSION_RENAME",
-    "SESSION_REVIEW",
-    "SESSION_REWIND",
-    "SESSION_STEER",
     "TASK_STOP",
     "AgentAdapter",
     "AgentContext",

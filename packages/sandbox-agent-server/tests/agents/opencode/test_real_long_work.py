@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sandbox_agent_core.agent_options import OpenCodeOptions
 from sandbox_agent_core.frames import extensions
-from sandbox_agent_core.spi.agent import (
+from sandbox_agent_core.frames.operations import (
     SESSION_COMPACT,
     SESSION_FORK,
     SESSION_NATIVE,

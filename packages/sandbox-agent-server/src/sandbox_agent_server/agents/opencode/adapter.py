@@ -13,8 +13,7 @@ from sandbox_agent_core.agent_options import OpenCodeOptions
 from sandbox_agent_core.errors import PayloadTooLarge
 from sandbox_agent_core.frames import RequestId, acp
 from sandbox_agent_core.frames.jsonrpc import INVALID_REQUEST
-from sandbox_agent_core.lenient import as_dict
-from sandbox_agent_core.spi.agent import (
+from sandbox_agent_core.frames.operations import (
     SESSION_COMPACT,
     SESSION_FORK,
     SESSION_NATIVE,
@@ -22,6 +21,9 @@ from sandbox_agent_core.spi.agent import (
     SESSION_REVIEW,
     SESSION_REWIND,
     SESSION_STEER,
+)
+from sandbox_agent_core.lenient import as_dict
+from sandbox_agent_core.spi.agent import (
     AgentContext,
     AgentExit,
     AgentInstallation,

@@ -16,14 +16,16 @@ from sandbox_agent_core.frames.jsonrpc import (
     METHOD_NOT_FOUND,
     RESOURCE_NOT_FOUND,
 )
-from sandbox_agent_core.lenient import as_dict, as_text
-from sandbox_agent_core.spi.agent import (
+from sandbox_agent_core.frames.operations import (
     SESSION_COMPACT,
     SESSION_FORK,
     SESSION_NATIVE,
     SESSION_RENAME,
     SESSION_REWIND,
     SESSION_STEER,
+)
+from sandbox_agent_core.lenient import as_dict, as_text
+from sandbox_agent_core.spi.agent import (
     AgentContext,
     AgentInstallation,
 )
