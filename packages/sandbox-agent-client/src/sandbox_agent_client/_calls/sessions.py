@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from typing import Any, TypedDict
 
 from sandbox_agent_core.agent_options import AgentOptions
 from sandbox_agent_core.api.policy import PermissionPolicy
+from sandbox_agent_core.api.requests import OnReject
 from sandbox_agent_core.api.sessions import (
     CancelRequest,
     CancelResult,
@@ -63,7 +64,7 @@ class SessionOptions(TypedDict, total=False):
     permission_policy: PermissionPolicy | Mapping[str, Any] | None
     hooks: SessionHooks | Mapping[str, bool] | None
     """`before_tool`, `after_tool`: which `Session.on_tool` will be called with."""
-    on_reject: Literal["continue", "stop"] | None
+    on_reject: OnReject | None
     """Whether a turn goes on after a refusal, unless the answer says it. Default: as the agent does it."""
     agent_options: AgentOptions | Mapping[str, Any] | None
     """What only this agent has: a model of `agent_options` such as `ClaudeOptions`, or its fields. Never secrets: it

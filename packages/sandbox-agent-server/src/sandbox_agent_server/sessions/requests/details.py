@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from sandbox_agent_core.api.requests import AnswerRequest
+from sandbox_agent_core.api.requests import AnswerRequest, OnReject
 from sandbox_agent_core.errors import InputForbidden, InvalidRequest, OperationNotSupported
 from sandbox_agent_core.lenient import as_dict, as_text, compact
 from sandbox_agent_core.spi.capabilities import CAPABILITIES_META, AgentCapabilities
@@ -17,8 +17,6 @@ from sandbox_agent_server.sessions.requests.policy import decide
 from sandbox_agent_server.sessions.state import SessionState
 
 __all__ = ["AnswerDetails", "check_allowed", "check_input", "with_details"]
-
-OnReject = Literal["continue", "stop"]
 
 _INSTEAD: Final = {
     "message": "answer without `message`, and say it with the next prompt",
