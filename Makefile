@@ -58,6 +58,14 @@ fmt: $(READY) ## Format, and write the generated files again
 	$(BIN)/ruff format .
 	$(BIN)/python scripts/gen_docs.py
 
+.PHONY: docs
+docs: $(READY) ## The documentation as a site, in site/; a broken link fails
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
+.PHONY: docs-serve
+docs-serve: $(READY) ## The site at http://127.0.0.1:8000, built again as pages change
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve
+
 .PHONY: coverage
 coverage: $(READY) agents ## Tests with coverage, servers and agents in other processes included
 	@rm -f .coverage .coverage.*
@@ -79,4 +87,4 @@ build: $(READY) ## Wheels of all packages in dist/
 
 .PHONY: clean
 clean: ## Remove everything that can be made again
-	rm -rf $(VENV) .agents .agents-newest dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .agents .agents-newest dist site .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

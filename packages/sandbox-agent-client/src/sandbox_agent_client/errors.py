@@ -1,4 +1,7 @@
-"""Every error that this package raises. They are in `sandbox_agent_client` itself, too."""
+"""Everything that this package raises: `except errors.SandboxAgentError` catches it all."""
 
+from sandbox_agent_core import errors
 from sandbox_agent_core.errors import *  # noqa: F403 - its `__all__` is the one list
-from sandbox_agent_core.errors import __all__ as __all__
+
+__all__: list[str] = []
+__all__ += errors.__all__

@@ -98,8 +98,9 @@ class ModalProvider(MachineProvider["Sandbox"]):
             server_port: In the sandbox. ready_timeout: seconds for the server to listen.
             create_timeout: Seconds for Modal to make the sandbox, and its image the first time.
             request_timeout: Seconds for any other request.
-            token_id, token_secret: Both or none. Default: MODAL_TOKEN_ID and MODAL_TOKEN_SECRET, or
+            token_id: With `token_secret`, or neither. Default: MODAL_TOKEN_ID and MODAL_TOKEN_SECRET, or
                 `~/.modal.toml`.
+            token_secret: See `token_id`.
             environment: Modal's. Default: as Modal's configuration says.
             create_options: Arguments of the SDK's `Sandbox.create`, laid over ours; `tags` and `encrypted_ports`
                 are added.

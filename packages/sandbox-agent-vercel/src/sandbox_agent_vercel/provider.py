@@ -85,8 +85,10 @@ class VercelProvider(MachineProvider["Sandbox"]):
             snapshot_expiration: Seconds that Vercel keeps a snapshot that is not used; 0 is for ever.
                 Default: Vercel's, 30 days.
             server_port: In the sandbox. ready_timeout: seconds for the server to listen.
-            token, team_id, project_id: All three or none. Default: as Vercel's SDK finds them, in
+            token: With `team_id` and `project_id`, or none of them. Default: as Vercel's SDK finds them, in
                 VERCEL_OIDC_TOKEN, or in VERCEL_TOKEN, VERCEL_TEAM_ID and VERCEL_PROJECT_ID.
+            team_id: See `token`.
+            project_id: See `token`.
             base_url: Of Vercel's API. request_timeout: seconds for one request to it.
             create_options: Arguments of the SDK's `create_sandbox`, laid over ours; `tags` and `ports` are added.
 
