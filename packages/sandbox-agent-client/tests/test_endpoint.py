@@ -12,6 +12,7 @@ import pytest
 from sandbox_agent_client import Endpoint, SandboxAgent, SandboxAgentSync, errors
 from sandbox_agent_client._async.transport import Transport
 from sandbox_agent_client._calls import agents
+from sandbox_agent_client._endpoint import headers_of
 from sandbox_agent_client._failures import http_failures, websocket_failures
 from sandbox_agent_client.sandboxes.health import wait_healthy
 from websockets.asyncio.server import ServerConnection, serve
@@ -174,3 +175,66 @@ async def test_an_answer_that_is_nested_too_deeply_is_an_error_of_ours() -> None
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         with pytest.raises(errors.InternalError):
             await Transport(Endpoint(url="http://test"), http_client=http).call(agents.health())
+
+
+# -- which header has the token
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "sent"),
+    [
+        (Endpoint(url="http://x", token="t"), {"Authorization": "Bearer t"}),
+        (
+            Endpoint(url="http://x", token="t", token_header="X-Sandbox-Agent-Token"),
+            {"X-Sandbox-Agent-Token": "t"},
+        ),
+        (
+            Endpoint(url="http://x", token="t", headers={"authorization": "Basic g"}),
+            {"authorization": "Basic g", "X-Sandbox-Agent-Token": "t"},
+        ),
+        (
+            Endpoint(
+                url="http://x",
+                token="t",
+                headers={"authorization": "Basic g"},
+                token_header="Authorization",
+            ),
+            {"Authorization": "Bearer t"},
+        ),
+        (
+            Endpoint(url="http://x", headers={"Authorization": "Bearer g"}),
+            {"Authorization": "Bearer g"},
+        ),
+    ],
+)
+def test_a_gateway_keeps_the_header_that_it_wants(endpoint: Endpoint, sent: dict[str, str]) -> None:
+    assert headers_of(endpoint) == sent
+
+
+async def test_a_header_that_the_server_does_not_read_is_refused() -> None:
+    with pytest.raises(errors.InvalidRequest, match="X-Sandbox-Agent-Token"):
+        await SandboxAgent.connect("http://127.0.0.1:1", token="t", token_header="X-Token")  # type: ignore[arg-type]
+
+
+async def test_a_server_is_worked_with_by_our_header(endpoint: Endpoint, transport: Any) -> None:
+    """As behind a gateway that has checked a password of its own and passes it on."""
+    async with SandboxAgent.connect(
+        endpoint.url,
+        token=endpoint.token,
+        headers={"Authorization": "Basic dXNlcjpwYXNz"},
+        transport=transport,
+    ) as client:
+        assert (await (await client.create_session("mock")).prompt("yes")).text == "You said: yes"
+
+
+async def test_no_log_of_the_websocket_has_the_token(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with SandboxAgent.connect(
+        endpoint.url, token=endpoint.token, transport="ws", headers={"x-gateway-token": "gw-s3cr3t"}
+    ) as client:
+        await (await client.create_session("mock")).prompt("yes")
+    assert "Sec-WebSocket-Key" in caplog.text
+    assert (endpoint.token or "") not in caplog.text
+    assert "gw-s3cr3t" not in caplog.text

@@ -17,6 +17,15 @@ from sandbox_agent_core.redact import is_secret_name, mask, secret_values, secre
         ("AKIAIOSFODNN7EXAMPLE", "AKIA***"),
         ("Authorization: Bearer abcdef.ghi-jkl", "Authorization: Bearer ***"),
         ("authorization: Basic dXNlcjpwYXNzd29yZA==", "authorization: Basic ***"),
+        ("X-Sandbox-Agent-Token: abcd-1234_x", "X-Sandbox-Agent-Token: ***"),
+        (
+            "sec-websocket-protocol: sandbox-agent, bearer.abcd-1234%20x",
+            "sec-websocket-protocol: sandbox-agent, bearer.***",
+        ),
+        (
+            'new WebSocket(url, ["sandbox-agent", "bearer.abcd1234"])',
+            'new WebSocket(url, ["sandbox-agent", "bearer.***"])',
+        ),
         ("ANTHROPIC_API_KEY=whatever-it-is", "ANTHROPIC_API_KEY=***"),
         ("export GH_TOKEN='abcd1234'", "export GH_TOKEN='***'"),
         ('{"apiKey": "abcd1234", "n": 1}', '{"apiKey": "***", "n": 1}'),
@@ -46,6 +55,7 @@ def test_what_looks_like_a_secret_is_masked(text: str, masked: str) -> None:
         "token limit reached",
         "https://example.com:8080/path",
         "a basic example of a bearer",
+        "return bearer.authenticate(request)",
         "session 01a2069c-208c-7870-8f3a-2742c2b368b3",
         "/usr/lib/node_modules/x/dist/index.js:12:34",
     ],

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
+from sandbox_agent_core.api.tokens import TOKEN_HEADER
 from sandbox_agent_core.errors import InvalidRequest, TokenInvalid
 from sandbox_agent_core.spi.provider import Endpoint
 
-__all__ = ["check_endpoint", "making_http_client", "shown_url"]
+__all__ = ["check_endpoint", "headers_of", "making_http_client", "shown_url"]
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
@@ -34,6 +35,10 @@ def check_endpoint(endpoint: Endpoint) -> Endpoint:
             "The token has a line end, a control character or a letter that is not ASCII in it, so it is "
             "no token of a server. One that was read from a file may end in a newline: strip it."
         )
+    if endpoint.token_header not in (None, "Authorization", TOKEN_HEADER):
+        raise InvalidRequest(
+            f"token_header={endpoint.token_header!r}: the server reads Authorization and {TOKEN_HEADER}."
+        )
     for name, value in endpoint.headers.items():
         if not _HEADER_NAME.fullmatch(name):
             raise InvalidRequest(f"{name!r} is no name of a header.")
@@ -43,6 +48,23 @@ def check_endpoint(endpoint: Endpoint) -> Endpoint:
                 "is not ASCII in it."
             )
     return endpoint
+
+
+def headers_of(endpoint: Endpoint) -> dict[str, str]:
+    """What goes with every request: the gateway's own headers, and the token beside them."""
+    headers = dict(endpoint.headers)
+    if endpoint.token is None:
+        return headers
+    given = endpoint.token_header
+    if given is None:
+        is_taken = any(name.lower() == "authorization" for name in headers)
+        given = TOKEN_HEADER if is_taken else "Authorization"
+    if given == "Authorization":
+        headers = {
+            name: value for name, value in headers.items() if name.lower() != "authorization"
+        }
+        return headers | {"Authorization": f"Bearer {endpoint.token}"}
+    return headers | {given: endpoint.token}
 
 
 def shown_url(url: str) -> str:

@@ -31,6 +31,7 @@ _SHAPES = (
     re.compile(rf"{_START}(AIza)[\w\-]{{30,}}"),
     re.compile(rf"{_START}(eyJ)[\w\-]{{8,}}\.[\w\-]{{8,}}\.[\w\-]*"),
     re.compile(rf"{_START}((?:Bearer|Basic)\s+)[\w.~+/\-]{{8,}}=*", re.I),
+    re.compile(r"((?:Sec-WebSocket-Protocol|sandbox-agent)\b[^\n]{0,40}?\bbearer\.)[\w.~+%\-]{8,}", re.I),
     re.compile(r"(://[^\s:/@]*:)[^\s/@]+(?=@)"),
 )  # fmt: skip
 # NAME=value, name: value, "name": "value", --name value. A number is a count (`max_token=4096`), and

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from sandbox_agent_core.api.tokens import TOKEN_HEADER
 from sandbox_agent_core.errors import InvalidRequest, ProviderTimeout, SandboxNotFound
 from sandbox_agent_core.provisioning.provider import (
     READY_TIMEOUT_S,
@@ -221,11 +222,16 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
         return super()._ref(sandbox, name=sandbox.name, **metadata)
 
     async def _reach(self, sandbox: AsyncSandbox, port: int) -> Endpoint:
-        """Asked of Daytona each time: its token is another one after a restart."""
+        """Asked of Daytona each time: its token is another one after a restart. Its proxy reads a Bearer token as a key of
+        its own first."""
         timeout_s = self._request_timeout_s
         ask = partial(sandbox.get_preview_link, port, request_timeout=timeout_s)
         link = await call(ask, sandbox=sandbox.id, is_repeatable=True)
-        return Endpoint(url=link.url.rstrip("/"), headers={PREVIEW_HEADER: link.token})
+        return Endpoint(
+            url=link.url.rstrip("/"),
+            headers={PREVIEW_HEADER: link.token},
+            token_header=TOKEN_HEADER,
+        )
 
     async def port_url(self, ref: SandboxRef, port: int) -> str:
         """Daytona's own token is in the URL, for `link_lifetime` seconds.

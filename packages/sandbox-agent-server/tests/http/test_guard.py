@@ -90,7 +90,75 @@ async def test_an_empty_token_is_still_a_token() -> None:
     assert (await request(guard(token=""), headers=HERE)).status == 401
 
 
+# Where the token may be
+
+IN_OUR_HEADER = ("x-sandbox-agent-token", TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        ([IN_OUR_HEADER], 200),
+        ([IN_OUR_HEADER, ("authorization", f"Bearer {TOKEN}")], 200),
+        # A gateway's own
+        ([IN_OUR_HEADER, ("authorization", "Basic dXNlcjpwYXNz")], 200),
+        ([("authorization", "Basic dXNlcjpwYXNz"), IN_OUR_HEADER], 200),
+        ([IN_OUR_HEADER, ("authorization", "Negotiate")], 200),
+        ([("authorization", "Basic dXNlcjpwYXNz")], 401),
+        # Two opinions
+        ([IN_OUR_HEADER, ("authorization", "Bearer another-token")], 401),
+        ([("authorization", f"Bearer {TOKEN}"), ("x-sandbox-agent-token", "another-token")], 401),
+        ([IN_OUR_HEADER, ("x-sandbox-agent-token", "another-token")], 401),
+        ([("authorization", f"Bearer {TOKEN}"), ("authorization", "Bearer another-token")], 401),
+        # Almost
+        ([("x-sandbox-agent-token", f"Bearer {TOKEN}")], 401),
+        ([("x-sandbox-agent-token", TOKEN[:-1])], 401),
+        ([("x-sandbox-agent-token", "")], 401),
+        ([("x-sandbox-agent-token", ""), ("authorization", f"Bearer {TOKEN}")], 200),
+        ([("x-sandbox-agent-token", "\u00e9\u00e8")], 401),
+    ],
+)  # fmt: skip
+async def test_a_token_may_be_in_our_header_and_two_must_not_differ(
+    sent: list[tuple[str, str]], status: int
+) -> None:
+    answer = await request(guard(), headers=[*HERE.items(), *sent])
+    assert answer.status == status
+    assert TOKEN.encode() not in answer.body
+    assert b"another-token" not in answer.body
+    (first, *_) = await websocket(guard(), headers=[*HERE.items(), *sent])
+    assert (first["type"] == "websocket.accept") == (status == 200)
+
+
+async def test_a_refusal_names_both_headers() -> None:
+    answer = await request(guard(), headers={**HERE, "authorization": "Basic dXNlcjpwYXNz"})
+    detail = answer.json()["detail"]
+    assert "Authorization: Bearer TOKEN" in detail
+    assert "X-Sandbox-Agent-Token: TOKEN" in detail
+
+
 # The token of a WebSocket
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_let_in"),
+    [
+        ({"authorization": "Basic dXNlcjpwYXNz"}, True),
+        ({"x-sandbox-agent-token": TOKEN}, True),
+        ({"x-sandbox-agent-token": "another-token"}, False),
+    ],
+)
+async def test_a_subprotocol_stands_beside_the_headers(
+    headers: dict[str, str], is_let_in: bool
+) -> None:
+    offered = ("sandbox-agent", f"bearer.{TOKEN}")
+    sent = await websocket(guard(), headers={**HERE, **headers}, subprotocols=offered)
+    assert (sent[0]["type"] == "websocket.accept") == is_let_in
+
+
+async def test_a_subprotocol_may_be_percent_encoded() -> None:
+    strict = guard(token="a/b=c d-and-more")
+    sent = await websocket(strict, headers=HERE, subprotocols=("bearer.a%2Fb%3Dc%20d-and-more",))
+    assert sent[0]["type"] == "websocket.accept"
 
 
 async def test_a_websocket_is_let_in_by_header_or_by_subprotocol() -> None:

@@ -92,8 +92,9 @@ def test_every_parameter_of_a_path_is_told_and_required(ours: dict[str, Any]) ->
 
 def test_it_can_be_sent_and_says_how_to_be_let_in(ours: dict[str, Any]) -> None:
     assert json.loads(json.dumps(ours)) == ours
-    assert ours["security"] == [{"bearer": []}]
+    assert ours["security"] == [{"bearer": []}, {"header": []}]
     assert ours["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    assert ours["components"]["securitySchemes"]["header"]["name"] == "X-Sandbox-Agent-Token"
 
 
 def test_two_methods_of_a_path_stand_beside_each_other() -> None:

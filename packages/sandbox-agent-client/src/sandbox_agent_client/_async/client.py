@@ -15,7 +15,7 @@ from sandbox_agent_core.api.sessions import CreateSession, SessionInfo
 from sandbox_agent_core.api.tokens import CreateToken, TokenCreated, TokenInfo, TokenScope
 from sandbox_agent_core.errors import ServerUnreachable, SessionAlreadyExists, SessionNotFound
 from sandbox_agent_core.spi.persistence import TranscriptStore
-from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef
+from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef, TokenHeader
 
 from sandbox_agent_client._async._backend import (
     CALLBACKS_MAY_BE_ASYNC,
@@ -170,6 +170,7 @@ class SandboxAgent:
         base_url: str,
         *,
         token: str | None = None,
+        token_header: TokenHeader | None = None,
         headers: Mapping[str, str] | None = None,
         persistence: TranscriptStore | None = None,
         transport: StreamKind = "sse",
@@ -179,7 +180,9 @@ class SandboxAgent:
     ) -> AwaitableContext[SandboxAgent]:
         """Connect to a server that runs. Leaving the block only disconnects.
 
-        `headers` go with every request (a gateway's own). An `http_client` that is given stays open.
+        `headers` go with every request (a gateway's own). The token is sent as `Authorization: Bearer`, or as
+        `X-Sandbox-Agent-Token` when `headers` have an `Authorization` already or `token_header` says so. An
+        `http_client` that is given stays open.
         `reconnect_timeout`: how long a stream tries to come back; None for ever. Times are in seconds.
 
         Raises:
@@ -190,7 +193,9 @@ class SandboxAgent:
 
         async def open() -> SandboxAgent:
             carrier = Transport(
-                Endpoint(url=base_url, token=token, headers=headers or {}),
+                Endpoint(
+                    url=base_url, token=token, token_header=token_header, headers=headers or {}
+                ),
                 stream_kind=transport,
                 timeout_s=timeout,
                 http_client=http_client,

@@ -19,7 +19,12 @@ from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.websocket import websocket_batches
 from sandbox_agent_client._calls import Call, encoded
 from sandbox_agent_client._calls.events import stream_path, stream_query, websocket_path
-from sandbox_agent_client._endpoint import check_endpoint, making_http_client, shown_url
+from sandbox_agent_client._endpoint import (
+    check_endpoint,
+    headers_of,
+    making_http_client,
+    shown_url,
+)
 from sandbox_agent_client._failures import (
     error_of_response,
     http_failures,
@@ -253,13 +258,11 @@ class Transport:
         return self.endpoint.url.rstrip("/") + path
 
     def _headers(self, *, accept: str | None = None, has_body: bool = False) -> dict[str, str]:
-        headers = dict(self.endpoint.headers)
+        headers = headers_of(self.endpoint)
         if has_body:
             headers["Content-Type"] = "application/json"
         if accept is not None:
             headers["Accept"] = accept
-        if self.endpoint.token is not None:
-            headers["Authorization"] = f"Bearer {self.endpoint.token}"
         return headers
 
 

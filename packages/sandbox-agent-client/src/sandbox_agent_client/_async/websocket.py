@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 from sandbox_agent_core.lenient import as_dict, as_int
+from sandbox_agent_core.redact import mask
 from sandbox_agent_core.wire.problem import from_problem
 
 from sandbox_agent_client._async._backend import (
@@ -21,6 +23,18 @@ from sandbox_agent_client._network import is_loopback
 from sandbox_agent_client._resume import SILENCE_TIMEOUT_S
 
 __all__ = ["websocket_batches"]
+
+
+class _WithoutSecrets(logging.Filter):
+    """At DEBUG websockets tells of every header that it sends, and the token is in one."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = mask(record.getMessage()), None
+        return True
+
+
+_wire_logger = logging.getLogger("sandbox_agent_client.websocket")
+_wire_logger.addFilter(_WithoutSecrets())
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Twice the longest line that the server takes from an agent."""
@@ -47,6 +61,7 @@ async def websocket_batches(
             # The server's heartbeats show that it lives; compressing loopback text costs more than it saves.
             ping_interval=None,
             compression=None,
+            logger=_wire_logger,
             proxy=None if is_loopback(url) else True,
         )
     try:

@@ -16,7 +16,7 @@ from sandbox_agent_core.api.sessions import CreateSession, SessionInfo
 from sandbox_agent_core.api.tokens import CreateToken, TokenCreated, TokenInfo, TokenScope
 from sandbox_agent_core.errors import ServerUnreachable, SessionAlreadyExists, SessionNotFound
 from sandbox_agent_core.spi.persistence import TranscriptStore
-from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef
+from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef, TokenHeader
 
 from sandbox_agent_client._callbacks import check_callback
 from sandbox_agent_client._calls import agents as agent_calls
@@ -171,6 +171,7 @@ class SandboxAgentSync:
         base_url: str,
         *,
         token: str | None = None,
+        token_header: TokenHeader | None = None,
         headers: Mapping[str, str] | None = None,
         persistence: TranscriptStore | None = None,
         transport: StreamKind = "sse",
@@ -180,7 +181,9 @@ class SandboxAgentSync:
     ) -> SandboxAgentSync:
         """Connect to a server that runs. Leaving the block only disconnects.
 
-        `headers` go with every request (a gateway's own). An `http_client` that is given stays open.
+        `headers` go with every request (a gateway's own). The token is sent as `Authorization: Bearer`, or as
+        `X-SandboxSync-Agent-Token` when `headers` have an `Authorization` already or `token_header` says so. An
+        `http_client` that is given stays open.
         `reconnect_timeout`: how long a stream tries to come back; None for ever. Times are in seconds.
 
         Raises:
@@ -191,7 +194,9 @@ class SandboxAgentSync:
 
         def open() -> SandboxAgentSync:
             carrier = Transport(
-                Endpoint(url=base_url, token=token, headers=headers or {}),
+                Endpoint(
+                    url=base_url, token=token, token_header=token_header, headers=headers or {}
+                ),
                 stream_kind=transport,
                 timeout_s=timeout,
                 http_client=http_client,

@@ -8,7 +8,12 @@ import httpx
 from sandbox_agent_core.errors import SandboxAgentError, ServerStartFailed, TokenInvalid
 from sandbox_agent_core.spi.provider import Endpoint
 
-from sandbox_agent_client._endpoint import check_endpoint, making_http_client, shown_url
+from sandbox_agent_client._endpoint import (
+    check_endpoint,
+    headers_of,
+    making_http_client,
+    shown_url,
+)
 from sandbox_agent_client._failures import error_of_response, http_failures
 from sandbox_agent_client._network import is_loopback, tls_for
 
@@ -47,13 +52,10 @@ async def wait_healthy(endpoint: Endpoint, *, timeout_s: float) -> None:
 
 
 async def _probe(http: httpx.AsyncClient, endpoint: Endpoint) -> SandboxAgentError | None:
-    headers = dict(endpoint.headers)
-    if endpoint.token is not None:
-        headers["Authorization"] = f"Bearer {endpoint.token}"
     url = endpoint.url.rstrip("/") + "/v1/health"
     try:
         with http_failures(f"GET {shown_url(url)}"):
-            response = await http.get(url, headers=headers, timeout=PROBE_TIMEOUT_S)
+            response = await http.get(url, headers=headers_of(endpoint), timeout=PROBE_TIMEOUT_S)
     except SandboxAgentError as exc:
         return exc
     if response.is_success:

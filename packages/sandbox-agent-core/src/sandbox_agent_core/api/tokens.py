@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from pydantic import Field
 
 from sandbox_agent_core.api.base import RequestBody, ResponseBody
 
-__all__ = ["TOKEN_SCOPES", "CreateToken", "TokenCreated", "TokenInfo", "TokenList", "TokenScope"]
+__all__ = [
+    "TOKEN_HEADER",
+    "TOKEN_SCOPES",
+    "CreateToken",
+    "TokenCreated",
+    "TokenInfo",
+    "TokenList",
+    "TokenScope",
+]
+
+TOKEN_HEADER: Final = "X-Sandbox-Agent-Token"  # noqa: S105 - the name of a header
+"""Where the token goes when a gateway wants `Authorization` for itself."""
 
 TokenScope = Literal["read", "prompt", "answer", "admin"]
 """`read`: look at everything but tokens; every token may. `prompt`: make, prompt, cancel and end sessions.

@@ -7,6 +7,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -151,9 +152,7 @@ class MachineProvider(ABC, Generic[S]):
         async with self._running(ref) as sandbox:
             token = await read_token(*await self._server(sandbox, ref))
             reached = await self._reach(sandbox, int(ref.metadata.get("port", self._port)))
-        return Endpoint(
-            url=reached.url, token=token, headers=reached.headers, expires_at=reached.expires_at
-        )
+        return replace(reached, token=token)
 
     async def port_url(self, ref: SandboxRef, port: int) -> str:
         """Raises:

@@ -34,6 +34,7 @@ __all__ = [
     "SupportsPorts",
     "SupportsPreflight",
     "SupportsRestart",
+    "TokenHeader",
     "Wheel",
     "capabilities_of",
     "require",
@@ -92,6 +93,9 @@ class SandboxRef:
         )
 
 
+TokenHeader = Literal["Authorization", "X-Sandbox-Agent-Token"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     url: str
@@ -100,6 +104,8 @@ class Endpoint:
     """What the provider's own gateway wants on every request."""
     expires_at: datetime | None = None
     """Ask `endpoint` again before this. None: it holds as long as the sandbox is not paused."""
+    token_header: TokenHeader | None = None
+    """Which header has the token. None: `Authorization`, as `Bearer`, unless `headers` have one."""
 
 
 SandboxState = Literal["running", "paused", "stopped", "unknown"]

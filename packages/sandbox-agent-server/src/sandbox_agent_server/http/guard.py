@@ -13,14 +13,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox_agent_server.http.callers import OWNER, Caller, TokenCalls, put_caller
 from sandbox_agent_server.http.errors import problem_response
+from sandbox_agent_server.http.presented_token import presented_token
 from sandbox_agent_server.settings import is_loopback
 from sandbox_agent_server.store.tokens import StoredToken
 
-__all__ = ["WEBSOCKET_PROTOCOL", "Guard"]
+__all__ = ["Guard"]
 
-WEBSOCKET_PROTOCOL = "sandbox-agent"
-"""A browser cannot set headers on a WebSocket: it offers `sandbox-agent` and `bearer.<token>`."""
-_BEARER_PROTOCOL = "bearer."
 _POLICY_VIOLATION = 1008
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^][/?#@:\s]+)(?::\d*)?")
 """Nothing but a name and a port: `127.0.0.1/evil.example` is for a URL to take apart, not for us."""
@@ -115,20 +113,11 @@ class Guard:
         """None for the server's own token, and where none is needed. Raises: TokenInvalid."""
         if self._token is None or self._is_public(scope):
             return None
-        given = headers.get("authorization", "")
-        scheme, _, token = given.partition(" ")
-        if scope["type"] == "websocket" and not given:
-            scheme, token = "bearer", _token_of_protocols(scope.get("subprotocols", ()))
-        if not token:
-            raise TokenInvalid(
-                "a token is required: send `Authorization: Bearer TOKEN`. The server printed its token "
-                "when it started, unless one was given to it."
-            )
-        if scheme.lower() == "bearer":
-            if secrets.compare_digest(token.encode(), self._token):
-                return None
-            if (stored := self._find_token(token)) is not None:
-                return stored
+        token = presented_token(scope, headers)
+        if secrets.compare_digest(token.encode(), self._token):
+            return None
+        if (stored := self._find_token(token)) is not None:
+            return stored
         raise TokenInvalid("the token is wrong, or was revoked, or has expired")
 
     def _is_public(self, scope: Scope) -> bool:
@@ -164,13 +153,6 @@ def _hostname(host: str) -> str:
     """In lower case and without the brackets of IPv6; empty when it is no host."""
     match = _HOST.fullmatch(host)
     return match["name"].strip("[]").lower() if match else ""
-
-
-def _token_of_protocols(protocols: Iterable[str]) -> str:
-    for protocol in protocols:
-        if protocol.startswith(_BEARER_PROTOCOL):
-            return protocol.removeprefix(_BEARER_PROTOCOL)
-    return ""
 
 
 def _with_cors(send: Send, origin: str) -> Send:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from sandbox_agent_core.api.tokens import TOKEN_HEADER
 from sandbox_agent_core.errors import (
     HeadTooLarge,
     IdempotencyKeyReused,
@@ -78,11 +79,14 @@ def describe(routes: Sequence[ApiRoute], *, version: str) -> dict[str, Any]:
             "version": version,
             "description": "Run coding agents in a sandbox; watch and steer them from outside.",
         },
-        "security": [{"bearer": []}],
+        "security": [{"bearer": []}, {"header": []}],
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "header": {"type": "apiKey", "in": "header", "name": TOKEN_HEADER},
+            },
         },
     }
 
@@ -101,7 +105,7 @@ def _operation(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
         "summary": route.summary,
         "tags": [route.tag],
         "operationId": _operation_id(route),
-        "security": [{"bearer": [route.scope]}],
+        "security": [{"bearer": [route.scope]}, {"header": [route.scope]}],
         "parameters": _parameters(route),
         "responses": _responses(route, of_model),
     }

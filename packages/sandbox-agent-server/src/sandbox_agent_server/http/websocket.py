@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from sandbox_agent_server.http.body import parse_json, validate
 from sandbox_agent_server.http.callers import Caller, caller_of, check_settings, signed
-from sandbox_agent_server.http.guard import WEBSOCKET_PROTOCOL
+from sandbox_agent_server.http.presented_token import WEBSOCKET_PROTOCOL
 from sandbox_agent_server.http.stream import (
     PIECE_BYTES,
     SEND_IN_PIECES,
