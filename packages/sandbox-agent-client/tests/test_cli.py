@@ -516,3 +516,11 @@ def test_tokens_are_made_listed_and_revoked(at_server: dict[str, str]) -> None:
 
 def test_a_token_is_of_a_server_that_is_named(environment: dict[str, str]) -> None:
     assert "--url" in cli(environment, "tokens", "list").stderr
+
+
+def test_the_package_is_the_command(environment: dict[str, str]) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "sandbox_agent_client", "--help"],
+        env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (ran.returncode, "sessions" in ran.stdout) == (0, True), ran.stderr

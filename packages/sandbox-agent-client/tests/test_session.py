@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from sandbox_agent_client import (
@@ -10,6 +11,7 @@ from sandbox_agent_client import (
     ConfigChanged,
     Endpoint,
     Event,
+    InvalidRequest,
     MessageCompleted,
     MessageDelta,
     ModeChanged,
@@ -23,6 +25,7 @@ from sandbox_agent_client import (
     TurnStarted,
     errors,
 )
+from sandbox_agent_core.ids import new_id
 
 
 @pytest.fixture
@@ -261,6 +264,49 @@ async def test_sessions_are_found(session: Session, client: SandboxAgent) -> Non
         await client.get_session("no-such-session")
     with pytest.raises(SessionNotFound):
         await client.resume_session("no-such-session")
+
+
+async def test_sessions_are_found_by_agent_status_title_and_metadata(client: SandboxAgent) -> None:
+    tag = new_id("tag")
+    made = [
+        await client.create_session(
+            "mock", title=f"Größe {number}", metadata={"tag": tag, "n": number, "done": number > 1}
+        )
+        for number in range(3)
+    ]
+    await made[0].end()
+
+    async def found(**wanted: Any) -> list[str | None]:
+        listed = await client.list_sessions(
+            metadata={"tag": tag, **wanted.pop("metadata", {})}, **wanted
+        )
+        return [one.title for one in listed]
+
+    assert await found() == ["Größe 2", "Größe 1", "Größe 0"]
+    assert await found(status="ended") == ["Größe 0"]
+    assert await found(status=["idle", "running"], agent="mock") == ["Größe 2", "Größe 1"]
+    assert await found(title="grÖSSE 1") == ["Größe 1"]
+    assert await found(metadata={"n": 1, "done": False}) == ["Größe 1"]
+    assert await found(metadata={"n": "1"}) == ["Größe 1"]
+    assert await found(agent="claude") == await found(metadata={"other": None}) == []
+    with pytest.raises(InvalidRequest, match="status"):
+        await client.list_sessions(status="sleeping")  # type: ignore[arg-type]
+
+
+async def test_a_list_goes_on_where_its_limit_ended(client: SandboxAgent) -> None:
+    tag = new_id("tag")
+    ids = [(await client.create_session("mock", metadata={"tag": tag})).id for _ in range(3)]
+    await client.create_session("mock")
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = await client.list_sessions(limit=2, cursor=cursor, metadata={"tag": tag})
+        seen += [one.id for one in page]
+        assert len(page) <= 2
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == ids[::-1]
 
 
 async def test_an_id_is_taken_once(client: SandboxAgent) -> None:

@@ -97,6 +97,7 @@ from sandbox_agent_client._async.requests import (
 from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.session import Session
 from sandbox_agent_client._calls.sessions import SessionOptions
+from sandbox_agent_client._page import Page
 from sandbox_agent_client._result import BackgroundTask, FollowUp, PromptResult, StructuredResult
 from sandbox_agent_client._sync.client import SandboxAgentSync
 from sandbox_agent_client._sync.requests import (
@@ -161,6 +162,7 @@ __all__ = [
     "MessageCompleted",
     "MessageDelta",
     "ModeChanged",
+    "Page",
     "PermissionModeChanged",
     "PermissionOption",
     "PermissionPolicy",

@@ -28,6 +28,7 @@ from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.jsonrpc import response
 from sandbox_agent_server.log.file import LOG_NAME
 from sandbox_agent_server.sessions.agent import SessionSecrets
+from sandbox_agent_server.sessions.listing import SessionFilter
 from sandbox_agent_server.store.index import INDEX_NAME, SessionIndex
 from support.scripted_adapter import ScriptedAdapter, fails, silence
 from talk import permission, settled, shapes, until
@@ -152,6 +153,21 @@ async def test_sessions_are_listed_newest_first_page_by_page(house: House) -> No
     for cursor in ("x", "-1", "1_0", "", "9" * 30):
         with pytest.raises(InvalidRequest):
             house.manager.list(cursor=cursor, limit=2)
+
+
+async def test_a_filter_that_hardly_anything_matches_looks_at_so_many_sessions_for_a_page(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox_agent_server.sessions.manager.SCANNED_AT_MOST", 2)
+    for number in range(5):
+        await house.create(f"ses_{number}", metadata={"n": number})
+    wanted = SessionFilter(metadata={"n": "0"})
+    pages, cursor = [], None
+    while not pages or cursor is not None:
+        page = house.manager.list(cursor=cursor, limit=5, wanted=wanted)
+        pages.append([one.id for one in page.sessions])
+        cursor = page.next_cursor
+    assert pages == [[], [], ["ses_0"]]
 
 
 async def test_what_is_not_there_is_not_found(house: House) -> None:

@@ -15,7 +15,19 @@ from sandbox_agent_core.api.base import RequestBody, ResponseBody
 from sandbox_agent_core.errors import InternalError, InvalidRequest
 from sandbox_agent_core.surrogates import has_halves, mended
 
-__all__ = ["Call", "Query", "body", "built", "encoded", "nothing", "path", "query", "reads"]
+__all__ = [
+    "Call",
+    "Query",
+    "body",
+    "built",
+    "encoded",
+    "joined",
+    "nothing",
+    "path",
+    "query",
+    "reads",
+    "text_of",
+]
 
 T = TypeVar("T")
 Request = TypeVar("Request", bound=RequestBody)
@@ -59,13 +71,32 @@ def path(*parts: str) -> str:
         raise InvalidRequest(f"{exc.object!r} is no name: it is not valid Unicode.") from None
 
 
-def query(**parameters: str | int | bool | None) -> Query:
+def query(**parameters: str | int | bool | None) -> dict[str, str | int]:
     """Leaves out what is None; booleans as JSON writes them."""
     return {
         name: str(value).lower() if isinstance(value, bool) else value
         for name, value in parameters.items()
         if value is not None
     }
+
+
+def joined(values: str | Sequence[str] | None) -> str | None:
+    """One or several, as a query has them."""
+    return values if values is None or isinstance(values, str) else ",".join(values)
+
+
+def text_of(value: Any) -> str:
+    """A value of a JSON document as a query has it: a text as it is, anything else as JSON.
+
+    Raises:
+        InvalidRequest: it is no JSON.
+    """
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise InvalidRequest(f"{value!r} cannot be looked for: {exc}") from exc
 
 
 def body(request: RequestBody) -> dict[str, Any]:

@@ -22,7 +22,17 @@ from sandbox_agent_core.api.sessions import (
 )
 from sandbox_agent_core.content import Prompt, parse_prompt
 
-from sandbox_agent_client._calls.call import Call, body, built, nothing, path, query, reads
+from sandbox_agent_client._calls.call import (
+    Call,
+    body,
+    built,
+    joined,
+    nothing,
+    path,
+    query,
+    reads,
+    text_of,
+)
 
 __all__ = [
     "SessionOptions",
@@ -88,11 +98,24 @@ def create(request: CreateSession) -> Call[SessionInfo]:
     )
 
 
-def list_page(*, limit: int | None = None, cursor: str | None = None) -> Call[SessionList]:
+def list_page(
+    *,
+    limit: int | None = None,
+    cursor: str | None = None,
+    agent: str | Sequence[str] | None = None,
+    status: str | Sequence[str] | None = None,
+    title: str | None = None,
+    metadata: Mapping[str, Any] | None = None,
+) -> Call[SessionList]:
+    """Raises: InvalidRequest."""
+    wanted = {f"metadata.{name}": text_of(value) for name, value in (metadata or {}).items()}
     return Call(
         method="GET",
         path=path("sessions"),
-        query=query(limit=limit, cursor=cursor),
+        query=query(
+            limit=limit, cursor=cursor, agent=joined(agent), status=joined(status), title=title
+        )
+        | wanted,
         parse=reads(SessionList),
     )
 

@@ -12,7 +12,7 @@ from typing import Any, Self, Unpack
 
 import httpx
 from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
-from sandbox_agent_core.api.sessions import CreateSession, SessionInfo
+from sandbox_agent_core.api.sessions import CreateSession, SessionInfo, SessionStatus
 from sandbox_agent_core.api.tokens import CreateToken, TokenCreated, TokenInfo, TokenScope
 from sandbox_agent_core.errors import ServerUnreachable, SessionAlreadyExists, SessionNotFound
 from sandbox_agent_core.spi.persistence import TranscriptStore
@@ -25,6 +25,7 @@ from sandbox_agent_client._calls import tokens as token_calls
 from sandbox_agent_client._calls.call import built
 from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._endpoint import shown_url
+from sandbox_agent_client._page import Page
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
 from sandbox_agent_client._sync._backend import (
     CALLBACKS_MAY_BE_ASYNC,
@@ -385,17 +386,37 @@ class SandboxAgentSync:
         """Raises: SessionNotFound."""
         return self._session(self._connection.call(calls.get(id)))
 
-    def list_sessions(self, *, limit: int | None = None) -> list[SessionSync]:
-        """The sessions of the server, newest first; also ended ones."""
+    def list_sessions(
+        self,
+        *,
+        agent: str | Sequence[str] | None = None,
+        status: SessionStatus | Sequence[SessionStatus] | None = None,
+        title: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> Page[SessionSync]:
+        """The sessions of the server, newest first; also ended ones. All of them, unless there is a `limit`.
+
+        Only those of an `agent` and a `status` (or several of them), with this in their `title`, whatever the case,
+        and with these members in their `metadata`. `next_cursor` of the answer is the `cursor` behind a `limit`.
+
+        Raises:
+            InvalidRequest: there is no such status, or the cursor is none.
+        """
         found: list[SessionSync] = []
-        cursor: str | None = None
         while limit is None or len(found) < limit:
-            page = self._connection.call(calls.list_page(limit=PAGE_SESSIONS, cursor=cursor))
+            wanted = PAGE_SESSIONS if limit is None else min(PAGE_SESSIONS, limit - len(found))
+            call = calls.list_page(
+                limit=wanted, cursor=cursor,
+                agent=agent, status=status, title=title, metadata=metadata,
+            )  # fmt: skip
+            page = self._connection.call(call)
             found += [self._session(info) for info in page.sessions]
             cursor = page.next_cursor
             if cursor is None:
                 break
-        return found[:limit]
+        return Page(found, next_cursor=cursor)
 
     def resume_session(
         self,

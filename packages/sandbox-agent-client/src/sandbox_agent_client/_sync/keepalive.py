@@ -86,7 +86,7 @@ class KeepAlive:
         while True:
             # Past `Connection.call`: looking is no use.
             page = self._connection.transport.call(
-                calls.list_page(limit=PAGE_SESSIONS, cursor=cursor)
+                calls.list_page(limit=PAGE_SESSIONS, cursor=cursor, status=sorted(BUSY_STATUSES))
             )
             if any(info.status in BUSY_STATUSES for info in page.sessions):
                 return True

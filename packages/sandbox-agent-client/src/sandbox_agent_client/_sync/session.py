@@ -76,6 +76,11 @@ class SessionSync:
         return self._info.id
 
     @property
+    def title(self) -> str | None:
+        """What people call it, or its agent does; as `info`."""
+        return self._info.title
+
+    @property
     def info(self) -> SessionInfo:
         """As of the last answer of the server; `refresh` asks again."""
         return self._info

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import isfinite
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ __all__ = [
     "query_bool",
     "query_choice",
     "query_int",
+    "query_list",
     "read_body",
     "validate",
     "whole_number",
@@ -98,6 +100,20 @@ def query_choice(request: HTTPConnection, name: str, choices: tuple[str, ...]) -
     if text not in choices:
         raise InvalidRequest(f"`{name}` must be one of {', '.join(choices)}, not {text[:64]!r}")
     return text
+
+
+def query_list(request: HTTPConnection, name: str, choices: Iterable[str] = ()) -> frozenset[str]:
+    """Of a parameter that may come several times, or once with commas. Empty when it did not come.
+
+    Raises: InvalidRequest for what is not one of the `choices`, when there are any.
+    """
+    given = [text.strip() for one in request.query_params.getlist(name) for text in one.split(",")]
+    found, known = frozenset(filter(None, given)), frozenset(choices)
+    if known and (others := found - known):
+        raise InvalidRequest(
+            f"`{name}` must be of {', '.join(sorted(known))}, not {min(others)[:64]!r}"
+        )
+    return found
 
 
 async def _read_bounded(request: Request, limit: int) -> bytes:

@@ -40,6 +40,7 @@ from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.sessions.forking import fork_of
 from sandbox_agent_server.sessions.given import check_env, directories_of, workspace_of
 from sandbox_agent_server.sessions.info import damaged_info, session_info
+from sandbox_agent_server.sessions.listing import EVERY_SESSION, SCANNED_AT_MOST, SessionFilter
 from sandbox_agent_server.sessions.mcp_servers import check_mcp_servers
 from sandbox_agent_server.sessions.session import Session
 from sandbox_agent_server.sessions.state import SessionSettings, SessionState
@@ -227,13 +228,37 @@ class SessionManager:
         """Raises: SessionNotFound."""
         return self._info(self._archive.row(session_id))
 
-    def list(self, *, cursor: str | None, limit: int) -> SessionList:
-        """Newest first. Raises: InvalidRequest for a cursor that is not one of ours."""
-        rows, has_more = self._archive.page(before_key=_key_of(cursor), limit=limit)
-        return SessionList.model_construct(
-            sessions=[self._info(row) for row in rows],
-            next_cursor=str(rows[-1].key) if has_more else None,
+    def list(
+        self, *, cursor: str | None, limit: int, wanted: SessionFilter = EVERY_SESSION
+    ) -> SessionList:
+        """Newest first. A page of what `wanted` leaves may have fewer than `limit`, even none, and not be the last.
+
+        Raises: InvalidRequest for a cursor that is not one of ours.
+        """
+        rows, has_more = self._archive.page(
+            before_key=_key_of(cursor), limit=limit if wanted.is_empty else SCANNED_AT_MOST
         )
+        found: list[SessionInfo] = []
+        for row in rows:
+            if (info := self._wanted_info(row, wanted)) is not None:
+                found.append(info)
+                if len(found) == limit:
+                    break
+        has_more = has_more or (bool(rows) and row is not rows[-1])
+        return SessionList.model_construct(
+            sessions=found, next_cursor=str(row.key) if has_more else None
+        )
+
+    def _wanted_info(self, row: IndexRow, wanted: SessionFilter) -> SessionInfo | None:
+        if wanted.is_empty:
+            return self._info(row)
+        settings = row.state.get("settings")
+        if isinstance(settings, dict) and not wanted.may_match(
+            settings.get("agent"), settings.get("metadata")
+        ):
+            return None
+        info = self._info(row)
+        return info if wanted.matches(info) else None
 
     def pending_requests(self, session_id: str) -> Sequence[dict[str, Any]]:
         """What waits for an answer, oldest first. Raises: SessionNotFound, SessionDamaged."""

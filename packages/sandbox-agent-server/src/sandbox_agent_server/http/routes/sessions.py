@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import get_args
 
 from sandbox_agent_core.api.sessions import (
     CancelRequest,
@@ -17,6 +18,7 @@ from sandbox_agent_core.api.sessions import (
     ResumeSession,
     SessionInfo,
     SessionList,
+    SessionStatus,
 )
 from sandbox_agent_core.errors import (
     AgentAuthRequired,
@@ -38,7 +40,7 @@ from sandbox_agent_core.errors import (
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sandbox_agent_server.http.body import query_bool, query_int, read_body
+from sandbox_agent_server.http.body import query_bool, query_int, query_list, read_body
 from sandbox_agent_server.http.callers import caller_of, check_settings
 from sandbox_agent_server.http.large_answer import LargeAnswer, page_of
 from sandbox_agent_server.http.route import ApiRoute, Query, json_response
@@ -46,11 +48,13 @@ from sandbox_agent_server.http.services import services_of
 from sandbox_agent_server.http.transcript import transcript_body
 from sandbox_agent_server.http.turns import TURN_ERRORS, WAIT, answer_with_turn
 from sandbox_agent_server.sessions.agent import SessionSecrets
+from sandbox_agent_server.sessions.listing import SessionFilter
 from sandbox_agent_server.sessions.manager import SessionManager
 
 __all__ = ["routes"]
 
 _LIST_LIMIT = 100
+_METADATA = "metadata."
 
 
 def _manager(request: Request) -> tuple[SessionManager, str]:
@@ -72,10 +76,26 @@ async def _list(request: Request) -> LargeAnswer:
     services = services_of(request)
     limit = query_int(request, "limit", default=_LIST_LIMIT, minimum=1, maximum=1000)
     cursor = request.query_params.get("cursor")
+    wanted = _filter(request)
     return page_of(
-        partial(services.sessions.list, cursor=cursor, limit=limit),
+        partial(services.sessions.list, cursor=cursor, limit=limit, wanted=wanted),
         services.answers,
         max_bytes=services.settings.limits.max_page_bytes,
+    )
+
+
+def _filter(request: Request) -> SessionFilter:
+    """Raises: InvalidRequest."""
+    parameters = request.query_params
+    return SessionFilter(
+        agents=query_list(request, "agent"),
+        statuses=query_list(request, "status", get_args(SessionStatus)),
+        title=parameters.get("title") or None,
+        metadata={
+            name.removeprefix(_METADATA): value
+            for name, value in parameters.items()
+            if name.startswith(_METADATA)
+        },
     )
 
 
@@ -154,10 +174,15 @@ routes = [
     ),
     ApiRoute(
         method="GET", path="/v1/sessions", handler=_list, scope="read", tag="sessions",
-        summary="All sessions, newest first.", result=SessionList,
+        summary="All sessions, or some, newest first.", result=SessionList,
         query=[
+            Query("agent", {"type": "string"}, "Only of this agent; several with commas, or by giving it again."),
+            Query("status", {"type": "string", "enum": [*get_args(SessionStatus)]}, "Only of this status; several as agents."),
+            Query("title", {"type": "string"}, "Only with this in the title, whatever the case."),
+            Query("metadata.KEY", {"type": "string"},
+                  "Only with this in `metadata`: a text as it is, anything else as JSON. Several: all of them."),
             Query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": _LIST_LIMIT},
-                  "Sessions in this page."),
+                  "Sessions in this page; of those asked for it may have fewer, and not be the last."),
             Query("cursor", {"type": "string"}, "`nextCursor` of the page before."),
         ],
     ),
