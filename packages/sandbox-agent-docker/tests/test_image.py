@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from typing import Any
 import pytest
 from sandbox_agent_client import SandboxAgent
 from sandbox_agent_core.errors import ProviderError
+from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.spi.provider import Wheel
 from sandbox_agent_docker import DockerProvider, build_image
-from sandbox_agent_docker.image.build import _requirements
+from sandbox_agent_docker.image.build import _requirements, dockerfile
 from support.docker_fixtures import docker_tests
 from support.wheelhouse import installed_wheelhouse
 
@@ -64,3 +66,74 @@ async def test_a_build_that_fails_ends_with_its_output(base_image: str) -> None:
             wheelhouse=installed_wheelhouse(),
         )
     assert "neither apt-get nor apk" in caught.value.details["log"]
+
+
+BASES = {
+    # As node:*, ubuntu:24.04 and the devcontainers are: somebody has 1000, with a group of another number.
+    "theirs": "RUN echo 'node:x:1000:1004::/home/node:/bin/bash' >>/etc/passwd; echo 'node:x:1004:' >>/etc/group; "
+    "mkdir -p /home/node; chmod 755 /home/node; echo kept >/home/node/.profile; chown -R 1000:1004 /home/node",
+    "named-agent": "RUN echo 'agent:x:1234:1234::/srv/agent:/bin/sh' >>/etc/passwd; echo 'agent:x:1234:' >>/etc/group",
+}
+WHO = 'id -u; id -g; cd "$HOME" && pwd -P; touch "$HOME/x" /workspace/x /opt/agents/x && stat -c %U ~agent/.'
+
+
+@pytest.mark.parametrize(
+    ("base", "identity"),
+    [
+        ("theirs", ["1000", "1004", "/home/node", "node"]),
+        ("named-agent", ["1234", "1234", "/srv/agent", "agent"]),
+    ],
+    ids=str,
+)
+def test_agent_is_a_name_for_the_user_that_the_base_has(
+    base: str, identity: list[str], base_image: str, docker_client: Any
+) -> None:
+    image = _built(
+        docker_client, f"FROM {base_image} AS base\n{BASES[base]}\n", base="base", target="prepared"
+    )
+    try:
+        said = docker_client.containers.run(
+            image, ["sh", "-c", WHO], user="agent", environment={"HOME": "/home/agent"}, remove=True
+        )
+        assert said.decode().split() == identity
+    finally:
+        docker_client.api.remove_image(image)
+
+
+# The distribution's own is there when its package manager has brought it.
+APT = (
+    r"""#!/bin/sh\n[ "$1" != install ] || mv /hidden /usr/local/bin/python3\necho "$@" >>/apt.log"""
+)
+
+
+def test_a_base_without_python_gets_that_of_its_distribution(
+    base_image: str, docker_client: Any
+) -> None:
+    hide = (
+        "RUN rm /usr/local/bin/python; mv /usr/local/bin/python3 /hidden; "
+        f"printf '{APT}\\n' >/bin/apt-get; chmod 755 /bin/apt-get"
+    )
+    image = _built(
+        docker_client, f"FROM {base_image} AS base\n{hide}\n", base="base", target="prepared"
+    )
+    try:
+        said = docker_client.containers.run(image, ["cat", "/apt.log"], remove=True).decode()
+        assert said.splitlines()[-1].endswith("python3 python3-venv")
+    finally:
+        docker_client.api.remove_image(image)
+
+
+def _built(client: Any, before: str, *, base: str, target: str) -> str:
+    """Of a stage of our Dockerfile, on a base that is made in front of it."""
+    ours = dockerfile()
+    source = before + ours[ours.index("FROM ${BASE}") :].replace("${BASE}", base)
+    tag = f"sandbox-agent-tests:{target}-{new_id('img')[-12:]}"
+    image, _ = client.images.build(
+        fileobj=io.BytesIO(source.encode()),
+        tag=tag,
+        target=target,
+        rm=True,
+        buildargs={"PACKAGES": ""},
+    )
+    assert image.tags == [tag]
+    return tag

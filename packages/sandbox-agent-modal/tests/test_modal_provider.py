@@ -246,3 +246,14 @@ async def test_the_server_is_uploaded_and_installed_without_network(
         assert answer.json()["status"] == "ok"
         await provider.destroy(ref)
         assert fake.alive == []
+
+
+async def test_too_little_memory_for_the_agent_is_said_before_anything_is_installed(
+    modal: FakeModal,
+) -> None:
+    modal.faults["TaskExecStart"] = [Status.INVALID_ARGUMENT]
+    steps: list[str] = []
+    with pytest.raises(errors.InvalidRequest):
+        await SandboxAgent.start(ThroughTheFake(), agents=["claude"], report=steps.append)
+    assert any("claude needs 4096 MB" in step and "1024 MB" in step for step in steps), steps
+    assert not any("installing" in step for step in steps)

@@ -53,6 +53,7 @@ class CloudflareProvider(MachineProvider[SandboxRef]):
 
     name = PROVIDER
     server_host = "127.0.0.1"  # the tunnel begins in the container
+    memory_remedy = "a larger `instance_type` in the Worker's configuration"
 
     def __init__(
         self,

@@ -60,6 +60,7 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
     name = PROVIDER
     vendor = "Daytona"
     sdk = "daytona"
+    memory_remedy = "`memory_gb` and an image, or a snapshot that has it"
 
     def __init__(
         self,
@@ -211,6 +212,9 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
             sandbox = await self._find(client, ref)
             lifecycle.require_running(sandbox)
             yield sandbox
+
+    async def _memory_of(self, sandbox: AsyncSandbox) -> float | None:
+        return sandbox.memory * 1024
 
     def _machine(self, sandbox: AsyncSandbox) -> DaytonaMachine:
         return DaytonaMachine(sandbox)

@@ -56,6 +56,7 @@ class DockerProvider(MachineProvider[Container]):
     """
 
     name = "docker"
+    memory_remedy = "`memory`"
 
     def __init__(
         self,

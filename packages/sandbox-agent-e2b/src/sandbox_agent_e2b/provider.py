@@ -55,6 +55,7 @@ class E2BProvider(MachineProvider["AsyncSandbox"]):
     name = PROVIDER
     vendor = "E2B"
     sdk = "e2b"
+    memory_remedy = "a template that has it: `sandbox-agent image build --provider e2b`"
 
     def __init__(
         self,

@@ -54,6 +54,7 @@ class ModalProvider(MachineProvider["Sandbox"]):
     name = PROVIDER
     vendor = "Modal"
     sdk = "modal"
+    memory_remedy = "`memory_mb`"
 
     def __init__(
         self,
@@ -158,6 +159,12 @@ class ModalProvider(MachineProvider["Sandbox"]):
                 made = await to_its_end(self._make(client, app, tags), undo=detach)
                 async with attached(made) as sandbox:
                     yield sandbox
+
+    async def _memory_of(self, sandbox: Sandbox) -> float | None:
+        """What Modal promises: there may be more, for as long as nobody else needs it."""
+        del sandbox
+        wanted = self._create_options.get("memory", self._arguments["memory"])
+        return float(max(wanted) if isinstance(wanted, tuple) else wanted)
 
     def _default_workdir(self, sandbox: Sandbox, home: str) -> str:
         del sandbox

@@ -47,6 +47,7 @@ class VercelProvider(MachineProvider["Sandbox"]):
     name = PROVIDER
     vendor = "Vercel"
     sdk = "vercel.sandbox"
+    memory_remedy = "`memory_mb` or `vcpus`"
 
     def __init__(
         self,

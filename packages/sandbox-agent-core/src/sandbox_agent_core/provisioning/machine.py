@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sandbox_agent_core.errors import ServerStartFailed
+from sandbox_agent_core.provisioning import scripts
 
-__all__ = ["CommandResult", "Machine", "detached", "find_home"]
+__all__ = ["CommandResult", "Machine", "detached", "find_home", "read_memory_mb"]
 
 QUICK_TIMEOUT_S = 60.0
 """For a script that only looks or moves files; looking starts a Python or two."""
@@ -78,3 +79,10 @@ async def find_home(machine: Machine) -> str:
             log=result.output or None,
         )
     return home
+
+
+async def read_memory_mb(machine: Machine) -> int | None:
+    """How much memory there is; None when the machine does not say."""
+    done = await machine.run(scripts.memory(), timeout_s=QUICK_TIMEOUT_S)
+    said = done.stdout.strip()
+    return int(said) if done.exit_code == 0 and said.isdigit() else None

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import Any, ClassVar, Generic, TypeVar
 
 from sandbox_agent_core.errors import ProviderError, ProviderNotInstalled, SandboxAgentError
+from sandbox_agent_core.provisioning.agent_memory import memory_warning
 from sandbox_agent_core.provisioning.ladder import (
     ensure_running,
     provision,
@@ -19,7 +20,7 @@ from sandbox_agent_core.provisioning.ladder import (
     tail_log,
 )
 from sandbox_agent_core.provisioning.layout import ServerLayout
-from sandbox_agent_core.provisioning.machine import Machine, find_home
+from sandbox_agent_core.provisioning.machine import Machine, find_home, read_memory_mb
 from sandbox_agent_core.spi.provider import (
     Check,
     Endpoint,
@@ -52,6 +53,8 @@ class MachineProvider(ABC, Generic[S]):
     sdk: ClassVar[str]
     """The module that is missing when the SDK is."""
     server_host: str = "0.0.0.0"  # noqa: S104 - the server asks for its token
+    memory_remedy: ClassVar[str] = "a larger sandbox"
+    """How its user gives a sandbox more memory, in a sentence that ends with it."""
 
     def __init__(
         self,
@@ -98,6 +101,10 @@ class MachineProvider(ABC, Generic[S]):
     async def _ask_account(self) -> None:
         """Raises: SandboxAgentError when the vendor does not take the credentials."""
 
+    async def _memory_of(self, sandbox: S) -> float | None:
+        """What a new sandbox has, asked when agents are named; None when nobody tells."""
+        return await read_memory_mb(self._machine(sandbox))
+
     def _default_workdir(self, sandbox: S, home: str) -> str:
         """Where sessions start."""
         del sandbox
@@ -130,6 +137,7 @@ class MachineProvider(ABC, Generic[S]):
         ServerStartFailed: the server could not be installed or did not listen; `details.log` has its words.
         """
         async with self._made(spec) as sandbox:
+            await self._warn_of_memory(sandbox, spec)
             machine = self._machine(sandbox)
             layout = await self._layout(machine, None)
             await provision(
@@ -143,6 +151,13 @@ class MachineProvider(ABC, Generic[S]):
                 ready_timeout_s=self._ready_timeout_s,
             )
             return self._ref(sandbox, home=layout.home)
+
+    async def _warn_of_memory(self, sandbox: S, spec: SandboxSpec) -> None:
+        if not spec.agents or (memory_mb := await self._memory_of(sandbox)) is None:
+            return
+        if warning := memory_warning(spec.agents, memory_mb, remedy=self.memory_remedy):
+            spec.report(warning)
+            logger.warning("%s sandbox %s: %s", self.name, self._id(sandbox), warning)
 
     async def endpoint(self, ref: SandboxRef) -> Endpoint:
         """Raises:

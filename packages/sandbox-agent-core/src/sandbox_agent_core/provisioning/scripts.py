@@ -13,6 +13,7 @@ __all__ = [
     "environment_file",
     "install",
     "install_agent",
+    "memory",
     "prepare_start",
     "probe",
     "start",
@@ -127,6 +128,21 @@ else
   exit {Exit.NO_INSTALLER}
 fi
 "$@" install --quiet --no-compile {what} || exit {Exit.INSTALL_FAILED}
+"""
+
+
+def memory() -> str:
+    """Says how much there is in MB: the machine's, or what its control group allows."""
+    return """
+kilobytes=$(sed -n 's/^MemTotal: *\\([0-9]*\\) kB$/\\1/p' /proc/meminfo) && [ -n "$kilobytes" ] || exit 1
+total=$((kilobytes / 1024))
+for file in /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; do
+  limit=$(cat "$file" 2>/dev/null) || continue
+  # No limit is a word, or a number with more digits than memory has.
+  case $limit in *[!0-9]* | "" | ????????????????*) continue ;; esac
+  [ $((limit / 1048576)) -ge "$total" ] || total=$((limit / 1048576))
+done
+echo "$total"
 """
 
 
