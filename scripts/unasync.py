@@ -28,6 +28,7 @@ WORDS: list[tuple[str, str]] = [
     (r"\bSandboxAgent\b", "SandboxAgentSync"),
     (r"(?<!\.)\bSession\b(?! )", "SessionSync"),
     (r"(?<!\.)\bSandbox\b(?! [a-z])", "SandboxSync"),
+    (r"(?<!\.)\bTurn\b(?! [a-z])", "TurnSync"),
     (r"\b(PermissionRequest|QuestionRequest|BeforeTool|AfterTool)\b", r"\1Sync"),
     (r"\bAsyncClient\b", "Client"),
     (r"\bAsyncGenerator\[(.+?), None\]", r"Generator[\1, None, None]"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 from sandbox_agent_client import errors
-from sandbox_agent_client._calls import agents, events, requests, sessions
+from sandbox_agent_client._calls import agents, events, requests, sessions, turns
 from sandbox_agent_client._calls.call import built
 from sandbox_agent_core.api.sessions import CreateSession, PatchSession
 
@@ -16,8 +16,10 @@ def test_a_body_holds_only_what_was_given() -> None:
     call = sessions.create(built(CreateSession, agent="mock", thought_level="high", model=None))
     assert call.body == {"agent": "mock", "thoughtLevel": "high"}
     assert sessions.patch("s", mode="plan", model=None).body == {"mode": "plan"}
-    assert sessions.cancel("s").body == {}
-    assert sessions.cancel("s", "turn_1").body == {"turnId": "turn_1"}
+    assert turns.cancel("s").body == {}
+    assert turns.cancel("s", "turn_1").body == {"turnId": "turn_1"}
+    assert turns.cancel("s").query == {}
+    assert turns.cancel("s", wait=True).query == {"wait": "true"}
     assert sessions.resume("s", env={"A": "b"}).body == {"env": {"A": "b"}}
 
 
@@ -28,13 +30,13 @@ def test_a_session_is_purged_only_when_it_is_deleted() -> None:
 
 
 def test_a_prompt_is_text_or_blocks() -> None:
-    assert sessions.prompt("s", "hi").body == {"content": [{"type": "text", "text": "hi"}]}
+    assert turns.prompt("s", "hi").body == {"content": [{"type": "text", "text": "hi"}]}
     image = {"type": "image", "data": "AA==", "mimeType": "image/png"}
-    assert sessions.prompt("s", [image]).body == {"content": [image]}
+    assert turns.prompt("s", [image]).body == {"content": [image]}
     with pytest.raises(errors.InvalidRequest):
-        sessions.prompt("s", "")
+        turns.prompt("s", "")
     with pytest.raises(errors.InvalidRequest):
-        sessions.prompt("s", [{"type": "image"}])
+        turns.prompt("s", [{"type": "image"}])
 
 
 def test_an_answer_is_one_of_four() -> None:
@@ -63,6 +65,6 @@ def test_an_answer_of_something_else_is_not_taken_for_ours() -> None:
 
 
 def test_calls_that_wait_for_an_agent_have_no_deadline() -> None:
-    assert not sessions.prompt("s", "hi").has_deadline
+    assert not turns.prompt("s", "hi").has_deadline
     assert not sessions.create(CreateSession(agent="mock")).has_deadline
     assert sessions.get("s").has_deadline

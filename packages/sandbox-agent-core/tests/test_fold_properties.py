@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from logs import Log, logs
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import project
-from sandbox_agent_core.view import ToolItem, Transcript, TranscriptFolder, fold
+from sandbox_agent_core.view import LogFolder, ToolItem, Transcript, TranscriptFolder, fold
 
 
 def _shown(transcript: Transcript) -> dict[str, Any]:
@@ -22,6 +22,19 @@ def _shown(transcript: Transcript) -> dict[str, Any]:
 def test_folding_with_deltas_and_without_gives_the_same_transcript(log: Log) -> None:
     with_deltas, without = fold(log.events()), fold(log.events(deltas=False))
     assert _shown(with_deltas) == _shown(without)
+
+
+@settings(max_examples=300, deadline=None)
+@given(logs(), st.data())
+def test_a_log_folds_to_what_was_streamed_so_far_wherever_it_ends(
+    log: Log, data: st.DataObject
+) -> None:
+    until = data.draw(st.integers(0, len(log.entries)))
+    folder, events = LogFolder(), []
+    for entry in log.entries[:until]:
+        folder.apply(entry)
+        events += [event for event in [project(entry)] if event is not None]
+    assert _shown(folder.transcript()) == _shown(fold(events))
 
 
 @settings(max_examples=300, deadline=None)

@@ -16,6 +16,7 @@ from sandbox_agent_core.api.long_work import RewindResult, SteerResult
 from sandbox_agent_core.api.policy import PermissionPolicy, PermissionRule
 from sandbox_agent_core.api.requests import Resolution
 from sandbox_agent_core.api.sessions import CancelResult, SessionHooks, SessionInfo, TaskInfo
+from sandbox_agent_core.api.turns import TurnInfo
 from sandbox_agent_core.content import Prompt
 from sandbox_agent_core.events import (
     AgentExited,
@@ -96,6 +97,7 @@ from sandbox_agent_client._async.requests import (
 )
 from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.session import Session
+from sandbox_agent_client._async.turn import Turn
 from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._page import Page
 from sandbox_agent_client._result import BackgroundTask, FollowUp, PromptResult, StructuredResult
@@ -108,6 +110,7 @@ from sandbox_agent_client._sync.requests import (
 )
 from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.session import SessionSync
+from sandbox_agent_client._sync.turn import TurnSync
 from sandbox_agent_client.credentials import Credential, LocalCredentials, local_credentials
 from sandbox_agent_client.errors import *  # noqa: F403
 from sandbox_agent_client.persistence import (
@@ -219,11 +222,14 @@ __all__ = [
     "ToolUpdated",
     "Transcript",
     "TranscriptStore",
+    "Turn",
     "TurnDropped",
     "TurnEnded",
+    "TurnInfo",
     "TurnQueued",
     "TurnStarted",
     "TurnSteered",
+    "TurnSync",
     "UniversalEvent",
     "UsageUpdated",
     "errors",

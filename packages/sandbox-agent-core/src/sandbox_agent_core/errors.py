@@ -17,6 +17,7 @@
       NotFound                           404 not_found
         AgentNotInstalled                404 agent_not_installed
         SessionNotFound                  404 session_not_found
+        TurnNotFound                     404 turn_not_found
         RequestNotFound                  404 request_not_found
         TokenNotFound                    404 token_not_found
       MethodNotAllowed                   405 method_not_allowed
@@ -138,6 +139,7 @@ __all__ = [
     "Timeout",
     "TokenInvalid",
     "TokenNotFound",
+    "TurnNotFound",
     "Unavailable",
     "UnsupportedAgent",
     "UnsupportedMediaType",
@@ -268,6 +270,13 @@ class AgentNotInstalled(NotFound):
 class SessionNotFound(NotFound):
     code = "session_not_found"
     title = "Session Not Found"
+
+
+class TurnNotFound(NotFound):
+    """The session has never had a turn with that id."""
+
+    code = "turn_not_found"
+    title = "Turn Not Found"
 
 
 class TokenNotFound(NotFound):

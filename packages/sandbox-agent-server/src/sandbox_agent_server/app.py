@@ -32,6 +32,7 @@ from sandbox_agent_server.http.routes import (
     tokens,
 )
 from sandbox_agent_server.http.routes import sessions as session_routes
+from sandbox_agent_server.http.routes import turns as turn_routes
 from sandbox_agent_server.http.services import Services
 from sandbox_agent_server.http.stream import StreamCounter
 from sandbox_agent_server.install.added import AddedAgents
@@ -51,6 +52,7 @@ ROUTES: list[ApiRoute] = [
     *service.routes,
     *installing.routes,
     *session_routes.routes,
+    *turn_routes.routes,
     *long_work.routes,
     *events.routes,
     *requests.routes,

@@ -132,6 +132,9 @@ class Limits(_Frozen):
     cancel_grace_s: float = Field(
         10.0, gt=0, description="After a cancel, until an agent that does not react is stopped."
     )
+    cancel_wait_s: float = Field(
+        20.0, gt=0, description="How long `cancel?wait=true` waits for the ends of the turns."
+    )
     steer_grace_s: float = Field(
         5.0,
         gt=0,

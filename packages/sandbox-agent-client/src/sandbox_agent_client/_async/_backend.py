@@ -25,6 +25,7 @@ __all__ = [
     "Replies",
     "finish",
     "is_end_of_task",
+    "let_others_begin",
     "response_socket",
     "settle",
     "websocket_connect",
@@ -38,6 +39,9 @@ T = TypeVar("T")
 
 STOP_GRACE_S = 1.0
 """How long a callback that is running may go on after its session was closed."""
+
+STEPS_TO_CLOSE = 8
+"""More than it takes: a few callbacks and the nested generators of a stream."""
 
 CALLBACKS_MAY_BE_ASYNC = True
 
@@ -188,6 +192,12 @@ async def finish(make: Callable[[], Coroutine[Any, Any, object]], *, timeout_s: 
             await asyncio.wait([task])
         elif not task.cancelled():
             task.exception()  # the caller was cancelled: nobody else looks at it
+
+
+async def let_others_begin() -> None:
+    """The event loop closes a stream that was left by `break` in a task of its own, which begins a few steps later."""
+    for _ in range(STEPS_TO_CLOSE):
+        await asyncio.sleep(0)
 
 
 def response_socket(response: Any) -> Any | None:

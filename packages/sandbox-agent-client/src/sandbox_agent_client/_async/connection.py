@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from sandbox_agent_core.api.sessions import SessionInfo
@@ -13,7 +14,7 @@ from sandbox_agent_core.errors import SandboxAgentError, SessionNotFound
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.spi.persistence import TranscriptStore
 
-from sandbox_agent_client._async._backend import Lock, Portal, finish
+from sandbox_agent_client._async._backend import Event, Lock, Portal, finish, let_others_begin
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.recorder import Recorder, open_recorder
 from sandbox_agent_client._async.stream import follow, read_entry
@@ -22,6 +23,7 @@ from sandbox_agent_client._async.watch import Watch
 from sandbox_agent_client._calls import Call
 from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import sessions as calls
+from sandbox_agent_client._calls import turns as turn_calls
 from sandbox_agent_client.persistence.replay import settings_of_fork
 
 __all__ = ["Connection", "WatchedTurn"]
@@ -29,8 +31,8 @@ __all__ = ["Connection", "WatchedTurn"]
 logger = logging.getLogger(__name__)
 
 PAGE_ENTRIES = 1000
-CANCEL_TIMEOUT_S = 10.0
-"""For the cancel of a turn whose stream was left."""
+LEAVE_TIMEOUT_S = 30.0
+"""For the cancel and the end of a turn whose stream was left."""
 
 T = TypeVar("T")
 
@@ -55,6 +57,8 @@ class Connection:
         self.portal = portal
         self.store = store
         self.cancel_on_exit: set[WatchedTurn] = set()
+        self._leaving: dict[WatchedTurn, Event] = {}
+        """Turns that are being cancelled, and what tells of their ends."""
         self.called_at = time.monotonic()
         self._reconnect_timeout_s = reconnect_timeout_s
         self._interrupts: set[Interrupt] = set()
@@ -175,15 +179,38 @@ class Connection:
             if watch.session_id == session_id:
                 watch.end()
 
-    async def leave(self, turn: WatchedTurn) -> None:
-        """Cancel the turn, if it is one to be cancelled."""
+    def begins_to_leave(self, turn: WatchedTurn) -> None:
+        """Nobody watches it any more; `leave` follows."""
+        if turn in self.cancel_on_exit:
+            self._leaving.setdefault(turn, Event())
+
+    async def leave(self, turn: WatchedTurn, info: SessionInfo) -> None:
+        """Cancel the turn, if it is one to be cancelled, and wait for its end."""
         if turn not in self.cancel_on_exit:
             return
+        self.begins_to_leave(turn)
         self.cancel_on_exit.discard(turn)
-        call = calls.cancel(turn.session_id, turn.turn_id)
         try:
-            await finish(lambda: self.call(call), timeout_s=CANCEL_TIMEOUT_S)
-        except (SandboxAgentError, TimeoutError) as exc:
+            await finish(lambda: self._cancel(turn, wait=True), timeout_s=LEAVE_TIMEOUT_S)
+            await finish(lambda: self.sync(info), timeout_s=LEAVE_TIMEOUT_S)
+        except TimeoutError as exc:
+            logger.warning("session %s: turn %s has not ended: %s", *turn, exc)
+        finally:
+            self._leaving.pop(turn).set()
+
+    async def left_behind(self, session_id: str) -> None:
+        """Turns of the session whose streams were left, and that are to be cancelled, have ended."""
+        if not self.cancel_on_exit and not self._leaving:
+            return
+        await let_others_begin()
+        for turn, end in list(self._leaving.items()):
+            if turn.session_id == session_id:
+                await end.wait(LEAVE_TIMEOUT_S)
+
+    async def _cancel(self, turn: WatchedTurn, *, wait: bool) -> None:
+        try:
+            await self.call(turn_calls.cancel(turn.session_id, turn.turn_id, wait=wait))
+        except SandboxAgentError as exc:
             logger.warning("session %s: turn %s not cancelled: %s", *turn, exc)
 
     def watching(self, watch: Watch) -> None:
@@ -194,8 +221,11 @@ class Connection:
 
     async def close(self) -> None:
         """End every stream, store what is left, disconnect. Nothing is left running."""
-        for turn in list(self.cancel_on_exit):
-            await self.leave(turn)
+        left, self.cancel_on_exit = list(self.cancel_on_exit), set()
+        # All of them are told before one of them is waited for.
+        for wait in (False, True):
+            for turn in left:
+                await finish(partial(self._cancel, turn, wait=wait), timeout_s=LEAVE_TIMEOUT_S)
         watches, self._watches = self._watches, set()
         for watch in watches:
             watch.end()

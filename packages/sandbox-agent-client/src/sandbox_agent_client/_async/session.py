@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal
 
-from sandbox_agent_core.api.long_work import RewindResult, SteerResult
+from sandbox_agent_core.api.long_work import RewindResult
 from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.api.requests import OnReject, Reply, Resolution, Scope
-from sandbox_agent_core.api.sessions import CancelResult, SessionInfo
-from sandbox_agent_core.content import Prompt
-from sandbox_agent_core.errors import InvalidRequest, OutputInvalid, SandboxAgentError
+from sandbox_agent_core.api.sessions import SessionInfo
+from sandbox_agent_core.errors import InvalidRequest, SandboxAgentError
 from sandbox_agent_core.events import Event
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import project
@@ -20,6 +19,7 @@ from sandbox_agent_core.view import Transcript
 from sandbox_agent_client._async._backend import CALLBACKS_MAY_BE_ASYNC
 from sandbox_agent_client._async.connection import Connection
 from sandbox_agent_client._async.interrupt import Interrupt
+from sandbox_agent_client._async.prompting import Prompting
 from sandbox_agent_client._async.reader import Subscriber
 from sandbox_agent_client._async.requests import (
     AfterTool,
@@ -37,15 +37,11 @@ from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import long_work
 from sandbox_agent_client._calls import requests as request_calls
 from sandbox_agent_client._calls import sessions as calls
-from sandbox_agent_client._output import MAX_REPAIRS, OutputReader
-from sandbox_agent_client._result import PromptResult, StructuredResult
 
 __all__ = ["Session"]
 
-T = TypeVar("T")
 
-
-class Session:
+class Session(Prompting):
     """Made by the client. Methods raise `SandboxAgentError`s; the session lives on at the server."""
 
     def __init__(self, connection: Connection, info: SessionInfo) -> None:
@@ -58,13 +54,15 @@ class Session:
             known_seq=lambda: self._known_seq,
             pending=self.requests,
         )
-        self._turns = SessionTurns(
-            connection,
-            self._watch,
-            info=lambda: self._info,
-            heard_of=self._heard_of,
-            follow=self._follow,
-            pending=self.requests,
+        super().__init__(
+            SessionTurns(
+                connection,
+                self._watch,
+                info=lambda: self._info,
+                heard_of=self._heard_of,
+                follow=self._follow,
+                pending=self.requests,
+            )
         )
 
     def __repr__(self) -> str:
@@ -83,136 +81,6 @@ class Session:
     def info(self) -> SessionInfo:
         """As of the last answer of the server; `refresh` asks again."""
         return self._info
-
-    # -- turns
-
-    @overload
-    async def prompt(
-        self, prompt: Prompt, *, output_type: None = None, wait_for_background: bool = False
-    ) -> PromptResult: ...
-
-    @overload
-    async def prompt(
-        self,
-        prompt: Prompt,
-        *,
-        output_type: type[T],
-        max_repairs: int = MAX_REPAIRS,
-        wait_for_background: bool = False,
-    ) -> StructuredResult[T]: ...
-
-    async def prompt(
-        self,
-        prompt: Prompt,
-        *,
-        output_type: type[Any] | None = None,
-        max_repairs: int = MAX_REPAIRS,
-        wait_for_background: bool = False,
-    ) -> PromptResult:
-        """Give the agent a prompt and wait until its turn is over. Survives lost connections.
-
-        `wait_for_background`: also until the background tasks that it started are over, and the turns that the
-        agent begins by itself because of them. Cancelling the wait does not cancel the turn: that is `cancel`.
-
-        `output_type`: a pydantic model, or another type that has a JSON schema; `output` of the result is of it.
-        Agents that keep to a schema are given it; others are asked in words. An answer that does not fit is asked
-        for again, in turns of their own, at most `max_repairs` times.
-
-        Raises:
-            OutputInvalid: the answer did not fit in the end.
-            AgentProcessExited, AgentError: the turn ended with an error.
-            CallbackError: `on_permission` or `on_question` called something that raised; the turn has ended.
-            Unavailable: the server was stopped during the turn, which is over.
-            ServerUnreachable: the server did not come back in time; the turn may go on.
-        """
-        if output_type is None:
-            return await self._turns.run(
-                calls.prompt(self.id, prompt), wait_for_background=wait_for_background
-            )
-        reader: OutputReader[Any] = OutputReader(output_type)
-        repairs = 0
-        while True:
-            result = await self._turns.run(
-                calls.prompt(self.id, prompt, output_schema=reader.schema),
-                wait_for_background=wait_for_background,
-            )
-            try:
-                return reader.read(result, repairs=repairs)
-            except OutputInvalid as exc:
-                if repairs >= max_repairs or result.stop_reason != "end_turn":
-                    raise
-                prompt = reader.repair_prompt(exc)
-            repairs += 1
-
-    async def prompt_stream(
-        self, prompt: Prompt, *, cancel_on_exit: bool = False, wait_for_background: bool = False
-    ) -> AsyncGenerator[Event, None]:
-        """The events of one turn, the last is `TurnEnded` (or `TurnDropped`), which says how it ended.
-
-        `wait_for_background`: then come those of its background tasks, and of the turns that the agent begins
-        by itself because of them, up to the end of it all.
-
-        Leaving the loop early does not cancel the turn, unless `cancel_on_exit`. What the agent asks is an
-        event too: without a callback and a policy it waits for `respond`.
-
-        Raises:
-            CallbackError: after the last event, when a callback that was to answer in this turn has failed.
-        """
-        turn = self._turns.stream(
-            calls.prompt(self.id, prompt),
-            cancel_on_exit=cancel_on_exit,
-            wait_for_background=wait_for_background,
-        )
-        async with aclosing(turn) as events:
-            async for event in events:
-                yield event
-
-    async def steer(self, prompt: Prompt) -> SteerResult:
-        """Say something into the turn that runs. `how` of the result says what became of it: `steered`, `queued`
-        as a turn of its own, because the agent did not take it, or `started`, because no turn ran."""
-        steered = await self._connection.call(long_work.steer(self.id, prompt))
-        self._heard_of(steered.seq)
-        return steered
-
-    async def compact(self, instructions: str | None = None) -> PromptResult:
-        """Have the agent put a summary in place of the conversation so far, in a turn. `ContextCompacted` says what
-        came of it.
-
-        Raises:
-            OperationNotSupported: the agent cannot. And what `prompt` raises.
-        """
-        return await self._turns.run(long_work.compact(self.id, instructions))
-
-    async def review(
-        self,
-        *,
-        branch: str | None = None,
-        commit: str | None = None,
-        instructions: str | None = None,
-    ) -> PromptResult:
-        """Have the agent review the uncommitted changes, those against `branch`, of `commit`, or what
-        `instructions` say. One that has no review is asked for it in words (`TurnStarted.emulated`).
-
-        Raises what `prompt` raises.
-        """
-        target = long_work.target_of(branch=branch, commit=commit, instructions=instructions)
-        return await self._turns.run(long_work.review(self.id, target))
-
-    async def cancel(
-        self,
-        turn_id: str | None = None,
-        *,
-        task_id: str | None = None,
-        tasks: bool | None = None,
-    ) -> CancelResult:
-        """Cancel what the session does: the running turn and all queued ones, or, when there is none, its
-        background tasks. With `tasks=True` both, with `tasks=False` no task.
-
-        With `turn_id` only that turn, running or queued; with `task_id` only that task (`info.tasks`).
-        """
-        return await self._connection.call(
-            calls.cancel(self.id, turn_id, task_id=task_id, tasks=tasks)
-        )
 
     # -- events
 
@@ -272,7 +140,9 @@ class Session:
                 yield entry
 
     async def transcript(self) -> Transcript:
-        """The session so far as messages, tool calls, plan and usage."""
+        """The session so far as messages, tool calls, plan and usage. What is just being said is in it, as an item
+        with `streaming`."""
+        await self._turns.left_behind()
         return await self._connection.call(event_calls.transcript(self.id))
 
     # -- decisions

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from typing import TypeVar
 
 from sandbox_agent_core.api.sessions import PromptAccepted, SessionInfo
 from sandbox_agent_core.errors import ServerUnreachable
@@ -38,6 +39,8 @@ __all__ = ["SessionTurns"]
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 FOLLOW_UP_GRACE_S = 2.0
 """After the end of a background task, in which an agent may begin a turn because of it. It takes milliseconds."""
 
@@ -57,25 +60,57 @@ class SessionTurns:
         self._connection = connection
         self._watch = watch
         self._info = info
-        self._heard_of = heard_of
+        self.heard_of = heard_of
         self._follow = follow
         self._pending = pending
         self._has_warned = False
+
+    @property
+    def session_id(self) -> str:
+        return self._watch.session_id
+
+    async def call(self, call: Call[T]) -> T:
+        return await self._connection.call(call)
+
+    async def begin(self, begin: Call[PromptAccepted]) -> PromptAccepted:
+        """Begin a turn, and do not wait for it."""
+        accepted = await self._connection.call(begin)
+        self.heard_of(accepted.seq)
+        return accepted
 
     async def run(
         self, begin: Call[PromptAccepted], *, wait_for_background: bool = False
     ) -> PromptResult:
         """Begin a turn and wait until it is over. Raises what `Session.prompt` raises."""
-        accepted = await self._begin(begin)
-        turn = TurnReader(accepted.turn_id)
+        accepted = await self.begin(begin)
+        return await self.result(
+            accepted.turn_id, after=accepted.seq, wait_for_background=wait_for_background
+        )
+
+    async def result(
+        self, turn_id: str, *, after: int, wait_for_background: bool = False
+    ) -> PromptResult:
+        """What came of a turn that began after a seq. Raises what `Session.prompt` raises."""
+        turn = TurnReader(turn_id)
         work = WorkReader(turn)
         follow = self._work_events if wait_for_background else self._turn_events
-        async with aclosing(follow(turn, work, accepted.seq)) as events:
+        async with aclosing(follow(turn, work, after)) as events:
             async for event in events:
                 await self._check_heard(event)
         await self._connection.sync(self._info())
         self._raise_failure(turn)
         return replace(turn.result(), tasks=work.tasks, follow_ups=work.follow_ups)
+
+    async def events(self, turn_id: str, *, after: int) -> AsyncGenerator[Event, None]:
+        """Those of a turn that began after a seq, up to its end."""
+        turn = TurnReader(turn_id)
+        async with aclosing(self._turn_events(turn, WorkReader(turn), after)) as events:
+            async for event in events:
+                yield event
+
+    async def left_behind(self) -> None:
+        """Turns of the session that are being cancelled because their stream was left have ended."""
+        await self._connection.left_behind(self.session_id)
 
     async def stream(
         self,
@@ -85,7 +120,7 @@ class SessionTurns:
         wait_for_background: bool = False,
     ) -> AsyncGenerator[Event, None]:
         """As `run`, event by event."""
-        accepted = await self._begin(begin)
+        accepted = await self.begin(begin)
         turn = TurnReader(accepted.turn_id)
         # The client cancels it when it is closed first: after a `break` this generator is closed
         # by a task of the event loop, at a time of its own.
@@ -96,18 +131,18 @@ class SessionTurns:
             follow = self._work_events if wait_for_background else self._turn_events
             async with aclosing(follow(turn, WorkReader(turn), accepted.seq)) as events:
                 async for event in events:
-                    yield event
+                    try:
+                        yield event
+                    except GeneratorExit:
+                        # Closing the stream takes a moment, in which somebody may ask what came of the turn.
+                        self._connection.begins_to_leave(ours)
+                        raise
             await self._connection.sync(self._info())
             self._raise_failure(turn)
         finally:
             if not turn.is_over:
-                await self._connection.leave(ours)
+                await self._connection.leave(ours, self._info())
             self._connection.cancel_on_exit.discard(ours)
-
-    async def _begin(self, begin: Call[PromptAccepted]) -> PromptAccepted:
-        accepted = await self._connection.call(begin)
-        self._heard_of(accepted.seq)
-        return accepted
 
     def _raise_failure(self, turn: TurnReader) -> None:
         if (failure := self._watch.take_failure(turn.turn_id)) is not None:

@@ -53,6 +53,8 @@ class Call(Generic[T]):
     """JSON, of which every text can be encoded."""
     has_deadline: bool = True
     """False for calls that last as long as a turn does."""
+    waits_s: float = 0.0
+    """How much longer the server may take than for other calls, because it waits for something itself."""
     is_once: bool = False
     """The server carries it out once, however often it is sent with the same `Idempotency-Key`."""
 

@@ -1,4 +1,4 @@
-"""`/v1/sessions`: their life, their settings, their turns."""
+"""`/v1/sessions`: their life, their settings."""
 
 from __future__ import annotations
 
@@ -9,18 +9,13 @@ from sandbox_agent_core.agent_options import AgentOptions
 from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.api.requests import OnReject
 from sandbox_agent_core.api.sessions import (
-    CancelRequest,
-    CancelResult,
     CreateSession,
     PatchSession,
-    PromptAccepted,
-    PromptRequest,
     ResumeSession,
     SessionHooks,
     SessionInfo,
     SessionList,
 )
-from sandbox_agent_core.content import Prompt, parse_prompt
 
 from sandbox_agent_client._calls.call import (
     Call,
@@ -36,13 +31,11 @@ from sandbox_agent_client._calls.call import (
 
 __all__ = [
     "SessionOptions",
-    "cancel",
     "create",
     "delete",
     "get",
     "list_page",
     "patch",
-    "prompt",
     "resume",
 ]
 
@@ -157,36 +150,4 @@ def resume(
         body=body(built(ResumeSession, env=env, mcp_servers=mcp_servers)),
         parse=_info,
         has_deadline=False,
-    )
-
-
-def prompt(
-    session_id: str, prompt: Prompt, *, output_schema: Mapping[str, Any] | None = None
-) -> Call[PromptAccepted]:
-    """Raises: InvalidRequest."""
-    blocks: list[Mapping[str, Any]] = [block.to_wire() for block in parse_prompt(prompt)]
-    return Call(
-        method="POST",
-        path=path("sessions", session_id, "prompt"),
-        body=body(built(PromptRequest, content=blocks, output_schema=output_schema)),
-        parse=reads(PromptAccepted),
-        # The prompt of a dormant session waits until its agent runs again.
-        has_deadline=False,
-        is_once=True,
-    )
-
-
-def cancel(
-    session_id: str,
-    turn_id: str | None = None,
-    *,
-    task_id: str | None = None,
-    tasks: bool | None = None,
-) -> Call[CancelResult]:
-    """Raises: InvalidRequest."""
-    return Call(
-        method="POST",
-        path=path("sessions", session_id, "cancel"),
-        body=body(built(CancelRequest, turn_id=turn_id, task_id=task_id, tasks=tasks)),
-        parse=reads(CancelResult),
     )

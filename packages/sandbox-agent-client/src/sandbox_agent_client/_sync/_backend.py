@@ -25,6 +25,7 @@ __all__ = [
     "Replies",
     "finish",
     "is_end_of_task",
+    "let_others_begin",
     "open_now",
     "response_socket",
     "settle",
@@ -195,6 +196,10 @@ def is_end_of_task(_exc: BaseException) -> bool:
 def finish(make: Callable[[], object], *, timeout_s: float) -> None:
     """Run clean-up. `timeout_s` is for the twin: here every call has its own deadline."""
     make()
+
+
+def let_others_begin() -> None:
+    """A stream that is left here is closed at once."""
 
 
 def response_socket(response: Any) -> Any | None:

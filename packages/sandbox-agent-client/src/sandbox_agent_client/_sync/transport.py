@@ -120,7 +120,8 @@ class Transport:
                 content=None if call.body is None else encoded(call.body),
                 headers=headers,
                 timeout=httpx.Timeout(
-                    self._timeout_s, read=self._timeout_s if call.has_deadline else None
+                    self._timeout_s,
+                    read=self._timeout_s + call.waits_s if call.has_deadline else None,
                 ),
             )
 

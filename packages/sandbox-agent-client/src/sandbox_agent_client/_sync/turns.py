@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
+from typing import TypeVar
 
 from sandbox_agent_core.api.sessions import PromptAccepted, SessionInfo
 from sandbox_agent_core.errors import ServerUnreachable
@@ -39,6 +40,8 @@ __all__ = ["SessionTurns"]
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 FOLLOW_UP_GRACE_S = 2.0
 """After the end of a background task, in which an agent may begin a turn because of it. It takes milliseconds."""
 
@@ -58,25 +61,57 @@ class SessionTurns:
         self._connection = connection
         self._watch = watch
         self._info = info
-        self._heard_of = heard_of
+        self.heard_of = heard_of
         self._follow = follow
         self._pending = pending
         self._has_warned = False
+
+    @property
+    def session_id(self) -> str:
+        return self._watch.session_id
+
+    def call(self, call: Call[T]) -> T:
+        return self._connection.call(call)
+
+    def begin(self, begin: Call[PromptAccepted]) -> PromptAccepted:
+        """Begin a turn, and do not wait for it."""
+        accepted = self._connection.call(begin)
+        self.heard_of(accepted.seq)
+        return accepted
 
     def run(
         self, begin: Call[PromptAccepted], *, wait_for_background: bool = False
     ) -> PromptResult:
         """Begin a turn and wait until it is over. Raises what `SessionSync.prompt` raises."""
-        accepted = self._begin(begin)
-        turn = TurnReader(accepted.turn_id)
+        accepted = self.begin(begin)
+        return self.result(
+            accepted.turn_id, after=accepted.seq, wait_for_background=wait_for_background
+        )
+
+    def result(
+        self, turn_id: str, *, after: int, wait_for_background: bool = False
+    ) -> PromptResult:
+        """What came of a turn that began after a seq. Raises what `SessionSync.prompt` raises."""
+        turn = TurnReader(turn_id)
         work = WorkReader(turn)
         follow = self._work_events if wait_for_background else self._turn_events
-        with closing(follow(turn, work, accepted.seq)) as events:
+        with closing(follow(turn, work, after)) as events:
             for event in events:
                 self._check_heard(event)
         self._connection.sync(self._info())
         self._raise_failure(turn)
         return replace(turn.result(), tasks=work.tasks, follow_ups=work.follow_ups)
+
+    def events(self, turn_id: str, *, after: int) -> Generator[Event, None, None]:
+        """Those of a turn that began after a seq, up to its end."""
+        turn = TurnReader(turn_id)
+        with closing(self._turn_events(turn, WorkReader(turn), after)) as events:
+            for event in events:
+                yield event
+
+    def left_behind(self) -> None:
+        """Turns of the session that are being cancelled because their stream was left have ended."""
+        self._connection.left_behind(self.session_id)
 
     def stream(
         self,
@@ -86,7 +121,7 @@ class SessionTurns:
         wait_for_background: bool = False,
     ) -> Generator[Event, None, None]:
         """As `run`, event by event."""
-        accepted = self._begin(begin)
+        accepted = self.begin(begin)
         turn = TurnReader(accepted.turn_id)
         # The client cancels it when it is closed first: after a `break` this generator is closed
         # by a task of the event loop, at a time of its own.
@@ -97,18 +132,18 @@ class SessionTurns:
             follow = self._work_events if wait_for_background else self._turn_events
             with closing(follow(turn, WorkReader(turn), accepted.seq)) as events:
                 for event in events:
-                    yield event
+                    try:
+                        yield event
+                    except GeneratorExit:
+                        # Closing the stream takes a moment, in which somebody may ask what came of the turn.
+                        self._connection.begins_to_leave(ours)
+                        raise
             self._connection.sync(self._info())
             self._raise_failure(turn)
         finally:
             if not turn.is_over:
-                self._connection.leave(ours)
+                self._connection.leave(ours, self._info())
             self._connection.cancel_on_exit.discard(ours)
-
-    def _begin(self, begin: Call[PromptAccepted]) -> PromptAccepted:
-        accepted = self._connection.call(begin)
-        self._heard_of(accepted.seq)
-        return accepted
 
     def _raise_failure(self, turn: TurnReader) -> None:
         if (failure := self._watch.take_failure(turn.turn_id)) is not None:

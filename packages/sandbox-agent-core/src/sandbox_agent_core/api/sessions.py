@@ -10,6 +10,7 @@ from sandbox_agent_core.api.base import RequestBody, ResponseBody
 from sandbox_agent_core.api.base_urls import BaseUrls, check_base_urls
 from sandbox_agent_core.api.policy import PermissionMode, PermissionPolicy
 from sandbox_agent_core.api.requests import OnReject
+from sandbox_agent_core.api.turns import TurnInfo
 from sandbox_agent_core.events.session import ForkedFrom
 from sandbox_agent_core.events.usage import Cost
 from sandbox_agent_core.ids import SESSION_ID_PATTERN
@@ -347,6 +348,7 @@ class PromptResult(ResponseBody):
     turn_id: str
     stop_reason: str
     usage: dict[str, Any] | None = None
+    cost: Cost | None = Field(default=None, description="As in `turn.ended`.")
     output: Any = Field(default=None, description="As in `turn.ended`.")
 
 
@@ -377,4 +379,9 @@ class CancelResult(ResponseBody):
     cancelled: list[str] = Field(description="Turn ids. Empty when nothing was running or queued.")
     tasks: list[str] = Field(
         default_factory=list, description="Ids of the background tasks that were told to stop."
+    )
+    turns: list[TurnInfo] = Field(
+        default_factory=list,
+        description="With `wait`: the turns of `cancelled`, with how they ended, what they used and cost. One that did "
+        "not end within `cancel_wait_s` is still `running`.",
     )

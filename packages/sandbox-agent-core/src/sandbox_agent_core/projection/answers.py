@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isfinite
 from typing import Any, Final
 
@@ -67,7 +68,9 @@ def _turn_ended(entry: LogEntry, method: str) -> Wire:
         result = as_dict(payload.get("result"))
         data = {"stopReason": stop_reason(result)}
         output = as_dict(result.get("_meta")).get("structuredOutput")
-        told = compact(usage=token_usage(result), cost=turn_cost(entry, result), output=output)
+        told = compact(
+            usage=token_usage(result), cost=turn_cost(entry.annotations, result), output=output
+        )
         return event(entry, "turn.ended", data | told)
     fault = fault_of(payload["error"], _last_words(entry))
     if fault["code"] == "cancelled":
@@ -98,11 +101,11 @@ def _config_changed(entry: LogEntry, method: str) -> Wire | None:
     return event(entry, "config.changed", data) if data else None
 
 
-def turn_cost(entry: LogEntry, result: Wire) -> Wire | None:
-    """What the agent says in `_meta.cost`, else the estimate of the server."""
+def turn_cost(annotations: Mapping[str, Any] | None, result: Wire) -> Wire | None:
+    """What the agent says in `_meta.cost` of the result, else the server in the annotations of its entry."""
     for told, estimated in (
         (as_dict(result.get("_meta")).get("cost"), False),
-        (as_dict(entry.annotations).get("cost"), True),
+        (as_dict(annotations).get("cost"), True),
     ):
         told = as_dict(told)
         amount = told.get("amount")

@@ -28,7 +28,7 @@ def background(entry: LogEntry, method: str, params: Any) -> Wire | None:
         return None
     data = read(params)
     if method == extensions.TURN_ENDED:
-        data |= compact(cost=turn_cost(entry, params))
+        data |= compact(cost=turn_cost(entry.annotations, params))
     return event(entry, method.removeprefix(extensions.PREFIX), data)
 
 

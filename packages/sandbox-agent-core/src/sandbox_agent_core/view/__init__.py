@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox_agent_core.view.context import render_context
 from sandbox_agent_core.view.fold import TranscriptFolder, fold
+from sandbox_agent_core.view.log_fold import LogFolder
 from sandbox_agent_core.view.model import (
     ContextUsage,
     HookItem,
@@ -28,6 +29,7 @@ __all__ = [
     "ContextUsage",
     "HookItem",
     "Item",
+    "LogFolder",
     "MessageItem",
     "NoticeItem",
     "PermissionItem",

@@ -107,10 +107,24 @@ class TranscriptFolder:
         """Take in the next event."""
         if event.seq <= self._seq:
             return
-        if not self._seq:
-            self._view.session_id = event.session_id
+        self._begin_with(event)
         self._seq = event.seq
         _REDUCERS[type(event)](self, event)
+
+    def apply_open(self, deltas: Iterable[MessageDelta | ReasoningDelta]) -> None:
+        """Take in deltas that no completion has repeated, of a log whose other deltas were left out.
+
+        In order of `seq`, after all other events. The transcript is as if they had come in their places.
+        """
+        for event in deltas:
+            self._begin_with(event)
+            self._seq = max(self._seq, event.seq)
+            self._streams.delta(event)
+            self._segments.turn(event.turn_id).items.sort(key=lambda item: item.seq)
+
+    def _begin_with(self, event: UniversalEvent) -> None:
+        if not self._seq:
+            self._view.session_id = event.session_id
 
     def _session_created(self, event: SessionCreated) -> None:
         view = self._view

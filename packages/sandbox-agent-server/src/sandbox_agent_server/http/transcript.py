@@ -15,7 +15,7 @@ from sandbox_agent_server.http.large_answer import Body
 from sandbox_agent_server.http.stream import PIECE_BYTES
 from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.log.log import SessionLog
-from sandbox_agent_server.sessions.context import fold_log
+from sandbox_agent_server.sessions.folding import fold_log
 
 __all__ = ["transcript_body"]
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 from sandbox_agent_core.content import CONTEXT_META
-from sandbox_agent_core.projection import is_delta, project
-from sandbox_agent_core.view import Transcript, TranscriptFolder, render_context
+from sandbox_agent_core.view import render_context
 
 from sandbox_agent_server.jsonio import dumps
-from sandbox_agent_server.log.entry import Entry
-from sandbox_agent_server.log.log import Cursor, SessionLog
+from sandbox_agent_server.log.log import SessionLog
+from sandbox_agent_server.sessions.folding import fold_log
 
 __all__ = [
     "REPLAY_MAX_CHARS",
     "REPLAY_MAX_EVENTS",
     "context_block",
-    "fold_log",
     "instructions_text",
     "replay_text",
     "schema_text",
@@ -53,21 +50,3 @@ async def replay_text(log: SessionLog, *, until_seq: int | None = None) -> str:
     """The newest part of the conversation, bounded in events and characters; empty when there is none."""
     transcript = await fold_log(log, until_seq=until_seq)
     return render_context(transcript, max_events=REPLAY_MAX_EVENTS, max_chars=REPLAY_MAX_CHARS)
-
-
-async def fold_log(log: SessionLog, *, until_seq: int | None = None) -> Transcript:
-    """The transcript as of now, or of an entry."""
-    folder = TranscriptFolder()
-    cursor, last = Cursor(log, 0), log.last_seq if until_seq is None else until_seq
-    while cursor.after < last and (entries := await cursor.read()):
-        wanted = [entry for entry in entries if entry.seq <= last]
-        await asyncio.to_thread(_apply, folder, wanted, log.session_id)
-    return folder.transcript
-
-
-def _apply(folder: TranscriptFolder, entries: list[Entry], session_id: str) -> None:
-    for entry in entries:
-        event = project(entry.to_log_entry(session_id))
-        # Completions carry the whole, unless the item is still being streamed.
-        if event is not None and not is_delta(event.type):
-            folder.apply(event)

@@ -41,7 +41,7 @@ class Spending:
             if (count := usage.get(name)) is not None and 0 <= count <= _MAX_TOKENS
         }
         after = replace(self, **counts) if counts else self
-        told = turn_cost(entry, dict(result))
+        told = turn_cost(entry.annotations, dict(result))
         if told is None or (self.cost is not None and told["currency"] != self.currency):
             return after
         return replace(

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox_agent_core.errors import SandboxAgentError
+from sandbox_agent_core.events.usage import Cost
 from sandbox_agent_core.frames import Frame, acp, operations
 from sandbox_agent_core.lenient import as_dict
-from sandbox_agent_core.projection import stop_reason, turn_data
+from sandbox_agent_core.projection import stop_reason, turn_cost, turn_data
 
 from sandbox_agent_server.agents.runner.failures import error_of_frame
 
@@ -63,20 +64,23 @@ class Work:
 class TurnOutcome:
     stop_reason: str
     usage: dict[str, Any] | None = None
+    cost: Cost | None = None
     output: Any = None
     """The answer by the schema of the prompt."""
     error: SandboxAgentError | None = None
 
     @classmethod
-    def of_answer(cls, frame: Frame) -> TurnOutcome:
-        """How the agent's answer to what began the turn ends it."""
+    def of_answer(cls, frame: Frame, annotations: Mapping[str, Any] | None = None) -> TurnOutcome:
+        """How the agent's answer to what began the turn ends it. `annotations`: of its entry."""
         if "error" in frame:
             return cls("error", error=error_of_frame(frame))
         result = as_dict(frame.get("result"))
         usage = result.get("usage")
+        cost = turn_cost(annotations, result)
         return cls(
             stop_reason(result),
             usage=usage if isinstance(usage, dict) else None,
+            cost=None if cost is None else Cost.model_validate(cost),
             output=as_dict(result.get("_meta")).get("structuredOutput"),
         )
 

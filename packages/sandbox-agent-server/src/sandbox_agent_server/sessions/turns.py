@@ -69,6 +69,11 @@ class Turns:
         return [turn for turn in (self._own, self._current or self._ending) if turn is not None]
 
     @property
+    def unended(self) -> dict[str, Turn]:
+        """Those that are open, and those that wait, by their ids."""
+        return {turn.id: turn for turn in (*self.open, *self._queued)}
+
+    @property
     def is_idle(self) -> bool:
         return self.running is None and not self._queued
 
@@ -206,7 +211,8 @@ class Turns:
     def answered(self, step: SessionStep, frame: Frame) -> None:
         """The agent answered what began the turn; the step with its answer is about to be committed."""
         self._current, self._ending = None, self._current
-        step.after_commit(partial(self._finish, TurnOutcome.of_answer(frame)))
+        outcome = TurnOutcome.of_answer(frame, step.drafts[-1].annotations)
+        step.after_commit(partial(self._finish, outcome))
 
     def _finish(self, outcome: TurnOutcome) -> None:
         turn, self._current, self._ending = self._current or self._ending, None, None

@@ -1,4 +1,4 @@
-"""`/v1/sessions`: make, list, look, change, prompt, cancel, end."""
+"""`/v1/sessions`: make, list, look, change, end."""
 
 from __future__ import annotations
 
@@ -8,13 +8,8 @@ from functools import partial
 from typing import get_args
 
 from sandbox_agent_core.api.sessions import (
-    CancelRequest,
-    CancelResult,
     CreateSession,
     PatchSession,
-    PromptAccepted,
-    PromptRequest,
-    PromptResult,
     ResumeSession,
     SessionInfo,
     SessionList,
@@ -46,7 +41,6 @@ from sandbox_agent_server.http.large_answer import LargeAnswer, page_of
 from sandbox_agent_server.http.route import ApiRoute, Query, json_response
 from sandbox_agent_server.http.services import services_of
 from sandbox_agent_server.http.transcript import transcript_body
-from sandbox_agent_server.http.turns import TURN_ERRORS, WAIT, answer_with_turn
 from sandbox_agent_server.sessions.agent import SessionSecrets
 from sandbox_agent_server.sessions.listing import SessionFilter
 from sandbox_agent_server.sessions.manager import SessionManager
@@ -132,21 +126,6 @@ async def _resume(request: Request) -> Response:
     return json_response(await sessions.resume(session_id, secrets))
 
 
-async def _prompt(request: Request) -> Response:
-    services = services_of(request)
-    body = await read_body(request, PromptRequest, services.settings.limits)
-    return await answer_with_turn(
-        request, body, lambda session: session.prompt(body.blocks(), body.output_schema)
-    )
-
-
-async def _cancel(request: Request) -> Response:
-    sessions, session_id = _manager(request)
-    with sessions.session(session_id) as session:
-        body = await read_body(request, CancelRequest, services_of(request).settings.limits)
-        return json_response(session.cancel_as_asked(body))
-
-
 async def _transcript(request: Request) -> LargeAnswer:
     services = services_of(request)
     sessions, session_id = _manager(request)
@@ -207,18 +186,6 @@ routes = [
         method="POST", path="/v1/sessions/{session_id}/resume", handler=_resume, scope="prompt", tag="sessions",
         summary="Start the agent of a dormant or ended session again, or an idle one with new keys.",
         body=ResumeSession, result=SessionInfo, errors=[SessionNotFound, Conflict, *_START_ERRORS],
-    ),
-    ApiRoute(
-        method="POST", path="/v1/sessions/{session_id}/prompt", handler=_prompt, scope="prompt", tag="turns", status=202,
-        summary="Start a turn, or queue it. A dropped connection never cancels it.",
-        body=PromptRequest, result=PromptAccepted, is_idempotent=True,
-        query=[WAIT], errors=TURN_ERRORS,
-        extra={"wait": PromptResult},
-    ),
-    ApiRoute(
-        method="POST", path="/v1/sessions/{session_id}/cancel", handler=_cancel, scope="prompt", tag="turns",
-        summary="Cancel the running and all queued turns, one of them, or background tasks.",
-        body=CancelRequest, result=CancelResult, errors=[SessionNotFound],
     ),
     ApiRoute(
         method="GET", path="/v1/sessions/{session_id}/transcript", handler=_transcript, scope="read", tag="events",

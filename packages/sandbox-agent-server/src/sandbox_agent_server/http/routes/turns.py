@@ -1,0 +1,92 @@
+"""Turns of a session: begin one with a prompt, look at it, cancel it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final
+
+from sandbox_agent_core.api.sessions import (
+    CancelRequest,
+    CancelResult,
+    PromptAccepted,
+    PromptRequest,
+    PromptResult,
+)
+from sandbox_agent_core.api.turns import TurnInfo
+from sandbox_agent_core.errors import SessionNotFound, TurnNotFound
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox_agent_server.http.body import query_bool, read_body
+from sandbox_agent_server.http.route import ApiRoute, Query, json_response
+from sandbox_agent_server.http.services import services_of
+from sandbox_agent_server.http.turns import TURN_ERRORS, WAIT, answer_with_turn
+from sandbox_agent_server.sessions.turn import Turn
+from sandbox_agent_server.sessions.turn_lookup import look_up_turn, look_up_turns
+
+__all__ = ["routes"]
+
+_WAIT_FOR_END: Final = Query(
+    "wait",
+    {"type": "boolean", "default": False},
+    "Answer when the turns have ended, at the latest after `cancel_wait_s` (20 s), with how they ended.",
+)
+
+
+async def _prompt(request: Request) -> Response:
+    services = services_of(request)
+    body = await read_body(request, PromptRequest, services.settings.limits)
+    return await answer_with_turn(
+        request, body, lambda session: session.prompt(body.blocks(), body.output_schema)
+    )
+
+
+async def _get(request: Request) -> Response:
+    log = services_of(request).sessions.log(request.path_params["session_id"])
+    return json_response(await look_up_turn(log, request.path_params["turn_id"]))
+
+
+async def _cancel(request: Request) -> Response:
+    services = services_of(request)
+    limits = services.settings.limits
+    wait = query_bool(request, "wait", default=False)
+    with services.sessions.session(request.path_params["session_id"]) as session:
+        body = await read_body(request, CancelRequest, limits)
+        turns = session.turns.unended
+        result = session.cancel_as_asked(body)
+        if wait:
+            await _ends([turns[id] for id in result.cancelled], timeout_s=limits.cancel_wait_s)
+            result.turns = await look_up_turns(session.log, result.cancelled)
+        return json_response(result)
+
+
+async def _ends(turns: Iterable[Turn], *, timeout_s: float) -> None:
+    """All of them have ended, or the time is over."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            for turn in turns:
+                await turn.wait()
+    except TimeoutError:
+        pass
+
+
+routes = [
+    ApiRoute(
+        method="POST", path="/v1/sessions/{session_id}/prompt", handler=_prompt, scope="prompt", tag="turns", status=202,
+        summary="Start a turn, or queue it. A dropped connection never cancels it.",
+        body=PromptRequest, result=PromptAccepted, is_idempotent=True,
+        query=[WAIT], errors=TURN_ERRORS,
+        extra={"wait": PromptResult},
+    ),
+    ApiRoute(
+        method="GET", path="/v1/sessions/{session_id}/turns/{turn_id}", handler=_get, scope="read", tag="turns",
+        summary="One turn: whether it has ended, how, and what it used.", result=TurnInfo,
+        errors=[SessionNotFound, TurnNotFound],
+    ),
+    ApiRoute(
+        method="POST", path="/v1/sessions/{session_id}/cancel", handler=_cancel, scope="prompt", tag="turns",
+        summary="Cancel the running and all queued turns, one of them, or background tasks.",
+        body=CancelRequest, result=CancelResult, query=[_WAIT_FOR_END], errors=[SessionNotFound],
+    ),
+]  # fmt: skip
