@@ -66,6 +66,19 @@ def test_in_repo_pins_are_of_this_version(package: Path) -> None:
     assert wrong == []
 
 
+def test_every_extra_with_a_provider_brings_the_server() -> None:
+    """A sandbox gets it from what is installed beside the client."""
+    client = (ROOT / "packages/sandbox-agent-client/pyproject.toml").read_text(encoding="utf-8")
+    extras = tomllib.loads(client)["project"]["optional-dependencies"]
+    names = [path.name.removeprefix("sandbox-agent-") for path in PACKAGES]
+    providers = set(names) - {"core", "client", "server"} | {"local"}
+    assert providers == {
+        extra
+        for extra, needs in extras.items()
+        if any(one.startswith("sandbox-agent-server~=") for one in needs)
+    }
+
+
 def tree_of_errors() -> list[type[SandboxAgentError]]:
     def leaves(cls: type[SandboxAgentError]) -> list[type[SandboxAgentError]]:
         return [cls, *(leaf for child in cls.__subclasses__() for leaf in leaves(child))]

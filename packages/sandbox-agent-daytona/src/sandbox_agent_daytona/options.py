@@ -69,6 +69,12 @@ class SandboxOptions:
         return f"the snapshot {self.snapshot}" if self.snapshot else "the default snapshot"
 
     @property
+    def names_image(self) -> bool:
+        return (
+            self.image is not None or self.snapshot is not None or "snapshot" in self.create_options
+        )
+
+    @property
     def create_timeout_s(self) -> float:
         return CREATE_TIMEOUT_S if self.image is None else BUILD_TIMEOUT_S
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 
 from sandbox_agent_core.errors import ProviderNotInstalled
+from sandbox_agent_core.installed_from import pip_install
 from sandbox_agent_core.spi.provider import Check
 
 __all__ = ["check_sdk"]
@@ -17,7 +18,7 @@ def check_sdk() -> Check:
     try:
         installed = version("daytona")
     except PackageNotFoundError:
-        message = "Daytona's SDK is missing. Run `pip install sandbox-agent-daytona`."
+        message = f"Daytona's SDK is missing. Run `{pip_install('sandbox-agent-daytona')}`."
         return Check(name="SDK", ok=False, message=message, error=ProviderNotInstalled)
     if not installed.startswith(SDK_SERIES):
         message = (

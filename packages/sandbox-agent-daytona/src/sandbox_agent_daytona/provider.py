@@ -152,6 +152,9 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
     def _check_sdk(self) -> Check:
         return check_sdk()
 
+    async def _may_have_server(self) -> bool:
+        return self._options.names_image
+
     async def _ask_account(self) -> None:
         """For sandboxes that there are none of: whether Daytona answers is what counts."""
         await self._list({OURS: "0"})

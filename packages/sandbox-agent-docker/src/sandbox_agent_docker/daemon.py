@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from sandbox_agent_core.errors import ProviderNotInstalled
+from sandbox_agent_core.installed_from import pip_install
 
 from sandbox_agent_docker.daemon_address import DaemonAddress, TlsFiles
 from sandbox_agent_docker.errors import daemon_errors
@@ -138,7 +139,7 @@ def import_sdk() -> Any:
         import docker  # noqa: PLC0415 - the SDK is imported on first use
     except ImportError as exc:
         raise ProviderNotInstalled(
-            f"Docker's SDK cannot be imported: {exc}. Run `pip install sandbox-agent-docker`.",
+            f"Docker's SDK cannot be imported: {exc}. Run `{pip_install('sandbox-agent-docker')}`.",
             provider="docker",
         ) from exc
     return docker

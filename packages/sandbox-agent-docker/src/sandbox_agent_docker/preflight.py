@@ -10,6 +10,7 @@ from sandbox_agent_core.errors import (
     ProviderTimeout,
     SandboxAgentError,
 )
+from sandbox_agent_core.installed_from import pip_install
 from sandbox_agent_core.spi.provider import Check, Preflight
 
 from sandbox_agent_docker.daemon import Daemon
@@ -32,7 +33,7 @@ async def check_daemon(
 ) -> Preflight:
     """`is_reachable`: the caller has said how published ports are reached."""
     if find_spec("docker") is None:
-        message = "Docker's SDK is missing. Run `pip install sandbox-agent-docker`."
+        message = f"Docker's SDK is missing. Run `{pip_install('sandbox-agent-docker')}`."
         return Preflight([Check(name="SDK", ok=False, message=message, error=ProviderNotInstalled)])
     checks = [Check(name="SDK", ok=True, message="installed")]
     try:

@@ -33,7 +33,7 @@ from sandbox_agent_docker import containers, options
 from sandbox_agent_docker.containers import Container
 from sandbox_agent_docker.daemon import Daemon
 from sandbox_agent_docker.daemon_address import find_daemon
-from sandbox_agent_docker.image.choice import choose_image, get_image
+from sandbox_agent_docker.image.choice import choose_image, full_image, get_image
 from sandbox_agent_docker.machine import ContainerMachine
 from sandbox_agent_docker.options import ContainerOptions, Gpus, Mounts, Ports, Pull
 from sandbox_agent_docker.preflight import check_daemon
@@ -168,6 +168,13 @@ class DockerProvider(MachineProvider[Container]):
             pull=self._pull,
             is_reachable=self._publish_address is not None or self._endpoint_host is not None,
         )
+
+    async def _may_have_server(self) -> bool:
+        """Also the one that was built here."""
+        if self._image is not None:
+            return True
+        choice = await choose_image(self._daemon, None, self._pull)
+        return choice.name == full_image()
 
     @asynccontextmanager
     async def _made(self, spec: SandboxSpec) -> AsyncIterator[Container]:

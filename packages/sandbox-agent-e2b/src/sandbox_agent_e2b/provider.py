@@ -116,6 +116,9 @@ class E2BProvider(MachineProvider["AsyncSandbox"]):
             name: value for name, value in given.items() if value is not None
         }
 
+    async def _may_have_server(self) -> bool:
+        return self._template is not None or "template" in self._create_options
+
     async def _ask_account(self) -> None:
         if not (self._api.get("api_key") or os.environ.get("E2B_API_KEY")):
             raise ProviderAuthError("There is no key. Set E2B_API_KEY; e2b.dev/dashboard has it.")

@@ -142,6 +142,9 @@ class ModalProvider(MachineProvider["Sandbox"]):
         self._arguments = {name: value for name, value in given.items() if value is not None}
         self._create_options = dict(create_options or {})
 
+    async def _may_have_server(self) -> bool:
+        return self._image is not None or "image" in self._create_options
+
     async def _ask_account(self) -> None:
         async with self._account.client() as client:
             hello: Any = client.hello  # untyped

@@ -120,6 +120,11 @@ class VercelProvider(MachineProvider["Sandbox"]):
             request_timeout_s=request_timeout,
         )
 
+    async def _may_have_server(self) -> bool:
+        return self._image is not None or not self._create_options.keys().isdisjoint(
+            {"image", "source"}
+        )
+
     async def _ask_account(self) -> None:
         async with self._api.client() as client:
             await sandboxes.find_ours(client, most=1)

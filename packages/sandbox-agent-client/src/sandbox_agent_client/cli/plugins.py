@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import typer
+from sandbox_agent_core.installed_from import pip_install
 from sandbox_agent_core.spi.command import GROUP
 from sandbox_agent_core.spi.provider import Wheel
 
@@ -56,7 +57,7 @@ def _runner(name: str, point: EntryPoint | None) -> Callable[[typer.Context], No
         if point is None:
             typer.echo(
                 f"sandbox-agent: `{name}` is of {KNOWN[name]}, which is not installed. "
-                f"Run `pip install {KNOWN[name]}`.",
+                f"Run `{pip_install(KNOWN[name])}`.",
                 err=True,
             )
             raise typer.Exit(EXIT_NOT_INSTALLED)

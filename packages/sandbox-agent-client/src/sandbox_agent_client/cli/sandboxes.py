@@ -13,7 +13,6 @@ from sandbox_agent_core.spi.provider import (
     SandboxInfo,
     SandboxProvider,
     SupportsLogs,
-    SupportsPreflight,
     capabilities_of,
     require,
 )
@@ -32,6 +31,7 @@ from sandbox_agent_client.sandboxes.inventory import (
     take_inventory,
 )
 from sandbox_agent_client.sandboxes.plugins import find_provider, installed_providers
+from sandbox_agent_client.sandboxes.preflight import preflight
 
 __all__ = ["sandboxes_app"]
 
@@ -195,9 +195,8 @@ async def _check(
     rows = []
     all_ok = True
     for provider in providers:
-        answer = await provider.preflight() if isinstance(provider, SupportsPreflight) else None
         rows.append((provider.name, "", "can", str(capabilities_of(provider))))
-        for check in answer.checks if answer is not None else ():
+        for check in (await preflight(provider)).checks:
             all_ok = all_ok and check.ok
             if as_json:
                 facts = {"check": check.name, "ok": check.ok, "message": check.message}

@@ -21,6 +21,7 @@ from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.spi.labels import OURS, own_labels
 from sandbox_agent_core.spi.provider import (
     Endpoint,
+    InstallsServer,
     SandboxProvider,
     SandboxRef,
     SandboxSpec,
@@ -34,6 +35,7 @@ from sandbox_agent_core.spi.provider import (
 from sandbox_agent_client._cancellation import outlast, run_to_end
 from sandbox_agent_client.sandboxes.health import wait_healthy
 from sandbox_agent_client.sandboxes.plugins import find_provider
+from sandbox_agent_client.sandboxes.preflight import preflight
 from sandbox_agent_client.sandboxes.progress import Startup
 from sandbox_agent_client.sandboxes.sandbox import Launched, revive
 from sandbox_agent_client.sandboxes.wheelhouse import load_wheelhouse
@@ -83,7 +85,7 @@ async def launch(options: StartOptions, *, report: Callable[[str], Any] | None =
     if options.will_pause:
         require(provider, SupportsPause)
     spec = _spec(options, startup)
-    await _check(provider, startup)
+    await _check(provider, spec, startup)
     startup.step(f"creating a {provider.name} sandbox")
     ref = await _create(provider, spec)
     try:
@@ -176,14 +178,14 @@ def _check_environment(env: Mapping[str, str]) -> None:
             raise InvalidRequest(f"`env`: the value of {name!r} has a NUL in it.")
 
 
-async def _check(provider: SandboxProvider, startup: Startup) -> None:
+async def _check(provider: SandboxProvider, spec: SandboxSpec, startup: Startup) -> None:
     """What is missing is said before anything is made or billed."""
-    if not isinstance(provider, SupportsPreflight):
+    if not isinstance(provider, SupportsPreflight | InstallsServer):
         return
     startup.step(f"checking {provider.name}")
     try:
         async with asyncio.timeout(PREFLIGHT_TIMEOUT_S):
-            answer = await provider.preflight()
+            answer = await preflight(provider, spec)
     except TimeoutError as exc:
         raise ProviderUnavailable(
             f"Checking {provider.name} took more than {PREFLIGHT_TIMEOUT_S:g} s.",

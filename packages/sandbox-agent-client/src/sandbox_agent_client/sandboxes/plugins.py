@@ -14,6 +14,7 @@ from sandbox_agent_core.errors import (
     ProviderNotInstalled,
     SandboxAgentError,
 )
+from sandbox_agent_core.installed_from import pip_install
 from sandbox_agent_core.spi.provider import SandboxProvider
 
 from sandbox_agent_client.sandboxes.local import LocalProvider
@@ -99,7 +100,7 @@ def _not_loaded(name: str, exc: Exception) -> ProviderError:
 def _not_installed(name: str) -> ProviderNotInstalled:
     installed = installed_providers()
     if _is_an_extra(name):
-        hint = f"Provider {name!r} is not installed. Run `pip install sandbox-agent-{name}`."
+        hint = f"Provider {name!r} is not installed. Run `{pip_install(f'sandbox-agent-{name}')}`."
     else:
         hint = f"There is no provider {name!r}. Installed: {', '.join(installed)}."
     return ProviderNotInstalled(hint, provider=name, installed=installed)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sandbox_agent_core.errors import InvalidRequest, ProviderError
+from sandbox_agent_core.installed_from import pip_install
 from sandbox_agent_core.spi.provider import Wheel
 
 from sandbox_agent_client.sandboxes.wheels import server_wheels
@@ -56,7 +57,8 @@ def build_wheelhouse(directory: Path, *, python: str, platforms: Sequence[str]) 
     own = server_wheels()
     if not own:
         raise ProviderError(
-            "A wheelhouse holds the server as installed here, and it is not. Run `pip install sandbox-agent-server`."
+            "A wheelhouse holds the server as installed here, and it is not. "
+            f"Run `{pip_install('sandbox-agent-server')}`."
         )
     directory.mkdir(parents=True, exist_ok=True)
     for wheel in own:

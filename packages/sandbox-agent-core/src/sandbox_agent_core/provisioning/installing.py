@@ -1,9 +1,9 @@
-"""Which server to run in a sandbox: the image's own, else our wheels, else one from the index."""
+"""Which server to run in a sandbox: the image's own, else our wheels, else one from an index that the caller named."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from posixpath import join
@@ -13,6 +13,7 @@ from sandbox_agent_core.provisioning import scripts
 from sandbox_agent_core.provisioning.layout import ServerLayout
 from sandbox_agent_core.provisioning.machine import QUICK_TIMEOUT_S, CommandResult, Machine
 from sandbox_agent_core.provisioning.scripts import Exit
+from sandbox_agent_core.provisioning.server_source import no_server, wheelhouse_of
 from sandbox_agent_core.spi.provider import SandboxSpec, Wheel
 
 __all__ = ["Found", "expect_success", "find", "install_server"]
@@ -72,14 +73,19 @@ async def find(machine: Machine, layout: ServerLayout) -> Found:
 
 
 async def install_server(
-    machine: Machine, spec: SandboxSpec, layout: ServerLayout, found: Found
+    machine: Machine, spec: SandboxSpec, layout: ServerLayout, found: Found, env: Mapping[str, str]
 ) -> str:
     """Install a server into the layout's virtual environment; the path of its program.
 
+    `env`: what the caller gives to the sandbox.
+
     Raises:
-        ServerStartFailed: there is no Python, nothing to install with, or the installer failed.
+        ServerStartFailed: there is no server to install, no Python, nothing to install with, or the installer
+            failed.
     """
-    wheelhouse = spec.wheelhouse() if callable(spec.wheelhouse) else spec.wheelhouse
+    if (why := no_server(spec, env)) is not None:
+        raise ServerStartFailed(f"The sandbox has no server. {why}", step="find_server")
+    wheelhouse = wheelhouse_of(spec)
     interpreter = next((file for file in wheelhouse if _is_interpreter(file)), None)
     python = found.python
     if python is None and interpreter is not None:

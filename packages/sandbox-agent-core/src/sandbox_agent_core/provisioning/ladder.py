@@ -43,17 +43,16 @@ async def provision(
     (then `{}`). It is kept in a file that only the machine's user can read.
 
     Raises:
-        ServerStartFailed: nothing to install it with, or it ended, or it did not listen in time;
+        ServerStartFailed: nothing to install it from or with, or it ended, or it did not listen in time;
             `details.step` says where, `details.log` has the last lines of what it or its installer said.
         ProviderError: the machine failed.
     """
     found = await find(machine, layout)
-    await machine.write(
-        layout.environment, scripts.environment_file(spec.env if env is None else env)
-    )
+    environment = spec.env if env is None else env
+    await machine.write(layout.environment, scripts.environment_file(environment))
     server = found.server
     if server is None:
-        server = await install_server(machine, spec, layout, found)
+        server = await install_server(machine, spec, layout, found, {**spec.env, **environment})
     for agent in spec.agents:
         spec.report(f"installing the agent {agent}")
         done = await machine.run(

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import Any, ClassVar, Generic, TypeVar
 
 from sandbox_agent_core.errors import ProviderError, ProviderNotInstalled, SandboxAgentError
+from sandbox_agent_core.installed_from import pip_install
 from sandbox_agent_core.provisioning.agent_memory import memory_warning
 from sandbox_agent_core.provisioning.ladder import (
     ensure_running,
@@ -21,6 +22,7 @@ from sandbox_agent_core.provisioning.ladder import (
 )
 from sandbox_agent_core.provisioning.layout import ServerLayout
 from sandbox_agent_core.provisioning.machine import Machine, find_home, read_memory_mb
+from sandbox_agent_core.provisioning.server_source import no_server
 from sandbox_agent_core.spi.provider import (
     Check,
     Endpoint,
@@ -105,6 +107,11 @@ class MachineProvider(ABC, Generic[S]):
         """What a new sandbox has, asked when agents are named; None when nobody tells."""
         return await read_memory_mb(self._machine(sandbox))
 
+    async def _may_have_server(self) -> bool:
+        """Whether the image may have a server of its own: one that the caller named, whose contents nobody knows
+        before it runs."""
+        return False
+
     def _default_workdir(self, sandbox: S, home: str) -> str:
         """Where sessions start."""
         del sandbox
@@ -129,13 +136,26 @@ class MachineProvider(ABC, Generic[S]):
     def _check_sdk(self) -> Check:
         return sdk_check(self.vendor, self.sdk, package=f"sandbox-agent-{self.name}")
 
+    async def check_server(self, spec: SandboxSpec) -> Check:
+        why = no_server(spec, {**self._env, **spec.env})
+        if why is None:
+            return Check(name="server", ok=True, message="brought along where the image has none")
+        if await self._may_have_server():
+            message = "not installed beside the client: the image must have it"
+            return Check(name="server", ok=True, message=message)
+        return Check(name="server", ok=False, message=why, error=ProviderNotInstalled)
+
     async def create(self, spec: SandboxSpec) -> SandboxRef:
         """Raises:
         InvalidRequest: the vendor refuses an option.
+        ProviderNotInstalled: there is no server to install, and no image was named that may have it.
         ProviderAuthError, ProviderQuotaExceeded, ProviderTimeout, ProviderUnavailable, ProviderError: it
             refuses to make one.
         ServerStartFailed: the server could not be installed or did not listen; `details.log` has its words.
         """
+        server = await self.check_server(spec)
+        if not server.ok:
+            raise server.error(server.message, provider=self.name)
         async with self._made(spec) as sandbox:
             await self._warn_of_memory(sandbox, spec)
             machine = self._machine(sandbox)
@@ -204,7 +224,7 @@ def sdk_check(vendor: str, module: str, *, package: str) -> Check:
     """Whether its SDK is installed."""
     if _is_installed(module):
         return Check(name="SDK", ok=True, message="installed")
-    message = f"{vendor}'s SDK is missing. Run `pip install {package}`."
+    message = f"{vendor}'s SDK is missing. Run `{pip_install(package)}`."
     return Check(name="SDK", ok=False, message=message, error=ProviderNotInstalled)
 
 

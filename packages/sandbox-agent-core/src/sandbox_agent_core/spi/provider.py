@@ -5,7 +5,7 @@ use. It makes the server run *with a token*; the client waits for health and con
 
 `SandboxProvider` (create, endpoint, destroy) is required. What a provider can do besides is what it has
 the methods of: `SupportsPause`, `SupportsList`, `SupportsLogs`, `SupportsExtend`, `SupportsPorts`,
-`SupportsPreflight`, `SupportsRestart`. There is nothing to inherit from and nothing to declare.
+`SupportsPreflight`, `SupportsRestart`, `InstallsServer`. There is nothing to inherit from and nothing to declare.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ __all__ = [
     "Capabilities",
     "Check",
     "Endpoint",
+    "InstallsServer",
     "Preflight",
     "SandboxInfo",
     "SandboxProvider",
@@ -175,6 +176,20 @@ class SandboxProvider(Protocol):
 class SupportsPreflight(SandboxProvider, Protocol):
     async def preflight(self) -> Preflight:
         """Credentials, SDK, daemon: checked before anything is made or billed. Never raises."""
+        ...
+
+
+@runtime_checkable
+class InstallsServer(SandboxProvider, Protocol):
+    """It makes machines into which the server is installed from `spec.wheels`."""
+
+    async def check_server(self, spec: SandboxSpec) -> Check:
+        """Whether a sandbox of that spec has a server or gets one; asked after `preflight`, before anything is
+        made or billed.
+
+        Raises:
+            ProviderError: what has images does not answer.
+        """
         ...
 
 

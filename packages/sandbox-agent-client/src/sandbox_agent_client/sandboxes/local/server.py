@@ -22,6 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sandbox_agent_core.errors import ProviderNotInstalled, SandboxNotFound, ServerStartFailed
+from sandbox_agent_core.installed_from import pip_install
 
 __all__ = ["LocalServer", "Record", "known_servers", "server_command", "spawn", "started_at"]
 
@@ -246,7 +247,7 @@ def server_command() -> list[str]:
     if find_spec("sandbox_agent_server") is not None:
         return [sys.executable, "-m", "sandbox_agent_server"]
     raise ProviderNotInstalled(
-        "The local sandbox needs the server. Run `pip install sandbox-agent-server`.",
+        f"The local sandbox needs the server. Run `{pip_install('sandbox-agent-server')}`.",
         provider="local",
     )
 
