@@ -153,7 +153,7 @@ def test_options_of_the_agent_are_values_or_json(at_server: dict[str, str]) -> N
 def test_other_directories_stay_with_the_session(
     at_server: dict[str, str], endpoint: Endpoint, tmp_path: Path
 ) -> None:
-    run = ["run", "--agent", "mock", "--session", "ses_wide", "hi", "--add-dir"]
+    run = ["run", "--agent", "mock", "--session", "ses_wide", "--create", "hi", "--add-dir"]
     assert cli(at_server, *run, str(tmp_path)).returncode == 0
     with SandboxAgentSync.connect(endpoint.url, token=endpoint.token) as client:
         info = client.get_session("ses_wide").info
@@ -170,7 +170,7 @@ def test_other_directories_stay_with_the_session(
     [
         (["run", "--agent", "no-such-agent", "hi"], ExitCode.USAGE, "no-such-agent"),
         (["run", "--agent", "mock", "--mode", "no-such", "hi"], ExitCode.USAGE, "no-such"),
-        (["run", "--session", "../etc", "hi"], ExitCode.USAGE, "not a session id"),
+        (["run", "--session", "../etc", "--create", "hi"], ExitCode.USAGE, "not a session id"),
         (["run", "--sandbox", "local", "--url", "http://x", "hi"], ExitCode.USAGE, "--sandbox"),
         (["run", "--url", "nonsense", "hi"], ExitCode.USAGE, "http://"),
         (["run", "--env", "NO_SUCH_VARIABLE", "hi"], ExitCode.USAGE, "NO_SUCH_VARIABLE"),
@@ -187,7 +187,7 @@ def test_other_directories_stay_with_the_session(
         (["run", "--agent", "mock", ""], ExitCode.USAGE, "empty"),
         (["run", "--sandbox", "no-such-place", "hi"], ExitCode.SANDBOX, "no-such-place"),
         (["run", "--url", "http://127.0.0.1:1", "hi"], ExitCode.SANDBOX, "127.0.0.1:1"),
-        (["run", "--token-env", "NONE", "hi"], ExitCode.SANDBOX, ""),
+        (["run", "--token-env", "NONE", "hi"], ExitCode.TOKEN, ""),
         (["sessions", "show", "no-such-session"], ExitCode.USAGE, "no-such-session"),
         (["sessions", "events", "no-such-session"], ExitCode.USAGE, "no-such-session"),
         (["sessions", "delete", "-y", "no-such-session"], ExitCode.USAGE, "no-such-session"),
@@ -238,7 +238,8 @@ def test_sessions_of_a_server_are_listed_and_shown(
 
 def test_a_session_of_this_machine_is_deleted(environment: dict[str, str]) -> None:
     def run(id: str) -> None:
-        assert cli(environment, "run", "--agent", "mock", "--session", id, "hi").returncode == 0
+        made = cli(environment, "run", "--agent", "mock", "--session", id, "--create", "hi")
+        assert made.returncode == 0
 
     run("one")
     run("two")
@@ -259,7 +260,8 @@ def test_a_session_of_this_machine_is_deleted(environment: dict[str, str]) -> No
 def test_a_session_that_runs_here_is_not_deleted(
     environment: dict[str, str], terminals: list[Terminal]
 ) -> None:
-    terminals.append(Terminal(environment, "run", "--agent", "mock", "--session", "s", "slow 60"))
+    run = ("run", "--agent", "mock", "--session", "s", "--create", "slow 60")
+    terminals.append(Terminal(environment, *run))
     terminals[0].wait_for("1 2 3")
     done = cli(environment, "sessions", "delete", "--yes", "s")
     assert done.returncode == ExitCode.FAILED

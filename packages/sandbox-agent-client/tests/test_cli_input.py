@@ -154,7 +154,7 @@ def test_a_question_that_nobody_could_be_asked_is_in_the_exit_status(
 
 def test_a_token_is_not_shown(at_server: dict[str, str]) -> None:
     done = cli(at_server | {"SANDBOX_AGENT_TOKEN": "s3cr3t\n"}, "agents")
-    assert done.returncode == ExitCode.SANDBOX
+    assert done.returncode == ExitCode.TOKEN
     assert "s3cr3t" not in done.stderr
     assert "token" in done.stderr
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import json as json_module
 import sys
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -15,19 +17,68 @@ from rich.progress import (
 )
 from sandbox_agent_core.api.agents import InstallProgress, InstallResult
 
+from sandbox_agent_client.cli.commands import Commands
+from sandbox_agent_client.cli.exit_codes import finish
+from sandbox_agent_client.cli.options import TOKEN_VARIABLE, Json, TokenEnv, Url
 from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.cli.table import print_table
-from sandbox_agent_client.cli.target import Target
+from sandbox_agent_client.cli.target import Target, resolve_target
 
-__all__ = ["install_agent", "list_agents"]
+__all__ = ["agents_app"]
+
+agents_app = Commands(
+    help="The agents that can be run, installed or not; `install` one.",
+    invoke_without_command=True,
+)
+AskThere = Annotated[
+    str | None,
+    typer.Option(
+        "--sandbox", metavar="NAME", help="Ask there. Default: local.", show_default=False
+    ),
+]
 
 
-async def list_agents(target: Target, *, as_json: bool) -> None:
+@agents_app.callback()
+def agents_list(
+    context: typer.Context,
+    url: Url = None,
+    token_env: TokenEnv = TOKEN_VARIABLE,
+    sandbox: AskThere = None,
+    json: Json = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        target = resolve_target(url=url, sandbox=sandbox, token_env=token_env)
+        finish(_list_agents(target, as_json=json))
+
+
+@agents_app.command("install")
+def agents_install(
+    agent: Annotated[str, typer.Argument(help="Its name, as `agents` lists it.")],
+    version: Annotated[
+        str | None,
+        typer.Option(
+            help="A version, or a tag such as latest. Default: the tested one.", show_default=False
+        ),
+    ] = None,
+    reinstall: Annotated[bool, typer.Option("--reinstall", help="Also when it is there.")] = False,
+    url: Url = None,
+    token_env: TokenEnv = TOKEN_VARIABLE,
+    sandbox: AskThere = None,
+    json: Json = False,
+) -> None:
+    """Install an agent where the server is."""
+    target = resolve_target(url=url, sandbox=sandbox, token_env=token_env)
+    finish(_install_agent(target, agent, version=version, reinstall=reinstall, as_json=json))
+
+
+async def _list_agents(target: Target, *, as_json: bool) -> None:
     async with target.open() as client:
         agents = await client.list_agents()
     if as_json:
         for agent in agents:
-            print(json.dumps(agent.model_dump(mode="json", by_alias=True, exclude_none=True)))
+            print(
+                json_module.dumps(agent.model_dump(mode="json", by_alias=True, exclude_none=True))
+            )
         return
     rows = []
     for agent in agents:
@@ -37,7 +88,7 @@ async def list_agents(target: Target, *, as_json: bool) -> None:
     print_table(("agent", "", "version", ""), rows)
 
 
-async def install_agent(
+async def _install_agent(
     target: Target, agent: str, *, version: str | None, reinstall: bool, as_json: bool
 ) -> None:
     """The progress goes to stderr, the result to stdout."""
@@ -47,7 +98,7 @@ async def install_agent(
                 agent, version, reinstall=reinstall, on_progress=shown.show
             )
     if as_json:
-        print(json.dumps(result.model_dump(mode="json", by_alias=True, exclude_none=True)))
+        print(json_module.dumps(result.model_dump(mode="json", by_alias=True, exclude_none=True)))
         return
     print(plain(_sentence(agent, result)))
     if result.note:

@@ -6,20 +6,24 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Literal, Protocol
 
-from rich.console import RenderableType
 from sandbox_agent_core.api.requests import Resolution
-from sandbox_agent_core.events import Event, PermissionResolved, Question, QuestionResolved
+from sandbox_agent_core.events import (
+    Diff,
+    Event,
+    PermissionRequested,
+    PermissionResolved,
+    Question,
+    QuestionResolved,
+)
 from sandbox_agent_core.spi.capabilities import AgentCapabilities
 
 from sandbox_agent_client._async.requests import AnswerValue, PermissionRequest, QuestionRequest
 from sandbox_agent_client._async.session import Session
-from sandbox_agent_client.cli.diffs import diff_text
 from sandbox_agent_client.cli.plain import visible
 from sandbox_agent_client.cli.terminal import choose, read_line
 
-__all__ = ["Approver", "How", "Screen"]
+__all__ = ["Approver", "How", "Screen", "about", "chosen"]
 
-ACTOR = "sandbox-agent run"
 REPLIES = ("once", "always", "reject")
 WHY = "  why, for the agent (empty: no reason)? "
 ASK = "  (o)nce, (a)lways, (r)eject? "
@@ -35,16 +39,22 @@ class Screen(Protocol):
         """Without a newline at its end."""
         ...
 
-    def picture(self, text: RenderableType) -> None: ...
+    def change(self, diff: Diff, tool_call_id: str | None) -> None:
+        """What it would do to a file."""
+        ...
 
 
 class Approver:
     """Answers the requests of one session. Told every event, so that it stops asking what is decided."""
 
-    def __init__(self, how: How, screen: Screen, *, fd: int = 0) -> None:
+    def __init__(
+        self, how: How, screen: Screen, *, actor: str = "sandbox-agent run", fd: int = 0
+    ) -> None:
+        """`actor` is who answers, for the record."""
         self.unanswered = 0
         """Permissions and questions that got no answer: nobody could be asked in time, or there was none to give."""
         self._how = how
+        self._actor = actor
         self._takes_reasons = False
         self._screen = screen
         self._fd = fd
@@ -71,14 +81,14 @@ class Approver:
     async def _permission(self, request: PermissionRequest) -> None:
         match self._how:
             case "yes":
-                self._check(request, await request.allow_once(actor=f"{ACTOR} --yes"))
+                self._check(request, await request.allow_once(actor=f"{self._actor} --yes"))
             case "no":
                 self.unanswered += 1
                 self._screen.remark(
-                    f"refused, because nobody can be asked here: {_about(request)} (--yes allows)",
+                    f"refused, because nobody can be asked here: {about(request)} (--yes allows)",
                     "yellow",
                 )
-                await request.reject(actor=f"{ACTOR} (no terminal)")
+                await request.reject(actor=f"{self._actor} (no terminal)")
             case "ask":
                 await self._ask(request.id, lambda: self._ask_permission(request))
 
@@ -87,7 +97,7 @@ class Approver:
         if resolution.outcome != "selected":
             self.unanswered += 1
             self._screen.remark(
-                f"could not be allowed, the agent offers no option that allows: {_about(request)}",
+                f"could not be allowed, the agent offers no option that allows: {about(request)}",
                 "yellow",
             )
 
@@ -97,7 +107,7 @@ class Approver:
         else:
             self.unanswered += 1
             self._screen.remark(f"declined to answer: {request.message}", "yellow")
-            await request.decline(actor=ACTOR)
+            await request.decline(actor=self._actor)
 
     async def _ask(self, request_id: str, ask: Callable[[], Awaitable[None]]) -> None:
         async def in_turn() -> None:
@@ -114,24 +124,25 @@ class Approver:
             task.result()
 
     async def _ask_permission(self, request: PermissionRequest) -> None:
-        self._screen.remark(f"The agent asks: {_about(request)}", "bold yellow")
+        self._screen.remark(f"The agent asks: {about(request)}", "bold yellow")
+        call = request.tool_call
         for diff in request.diffs:
-            self._screen.picture(diff_text(diff))
+            self._screen.change(diff, call.tool_call_id if call is not None else None)
         while True:
             self._screen.question(ASK)
             line = await read_line(self._fd)
             if line is None:
-                await request.reject(actor=f"{ACTOR} (end of input)")
+                await request.reject(actor=f"{self._actor} (end of input)")
                 return
             match choose(line, REPLIES):
                 case "once":
-                    self._check(request, await request.allow_once(actor=ACTOR))
+                    self._check(request, await request.allow_once(actor=self._actor))
                     return
                 case "always":
-                    self._check(request, await request.allow_always(actor=ACTOR))
+                    self._check(request, await request.allow_always(actor=self._actor))
                     return
                 case "reject":
-                    await request.deny(message=await self._reason(), actor=ACTOR)
+                    await request.deny(message=await self._reason(), actor=self._actor)
                     return
 
     async def _reason(self) -> str | None:
@@ -148,10 +159,10 @@ class Approver:
         for question in request.questions:
             answer = await self._ask_one(question)
             if answer is None:
-                await request.decline(actor=ACTOR)
+                await request.decline(actor=self._actor)
                 return
             answers[question.id] = answer
-        await request.answer(answers, actor=ACTOR)
+        await request.answer(answers, actor=self._actor)
 
     async def _ask_one(self, question: Question) -> AnswerValue | None:
         """None when the person declines (an empty line or the end of input)."""
@@ -166,22 +177,28 @@ class Approver:
         if not line:
             return None
         if question.multi_select:
-            return [str(_chosen(question, part.strip())) for part in line.split(",")]
-        return _chosen(question, line)
+            return [str(chosen(question, part.strip())) for part in line.split(",")]
+        return chosen(question, line)
 
 
-def _chosen(question: Question, answer: str) -> str | bool | float:
-    """The value of the option with that number; else what was typed."""
-    if answer.isdecimal() and 1 <= int(answer) <= len(question.options):
-        option = question.options[int(answer) - 1]
-        value = option.value if option.value is not None else option.label
-        return value if isinstance(value, (str, bool, float)) else str(value)
-    return answer
+def chosen(question: Question, answer: str) -> str | bool | float:
+    """The value of the option with that number or label; else what was typed."""
+    labels = [option.label.casefold() for option in question.options]
+    if answer.isdecimal() and 1 <= int(answer) <= len(labels):
+        number = int(answer) - 1
+    elif answer.casefold() in labels:
+        number = labels.index(answer.casefold())
+    else:
+        return answer
+    option = question.options[number]
+    value = option.value if option.value is not None else option.label
+    return value if isinstance(value, (str, bool, float)) else str(value)
 
 
-def _about(request: PermissionRequest) -> str:
+def about(request: PermissionRequest | PermissionRequested) -> str:
     """With the command, or else the files: a title alone may be anything."""
-    title, told = request.title, request.command or ", ".join(request.paths)
+    call = request.tool_call
+    title, told = call.title if call else "", request.command or ", ".join(request.paths)
     if not told or told in title:
         return visible(title or "a tool call")
     return visible(f"{title}: {told}" if title else told)

@@ -11,7 +11,14 @@ from typing import Any
 
 import typer
 
-__all__ = ["agent_options", "base_urls", "duration", "environment", "provider_options"]
+__all__ = [
+    "agent_options",
+    "base_urls",
+    "duration",
+    "environment",
+    "provider_options",
+    "span",
+]
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -81,3 +88,13 @@ def duration(text: str) -> timedelta:
     if found is None:
         raise typer.BadParameter(f"{text!r} is no age: use 90s, 30m, 24h or 7d")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def span(time: timedelta) -> str:
+    """In the largest unit that fits: 45s, 30m, 5h, 3d."""
+    seconds = max(0, int(time.total_seconds()))
+    if seconds < 60:
+        return f"{seconds}s"
+    if seconds < 3600:
+        return f"{seconds // 60}m"
+    return f"{seconds // 3600}h" if seconds < 48 * 3600 else f"{seconds // 86400}d"

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from sandbox_agent_core.frames.entry import rfc3339
 
+from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.exit_codes import ExitCode
 from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.cli.table import print_table
@@ -19,9 +20,8 @@ from sandbox_agent_client.errors import UnsupportedAgent
 
 __all__ = ["credentials_app"]
 
-credentials_app = typer.Typer(
+credentials_app = Commands(
     help="What the agents of this machine log in with: variables and login files.",
-    no_args_is_help=True,
 )
 
 Agents = Annotated[

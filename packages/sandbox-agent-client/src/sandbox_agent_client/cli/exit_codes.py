@@ -31,15 +31,26 @@ class ExitCode(IntEnum):
     DENIED = 6
     """The turn ended, but something that the agent asked was not answered: nobody could be asked, or nothing that
     it offered was a yes."""
+    TOKEN = 7
+    """The server takes another token, or one that may do more."""
     TIMEOUT = 124
     CANCELLED = 130
 
 
-EXIT_HELP = (
-    "Exit status: 0 the agent ended its turn; 2 usage; 3 it refused or ran out of tokens or steps; "
-    "4 the agent failed; 5 the sandbox or server could not be started or reached; 6 a permission or "
-    "question was not answered, because nobody could be asked; 124 --timeout; 130 cancelled; 1 anything else."
-)
+EXIT_HELP = """\
+\b
+Exit status:
+  0    the agent ended its turn
+  1    anything that is not below
+  2    usage: an option, an agent, a mode or a session that does not exist
+  3    the agent refused, or came to the end of its tokens or steps
+  4    the agent failed, is not installed or has no credentials
+  5    the sandbox or the server could not be started or reached
+  6    a permission or question was not answered, because nobody could be asked
+  7    the server refused the token
+  124  --timeout
+  130  cancelled
+"""
 
 # In this order: the first that fits decides.
 _BY_ERROR = (
@@ -53,7 +64,8 @@ _BY_ERROR = (
     (errors.ServerUnreachable, ExitCode.SANDBOX),
     (errors.StreamGap, ExitCode.SANDBOX),
     (errors.Timeout, ExitCode.SANDBOX),
-    (errors.TokenInvalid, ExitCode.SANDBOX),
+    (errors.TokenInvalid, ExitCode.TOKEN),
+    (errors.PermissionDenied, ExitCode.TOKEN),
     (errors.Unavailable, ExitCode.SANDBOX),
     (errors.InvalidRequest, ExitCode.USAGE),
     (errors.NotFound, ExitCode.USAGE),

@@ -1,92 +1,36 @@
-"""`sandbox-agent sessions steer`, `compact`, `review`, `fork`, `rewind`, …: what a session of a server can be asked."""
+"""`sandbox-agent sessions compact`, `review`, `fork`, `rewind`, …: what a session can be asked besides prompts."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from sandbox_agent_client._async.session import Session
-from sandbox_agent_client.cli.exit_codes import EXIT_HELP, ExitCode, finish
+from sandbox_agent_client.cli.commands import Commands
+from sandbox_agent_client.cli.exit_codes import EXIT_HELP, finish
+from sandbox_agent_client.cli.opening import Wanted
+from sandbox_agent_client.cli.options import TOKEN_VARIABLE, Json, SessionName, TokenEnv, Url, Yes
 from sandbox_agent_client.cli.plain import plain
-from sandbox_agent_client.cli.run import RunOptions, run
-from sandbox_agent_client.cli.target import TOKEN_VARIABLE, Target, resolve_target
+from sandbox_agent_client.cli.run import run
+from sandbox_agent_client.cli.session_work import in_session
+from sandbox_agent_client.cli.target import resolve_target
 
 __all__ = ["add_long_work_commands"]
 
-Id = Annotated[str, typer.Argument(metavar="ID")]
-Url = Annotated[
-    str | None,
-    typer.Option(
-        "--url", help="A server that runs. Default: $SANDBOX_AGENT_URL.", show_default=False
-    ),
-]
-TokenEnv = Annotated[
-    str,
-    typer.Option("--token-env", help="The variable that holds the server's token.", metavar="NAME"),
-]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Allow everything the agent asks for.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
 
-Work = Callable[[Session], Coroutine[Any, Any, ExitCode | None]]
-
-
-def add_long_work_commands(app: typer.Typer) -> None:
-    app.command("steer")(_steer)
-    app.command("cancel")(_cancel)
-    app.command("compact", epilog=EXIT_HELP)(_compact)
-    app.command("review", epilog=EXIT_HELP)(_review)
-    app.command("fork")(_fork)
-    app.command("rewind")(_rewind)
-    app.command("rename")(_rename)
-    app.command("native")(_native)
-
-
-def _steer(
-    session_id: Id,
-    text: Annotated[str, typer.Argument(help="What to say.")],
-    url: Url = None,
-    token_env: TokenEnv = TOKEN_VARIABLE,
-) -> None:
-    """Say something into the turn that runs; to an agent that cannot be told in between, afterwards."""
-
-    async def work(session: Session) -> None:
-        steered = await session.steer(text)
-        about = {"steered": "taken into", "queued": "queued as", "started": "begun as"}
-        print(f"{about[steered.how]} {steered.turn_id}")
-
-    _at(url, token_env, session_id, work)
-
-
-def _cancel(
-    session_id: Id,
-    turn: Annotated[
-        str | None, typer.Option(metavar="ID", help="Only this turn.", show_default=False)
-    ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(metavar="ID", help="Only this background task.", show_default=False),
-    ] = None,
-    tasks: Annotated[bool, typer.Option("--tasks", help="Also all background tasks.")] = False,
-    url: Url = None,
-    token_env: TokenEnv = TOKEN_VARIABLE,
-) -> None:
-    """Cancel what the session does; without a turn that is its background tasks."""
-
-    async def work(session: Session) -> None:
-        done = await session.cancel(turn, task_id=task, tasks=tasks or None)
-        for id in (*done.cancelled, *done.tasks):
-            print(f"cancelled {id}")
-        if not done.cancelled and not done.tasks:
-            print("Nothing was running.")
-
-    _at(url, token_env, session_id, work)
+def add_long_work_commands(app: Commands, *, panel: str) -> None:
+    app.command("compact", epilog=EXIT_HELP, rich_help_panel=panel)(_compact)
+    app.command("review", epilog=EXIT_HELP, rich_help_panel=panel)(_review)
+    app.command("fork", rich_help_panel=panel)(_fork)
+    app.command("rewind", rich_help_panel=panel)(_rewind)
+    app.command("rename", rich_help_panel=panel)(_rename)
+    app.command("native", rich_help_panel=panel)(_native)
 
 
 def _compact(
-    session_id: Id,
+    session: SessionName,
     instructions: Annotated[
         str | None, typer.Argument(help="What to keep.", show_default=False)
     ] = None,
@@ -96,11 +40,11 @@ def _compact(
     token_env: TokenEnv = TOKEN_VARIABLE,
 ) -> None:
     """Have the agent put a summary in place of the conversation so far."""
-    _play(url, token_env, session_id, f"/compact {instructions or ''}", yes=yes, as_json=as_json)
+    _play(session, url, token_env, f"/compact {instructions or ''}", yes=yes, as_json=as_json)
 
 
 def _review(
-    session_id: Id,
+    session: SessionName,
     branch: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="The changes against this branch.", show_default=False),
@@ -121,11 +65,11 @@ def _review(
     given = [words.format(value) for words, value in wanted.items() if value is not None]
     if len(given) > 1:
         raise typer.BadParameter("give one of --branch, --commit and --instructions")
-    _play(url, token_env, session_id, f"/review {''.join(given)}", yes=yes, as_json=as_json)
+    _play(session, url, token_env, f"/review {''.join(given)}", yes=yes, as_json=as_json)
 
 
 def _fork(
-    session_id: Id,
+    session: SessionName,
     before_turn: Annotated[
         str | None,
         typer.Option(metavar="ID", help="With what was before this turn.", show_default=False),
@@ -141,20 +85,20 @@ def _fork(
 ) -> None:
     """Make another session that begins with what was in this one. Prints its id."""
 
-    async def work(session: Session) -> None:
-        fork = await session.fork(
+    async def work(found: Session) -> None:
+        fork = await found.fork(
             before_turn_id=before_turn, id=id, title=title, mode=mode, model=model
         )
         print(fork.id)
 
-    _at(url, token_env, session_id, work)
+    in_session(session, url, token_env, work)
 
 
 def _rewind(
-    session_id: Id,
+    session: SessionName,
     turn: Annotated[
         str | None,
-        typer.Argument(metavar="[TURN]", help="Default: the last.", show_default=False),
+        typer.Argument(metavar="TURN", help="Default: the last.", show_default=False),
     ] = None,
     files: Annotated[bool, typer.Option(help="Put files back.")] = True,
     conversation: Annotated[bool, typer.Option(help="Let the agent forget.")] = True,
@@ -165,8 +109,8 @@ def _rewind(
 ) -> None:
     """Go back to before a turn that a prompt began."""
 
-    async def work(session: Session) -> None:
-        done = await session.rewind(turn, files=files, conversation=conversation, dry_run=dry_run)
+    async def work(found: Session) -> None:
+        done = await found.rewind(turn, files=files, conversation=conversation, dry_run=dry_run)
         if as_json:
             print(json.dumps(done.model_dump(mode="json", by_alias=True, exclude_none=True)))
             return
@@ -176,25 +120,25 @@ def _rewind(
         for path in done.files_changed or ():
             print(f"{would}put back: {plain(path)}")
 
-    _at(url, token_env, session_id, work)
+    in_session(session, url, token_env, work)
 
 
 def _rename(
-    session_id: Id,
+    session: SessionName,
     title: Annotated[str, typer.Argument(help="Empty: as its agent calls it.")],
     url: Url = None,
     token_env: TokenEnv = TOKEN_VARIABLE,
 ) -> None:
     """Give a session a title."""
 
-    async def work(session: Session) -> None:
-        await session.rename(title)
+    async def work(found: Session) -> None:
+        await found.rename(title)
 
-    _at(url, token_env, session_id, work)
+    in_session(session, url, token_env, work)
 
 
 def _native(
-    session_id: Id,
+    session: SessionName,
     method: Annotated[str, typer.Argument(help="Of the agent's own protocol.")],
     params: Annotated[str, typer.Argument(help="A JSON object.")] = "{}",
     url: Url = None,
@@ -208,49 +152,15 @@ def _native(
     if not isinstance(given, dict):
         raise typer.BadParameter("not a JSON object")
 
-    async def work(session: Session) -> None:
-        print(json.dumps(await session.native(method, given)))
+    async def work(found: Session) -> None:
+        print(json.dumps(await found.native(method, given)))
 
-    _at(url, token_env, session_id, work)
-
-
-def _at(url: str | None, token_env: str, session_id: str, work: Work) -> None:
-    target = _server(url, token_env)
-
-    async def command() -> ExitCode | None:
-        async with target.open() as client:
-            return await work(await client.get_session(session_id))
-
-    finish(command())
+    in_session(session, url, token_env, work)
 
 
 def _play(
-    url: str | None, token_env: str, session_id: str, prompt: str, *, yes: bool, as_json: bool
+    session: str, url: str | None, token_env: str, prompt: str, *, yes: bool, as_json: bool
 ) -> None:
     """A turn, as `run` shows it: slash commands are the operations."""
-    target = _server(url, token_env)
-
-    async def command() -> ExitCode:
-        async with target.open() as client:
-            agent = (await client.get_session(session_id)).info.agent
-        return await run(
-            RunOptions(
-                prompt=prompt.strip(),
-                target=target,
-                agent=agent,
-                session_id=session_id,
-                allow_all=yes,
-                as_json=as_json,
-            )
-        )
-
-    finish(command())
-
-
-def _server(url: str | None, token_env: str) -> Target:
-    target = resolve_target(url=url, sandbox=None, token_env=token_env)
-    if target.url is None:
-        raise typer.BadParameter(
-            "this takes a session of a server that runs: give --url, or set SANDBOX_AGENT_URL"
-        )
-    return target
+    wanted = Wanted(target=resolve_target(url=url, token_env=token_env), session=session)
+    finish(run(prompt.strip(), wanted, allow_all=yes, as_json=as_json))

@@ -12,6 +12,7 @@ from sandbox_agent_core.installed_from import pip_install
 from sandbox_agent_core.spi.command import GROUP
 from sandbox_agent_core.spi.provider import Wheel
 
+from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.sandboxes.wheelhouse import load_wheelhouse
 from sandbox_agent_client.sandboxes.wheels import server_wheels
 
@@ -19,6 +20,9 @@ __all__ = ["add_plugin_commands"]
 
 KNOWN = {"image": "sandbox-agent-docker"}
 """Commands of this project's other packages, so that one that is not installed says how to get it."""
+_ABOUT = {
+    "image": "Make images with the server and agents in them, so that sandboxes start at once."
+}
 EXIT_NOT_INSTALLED = 2
 _AS_THEY_ARE = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -29,7 +33,9 @@ class _Context:
     load_wheelhouse: Callable[[Path], Sequence[Wheel]] = load_wheelhouse
 
 
-def add_plugin_commands(app: typer.Typer, points: Iterable[EntryPoint] | None = None) -> None:
+def add_plugin_commands(
+    app: Commands, points: Iterable[EntryPoint] | None = None, *, panel: str | None = None
+) -> None:
     """Nothing of a plug-in is imported before its command is given."""
     given = entry_points(group=GROUP) if points is None else points
     found = {point.name: point for point in given}
@@ -44,12 +50,15 @@ def add_plugin_commands(app: typer.Typer, points: Iterable[EntryPoint] | None = 
             add_help_option=False,
             help=_help(name, point),
             hidden=point is None,
+            rich_help_panel=panel,
         )(_runner(name, point))
 
 
 def _help(name: str, point: EntryPoint | None) -> str:
+    if name in _ABOUT:
+        return _ABOUT[name]
     package = point.dist.name if point is not None and point.dist else KNOWN.get(name, "a plug-in")
-    return f"Of {package}."
+    return f"A command of {package}."
 
 
 def _runner(name: str, point: EntryPoint | None) -> Callable[[typer.Context], None]:

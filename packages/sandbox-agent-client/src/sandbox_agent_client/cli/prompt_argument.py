@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import typer
-from typer.core import TyperCommand
 
+from sandbox_agent_client.cli.commands import Command
 from sandbox_agent_client.cli.exit_codes import ExitCode
 
 __all__ = ["PromptCommand", "read_prompt"]
@@ -17,7 +17,7 @@ __all__ = ["PromptCommand", "read_prompt"]
 FROM_STDIN = "-"
 
 
-class PromptCommand(TyperCommand):
+class PromptCommand(Command):
     """A command of which an argument such as `- [ ] todo` is the prompt, not an option."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

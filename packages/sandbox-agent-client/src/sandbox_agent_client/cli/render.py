@@ -10,6 +10,7 @@ from sandbox_agent_core.events import (
     AgentExited,
     AgentUnparsed,
     ContextCompacted,
+    Diff,
     ErrorReported,
     Event,
     McpStatus,
@@ -60,6 +61,8 @@ class Renderer:
         self._streamed: set[tuple[str, str | None]] = set()
         """Messages whose text was shown as it came. Sub-agents speak at the same time."""
         self._titles: dict[str, str] = {}
+        self._changes: set[tuple[str | None, str, tuple[str, ...]]] = set()
+        """Diffs of calls under way that were shown already, when somebody was asked about them."""
         self._tasks: dict[str, str] = {}
         """Titles of background tasks that run."""
         self._usage: UsageUpdated | None = None
@@ -93,6 +96,17 @@ class Renderer:
     def remark(self, text: str, style: str = "dim") -> None:
         self._break()
         self._remarks.print(Text(plain(text), style), soft_wrap=True)
+
+    def diff(self, diff: Diff, console: Console, tool_call_id: str | None) -> None:
+        """Once for each call on one screen: what was shown when it was asked is not shown again when it is done."""
+        lines = (line for hunk in diff.hunks for line in hunk.lines)
+        change = (tool_call_id, diff.path, tuple(line for line in lines if line[:1] in "+-"))
+        if change in self._changes:
+            return
+        if self._console.is_terminal:
+            self._changes.add(change)
+        self._break()
+        console.print(diff_text(diff), end="", soft_wrap=True)
 
     def _delta(self, event: MessageDelta | ReasoningDelta) -> None:
         voice: Voice = "message" if isinstance(event, MessageDelta) else "reasoning"
@@ -140,8 +154,8 @@ class Renderer:
         exit_code = f" (exit code {event.exit_code})" if event.exit_code else ""
         reason = f": {event.reason.replace('_', ' ')}" if event.reason else ""
         for diff in event.diffs:
-            self._break()
-            self._console.print(diff_text(diff), end="", soft_wrap=True)
+            self.diff(diff, self._console, event.tool_call_id)
+        self._changes = {one for one in self._changes if one[0] != event.tool_call_id}
         self._output(event.terminal_output or _text_of(event))
         self.line(f"{mark} {title}{exit_code}{reason}", style)
 

@@ -18,6 +18,7 @@ from sandbox_agent_core.spi.provider import (
 )
 
 from sandbox_agent_client.cli.assignments import duration, provider_options
+from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.exit_codes import ExitCode, finish, of_error
 from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.cli.table import print_table
@@ -38,9 +39,7 @@ __all__ = ["sandboxes_app"]
 LOG_LINES = 200
 DEFAULT_AGE = "24h"
 
-sandboxes_app = typer.Typer(
-    help="The sandboxes that exist, of all installed providers.", no_args_is_help=True
-)
+sandboxes_app = Commands(help="The sandboxes that exist, of all installed providers.")
 
 Provider = Annotated[
     str | None,

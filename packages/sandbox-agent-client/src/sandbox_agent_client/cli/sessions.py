@@ -1,217 +1,179 @@
-"""`sandbox-agent sessions`: what was said and done, from a server or from the local store."""
+"""`sandbox-agent sessions`: what was said and done, from a server or from a store on this machine."""
 
 from __future__ import annotations
 
-import json
+import json as json_module
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from sandbox_agent_core.events import Event, is_delta
-from sandbox_agent_core.lenient import as_str
-from sandbox_agent_core.projection import project
-from sandbox_agent_core.view import Transcript
 
-from sandbox_agent_client._async.client import SandboxAgent
-from sandbox_agent_client.cli.exit_codes import ExitCode, of_error
-from sandbox_agent_client.cli.plain import plain
-from sandbox_agent_client.cli.table import print_table
-from sandbox_agent_client.cli.target import Target, delete_local_log, local_store
-from sandbox_agent_client.cli.transcript import show_transcript
-from sandbox_agent_client.errors import SandboxAgentError, SessionNotFound
-from sandbox_agent_client.persistence import (
-    SqliteTranscriptStore,
-    TranscriptStore,
-    read_entries,
-    read_transcript,
+from sandbox_agent_client.cli.archive import Row, open_archives, place_of
+from sandbox_agent_client.cli.commands import Commands
+from sandbox_agent_client.cli.exit_codes import ExitCode, finish, of_error
+from sandbox_agent_client.cli.long_work import add_long_work_commands
+from sandbox_agent_client.cli.options import (
+    TOKEN_VARIABLE,
+    Deltas,
+    Json,
+    SessionName,
+    SessionNames,
+    Store,
+    TokenEnv,
+    Url,
 )
+from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.steering import add_steering_commands
+from sandbox_agent_client.cli.table import print_table
+from sandbox_agent_client.cli.target import Target, resolve_target
+from sandbox_agent_client.cli.terminal import confirmed
+from sandbox_agent_client.cli.transcript import show_transcript
+from sandbox_agent_client.cli.watching import add_watch_command
+from sandbox_agent_client.errors import SandboxAgentError
 
-__all__ = ["delete_sessions", "list_sessions", "show_events", "show_session"]
+__all__ = ["sessions_app"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    id: str
-    agent: str
-    status: str
-    created_at: str
-    cwd: str | None
-    title: str | None = None
-
-    def to_wire(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "agent": self.agent,
-            "status": self.status,
-            "createdAt": self.created_at,
-            "cwd": self.cwd,
-            "title": self.title,
-        }
+sessions_app = Commands(
+    help="What is said and done: at a server, and, without --url, also what `run` and `chat` keep on this machine."
+)
+LOOK, STEER, CHANGE = "Look", "Steer", "Long work"
 
 
-class Archive(Protocol):
-    async def rows(self, limit: int) -> list[Row]: ...
-
-    async def transcript(self, session_id: str) -> Transcript:
-        """Raises: SessionNotFound."""
-        ...
-
-    def events(self, session_id: str, after: int) -> AsyncIterator[Event]:
-        """Raises: SessionNotFound."""
-        ...
-
-    async def delete(self, session_id: str) -> None:
-        """Raises: SessionNotFound; Conflict: somebody is using it."""
-        ...
+@sessions_app.command("list", rich_help_panel=LOOK)
+def _list(
+    url: Url = None,
+    token_env: TokenEnv = TOKEN_VARIABLE,
+    store: Store = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="The newest of them.")] = 50,
+    json: Json = False,
+) -> None:
+    """Sessions, newest first."""
+    target = resolve_target(url=url, token_env=token_env)
+    finish(_list_sessions(target, store, limit=limit, as_json=json))
 
 
-class ServerArchive:
-    def __init__(self, client: SandboxAgent) -> None:
-        self._client = client
-
-    async def rows(self, limit: int) -> list[Row]:
-        return [
-            Row(
-                id=session.id,
-                agent=session.info.agent,
-                status=session.info.status,
-                created_at=session.info.created_at,
-                cwd=session.info.cwd,
-                title=session.info.title,
-            )
-            for session in await self._client.list_sessions(limit=limit)
-        ]
-
-    async def transcript(self, session_id: str) -> Transcript:
-        return await (await self._client.get_session(session_id)).transcript()
-
-    async def events(self, session_id: str, after: int) -> AsyncIterator[Event]:
-        session = await self._client.get_session(session_id)
-        async for event in session.events(after=after):
-            yield event
-
-    async def delete(self, session_id: str) -> None:
-        await self._client.delete_session(session_id)
+@sessions_app.command("show", rich_help_panel=LOOK)
+def _show(
+    session: SessionName,
+    url: Url = None,
+    token_env: TokenEnv = TOKEN_VARIABLE,
+    store: Store = None,
+    json: Json = False,
+) -> None:
+    """A session as a conversation."""
+    target = resolve_target(url=url, token_env=token_env)
+    finish(_show_session(target, store, session, as_json=json))
 
 
-class StoreArchive:
-    def __init__(self, store: TranscriptStore) -> None:
-        self._store = store
-
-    async def rows(self, limit: int) -> list[Row]:
-        return [
-            Row(
-                id=record.id,
-                agent=record.agent,
-                status="ended" if record.ended_at else "dormant",
-                created_at=record.created_at,
-                cwd=record.cwd,
-                title=as_str(record.settings.get("title")),
-            )
-            for record in (await self._store.list_sessions())[:limit]
-        ]
-
-    async def transcript(self, session_id: str) -> Transcript:
-        await self._check(session_id)
-        return await read_transcript(self._store, session_id)
-
-    async def events(self, session_id: str, after: int) -> AsyncIterator[Event]:
-        await self._check(session_id)
-        async for entry in read_entries(self._store, session_id, after=after):
-            event = project(entry)
-            if event is not None:
-                yield event
-
-    async def delete(self, session_id: str) -> None:
-        await self._check(session_id)
-        delete_local_log(session_id)
-        await self._store.delete_session(session_id)
-
-    async def _check(self, session_id: str) -> None:
-        if await self._store.get_session(session_id) is None:
-            raise SessionNotFound(f"There is no session {session_id!r} in the local store.")
+@sessions_app.command("events", rich_help_panel=LOOK)
+def _events(
+    session: SessionName,
+    url: Url = None,
+    token_env: TokenEnv = TOKEN_VARIABLE,
+    store: Store = None,
+    after: Annotated[
+        int, typer.Option(min=0, metavar="SEQ", help="Only those with a greater seq.")
+    ] = 0,
+    deltas: Deltas = True,
+    json: Json = False,
+) -> None:
+    """A session's events so far."""
+    target = resolve_target(url=url, token_env=token_env)
+    finish(_show_events(target, store, session, after=after, deltas=deltas, as_json=json))
 
 
-@asynccontextmanager
-async def _archive(target: Target) -> AsyncIterator[Archive]:
-    if target.url is not None:
-        async with target.open() as client:
-            yield ServerArchive(client)
-        return
-    store: SqliteTranscriptStore = local_store()
-    try:
-        yield StoreArchive(store)
-    finally:
-        await store.close()
+add_watch_command(sessions_app, panel=LOOK)
+add_steering_commands(sessions_app, panel=STEER)
 
 
-async def list_sessions(target: Target, *, limit: int, as_json: bool) -> None:
-    async with _archive(target) as archive:
-        rows = await archive.rows(limit)
+@sessions_app.command("delete", rich_help_panel=STEER)
+def _delete(
+    sessions: SessionNames,
+    url: Url = None,
+    token_env: TokenEnv = TOKEN_VARIABLE,
+    store: Store = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """End sessions and delete all that was said in them. There is no way back."""
+    target = resolve_target(url=url, token_env=token_env)
+    which = sessions[0] if len(sessions) == 1 else f"{len(sessions)} sessions"
+    if not yes and not confirmed(f"Delete {which} for good?", otherwise="--yes deletes"):
+        raise typer.Exit(int(ExitCode.USAGE))
+    finish(_delete_sessions(target, store, sessions))
+
+
+add_long_work_commands(sessions_app, panel=CHANGE)
+
+
+async def _list_sessions(target: Target, store: Path | None, *, limit: int, as_json: bool) -> None:
+    async with open_archives(target, store=store) as archives:
+        found = [row for archive in archives for row in await archive.rows(limit)]
+    rows = sorted(found, key=lambda row: datetime.fromisoformat(row.created_at), reverse=True)
     if as_json:
-        for row in rows:
-            print(json.dumps(row.to_wire()))
+        for row in rows[:limit]:
+            print(json_module.dumps(row.to_wire()))
         return
     if not rows:
         print("No sessions yet.")
         return
     print_table(
         ("id", "agent", "status", "created", "directory", "title"),
-        [
-            (row.id, row.agent, row.status, _here(row.created_at), row.cwd or "", row.title or "")
-            for row in rows
-        ],
+        [_cells(row) for row in rows[:limit]],
     )
 
 
-async def show_session(target: Target, session_id: str, *, as_json: bool) -> None:
-    async with _archive(target) as archive:
-        transcript = await archive.transcript(session_id)
+def _cells(row: Row) -> tuple[str, ...]:
+    when = f"{datetime.fromisoformat(row.created_at).astimezone():%Y-%m-%d %H:%M}"
+    return (row.id, row.agent, row.status, when, row.cwd or "", row.title or "")
+
+
+async def _show_session(target: Target, store: Path | None, name: str, *, as_json: bool) -> None:
+    async with open_archives(target, store=store) as archives:
+        place = await place_of(archives, name)
+        transcript = await place.archive.transcript(place.id)
     if as_json:
-        print(json.dumps(transcript.to_wire()))
+        print(json_module.dumps(transcript.to_wire()))
     else:
         show_transcript(transcript, Console(highlight=False))
 
 
-async def show_events(
-    target: Target, session_id: str, *, after: int, deltas: bool, as_json: bool
+async def _show_events(
+    target: Target, store: Path | None, name: str, *, after: int, deltas: bool, as_json: bool
 ) -> None:
     console = Console(highlight=False)
-    async with _archive(target) as archive:
-        async for event in archive.events(session_id, after):
+    async with open_archives(target, store=store) as archives:
+        place = await place_of(archives, name)
+        async for event in place.archive.events(place.id, after):
             if not deltas and is_delta(event.type):
                 continue
             if as_json:
-                print(json.dumps(event.to_wire()))
+                print(json_module.dumps(event.to_wire()))
             else:
                 console.print(plain(_line(event)), markup=False, soft_wrap=True)
 
 
-async def delete_sessions(target: Target, session_ids: Sequence[str]) -> ExitCode:
+async def _delete_sessions(target: Target, store: Path | None, names: Sequence[str]) -> ExitCode:
     """One that cannot be deleted does not stop the others."""
     code = ExitCode.OK
-    async with _archive(target) as archive:
-        for session_id in session_ids:
+    async with open_archives(target, store=store) as archives:
+        for name in names:
             try:
-                await archive.delete(session_id)
+                place = await place_of(archives, name)
+                await place.archive.delete(place.id)
             except SandboxAgentError as exc:
                 print(f"sandbox-agent: {plain(exc.message)}", file=sys.stderr)
                 code = of_error(exc)
             else:
-                print(f"deleted {session_id}", file=sys.stderr)
+                print(f"deleted {place.id}", file=sys.stderr)
     return code
 
 
-def _here(time: str) -> str:
-    """In this machine's time zone."""
-    return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M}"
-
-
 def _line(event: Event) -> str:
-    data = json.dumps(event.to_wire()["data"], ensure_ascii=False)
+    data = json_module.dumps(event.to_wire()["data"], ensure_ascii=False)
     short = data if len(data) <= 160 else data[:159] + "…"
     return f"{event.seq:>6}  {event.time.astimezone():%H:%M:%S}  {event.type:<22} {short}"

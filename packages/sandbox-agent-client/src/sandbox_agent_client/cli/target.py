@@ -1,14 +1,8 @@
-"""Where a command works: at a server that runs, or in a sandbox of its own; and where local data live.
-
-Every local session has a server directory of its own, so that runs at the same time do not meet in
-one log. What was said is also copied into one store, which lists and shows sessions without a server.
-"""
+"""Where a command works: at a server that runs, or in a sandbox of its own."""
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,48 +12,21 @@ from typing import Any
 import typer
 
 from sandbox_agent_client._async.client import SandboxAgent
-from sandbox_agent_client._data_dir import data_dir
-from sandbox_agent_client.errors import Conflict, StorageError
-from sandbox_agent_client.persistence import SqliteTranscriptStore
+from sandbox_agent_client.cli.daemon import Daemon
+from sandbox_agent_client.cli.local_sessions import local_store, make_server_dir
+from sandbox_agent_client.cli.variables import URL_VARIABLE
 from sandbox_agent_client.sandboxes.local import LocalProvider
 from sandbox_agent_client.sandboxes.plugins import find_provider
 
-__all__ = ["Target", "delete_local_log", "local_store", "resolve_target"]
-
-URL_VARIABLE = "SANDBOX_AGENT_URL"
-TOKEN_VARIABLE = "SANDBOX_AGENT_TOKEN"  # noqa: S105 - the name of a variable
-
-
-def local_store() -> SqliteTranscriptStore:
-    return SqliteTranscriptStore(data_dir() / "cli" / "sessions.db")
-
-
-def delete_local_log(session_id: str) -> None:
-    """The server directory of a local session, if it has one.
-
-    Raises:
-        Conflict: a run of it is going on.
-    """
-    directory = _server_dir(session_id)
-    try:
-        # The server holds this lock as long as it runs.
-        with (directory / "server.lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(directory)
-    except FileNotFoundError:
-        shutil.rmtree(directory, ignore_errors=True)
-    except BlockingIOError as exc:
-        raise Conflict(f"Session {session_id!r} is running here: end that run first.") from exc
-
-
-def _server_dir(session_id: str) -> Path:
-    return data_dir() / "cli" / "servers" / session_id
+__all__ = ["Target", "resolve_server", "resolve_target"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     url: str | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)
+    is_daemon: bool = False
+    """The server is that of `server start`, on this machine."""
     sandbox: str = LocalProvider.name
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Of the sandbox's provider."""
@@ -67,7 +34,8 @@ class Target:
 
     @property
     def is_local(self) -> bool:
-        return self.url is None and self.sandbox == LocalProvider.name
+        """Its agents work on this machine."""
+        return self.is_daemon or (self.url is None and self.sandbox == LocalProvider.name)
 
     @asynccontextmanager
     async def open(
@@ -80,14 +48,7 @@ class Target:
             return
         options = dict(self.options)
         if self.is_local and session_id is not None:
-            kept = _server_dir(session_id)
-            try:
-                kept.mkdir(parents=True, exist_ok=True, mode=0o700)
-            except OSError as exc:
-                raise StorageError(
-                    f"Sessions of this machine are kept in {str(data_dir())!r}, which cannot be made: {exc}"
-                ) from exc
-            options.setdefault("data_dir", kept)
+            options.setdefault("data_dir", make_server_dir(session_id))
         store = local_store() if session_id is not None else None
         async with SandboxAgent.start(
             find_provider(self.sandbox, options),
@@ -101,21 +62,47 @@ class Target:
 def resolve_target(
     *,
     url: str | None,
-    sandbox: str | None,
+    sandbox: str | None = None,
     token_env: str,
     options: Mapping[str, Any] | None = None,
     wheelhouse: Path | None = None,
 ) -> Target:
-    """The options, then the environment, then a local sandbox."""
+    """The options, then the environment, then the server of this machine, then a local sandbox.
+
+    Raises:
+        typer.BadParameter: they exclude each other, or the URL is none.
+    """
     if url is not None and (sandbox is not None or options or wheelhouse):
         raise typer.BadParameter("give either --url or --sandbox with its options")
     if sandbox is not None or options or wheelhouse:
         return Target(
             sandbox=sandbox or LocalProvider.name, options=options or {}, wheelhouse=wheelhouse
         )
+    daemon = Daemon.running()
     url = url or os.environ.get(URL_VARIABLE)
     if url is None:
-        return Target()
+        return Target() if daemon is None else _at_daemon(daemon)
     if not url.startswith(("http://", "https://")):
-        raise typer.BadParameter(f"{url!r} is not an http:// or https:// URL")
-    return Target(url=url, token=os.environ.get(token_env))
+        raise typer.BadParameter(f"{url!r} is not a URL: write http:// or https:// before the host")
+    token = os.environ.get(token_env)
+    if token is None and daemon is not None and url.rstrip("/") == daemon.url:
+        return _at_daemon(daemon)
+    return Target(url=url, token=token)
+
+
+def resolve_server(url: str | None, token_env: str) -> Target:
+    """For what only a server that runs can do.
+
+    Raises:
+        typer.BadParameter: there is none.
+    """
+    target = resolve_target(url=url, token_env=token_env)
+    if target.url is None:
+        raise typer.BadParameter(
+            f"which server? give --url, set {URL_VARIABLE}, or `sandbox-agent server start` one"
+        )
+    return target
+
+
+def _at_daemon(daemon: Daemon) -> Target:
+    return Target(url=daemon.url, token=daemon.token(), is_daemon=True)

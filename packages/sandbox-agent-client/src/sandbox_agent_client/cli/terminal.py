@@ -11,7 +11,7 @@ import typer
 
 from sandbox_agent_client.cli.exit_codes import ExitCode
 
-__all__ = ["choose", "confirmed", "read_line"]
+__all__ = ["choose", "confirmed", "is_terminal", "read_line"]
 
 CHUNK_BYTES = 4096
 

@@ -11,29 +11,18 @@ from sandbox_agent_core.api.base import ResponseBody
 from sandbox_agent_core.api.tokens import TOKEN_SCOPES, TokenScope
 
 from sandbox_agent_client.cli.assignments import duration
+from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.exit_codes import finish
+from sandbox_agent_client.cli.options import TOKEN_VARIABLE, Json, TokenEnv, Url
 from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.cli.table import print_table
-from sandbox_agent_client.cli.target import TOKEN_VARIABLE, Target, resolve_target
+from sandbox_agent_client.cli.target import Target, resolve_server
 
 __all__ = ["tokens_app"]
 
-tokens_app = typer.Typer(
+tokens_app = Commands(
     help="Tokens of a server that runs: each in somebody's name, for what that one may do.",
-    no_args_is_help=True,
 )
-
-Url = Annotated[
-    str | None,
-    typer.Option("--url", help="The server. Default: $SANDBOX_AGENT_URL.", show_default=False),
-]
-TokenEnv = Annotated[
-    str,
-    typer.Option(
-        "--token-env", help="The variable that holds a token for `admin`.", metavar="NAME"
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
 
 
 @tokens_app.command("create")
@@ -57,13 +46,13 @@ def create_command(
 ) -> None:
     """Make a token. It is printed once and kept nowhere."""
     seconds = duration(expires_in).total_seconds() if expires_in is not None else None
-    finish(_create(_server(url, token_env), actor, _scopes(scope), seconds, as_json=json))
+    finish(_create(resolve_server(url, token_env), actor, _scopes(scope), seconds, as_json=json))
 
 
 @tokens_app.command("list")
 def list_command(url: Url = None, token_env: TokenEnv = TOKEN_VARIABLE, json: Json = False) -> None:
     """The tokens that are valid, without their text."""
-    finish(_list(_server(url, token_env), as_json=json))
+    finish(_list(resolve_server(url, token_env), as_json=json))
 
 
 @tokens_app.command("revoke")
@@ -73,7 +62,7 @@ def revoke_command(
     token_env: TokenEnv = TOKEN_VARIABLE,
 ) -> None:
     """Refuse them from now on, and end the streams that they opened."""
-    finish(_revoke(_server(url, token_env), ids))
+    finish(_revoke(resolve_server(url, token_env), ids))
 
 
 async def _create(
@@ -117,14 +106,6 @@ def _scopes(named: list[str]) -> list[TokenScope]:
     if unknown := [name for name in named if name not in TOKEN_SCOPES]:
         raise typer.BadParameter(f"--scope {unknown[0]!r}: use {', '.join(TOKEN_SCOPES)}")
     return [scope for scope in TOKEN_SCOPES if scope in named]
-
-
-def _server(url: str | None, token_env: str) -> Target:
-    """Raises: typer.BadParameter when no server is named: a sandbox of our own would be gone at once."""
-    target = resolve_target(url=url, sandbox=None, token_env=token_env)
-    if target.url is None:
-        raise typer.BadParameter("which server? give --url or set SANDBOX_AGENT_URL")
-    return target
 
 
 def _print_json(body: ResponseBody) -> None:

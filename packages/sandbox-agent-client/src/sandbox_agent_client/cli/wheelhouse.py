@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.exit_codes import of_error
 from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.errors import SandboxAgentError
@@ -15,9 +16,8 @@ from sandbox_agent_client.sandboxes.wheelhouse import build_wheelhouse, default_
 
 __all__ = ["wheelhouse_app"]
 
-wheelhouse_app = typer.Typer(
+wheelhouse_app = Commands(
     help="A directory with everything that the server needs, for sandboxes without network.",
-    no_args_is_help=True,
 )
 
 

@@ -1,0 +1,275 @@
+"""Where sessions are read: at a server, in a store on this machine, or both."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from sandbox_agent_core.api.sessions import BUSY_STATUSES, SessionInfo
+from sandbox_agent_core.events import Event, is_delta
+from sandbox_agent_core.ids import is_session_id
+from sandbox_agent_core.lenient import as_str
+from sandbox_agent_core.projection import project
+from sandbox_agent_core.view import Transcript
+
+from sandbox_agent_client._async.client import SandboxAgent
+from sandbox_agent_client.cli.local_sessions import delete_local_log, local_store, run_of
+from sandbox_agent_client.cli.names import find, near
+from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.target import Target
+from sandbox_agent_client.errors import Conflict, SandboxAgentError, SessionNotFound, StorageError
+from sandbox_agent_client.persistence import (
+    SqliteTranscriptStore,
+    TranscriptStore,
+    read_entries,
+    read_transcript,
+)
+
+__all__ = [
+    "Archive",
+    "Place",
+    "Row",
+    "ServerArchive",
+    "StoreArchive",
+    "is_busy",
+    "open_archives",
+    "place_of",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    id: str
+    agent: str
+    status: str
+    created_at: str
+    cwd: str | None
+    title: str | None = None
+
+    def to_wire(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "agent": self.agent,
+            "status": self.status,
+            "createdAt": self.created_at,
+            "cwd": self.cwd,
+            "title": self.title,
+        }
+
+
+class Archive(Protocol):
+    async def rows(self, limit: int | None = None) -> list[Row]: ...
+
+    async def knows(self, session_id: str) -> bool: ...
+
+    async def transcript(self, session_id: str) -> Transcript:
+        """Raises: SessionNotFound."""
+        ...
+
+    def events(self, session_id: str, after: int, *, deltas: bool = True) -> AsyncIterator[Event]:
+        """Raises: SessionNotFound."""
+        ...
+
+    async def delete(self, session_id: str) -> None:
+        """Raises: SessionNotFound; Conflict: somebody is using it."""
+        ...
+
+
+class ServerArchive:
+    def __init__(self, client: SandboxAgent) -> None:
+        self.client = client
+
+    async def rows(self, limit: int | None = None) -> list[Row]:
+        return [
+            Row(
+                id=session.id,
+                agent=session.info.agent,
+                status=session.info.status,
+                created_at=session.info.created_at,
+                cwd=session.info.cwd,
+                title=session.info.title,
+            )
+            for session in await self.client.list_sessions(limit=limit)
+        ]
+
+    async def knows(self, session_id: str) -> bool:
+        try:
+            await self.client.get_session(session_id)
+        except SessionNotFound:
+            return False
+        return True
+
+    async def transcript(self, session_id: str) -> Transcript:
+        return await (await self.client.get_session(session_id)).transcript()
+
+    async def events(
+        self, session_id: str, after: int, *, deltas: bool = True
+    ) -> AsyncIterator[Event]:
+        session = await self.client.get_session(session_id)
+        async for event in session.events(after=after, deltas=deltas):
+            yield event
+
+    async def delete(self, session_id: str) -> None:
+        await self.client.delete_session(session_id)
+
+
+class StoreArchive:
+    def __init__(self, store: TranscriptStore, *, is_ours: bool = True) -> None:
+        """`is_ours`: that of `run`, whose sessions have a directory for their server."""
+        self.store = store
+        self.is_ours = is_ours
+
+    async def rows(self, limit: int | None = None) -> list[Row]:
+        return [
+            Row(
+                id=record.id,
+                agent=record.agent,
+                status=self._status(record.id, is_over=record.ended_at is not None),
+                created_at=record.created_at,
+                cwd=record.cwd,
+                title=as_str(record.settings.get("title")),
+            )
+            for record in (await self.store.list_sessions())[:limit]
+        ]
+
+    async def knows(self, session_id: str) -> bool:
+        return await self.store.get_session(session_id) is not None
+
+    async def transcript(self, session_id: str) -> Transcript:
+        await self._check(session_id)
+        return await read_transcript(self.store, session_id)
+
+    async def events(
+        self, session_id: str, after: int, *, deltas: bool = True
+    ) -> AsyncIterator[Event]:
+        await self._check(session_id)
+        async for entry in read_entries(self.store, session_id, after=after):
+            event = project(entry)
+            if event is not None and (deltas or not is_delta(event.type)):
+                yield event
+
+    async def delete(self, session_id: str) -> None:
+        await self._check(session_id)
+        if self.is_ours:
+            delete_local_log(session_id)
+        await self.store.delete_session(session_id)
+
+    async def can_go_on(self, session_id: str) -> bool:
+        """Somebody may write more of it."""
+        record = await self.store.get_session(session_id)
+        return record is not None and record.ended_at is None
+
+    async def end(self, session_id: str) -> None:
+        """Raises: SessionNotFound; Conflict: somebody is using it."""
+        record = await self.store.get_session(session_id)
+        if record is None:
+            raise _unknown(session_id)
+        if pid := self.is_ours and run_of(session_id):
+            raise Conflict(f"Session {session_id!r} is running here, in process {pid}: end that.")
+        if record.ended_at is None:
+            now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+            await self.store.put_session(replace(record, ended_at=now))
+
+    def _status(self, session_id: str, *, is_over: bool) -> str:
+        if is_over:
+            return "ended"
+        return "running" if self.is_ours and run_of(session_id) is not None else "dormant"
+
+    async def _check(self, session_id: str) -> None:
+        if not await self.knows(session_id):
+            raise _unknown(session_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A session, and where it was found."""
+
+    id: str
+    archive: Archive
+
+
+@asynccontextmanager
+async def open_archives(
+    target: Target, *, store: Path | None = None
+) -> AsyncIterator[list[Archive]]:
+    """The server of the target; else what is on this machine: its server, when one runs, and the store of `run`.
+
+    Raises:
+        StorageError: there is no such `store`.
+    """
+    async with AsyncExitStack() as stack:
+        found: list[Archive] = []
+        if store is not None:
+            found.append(
+                StoreArchive(
+                    await stack.enter_async_context(_opened(_existing(store))), is_ours=False
+                )
+            )
+        else:
+            if target.url is not None:
+                try:
+                    found.append(ServerArchive(await stack.enter_async_context(target.open())))
+                except SandboxAgentError as exc:
+                    if not target.is_daemon:
+                        raise
+                    print(f"sandbox-agent: warning: {plain(exc.message)}", file=sys.stderr)
+            if target.url is None or target.is_daemon:
+                ours = local_store()
+                stack.push_async_callback(ours.close)
+                found.append(StoreArchive(ours))
+        yield found
+
+
+def _existing(file: Path) -> Path:
+    """A typo makes no file. Raises: StorageError."""
+    if not file.expanduser().is_file():
+        raise StorageError(f"There is no store {str(file)!r}.")
+    return file
+
+
+@asynccontextmanager
+async def _opened(file: Path) -> AsyncIterator[SqliteTranscriptStore]:
+    opened = SqliteTranscriptStore(file)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+def is_busy(info: SessionInfo) -> bool:
+    """Its agent is at work or will be, or waits for a person."""
+    return info.status in BUSY_STATUSES or info.queued_turns > 0
+
+
+async def place_of(archives: Sequence[Archive], name: str) -> Place:
+    """By id, the beginning of it, or title.
+
+    Raises:
+        SessionNotFound: there is none. InvalidRequest: it could be several.
+    """
+    for archive in archives:
+        if is_session_id(name) and await archive.knows(name):
+            return Place(name, archive)
+    rows = [(row, archive) for archive in archives for row in await archive.rows()]
+    found = find(
+        name,
+        rows,
+        what="sessions",
+        ids=lambda one: (one[0].id,),
+        titles=lambda one: (one[0].title,) if one[0].title else (),
+    )
+    if found is None:
+        titles = [row.title for row, _ in rows if row.title]
+        hint = near(name, [*(row.id for row, _ in rows), *titles])
+        raise SessionNotFound(f"There is no session {name!r}.{hint} `sessions list` has them all.")
+    row, archive = found
+    return Place(row.id, archive)
+
+
+def _unknown(session_id: str) -> SessionNotFound:
+    return SessionNotFound(f"There is no session {session_id!r} in the local store.")
