@@ -41,6 +41,8 @@ WORDS: list[tuple[str, str]] = [
     (r"\bAwaitableContext\b(?=\()", "open_now"),
     (r"\bAwaitableContext\b", "open_now"),
     (r"\basynccontextmanager\b", "contextmanager"),
+    (r"\bAsyncExitStack\b", "ExitStack"),
+    (r"\benter_async_context\b", "enter_context"),
     (r"\baclosing\b", "closing"),
     (r"\baclose\b", "close"),
     (r"\baread\b", "read"),

@@ -43,7 +43,7 @@ def at_server(environment: dict[str, str], endpoint: Endpoint) -> dict[str, str]
     }
 
 
-@pytest.fixture(params=["sse", "ws"])
+@pytest.fixture(params=["sse", "ws", "poll"])
 def transport(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

@@ -54,9 +54,9 @@ def test_a_wrong_member_is_named_before_anything_is_sent() -> None:
 
 
 def test_pages_are_of_the_frame_view() -> None:
-    call = events.page("s", after=7, limit=5, deltas=False)
+    call = events.session_events("s", deltas=False).page(7, limit=5)
     assert call.query == {"after": 7, "limit": 5, "view": "frames", "deltas": "false"}
-    assert events.stream_query(3) == {"after": 3, "view": "frames"}
+    assert events.session_events("s").query(3) == {"after": 3, "view": "frames"}
 
 
 def test_an_answer_of_something_else_is_not_taken_for_ours() -> None:

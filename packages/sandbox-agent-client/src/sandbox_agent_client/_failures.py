@@ -22,7 +22,9 @@ __all__ = [
     "error_of_response",
     "http_failures",
     "is_problem",
+    "is_silence",
     "read_json",
+    "stream_silence",
     "was_sent",
     "websocket_failures",
 ]
@@ -66,8 +68,10 @@ def websocket_failures(what: str) -> Iterator[None]:
     try:
         yield
     except InvalidStatus as exc:
-        body = exc.response.body or b""
-        raise error_of_response(exc.response.status_code, bytes(body)) from exc
+        error = error_of_response(exc.response.status_code, bytes(exc.response.body or b""))
+        if exc.response.headers.get("content-type", "").startswith(CONTENT_TYPE):
+            raise error from exc
+        raise ServerUnreachable(f"A gateway answered for the server: {error.message}") from exc
     except (UnicodeError, ImportError):
         # A header that cannot be sent, whose value this may quote; or a proxy that needs more than is installed.
         raise InvalidRequest(
@@ -75,6 +79,21 @@ def websocket_failures(what: str) -> Iterator[None]:
         ) from None
     except (WebSocketException, EOFError, OSError, ExceptionGroup) as exc:
         raise ServerUnreachable(f"{what}: {str(exc) or type(exc).__name__}") from exc
+
+
+@contextmanager
+def stream_silence(what: str, silence_s: float) -> Iterator[None]:
+    """Raises: ServerUnreachable (`is_silence`) when a stream brought nothing for so long."""
+    try:
+        yield
+    except (httpx.ReadTimeout, TimeoutError) as exc:
+        raise ServerUnreachable(
+            f"{what} brought nothing for {silence_s:g} s, not even a heartbeat", silentS=silence_s
+        ) from exc
+
+
+def is_silence(failure: SandboxAgentError) -> bool:
+    return "silentS" in failure.details
 
 
 def error_of_response(status: int, body: bytes) -> SandboxAgentError:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from sandbox_agent_core.errors import SandboxAgentError, ServerUnreachable, StreamGap
 
-__all__ = ["RECONNECT_TIMEOUT_S", "SILENCE_TIMEOUT_S", "Cursor", "Reconnection", "is_fatal"]
+__all__ = ["RECONNECT_TIMEOUT_S", "Cursor", "Reconnection", "is_fatal"]
 
 BACKOFF_BASE_S = 0.1
 BACKOFF_FACTOR = 2.0
@@ -17,8 +17,6 @@ RECONNECT_TIMEOUT_S = 60.0
 """Default of how long a stream tries to come back."""
 SETTLED_S = 1.0
 """A connection that lasted this long was one, even if nothing came over it."""
-SILENCE_TIMEOUT_S = 30.0
-"""The server sends a heartbeat every 10 s: after three missed ones the connection is dead."""
 
 # Request Timeout, Too Early, Too Many Requests: the same request may succeed later.
 _PASSING_STATUSES = frozenset({408, 425, 429})
@@ -85,6 +83,10 @@ class Reconnection:
         """A new entry arrived: the next failure starts a new count."""
         self._down_since = None
         self._attempts = 0
+
+    def reachable(self) -> None:
+        """The server answers, if not in this way: the deadline starts anew, and the pauses do not."""
+        self._down_since = None
 
     def delay_after(self, error: SandboxAgentError) -> float:
         """Seconds until the next attempt: doubling, between half and all of it by chance.

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from urllib.parse import urlsplit
 
 from sandbox_agent_core.errors import (
     InvalidRequest,
@@ -42,6 +43,7 @@ SLEEP_AFTER_S = 600.0
 """What a Worker has unless its code says otherwise."""
 REQUEST_TIMEOUT_S = 120.0
 LOOK_TIMEOUT_S = 60.0
+QUICK_TUNNELS = ".trycloudflare.com"
 
 
 class CloudflareProvider(MachineProvider[SandboxRef]):
@@ -172,7 +174,10 @@ class CloudflareProvider(MachineProvider[SandboxRef]):
         name = f"{self._tunnel_name}-{sandbox.id[:12]}" if self._tunnel_name else None
         if name is not None and port != sandbox.metadata.get("port", self._port):
             name = f"{name}-{port}"
-        return Endpoint(url=await self._bridge.tunnel(sandbox.id, port, name=name))
+        url = await self._bridge.tunnel(sandbox.id, port, name=name)
+        # "Quick Tunnels do not support Server-Sent Events", says Cloudflare.
+        is_quick = (urlsplit(url).hostname or "").endswith(QUICK_TUNNELS)
+        return Endpoint(url=url, stream_kind="ws" if is_quick else None)
 
     async def extend(self, ref: SandboxRef, seconds: float) -> None:
         """A call is what keeps it awake, for `sleep_after` from then; what goes through the tunnel is none.

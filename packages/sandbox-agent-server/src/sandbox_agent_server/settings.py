@@ -125,6 +125,9 @@ class Limits(_Frozen):
         ge=1 * _MIB,
         description="Size of all logs together; at the limit work is refused as on a full disk.",
     )
+    max_wait_s: float = Field(
+        60.0, gt=0, description="Longest that a page of events is waited for (`?wait=`)."
+    )
     heartbeat_s: float = Field(
         10.0, gt=0, description="Silence after which a stream sends a heartbeat."
     )

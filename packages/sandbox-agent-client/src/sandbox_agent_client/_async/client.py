@@ -28,7 +28,7 @@ from sandbox_agent_client._async.connection import Connection
 from sandbox_agent_client._async.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
 from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.session import Session
-from sandbox_agent_client._async.transport import DEFAULT_TIMEOUT_S, StreamKind, Transport
+from sandbox_agent_client._async.transport import DEFAULT_TIMEOUT_S, Transport
 from sandbox_agent_client._callbacks import check_callback
 from sandbox_agent_client._calls import agents as agent_calls
 from sandbox_agent_client._calls import sessions as calls
@@ -38,6 +38,7 @@ from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._endpoint import shown_url
 from sandbox_agent_client._page import Page
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
+from sandbox_agent_client._stream_choice import HEARTBEAT_S, TransportKind
 from sandbox_agent_client.persistence.replay import new_context, settings_of
 from sandbox_agent_client.sandboxes.launch import (
     HEALTH_TIMEOUT_S,
@@ -90,7 +91,7 @@ class SandboxAgent:
         on_idle: OnIdle = "lapse",
         report: Callable[[str], Any] | None = None,
         persistence: TranscriptStore | None = None,
-        transport: StreamKind = "sse",
+        transport: TransportKind = "auto",
         timeout: float = DEFAULT_TIMEOUT_S,
         reconnect_timeout: float | None = RECONNECT_TIMEOUT_S,
         health_timeout: float = HEALTH_TIMEOUT_S,
@@ -149,6 +150,7 @@ class SandboxAgent:
                 launched.endpoint,
                 locate=lambda: portal.run(launched.locate),
                 stream_kind=transport,
+                heartbeat_s=launched.heartbeat_s,
                 timeout_s=timeout,
             )
             connection = Connection(
@@ -174,7 +176,7 @@ class SandboxAgent:
         token_header: TokenHeader | None = None,
         headers: Mapping[str, str] | None = None,
         persistence: TranscriptStore | None = None,
-        transport: StreamKind = "sse",
+        transport: TransportKind = "auto",
         http_client: httpx.AsyncClient | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         reconnect_timeout: float | None = RECONNECT_TIMEOUT_S,
@@ -206,7 +208,7 @@ class SandboxAgent:
             )
             client = cls(connection)
             try:
-                await client.health()
+                carrier.heartbeat_s = (await client.health()).heartbeat_s or HEARTBEAT_S
             except BaseException:
                 await client.close()
                 raise

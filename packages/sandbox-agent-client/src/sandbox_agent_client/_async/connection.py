@@ -102,9 +102,8 @@ class Connection:
     ) -> AsyncGenerator[LogEntry, None]:
         """The entries that are there now, page by page."""
         while True:
-            page = await self.call(
-                event_calls.page(info.id, after=after, limit=PAGE_ENTRIES, deltas=deltas)
-            )
+            source = event_calls.session_events(info.id, deltas=deltas)
+            page = await self.call(source.page(after, limit=PAGE_ENTRIES))
             for wire in page.events:
                 yield read_entry(info.id, wire)
             if not page.has_more:

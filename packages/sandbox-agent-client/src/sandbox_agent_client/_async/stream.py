@@ -6,16 +6,28 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from sandbox_agent_core.errors import InternalError, SandboxAgentError, ServerUnreachable
+from sandbox_agent_core.api.events import EventPage
+from sandbox_agent_core.errors import (
+    InternalError,
+    SandboxAgentError,
+    ServerUnreachable,
+    Timeout,
+)
 from sandbox_agent_core.frames.entry import LogEntry
 
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.transport import Transport
+from sandbox_agent_client._calls.events import session_events
+from sandbox_agent_client._failures import is_silence
 from sandbox_agent_client._resume import Cursor, Reconnection
+from sandbox_agent_client._stream_choice import Attempt
 
 __all__ = ["follow", "read_entry"]
 
 ASLEEP_POLL_S = 0.2
+PAGE_ENTRIES = 1000
+UNHEARD_BEFORE_ASKING = 2
+"""In a row, of connections that brought nothing: one is what every restart of a server looks like."""
 
 
 async def follow(
@@ -28,34 +40,132 @@ async def follow(
 ) -> AsyncGenerator[LogEntry, None]:
     """Entries with a seq above `after`, then live ones. Ends only when `interrupt` is set or the client closed.
 
+    A stream that brings nothing is not believed: the log itself is asked, and what it has is given. When it
+    answers, something in between holds streams back, and the next kind of stream is tried.
+
     Raises:
         ServerUnreachable: no connection within the deadline.
         StreamGap: entries are missing, and a new connection did not bring them.
         SandboxAgentError: the server refused (the session is gone, the token is wrong).
     """
-    cursor = Cursor(after)
-    reconnection = Reconnection(timeout_s=reconnect_timeout_s)
-    while not _is_over(transport, interrupt):
-        if transport.is_asleep:
-            # Looking would wake the sandbox. Whoever calls next does that; then the count starts anew.
-            await interrupt.sleep(ASLEEP_POLL_S)
-            reconnection.alive()
-            continue
-        try:
-            connection = _one_connection(transport, session_id, cursor, reconnection, interrupt)
-            async with aclosing(connection) as entries:
+    following = _Following(
+        transport, session_id, after, interrupt, Reconnection(timeout_s=reconnect_timeout_s)
+    )
+    async with aclosing(following.entries()) as entries:
+        async for entry in entries:
+            yield entry
+
+
+class _Following:
+    def __init__(
+        self,
+        transport: Transport,
+        session_id: str,
+        after: int,
+        interrupt: Interrupt,
+        reconnection: Reconnection,
+    ) -> None:
+        self._transport = transport
+        self._session_id = session_id
+        self._source = session_events(session_id)
+        self._cursor = Cursor(after)
+        self._interrupt = interrupt
+        self._reconnection = reconnection
+        self._unheard = 0
+        """Connections in a row that brought nothing."""
+        self._failure: SandboxAgentError | None = None
+
+    def _is_over(self) -> bool:
+        return self._interrupt.is_set or self._transport.is_closed
+
+    async def entries(self) -> AsyncGenerator[LogEntry, None]:
+        while not self._is_over():
+            if self._transport.is_asleep:
+                # Looking would wake the sandbox. Whoever calls next does that; then the count starts anew.
+                await self._interrupt.sleep(ASLEEP_POLL_S)
+                self._reconnection.alive()
+                continue
+            attempt = Attempt(self._transport.choice.kind)
+            async with aclosing(self._connection(attempt)) as entries:
                 async for entry in entries:
                     yield entry
-            failure: SandboxAgentError = ServerUnreachable("The server closed the event stream.")
+            if not self._is_over() and self._must_ask(attempt):
+                async with aclosing(self._missed(attempt)) as entries:
+                    async for entry in entries:
+                        yield entry
+            if self._failure is not None:
+                await self._interrupt.sleep(self._reconnection.delay_after(self._failure))
+
+    async def _connection(self, attempt: Attempt) -> AsyncGenerator[LogEntry, None]:
+        """What comes over one connection; then the failure says why it is over."""
+        try:
+            if self._reconnection.is_down:
+                await self._transport.locate(again=True)
+            stream = self._transport.stream(
+                self._source, self._cursor.after, self._interrupt, attempt
+            )
+            async with stream as batches:
+                self._opened(attempt)
+                async for batch in batches:
+                    self._heard(attempt)
+                    for wire in batch:
+                        entry = read_entry(self._session_id, wire)
+                        if self._cursor.accept(entry.seq):
+                            self._reconnection.alive()
+                            yield entry
+            self._failure = ServerUnreachable("The server closed the event stream.")
         except SandboxAgentError as exc:
-            failure = exc
-        if _is_over(transport, interrupt):
-            return
-        await interrupt.sleep(reconnection.delay_after(failure))
+            self._failure = exc
 
+    def _opened(self, attempt: Attempt) -> None:
+        attempt.opened()
+        if attempt.kind != "poll":  # of which nothing was asked yet
+            self._reconnection.connected()
 
-def _is_over(transport: Transport, interrupt: Interrupt) -> bool:
-    return interrupt.is_set or transport.is_closed
+    def _heard(self, attempt: Attempt) -> None:
+        attempt.heard()
+        self._transport.choice.worked(attempt, heartbeat_s=self._transport.heartbeat_s)
+        if attempt.kind == "poll":
+            self._reconnection.alive()
+
+    def _must_ask(self, attempt: Attempt) -> bool:
+        """The stream brings nothing, and that is not an answer of the server's."""
+        assert self._failure is not None
+        is_silent = is_silence(self._failure)
+        self._unheard = 0 if attempt.has_heard and not is_silent else self._unheard + 1
+        is_unheard = self._unheard >= UNHEARD_BEFORE_ASKING
+        return is_silent or (is_unheard and isinstance(self._failure, (ServerUnreachable, Timeout)))
+
+    async def _missed(self, attempt: Attempt) -> AsyncGenerator[LogEntry, None]:
+        """What the log has. After that there is a failure only when the same kind of stream is to be tried again."""
+        try:
+            page = await self._page()
+            # Before anything is given: whoever has its turn's end looks no further.
+            self._judge(attempt, has_missed=bool(page.events))
+            while True:
+                for wire in page.events:
+                    entry = read_entry(self._session_id, wire)
+                    if self._cursor.accept(entry.seq):
+                        yield entry
+                if not page.has_more:
+                    return
+                page = await self._page()
+        except SandboxAgentError as exc:
+            self._failure = exc  # it is not the stream alone
+
+    async def _page(self) -> EventPage:
+        page = self._source.page(self._cursor.after, limit=PAGE_ENTRIES)
+        return await self._transport.call(page)
+
+    def _judge(self, attempt: Attempt, *, has_missed: bool) -> None:
+        """The server answers, so it is the stream that does not work."""
+        assert self._failure is not None
+        self._reconnection.reachable()
+        is_another_next = self._transport.choice.failed(
+            attempt, self._failure, is_silent=is_silence(self._failure), has_missed=has_missed
+        )
+        if is_another_next:
+            self._unheard, self._failure = 0, None
 
 
 def read_entry(session_id: str, wire: Mapping[str, Any]) -> LogEntry:
@@ -64,22 +174,3 @@ def read_entry(session_id: str, wire: Mapping[str, Any]) -> LogEntry:
         return LogEntry.from_wire(session_id, wire)
     except ValueError as exc:
         raise InternalError(f"The server sent {exc}: is this a sandbox-agent server?") from exc
-
-
-async def _one_connection(
-    transport: Transport,
-    session_id: str,
-    cursor: Cursor,
-    reconnection: Reconnection,
-    interrupt: Interrupt,
-) -> AsyncGenerator[LogEntry, None]:
-    if reconnection.is_down:
-        await transport.locate(again=True)
-    async with transport.stream(session_id, cursor.after, interrupt) as batches:
-        reconnection.connected()
-        async for batch in batches:
-            for wire in batch:
-                entry = read_entry(session_id, wire)
-                if cursor.accept(entry.seq):
-                    reconnection.alive()
-                    yield entry

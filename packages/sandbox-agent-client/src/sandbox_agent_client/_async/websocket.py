@@ -18,9 +18,8 @@ from sandbox_agent_client._async._backend import (
     websocket_socket,
 )
 from sandbox_agent_client._async.interrupt import Interrupt
-from sandbox_agent_client._failures import read_json, websocket_failures
+from sandbox_agent_client._failures import read_json, stream_silence, websocket_failures
 from sandbox_agent_client._network import is_loopback
-from sandbox_agent_client._resume import SILENCE_TIMEOUT_S
 
 __all__ = ["websocket_batches"]
 
@@ -43,19 +42,24 @@ CLOSE_TIMEOUT_S = 2.0
 
 @asynccontextmanager
 async def websocket_batches(
-    url: str, *, headers: Mapping[str, str], interrupt: Interrupt, timeout_s: float
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    interrupt: Interrupt,
+    timeout_s: float,
+    silence_s: float,
+    what: str,
 ) -> AsyncIterator[AsyncIterator[list[Mapping[str, Any]]]]:
     """Batches of log entries; an empty batch is a heartbeat. One connection.
 
     Raises:
         SandboxAgentError: the server refused the handshake, or the connection failed.
     """
-    what = "the WebSocket"
-    with websocket_failures(what):
+    with websocket_failures(what), stream_silence(what, silence_s):
         connection = await websocket_connect(
             url,
             additional_headers=dict(headers),
-            open_timeout=timeout_s,
+            open_timeout=min(timeout_s, silence_s),
             close_timeout=CLOSE_TIMEOUT_S,
             max_size=MAX_MESSAGE_BYTES,
             # The server's heartbeats show that it lives; compressing loopback text costs more than it saves.
@@ -65,15 +69,21 @@ async def websocket_batches(
             proxy=None if is_loopback(url) else True,
         )
     try:
-        with websocket_failures(what), interrupt.guarding(websocket_socket(connection)):
-            yield _batches(connection)
+        with (
+            websocket_failures(what),
+            stream_silence(what, silence_s),
+            interrupt.guarding(websocket_socket(connection)),
+        ):
+            yield _batches(connection, silence_s)
     finally:
         await connection.close()
 
 
-async def _batches(connection: ClientConnection) -> AsyncIterator[list[Mapping[str, Any]]]:
+async def _batches(
+    connection: ClientConnection, silence_s: float
+) -> AsyncIterator[list[Mapping[str, Any]]]:
     while True:
-        text = await websocket_receive(connection, timeout_s=SILENCE_TIMEOUT_S)
+        text = await websocket_receive(connection, timeout_s=silence_s)
         message = as_dict(read_json(text, "A message of the WebSocket"))
         kind = message.get("type")
         if kind == "event":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from sandbox_agent_core.api.events import EventPage
@@ -11,29 +12,41 @@ from sandbox_agent_core.view import Transcript
 
 from sandbox_agent_client._calls.call import Call, Query, path, query, reads
 
-__all__ = ["page", "stream_path", "stream_query", "transcript", "websocket_path"]
+__all__ = ["EventSource", "session_events", "transcript"]
 
 
-def page(session_id: str, *, after: int, limit: int, deltas: bool = True) -> Call[EventPage]:
-    """A page of the frame view."""
-    return Call(
-        method="GET",
-        path=stream_path(session_id),
-        query=query(after=after, limit=limit, view="frames", deltas=deltas),
-        parse=reads(EventPage, verbatim=True),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSource:
+    """A log that is followed, as a stream, over a WebSocket, or page by page."""
+
+    name: str
+    """For messages: `session ses_1`."""
+    path: str
+    """Of its stream and of its pages."""
+    websocket_path: str
+    parameters: Query
+
+    def query(self, after: int) -> Query:
+        return {**self.parameters, "after": after}
+
+    def page(self, after: int, *, limit: int) -> Call[EventPage]:
+        """What is there now."""
+        return Call(
+            method="GET",
+            path=self.path,
+            query={**self.query(after), "limit": limit},
+            parse=reads(EventPage, verbatim=True),
+        )
+
+
+def session_events(session_id: str, *, deltas: bool = True) -> EventSource:
+    """The frame view of a session's log."""
+    return EventSource(
+        name=f"session {session_id}",
+        path=path("sessions", session_id, "events"),
+        websocket_path=path("sessions", session_id, "ws"),
+        parameters=query(view="frames", deltas=None if deltas else False),
     )
-
-
-def stream_path(session_id: str) -> str:
-    return path("sessions", session_id, "events")
-
-
-def websocket_path(session_id: str) -> str:
-    return path("sessions", session_id, "ws")
-
-
-def stream_query(after: int) -> Query:
-    return query(after=after, view="frames")
 
 
 def transcript(session_id: str) -> Call[Transcript]:

@@ -27,6 +27,7 @@ from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._endpoint import shown_url
 from sandbox_agent_client._page import Page
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
+from sandbox_agent_client._stream_choice import HEARTBEAT_S, TransportKind
 from sandbox_agent_client._sync._backend import (
     CALLBACKS_MAY_BE_ASYNC,
     Portal,
@@ -38,7 +39,7 @@ from sandbox_agent_client._sync.connection import Connection
 from sandbox_agent_client._sync.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
 from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.session import SessionSync
-from sandbox_agent_client._sync.transport import DEFAULT_TIMEOUT_S, StreamKind, Transport
+from sandbox_agent_client._sync.transport import DEFAULT_TIMEOUT_S, Transport
 from sandbox_agent_client.persistence.replay import new_context, settings_of
 from sandbox_agent_client.sandboxes.launch import (
     HEALTH_TIMEOUT_S,
@@ -91,7 +92,7 @@ class SandboxAgentSync:
         on_idle: OnIdle = "lapse",
         report: Callable[[str], Any] | None = None,
         persistence: TranscriptStore | None = None,
-        transport: StreamKind = "sse",
+        transport: TransportKind = "auto",
         timeout: float = DEFAULT_TIMEOUT_S,
         reconnect_timeout: float | None = RECONNECT_TIMEOUT_S,
         health_timeout: float = HEALTH_TIMEOUT_S,
@@ -150,6 +151,7 @@ class SandboxAgentSync:
                 launched.endpoint,
                 locate=lambda: portal.run(launched.locate),
                 stream_kind=transport,
+                heartbeat_s=launched.heartbeat_s,
                 timeout_s=timeout,
             )
             connection = Connection(
@@ -175,7 +177,7 @@ class SandboxAgentSync:
         token_header: TokenHeader | None = None,
         headers: Mapping[str, str] | None = None,
         persistence: TranscriptStore | None = None,
-        transport: StreamKind = "sse",
+        transport: TransportKind = "auto",
         http_client: httpx.Client | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
         reconnect_timeout: float | None = RECONNECT_TIMEOUT_S,
@@ -207,7 +209,7 @@ class SandboxAgentSync:
             )
             client = cls(connection)
             try:
-                client.health()
+                carrier.heartbeat_s = (client.health()).heartbeat_s or HEARTBEAT_S
             except BaseException:
                 client.close()
                 raise

@@ -103,9 +103,8 @@ class Connection:
     ) -> Generator[LogEntry, None, None]:
         """The entries that are there now, page by page."""
         while True:
-            page = self.call(
-                event_calls.page(info.id, after=after, limit=PAGE_ENTRIES, deltas=deltas)
-            )
+            source = event_calls.session_events(info.id, deltas=deltas)
+            page = self.call(source.page(after, limit=PAGE_ENTRIES))
             for wire in page.events:
                 yield read_entry(info.id, wire)
             if not page.has_more:

@@ -40,12 +40,15 @@ class Interrupt:
     @contextmanager
     def guarding(self, connection: Any | None) -> Iterator[None]:
         """While inside, `set` cuts the connection."""
+        self.guard(connection)
+        try:
+            yield
+        finally:
+            self.guard(None)
+
+    def guard(self, connection: Any | None) -> None:
+        """From now on it is this connection that `set` cuts."""
         with self._lock:
             self._connection = connection
             if connection is not None and self._event.is_set():
                 cut(connection)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._connection = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -16,7 +16,7 @@ from sandbox_agent_core.spi.provider import Endpoint
 from sandbox_agent_core.wire.sse import SseDecoder, SseEvent
 
 from sandbox_agent_client._calls import Call, encoded
-from sandbox_agent_client._calls.events import stream_path, stream_query, websocket_path
+from sandbox_agent_client._calls.events import EventSource
 from sandbox_agent_client._endpoint import (
     check_endpoint,
     headers_of,
@@ -31,12 +31,20 @@ from sandbox_agent_client._failures import (
     was_sent,
 )
 from sandbox_agent_client._network import is_loopback, tls_for
-from sandbox_agent_client._resume import SILENCE_TIMEOUT_S
-from sandbox_agent_client._sync._backend import Event, Lock, response_socket
+from sandbox_agent_client._stream_choice import (
+    HEARTBEAT_S,
+    Attempt,
+    StreamChoice,
+    TransportKind,
+    silence_after,
+)
+from sandbox_agent_client._sync._backend import Event, Lock
 from sandbox_agent_client._sync.interrupt import Interrupt
+from sandbox_agent_client._sync.polling import polled_batches
+from sandbox_agent_client._sync.sse import check_stream, sse_batches
 from sandbox_agent_client._sync.websocket import websocket_batches
 
-__all__ = ["DEFAULT_TIMEOUT_S", "StreamKind", "Transport"]
+__all__ = ["DEFAULT_TIMEOUT_S", "Transport"]
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +55,9 @@ RETRY_DELAYS_S = (0.0, 0.25, 1.0)
 """Before what the server carries out once is sent again."""
 EXPIRY_MARGIN = timedelta(minutes=1)
 
-_ENTRY = "An entry of the event stream"
+_WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 
 T = TypeVar("T")
-StreamKind = Literal["sse", "ws"]
 Batch = list[Mapping[str, Any]]
 Locate = Callable[[], Endpoint]
 
@@ -61,28 +68,42 @@ class Transport:
         endpoint: Endpoint,
         *,
         locate: Locate | None = None,
-        stream_kind: StreamKind = "sse",
+        stream_kind: TransportKind = "auto",
+        heartbeat_s: float | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         http_client: httpx.Client | None = None,
     ) -> None:
-        """`locate` asks the provider where the server answers now; a client that is given stays open."""
+        """`locate` asks the provider where the server answers now; a client that is given stays open.
+
+        `heartbeat_s`: how often the server sends one, where it said so already.
+        """
         self.endpoint = check_endpoint(endpoint)
         self.is_closed = False
         self.is_asleep = False
         """The sandbox is paused: the next call wakes it, streams wait until then."""
         self._locate = locate
         self._locating = Lock()
-        self._stream_kind = stream_kind
+        self.choice = StreamChoice(stream_kind, first=endpoint.stream_kind)
+        self.heartbeat_s = heartbeat_s or HEARTBEAT_S
         self._timeout_s = timeout_s
         self._owns_http = http_client is None
         with making_http_client():
-            self._http = http_client or httpx.Client(
-                # Every live stream holds a connection: the default of 100 would be a silent deadlock.
-                limits=httpx.Limits(max_connections=None, max_keepalive_connections=20),
-                trust_env=not is_loopback(endpoint.url),
-                verify=tls_for(endpoint.url),
-                follow_redirects=False,
-            )
+            self._tls = tls_for(endpoint.url)
+            # Every live stream holds a connection: the default of 100 would be a silent deadlock.
+            self._http = http_client or self._new_http(max_connections=None)
+
+    @property
+    def silence_s(self) -> float:
+        """How long a stream of this server may bring nothing."""
+        return silence_after(self.heartbeat_s)
+
+    def _new_http(self, *, max_connections: int | None) -> httpx.Client:
+        return httpx.Client(
+            limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=20),
+            trust_env=not is_loopback(self.endpoint.url),
+            verify=self._tls,
+            follow_redirects=False,
+        )
 
     def call(self, call: Call[T]) -> T:
         """The parsed answer.
@@ -160,9 +181,9 @@ class Transport:
                 content=None if call.body is None else encoded(call.body),
                 headers=self._headers(accept="text/event-stream", has_body=call.body is not None)
                 | {"Accept-Encoding": "identity"},
-                timeout=httpx.Timeout(self._timeout_s, read=SILENCE_TIMEOUT_S),
+                timeout=httpx.Timeout(self._timeout_s, read=self.silence_s),
             ) as response:
-                _check_stream(response)
+                check_stream(response)
                 decoder = SseDecoder()
                 for chunk in response.iter_bytes():
                     for event in decoder.feed(chunk):
@@ -170,16 +191,36 @@ class Transport:
 
     @contextmanager
     def stream(
-        self, session_id: str, after: int, interrupt: Interrupt
+        self, source: EventSource, after: int, interrupt: Interrupt, attempt: Attempt
     ) -> Iterator[Iterator[Batch]]:
-        """Batches of log entries (frame view) after a cursor; an empty batch is a heartbeat.
-
-        One connection: ends, or raises ServerUnreachable, when the connection does.
-        """
+        """Batches of events after a cursor, over one connection of the kind of `attempt`; an empty batch is a
+        heartbeat. Ends, or raises ServerUnreachable, when the connection does."""
         self.locate()
-        opened = self._websocket if self._stream_kind == "ws" else self._sse
-        with opened(session_id, after, interrupt) as batches:
-            yield batches
+        url, query, headers = self._url(source.path), source.query(after), self._headers()
+        what = f"the event stream of {source.name}"
+        with ExitStack() as stack:
+            match attempt.kind:
+                case "sse":
+                    opening = sse_batches(
+                        self._http, url, query=query, headers=headers, interrupt=interrupt,
+                        timeout_s=self._timeout_s, silence_s=self.silence_s, what=what,
+                    )  # fmt: skip
+                case "ws":
+                    socket_url = httpx.URL(self._url(source.websocket_path), params=dict(query))
+                    opening = websocket_batches(
+                        str(socket_url.copy_with(scheme=_WEBSOCKET_SCHEMES[socket_url.scheme])),
+                        headers=headers, interrupt=interrupt, timeout_s=self._timeout_s,
+                        silence_s=self.silence_s, what=what,
+                    )  # fmt: skip
+                case "poll":
+                    http = self._http
+                    if self._owns_http:
+                        http = stack.enter_context(self._new_http(max_connections=1))
+                    opening = polled_batches(
+                        http, url, query=query, headers=headers, interrupt=interrupt,
+                        timeout_s=self._timeout_s, silence_s=self.silence_s, choice=self.choice, what=what,
+                    )  # fmt: skip
+            yield stack.enter_context(opening)
 
     def locate(self, *, again: bool = False) -> None:
         """Ask the provider for the endpoint, when what we know expires (or seems wrong: `again`).
@@ -225,35 +266,6 @@ class Transport:
         if self._owns_http:
             self._http.close()
 
-    @contextmanager
-    def _sse(self, session_id: str, after: int, interrupt: Interrupt) -> Iterator[Iterator[Batch]]:
-        what = f"the event stream of session {session_id}"
-        with http_failures(what):
-            with self._http.stream(
-                "GET",
-                self._url(stream_path(session_id)),
-                params=dict(stream_query(after)),
-                # A compressing proxy would hold events back.
-                headers=self._headers(accept="text/event-stream") | {"Accept-Encoding": "identity"},
-                timeout=httpx.Timeout(self._timeout_s, read=SILENCE_TIMEOUT_S),
-            ) as response:
-                with interrupt.guarding(response_socket(response)):
-                    _check_stream(response)
-                    yield _sse_batches(response)
-
-    @contextmanager
-    def _websocket(
-        self, session_id: str, after: int, interrupt: Interrupt
-    ) -> Iterator[Iterator[Batch]]:
-        url = httpx.URL(self._url(websocket_path(session_id)), params=dict(stream_query(after)))
-        with websocket_batches(
-            str(url.copy_with(scheme="wss" if url.scheme == "https" else "ws")),
-            headers=self._headers(),
-            interrupt=interrupt,
-            timeout_s=self._timeout_s,
-        ) as batches:
-            yield batches
-
     def _url(self, path: str) -> str:
         return self.endpoint.url.rstrip("/") + path
 
@@ -264,25 +276,6 @@ class Transport:
         if accept is not None:
             headers["Accept"] = accept
         return headers
-
-
-def _check_stream(response: httpx.Response) -> None:
-    if response.status_code != httpx.codes.OK:
-        content = response.read()
-        error = error_of_response(response.status_code, content)
-        if is_problem(response):
-            raise error
-        # A gateway's word is not the server's: the stream asks again where the server is, and tries on.
-        raise ServerUnreachable(f"A gateway answered for the server: {error.message}") from error
-    kind = response.headers.get("content-type", "")
-    if not kind.startswith("text/event-stream"):
-        raise ServerUnreachable(f"Expected an event stream, got {kind!r}: is a gateway in between?")
-
-
-def _sse_batches(response: httpx.Response) -> Iterator[Batch]:
-    decoder = SseDecoder()
-    for chunk in response.iter_bytes():
-        yield [read_json(event.data, _ENTRY) for event in decoder.feed(chunk) if event.data]
 
 
 def _document(response: httpx.Response) -> Any:

@@ -12,9 +12,8 @@ from sandbox_agent_core.lenient import as_dict, as_int
 from sandbox_agent_core.redact import mask
 from sandbox_agent_core.wire.problem import from_problem
 
-from sandbox_agent_client._failures import read_json, websocket_failures
+from sandbox_agent_client._failures import read_json, stream_silence, websocket_failures
 from sandbox_agent_client._network import is_loopback
-from sandbox_agent_client._resume import SILENCE_TIMEOUT_S
 from sandbox_agent_client._sync._backend import (
     ClientConnection,
     websocket_connect,
@@ -44,19 +43,24 @@ CLOSE_TIMEOUT_S = 2.0
 
 @contextmanager
 def websocket_batches(
-    url: str, *, headers: Mapping[str, str], interrupt: Interrupt, timeout_s: float
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    interrupt: Interrupt,
+    timeout_s: float,
+    silence_s: float,
+    what: str,
 ) -> Iterator[Iterator[list[Mapping[str, Any]]]]:
     """Batches of log entries; an empty batch is a heartbeat. One connection.
 
     Raises:
         SandboxAgentError: the server refused the handshake, or the connection failed.
     """
-    what = "the WebSocket"
-    with websocket_failures(what):
+    with websocket_failures(what), stream_silence(what, silence_s):
         connection = websocket_connect(
             url,
             additional_headers=dict(headers),
-            open_timeout=timeout_s,
+            open_timeout=min(timeout_s, silence_s),
             close_timeout=CLOSE_TIMEOUT_S,
             max_size=MAX_MESSAGE_BYTES,
             # The server's heartbeats show that it lives; compressing loopback text costs more than it saves.
@@ -66,15 +70,19 @@ def websocket_batches(
             proxy=None if is_loopback(url) else True,
         )
     try:
-        with websocket_failures(what), interrupt.guarding(websocket_socket(connection)):
-            yield _batches(connection)
+        with (
+            websocket_failures(what),
+            stream_silence(what, silence_s),
+            interrupt.guarding(websocket_socket(connection)),
+        ):
+            yield _batches(connection, silence_s)
     finally:
         connection.close()
 
 
-def _batches(connection: ClientConnection) -> Iterator[list[Mapping[str, Any]]]:
+def _batches(connection: ClientConnection, silence_s: float) -> Iterator[list[Mapping[str, Any]]]:
     while True:
-        text = websocket_receive(connection, timeout_s=SILENCE_TIMEOUT_S)
+        text = websocket_receive(connection, timeout_s=silence_s)
         message = as_dict(read_json(text, "A message of the WebSocket"))
         kind = message.get("type")
         if kind == "event":

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from sandbox_agent_core.api.agents import Health
 from sandbox_agent_core.errors import (
     InvalidRequest,
     ProviderUnavailable,
@@ -91,7 +92,7 @@ async def launch(options: StartOptions, *, report: Callable[[str], Any] | None =
     try:
         endpoint = await provider.endpoint(ref)
         startup.step("waiting for the server")
-        await _wait_healthy(provider, ref, endpoint, options.health_timeout_s)
+        health = await _wait_healthy(provider, ref, endpoint, options.health_timeout_s)
     except BaseException:
         await _destroy(provider, ref)
         raise
@@ -103,6 +104,7 @@ async def launch(options: StartOptions, *, report: Callable[[str], Any] | None =
         is_ours=True,
         steps=startup.steps,
         health_timeout_s=options.health_timeout_s,
+        heartbeat_s=health.heartbeat_s,
     )
 
 
@@ -132,7 +134,7 @@ async def take_over(
     await revive(provider, ref)
     endpoint = await provider.endpoint(ref)
     startup.step("waiting for the server")
-    await _wait_healthy(provider, ref, endpoint, options.health_timeout_s)
+    health = await _wait_healthy(provider, ref, endpoint, options.health_timeout_s)
     startup.done()
     return Launched(
         provider=provider,
@@ -141,6 +143,7 @@ async def take_over(
         is_ours=False,
         steps=startup.steps,
         health_timeout_s=options.health_timeout_s,
+        heartbeat_s=health.heartbeat_s,
     )
 
 
@@ -217,9 +220,9 @@ async def _create(provider: SandboxProvider, spec: SandboxSpec) -> SandboxRef:
 
 async def _wait_healthy(
     provider: SandboxProvider, ref: SandboxRef, endpoint: Endpoint, timeout_s: float
-) -> None:
+) -> Health:
     try:
-        await wait_healthy(endpoint, timeout_s=timeout_s)
+        return await wait_healthy(endpoint, timeout_s=timeout_s)
     except ServerStartFailed as exc:
         log = await _last_words(provider, ref)
         if not log:

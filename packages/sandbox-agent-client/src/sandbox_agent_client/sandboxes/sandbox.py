@@ -39,6 +39,8 @@ class Launched:
     """This client made it."""
     steps: Sequence[StartupStep]
     health_timeout_s: float
+    heartbeat_s: float | None = None
+    """How often its server sends one on a stream."""
     is_paused: bool = False
     """By this client."""
 

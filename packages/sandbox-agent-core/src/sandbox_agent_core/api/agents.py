@@ -105,6 +105,10 @@ class Health(ResponseBody):
     status: str = "ok"
     version: str
     uptime_s: float
+    heartbeat_s: float | None = Field(
+        default=None,
+        description="After so many seconds of silence an event stream has a heartbeat. None: an older server.",
+    )
 
 
 class InstallRequest(RequestBody):

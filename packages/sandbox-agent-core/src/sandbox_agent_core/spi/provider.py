@@ -28,6 +28,7 @@ __all__ = [
     "SandboxRef",
     "SandboxSpec",
     "SandboxState",
+    "StreamKind",
     "SupportsExtend",
     "SupportsList",
     "SupportsLogs",
@@ -95,6 +96,8 @@ class SandboxRef:
 
 
 TokenHeader = Literal["Authorization", "X-Sandbox-Agent-Token"]
+StreamKind = Literal["sse", "ws", "poll"]
+"""How events come: server-sent events, a WebSocket, or pages that are waited for (long polling)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +110,8 @@ class Endpoint:
     """Ask `endpoint` again before this. None: it holds as long as the sandbox is not paused."""
     token_header: TokenHeader | None = None
     """Which header has the token. None: `Authorization`, as `Bearer`, unless `headers` have one."""
+    stream_kind: StreamKind | None = None
+    """What events are tried over first, where the network in between is known to hold the others back."""
 
 
 SandboxState = Literal["running", "paused", "stopped", "unknown"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from math import isfinite
 from typing import Any, TypeVar
@@ -19,6 +20,7 @@ __all__ = [
     "query_choice",
     "query_int",
     "query_list",
+    "query_seconds",
     "read_body",
     "validate",
     "whole_number",
@@ -83,6 +85,16 @@ def query_int(
             f"`{name}` must be a whole number from {minimum} to {maximum}, not {text[:64]!r}"
         )
     return value
+
+
+def query_seconds(request: HTTPConnection, name: str, *, default: float) -> float:
+    """Raises: InvalidRequest when it is no number, or is below 0."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII):
+        raise InvalidRequest(f"`{name}` must be a number of seconds, not {text[:64]!r}")
+    return float(text)
 
 
 def query_bool(request: HTTPConnection, name: str, *, default: bool) -> bool:

@@ -33,6 +33,7 @@ __all__ = [
     "follow_log",
     "read_stream_query",
     "sse_of_log",
+    "until_disconnected",
 ]
 
 DRAIN: Final = "sandbox_agent.drain"
@@ -169,7 +170,7 @@ class SseResponse:
         self._counter.check()
         with self._counter.hold():
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            await first_of(respond(), _until_disconnected(receive))
+            await first_of(respond(), until_disconnected(receive))
 
 
 def sse_of_log(
@@ -218,6 +219,6 @@ async def first_of(*works: Coroutine[Any, Any, None]) -> None:
             raise result
 
 
-async def _until_disconnected(receive: Receive) -> None:
+async def until_disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -18,7 +18,7 @@ from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
-from sandbox_agent_server.http.body import query_int
+from sandbox_agent_server.http.body import query_int, query_seconds
 from sandbox_agent_server.http.errors import problem_response
 from sandbox_agent_server.http.large_answer import Body, LargeAnswer, json_body
 from sandbox_agent_server.http.route import ApiRoute, Query
@@ -29,6 +29,7 @@ from sandbox_agent_server.http.stream import (
     read_stream_query,
     sse_of_log,
 )
+from sandbox_agent_server.http.waiting import wait_for_entries
 from sandbox_agent_server.http.websocket import serve_websocket
 from sandbox_agent_server.log.log import Cursor, SessionLog
 from sandbox_agent_server.log.views import Shown, encode
@@ -45,7 +46,16 @@ async def _events(request: Request) -> ASGIApp:
     query = read_stream_query(request)
     if not _wants_stream(request):
         limits = services.settings.limits
+        wait_s = query_seconds(request, "wait", default=0)
         count = query_int(request, "limit", default=_DEFAULT_PAGE, minimum=1, maximum=MAX_SEQ)
+        if wait_s:
+            await wait_for_entries(
+                log,
+                query.after,
+                timeout_s=min(wait_s, limits.max_wait_s),
+                counter=services.streams,
+                receive=request.receive,
+            )
         return LargeAnswer(
             partial(_page, log, query, min(count, limits.max_page), limits.max_page_bytes),
             services.answers,
@@ -129,6 +139,8 @@ routes = [
             *_CURSOR,
             Query("limit", {"type": "integer", "minimum": 1, "default": _DEFAULT_PAGE},
                   "Events in a page, at most `max_page` (1000); not for a stream."),
+            Query("wait", {"type": "number", "minimum": 0, "default": 0},
+                  "Seconds that a page without events waits for one, at most `max_wait_s` (60); not for a stream."),
         ],
         streams="`id:` is the seq, `data:` one event. Never ends by itself; a comment every 10 s of silence.",
         errors=[SessionNotFound, InvalidRequest, NotAcceptable, LimitReached],

@@ -26,7 +26,8 @@ async def _root(request: Request) -> Response:
 async def _health(request: Request) -> Response:
     services = services_of(request)
     uptime = round(time.monotonic() - services.started, 3)
-    return json_response(Health(version=services.version, uptime_s=uptime))
+    heartbeat_s = services.settings.limits.heartbeat_s
+    return json_response(Health(version=services.version, uptime_s=uptime, heartbeat_s=heartbeat_s))
 
 
 async def _agents(request: Request) -> Response:

@@ -1,0 +1,56 @@
+"""Long polling: a page of a log that has nothing to show yet waits until it has."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.types import Receive
+
+from sandbox_agent_server.http.stream import StreamCounter, first_of, until_disconnected
+from sandbox_agent_server.log.log import SessionLog
+from sandbox_agent_server.log.views import Batch
+
+__all__ = ["wait_for_entries"]
+
+
+async def wait_for_entries(
+    log: SessionLog, after: int, *, timeout_s: float, counter: StreamCounter, receive: Receive
+) -> None:
+    """Until the log has something after the cursor, is closed, the client has left, or the time is over.
+
+    It counts as an open stream.
+
+    Raises:
+        LimitReached: there are too many.
+    """
+    if log.last_seq > after or log.is_closed:
+        return
+    counter.check()
+    with counter.hold():
+        change = _Change(log)
+        await first_of(change.wait(timeout_s), until_disconnected(receive))
+
+
+class _Change:
+    """Told of the next step of a log."""
+
+    def __init__(self, log: SessionLog) -> None:
+        self._log = log
+        self._happened = asyncio.Event()
+
+    async def wait(self, timeout_s: float) -> None:
+        self._log.attach(self)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._happened.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._log.detach(self)
+
+    def follow(self, batch: Batch) -> None:
+        del batch
+        self._happened.set()
+
+    def end(self) -> None:
+        self._happened.set()
