@@ -56,7 +56,7 @@ def test_a_provider_can_take_back_what_it_inherits() -> None:
     ("name", "can"),
     [
         ("local", "list, logs, ports"),
-        ("docker", "pause, list, logs, ports"),
+        ("docker", "pause, list, logs, ports, images"),
         ("e2b", "pause, list, logs, extend, ports"),
         ("daytona", "pause, list, logs, extend, ports"),
         ("modal", "list, logs, ports"),

@@ -65,6 +65,7 @@ def base_image(engine: DockerEngine, docker_client: Any) -> str:
 @pytest.fixture(scope="session")
 def server_image(engine: DockerEngine, docker_client: Any, base_image: str) -> str:
     """What `DockerProvider()` takes by itself, built as a user builds it, but for the index."""
+    from sandbox_agent_client.sandboxes.wheels import server_wheels
     from sandbox_agent_docker import build_image
     from sandbox_agent_docker.image.choice import full_image
 
@@ -75,6 +76,7 @@ def server_image(engine: DockerEngine, docker_client: Any, base_image: str) -> s
             build = build_image(
                 base=base_image,
                 packages=(),
+                wheels=server_wheels(),
                 wheelhouse=installed_wheelhouse(),
                 docker_host=engine.host,
             )

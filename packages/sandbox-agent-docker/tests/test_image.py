@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import ImageNotFound
 from sandbox_agent_client import SandboxAgent
-from sandbox_agent_core.errors import ProviderError
+from sandbox_agent_client.sandboxes.wheels import server_wheels, write_wheel
+from sandbox_agent_core.errors import InvalidRequest, ProviderError
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.spi.provider import Wheel
 from sandbox_agent_docker import DockerProvider, build_image
 from sandbox_agent_docker.image.build import _requirements, dockerfile
+from sandbox_agent_docker.image.built import stale_warning
 from support.docker_fixtures import docker_tests
 from support.wheelhouse import installed_wheelhouse
 
@@ -39,22 +42,61 @@ async def test_the_command_builds_an_image_that_runs_the_mock_agent(
     for wheel in installed_wheelhouse():
         (tmp_path / wheel.filename).write_bytes(wheel.content)
     tag = "sandbox-agent-tests:built"
-    done = subprocess.run(
-        [
-            Path(sys.executable).with_name("sandbox-agent"), "image", "build", "--tag", tag, "--base", base_image,
-            "--packages", "", "--wheelhouse", tmp_path,
-        ],
-        capture_output=True, text=True, timeout=200, env=dict(os.environ),
-    )  # fmt: skip
+    build = (
+        "build",
+        "--tag",
+        tag,
+        "--base",
+        base_image,
+        "--packages",
+        "",
+        "--wheelhouse",
+        tmp_path,
+    )
+    done = image_command(*build)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == tag
+    assert "built in" in done.stderr
+    again = image_command(*build)
+    assert (again.stdout.strip(), "nothing has changed" in again.stderr) == (tag, True)
+    assert tag in image_command("list", "--provider", "docker").stdout
     config = docker_client.api.inspect_image(tag)["Config"]
     assert config["User"] == "agent"
     assert config["WorkingDir"] == "/workspace"
     async with SandboxAgent.start(DockerProvider(tag, pull="never")) as client:
         session = await client.create_session("mock")
         assert (await session.prompt("text hello")).stop_reason == "end_turn"
-    docker_client.api.remove_image(tag)
+    assert image_command("remove", tag, base_image).returncode == 5, "the base is not ours"
+    with pytest.raises(ImageNotFound):
+        docker_client.api.inspect_image(tag)
+    assert docker_client.api.inspect_image(base_image)
+
+
+def image_command(*argv: str | Path) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("sandbox-agent")
+    return subprocess.run(
+        [program, "image", *argv], capture_output=True, text=True, timeout=200, env=dict(os.environ)
+    )
+
+
+async def test_an_argument_that_the_dockerfile_does_not_have_is_refused(base_image: str) -> None:
+    with pytest.raises(InvalidRequest, match="NPM_CONFIG_REGISTRY"):
+        await build_image(
+            "x", base=base_image, from_index=True, build_args={"NPM_REGISTRY": "http://x"}
+        )
+
+
+async def test_an_image_with_other_code_than_is_installed_here_is_told_of(
+    server_image: str, docker_client: Any
+) -> None:
+    steps: list[str] = []
+    async with SandboxAgent.start("docker", pull="never", report=steps.append):
+        pass
+    assert not any("renews it" in step for step in steps)
+    labels = dict(docker_client.api.inspect_image(server_image)["Config"]["Labels"])
+    assert stale_warning(labels, server_wheels()) is None
+    changed = write_wheel("sandbox_agent_core", "9.9", {"sandbox_agent_core/x.py": b"1"}, {})
+    assert "renews it" in str(stale_warning(labels, [changed]))
 
 
 async def test_a_build_that_fails_ends_with_its_output(base_image: str) -> None:

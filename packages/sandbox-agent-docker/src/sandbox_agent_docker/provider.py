@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from sandbox_agent_core.provisioning.provider import (
     MachineProvider,
     removed_on_failure,
 )
+from sandbox_agent_core.spi.images import ImageSpec, SandboxImage
 from sandbox_agent_core.spi.labels import OURS
 from sandbox_agent_core.spi.provider import (
     Endpoint,
@@ -33,6 +34,8 @@ from sandbox_agent_docker import containers, options
 from sandbox_agent_docker.containers import Container
 from sandbox_agent_docker.daemon import Daemon
 from sandbox_agent_docker.daemon_address import find_daemon
+from sandbox_agent_docker.image import built
+from sandbox_agent_docker.image.build import build, dockerfile
 from sandbox_agent_docker.image.choice import choose_image, full_image, get_image
 from sandbox_agent_docker.machine import ContainerMachine
 from sandbox_agent_docker.options import ContainerOptions, Gpus, Mounts, Ports, Pull
@@ -180,6 +183,14 @@ class DockerProvider(MachineProvider[Container]):
     async def _made(self, spec: SandboxSpec) -> AsyncIterator[Container]:
         choice = await choose_image(self._daemon, self._image, self._pull)
         facts = await get_image(self._daemon, choice, pull=self._pull, report=spec.report)
+        if self._image is None and (
+            stale := await self._daemon.call(
+                lambda client: built.stale_warning(
+                    built.labels_of(client, choice.name), spec.wheels()
+                )
+            )
+        ):
+            spec.report(stale)
         create_id = secrets.token_hex(8)
         arguments = self._options.arguments(
             facts,
@@ -269,6 +280,25 @@ class DockerProvider(MachineProvider[Container]):
             )
             for one in found
         ]
+
+    async def build_image(self, spec: ImageSpec) -> SandboxImage:
+        """On the daemon. `settings` are build arguments; how much memory a sandbox has is the provider's option.
+
+        Raises:
+            InvalidRequest: the Dockerfile has no such argument.
+            ProviderError: a step failed; the message ends with its output.
+        """
+        return await build(self._daemon, spec)
+
+    def dockerfile(self) -> str:
+        """Of the images that it builds, to build by hand or to start from."""
+        return dockerfile()
+
+    async def list_images(self) -> Sequence[SandboxImage]:
+        return await self._daemon.call(built.list_ours)
+
+    async def remove_image(self, name: str) -> None:
+        await self._daemon.call(partial(built.remove, name))
 
     async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
         """Also of a container that is paused or stopped."""

@@ -13,13 +13,16 @@ import typer
 
 __all__ = [
     "agent_options",
+    "assignments",
     "base_urls",
     "duration",
     "environment",
+    "megabytes",
     "provider_options",
     "span",
 ]
 
+_MEGABYTES = {"": 1 / 1e6, "m": 1, "g": 1024}
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 # A URL can have a `=` in it, but not before its colon.
@@ -98,3 +101,19 @@ def span(time: timedelta) -> str:
     if seconds < 3600:
         return f"{seconds // 60}m"
     return f"{seconds // 3600}h" if seconds < 48 * 3600 else f"{seconds // 86400}d"
+
+
+def megabytes(option: str, text: str) -> int:
+    """`512m`, `4g` or bytes. Raises: typer.BadParameter."""
+    found = re.fullmatch(r"(\d+)([mg]?)b?", text.lower())
+    if found is None:
+        raise typer.BadParameter(f"{option} {text!r}: use 512m or 4g")
+    return round(int(found[1]) * _MEGABYTES[found[2]])
+
+
+def assignments(option: str, items: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE`, the values as they are. Raises: typer.BadParameter."""
+    pairs = [item.partition("=") for item in items]
+    if unassigned := [name for name, equals, _ in pairs if not equals or not name]:
+        raise typer.BadParameter(f"{option} {unassigned[0]!r}: use NAME=VALUE")
+    return {name: value for name, _, value in pairs}

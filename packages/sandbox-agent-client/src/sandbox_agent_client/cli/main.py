@@ -12,6 +12,7 @@ import typer
 from sandbox_agent_client.cli.agents import agents_app
 from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.credentials import credentials_app
+from sandbox_agent_client.cli.image import image_app
 from sandbox_agent_client.cli.plugins import add_plugin_commands
 from sandbox_agent_client.cli.requests import requests_app
 from sandbox_agent_client.cli.run import add_run_command
@@ -46,6 +47,7 @@ add_run_command(app, panel=WORK)
 app.add_typer(sessions_app, name="sessions", rich_help_panel=WORK)
 app.add_typer(requests_app, name="requests", rich_help_panel=WORK)
 app.add_typer(sandboxes_app, name="sandboxes", rich_help_panel=PLACES)
+app.add_typer(image_app, name="image", rich_help_panel=PLACES)
 app.add_typer(agents_app, name="agents", rich_help_panel=SETUP)
 app.add_typer(credentials_app, name="credentials", rich_help_panel=SETUP)
 app.add_typer(tokens_app, name="tokens", rich_help_panel=SETUP)

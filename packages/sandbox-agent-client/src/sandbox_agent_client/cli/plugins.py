@@ -8,7 +8,6 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import typer
-from sandbox_agent_core.installed_from import pip_install
 from sandbox_agent_core.spi.command import GROUP
 from sandbox_agent_core.spi.provider import Wheel
 
@@ -18,12 +17,6 @@ from sandbox_agent_client.sandboxes.wheels import server_wheels
 
 __all__ = ["add_plugin_commands"]
 
-KNOWN = {"image": "sandbox-agent-docker"}
-"""Commands of this project's other packages, so that one that is not installed says how to get it."""
-_ABOUT = {
-    "image": "Make images with the server and agents in them, so that sandboxes start at once."
-}
-EXIT_NOT_INSTALLED = 2
 _AS_THEY_ARE = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -41,35 +34,23 @@ def add_plugin_commands(
     found = {point.name: point for point in given}
     taken = {command.name for command in app.registered_commands}
     taken |= {group.name for group in app.registered_groups}
-    for name in sorted({*found, *KNOWN} - taken):
-        point = found.get(name)
+    for name in sorted(found.keys() - taken):
         # `--help` is the plug-in's own.
         app.command(
             name,
             context_settings=_AS_THEY_ARE,
             add_help_option=False,
-            help=_help(name, point),
-            hidden=point is None,
+            help=_help(found[name]),
             rich_help_panel=panel,
-        )(_runner(name, point))
+        )(_runner(found[name]))
 
 
-def _help(name: str, point: EntryPoint | None) -> str:
-    if name in _ABOUT:
-        return _ABOUT[name]
-    package = point.dist.name if point is not None and point.dist else KNOWN.get(name, "a plug-in")
-    return f"A command of {package}."
+def _help(point: EntryPoint) -> str:
+    return f"A command of {point.dist.name if point.dist else 'a plug-in'}."
 
 
-def _runner(name: str, point: EntryPoint | None) -> Callable[[typer.Context], None]:
+def _runner(point: EntryPoint) -> Callable[[typer.Context], None]:
     def run(context: typer.Context) -> None:
-        if point is None:
-            typer.echo(
-                f"sandbox-agent: `{name}` is of {KNOWN[name]}, which is not installed. "
-                f"Run `{pip_install(KNOWN[name])}`.",
-                err=True,
-            )
-            raise typer.Exit(EXIT_NOT_INSTALLED)
         raise typer.Exit(point.load()(context.args, _Context()))
 
     return run

@@ -5,7 +5,8 @@ use. It makes the server run *with a token*; the client waits for health and con
 
 `SandboxProvider` (create, endpoint, destroy) is required. What a provider can do besides is what it has
 the methods of: `SupportsPause`, `SupportsList`, `SupportsLogs`, `SupportsExtend`, `SupportsPorts`,
-`SupportsPreflight`, `SupportsRestart`, `InstallsServer`. There is nothing to inherit from and nothing to declare.
+`SupportsPreflight`, `SupportsRestart`, `InstallsServer`, `SupportsImages`, `SupportsSnapshot`. There is nothing to
+inherit from and nothing to declare.
 """
 
 from __future__ import annotations
@@ -16,40 +17,38 @@ from datetime import datetime
 from typing import Any, Final, Literal, Protocol, TypeVar, runtime_checkable
 
 from sandbox_agent_core.errors import CapabilityNotSupported, ProviderError
+from sandbox_agent_core.spi.images import ImageSpec, SandboxImage
+from sandbox_agent_core.spi.wheel import Wheel
 
 __all__ = [
     "Capabilities",
     "Check",
     "Endpoint",
+    "ImageSpec",
     "InstallsServer",
     "Preflight",
+    "SandboxImage",
     "SandboxInfo",
     "SandboxProvider",
     "SandboxRef",
     "SandboxSpec",
     "SandboxState",
     "StreamKind",
+    "SupportsDockerfile",
     "SupportsExtend",
+    "SupportsImages",
     "SupportsList",
     "SupportsLogs",
     "SupportsPause",
     "SupportsPorts",
     "SupportsPreflight",
     "SupportsRestart",
+    "SupportsSnapshot",
     "TokenHeader",
     "Wheel",
     "capabilities_of",
     "require",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Wheel:
-    """A built distribution to install in a sandbox."""
-
-    filename: str
-    """As pip wants it: `name-version-py3-none-any.whl`."""
-    content: bytes = field(repr=False)
 
 
 def _no_wheels() -> Sequence[Wheel]:
@@ -259,6 +258,53 @@ class SupportsPorts(SandboxProvider, Protocol):
         ...
 
 
+@runtime_checkable
+class SupportsImages(SandboxProvider, Protocol):
+    """It makes sandboxes from images, which it can build. `create` takes the one of this version of the server by
+    itself when its user names none."""
+
+    async def build_image(self, spec: ImageSpec) -> SandboxImage:
+        """The image of that spec: built, or found when nothing has changed since.
+
+        Raises:
+            InvalidRequest: the spec asks for what this provider cannot do.
+            ProviderError: a step failed; the message ends with what it said.
+        """
+        ...
+
+    async def list_images(self) -> Sequence[SandboxImage]:
+        """Those of ours, newest first."""
+        ...
+
+    async def remove_image(self, name: str) -> None:
+        """Removing one that is not there succeeds.
+
+        Raises:
+            ProviderError: it is in use.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsDockerfile(SandboxProvider, Protocol):
+    def dockerfile(self) -> str:
+        """Of the images that it builds, to build by hand or to start from."""
+        ...
+
+
+@runtime_checkable
+class SupportsSnapshot(SandboxProvider, Protocol):
+    async def snapshot(self, ref: SandboxRef, *, name: str | None = None) -> SandboxImage:
+        """The files of a running sandbox as an image, which others are made from. The sandbox runs on. What was
+        given to it as `env` is not in it; logins and keys that were written to other files are.
+
+        Raises:
+            SandboxNotFound: it is gone.
+            ProviderError: it does not run (`details.state`).
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What a provider can do, in the words that its users are told."""
@@ -268,6 +314,8 @@ class Capabilities:
     logs: bool
     extend: bool
     ports: bool
+    images: bool
+    snapshot: bool
 
     def __str__(self) -> str:
         return ", ".join(word for word in _WORDS.values() if getattr(self, word)) or "none"
@@ -279,6 +327,8 @@ _WORDS: Final[Mapping[type, str]] = {
     SupportsLogs: "logs",
     SupportsExtend: "extend",
     SupportsPorts: "ports",
+    SupportsImages: "images",
+    SupportsSnapshot: "snapshot",
 }
 
 T = TypeVar("T")
