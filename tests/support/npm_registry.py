@@ -50,12 +50,15 @@ class NpmRegistry:
     stalls: bool = False
     """Archives stop in the middle until `go_on`."""
 
+    address: str = "127.0.0.1"
+    """Of this machine, where it is reached; for containers that is the bridge's."""
+
     def __post_init__(self) -> None:
         self.is_stalled = threading.Event()
         self._go_on = threading.Event()
         self._packages: dict[str, dict[str, Any]] = {}
         self._archives: dict[str, bytes] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer((self.address, 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
@@ -76,7 +79,7 @@ class NpmRegistry:
 
     @property
     def host(self) -> str:
-        return f"127.0.0.1:{self._server.server_address[1]}"
+        return f"{self.address}:{self._server.server_address[1]}"
 
     @property
     def url(self) -> str:

@@ -12,13 +12,15 @@ _HERE = "sandbox-agent-core"
 
 
 def pip_install(package: str) -> str:
-    """The command that installs `package`, one of ours, in the version that is here.
+    """The command that installs `package`, one of ours, in the version that is here; `name[extra]` too.
 
     It names a checkout's directory or a wheel's file where core was installed from one, as PEP 610 records it,
     so that no index is asked for what it may not have.
     """
-    place = _place(package)
-    return f"pip install {package}@{place}" if place else f"pip install {package}"
+    name, bracket, _ = package.partition("[")
+    place = _place(name)
+    what = f"{package}@{place}" if place else package
+    return f'pip install "{what}"' if bracket else f"pip install {what}"
 
 
 def _place(package: str) -> str | None:

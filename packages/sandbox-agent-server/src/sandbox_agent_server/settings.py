@@ -270,6 +270,11 @@ class Settings(_Frozen):
     agents_source: Path | None = Field(
         None, description="Install from this directory and never from the network."
     )
+    npm_registry: str | None = Field(
+        None,
+        pattern=r"^https?://[^/\s]",
+        description="The npm registry of agents where the npm configuration names none. Default: that of npm itself.",
+    )
     auto_install: bool = Field(
         True, description="Install an agent when a session wants it and it is not there."
     )
@@ -394,7 +399,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 _FROM_ENV = (
     "host", "port", "token", "no_token", "insecure", "data_dir", "log_level", "log_format", "ready_file",
-    "exit_with_parent", "agents_dir", "agents_source", "auto_install", "require_preinstalled", "durability",
+    "exit_with_parent", "agents_dir", "agents_source", "npm_registry", "auto_install", "require_preinstalled", "durability",
     "retention_days", "retention_bytes", "trust_workspace", "confine",
 )  # fmt: skip
 _LISTS_FROM_ENV = ("allow_hosts", "cors_origins", "warm")

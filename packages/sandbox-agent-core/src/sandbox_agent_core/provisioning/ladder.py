@@ -23,6 +23,8 @@ READY_TIMEOUT_S = 60.0
 LOG_TAIL_LINES = 30
 """Of the server's log, in an error."""
 TOKEN_BYTES = 32
+NPM_REGISTRY_VARIABLE = "SANDBOX_AGENT_NPM_REGISTRY"
+"""The server's setting: it ranks below an npm configuration in the sandbox."""
 
 
 async def provision(
@@ -49,7 +51,8 @@ async def provision(
     """
     found = await find(machine, layout)
     environment = spec.env if env is None else env
-    await machine.write(layout.environment, scripts.environment_file(environment))
+    settings = {NPM_REGISTRY_VARIABLE: spec.npm_registry} if spec.npm_registry else {}
+    await machine.write(layout.environment, scripts.environment_file({**settings, **environment}))
     server = found.server
     if server is None:
         server = await install_server(machine, spec, layout, found, {**spec.env, **environment})

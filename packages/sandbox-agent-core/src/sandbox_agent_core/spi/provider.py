@@ -69,6 +69,8 @@ class SandboxSpec:
     """The server and core as installed here, packed on first call; empty when the server is not installed."""
     wheelhouse: Sequence[Wheel] | Callable[[], Sequence[Wheel]] = field(default=(), repr=False)
     """Also their dependencies, for a sandbox without network: then nothing is asked of an index."""
+    npm_registry: str | None = None
+    """Where the caller's npm gets packages from, for agents in an image whose own configuration does not say."""
     keep: bool = False
     """The caller will leave it running: it must not end with this process."""
     report: Callable[[str], None] = lambda _step: None

@@ -204,6 +204,11 @@ def _parser() -> argparse.ArgumentParser:
         help="install agents from this directory and never from the network",
     )
     add(
+        "--npm-registry",
+        metavar="URL",
+        help="where agents come from when the npm configuration names no registry (default: that of npm itself)",
+    )
+    add(
         "--auto-install",
         action=argparse.BooleanOptionalAction,
         default=None,

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,7 @@ from sandbox_agent_core.spi.agent import AgentInstallation
 from sandbox_agent_server.install.agents_dir import AgentsDir, InstalledVersion, Source
 from sandbox_agent_server.install.brotli import unpack_brotli
 from sandbox_agent_server.install.choosing import LATEST, choose_version
+from sandbox_agent_server.install.default_registry import bring_and_ask_npm
 from sandbox_agent_server.install.local_source import LocalSource
 from sandbox_agent_server.install.node import ANY_NODE, NodeTools
 from sandbox_agent_server.install.node_supply import NodeSupply
@@ -90,11 +92,14 @@ class Installer:
         environ: Mapping[str, str],
         source: Path | None = None,
         may_use_network: bool = True,
+        npm_registry: str | None = None,
         max_bytes: int,
     ) -> None:
-        """`environ` tells npm's configuration and where Node.js is; with a `source` no network is used."""
+        """`environ` tells npm's configuration and where Node.js is; `npm_registry` is for a configuration that
+        names none; with a `source` no network is used."""
         self.agents_dir = agents_dir
         self._environ = environ
+        self._npm_registry = npm_registry
         self._source = source
         self._may_use_network = may_use_network
         self._max_bytes = max_bytes
@@ -137,13 +142,17 @@ class Installer:
     def node_supply(self) -> NodeSupply:
         return NodeSupply(
             agents_dir=self.agents_dir,
-            environ=self._environ,
+            environ=self.environ,
             source=AgentsDir(self._source) if self._source is not None else None,
             may_use_network=self._may_use_network,
         )
 
-    def registry(self, pin: AgentPin) -> Registry:
-        """Raises: InstallForbidden when there must be no network."""
+    def registry(self, pin: AgentPin, *, on_fetch: Callable[[], None] = lambda: None) -> Registry:
+        """`on_fetch` is called while an npm is brought to tell its default registry.
+
+        Raises:
+            InstallForbidden: there must be no network.
+        """
         if not self._may_use_network:
             raise InstallForbidden(
                 f"{pin.name} is not installed, and nothing may be installed from the network here "
@@ -153,11 +162,16 @@ class Installer:
         # Most servers never install anything: they do without an HTTP client.
         from sandbox_agent_server.install.registry import Registry  # noqa: PLC0415
 
-        return Registry(load_npm_config(self._environ))
+        environ = self.environ
+        ask = partial(bring_and_ask_npm, environ, self.node_supply(), on_fetch=on_fetch)
+        return Registry(load_npm_config(environ, default_registry=cache(ask)))
 
     @property
     def environ(self) -> Mapping[str, str]:
-        return self._environ
+        """For npm too, which then asks the same registry as we do."""
+        if self._npm_registry is None or load_npm_config(self._environ).names_registry:
+            return self._environ
+        return {**self._environ, "NPM_CONFIG_REGISTRY": self._npm_registry}
 
     @property
     def may_use_network(self) -> bool:
@@ -175,6 +189,7 @@ def create_installer(settings: Settings, environ: Mapping[str, str]) -> Installe
         environ=environ,
         source=settings.agents_source,
         may_use_network=not settings.require_preinstalled,
+        npm_registry=settings.npm_registry,
         max_bytes=settings.limits.max_install_bytes,
     )
 
@@ -223,7 +238,7 @@ class _Run:
                     return there
         if source is not None:
             return self._install(version, source, None)
-        with self._installer.registry(self._pin) as registry:
+        with self._installer.registry(self._pin, on_fetch=self._tell_of_node) as registry:
             if is_asked and self._pin.kind != "python":
                 self._tell("resolving")
                 # May be a tag. Before the lock: others need not wait for it.
@@ -397,8 +412,11 @@ class _Run:
 
     def _node(self, wanted: VersionRange) -> NodeTools:
         return self._installer.node_supply().require(
-            self._pin.name, wanted, on_fetch=lambda: self._tell("bringing_node")
+            self._pin.name, wanted, on_fetch=self._tell_of_node
         )
+
+    def _tell_of_node(self) -> None:
+        self._tell("bringing_node")
 
     def _check_program(self, program: Path) -> None:
         if (foreign := describe_foreign_program(program)) is not None:

