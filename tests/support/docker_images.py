@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-__all__ = ["base_image_archive"]
+__all__ = ["base_image_archive", "program_mounts"]
 
 _BASE = Path(sys.base_prefix)
 _VERSION = f"python3.{sys.version_info.minor}"
@@ -52,6 +52,12 @@ def base_image_archive() -> bytes:
         tar.add(_BASH, "bin/bash")
         _add_python(tar)
     return buffer.getvalue()
+
+
+def program_mounts(name: str) -> dict[str, str]:
+    """A program of this machine and its libraries, to mount into a container of the base image."""
+    program = Path(subprocess.check_output(["which", name], text=True).strip())
+    return {os.path.realpath(path): f"{path}:ro" for path in (program, *_libraries({program}))}
 
 
 def _add_busybox(tar: tarfile.TarFile) -> None:

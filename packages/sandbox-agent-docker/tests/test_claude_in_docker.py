@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,8 @@ async def test_claude_asks_and_writes_into_the_mounted_workspace(
 ) -> None:
     workspace = tmp_path / "workspace"
     workspace.mkdir()
-    workspace.chmod(0o777)
+    # Not the user of the image: who owns the repository is who works in it.
+    os.chown(workspace, 1001, 1001)
     provider = DockerProvider(
         mounts={workspace: "/workspace", claude_binary: "/usr/local/bin/claude:ro"}
     )
@@ -40,5 +42,5 @@ async def test_claude_asks_and_writes_into_the_mounted_workspace(
     assert any(isinstance(event, PermissionRequested) for event in events)
     assert [event.status for event in events if isinstance(event, ToolCompleted)] == ["completed"]
     assert any(isinstance(event, MessageDelta) for event in events)
-    assert (workspace / "made").read_text() == "1000\n"
-    assert (workspace / "made").stat().st_uid == 1000
+    assert (workspace / "made").read_text() == "1001\n"
+    assert (workspace / "made").stat().st_uid == 1001

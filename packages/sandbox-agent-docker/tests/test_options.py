@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sandbox_agent_core.errors import InvalidRequest
 from sandbox_agent_core.spi.labels import OURS
+from sandbox_agent_docker.identity import choose_identity
 from sandbox_agent_docker.options import HOME, PIDS_LIMIT, USER, ContainerOptions, ImageFacts
 
 STATE = "/var/lib/.sandbox-agent"
@@ -16,8 +17,16 @@ OWN_USER = ImageFacts(user="agent", env={"HOME": "/home/somebody"})
 
 
 def arguments(image: ImageFacts = ROOT_IMAGE, **options: Any) -> dict[str, Any]:
-    return ContainerOptions(**options).arguments(
-        image, state=STATE, pid_file=f"{STATE}/pid", labels={"mine": "yes"}, processors=8
+    wanted = ContainerOptions(**options)
+    who = choose_identity(wanted, image)
+    return wanted.arguments(
+        image,
+        state=STATE,
+        pid_file=f"{STATE}/pid",
+        labels={"mine": "yes"},
+        processors=8,
+        user=who.user,
+        home=who.home,
     )
 
 

@@ -5,9 +5,21 @@ from __future__ import annotations
 import io
 import tarfile
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Owner", "directory_archive", "file_archive", "only_file"]
+__all__ = [
+    "ENTRY_BYTES",
+    "Owner",
+    "directory_archive",
+    "file_archive",
+    "files_archive",
+    "only_file",
+    "owner_of_directory",
+]
+
+ENTRY_BYTES = tarfile.BLOCKSIZE
+"""The head of one entry, without a name that is very long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,15 +29,19 @@ class Owner:
 
 
 def file_archive(name: str, content: bytes, *, mode: int, owner: Owner) -> bytes:
-    entry = tarfile.TarInfo(name)
-    entry.size = len(content)
-    return _archive(entry, content, mode, owner)
+    return files_archive({name: content}, mode=mode, owner=owner)
+
+
+def files_archive(contents: Mapping[str, bytes], *, mode: int, owner: Owner) -> bytes:
+    return _archive(
+        [(tarfile.TarInfo(name), content) for name, content in contents.items()], mode, owner
+    )
 
 
 def directory_archive(name: str, *, mode: int, owner: Owner) -> bytes:
     entry = tarfile.TarInfo(name)
     entry.type = tarfile.DIRTYPE
-    return _archive(entry, b"", mode, owner)
+    return _archive([(entry, b"")], mode, owner)
 
 
 def only_file(archive: bytes) -> bytes:
@@ -37,10 +53,20 @@ def only_file(archive: bytes) -> bytes:
     return b""
 
 
-def _archive(entry: tarfile.TarInfo, content: bytes, mode: int, owner: Owner) -> bytes:
-    entry.mode, entry.uid, entry.gid = mode, owner.uid, owner.gid
-    entry.mtime = int(time.time())
+def owner_of_directory(head: bytes) -> Owner | None:
+    """Of the directory that an archive begins with."""
+    try:
+        entry = tarfile.TarInfo.frombuf(head[:ENTRY_BYTES], "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return None
+    return Owner(entry.uid, entry.gid) if entry.isdir() else None
+
+
+def _archive(entries: Sequence[tuple[tarfile.TarInfo, bytes]], mode: int, owner: Owner) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
-        tar.addfile(entry, io.BytesIO(content))
+        for entry, content in entries:
+            entry.size, entry.mode, entry.mtime = len(content), mode, int(time.time())
+            entry.uid, entry.gid = owner.uid, owner.gid
+            tar.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()

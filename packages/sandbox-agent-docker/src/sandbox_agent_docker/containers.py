@@ -13,13 +13,14 @@ from typing import Any, Literal
 from sandbox_agent_core.errors import ProviderError, ProviderTimeout
 from sandbox_agent_core.spi.labels import OURS
 
-from sandbox_agent_docker.archive import only_file
+from sandbox_agent_docker.archive import ENTRY_BYTES, Owner, only_file, owner_of_directory
 
 __all__ = [
     "Container",
     "create",
     "inspect",
     "list_labelled",
+    "owner_of",
     "pause",
     "read_file",
     "remove",
@@ -187,6 +188,23 @@ def read_file(container_id: str, path: str, client: Any) -> bytes:
     except NotFound:
         inspect(container_id, client)
         return b""
+
+
+def owner_of(container_id: str, path: str, client: Any) -> Owner | None:
+    """Of a directory, as the container sees it, also when it does not run; None when there is none."""
+    from docker.errors import NotFound  # noqa: PLC0415
+
+    try:
+        chunks, _ = client.api.get_archive(container_id, path)
+    except NotFound:
+        return None
+    # Its own entry comes first; what is in it may be large, and is not waited for.
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= ENTRY_BYTES:
+            break
+    return owner_of_directory(head)
 
 
 def _container(facts: Mapping[str, Any]) -> Container:

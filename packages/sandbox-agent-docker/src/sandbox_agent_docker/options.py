@@ -22,6 +22,7 @@ __all__ = [
     "WORKDIR",
     "ContainerOptions",
     "ImageFacts",
+    "Mount",
     "Pull",
 ]
 
@@ -31,7 +32,8 @@ STATE_PARENT = "/var/lib"
 """The server's files are in `/var/lib/.sandbox-agent`: the same place whatever the image's user is."""
 
 USER = "1000:1000"
-"""Who the server and its agents are in an image that would have them be root."""
+"""Who the server and its agents are in an image that would have them be root, where nothing of a person's is
+mounted."""
 HOME = "/home/agent"
 """Of a user that the image does not know."""
 MEMORY = "4g"
@@ -68,6 +70,16 @@ class ImageFacts:
     @property
     def is_root(self) -> bool:
         return self.user.partition(":")[0] in {"", "0", "root"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """Something of the caller's in the sandbox."""
+
+    source: str
+    target: str
+    is_volume: bool
+    is_read_only: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,30 +123,47 @@ class ContainerOptions:
     def shares_host_network(self) -> bool:
         return "host" in self.networks
 
-    def user_of(self, image: ImageFacts) -> str | None:
-        """Who runs in the container; None leaves it to the image."""
-        if self.user is not None:
-            return self.user
-        return USER if self.hardened and image.is_root else None
+    @property
+    def workspaces(self) -> Sequence[str]:
+        """The first of these that is a directory has an owner who is to work there: `workdir` where that is the
+        caller's, else what the caller has mounted so that it can be written."""
+        if self.is_mounted(self.workdir):
+            return [self.workdir]
+        return [
+            str(one["Target"])
+            for one in self._mounts()
+            if one["Type"] == "bind" and not one["ReadOnly"]
+        ]
 
-    def home_of(self, image: ImageFacts) -> str | None:
-        """The home that has to be made; None leaves it to the image, which knows its user."""
-        user = self.user_of(image)
-        is_a_number = user is not None and user.partition(":")[0].isdigit()
-        return HOME if is_a_number and "HOME" not in image.env and user != "0" else None
+    @property
+    def writable_mounts(self) -> Sequence[str]:
+        """Where the caller has mounted something that is to be written."""
+        return [str(one["Target"]) for one in self._mounts() if not one["ReadOnly"]]
 
-    def own_volumes(self, image: ImageFacts, state: str) -> list[str]:
+    def own_volumes(self, home: str | None, state: str) -> list[str]:
         """Directories that can be written although the image is read-only; they live with the container."""
         if not self.read_only:
             return []
-        home = self.home_of(image) or image.env.get("HOME")
         wanted = dict.fromkeys([state, self.workdir, *([home] if home else [])])
         return [path for path in wanted if not self.is_mounted(path)]
 
     def is_mounted(self, path: str) -> bool:
         """The path is in, or is, something of the caller's."""
         targets = [_split_target(target)[0] for target in self.mounts.values()]
-        return any(path == t or path.startswith(f"{t}/") for t in (*targets, *self.tmpfs))
+        return any(_is_within(path, target) for target in (*targets, *self.tmpfs))
+
+    def mount_of(self, path: str) -> Mount | None:
+        """The mount that the path is in, the innermost."""
+        found = [one for one in self._mounts() if _is_within(path, one["Target"])]
+        inner = max(found, key=lambda one: len(one["Target"]), default=None)
+        if inner is None:
+            return None
+        return Mount(
+            source=inner["Source"],
+            target=inner["Target"],
+            is_volume=inner["Type"] == "volume",
+            is_read_only=inner["ReadOnly"],
+        )
 
     def arguments(
         self,
@@ -144,19 +173,23 @@ class ContainerOptions:
         pid_file: str,
         labels: Mapping[str, str],
         processors: int,
+        user: str | None = None,
+        home: str | None = None,
     ) -> dict[str, Any]:
-        """For `docker.DockerClient().containers.create(image, …)`. `processors` are those of the daemon."""
+        """For `docker.DockerClient().containers.create(image, …)`. `processors` are those of the daemon;
+        `user` and `home` who runs, None as the image has it."""
+        volumes = self.own_volumes(home or image.env.get("HOME"), state)
         made: dict[str, Any] = {
             "entrypoint": ["/bin/sh", "-c", _KEEPER.format(pid=pid_file)],
             "command": [],
             "labels": {OURS: "1", **labels},
             "working_dir": "/",
-            "mounts": [*self._mounts(), *map(_volume, self.own_volumes(image, state))],
+            "mounts": [*self._mounts(), *map(_volume, volumes)],
             "init": True,
         }
-        if (user := self.user_of(image)) is not None:
+        if user is not None:
             made["user"] = user
-        if (home := self.home_of(image)) is not None:
+        if home is not None:
             made["environment"] = {"HOME": home}
         made |= self._network_arguments() | self._limits(processors)
         if self.hardened:
@@ -237,6 +270,10 @@ def _mount(source: str | os.PathLike[str], target: str) -> dict[str, Any]:
         "Target": inside,
         "ReadOnly": is_read_only,
     }
+
+
+def _is_within(path: str, directory: str) -> bool:
+    return path == directory or path.startswith(f"{directory.rstrip('/')}/")
 
 
 def _split_target(target: str) -> tuple[str, bool]:

@@ -32,8 +32,10 @@ from sandbox_agent_core.spi.provider import (
 
 from sandbox_agent_docker import containers, options
 from sandbox_agent_docker.containers import Container
+from sandbox_agent_docker.creation import DaemonFacts, create_container
 from sandbox_agent_docker.daemon import Daemon
 from sandbox_agent_docker.daemon_address import find_daemon
+from sandbox_agent_docker.identity import Identity
 from sandbox_agent_docker.image import built
 from sandbox_agent_docker.image.build import build, dockerfile
 from sandbox_agent_docker.image.choice import choose_image, full_image, get_image
@@ -101,8 +103,9 @@ class DockerProvider(MachineProvider[Container]):
                 `{"./repo": "/workspace", "cache": "/cache:ro"}`.
             env: For the server and its agents; that of the single start wins. Not visible from outside.
             workdir: Where sessions start; made when it is missing.
-            user: `uid`, `uid:gid` or a name of the image. Default: the image's own; `1000:1000` where that
-                is root.
+            user: `uid`, `uid:gid` or a name of the image. Default: the owner of what is mounted at `workdir`
+                (else of the first directory that is mounted to be written), unless that is root; else the
+                image's own; `1000:1000` where that is root.
             cpus: Processors, 2.0 or as many as there are. memory: `512m`, `4g` (the default) or bytes, swap
                 included. pids_limit: processes and threads, 1024.
             read_only: The image cannot be written; the server's files, the home and `workdir` are volumes
@@ -191,34 +194,43 @@ class DockerProvider(MachineProvider[Container]):
             )
         ):
             spec.report(stale)
+        daemon = await self._daemon.call(DaemonFacts.ask)
         create_id = secrets.token_hex(8)
-        arguments = self._options.arguments(
-            facts,
-            state=_LAYOUT.state,
-            pid_file=_LAYOUT.pid,
-            labels={**self._labels, **spec.labels, CREATE_LABEL: create_id},
-            processors=await self._daemon.call(lambda client: int(client.info()["NCPU"])),
-        )
+        labels = {**self._labels, **spec.labels, CREATE_LABEL: create_id}
         name = self._name or f"sandbox-agent-{create_id}"
-        spec.report(f"creating the container {name}")
+
+        def arguments(identity: Identity) -> Mapping[str, Any]:
+            return self._options.arguments(
+                facts,
+                state=_LAYOUT.state,
+                pid_file=_LAYOUT.pid,
+                labels=labels,
+                processors=daemon.processors,
+                user=identity.user,
+                home=identity.home,
+            )
+
         remove = partial(containers.remove_labelled, CREATE_LABEL, create_id)
         async with removed_on_failure(
             partial(self._daemon.call, remove), what=f"the container {name}"
         ):
-            container_id = await self._daemon.call(
-                partial(
-                    containers.create, image=choice.name, name=name, arguments=arguments,
-                    networks=self._options.networks[1:],
-                )
-            )  # fmt: skip
+            container_id = await create_container(
+                self._daemon,
+                self._options,
+                image=choice.name,
+                image_facts=facts,
+                name=name,
+                arguments=arguments,
+                is_rootless=daemon.is_rootless,
+                report=spec.report,
+            )
             spec.report("starting the container")
             await self._daemon.call(partial(containers.start, container_id), sandbox=container_id)
             await prepare_directories(
                 ContainerMachine(self._daemon, container_id),
+                self._options,
                 state=_LAYOUT.state,
-                workdir=self._options.workdir,
-                is_image_read_only=self._options.read_only,
-                is_the_callers=self._options.is_mounted,
+                report=spec.report,
             )
             yield await self._inspect(container_id)
 
