@@ -25,6 +25,7 @@ from sandbox_agent_server.http.openapi import describe
 from sandbox_agent_server.http.route import ApiRoute, json_response
 from sandbox_agent_server.http.routes import (
     events,
+    feed,
     installing,
     long_work,
     requests,
@@ -55,6 +56,7 @@ ROUTES: list[ApiRoute] = [
     *turn_routes.routes,
     *long_work.routes,
     *events.routes,
+    *feed.routes,
     *requests.routes,
     *tokens.routes,
 ]
@@ -123,7 +125,11 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         ),
     ]
     app = Starlette(
-        routes=[*(route.to_starlette() for route in routes), *events.websocket_routes],
+        routes=[
+            *(route.to_starlette() for route in routes),
+            *events.websocket_routes,
+            *feed.websocket_routes,
+        ],
         exception_handlers=exception_handlers(),
         middleware=[
             Middleware(AccessLog),

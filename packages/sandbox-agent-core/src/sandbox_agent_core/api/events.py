@@ -1,4 +1,4 @@
-"""Bodies of `/v1/sessions/{id}/events` and of the WebSocket."""
+"""Bodies of `/v1/sessions/{id}/events` and `/v1/events`, and of their WebSockets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field
 
 from sandbox_agent_core.api.base import ResponseBody
 
-__all__ = ["EventPage", "EventView"]
+__all__ = ["EventPage", "EventView", "FeedPage"]
 
 EventView = Literal["universal", "frames"]
 
@@ -16,4 +16,14 @@ EventView = Literal["universal", "frames"]
 class EventPage(ResponseBody):
     events: list[dict[str, Any]] = Field(description="In the view asked for, in order of `seq`.")
     next_cursor: int = Field(description="Pass as `after` for the next page.")
+    has_more: bool
+
+
+class FeedPage(ResponseBody):
+    """Of all sessions."""
+
+    events: list[dict[str, Any]] = Field(
+        description="In the view asked for; of each session in order of `seq`."
+    )
+    next_cursor: str = Field(description="Pass as `after` for the next page. Opaque.")
     has_more: bool

@@ -14,6 +14,7 @@ __all__ = [
     "OnReject",
     "Reply",
     "RequestInfo",
+    "RequestKind",
     "RequestList",
     "Resolution",
     "Scope",
@@ -139,6 +140,9 @@ class Resolution(ResponseBody):
 
 class RequestInfo(ResponseBody):
     id: str
+    session_id: str | None = Field(
+        default=None, description="In `GET /v1/requests`: whose agent asks."
+    )
     kind: RequestKind
     turn_id: str | None = None
     tool_call: dict[str, Any] | None = Field(

@@ -20,6 +20,7 @@ from sandbox_agent_server.log.views import Batch, Shown
 
 __all__ = [
     "DRAIN",
+    "HEARTBEAT",
     "MAX_SEQ",
     "PIECE_BYTES",
     "SEND_IN_PIECES",
@@ -55,7 +56,7 @@ _HEADERS = [
     # Proxies of the nginx family buffer a response unless told not to.
     (b"x-accel-buffering", b"no"),
 ]
-_HEARTBEAT = b": heartbeat\n\n"
+HEARTBEAT: Final = b": heartbeat\n\n"
 _OPEN = b": open\n\n"
 
 
@@ -185,7 +186,7 @@ def sse_of_log(
             write=_write_sse,
             send=send,
             drain=drain,
-            heartbeat=_HEARTBEAT,
+            heartbeat=HEARTBEAT,
             heartbeat_s=heartbeat_s,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from sandbox_agent_server.http.body import parse_json, validate
 from sandbox_agent_server.http.callers import Caller, caller_of, check_settings, signed
+from sandbox_agent_server.http.errors import problem_response
+from sandbox_agent_server.http.feed_stream import FeedQuery, follow_feed
 from sandbox_agent_server.http.presented_token import WEBSOCKET_PROTOCOL
 from sandbox_agent_server.http.stream import (
     PIECE_BYTES,
@@ -28,13 +31,15 @@ from sandbox_agent_server.http.stream import (
 from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.views import Shown
+from sandbox_agent_server.sessions.feed import Feed
 from sandbox_agent_server.sessions.manager import SessionManager
 from sandbox_agent_server.sessions.session import Session
 from sandbox_agent_server.settings import Limits
 
-__all__ = ["serve_websocket"]
+__all__ = ["refuse_websocket", "serve_feed", "serve_websocket"]
 
 _GOING_AWAY = 1001
+_POLICY_VIOLATION = 1008
 _HEARTBEAT: Final[list[str | bytes]] = ['{"type":"heartbeat"}']
 
 
@@ -75,14 +80,64 @@ async def serve_websocket(
         )
 
 
+async def refuse_websocket(websocket: WebSocket, error: SandboxAgentError) -> None:
+    """Instead of accepting it."""
+    if "websocket.http.response" in websocket.scope.get("extensions", {}):
+        await websocket.send_denial_response(problem_response(error))
+    else:
+        await websocket.close(_POLICY_VIOLATION, error.code)
+
+
+async def serve_feed(
+    websocket: WebSocket, feed: Feed, query: FeedQuery, counter: StreamCounter, limits: Limits
+) -> None:
+    """What happens in all sessions, until the client leaves or the server stops. It takes no commands."""
+    offered = websocket.scope.get("subprotocols", ())
+    outgoing = _Outgoing(websocket)
+
+    async def send_lines(lines: list[bytes], cursor: str | None) -> None:
+        for message in _messages(lines):
+            await outgoing.send(message)
+        if cursor is not None:
+            await outgoing.reply({"type": "checkpoint", "cursor": cursor})
+
+    async def beat() -> None:
+        for message in _HEARTBEAT:
+            await outgoing.send(message)
+
+    async def send_events() -> None:
+        await follow_feed(
+            feed,
+            query,
+            send=send_lines,
+            beat=beat,
+            drain=drain_of(websocket.scope),
+            heartbeat_s=limits.heartbeat_s,
+        )
+        await websocket.close(_GOING_AWAY, "the server is stopping")
+
+    async def until_it_leaves() -> None:
+        while (await websocket.receive())["type"] != "websocket.disconnect":
+            refusal = InvalidRequest("there are no commands here; /v1/sessions/{id}/ws takes them")
+            await outgoing.reply({"type": "error", "id": None, "error": to_problem(refusal)})
+
+    with counter.hold(), suppress(WebSocketDisconnect, OSError):
+        await websocket.accept(WEBSOCKET_PROTOCOL if WEBSOCKET_PROTOCOL in offered else None)
+        await first_of(send_events(), until_it_leaves())
+
+
 def _write_messages(shown: Shown, _last_seq: int) -> list[str | bytes] | None:
+    return _messages(line for _, line in shown) or None
+
+
+def _messages(lines: Iterable[bytes]) -> list[str | bytes]:
     """What is sent in pieces as bytes: encoded once, and not for each reader."""
     return [
         '{"type":"event","event":' + line.decode() + "}"
         if len(line) <= PIECE_BYTES
         else b'{"type":"event","event":%b}' % line
-        for _, line in shown
-    ] or None
+        for line in lines
+    ]
 
 
 class _Outgoing:

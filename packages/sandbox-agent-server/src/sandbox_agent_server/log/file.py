@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -153,11 +153,16 @@ class LogFile:
         """
         if seq > self.last_seq:
             return Place(self.last_seq + 1, self.size_bytes)
+        marks = self.places()
+        position = bisect_right(marks, seq, key=lambda mark: mark.seq)
+        return marks[position - 1] if position else Place(1, 0)
+
+    def places(self) -> Sequence[Place]:
+        """Some of them in order, near to each other, the first at the beginning. As `find`."""
         marks = self._marks
         if marks is None:
             marks = self._marks = list(self._scan())
-        position = bisect_right(marks, seq, key=lambda mark: mark.seq)
-        return marks[position - 1] if position else Place(1, 0)
+        return marks
 
     def read(self, place: Place, *, max_bytes: int) -> list[bytes]:
         """Whole lines from a place on, without their newlines: about `max_bytes`, at least one. Blocks; for

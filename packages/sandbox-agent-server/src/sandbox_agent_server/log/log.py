@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol
@@ -20,6 +19,7 @@ from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.frames.jsonrpc import notification
 
 from sandbox_agent_server.jsonio import dumps, loads
+from sandbox_agent_server.log.activity import Activity
 from sandbox_agent_server.log.durability import Syncer
 from sandbox_agent_server.log.entry import Draft, Entry, LineEncoder
 from sandbox_agent_server.log.file import LogFile, Place, Quota, Torn
@@ -68,8 +68,17 @@ class LogFollower(Protocol):
 
 
 class SessionLog:
-    def __init__(self, session_id: str, directory: Path, *, quota: Quota, syncer: Syncer) -> None:
-        """Open it. What a power failure tore is cut off, and said in an entry of its own.
+    def __init__(
+        self,
+        session_id: str,
+        directory: Path,
+        *,
+        quota: Quota,
+        syncer: Syncer,
+        activity: Activity | None = None,
+    ) -> None:
+        """Open it. What a power failure tore is cut off, and said in an entry of its own. `activity`: of all logs
+        of the server; default: of this one alone.
 
         Raises:
             StorageError: it cannot be read.
@@ -77,6 +86,7 @@ class SessionLog:
         self.session_id = session_id
         self.file = LogFile(directory, quota)
         self._syncer = syncer
+        self._activity = activity or Activity()
         self._encoder = LineEncoder()
         self._followers: dict[LogFollower, None] = {}
         self._stalled: Step | None = None
@@ -124,8 +134,8 @@ class SessionLog:
 
     @property
     def now_ms(self) -> int:
-        """Never before the last entry, even when the machine's clock is set back."""
-        return max(time.time_ns() // 1_000_000, self.last_time_ms)
+        """Never before the last entry of any log, even when the machine's clock is set back."""
+        return max(self._activity.now_ms, self.last_time_ms)
 
     def append(self, step: Step) -> None:
         """Number a step, write it, show it, then do what was to be done after that.
@@ -182,7 +192,8 @@ class SessionLog:
         assert step.first_seq == self.file.last_seq + 1, (
             "a step is appended before the next is made"
         )
-        now = step.time_ms
+        # One that had to wait for the disk comes after what was written meanwhile.
+        now = max(step.time_ms, self._activity.last_ms)
         stamp = rfc3339(now).encode()
         encode = self._encoder.encode
         entries: list[Entry] = []
@@ -199,6 +210,7 @@ class SessionLog:
                 lines.append(line)
             lines.append(b"")
             data = b"\n".join(lines)
+        offset = self.file.size_bytes
         self.file.append(data, last_seq=entries[-1].seq, is_end=step.is_end)
         self._stalled = None
         self.last_time_ms = now
@@ -208,6 +220,7 @@ class SessionLog:
             batch = Batch(self.session_id, entries)
             for follower in tuple(self._followers):
                 follower.follow(batch)
+        self._activity.written(self.session_id, step.first_seq, offset, now)
         if self._unsaid is not None:
             try:
                 self._say_repair(self._unsaid)

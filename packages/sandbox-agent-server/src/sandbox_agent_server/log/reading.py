@@ -4,16 +4,20 @@ and not all that follow it."""
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from typing import Final
 
 from sandbox_agent_core.frames import LogEntry, extensions
+from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.frames.jsonrpc import notification
 
 from sandbox_agent_server.jsonio import dumps, loads
 from sandbox_agent_server.log.entry import Draft, Entry, LineEncoder
 from sandbox_agent_server.log.file import LogFile, Place
 
-__all__ = ["read_entries"]
+__all__ = ["last_seq_at", "read_entries"]
+
+_SLICE_BYTES: Final = 256 * 1024
 
 _A_TIME: Final = (
     rb'"time":"(20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3])'
@@ -24,6 +28,9 @@ _HEAD: Final = re.compile(
     rb'\{"seq":(\d{1,15}),' + _A_TIME + rb',"sender":"(?:agent|client|server)",'
 )
 _TIME: Final = re.compile(_A_TIME)
+_NUMBERED: Final = re.compile(
+    rb'\{"seq":(\d{1,15}),"time":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"'
+)
 _UNKNOWN_TIME: Final = b"1970-01-01T00:00:00.000Z"
 
 
@@ -43,6 +50,40 @@ def read_entries(
             break
         entries, place = _entries_of(file, session_id, place, lines, limit)
     return entries, place
+
+
+def last_seq_at(file: LogFile, time_ms: int) -> int:
+    """Of the last entry that is no younger; 0 when all are. Blocks.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if time_ms < 0 or not file.size_bytes:
+        return 0
+    latest = rfc3339(time_ms).encode()
+    places = file.places()
+    position = bisect_right(places, latest, key=lambda place: _time_at(file, place))
+    place = places[max(0, position - 1)]
+    seq, offset = place.seq - 1, place.offset
+    while offset < file.size_bytes:
+        lines = file.read(Place(seq + 1, offset), max_bytes=_SLICE_BYTES)
+        if not lines:
+            break
+        for line in lines:
+            # What is damaged belongs to what is before it.
+            if (head := _NUMBERED.match(line)) is not None:
+                if head[2] > latest:
+                    return int(head[1]) - 1
+                seq = int(head[1])
+            offset += len(line) + 1
+    return file.last_seq
+
+
+def _time_at(file: LogFile, place: Place) -> bytes:
+    """Empty for what is no entry."""
+    lines = file.read(place, max_bytes=1)
+    head = _NUMBERED.match(lines[0]) if lines else None
+    return head[2] if head is not None else b""
 
 
 def _entries_of(

@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 from sandbox_agent_core.errors import SessionDamaged, SessionNotFound, StorageError
 from sandbox_agent_core.ids import is_session_id
 
+from sandbox_agent_server.log.activity import MAX_LEAD_MS, Activity
 from sandbox_agent_server.log.durability import Syncer
 from sandbox_agent_server.log.file import LOG_NAME, Quota, remove_log
 from sandbox_agent_server.log.log import SessionLog
@@ -58,6 +59,8 @@ class SessionArchive:
         self._native_modes = native_modes
         self._quota = Quota(settings.limits.max_log_bytes, used_bytes=index.total_bytes())
         self._syncer = Syncer(settings.durability)
+        wall_ms = time.time_ns() // 1_000_000
+        self.activity = Activity(last_ms=index.newest_ms(until_ms=wall_ms + MAX_LEAD_MS))
         self._logs: WeakValueDictionary[str, SessionLog] = WeakValueDictionary()
         """Of sessions that are live or being read."""
         self._unsaved: dict[str, list[RequestRow]] = {}
@@ -89,6 +92,7 @@ class SessionArchive:
 
     async def close(self) -> None:
         """Whoever reads a log gets the rest of it, and its end."""
+        self.activity.close()
         for log in list(self._logs.values()):
             log.close()
         await self._syncer.close()
@@ -107,8 +111,13 @@ class SessionArchive:
                 self._index.sessions_dir / session_id,
                 quota=self._quota,
                 syncer=self._syncer,
+                activity=self.activity,
             )
         return log
+
+    def is_open(self, log: SessionLog) -> bool:
+        """It is the log of its session: that was not deleted, and perhaps made again."""
+        return self._logs.get(log.session_id) is log
 
     def row(self, session_id: str) -> IndexRow:
         """Raises: SessionNotFound."""
@@ -126,6 +135,33 @@ class SessionArchive:
             before_key=before_key, limit=limit, max_bytes=self._settings.limits.max_page_bytes
         )
         return rows, bool(rows) and self._index.has_before(rows[-1].key)
+
+    def place_of(self, session_id: str) -> int | None:
+        """In the order of creation; None of one that is not there. Raises: StorageError."""
+        return self._index.key_of(session_id)
+
+    def changed_since(self, since_ms: int, *, after: int, limit: int) -> list[tuple[int, str]]:
+        """`(place, id)` of sessions that were written to later than that, in the order of creation.
+
+        Raises: StorageError.
+        """
+        rows = self._index.changed_since(since_ms, after_key=after, limit=limit)
+        known = {id for _, id in rows}
+        # What runs is ahead of its row, and so is what the index could not take.
+        for id in (*self._logs, *self._unsaved):
+            log = self._logs.get(id)
+            if id not in known and (log is None or log.last_time_ms > since_ms):
+                key = self._index.key_of(id)
+                if key is not None and key > after:
+                    rows.append((key, id))
+        return sorted(rows)[:limit]
+
+    def agent_of(self, session_id: str) -> str | None:
+        """As the index has it. Raises: StorageError."""
+        row = self._index.get(session_id)
+        settings = None if row is None else row.state.get("settings")
+        agent = settings.get("agent") if isinstance(settings, dict) else None
+        return agent if isinstance(agent, str) else None
 
     def requests(
         self, session_id: str, *, after_key: int, limit: int

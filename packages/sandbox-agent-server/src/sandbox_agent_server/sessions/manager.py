@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
@@ -36,6 +36,8 @@ from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.adapters import SessionAdapters
 from sandbox_agent_server.sessions.agent import SessionSecrets
 from sandbox_agent_server.sessions.archive import SessionArchive
+from sandbox_agent_server.sessions.feed import Feed
+from sandbox_agent_server.sessions.feed_cursor import FeedCursor
 from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.sessions.forking import fork_of
 from sandbox_agent_server.sessions.given import check_env, directories_of, workspace_of
@@ -260,12 +262,37 @@ class SessionManager:
         info = self._info(row)
         return info if wanted.matches(info) else None
 
+    def feed(self, cursor: FeedCursor | None, *, agents: Collection[str] = ()) -> Feed:
+        """All sessions as one log, from a cursor or from now on; only those of the `agents`, if there are any.
+
+        Raises: InvalidRequest, StorageError.
+        """
+        if not agents:
+            return Feed(self._archive, cursor)
+        return Feed(self._archive, cursor, wants=lambda id: self._archive.agent_of(id) in agents)
+
     def pending_requests(self, session_id: str) -> Sequence[dict[str, Any]]:
         """What waits for an answer, oldest first. Raises: SessionNotFound, SessionDamaged."""
         row = self._archive.row(session_id)
         live = self._live.get(session_id)
         state = self._archive.look(row).state if live is None else live.state
         return tuple(state.pending.values())
+
+    def all_pending(
+        self, *, agents: Collection[str], kinds: Collection[str], after: tuple[str, str, str] | None
+    ) -> Iterator[dict[str, Any]]:
+        """What waits for an answer in all sessions, oldest first, each with its `sessionId`. `after`: those behind
+        the one that was asked at that time, of that session, with that id."""
+        waiting = [
+            ((asked["askedAt"], session.id, asked["id"]), asked)
+            for session in self._live.values()
+            if not agents or session.state.settings.agent in agents
+            for asked in session.state.pending.values()
+            if not kinds or asked["kind"] in kinds
+        ]
+        for place, asked in sorted(waiting, key=lambda one: one[0]):
+            if after is None or place > after:
+                yield {"sessionId": place[1], **asked}
 
     def requests(
         self, session_id: str, *, cursor: str | None, limit: int

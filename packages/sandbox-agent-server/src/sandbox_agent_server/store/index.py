@@ -170,6 +170,33 @@ class SessionIndex:
             return []
         return self._select("WHERE key < ? AND key >= ? ORDER BY key DESC", before, last)
 
+    def key_of(self, session_id: str) -> int | None:
+        """Its place in the order of creation; None of one that is not there."""
+        rows = self._read("SELECT key FROM sessions WHERE id = ?", session_id)
+        return int(rows[0][0]) if rows else None
+
+    def changed_since(self, since_ms: int, *, after_key: int, limit: int) -> list[tuple[int, str]]:
+        """`(key, id)` of what was written to later than that, in order of creation. What runs may be missing: a row
+        is not written for every entry."""
+        if since_ms <= 0:  # then the order is that of the table
+            return self._read(
+                "SELECT key, id FROM sessions WHERE key > ? ORDER BY key LIMIT ?", after_key, limit
+            )
+        return self._read(
+            "SELECT key, id FROM sessions INDEXED BY sessions_by_age"
+            " WHERE updated_ms > ? AND key > ? ORDER BY key LIMIT ?",
+            since_ms,
+            after_key,
+            limit,
+        )
+
+    def newest_ms(self, *, until_ms: int) -> int:
+        """Time of the last entry of all that is no later than that."""
+        ((newest,),) = self._read(
+            "SELECT coalesce(max(updated_ms), 0) FROM sessions WHERE updated_ms <= ?", until_ms
+        )
+        return int(newest)
+
     def has_before(self, key: int) -> bool:
         """Whether there are older sessions."""
         return bool(self._read("SELECT 1 FROM sessions WHERE key < ? LIMIT 1", key))

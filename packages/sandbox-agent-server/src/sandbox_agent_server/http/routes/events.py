@@ -19,7 +19,6 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from sandbox_agent_server.http.body import query_int, query_seconds
-from sandbox_agent_server.http.errors import problem_response
 from sandbox_agent_server.http.large_answer import Body, LargeAnswer, json_body
 from sandbox_agent_server.http.route import ApiRoute, Query
 from sandbox_agent_server.http.services import services_of
@@ -30,21 +29,20 @@ from sandbox_agent_server.http.stream import (
     sse_of_log,
 )
 from sandbox_agent_server.http.waiting import wait_for_entries
-from sandbox_agent_server.http.websocket import serve_websocket
+from sandbox_agent_server.http.websocket import refuse_websocket, serve_websocket
 from sandbox_agent_server.log.log import Cursor, SessionLog
 from sandbox_agent_server.log.views import Shown, encode
 
-__all__ = ["routes", "websocket_routes"]
+__all__ = ["routes", "wants_stream", "websocket_routes"]
 
 _DEFAULT_PAGE = 100
-_POLICY_VIOLATION = 1008
 
 
 async def _events(request: Request) -> ASGIApp:
     services = services_of(request)
     log = services.sessions.log(request.path_params["session_id"])
     query = read_stream_query(request)
-    if not _wants_stream(request):
+    if not wants_stream(request):
         limits = services.settings.limits
         wait_s = query_seconds(request, "wait", default=0)
         count = query_int(request, "limit", default=_DEFAULT_PAGE, minimum=1, maximum=MAX_SEQ)
@@ -66,7 +64,7 @@ async def _events(request: Request) -> ASGIApp:
     )
 
 
-def _wants_stream(request: Request) -> bool:
+def wants_stream(request: Request) -> bool:
     """Raises: NotAcceptable when neither JSON nor SSE will do."""
     accept = request.headers.get("accept", "*/*")
     kinds = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
@@ -106,10 +104,7 @@ async def _websocket(websocket: WebSocket) -> None:
         query = read_stream_query(websocket)
         services.streams.check()
     except SandboxAgentError as exc:
-        if "websocket.http.response" in websocket.scope.get("extensions", {}):
-            await websocket.send_denial_response(problem_response(exc))
-        else:
-            await websocket.close(_POLICY_VIOLATION, exc.code)
+        await refuse_websocket(websocket, exc)
         return
     await serve_websocket(
         websocket, services.sessions, log, query, services.streams, services.settings.limits
