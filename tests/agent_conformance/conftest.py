@@ -25,7 +25,7 @@ class Lab:
         self.server = server
         self._directory = directory
         self._count = 0
-        self._shared: dict[str, SessionSync] = {}
+        self._shared: dict[tuple[str, str], SessionSync] = {}
         self._made: list[tuple[str, SessionSync]] = []
         self.client = SandboxAgentSync.connect(base_url=server.url, token=server.token)
 
@@ -45,11 +45,15 @@ class Lab:
         self._made.append((agent.name, session))
         return session
 
-    def shared_session(self, agent: AgentUnderTest) -> SessionSync:
-        """One that other tests have used: idle, in its first mode, with files that they left."""
-        session = self._shared.get(agent.name)
+    def shared_session(self, agent: AgentUnderTest, **options: Any) -> SessionSync:
+        """One that other tests have used, made with the same options: idle, with files that they left.
+
+        Starting an agent is most of what its tests cost, up to four seconds of a processor each time.
+        """
+        key = agent.name, repr(sorted(options.items()))
+        session = self._shared.get(key)
         if session is None or session.refresh().status != "idle":
-            session = self._shared[agent.name] = self.new_session(agent)
+            session = self._shared[key] = self.new_session(agent, **options)
         return session
 
     def untyped_messages(self) -> dict[str, Counter[str]]:
@@ -76,6 +80,13 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 @pytest.fixture
 def session(lab: Lab, agent: AgentUnderTest) -> SessionSync:
     return lab.shared_session(agent)
+
+
+@pytest.fixture
+def session_for_modes(session: SessionSync) -> Iterator[SessionSync]:
+    """As `session`; whatever mode a test puts it in, it asks again afterwards."""
+    yield session
+    session.set_mode("ask")
 
 
 @pytest.fixture

@@ -67,10 +67,10 @@ def test_a_silent_command_shows_nothing(session: SessionSync) -> None:
 
 
 @pytest.mark.feature("told-early")
-def test_who_is_asked_knows_the_call(fresh_session: SessionSync) -> None:
+def test_who_is_asked_knows_the_call(session: SessionSync) -> None:
     command = "touch told && echo told"
 
-    story, tool = the_command(fresh_session, command)
+    story, tool = the_command(session, command)
 
     (asked,) = story.of(PermissionRequested)
     assert asked.tool_call is not None

@@ -192,11 +192,11 @@ def test_two_sessions_do_not_meet(lab: Lab, agent: AgentUnderTest) -> None:
 
 
 @pytest.mark.feature("read-only")
-def test_read_only_changes_nothing(fresh_session: SessionSync, workspace: Path) -> None:
-    assert fresh_session.set_mode("read-only").permission_mode == "read-only"
+def test_read_only_changes_nothing(session_for_modes: SessionSync, workspace: Path) -> None:
+    assert session_for_modes.set_mode("read-only").permission_mode == "read-only"
 
-    shell = play(fresh_session, "SCENARIO:tool SHELL<<touch changed>>")
-    write = play(fresh_session, f"SCENARIO:write-file FILE<<{workspace}/changed.txt>>")
+    shell = play(session_for_modes, "SCENARIO:tool SHELL<<touch changed>>")
+    write = play(session_for_modes, f"SCENARIO:write-file FILE<<{workspace}/changed.txt>>")
 
     assert not (workspace / "changed").exists()
     assert not (workspace / "changed.txt").exists()
@@ -206,12 +206,12 @@ def test_read_only_changes_nothing(fresh_session: SessionSync, workspace: Path) 
 
 
 @pytest.mark.feature("bypass")
-def test_bypass_leaves_nothing_to_a_person(fresh_session: SessionSync, workspace: Path) -> None:
-    fresh_session.set_mode("bypass")
+def test_bypass_leaves_nothing_to_a_person(session_for_modes: SessionSync, workspace: Path) -> None:
+    session_for_modes.set_mode("bypass")
 
-    story = play(fresh_session, "SCENARIO:tool SHELL<<touch changed>>", reply=None)
+    story = play(session_for_modes, "SCENARIO:tool SHELL<<touch bypassed>>", reply=None)
 
-    assert (workspace / "changed").exists()
+    assert (workspace / "bypassed").exists()
     assert {event.decided_by for event in story.of(PermissionResolved)} <= {"policy"}
-    assert fresh_session.refresh().permission_mode == "bypass"
+    assert session_for_modes.refresh().permission_mode == "bypass"
     assert story.of(ToolStarted) or story.of(ToolUpdated)

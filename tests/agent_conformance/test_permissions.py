@@ -16,27 +16,27 @@ COMMAND = "touch {name} && echo made-{name}"
 
 @pytest.fixture
 def permissive(lab: Lab, agent: AgentUnderTest) -> Iterator[SessionSync]:
-    """It allows everything that no rule denies."""
+    """It allows everything that no rule denies. What one test is refused there no other tries again."""
     rules = [
         {"action": "deny", "command": "touch *"},
         {"action": "deny", "path": "*forbidden*"},
     ]
-    made = lab.new_session(agent, permission_policy={"rules": rules, "default": "allow"})
-    yield made
-    made.end()
+    shared = lab.shared_session(agent, permission_policy={"rules": rules, "default": "allow"})
+    yield shared
+    shared.set_mode("ask")
 
 
 @pytest.mark.feature("shows")
-def test_a_permission_shows_the_command(fresh_session: SessionSync) -> None:
+def test_a_permission_shows_the_command(session: SessionSync) -> None:
     seen: list[str | None] = []
 
     def look(event: object) -> None:
         if isinstance(event, PermissionRequested):
-            seen.extend(getattr(one, "command", None) for one in fresh_session.requests())
-            fresh_session.respond(event.request_id, reply="reject")
+            seen.extend(getattr(one, "command", None) for one in session.requests())
+            session.respond(event.request_id, reply="reject")
 
     command = COMMAND.format(name="shown")
-    story = play(fresh_session, f"SCENARIO:tool SHELL<<{command}>>", reply=None, on_event=look)
+    story = play(session, f"SCENARIO:tool SHELL<<{command}>>", reply=None, on_event=look)
 
     asked = story.of(PermissionRequested)[0]
     assert asked.command == command
@@ -46,12 +46,10 @@ def test_a_permission_shows_the_command(fresh_session: SessionSync) -> None:
 
 
 @pytest.mark.feature("shows")
-def test_a_permission_shows_the_file_and_the_change(
-    fresh_session: SessionSync, agent: AgentUnderTest
-) -> None:
-    file = Path(fresh_session.info.cwd) / "shown.txt"
+def test_a_permission_shows_the_file_and_the_change(session: SessionSync, workspace: Path) -> None:
+    file = workspace / "shown.txt"
 
-    story = play(fresh_session, f"SCENARIO:write-file FILE<<{file}>>", reply="reject")
+    story = play(session, f"SCENARIO:write-file FILE<<{file}>>", reply="reject")
 
     asked = story.of(PermissionRequested)[0]
     assert any(path.endswith("shown.txt") for path in asked.paths)
@@ -73,13 +71,13 @@ def test_a_command_that_a_rule_denies_is_not_run(permissive: SessionSync) -> Non
 @pytest.mark.feature("rules")
 def test_a_file_that_a_rule_denies_is_not_written(permissive: SessionSync) -> None:
     workspace = Path(permissive.info.cwd)
-    (workspace / "link.txt").symlink_to(workspace / "forbidden.txt")
+    (workspace / "link.txt").symlink_to(workspace / "forbidden-first.txt")
 
-    for name in ("forbidden.txt", "link.txt"):
+    for name in ("forbidden-first.txt", "link.txt"):
         play(permissive, f"SCENARIO:write-file FILE<<{workspace / name}>>", reply=None)
     play(permissive, f"SCENARIO:write-file FILE<<{workspace}/allowed.txt>>", reply=None)
 
-    assert not (workspace / "forbidden.txt").exists()
+    assert not (workspace / "forbidden-first.txt").exists()
     assert (workspace / "allowed.txt").exists()
 
 
@@ -88,11 +86,11 @@ def test_a_rule_that_denies_holds_where_edits_are_accepted(permissive: SessionSy
     workspace = Path(permissive.info.cwd)
     permissive.set_mode("accept-edits")
 
-    play(permissive, f"SCENARIO:write-file FILE<<{workspace}/forbidden.txt>>", reply=None)
-    play(permissive, f"SCENARIO:write-file FILE<<{workspace}/allowed.txt>>", reply=None)
+    play(permissive, f"SCENARIO:write-file FILE<<{workspace}/forbidden-second.txt>>", reply=None)
+    play(permissive, f"SCENARIO:write-file FILE<<{workspace}/allowed-second.txt>>", reply=None)
 
-    assert not (workspace / "forbidden.txt").exists()
-    assert (workspace / "allowed.txt").exists()
+    assert not (workspace / "forbidden-second.txt").exists()
+    assert (workspace / "allowed-second.txt").exists()
 
 
 @pytest.mark.feature("rules")
@@ -101,7 +99,7 @@ def test_a_rule_that_denies_holds_where_all_else_is_allowed(permissive: SessionS
     permissive.set_mode("bypass")
 
     play(permissive, "SCENARIO:tool SHELL<<touch denied>>", reply=None)
-    play(permissive, f"SCENARIO:write-file FILE<<{workspace}/forbidden.txt>>", reply=None)
+    play(permissive, f"SCENARIO:write-file FILE<<{workspace}/forbidden-third.txt>>", reply=None)
 
     assert not (workspace / "denied").exists()
-    assert not (workspace / "forbidden.txt").exists()
+    assert not (workspace / "forbidden-third.txt").exists()
