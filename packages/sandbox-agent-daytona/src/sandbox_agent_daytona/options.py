@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from sandbox_agent_daytona.errors import PROVIDER
 if TYPE_CHECKING:
     from daytona import CreateSandboxFromImageParams, CreateSandboxFromSnapshotParams, Image
 
-__all__ = ["BUILD_TIMEOUT_S", "CREATE_TIMEOUT_S", "SandboxOptions", "to_minutes"]
+__all__ = ["BUILD_TIMEOUT_S", "CREATE_TIMEOUT_S", "SandboxOptions", "fields", "to_minutes"]
 
 CREATE_TIMEOUT_S = 180.0
 """Until a sandbox that is made from a snapshot has started."""
@@ -97,19 +97,9 @@ class SandboxOptions:
         Raises:
             InvalidRequest: an option of the caller's is none of the SDK's, or has a wrong value.
         """
-        import daytona  # noqa: PLC0415 - the SDK is imported on first use
-        from pydantic import ValidationError  # noqa: PLC0415
+        from pydantic import ValidationError  # noqa: PLC0415 - with the SDK
 
-        kind = (
-            daytona.CreateSandboxFromSnapshotParams
-            if self.image is None
-            else daytona.CreateSandboxFromImageParams
-        )
-        unknown = sorted(self.create_options.keys() - kind.model_fields.keys())
-        if unknown:
-            raise InvalidRequest(
-                f"create_options: {kind.__name__} has no {', '.join(unknown)}.", provider=PROVIDER
-            )
+        kind = _parameters(self.image)
         given = {"name": name, **self._arguments(), **self.create_options}
         given["labels"] = {**(self.create_options.get("labels") or {}), **labels}
         try:
@@ -140,6 +130,21 @@ class SandboxOptions:
             return arguments | {"snapshot": self.snapshot}
         resources = daytona.Resources(**self._resources) if self._resources else None
         return arguments | {"image": self.image, "resources": resources}
+
+
+def fields(image: str | Image | None) -> Collection[str]:
+    """What the SDK's `create` takes for such a source."""
+    return _parameters(image).model_fields
+
+
+def _parameters(
+    image: str | Image | None,
+) -> type[CreateSandboxFromImageParams | CreateSandboxFromSnapshotParams]:
+    import daytona  # noqa: PLC0415 - the SDK is imported on first use
+
+    if image is None:
+        return daytona.CreateSandboxFromSnapshotParams
+    return daytona.CreateSandboxFromImageParams
 
 
 def to_minutes(seconds: float) -> int:

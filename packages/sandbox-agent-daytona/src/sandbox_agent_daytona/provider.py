@@ -25,7 +25,7 @@ from sandbox_agent_daytona import lifecycle
 from sandbox_agent_daytona.api import Api, call
 from sandbox_agent_daytona.errors import PROVIDER
 from sandbox_agent_daytona.machine import DaytonaMachine
-from sandbox_agent_daytona.options import SandboxOptions, to_minutes
+from sandbox_agent_daytona.options import SandboxOptions, fields, to_minutes
 from sandbox_agent_daytona.preflight import check_sdk
 
 if TYPE_CHECKING:
@@ -141,7 +141,9 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
             volumes=dict(volumes or {}),
             secrets=dict(secrets or {}),
             public=public,
-            create_options=dict(create_options or {}),
+            create_options=self._checked(
+                create_options, partial(fields, image), of="AsyncDaytona.create"
+            ),
         )
         self._paused_lifetime_s = paused_lifetime
         self._pause_as: PauseAs = pause_as

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -161,7 +161,7 @@ class DockerProvider(MachineProvider[Container]):
             hardened=hardened,
             server_port=server_port,
             workdir=workdir,
-            create_options=dict(create_options or {}),
+            create_options=self._checked(create_options, _taken, of="containers.create"),
         )
         if self._options.shares_host_network:
             self.server_host = "127.0.0.1"
@@ -371,3 +371,11 @@ class DockerProvider(MachineProvider[Container]):
 
 def _http(host: str, port: int) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _taken() -> Collection[str]:
+    from docker.models import containers as sdk  # noqa: PLC0415 - the SDK is imported on first use
+
+    # Not in its lists: what it makes something else of.
+    made_of = ("ports", "volumes", "network", "networking_config")
+    return {*sdk.RUN_CREATE_KWARGS, *sdk.RUN_HOST_CONFIG_KWARGS, *made_of} - {"image", "name"}

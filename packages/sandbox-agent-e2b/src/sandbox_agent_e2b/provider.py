@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox_agent_core.errors import (
@@ -104,7 +105,7 @@ class E2BProvider(MachineProvider["AsyncSandbox"]):
         self._on_timeout: OnTimeout = on_timeout
         self._public_traffic = public_traffic
         self._internet = internet
-        self._create_options = dict(create_options or {})
+        self._create_options = self._checked(create_options, _taken, of="AsyncSandbox.create")
         given = {
             "api_key": api_key,
             "domain": domain,
@@ -271,3 +272,10 @@ class E2BProvider(MachineProvider["AsyncSandbox"]):
 
 def _is_paused(info: E2BInfo) -> bool:
     return str(info.state.value) == "paused"
+
+
+def _taken() -> Collection[str]:
+    from e2b import AsyncSandbox  # noqa: PLC0415 - the SDK is imported on first use
+    from e2b.connection_config import ApiParams  # noqa: PLC0415
+
+    return {*signature(AsyncSandbox.create).parameters, *ApiParams.__annotations__} - {"opts"}

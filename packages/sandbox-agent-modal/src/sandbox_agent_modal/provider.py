@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from sandbox_agent_core.errors import InvalidRequest, ProviderError, SandboxNotFound
@@ -24,7 +25,7 @@ from sandbox_agent_modal.errors import PROVIDER
 from sandbox_agent_modal.machine import ModalMachine
 
 if TYPE_CHECKING:
-    from modal import App, Client, Image, Sandbox
+    from modal import App, Client, Image, Sandbox, Secret
 
 __all__ = ["ModalProvider"]
 
@@ -72,6 +73,7 @@ class ModalProvider(MachineProvider["Sandbox"]):
         ports: Sequence[int] = (),
         region: str | None = None,
         volumes: Mapping[str, Any] | None = None,
+        secrets: Sequence[str | Secret] = (),
         server_port: int = SERVER_PORT,
         ready_timeout: float = READY_TIMEOUT_S,
         create_timeout: float = CREATE_TIMEOUT_S,
@@ -96,6 +98,7 @@ class ModalProvider(MachineProvider["Sandbox"]):
             internet: Whether the sandbox reaches the internet.
             ports: More ports with tunnels; `port_url` says where they are.
             region: Where it runs. volumes: path to a `modal.Volume`.
+            secrets: Modal's, by name or as `modal.Secret`: variables of every process in the sandbox.
             server_port: In the sandbox. ready_timeout: seconds for the server to listen.
             create_timeout: Seconds for Modal to make the sandbox, and its image the first time.
             request_timeout: Seconds for any other request.
@@ -118,7 +121,16 @@ class ModalProvider(MachineProvider["Sandbox"]):
         super().__init__(
             env=env, workdir=workdir, server_port=server_port, ready_timeout=ready_timeout
         )
+        if isinstance(environment, Mapping):
+            raise InvalidRequest(
+                'environment: the name of one of Modal\'s. Use `env={"NAME": "value"}` for variables.'
+            )
+        if isinstance(secrets, str | Mapping):
+            raise InvalidRequest(
+                'secrets: a list of names, as ["keys"]. Variables are `env={"NAME": "value"}`.'
+            )
         self._image = image
+        self._secrets = tuple(secrets)
         self._create_timeout_s = create_timeout
         self._account = Account(
             app_name=app,
@@ -140,7 +152,12 @@ class ModalProvider(MachineProvider["Sandbox"]):
             "volumes": dict(volumes) if volumes else None,
         }
         self._arguments = {name: value for name, value in given.items() if value is not None}
-        self._create_options = dict(create_options or {})
+        self._create_options = self._checked(create_options, _taken, of="Sandbox.create")
+        if isinstance(self._create_options.get("secrets"), Mapping | str):
+            raise InvalidRequest(
+                'create_options: `secrets` are objects of Modal\'s. Use `secrets=["name", …]` for those that Modal '
+                'keeps, and `env={"NAME": "value"}` for variables.'
+            )
 
     async def _may_have_server(self) -> bool:
         return self._image is not None or "image" in self._create_options
@@ -185,6 +202,12 @@ class ModalProvider(MachineProvider["Sandbox"]):
             "app": app,
             "client": client,
             "image": image,
+            "secrets": [
+                modal.Secret.from_name(one, environment_name=self._account.environment)
+                if isinstance(one, str)
+                else one
+                for one in self._secrets
+            ],
             **self._arguments,
             **self._create_options,
             "tags": {**self._create_options.get("tags", {}), **tags},
@@ -251,3 +274,9 @@ class ModalProvider(MachineProvider["Sandbox"]):
             created_at=created_at(labels),
             labels=labels,
         )
+
+
+def _taken() -> Collection[str]:
+    import modal  # noqa: PLC0415 - the SDK is imported on first use
+
+    return signature(modal.Sandbox.create).parameters.keys() - {"args"}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from sandbox_agent_core.errors import InvalidRequest, ProviderError
@@ -111,7 +112,9 @@ class VercelProvider(MachineProvider["Sandbox"]):
         self._ports = tuple(ports)
         self._region = region
         self._snapshot_expiration_s = snapshot_expiration
-        self._create_options = dict(create_options or {})
+        self._create_options = self._checked(
+            create_options, _taken, of="SandboxClient.create_sandbox"
+        )
         self._api = Api(
             base_url=base_url,
             token=token,
@@ -264,3 +267,10 @@ class VercelProvider(MachineProvider["Sandbox"]):
             created_at=created_at,
             labels=from_tags(sandbox.tags or {}, created_at),
         )
+
+
+def _taken() -> Collection[str]:
+    from vercel.sandbox import SandboxClient  # noqa: PLC0415 - the SDK is imported on first use
+
+    taken = signature(SandboxClient.create_sandbox).parameters
+    return [one.name for one in taken.values() if one.kind is one.KEYWORD_ONLY]

@@ -21,6 +21,7 @@ from sandbox_agent_core.errors import (
 )
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.spi.labels import OURS, own_labels
+from sandbox_agent_core.spi.options import check_environment
 from sandbox_agent_core.spi.provider import (
     Endpoint,
     InstallsServer,
@@ -153,7 +154,9 @@ def _spec(options: StartOptions, startup: Startup) -> SandboxSpec:
     reserved = [name for name in options.labels if name.startswith(OURS)]
     if reserved:
         raise InvalidRequest(f"Labels that start with {OURS!r} are the client's own: {reserved}.")
-    _check_environment(options.env)
+    check_environment(options.env)
+    if isinstance(options.agents, str):
+        raise InvalidRequest(f"`agents` is a list: agents=[{options.agents!r}].")
     if unnamed := [agent for agent in options.agents if not agent.isprintable() or not agent]:
         raise InvalidRequest(f"`agents` names none: {unnamed}.")
     wheelhouse: Sequence[Wheel] = load_wheelhouse(options.wheelhouse) if options.wheelhouse else ()
@@ -172,15 +175,6 @@ def _spec(options: StartOptions, startup: Startup) -> SandboxSpec:
         keep=options.keep,
         report=startup.step,
     )
-
-
-def _check_environment(env: Mapping[str, str]) -> None:
-    """Raises: InvalidRequest, without a value in it, for what no process can have."""
-    for name, value in env.items():
-        if not name or "=" in name or "\0" in name:
-            raise InvalidRequest(f"`env`: {name!r} is no name of a variable.")
-        if "\0" in value:
-            raise InvalidRequest(f"`env`: the value of {name!r} has a NUL in it.")
 
 
 async def _prepare(provider: SandboxProvider, spec: SandboxSpec, startup: Startup) -> SandboxSpec:

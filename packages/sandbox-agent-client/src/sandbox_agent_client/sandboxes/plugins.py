@@ -15,6 +15,7 @@ from sandbox_agent_core.errors import (
     SandboxAgentError,
 )
 from sandbox_agent_core.installed_from import pip_install
+from sandbox_agent_core.spi.options import hint
 from sandbox_agent_core.spi.provider import SandboxProvider
 
 from sandbox_agent_client.sandboxes.local import LocalProvider
@@ -79,7 +80,8 @@ def _check_options(
     unknown = [option for option in options if option not in parameters]
     if unknown:
         raise InvalidRequest(
-            f"Provider {name!r} has no option {_listed(unknown)}. "
+            f"Provider {name!r} has no option {_listed(unknown)}."
+            f"{''.join(hint(one, parameters) for one in unknown)} "
             f"It takes: {', '.join(parameters) or 'none'}.",
             options=unknown,
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from importlib.util import find_spec
+from inspect import signature
 from typing import Any, ClassVar, Generic, TypeVar
 
 from sandbox_agent_core.errors import ProviderError, ProviderNotInstalled, SandboxAgentError
@@ -23,6 +24,7 @@ from sandbox_agent_core.provisioning.ladder import (
 from sandbox_agent_core.provisioning.layout import ServerLayout
 from sandbox_agent_core.provisioning.machine import Machine, find_home, read_memory_mb
 from sandbox_agent_core.provisioning.server_source import no_server
+from sandbox_agent_core.spi.options import check_create_options, check_environment
 from sandbox_agent_core.spi.provider import (
     Check,
     Endpoint,
@@ -66,7 +68,7 @@ class MachineProvider(ABC, Generic[S]):
         server_port: int,
         ready_timeout: float,
     ) -> None:
-        self._env = dict(env or {})
+        self._env = check_environment(env or {})
         self._workdir = workdir
         self._port = server_port
         self._ready_timeout_s = ready_timeout
@@ -118,6 +120,26 @@ class MachineProvider(ABC, Generic[S]):
         return home
 
     # What follows from it
+
+    def _checked(
+        self,
+        create_options: Mapping[str, Any] | None,
+        takes: Callable[[], Collection[str]],
+        *,
+        of: str,
+    ) -> dict[str, Any]:
+        """Arguments for the call `of` the vendor's SDK, which takes what `takes` finds out when there are any.
+
+        Raises:
+            InvalidRequest: it does not take one of them.
+        """
+        given = dict(create_options or {})
+        try:
+            if given:
+                check_create_options(given, takes(), of=of, ours=signature(type(self)).parameters)
+        except ImportError:
+            pass  # preflight says that the SDK is missing
+        return given
 
     async def preflight(self) -> Preflight:
         sdk = self._check_sdk()

@@ -22,6 +22,7 @@ from sandbox_agent_core.errors import (
 )
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.spi.confinement import Confinement
+from sandbox_agent_core.spi.options import check_environment
 from sandbox_agent_core.spi.provider import (
     Check,
     Endpoint,
@@ -78,7 +79,7 @@ class LocalProvider:
         """
         self._data_dir = Path(data_dir).expanduser() if data_dir is not None else None
         self._cwd = cwd
-        self._env = dict(env or {})
+        self._env = check_environment(env or {})
         self._config = config
         self._inherit_env = _inherited(inherit_env)
         self._confinement = as_confinement(confine)
