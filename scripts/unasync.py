@@ -49,6 +49,8 @@ WORDS: list[tuple[str, str]] = [
     (r"\baiter_bytes\b", "iter_bytes"),
     (r"\b__aenter__\b", "__enter__"),
     (r"\b__aexit__\b", "__exit__"),
+    (r"\b__aiter__\b", "__iter__"),
+    (r"\bEventStream\b", "EventStreamSync"),
 ]
 # Imports that have nothing left to name.
 LEFTOVERS = re.compile(r"^from collections\.abc import .*$", re.MULTILINE)

@@ -13,6 +13,8 @@ from sandbox_agent_client._async import stream as stream_module
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.stream import follow
 from sandbox_agent_client._async.transport import Transport
+from sandbox_agent_client._calls.events import session_events
+from sandbox_agent_client._places import SessionPlace
 from sandbox_agent_client._resume import Reconnection
 from sandbox_agent_core.frames import LogEntry
 
@@ -63,8 +65,8 @@ async def collect(
         transport = Transport(Endpoint(url="http://test/base/", token="t"), http_client=http)
         entries = follow(
             transport,
-            "ses_1",
-            after=after,
+            session_events("ses_1"),
+            SessionPlace("ses_1", after),
             interrupt=Interrupt(),
             reconnect_timeout_s=reconnect_timeout_s,
         )
@@ -194,7 +196,11 @@ async def test_an_endpoint_that_moves_is_asked_for_again() -> None:
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
         transport = Transport(Endpoint(url="http://first"), http_client=http, locate=locate)
         entries = follow(
-            transport, "ses_1", after=0, interrupt=Interrupt(), reconnect_timeout_s=5.0
+            transport,
+            session_events("ses_1"),
+            SessionPlace("ses_1", 0),
+            interrupt=Interrupt(),
+            reconnect_timeout_s=5.0,
         )
         async with aclosing(entries):
             assert (await anext(entries)).seq == 1
@@ -214,5 +220,11 @@ async def test_an_interrupt_ends_it_while_it_waits_to_reconnect(
     monkeypatch.setattr(stream_module, "Reconnection", Slow)
     async with httpx.AsyncClient(transport=httpx.MockTransport(Server(events()))) as http:
         transport = Transport(Endpoint(url="http://test"), http_client=http)
-        entries = follow(transport, "ses_1", after=0, interrupt=interrupt, reconnect_timeout_s=None)
+        entries = follow(
+            transport,
+            session_events("ses_1"),
+            SessionPlace("ses_1", 0),
+            interrupt=interrupt,
+            reconnect_timeout_s=None,
+        )
         assert [entry async for entry in entries] == []

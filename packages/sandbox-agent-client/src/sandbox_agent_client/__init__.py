@@ -89,6 +89,7 @@ from sandbox_agent_core.view import Transcript
 
 from sandbox_agent_client import errors
 from sandbox_agent_client._async.client import SandboxAgent
+from sandbox_agent_client._async.event_stream import EventStream
 from sandbox_agent_client._async.requests import (
     AfterTool,
     BeforeTool,
@@ -102,6 +103,7 @@ from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._page import Page
 from sandbox_agent_client._result import BackgroundTask, FollowUp, PromptResult, StructuredResult
 from sandbox_agent_client._sync.client import SandboxAgentSync
+from sandbox_agent_client._sync.event_stream import EventStreamSync
 from sandbox_agent_client._sync.requests import (
     AfterToolSync,
     BeforeToolSync,
@@ -144,6 +146,8 @@ __all__ = [
     "Endpoint",
     "ErrorReported",
     "Event",
+    "EventStream",
+    "EventStreamSync",
     "Fault",
     "FollowUp",
     "ForkedFrom",

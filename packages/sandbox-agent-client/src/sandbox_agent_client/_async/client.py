@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, Unpack
 
 import httpx
-from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
 from sandbox_agent_core.api.sessions import CreateSession, SessionInfo, SessionStatus
-from sandbox_agent_core.api.tokens import CreateToken, TokenCreated, TokenInfo, TokenScope
-from sandbox_agent_core.errors import ServerUnreachable, SessionAlreadyExists, SessionNotFound
+from sandbox_agent_core.errors import SessionAlreadyExists, SessionNotFound
 from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef, TokenHeader
 
 from sandbox_agent_client._async._backend import (
-    CALLBACKS_MAY_BE_ASYNC,
     AwaitableContext,
     Portal,
     finish,
-    settle,
 )
 from sandbox_agent_client._async.connection import Connection
 from sandbox_agent_client._async.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
 from sandbox_agent_client._async.sandbox import Sandbox
+from sandbox_agent_client._async.service import Service
 from sandbox_agent_client._async.session import Session
 from sandbox_agent_client._async.transport import DEFAULT_TIMEOUT_S, Transport
 from sandbox_agent_client._callbacks import check_callback
-from sandbox_agent_client._calls import agents as agent_calls
 from sandbox_agent_client._calls import sessions as calls
-from sandbox_agent_client._calls import tokens as token_calls
 from sandbox_agent_client._calls.call import built
 from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._endpoint import shown_url
@@ -55,7 +49,7 @@ DESTROY_TIMEOUT_S = 120.0
 PAGE_SESSIONS = 100
 
 
-class SandboxAgent:
+class SandboxAgent(Service):
     """A server and its sessions. Get one with `start` or `connect`."""
 
     def __init__(
@@ -66,7 +60,7 @@ class SandboxAgent:
         keep: bool = True,
         keep_alive: KeepAlive | None = None,
     ) -> None:
-        self._connection = connection
+        super().__init__(connection)
         self._sandbox = sandbox
         self._keep = keep
         self._keep_alive = keep_alive
@@ -285,88 +279,6 @@ class SandboxAgent:
     def sandbox_ref(self) -> SandboxRef | None:
         """Names the sandbox, for `SandboxAgent.start(ref=…)` in any process; None after `connect`."""
         return self._sandbox.ref if self._sandbox is not None else None
-
-    # -- the server
-
-    async def health(self) -> Health:
-        return await self._connection.call(agent_calls.health())
-
-    async def list_agents(self, *, config: bool = False, fresh: bool = False) -> list[AgentInfo]:
-        """Every agent that the server knows, installed or not.
-
-        `config` also asks each installed one for its modes, models and options, by starting it once; the
-        server remembers the answers for ten minutes, unless `fresh`. An agent that does not answer has
-        `config_error`.
-        """
-        call = agent_calls.list_agents(config=config, fresh=fresh)
-        return (await self._connection.call(call)).agents
-
-    async def get_agent(self, agent: str, *, config: bool = True, fresh: bool = False) -> AgentInfo:
-        """One agent, with what it offers. Raises: UnsupportedAgent."""
-        return await self._connection.call(agent_calls.get_agent(agent, config=config, fresh=fresh))
-
-    async def install_agent(
-        self,
-        agent: str,
-        version: str | None = None,
-        *,
-        reinstall: bool = False,
-        on_progress: Callable[[InstallProgress], Awaitable[object] | object] | None = None,
-    ) -> InstallResult:
-        """Install an agent where the server is; the version that was tested, unless another is asked for.
-
-        `version` may be a tag such as `latest`. `on_progress` is told the steps and the bytes. Leaving
-        early does not stop it: asking again waits for the same installation.
-
-        Raises:
-            AgentNotInstallable: nothing can install this agent, or this version.
-            InstallForbidden: the server was told not to use the network.
-            InstallFailed: and its kinds; what was installed before still works.
-            ServerUnreachable: the connection broke.
-        """
-        if on_progress is not None:
-            check_callback(
-                on_progress,
-                "on_progress",
-                argument="the progress",
-                may_be_async=CALLBACKS_MAY_BE_ASYNC,
-            )
-        call = agent_calls.install(agent, version=version, reinstall=reinstall)
-        # As a stream also without a callback: a gateway that sees no byte for minutes cuts the connection.
-        async with aclosing(self._connection.transport.events(call)) as events:
-            async for event in events:
-                news = agent_calls.read_install_event(event)
-                if isinstance(news, InstallResult):
-                    return news
-                if news is not None and on_progress is not None:
-                    await settle(on_progress(news))
-        raise ServerUnreachable(
-            "The server broke off while it installed; it may go on. Ask again to wait for it."
-        )
-
-    # -- who may call
-
-    async def create_token(
-        self, actor: str, scopes: Sequence[TokenScope], *, expires_in: float | None = None
-    ) -> TokenCreated:
-        """A token for somebody else; its `token` is in this answer only. It may read, and what `scopes` say.
-
-        What is answered with it is recorded as `actor`'s. `expires_in` is in seconds; None: until revoked.
-
-        Raises:
-            PermissionDenied: this client's own token is not for `admin`.
-            LimitReached: there are too many.
-        """
-        wanted = built(CreateToken, actor=actor, scopes=list(scopes), expires_in_s=expires_in)
-        return await self._connection.call(token_calls.create(wanted))
-
-    async def list_tokens(self) -> list[TokenInfo]:
-        """Those that were made and are valid. Raises: PermissionDenied."""
-        return (await self._connection.call(token_calls.list_all())).tokens
-
-    async def revoke_token(self, id: str) -> None:
-        """It is refused from now on, and the streams that it opened end. Raises: TokenNotFound, PermissionDenied."""
-        await self._connection.call(token_calls.revoke(id))
 
     # -- sessions
 

@@ -17,13 +17,15 @@ from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_client._async._backend import Event, Lock, Portal, finish, let_others_begin
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.recorder import Recorder, open_recorder
-from sandbox_agent_client._async.stream import follow, read_entry
+from sandbox_agent_client._async.stream import follow
 from sandbox_agent_client._async.transport import Transport
 from sandbox_agent_client._async.watch import Watch
 from sandbox_agent_client._calls import Call
 from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls import turns as turn_calls
+from sandbox_agent_client._calls.events import AnySource
+from sandbox_agent_client._places import Place, SessionPlace, read_entry
 from sandbox_agent_client.persistence.replay import settings_of_fork
 
 __all__ = ["Connection", "WatchedTurn"]
@@ -80,19 +82,28 @@ class Connection:
     ) -> AsyncGenerator[LogEntry, None]:
         """Live entries; ends when `interrupt` is set or the client is closed."""
         recorder = await self.recorder(info)
+        source, place = event_calls.session_events(info.id), SessionPlace(info.id, after)
+        async with aclosing(self.follow_source(source, place, interrupt)) as entries:
+            async for entry in entries:
+                if recorder is not None:
+                    await recorder.observe(entry)
+                yield entry
+
+    async def follow_source(
+        self, source: AnySource, place: Place, interrupt: Interrupt
+    ) -> AsyncGenerator[LogEntry, None]:
+        """As `follow`, of any source."""
         self._interrupts.add(interrupt)
         entries = follow(
             self.transport,
-            info.id,
-            after=after,
+            source,
+            place,
             interrupt=interrupt,
             reconnect_timeout_s=self._reconnect_timeout_s,
         )
         try:
             async with aclosing(entries):
                 async for entry in entries:
-                    if recorder is not None:
-                        await recorder.observe(entry)
                     yield entry
         finally:
             self._interrupts.discard(interrupt)

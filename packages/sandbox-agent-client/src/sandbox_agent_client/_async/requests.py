@@ -48,6 +48,11 @@ class _Request:
         return self.info.id
 
     @property
+    def session_id(self) -> str:
+        """Whose agent asks."""
+        return self.info.session_id or ""
+
+    @property
     def turn_id(self) -> str | None:
         return self.info.turn_id
 
@@ -237,6 +242,7 @@ class AfterTool(_OfTool):
         time = event.time.isoformat()
         info = RequestInfo(
             id=event.tool_call_id,
+            session_id=event.session_id,
             kind="hook",
             hook="after_tool",
             turn_id=event.turn_id,

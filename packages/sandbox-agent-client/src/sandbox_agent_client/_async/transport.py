@@ -20,7 +20,7 @@ from sandbox_agent_client._async.polling import polled_batches
 from sandbox_agent_client._async.sse import check_stream, sse_batches
 from sandbox_agent_client._async.websocket import websocket_batches
 from sandbox_agent_client._calls import Call, encoded
-from sandbox_agent_client._calls.events import EventSource
+from sandbox_agent_client._calls.events import AnySource, Position
 from sandbox_agent_client._endpoint import (
     check_endpoint,
     headers_of,
@@ -190,7 +190,7 @@ class Transport:
 
     @asynccontextmanager
     async def stream(
-        self, source: EventSource, after: int, interrupt: Interrupt, attempt: Attempt
+        self, source: AnySource, after: Position, interrupt: Interrupt, attempt: Attempt
     ) -> AsyncIterator[AsyncIterator[Batch]]:
         """Batches of events after a cursor, over one connection of the kind of `attempt`; an empty batch is a
         heartbeat. Ends, or raises ServerUnreachable, when the connection does."""

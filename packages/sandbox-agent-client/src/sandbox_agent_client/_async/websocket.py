@@ -88,6 +88,8 @@ async def _batches(
         kind = message.get("type")
         if kind == "event":
             yield [message.get("event") or {}]
+        elif kind == "checkpoint":
+            yield [{"cursor": message.get("cursor")}]
         elif kind == "error" and message.get("id") is None:
             problem = as_dict(message.get("error"))
             raise from_problem(problem, as_int(problem.get("status")) or 500)

@@ -1,22 +1,28 @@
-"""`/v1/sessions/{id}/events`, `/ws` and `/transcript`: reading the log."""
+"""`/v1/sessions/{id}/events`, `/ws` and `/transcript`, and `/v1/events`: reading logs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from sandbox_agent_core.api.events import EventPage
+from sandbox_agent_core.api.events import EventPage, FeedPage
 from sandbox_agent_core.errors import InternalError
 from sandbox_agent_core.surrogates import mended
 from sandbox_agent_core.view import Transcript
 
-from sandbox_agent_client._calls.call import Call, Query, path, query, reads
+from sandbox_agent_client._calls.call import Call, Query, joined, path, query, reads
 
-__all__ = ["EventSource", "session_events", "transcript"]
+__all__ = ["AnySource", "EventSource", "Position", "all_events", "session_events", "transcript"]
+
+
+Page = TypeVar("Page", EventPage, FeedPage)
+Position = int | str | None
+"""After which entry: its seq, or a cursor of all sessions; None for now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EventSource:
+class EventSource(Generic[Page]):
     """A log that is followed, as a stream, over a WebSocket, or page by page."""
 
     name: str
@@ -25,28 +31,54 @@ class EventSource:
     """Of its stream and of its pages."""
     websocket_path: str
     parameters: Query
+    page_type: type[Page]
 
-    def query(self, after: int) -> Query:
-        return {**self.parameters, "after": after}
+    def query(self, after: Position) -> Query:
+        return self.parameters if after is None else {**self.parameters, "after": after}
 
-    def page(self, after: int, *, limit: int) -> Call[EventPage]:
+    def page(self, after: Position, *, limit: int) -> Call[Page]:
         """What is there now."""
         return Call(
             method="GET",
             path=self.path,
             query={**self.query(after), "limit": limit},
-            parse=reads(EventPage, verbatim=True),
+            parse=reads(self.page_type, verbatim=True),
         )
 
 
-def session_events(session_id: str, *, deltas: bool = True) -> EventSource:
+def session_events(session_id: str, *, deltas: bool = True) -> EventSource[EventPage]:
     """The frame view of a session's log."""
     return EventSource(
         name=f"session {session_id}",
         path=path("sessions", session_id, "events"),
         websocket_path=path("sessions", session_id, "ws"),
         parameters=query(view="frames", deltas=None if deltas else False),
+        page_type=EventPage,
     )
+
+
+def all_events(
+    *,
+    agent: str | Sequence[str] | None = None,
+    types: str | Sequence[str] | None = None,
+    deltas: bool = True,
+) -> EventSource[FeedPage]:
+    """The frame view of all sessions."""
+    return EventSource(
+        name="all sessions",
+        path=path("events"),
+        websocket_path=path("events"),
+        parameters=query(
+            view="frames",
+            deltas=None if deltas else False,
+            agent=joined(agent),
+            types=joined(types),
+        ),
+        page_type=FeedPage,
+    )
+
+
+AnySource = EventSource[EventPage] | EventSource[FeedPage]
 
 
 def transcript(session_id: str) -> Call[Transcript]:

@@ -1,4 +1,4 @@
-"""`/v1/sessions/{id}/requests`: what an agent asks a person, and what it is about.
+"""`/v1/sessions/{id}/requests` and `/v1/requests`: what an agent asks a person, and what it is about.
 
 Agents ask in any shape, and whoever waits for a permission must be shown it: what is malformed in one is left out.
 """
@@ -6,7 +6,8 @@ Agents ask in any shape, and whoever waits for a permission must be shown it: wh
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -17,9 +18,16 @@ from sandbox_agent_core.lenient import as_id, as_str, compact
 from sandbox_agent_core.projection.requests import asked_for
 from sandbox_agent_core.surrogates import mended
 
-from sandbox_agent_client._calls.call import Call, body, built, path, query, reads
+from sandbox_agent_client._calls.call import Call, body, built, joined, path, query, reads
 
-__all__ = ["answer", "list_requests", "options_of", "questions_of", "tool_call_of"]
+__all__ = [
+    "answer",
+    "list_all_requests",
+    "list_requests",
+    "options_of",
+    "questions_of",
+    "tool_call_of",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +44,21 @@ def list_requests(
         method="GET",
         path=path("sessions", session_id, "requests"),
         query=query(status=status, cursor=cursor),
+        parse=partial(_list, session_id=session_id),
+    )
+
+
+def list_all_requests(
+    *,
+    kind: str | Sequence[str] | None = None,
+    agent: str | Sequence[str] | None = None,
+    cursor: str | None = None,
+) -> Call[RequestList]:
+    """What waits in all sessions."""
+    return Call(
+        method="GET",
+        path=path("requests"),
+        query=query(kind=joined(kind), agent=joined(agent), cursor=cursor),
         parse=_list,
     )
 
@@ -75,14 +98,17 @@ def questions_of(info: RequestInfo) -> list[Question]:
     return list(_readable(Question, info.questions))
 
 
-def _list(document: Any) -> RequestList:
+def _list(document: Any, *, session_id: str | None = None) -> RequestList:
     requests = document.get("requests") if isinstance(document, Mapping) else None
     if not isinstance(requests, list):
         raise InternalError(
             "The server's answer is not a list of requests: is this a sandbox-agent server?"
         )
     return RequestList(
-        requests=list(_readable(RequestInfo, mended(requests))),
+        requests=[
+            info.model_copy(update={"session_id": info.session_id or session_id})
+            for info in _readable(RequestInfo, mended(requests))
+        ],
         next_cursor=as_str(document.get("nextCursor")),
     )
 

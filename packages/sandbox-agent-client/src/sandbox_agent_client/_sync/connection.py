@@ -19,10 +19,12 @@ from sandbox_agent_client._calls import Call
 from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls import turns as turn_calls
+from sandbox_agent_client._calls.events import AnySource
+from sandbox_agent_client._places import Place, SessionPlace, read_entry
 from sandbox_agent_client._sync._backend import Event, Lock, Portal, finish, let_others_begin
 from sandbox_agent_client._sync.interrupt import Interrupt
 from sandbox_agent_client._sync.recorder import Recorder, open_recorder
-from sandbox_agent_client._sync.stream import follow, read_entry
+from sandbox_agent_client._sync.stream import follow
 from sandbox_agent_client._sync.transport import Transport
 from sandbox_agent_client._sync.watch import Watch
 from sandbox_agent_client.persistence.replay import settings_of_fork
@@ -81,19 +83,28 @@ class Connection:
     ) -> Generator[LogEntry, None, None]:
         """Live entries; ends when `interrupt` is set or the client is closed."""
         recorder = self.recorder(info)
+        source, place = event_calls.session_events(info.id), SessionPlace(info.id, after)
+        with closing(self.follow_source(source, place, interrupt)) as entries:
+            for entry in entries:
+                if recorder is not None:
+                    recorder.observe(entry)
+                yield entry
+
+    def follow_source(
+        self, source: AnySource, place: Place, interrupt: Interrupt
+    ) -> Generator[LogEntry, None, None]:
+        """As `follow`, of any source."""
         self._interrupts.add(interrupt)
         entries = follow(
             self.transport,
-            info.id,
-            after=after,
+            source,
+            place,
             interrupt=interrupt,
             reconnect_timeout_s=self._reconnect_timeout_s,
         )
         try:
             with closing(entries):
                 for entry in entries:
-                    if recorder is not None:
-                        recorder.observe(entry)
                     yield entry
         finally:
             self._interrupts.discard(interrupt)

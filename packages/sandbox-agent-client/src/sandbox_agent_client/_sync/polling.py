@@ -38,7 +38,7 @@ def polled_batches(
     choice: StreamChoice,
     what: str,
 ) -> Iterator[Iterator[list[Mapping[str, Any]]]]:
-    """Batches of events; an empty batch is a page that nothing came into while it was waited for.
+    """Batches of events; with where the page ended as `{cursor}`: alone, when nothing came while it was waited for.
 
     `http` is for nothing else, so that the connection that it makes can be cut by `interrupt` while it waits.
 
@@ -64,7 +64,7 @@ def polled_batches(
                 )
             page = _page(response)
             asked["after"] = page["nextCursor"]
-            yield page["events"]
+            yield [*page["events"], {"cursor": page["nextCursor"]}]
 
     with interrupt.guarding(None):
         try:

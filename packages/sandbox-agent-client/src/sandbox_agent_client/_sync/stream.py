@@ -1,29 +1,26 @@
 # Generated from `_async/stream.py` by `scripts/unasync.py`: do not edit.
-"""A session's log as a live stream that survives its connections: every entry once, in order."""
+"""A log, or all of them, as a live stream that survives its connections: every entry once, in order."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import closing
 from typing import Any
 
-from sandbox_agent_core.api.events import EventPage
-from sandbox_agent_core.errors import (
-    InternalError,
-    SandboxAgentError,
-    ServerUnreachable,
-    Timeout,
-)
+from sandbox_agent_core.api.events import EventPage, FeedPage
+from sandbox_agent_core.errors import SandboxAgentError, ServerUnreachable, Timeout
 from sandbox_agent_core.frames.entry import LogEntry
 
-from sandbox_agent_client._calls.events import session_events
+from sandbox_agent_client._calls import Call
+from sandbox_agent_client._calls.events import AnySource
 from sandbox_agent_client._failures import is_silence
-from sandbox_agent_client._resume import Cursor, Reconnection
+from sandbox_agent_client._places import Place
+from sandbox_agent_client._resume import Reconnection
 from sandbox_agent_client._stream_choice import Attempt
 from sandbox_agent_client._sync.interrupt import Interrupt
 from sandbox_agent_client._sync.transport import Transport
 
-__all__ = ["follow", "read_entry"]
+__all__ = ["follow"]
 
 ASLEEP_POLL_S = 0.2
 PAGE_ENTRIES = 1000
@@ -33,13 +30,14 @@ UNHEARD_BEFORE_ASKING = 2
 
 def follow(
     transport: Transport,
-    session_id: str,
+    source: AnySource,
+    place: Place,
     *,
-    after: int,
     interrupt: Interrupt,
     reconnect_timeout_s: float | None,
 ) -> Generator[LogEntry, None, None]:
-    """Entries with a seq above `after`, then live ones. Ends only when `interrupt` is set or the client closed.
+    """Entries behind a place, then live ones; the place moves with them. Ends only when `interrupt` is set or the
+    client closed.
 
     A stream that brings nothing is not believed: the log itself is asked, and what it has is given. When it
     answers, something in between holds streams back, and the next kind of stream is tried.
@@ -50,7 +48,7 @@ def follow(
         SandboxAgentError: the server refused (the session is gone, the token is wrong).
     """
     following = _Following(
-        transport, session_id, after, interrupt, Reconnection(timeout_s=reconnect_timeout_s)
+        transport, source, place, interrupt, Reconnection(timeout_s=reconnect_timeout_s)
     )
     with closing(following.entries()) as entries:
         for entry in entries:
@@ -61,15 +59,14 @@ class _Following:
     def __init__(
         self,
         transport: Transport,
-        session_id: str,
-        after: int,
+        source: AnySource,
+        place: Place,
         interrupt: Interrupt,
         reconnection: Reconnection,
     ) -> None:
         self._transport = transport
-        self._session_id = session_id
-        self._source = session_events(session_id)
-        self._cursor = Cursor(after)
+        self._source = source
+        self._place = place
         self._interrupt = interrupt
         self._reconnection = reconnection
         self._unheard = 0
@@ -103,15 +100,15 @@ class _Following:
             if self._reconnection.is_down:
                 self._transport.locate(again=True)
             stream = self._transport.stream(
-                self._source, self._cursor.after, self._interrupt, attempt
+                self._source, self._place.after, self._interrupt, attempt
             )
             with stream as batches:
                 self._opened(attempt)
                 for batch in batches:
                     self._heard(attempt)
                     for wire in batch:
-                        entry = read_entry(self._session_id, wire)
-                        if self._cursor.accept(entry.seq):
+                        entry = self._place.accept(wire)
+                        if entry is not None:
                             self._reconnection.alive()
                             yield entry
             self._failure = ServerUnreachable("The server closed the event stream.")
@@ -145,18 +142,20 @@ class _Following:
             self._judge(attempt, has_missed=bool(page.events))
             while True:
                 for wire in page.events:
-                    entry = read_entry(self._session_id, wire)
-                    if self._cursor.accept(entry.seq):
+                    entry = self._place.accept(wire)
+                    if entry is not None:
                         yield entry
+                self._place.accept({"cursor": page.next_cursor})
                 if not page.has_more:
                     return
                 page = self._page()
         except SandboxAgentError as exc:
             self._failure = exc  # it is not the stream alone
 
-    def _page(self) -> EventPage:
-        page = self._source.page(self._cursor.after, limit=PAGE_ENTRIES)
-        return self._transport.call(page)
+    def _page(self) -> EventPage | FeedPage:
+        call: Call[Any] = self._source.page(self._place.after, limit=PAGE_ENTRIES)
+        page: EventPage | FeedPage = self._transport.call(call)
+        return page
 
     def _judge(self, attempt: Attempt, *, has_missed: bool) -> None:
         """The server answers, so it is the stream that does not work."""
@@ -167,11 +166,3 @@ class _Following:
         )
         if is_another_next:
             self._unheard, self._failure = 0, None
-
-
-def read_entry(session_id: str, wire: Mapping[str, Any]) -> LogEntry:
-    """Raises: InternalError when it is not an entry."""
-    try:
-        return LogEntry.from_wire(session_id, wire)
-    except ValueError as exc:
-        raise InternalError(f"The server sent {exc}: is this a sandbox-agent server?") from exc

@@ -16,7 +16,7 @@ from sandbox_agent_core.spi.provider import Endpoint
 from sandbox_agent_core.wire.sse import SseDecoder, SseEvent
 
 from sandbox_agent_client._calls import Call, encoded
-from sandbox_agent_client._calls.events import EventSource
+from sandbox_agent_client._calls.events import AnySource, Position
 from sandbox_agent_client._endpoint import (
     check_endpoint,
     headers_of,
@@ -191,7 +191,7 @@ class Transport:
 
     @contextmanager
     def stream(
-        self, source: EventSource, after: int, interrupt: Interrupt, attempt: Attempt
+        self, source: AnySource, after: Position, interrupt: Interrupt, attempt: Attempt
     ) -> Iterator[Iterator[Batch]]:
         """Batches of events after a cursor, over one connection of the kind of `attempt`; an empty batch is a
         heartbeat. Ends, or raises ServerUnreachable, when the connection does."""
