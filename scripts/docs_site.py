@@ -127,10 +127,12 @@ def _described(it: griffe.Object | griffe.Alias, depth: int) -> str:
     return f"{heading}```python\n{_signature(it)}\n```\n\n{about}"
 
 
-def _members(it: griffe.Object) -> Iterator[griffe.Object]:
-    for name, member in it.members.items():
+def _members(it: griffe.Object) -> Iterator[griffe.Object | griffe.Alias]:
+    handles = it.is_class and it.path.startswith("sandbox_agent_client._")
+    inherited = it.inherited_members if handles else {}
+    for name, member in {**inherited, **it.members}.items():
         listed = it.is_class or it.exports is None or name in it.exports
-        own = isinstance(member, griffe.Object) and not member.is_module
+        own = name in inherited or (isinstance(member, griffe.Object) and not member.is_module)
         if own and listed and not name.startswith("_"):
             yield member
 

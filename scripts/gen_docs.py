@@ -413,7 +413,7 @@ def errors_page() -> str:
     tree = "\n".join(_tree(SandboxAgentError, 0))
     return (
         f"{_NOTE}{_ERRORS_INTRO.replace('URN', URN_PREFIX)}{''.join(rows)}"
-        f"\n## The tree\n\n```\n{tree}\n```\n"
+        f"\n## The tree\n\n```text\n{tree}\n```\n"
     )
 
 

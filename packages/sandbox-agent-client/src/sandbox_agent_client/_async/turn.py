@@ -52,7 +52,7 @@ class Turn:
         """As `Session.prompt` answers: waits until it is over. Can be asked for again, and of a turn of long ago.
 
         Raises:
-            TurnNotFound. And what `Session.prompt` raises.
+            TurnNotFound: the server knows no such turn. And what `Session.prompt` raises.
         """
         return await self._turns.result(
             self.id, after=await self._begin(), wait_for_background=wait_for_background

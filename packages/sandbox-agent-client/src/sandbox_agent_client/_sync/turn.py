@@ -53,7 +53,7 @@ class TurnSync:
         """As `SessionSync.prompt` answers: waits until it is over. Can be asked for again, and of a turn of long ago.
 
         Raises:
-            TurnNotFound. And what `SessionSync.prompt` raises.
+            TurnNotFound: the server knows no such turn. And what `SessionSync.prompt` raises.
         """
         return self._turns.result(
             self.id, after=self._begin(), wait_for_background=wait_for_background

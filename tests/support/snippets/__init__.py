@@ -1,0 +1,1 @@
+"""What pages show as code is run, or says why it cannot be run here."""
