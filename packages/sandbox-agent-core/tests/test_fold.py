@@ -322,6 +322,12 @@ def test_faults_are_notices_and_an_expected_exit_is_none() -> None:
     assert notices[1].detail == "boom"
 
 
+def test_an_agent_that_was_killed_for_memory_is_said_to_be() -> None:
+    view = _folded(server("agent.exited", {"signal": 9, "reason": "out_of_memory"}, seq=1))
+    (notice,) = (item for item in view.items() if isinstance(item, NoticeItem))
+    assert "out of memory" in notice.text
+
+
 def test_an_event_that_was_applied_before_changes_nothing() -> None:
     log = Log()
     log.begin()

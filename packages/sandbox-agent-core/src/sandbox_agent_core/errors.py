@@ -501,7 +501,8 @@ class QuotaExceeded(AgentError):
 
 
 class AgentProcessExited(AgentError):
-    """The agent's process ended; `details` carry `exitCode` or `signal`, and `stderrTail`."""
+    """The agent's process ended; `details` carry `exitCode` or `signal`, and `stderrTail`; also
+    `reason: "out_of_memory"` and `memoryLimitBytes` when the kernel killed it for want of memory."""
 
     code = "agent_process_exited"
     title = "Agent Process Exited"

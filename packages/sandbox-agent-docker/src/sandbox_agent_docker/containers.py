@@ -48,6 +48,8 @@ class Container:
     """TCP port in the container to port of the daemon's machine."""
     addresses: Sequence[str] = ()
     """Its own, in its networks."""
+    is_out_of_memory: bool = False
+    """The kernel has killed in it for want of memory, as far as Docker knows."""
 
 
 def create(
@@ -223,6 +225,7 @@ def _container(facts: Mapping[str, Any]) -> Container:
             if bindings and inside.endswith("/tcp")
         },
         addresses=addresses,
+        is_out_of_memory=bool(facts["State"].get("OOMKilled")),
     )
 
 

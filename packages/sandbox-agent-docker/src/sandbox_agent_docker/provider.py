@@ -48,6 +48,7 @@ __all__ = ["DockerProvider"]
 
 _LAYOUT = ServerLayout(options.STATE_PARENT)
 """In a container that is not running, too, it is known where everything is."""
+OUT_OF_MEMORY = "It was out of memory: make it anew with more `memory`, or run less in it at once"
 CREATE_LABEL = "sandbox-agent-docker-create"
 """Unique to one call of `create`, which removes by it what it has made when it fails."""
 
@@ -318,15 +319,18 @@ class DockerProvider(MachineProvider[Container]):
         if container.state == "running":
             return await super().logs(ref, tail=tail)
         log = await self._read(container, _LAYOUT.log)
-        return "\n".join(log.decode("utf-8", "replace").splitlines()[-tail:] if tail > 0 else [])
+        lines = log.decode("utf-8", "replace").splitlines()[-tail:] if tail > 0 else []
+        return "\n".join([*lines, *([OUT_OF_MEMORY] if container.is_out_of_memory else [])])
 
     def _url(self, container: Container, port: int) -> str:
         if container.state == "stopped":
+            why = f" {OUT_OF_MEMORY}." if container.is_out_of_memory else ""
             raise ProviderError(
-                f"The Docker sandbox {container.name!r} is stopped. Resume it first.",
+                f"The Docker sandbox {container.name!r} is stopped. Resume it first.{why}",
                 provider=self.name,
                 sandbox=container.id,
                 state=container.state,
+                reason="out_of_memory" if container.is_out_of_memory else None,
             )
         address = self._daemon.address
         machine = self._endpoint_host or self._published_at(address.machine)

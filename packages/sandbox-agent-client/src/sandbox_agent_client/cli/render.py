@@ -36,6 +36,7 @@ from sandbox_agent_core.events import (
     TurnSteered,
     UsageUpdated,
 )
+from sandbox_agent_core.events.agent import OUT_OF_MEMORY
 
 from sandbox_agent_client.cli.diffs import diff_text
 from sandbox_agent_client.cli.plain import last_seen, plain
@@ -207,6 +208,8 @@ class Renderer:
                 self.remark(f"not a protocol message: {text[:MAX_REMARK_CHARS]}")
             case AgentExited(expected=False):
                 how = f"signal {event.signal}" if event.signal else f"status {event.exit_code}"
+                if event.reason == OUT_OF_MEMORY:
+                    how += ": the sandbox was out of memory"
                 self.remark(f"the agent ended with {how}\n{event.stderr_tail}".rstrip(), "red")
             case _:
                 pass

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
 from sandbox_agent_core.events.envelope import UniversalEvent
 
-__all__ = ["AgentExited", "AgentStarted", "AgentUnparsed", "AgentUpdate"]
+__all__ = ["OUT_OF_MEMORY", "AgentExited", "AgentStarted", "AgentUnparsed", "AgentUpdate"]
+
+OUT_OF_MEMORY: Final = "out_of_memory"
+"""A reason of `agent.exited`, and of the error that the turn ends with."""
 
 
 class AgentStarted(UniversalEvent):
@@ -36,7 +39,10 @@ class AgentExited(UniversalEvent):
     expected: bool = False
     """We stopped it (the session ended, it was idle)."""
     reason: str | None = None
-    """`server_stopped`: the server was gone, and its agents with it."""
+    """`server_stopped`: the server was gone, and its agents with it. `out_of_memory`: the kernel killed it, because the
+    sandbox had no memory left."""
+    memory_limit_bytes: int | None = None
+    """How much memory the sandbox has; only with `out_of_memory`, where it is known."""
 
 
 class AgentUnparsed(UniversalEvent):

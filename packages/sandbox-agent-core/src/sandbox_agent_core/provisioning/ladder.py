@@ -121,9 +121,7 @@ async def read_token(machine: Machine, layout: ServerLayout) -> str:
 
 async def tail_log(machine: Machine, layout: ServerLayout, *, tail: int = 200) -> str:
     """The last lines of the server's log; empty when there is none. With less than `tail` lines since
-    the last start, those of its life before come first."""
-    log = shlex.quote(layout.log)
-    done = await machine.run(
-        f"cat {log}.1 {log} 2>/dev/null | tail -n {max(0, tail)}", timeout_s=QUICK_TIMEOUT_S
-    )
+    the last start, those of its life before come first. Where the server is gone and the sandbox was out of memory,
+    a line at the end says so."""
+    done = await machine.run(scripts.tail(layout, max(0, tail)), timeout_s=QUICK_TIMEOUT_S)
     return done.stdout.rstrip("\n")

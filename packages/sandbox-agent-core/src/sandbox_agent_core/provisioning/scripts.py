@@ -17,6 +17,7 @@ __all__ = [
     "prepare_start",
     "probe",
     "start",
+    "tail",
     "unpack_python",
     "wait_ready",
 ]
@@ -26,6 +27,11 @@ TRUST_VARIABLE = "SANDBOX_AGENT_TRUST_WORKSPACE"
 TOKEN_VARIABLE = "SANDBOX_AGENT_TOKEN"  # noqa: S105 - the name of a variable
 PYTHONS = ("python3", "python3.14", "python3.13", "python3.12", "python3.11")
 SERVER = "sandbox-agent-server"
+OUT_OF_MEMORY = (
+    "The server does not run, and the kernel has killed in this sandbox because it was out of memory: give it more memory, or "
+    "run less in it at once"
+)
+"""Told at the end of the log of such a server."""
 
 
 class Exit(IntEnum):
@@ -143,6 +149,24 @@ for file in /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_byte
   [ $((limit / 1048576)) -ge "$total" ] || total=$((limit / 1048576))
 done
 echo "$total"
+"""
+
+
+def tail(layout: ServerLayout, lines: int) -> str:
+    """The end of the server's log; and of one that does not run, whether the kernel killed for want of memory here."""
+    log, pid = shlex.quote(layout.log), shlex.quote(layout.pid)
+    return f"""
+{_ALIVE}
+cat {log}.1 {log} 2>/dev/null | tail -n {lines}
+pid=$(cat {pid} 2>/dev/null)
+[ {lines} -gt 0 ] && [ -n "$pid" ] && ! alive "$pid" || exit 0
+for file in /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control; do
+  killed=$(sed -n 's/^oom_kill //p' "$file" 2>/dev/null)
+  [ "${{killed:-0}}" -gt 0 ] || continue
+  mb=$({memory()})
+  echo "{OUT_OF_MEMORY} (processes killed: $killed${{mb:+; memory: $mb MB}})"
+done
+exit 0
 """
 
 

@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 
+MEBIBYTE: Final = 1024 * 1024
+
 TASK_STOP: Final = "_sandbox_agent/task.stop"
 """A notification `{sessionId, taskId}` to an agent that has announced this background task
 (`frames.extensions.TASK_STARTED`): stop it."""
@@ -56,6 +58,24 @@ class AgentExit:
     signal: int | None = None
     stderr_tail: str = ""
     """The last lines it wrote to stderr, redacted."""
+    is_out_of_memory: bool = False
+    """The kernel killed it, because the sandbox had no memory left."""
+    memory_limit_bytes: int | None = None
+    """How much the sandbox has, where that is known; only of one that is out of memory."""
+
+    @property
+    def how(self) -> str:
+        """In words that go after `the agent's process`, and say what to do where that is known."""
+        if self.is_out_of_memory:
+            limit = self.memory_limit_bytes
+            has = f", which has {limit / MEBIBYTE:.0f} MB" if limit is not None else ""
+            return (
+                f"was killed because the sandbox{has}, was out of memory: give it more memory, or run less in it "
+                "at once"
+            )
+        if self.signal is not None:
+            return f"was ended by signal {self.signal}"
+        return f"exited with code {self.exit_code}" if self.exit_code is not None else "is gone"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

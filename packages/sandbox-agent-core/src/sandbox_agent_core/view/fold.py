@@ -55,6 +55,7 @@ from sandbox_agent_core.events import (
     UniversalEvent,
     UsageUpdated,
 )
+from sandbox_agent_core.events.agent import OUT_OF_MEMORY
 from sandbox_agent_core.view.model import (
     ContextUsage,
     NoticeItem,
@@ -238,6 +239,8 @@ class TranscriptFolder:
         if event.expected:
             return
         how = f"signal {event.signal}" if event.signal is not None else f"code {event.exit_code}"
+        if event.reason == OUT_OF_MEMORY:
+            how = "the sandbox was out of memory"
         text = f"The agent's process ended unexpectedly ({how})."
         self._notice(event, "agent_exited", text=text, detail=event.stderr_tail or None)
 

@@ -84,4 +84,10 @@ def _confined(
 
 
 def _agent_exit(ended: ProcessExit) -> AgentExit:
-    return AgentExit(exit_code=ended.exit_code, signal=ended.signal, stderr_tail=ended.stderr_tail)
+    return AgentExit(
+        exit_code=ended.exit_code,
+        signal=ended.signal,
+        stderr_tail=ended.stderr_tail,
+        is_out_of_memory=ended.is_out_of_memory,
+        memory_limit_bytes=ended.memory_limit_bytes,
+    )

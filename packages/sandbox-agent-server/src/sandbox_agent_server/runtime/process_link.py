@@ -13,6 +13,7 @@ from pathlib import Path
 from sandbox_agent_core.redact import secret_values
 
 from sandbox_agent_server.runtime.launching import Prepare, PtySize
+from sandbox_agent_server.runtime.memory_kills import memory_kills, offer_as_victim
 from sandbox_agent_server.runtime.pipe_ends import MAX_UNSENT_BYTES, PipeReader, PipeWriter
 from sandbox_agent_server.runtime.process import Process
 from sandbox_agent_server.runtime.stderr_tail import StderrTail
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 # Two steps of the ladder and the last kill together stay under 5 s.
 _MAX_GRACE_S = 2.0
+_KILLED_IN_A_SHELL = 128 + signal.SIGKILL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,10 @@ class ProcessExit:
     signal: int | None = None
     stderr_tail: str = ""
     """The last lines it wrote to stderr, redacted."""
+    is_out_of_memory: bool = False
+    """The kernel killed it, because there was no memory left."""
+    memory_limit_bytes: int | None = None
+    """How much there is, where that is known; only of one that is out of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,7 @@ class ProcessLink:
         self._prepare = prepare
         self._on_process = on_process
         self._stderr_tail = StderrTail(secrets=secret_values(env))
+        self._kills_before = 0
         self._starting: asyncio.Event | None = None
         self._running: _Running | None = None
         self._closing: asyncio.Task[ProcessExit] | None = None
@@ -112,6 +119,7 @@ class ProcessLink:
         if self._starting is not None or self._closing is not None:
             raise RuntimeError("a link is started once")
         self._starting = asyncio.Event()
+        self._kills_before = memory_kills().count()
         try:
             process = await Process.spawn(
                 self._argv,
@@ -121,6 +129,7 @@ class ProcessLink:
                 prepare=self._prepare,
                 on_process=self._on_process,
             )
+            offer_as_victim(process.pid)
             self._running = self._connect(process)
         finally:
             self._starting.set()
@@ -213,8 +222,14 @@ class ProcessLink:
 
     def _describe(self, process: Process) -> ProcessExit:
         status = process.exited.result() if process.exited.done() else None
+        is_killed = status is not None and (
+            status.signal == signal.SIGKILL or status.exit_code == _KILLED_IN_A_SHELL
+        )
+        is_out_of_memory = is_killed and memory_kills().count() > self._kills_before
         return ProcessExit(
             exit_code=status.exit_code if status else None,
             signal=status.signal if status else None,
             stderr_tail=self._stderr_tail.text(),
+            is_out_of_memory=is_out_of_memory,
+            memory_limit_bytes=memory_kills().limit_bytes() if is_out_of_memory else None,
         )

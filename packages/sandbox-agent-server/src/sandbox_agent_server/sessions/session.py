@@ -28,6 +28,7 @@ from sandbox_agent_core.errors import (
     StorageError,
     Unavailable,
 )
+from sandbox_agent_core.events.agent import OUT_OF_MEMORY
 from sandbox_agent_core.frames import Frame, extensions
 from sandbox_agent_core.projection import token_usage
 from sandbox_agent_core.spi.agent import TASK_STOP, AgentDefinition, AgentExit
@@ -425,6 +426,10 @@ def _exit_data(connection: AgentConnection, ended: AgentExit) -> dict[str, Any]:
         params["signal"] = ended.signal
     if ended.stderr_tail:
         params["stderrTail"] = ended.stderr_tail
+    if ended.is_out_of_memory and not connection.is_expected_to_end:
+        params["reason"] = OUT_OF_MEMORY
+        if ended.memory_limit_bytes is not None:
+            params["memoryLimitBytes"] = ended.memory_limit_bytes
     return params
 
 

@@ -202,7 +202,8 @@ class AmpAdapter(ProcessAdapter[Translator]):
     async def _fail_prompt(self) -> None:
         ended = await self._forget_process()
         self._withdraw_permissions()
-        how = ended.stderr_tail.strip() or f"Amp exited with code {ended.exit_code}"
+        said = "" if ended.is_out_of_memory else ended.stderr_tail.strip()
+        how = said or f"Amp {ended.how}"
         self._emit(self._session().failed(how))
 
     async def _ask(self, name: str, tool_input: Any) -> str | None:

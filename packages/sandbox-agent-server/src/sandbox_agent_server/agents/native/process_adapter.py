@@ -174,7 +174,8 @@ class ProcessAdapter(NativeAdapter[T]):
         ended = await self._forget_process()
         tail = ended.stderr_tail.strip() or None
         data = compact(exitCode=ended.exit_code, signal=ended.signal, stderrTail=tail)
-        message = why or tail or f"{self.title} exited with code {ended.exit_code}"
+        known = why if not ended.is_out_of_memory else ""
+        message = known or (not ended.is_out_of_memory and tail) or f"{self.title} {ended.how}"
         return Refused(code, message, data)
 
     def _remove_files(self) -> None:

@@ -160,6 +160,8 @@ class OpenCodeServer:
         ended = await self._link.terminate()
         tail = ended.stderr_tail.strip()
         last = f": {tail.splitlines()[-1]}" if tail else ""
+        if ended.is_out_of_memory:
+            how, last = f"it {ended.how}", ""
         return AgentStartFailed(
             f"{self._variant.title} could not be started: {how}{last}",
             exitCode=ended.exit_code,

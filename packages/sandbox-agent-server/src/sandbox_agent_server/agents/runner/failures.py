@@ -14,6 +14,7 @@ from sandbox_agent_core.errors import (
     ContextOverflow,
     QuotaExceeded,
 )
+from sandbox_agent_core.events.agent import OUT_OF_MEMORY
 from sandbox_agent_core.frames import Frame
 from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.projection.faults import fault_of
@@ -61,18 +62,14 @@ def with_last_words(frame: Frame, last_words: str) -> Frame:
 
 
 def exit_error(ended: AgentExit) -> AgentProcessExited:
-    if ended.signal is not None:
-        how = f"was ended by signal {ended.signal}"
-    elif ended.exit_code is not None:
-        how = f"exited with code {ended.exit_code}"
-    else:
-        how = "is gone"
-    last = _telling_line(ended.stderr_tail)
+    last = "" if ended.is_out_of_memory else _telling_line(ended.stderr_tail)
     return AgentProcessExited(
-        f"the agent's process {how}" + (f": {last}" if last else ""),
+        f"the agent's process {ended.how}" + (f": {last}" if last else ""),
         exitCode=ended.exit_code,
         signal=ended.signal,
         stderrTail=ended.stderr_tail or None,
+        reason=OUT_OF_MEMORY if ended.is_out_of_memory else None,
+        memoryLimitBytes=ended.memory_limit_bytes,
     )
 
 
