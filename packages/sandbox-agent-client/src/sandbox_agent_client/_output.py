@@ -63,13 +63,17 @@ class OutputReader(Generic[T]):
         return self._adapter.validate_json(json.dumps(given))
 
     def _invalid(self, result: PromptResult, problems: list[str]) -> OutputInvalid:
-        return OutputInvalid(
+        stopped = {} if result.limit is None else {"limit": result.limit}
+        error = OutputInvalid(
             f"the answer is not of the type that was asked for: {'; '.join(problems)}",
             problems=problems,
             turnId=result.turn_id,
             stopReason=result.stop_reason,
             text=result.text,
+            **stopped,
         )
+        error.result = result
+        return error
 
     def repair_prompt(self, error: OutputInvalid) -> str:
         problems = "\n".join(f"- {problem}" for problem in error.details["problems"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sandbox_agent_core.events import Cost, Fault, TaskKind, TaskStatus, TokenUsage
+from sandbox_agent_core.events import Cost, Fault, LimitKind, TaskKind, TaskStatus, TokenUsage
 
 __all__ = ["BackgroundTask", "FollowUp", "PromptResult", "StructuredResult"]
 
@@ -47,8 +47,13 @@ class PromptResult:
     stop_reason: str
     """ACP's `end_turn`, `max_tokens`, `max_turn_requests`, `refusal`, `cancelled`; `interrupted`; `unknown`, when
     the agent does not say; or what it says. Only `end_turn` is success."""
+    limit: LimitKind | None = None
+    """Which limit of the prompt stopped it: `timeout`, `max_turns`, `max_cost`. Then `stop_reason` is `cancelled`,
+    unless the agent ended by itself in the very moment."""
     usage: TokenUsage | None = None
-    """Tokens of this turn, if the agent says."""
+    """Tokens of this turn, if the agent says. What was used until it was stopped, too."""
+    model_calls: int | None = None
+    """Round trips to the model, of agents that tell of each."""
     cost: Cost | None = None
     """Of this turn, if the agent says or the price of its model is known: `estimated` tells which."""
     text: str = ""

@@ -70,16 +70,19 @@ class TurnReader:
         if isinstance(self._end, TurnDropped):
             return self._dropped(self._end)
         end = self._end
-        if end.error is not None:
+        # A limit is no failure: whoever set it wants to know what was done until then.
+        if end.error is not None and end.limit is None:
             raise self._error(end.error)
-        if end.stop_reason == "error":
+        if end.stop_reason == "error" and end.limit is None:
             raise AgentError(
                 "The turn ended with an error that nobody described.", **self._details()
             )
         return PromptResult(
             turn_id=self.turn_id,
             stop_reason=end.stop_reason,
+            limit=end.limit,
             usage=end.usage,
+            model_calls=end.model_calls,
             cost=end.cost,
             text="".join(self._text),
             output=end.output,
@@ -90,7 +93,7 @@ class TurnReader:
         if end.reason == "session_ended":
             raise SessionClosed("The session was ended before the turn started.", **self._details())
         reason = "cancelled" if end.reason == "cancelled" else "interrupted"
-        return PromptResult(turn_id=self.turn_id, stop_reason=reason)
+        return PromptResult(turn_id=self.turn_id, stop_reason=reason, limit=end.limit)
 
     def _error(self, fault: Fault) -> SandboxAgentError:
         data = fault.data if isinstance(fault.data, Mapping) else {"data": fault.data}

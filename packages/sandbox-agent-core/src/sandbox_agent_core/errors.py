@@ -29,6 +29,7 @@
         OutcomeUnknown                   409 outcome_unknown
         RequestAlreadyResolved           409 request_already_resolved
         OperationNotSupported            409 operation_not_supported
+          CostUnknown                    409 cost_unknown
       RequestTimeout                     408 request_timeout         retryable
       PayloadTooLarge                    413 payload_too_large
         HeadTooLarge                     431 head_too_large
@@ -93,6 +94,7 @@ __all__ = [
     "ConfinementUnavailable",
     "Conflict",
     "ContextOverflow",
+    "CostUnknown",
     "HeadTooLarge",
     "IdempotencyKeyReused",
     "InputForbidden",
@@ -353,6 +355,13 @@ class OperationNotSupported(Conflict):
     title = "Operation Not Supported"
 
 
+class CostUnknown(OperationNotSupported):
+    """A prompt was given `max_cost`, and nobody can tell what its turn costs while it runs."""
+
+    code = "cost_unknown"
+    title = "Cost Unknown"
+
+
 class RequestTimeout(SandboxAgentError):
     """The client did not send the whole of its request in time; `details` carry `limit` and `value`."""
 
@@ -543,11 +552,13 @@ class CallbackError(SandboxAgentError):
 class OutputInvalid(SandboxAgentError):
     """The agent answered, and not with the type that was asked for, also after having been asked again.
 
-    `details`: `problems`, `text` (the last answer), `turnId`, `stopReason`.
+    `details`: `problems`, `text` (the last answer), `turnId`, `stopReason`, and `limit` when one stopped the turn.
+    `result` is the `PromptResult` of the last turn.
     """
 
     code = "output_invalid"
     title = "Output Invalid"
+    result: Any = None
 
 
 class ServerUnreachable(SandboxAgentError):

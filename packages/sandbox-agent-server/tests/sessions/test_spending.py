@@ -19,7 +19,7 @@ def test_turns_are_added_and_what_an_agent_tells_goes_before_the_estimate() -> N
     assert (spent.input_tokens, spent.output_tokens, spent.cost) == (7, 3, 0.5)
     assert not spent.is_estimated
 
-    spent = spent.after(entry({"amount": 0.25}), {"usage": {"inputTokens": 1}})
+    spent = spent.after(entry({"amount": 0.25, "estimated": True}), {"usage": {"inputTokens": 1}})
     assert (spent.input_tokens, spent.cost, spent.is_estimated) == (8, 0.75, True)
     assert Spending.from_wire(spent.to_wire()) == spent
     cost = spent.info().cost

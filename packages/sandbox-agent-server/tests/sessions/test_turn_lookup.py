@@ -26,7 +26,7 @@ async def ended(house: House) -> Any:
     usage = {"inputTokens": 3, "outputTokens": 4}
     cost = {"amount": 0.25, "currency": "USD"}
     result = {"stopReason": "end_turn", "usage": usage, "_meta": {"cost": cost}}
-    house.agent.write(update("hi"), response(prompt["id"], result))
+    house.agent.write(update("plan", entries=[]), response(prompt["id"], result))
     await settled()
     return turn
 

@@ -11,7 +11,7 @@ from sandbox_agent_core.api.sessions import (
     PromptAccepted,
     PromptRequest,
 )
-from sandbox_agent_core.api.turns import TurnInfo
+from sandbox_agent_core.api.turns import LimitsRequest, TurnInfo
 from sandbox_agent_core.content import Prompt, parse_prompt
 
 from sandbox_agent_client._calls.call import Call, body, built, path, query, reads
@@ -23,14 +23,18 @@ CANCEL_WAIT_S: Final = 60.0
 
 
 def prompt(
-    session_id: str, prompt: Prompt, *, output_schema: Mapping[str, Any] | None = None
+    session_id: str,
+    prompt: Prompt,
+    *,
+    output_schema: Mapping[str, Any] | None = None,
+    limits: LimitsRequest | None = None,
 ) -> Call[PromptAccepted]:
     """Raises: InvalidRequest."""
     blocks: list[Mapping[str, Any]] = [block.to_wire() for block in parse_prompt(prompt)]
     return Call(
         method="POST",
         path=path("sessions", session_id, "prompt"),
-        body=body(built(PromptRequest, content=blocks, output_schema=output_schema)),
+        body=body(built(PromptRequest, content=blocks, output_schema=output_schema, limits=limits)),
         parse=reads(PromptAccepted),
         # The prompt of a dormant session waits until its agent runs again.
         has_deadline=False,

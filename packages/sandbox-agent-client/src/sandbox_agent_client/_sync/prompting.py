@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator
 from contextlib import closing
 from typing import Any, TypeVar, overload
@@ -15,6 +16,7 @@ from sandbox_agent_core.events import Event
 
 from sandbox_agent_client._calls import long_work
 from sandbox_agent_client._calls import turns as calls
+from sandbox_agent_client._limits import Allowance, limits_of
 from sandbox_agent_client._output import MAX_REPAIRS, OutputReader
 from sandbox_agent_client._result import PromptResult, StructuredResult
 from sandbox_agent_client._sync.turn import TurnSync
@@ -33,7 +35,14 @@ class Prompting:
 
     @overload
     def prompt(
-        self, prompt: Prompt, *, output_type: None = None, wait_for_background: bool = False
+        self,
+        prompt: Prompt,
+        *,
+        output_type: None = None,
+        timeout: float | None = None,
+        max_turns: int | None = None,
+        max_cost: float | None = None,
+        wait_for_background: bool = False,
     ) -> PromptResult: ...
 
     @overload
@@ -43,6 +52,9 @@ class Prompting:
         *,
         output_type: type[T],
         max_repairs: int = MAX_REPAIRS,
+        timeout: float | None = None,
+        max_turns: int | None = None,
+        max_cost: float | None = None,
         wait_for_background: bool = False,
     ) -> StructuredResult[T]: ...
 
@@ -52,6 +64,9 @@ class Prompting:
         *,
         output_type: type[Any] | None = None,
         max_repairs: int = MAX_REPAIRS,
+        timeout: float | None = None,
+        max_turns: int | None = None,
+        max_cost: float | None = None,
         wait_for_background: bool = False,
     ) -> PromptResult:
         """Give the agent a prompt and wait until its turn is over. Survives lost connections.
@@ -61,39 +76,57 @@ class Prompting:
 
         `output_type`: a pydantic model, or another type that has a JSON schema; `output` of the result is of it.
         Agents that keep to a schema are given it; others are asked in words. An answer that does not fit is asked
-        for again, in turns of their own, at most `max_repairs` times.
+        for again, in turns of their own, at most `max_repairs` times. Limits are for all of them together.
 
         Raises:
-            OutputInvalid: the answer did not fit in the end.
+            OutputInvalid: the answer did not fit in the end, or a limit came first; `result` of it has what there is.
+            CostUnknown: `max_cost`, and nobody can tell what a turn of this agent, or its model, costs.
             AgentProcessExited, AgentError: the turn ended with an error.
             CallbackError: `on_permission` or `on_question` called something that raised; the turn has ended.
             Unavailable: the server was stopped during the turn, which is over.
             ServerUnreachable: the server did not come back in time; the turn may go on.
         """
+        limits = limits_of(timeout=timeout, max_turns=max_turns, max_cost=max_cost)
         if output_type is None:
             return self._turns.run(
-                calls.prompt(self._turns.session_id, prompt),
+                calls.prompt(self._turns.session_id, prompt, limits=limits),
                 wait_for_background=wait_for_background,
             )
         reader: OutputReader[Any] = OutputReader(output_type)
+        allowance = Allowance.begun(limits, time.monotonic)
         repairs = 0
         while True:
             result = self._turns.run(
-                calls.prompt(self._turns.session_id, prompt, output_schema=reader.schema),
+                calls.prompt(
+                    self._turns.session_id,
+                    prompt,
+                    output_schema=reader.schema,
+                    limits=allowance.limits,
+                ),
                 wait_for_background=wait_for_background,
             )
             try:
                 return reader.read(result, repairs=repairs)
             except OutputInvalid as exc:
-                if repairs >= max_repairs or result.stop_reason != "end_turn":
+                is_over = repairs >= max_repairs or result.stop_reason != "end_turn"
+                if is_over or not allowance.take(result):
                     raise
                 prompt = reader.repair_prompt(exc)
             repairs += 1
 
     def prompt_stream(
-        self, prompt: Prompt, *, cancel_on_exit: bool = False, wait_for_background: bool = False
+        self,
+        prompt: Prompt,
+        *,
+        timeout: float | None = None,
+        max_turns: int | None = None,
+        max_cost: float | None = None,
+        cancel_on_exit: bool = False,
+        wait_for_background: bool = False,
     ) -> Generator[Event, None, None]:
         """The events of one turn, the last is `TurnEnded` (or `TurnDropped`), which says how it ended.
+
+        `timeout`, `max_turns`, `max_cost`: as for `prompt`; `limit` of the last event names the one that stopped it.
 
         `wait_for_background`: then come those of its background tasks, and of the turns that the agent begins
         by itself because of them, up to the end of it all.
@@ -108,7 +141,11 @@ class Prompting:
             CallbackError: after the last event, when a callback that was to answer in this turn has failed.
         """
         turn = self._turns.stream(
-            calls.prompt(self._turns.session_id, prompt),
+            calls.prompt(
+                self._turns.session_id,
+                prompt,
+                limits=limits_of(timeout=timeout, max_turns=max_turns, max_cost=max_cost),
+            ),
             cancel_on_exit=cancel_on_exit,
             wait_for_background=wait_for_background,
         )
@@ -116,15 +153,23 @@ class Prompting:
             for event in events:
                 yield event
 
-    def send(self, prompt: Prompt) -> TurnSync:
-        """Give the agent a prompt, and do not wait for its turn: `result` of the turn does.
+    def send(
+        self,
+        prompt: Prompt,
+        *,
+        timeout: float | None = None,
+        max_turns: int | None = None,
+        max_cost: float | None = None,
+    ) -> TurnSync:
+        """Give the agent a prompt, and do not wait for its turn: `result` of the turn does. Limits as for `prompt`.
 
         Its callbacks, and whoever else follows the session, answer what the agent asks.
 
         Raises:
             SessionClosed, LimitReached, InvalidRequest: the prompt was not accepted.
         """
-        accepted = self._turns.begin(calls.prompt(self._turns.session_id, prompt))
+        limits = limits_of(timeout=timeout, max_turns=max_turns, max_cost=max_cost)
+        accepted = self._turns.begin(calls.prompt(self._turns.session_id, prompt, limits=limits))
         return TurnSync(self._turns, accepted.turn_id, seq=accepted.seq)
 
     def turn(self, turn_id: str) -> TurnSync:

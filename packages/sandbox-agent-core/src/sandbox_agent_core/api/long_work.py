@@ -25,7 +25,15 @@ __all__ = [
 
 
 class SteerRequest(PromptRequest):
-    """Exactly one of `text` and `content`."""
+    """Exactly one of `text` and `content`. What is said into a turn has no schema and no limits of its own."""
+
+    @model_validator(mode="after")
+    def _is_part_of_a_turn(self) -> Self:
+        if self.limits is not None or self.output_schema is not None:
+            raise ValueError(
+                "`limits` and `outputSchema` are of prompts, not of what is said into a turn"
+            )
+        return self
 
 
 class SteerResult(ResponseBody):

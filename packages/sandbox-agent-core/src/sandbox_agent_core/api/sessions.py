@@ -10,8 +10,9 @@ from sandbox_agent_core.api.base import RequestBody, ResponseBody
 from sandbox_agent_core.api.base_urls import BaseUrls, check_base_urls
 from sandbox_agent_core.api.policy import PermissionMode, PermissionPolicy
 from sandbox_agent_core.api.requests import OnReject
-from sandbox_agent_core.api.turns import TurnInfo
+from sandbox_agent_core.api.turns import LimitsRequest, TurnInfo
 from sandbox_agent_core.events.session import ForkedFrom
+from sandbox_agent_core.events.turn import LimitKind
 from sandbox_agent_core.events.usage import Cost
 from sandbox_agent_core.ids import SESSION_ID_PATTERN
 
@@ -311,6 +312,10 @@ class PromptRequest(RequestBody):
         "`turn.ended`; others are asked for it in words, and the answer is their text.",
     )
 
+    limits: LimitsRequest | None = Field(
+        default=None, description="What the turn may take at most; the server stops it."
+    )
+
     @model_validator(mode="after")
     def _one_of(self) -> Self:
         if (self.text is None) == (self.content is None):
@@ -349,6 +354,8 @@ class PromptResult(ResponseBody):
     stop_reason: str
     usage: dict[str, Any] | None = None
     cost: Cost | None = Field(default=None, description="As in `turn.ended`.")
+    model_calls: int | None = Field(default=None, description="As in `turn.ended`.")
+    limit: LimitKind | None = Field(default=None, description="As in `turn.ended`.")
     output: Any = Field(default=None, description="As in `turn.ended`.")
 
 

@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from sandbox_agent_core.api.base import ResponseBody
+from sandbox_agent_core.api.base import RequestBody, ResponseBody
 from sandbox_agent_core.events.fault import Fault
-from sandbox_agent_core.events.turn import StopReason, TokenUsage, TurnOrigin
+from sandbox_agent_core.events.tokens import TokenUsage
+from sandbox_agent_core.events.turn import LimitKind, StopReason, TurnOrigin
 from sandbox_agent_core.events.usage import Cost
 
-__all__ = ["TurnInfo", "TurnStatus"]
+__all__ = ["LimitsRequest", "TurnInfo", "TurnStatus"]
 
 TurnStatus = Literal["queued", "running", "ended"]
 """`ended`: also one that was dropped from the queue and never ran; it has no `startedAt`."""
+
+
+class LimitsRequest(RequestBody):
+    """Of one turn. The server stops it at the first that is reached, whoever is connected: `limit` of `turn.ended`."""
+
+    timeout_seconds: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="From the acceptance of the prompt: the wait in the queue and for people is in it. A turn that "
+        "has not begun by then is dropped.",
+    )
+    max_turns: int | None = Field(
+        default=None,
+        ge=1,
+        description="Round trips to the model. After the tools of the last one it is stopped, unless the turn ends.",
+    )
+    max_cost: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="USD, as its agent tells it or the price table reckons it, looked at after each answer of the "
+        "model: stopped is what would go on. 409 `cost_unknown` for an agent of which nobody knows it; a turn whose "
+        "cost cannot be told any more is stopped.",
+    )
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> Self:
+        if self.timeout_seconds is self.max_turns is self.max_cost is None:
+            raise ValueError("give `timeoutSeconds`, `maxTurns` or `maxCost`")
+        return self
 
 
 class TurnInfo(ResponseBody):
@@ -26,8 +58,16 @@ class TurnInfo(ResponseBody):
         default=None, description="As in `turn.ended`; null until it has ended."
     )
     error: Fault | None = Field(default=None, description="What failed.")
+    limit: LimitKind | None = Field(
+        default=None,
+        description="Which of its limits stopped it: `timeout`, `max_turns`, `max_cost`.",
+    )
     usage: TokenUsage | None = Field(
-        default=None, description="Tokens of this turn, if the agent says."
+        default=None,
+        description="Tokens of this turn, if the agent says; while it runs, those so far.",
+    )
+    model_calls: int | None = Field(
+        default=None, description="Round trips to the model, of agents that tell of each."
     )
     cost: Cost | None = Field(
         default=None,

@@ -53,6 +53,7 @@ from sandbox_agent_core.events.task import (
     TaskStatus,
     TaskUpdated,
 )
+from sandbox_agent_core.events.tokens import TokenUsage
 from sandbox_agent_core.events.tool import (
     Diff,
     Hunk,
@@ -65,16 +66,17 @@ from sandbox_agent_core.events.tool import (
     ToolUpdated,
 )
 from sandbox_agent_core.events.turn import (
+    LimitKind,
     StopReason,
-    TokenUsage,
     TurnDropped,
     TurnEnded,
+    TurnLimits,
     TurnOrigin,
     TurnQueued,
     TurnStarted,
     TurnSteered,
 )
-from sandbox_agent_core.events.usage import Cost, UsageUpdated
+from sandbox_agent_core.events.usage import Cost, TurnUse, UsageUpdated
 
 __all__ = [
     "EVENT_CLASSES",
@@ -99,6 +101,7 @@ __all__ = [
     "HookRequested",
     "HookResolved",
     "Hunk",
+    "LimitKind",
     "Location",
     "LogDamaged",
     "LogRepaired",
@@ -140,10 +143,12 @@ __all__ = [
     "ToolUpdated",
     "TurnDropped",
     "TurnEnded",
+    "TurnLimits",
     "TurnOrigin",
     "TurnQueued",
     "TurnStarted",
     "TurnSteered",
+    "TurnUse",
     "UniversalEvent",
     "UsageUpdated",
     "is_delta",

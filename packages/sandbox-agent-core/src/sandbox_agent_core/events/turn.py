@@ -9,14 +9,17 @@ from pydantic import Field
 from sandbox_agent_core.content import ContentBlock
 from sandbox_agent_core.events.envelope import UniversalEvent
 from sandbox_agent_core.events.fault import Fault
+from sandbox_agent_core.events.tokens import TokenUsage
 from sandbox_agent_core.events.usage import Cost
 from sandbox_agent_core.wire.model import WireModel
 
 __all__ = [
+    "LimitKind",
     "StopReason",
     "TokenUsage",
     "TurnDropped",
     "TurnEnded",
+    "TurnLimits",
     "TurnOrigin",
     "TurnQueued",
     "TurnStarted",
@@ -41,15 +44,19 @@ StopReason = (
 TurnOrigin = Literal["prompt", "agent", "compact", "review"]
 
 
-class TokenUsage(WireModel):
-    """Tokens of one turn, as the agent counts them."""
+LimitKind = Literal["timeout", "max_turns", "max_cost"]
+"""What stopped a turn that was given limits."""
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cached_read_tokens: int | None = None
-    cached_write_tokens: int | None = None
-    thought_tokens: int | None = None
-    total_tokens: int | None = None
+
+class TurnLimits(WireModel):
+    """What a turn may take, as it was asked for with its prompt."""
+
+    timeout_seconds: float | None = None
+    """From its acceptance, the wait in the queue and for people included."""
+    max_turns: int | None = None
+    """Round trips to the model."""
+    max_cost: float | None = None
+    """In USD."""
 
 
 class TurnQueued(UniversalEvent):
@@ -64,6 +71,8 @@ class TurnQueued(UniversalEvent):
     """The prompt's blocks."""
     position: int | None = None
     """Its place in the queue; 1 is next."""
+    limits: TurnLimits | None = None
+    """`{timeoutSeconds?, maxTurns?, maxCost?}` that the prompt was given."""
 
 
 class TurnStarted(UniversalEvent):
@@ -81,6 +90,8 @@ class TurnStarted(UniversalEvent):
     """The prompt's text."""
     content: list[ContentBlock] = Field(default_factory=list)
     """The prompt's blocks."""
+    limits: TurnLimits | None = None
+    """As in `turn.queued`."""
 
 
 class TurnSteered(UniversalEvent):
@@ -102,8 +113,12 @@ class TurnEnded(UniversalEvent):
     the others are ACP's, or whatever the agent said. Only `end_turn` is success."""
     error: Fault | None = None
     """What failed."""
+    limit: LimitKind | None = None
+    """Which of its limits stopped it: `timeout`, `max_turns` or `max_cost`."""
     usage: TokenUsage | None = None
     """Tokens of this turn, if the agent says."""
+    model_calls: int | None = None
+    """Round trips to the model, if the agent tells of each; those of sub-agents are not in it."""
     cost: Cost | None = None
     """`{amount, currency, estimated?}` of this turn, if the agent says, or the price of its model is known."""
     output: Any = None
@@ -116,3 +131,5 @@ class TurnDropped(UniversalEvent):
     type: Literal["turn.dropped"] = "turn.dropped"
     reason: str
     """`cancelled`, `interrupted` or `session_ended`."""
+    limit: LimitKind | None = None
+    """`timeout`: its time was over before it began."""

@@ -20,6 +20,9 @@ run. What is not in `params`:
     tool_call_update that completes a tool call   {tool: fields of earlier updates this one leaves out}
     session/set_mode response {modeId};  session/set_model response {modelId};
     session/set_config_option response {configId, value}
+    the answer that ends a turn   {cost?, usage?, modelCalls?: what the agent does not say itself, limit?: what stopped it}
+    a prompt that was given limits   {limits}
+    _sandbox_agent/model.responded   {turn: what the turn has used so far}
     an error that says nothing   {lastWords: the end of what the process wrote to stderr}
     a session/prompt that stands for an operation   {operation: review, emulated: true}
     _sandbox_agent/session.steer response   {steered: {turnId, content}}
@@ -35,7 +38,7 @@ run. What is not in `params`:
 
 Agents, and their adapters, may say by these methods what ACP has no word for: that a background task begins,
 goes on and ends (`task.*`), that they begin a turn which nobody prompted, and end it (`turn.started` with
-`taskId`, `turn.ended` with `stopReason`, `usage`, `error`). Who announces a task is sent `spi.agent.TASK_STOP`
+`taskId`, `turn.ended` with `stopReason`, `usage`, `error`), that a model has answered. Who announces a task is sent `spi.agent.TASK_STOP`
 when it is to be stopped. And that their context was compacted (`context.compacted`).
 """
 
@@ -75,6 +78,10 @@ LOG_DAMAGED: Final = PREFIX + "log.damaged"
 """Stands where a line of the log cannot be read: made when it is read, and nowhere written."""
 ERROR: Final = PREFIX + "error"
 AGENT_UNPARSED: Final = PREFIX + "agent.unparsed"
+MODEL_RESPONDED: Final = PREFIX + "model.responded"
+"""Of an adapter, after each answer of a model: `{sessionId, callId?, model?, usage?, cost?, parentToolCallId?}`. `usage` in
+ACP's words, of this answer alone; with the `callId` of an earlier one it takes its place. `parentToolCallId`: of a
+sub-agent. Without `cost` it is reckoned from the price of the `model`, or of that of the session."""
 
 HALF: Final = "half"
 """An annotation: see `surrogates`. The delta before did not show it, this one begins with it."""

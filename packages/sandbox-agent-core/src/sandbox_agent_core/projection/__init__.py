@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from sandbox_agent_core.events.parsing import is_delta
-from sandbox_agent_core.projection.answers import TOKENS, stop_reason, token_usage, turn_cost
+from sandbox_agent_core.projection.answers import (
+    TOKENS,
+    stop_reason,
+    token_usage,
+    turn_cost,
+    turn_use,
+)
 from sandbox_agent_core.projection.background import task_kind
 from sandbox_agent_core.projection.parts import is_apart
 from sandbox_agent_core.projection.project import project, project_wire
@@ -23,4 +29,5 @@ __all__ = [
     "token_usage",
     "turn_cost",
     "turn_data",
+    "turn_use",
 ]

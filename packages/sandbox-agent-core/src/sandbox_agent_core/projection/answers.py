@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, get_args
 
+from sandbox_agent_core.events.turn import LimitKind
 from sandbox_agent_core.frames import acp, operations
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.lenient import as_dict, as_int, as_str, as_text, compact
@@ -21,10 +22,13 @@ __all__ = [
     "stop_reason",
     "token_usage",
     "turn_cost",
+    "turn_use",
 ]
 
 UNKNOWN_STOP_REASON = "unknown"
 """The agent answered its prompt, and did not say why it stopped: that is no success."""
+
+LIMIT_KINDS: Final = get_args(LimitKind)
 
 TOKENS: Final = {
     "inputTokens": "input_tokens",
@@ -68,14 +72,15 @@ def _turn_ended(entry: LogEntry, method: str) -> Wire:
         result = as_dict(payload.get("result"))
         data = {"stopReason": stop_reason(result)}
         output = as_dict(result.get("_meta")).get("structuredOutput")
-        told = compact(
-            usage=token_usage(result), cost=turn_cost(entry.annotations, result), output=output
+        return event(
+            entry, "turn.ended", data | turn_use(entry.annotations, result) | compact(output=output)
         )
-        return event(entry, "turn.ended", data | told)
     fault = fault_of(payload["error"], _last_words(entry))
-    if fault["code"] == "cancelled":
-        return event(entry, "turn.ended", {"stopReason": "cancelled"})
-    return event(entry, "turn.ended", {"stopReason": "error", "error": fault})
+    use = turn_use(entry.annotations, {})
+    # Whatever an agent says of it: it was stopped.
+    if fault["code"] == "cancelled" or "limit" in use:
+        return event(entry, "turn.ended", {"stopReason": "cancelled"} | use)
+    return event(entry, "turn.ended", {"stopReason": "error", "error": fault} | use)
 
 
 def _last_words(entry: LogEntry) -> str | None:
@@ -101,17 +106,28 @@ def _config_changed(entry: LogEntry, method: str) -> Wire | None:
     return event(entry, "config.changed", data) if data else None
 
 
+def turn_use(annotations: Mapping[str, Any] | None, result: Wire) -> Wire:
+    """What a turn has used, and which limit stopped it: as the agent says in its result, else as the server has noted
+    in the annotations of the entry that ends it."""
+    noted = as_dict(annotations)
+    usage = token_usage(result) or token_usage({"usage": noted.get("usage")})
+    calls, limit = as_int(noted.get("modelCalls")), noted.get("limit")
+    return compact(
+        usage=usage,
+        cost=turn_cost(noted, result),
+        modelCalls=calls,
+        limit=limit if limit in LIMIT_KINDS else None,
+    )
+
+
 def turn_cost(annotations: Mapping[str, Any] | None, result: Wire) -> Wire | None:
     """What the agent says in `_meta.cost` of the result, else the server in the annotations of its entry."""
-    for told, estimated in (
-        (as_dict(result.get("_meta")).get("cost"), False),
-        (as_dict(annotations).get("cost"), True),
-    ):
+    for told in (as_dict(result.get("_meta")).get("cost"), as_dict(annotations).get("cost")):
         told = as_dict(told)
         amount = told.get("amount")
         if isinstance(amount, (int, float)) and not isinstance(amount, bool) and isfinite(amount):
             cost: Wire = {"amount": amount, "currency": as_str(told.get("currency")) or "USD"}
-            return cost | ({"estimated": True} if estimated else {})
+            return cost | ({"estimated": True} if told.get("estimated") is True else {})
     return None
 
 

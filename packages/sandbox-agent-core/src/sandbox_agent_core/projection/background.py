@@ -8,7 +8,7 @@ from typing import Any, Final
 from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.lenient import as_dict, as_str, as_text, compact
-from sandbox_agent_core.projection.answers import stop_reason, token_usage, turn_cost
+from sandbox_agent_core.projection.answers import stop_reason, turn_use
 from sandbox_agent_core.projection.faults import fault_of
 from sandbox_agent_core.projection.parts import Wire, event
 
@@ -28,7 +28,7 @@ def background(entry: LogEntry, method: str, params: Any) -> Wire | None:
         return None
     data = read(params)
     if method == extensions.TURN_ENDED:
-        data |= compact(cost=turn_cost(entry.annotations, params))
+        data |= turn_use(entry.annotations, params)
     return event(entry, method.removeprefix(extensions.PREFIX), data)
 
 
@@ -72,7 +72,7 @@ def _turn_started(params: Wire) -> Wire:
 def _turn_ended(params: Wire) -> Wire:
     error = _fault(params)
     reason = "error" if error is not None else stop_reason(params)
-    return {"stopReason": reason} | compact(error=error, usage=token_usage(as_dict(params)))
+    return {"stopReason": reason} | compact(error=error)
 
 
 def _fault(params: Wire) -> Wire | None:

@@ -27,7 +27,7 @@ from sandbox_agent_core.projection.requests import (
     question_resolved,
 )
 from sandbox_agent_core.projection.turns import turn_started
-from sandbox_agent_core.projection.updates import session_update
+from sandbox_agent_core.projection.updates import model_responded, session_update
 from sandbox_agent_core.surrogates import mended
 
 __all__ = ["project", "project_wire"]
@@ -108,6 +108,11 @@ def _agent_call(entry: LogEntry, method: str, payload: Wire) -> Wire | None:
         return hook_requested(entry, params)
     if _is_marked(entry, "background") and (wire := background(entry, method, params)) is not None:
         return wire
+    if (
+        method == extensions.MODEL_RESPONDED
+        and (told := model_responded(entry, params)) is not None
+    ):
+        return told
     if method in extensions.FROM_ADAPTERS:
         return _extension(entry, method, params)
     return passed_through(entry, method, params)

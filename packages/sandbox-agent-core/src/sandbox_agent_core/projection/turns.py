@@ -26,17 +26,25 @@ def turn_data(
     """The data of `turn.started`. `annotations`: of a prompt that stands for an operation."""
     match method:
         case operations.SESSION_COMPACT:
-            return {"origin": "compact", **_command("/compact", params.get("instructions"))}
+            words = _command("/compact", params.get("instructions"))
+            return {"origin": "compact", **words, **_limits(annotations)}
         case operations.SESSION_REVIEW:
             target = as_dict(params.get("target"))
-            return {"origin": "review", **_command("/review", _review_words(target))}
+            words = _command("/review", _review_words(target))
+            return {"origin": "review", **words, **_limits(annotations)}
     data = prompt_data(params.get("prompt"))
+    data |= _limits(annotations)
     marks = as_dict(annotations)
     if marks.get("operation") in _OPERATIONS:
         data["origin"] = marks["operation"]
     if marks.get("emulated") is True:
         data["emulated"] = True
     return data
+
+
+def _limits(annotations: Mapping[str, Any] | None) -> Wire:
+    limits = as_dict(as_dict(annotations).get("limits"))
+    return {"limits": limits} if limits else {}
 
 
 def prompt_data(prompt: Any) -> Wire:

@@ -12,7 +12,7 @@ from sandbox_agent_core.projection.messages import chunk
 from sandbox_agent_core.projection.parts import Wire, event, passed_through
 from sandbox_agent_core.projection.tools import tool_call, tool_update
 
-__all__ = ["config_options", "session_update"]
+__all__ = ["config_options", "model_responded", "session_update"]
 
 _PRIORITIES = frozenset({"high", "medium", "low"})
 _PLAN_STATUSES = frozenset({"pending", "in_progress", "completed"})
@@ -58,6 +58,15 @@ def _usage(entry: LogEntry, update: Wire) -> Wire | None:
         model=as_str(meta.get("_claude/model")) or as_str(meta.get("model")),
     )
     return event(entry, "usage.updated", data) if data else None
+
+
+def model_responded(entry: LogEntry, params: Any) -> Wire | None:
+    """What the server has added up. None: it came between turns."""
+    turn = as_dict(as_dict(entry.annotations).get("turn"))
+    if not turn:
+        return None
+    data = compact(model=as_str(as_dict(params).get("model")), turn=turn)
+    return event(entry, "usage.updated", data)
 
 
 def _cost(value: Any) -> Wire | None:

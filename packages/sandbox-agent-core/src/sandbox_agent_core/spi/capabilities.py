@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from sandbox_agent_core.lenient import as_dict, as_list
 
-__all__ = ["CAPABILITIES_META", "AgentCapabilities"]
+__all__ = ["CAPABILITIES_META", "AgentCapabilities", "UsageTold"]
 
 CAPABILITIES_META: Final = "sandbox_agent"
 """The member of `agentCapabilities._meta` in which adapters say what ACP has no field for."""
+
+
+UsageTold = Literal["cost", "tokens", "modelTokens"]
+"""`cost`: what it cost. `tokens`, of the model that the session is set to; `modelTokens`, with the name of the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +34,8 @@ class AgentCapabilities:
     rename: bool = False
     native: bool = False
     output_schema: bool = False
+    usage: UsageTold | None = None
+    """What is told of each answer of a model, while a turn runs."""
     hooks: frozenset[str] = frozenset()
     """Of `before_tool`, `after_tool`."""
     permission_answers: frozenset[str] = frozenset()
@@ -52,6 +58,7 @@ class AgentCapabilities:
             rename=own.get("rename") is True,
             native=own.get("native") is True,
             output_schema=own.get("outputSchema") is True,
+            usage=told if (told := own.get("usage")) in get_args(UsageTold) else None,
             hooks=_texts(own.get("hooks")),
             permission_answers=_texts(own.get("permissionAnswers")),
         )

@@ -181,7 +181,8 @@ class TranscriptFolder:
 
     def _turn_ended(self, event: TurnEnded) -> None:
         turn = self._segments.turn(event.turn_id)
-        turn.stop_reason, turn.error, turn.usage = event.stop_reason, event.error, event.usage
+        turn.stop_reason, turn.error, turn.limit = event.stop_reason, event.error, event.limit
+        turn.usage, turn.cost, turn.model_calls = event.usage, event.cost, event.model_calls
         turn.ended_at = event.time
 
     def _unqueue(self, turn_id: str | None) -> None:
@@ -223,9 +224,15 @@ class TranscriptFolder:
         self._view.commands = event.commands
 
     def _usage_updated(self, event: UsageUpdated) -> None:
-        usage = self._view.usage = self._view.usage or ContextUsage()
-        for name in event.model_fields_set.intersection(event.data_fields()):
-            setattr(usage, name, getattr(event, name))
+        if event.turn is not None:
+            turn = self._segments.turn(event.turn_id)
+            turn.usage, turn.cost = event.turn.usage, event.turn.cost
+            turn.model_calls = event.turn.model_calls
+        told = event.model_fields_set.intersection(event.data_fields()) - {"turn"}
+        if told:
+            usage = self._view.usage = self._view.usage or ContextUsage()
+            for name in told:
+                setattr(usage, name, getattr(event, name))
 
     def _context_compacted(self, event: ContextCompacted) -> None:
         sizes = [str(size) for size in (event.pre_tokens, event.post_tokens) if size is not None]

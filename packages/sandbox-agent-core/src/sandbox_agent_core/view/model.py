@@ -14,8 +14,9 @@ from sandbox_agent_core.events.plan import PlanEntry
 from sandbox_agent_core.events.request import DecidedBy, PermissionOption, Question
 from sandbox_agent_core.events.settings import Command, ConfigOption
 from sandbox_agent_core.events.task import TaskKind, TaskStatus
+from sandbox_agent_core.events.tokens import TokenUsage
 from sandbox_agent_core.events.tool import ToolCallFields, ToolStatus
-from sandbox_agent_core.events.turn import StopReason, TokenUsage, TurnOrigin
+from sandbox_agent_core.events.turn import LimitKind, StopReason, TurnOrigin
 from sandbox_agent_core.events.usage import Cost
 from sandbox_agent_core.wire.model import WireModel
 
@@ -224,7 +225,12 @@ class Turn(_View):
     stop_reason: StopReason | None = None
     """Absent while it runs."""
     error: Fault | None = None
+    limit: LimitKind | None = None
+    """Which of its limits stopped it."""
     usage: TokenUsage | None = None
+    """While it runs, what it has used so far, of agents that tell; so is `cost`."""
+    cost: Cost | None = None
+    model_calls: int | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
 

@@ -62,9 +62,8 @@ async def answer_with_turn(request: Request, body: BaseModel, begin: Begin) -> R
             PromptResult(
                 turn_id=turn.id,
                 stop_reason=outcome.stop_reason,
-                usage=outcome.usage,
-                cost=outcome.cost,
                 output=outcome.output,
+                **outcome.use,
             )
         )
 

@@ -220,7 +220,8 @@ async def _run(command: dict[str, Any], session: Session, caller: Caller) -> dic
     caller.require(scope, to=f"send {kind!r}")
     match kind:
         case "prompt":
-            turn, position, seq = session.prompt(validate(command, PromptRequest).blocks())
+            asked = validate(command, PromptRequest)
+            turn, position, seq = session.prompt(asked.blocks(), asked.output_schema, asked.limits)
             return {"turnId": turn.id, "position": position, "seq": seq}
         case "cancel":
             done = session.cancel_as_asked(validate(command, CancelRequest))

@@ -41,8 +41,10 @@ class Stamper:
         """True while `session/load` repeats a history that the log has already."""
         self.common_commands: Callable[[], list[dict[str, Any]]] = list
         """Slash commands that the server adds to those that the agent names."""
-        self.estimated_cost: Callable[[Mapping[str, Any]], dict[str, Any] | None] = lambda _: None
-        """Of a turn, from what its agent says at the end of it."""
+        self.notes_at_end: Callable[[str | None, Mapping[str, Any]], dict[str, Any]] = (
+            lambda _turn_id, _result: {}
+        )
+        """Of a turn, what its agent does not say itself at the end of it: annotations of the entry that ends it."""
         self._asked: dict[RequestId, tuple[str, dict[str, Any] | None]] = {}
         self._items = OpenItems()
         self._calls = ToolCalls()
@@ -237,9 +239,19 @@ class Stamper:
             for id in (tool_call.get("toolCallId"), parent_of(dict(tool_call)))
         )
 
-    def agent_notification(self, step: Step, raw: bytes, frame: Frame) -> None:
-        method = frame.get("method")
-        step.append(Draft("agent", raw, frame, method=method, turn_id=self.running_turn_id))
+    def agent_notification(
+        self, step: Step, raw: bytes, frame: Frame, *, annotations: dict[str, Any] | None = None
+    ) -> None:
+        step.append(
+            Draft(
+                "agent",
+                raw,
+                frame,
+                method=frame.get("method"),
+                turn_id=self.running_turn_id,
+                annotations=annotations,
+            )
+        )
 
     # What the agent does in the background, and by itself
 
@@ -291,9 +303,9 @@ class Stamper:
         self.end_turn(self.own_turn_id)
 
     def _own_turn_entry(self, step: Step, raw: bytes, frame: Frame) -> None:
-        annotations: dict[str, Any] | None = {"background": True}
+        annotations: dict[str, Any] = {"background": True}
         if frame["method"] == extensions.TURN_ENDED:
-            annotations = self._priced(annotations, as_dict(frame.get("params")))
+            annotations |= self.notes_at_end(self.own_turn_id, as_dict(frame.get("params")))
         step.append(
             Draft(
                 "agent",
@@ -304,14 +316,6 @@ class Stamper:
                 annotations=annotations,
             )
         )
-
-    def _priced(
-        self, annotations: dict[str, Any] | None, result: dict[str, Any]
-    ) -> dict[str, Any] | None:
-        if "cost" in as_dict(result.get("_meta")):
-            return annotations
-        cost = self.estimated_cost(result)
-        return annotations if cost is None else {**(annotations or {}), "cost": cost}
 
     # Answers, and ends
 
@@ -333,7 +337,8 @@ class Stamper:
         if last_words:
             annotations = {**(annotations or {}), "lastWords": last_words}
         if method in operations.BEGIN_A_TURN:
-            annotations = self._priced(annotations, as_dict(frame.get("result")))
+            notes = self.notes_at_end(self.turn_id, as_dict(frame.get("result")))
+            annotations = {**(annotations or {}), **notes} or None
         turn_id = self.running_turn_id
         ends_turn = _begins_a_turn(method)
         if ends_turn:

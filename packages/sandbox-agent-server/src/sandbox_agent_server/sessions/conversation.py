@@ -36,6 +36,7 @@ from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.stamper import Stamper
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.fold import SessionStep
+from sandbox_agent_server.sessions.metering import EstimateCost, TurnMeter
 from sandbox_agent_server.sessions.requests.pending import PendingRequests
 from sandbox_agent_server.sessions.screening import Screening
 from sandbox_agent_server.sessions.state import SessionState
@@ -83,11 +84,13 @@ class Conversation:
         limits: Limits,
         owner: ConversationOwner,
         *,
+        estimate_cost: EstimateCost,
         earlier_resolution: Callable[[str], Mapping[str, Any] | None],
     ) -> None:
         self.log = log
         self.state = state
         self.stamper = Stamper()
+        self.meter = TurnMeter(estimate_cost)
         self.requests = PendingRequests(
             self.stamper,
             new_step=self.step,
@@ -189,6 +192,7 @@ class Conversation:
         self.stamper.begin_turn(step, turn_id)
         request = self.own_request(step, method, params)
         self._send(connection, step, request, expects=False, annotations=marks)
+        self.meter.begin(turn_id)
 
     async def ask(
         self,
@@ -367,6 +371,7 @@ class Conversation:
                     self._owner.options_announced(step, options)
                 if other is None:
                     self.requests.told(frame)
+                    self.meter.updated(frame)
                 if frame.get("id") is not None:
                     # It was sent as a request, so somebody waits for it to be taken.
                     self.respond(step, response(frame["id"], None))
@@ -402,18 +407,26 @@ class Conversation:
             return
         if method == extensions.TURN_STARTED and self.stamper.own_turn_id is None:
             turn_id = new_id("turn")
+            self.meter.begin(turn_id)
             self.stamper.begin_own_turn(step, wire.raw, wire.frame, turn_id)
             because_of = as_text(as_dict(wire.frame.get("params")).get("taskId"))
             self._owner.own_turn_begun(step, turn_id, because_of)
             return
         if method == extensions.TURN_ENDED and self.stamper.own_turn_id is not None:
             self._cancel_requests(step, self.stamper.own_turn_id)
+            own_turn_id = self.stamper.own_turn_id
             self.stamper.end_own_turn(step, wire.raw, wire.frame)
+            self.meter.end(own_turn_id)
             step.ends_turn = True
             self._owner.own_turn_ended(step, wire.frame)
             return
-        self.stamper.agent_notification(step, wire.raw, wire.frame)
         params = as_dict(wire.frame.get("params"))
+        if method == extensions.MODEL_RESPONDED:
+            so_far = self.meter.model_responded(params)
+            noted = None if so_far is None else {"turn": so_far}
+            self.stamper.agent_notification(step, wire.raw, wire.frame, annotations=noted)
+            return
+        self.stamper.agent_notification(step, wire.raw, wire.frame)
         if method == acp.CANCEL_REQUEST:
             if (rpc_id := params.get("requestId")) is not None:
                 self.requests.withdraw(step, rpc_id)
@@ -425,8 +438,9 @@ class Conversation:
     def _add_answer(self, step: SessionStep, wire: WireFrame) -> None:
         frame = wire.frame
         method = self.stamper.answered_by(frame)
+        turn_id = self.stamper.turn_id
         if method in operations.BEGIN_A_TURN:
-            self._cancel_requests(step, self.stamper.turn_id)
+            self._cancel_requests(step, turn_id)
         last_words = ""
         if "error" in frame and self._connection is not None and says_nothing(frame["error"]):
             last_words = self._connection.last_words
@@ -435,6 +449,7 @@ class Conversation:
             frame = with_last_words(frame, last_words)
         self._screening.addressee.answered(method, frame.get("result"))
         if method in operations.BEGIN_A_TURN:
+            self.meter.end(turn_id)
             step.ends_turn = True
             self._owner.turn_answered(step, frame)
         if method is not None and (connection := self._connection) is not None:

@@ -267,7 +267,13 @@ def _turn_ended(state: SessionState, entry: LogEntry, params: dict[str, Any]) ->
     turn_id = entry.turn_id or params.get("turnId")
     if turn_id is not None and turn_id == state.own_turn_id:
         return replace(state, own_turn_id=None, spending=state.spending.after(entry, params))
-    return replace(state, turn_id=None, options=state.options.allowing(None))
+    said = {"usage": params.get("usage"), "_meta": {"cost": params.get("cost")}}
+    return replace(
+        state,
+        turn_id=None,
+        options=state.options.allowing(None),
+        spending=state.spending.after(entry, said),
+    )
 
 
 def _changed_by(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,15 +22,18 @@ from sandbox_agent_core.api.sessions import (
     SessionInfo,
     SessionStatus,
 )
+from sandbox_agent_core.api.turns import LimitsRequest
 from sandbox_agent_core.errors import (
     AgentProcessExited,
     Conflict,
+    CostUnknown,
     SessionClosed,
     StorageError,
     Unavailable,
 )
 from sandbox_agent_core.events.agent import OUT_OF_MEMORY
 from sandbox_agent_core.frames import Frame, extensions
+from sandbox_agent_core.lenient import as_dict, compact
 from sandbox_agent_core.projection import token_usage
 from sandbox_agent_core.spi.agent import TASK_STOP, AgentDefinition, AgentExit
 
@@ -73,8 +77,14 @@ class Session:
         earlier_resolution: Callable[[str], Mapping[str, Any] | None],
     ) -> None:
         self.log = log
+        self._prices = prices
         self.conversation = Conversation(
-            log, state, limits, self, earlier_resolution=earlier_resolution
+            log,
+            state,
+            limits,
+            self,
+            estimate_cost=self._estimated_cost,
+            earlier_resolution=earlier_resolution,
         )
         self.agent = SessionAgent(
             self.conversation,
@@ -96,8 +106,8 @@ class Session:
             definition=definition,
             check_open=self._check_open,
         )
-        self._prices = prices
-        self.conversation.stamper.estimated_cost = self._estimated_cost
+        self.conversation.stamper.notes_at_end = self._notes_at_end
+        self.turns.stop_tasks_of = self._stop_tasks_of
         self.conversation.stamper.common_commands = self.long_work.commands
         self._rewinding = Rewinding(self.conversation, self.agent, self.turns, self.long_work)
         self._max_media_bytes = limits.max_media_bytes
@@ -222,7 +232,10 @@ class Session:
     # Prompts and answers
 
     def prompt(
-        self, blocks: list[dict[str, Any]], output_schema: Mapping[str, Any] | None = None
+        self,
+        blocks: list[dict[str, Any]],
+        output_schema: Mapping[str, Any] | None = None,
+        limits: LimitsRequest | None = None,
     ) -> tuple[Turn, int, int]:
         """Start a turn, or queue it behind the running one. Returns `(turn, position, cursor before it)`.
 
@@ -230,11 +243,18 @@ class Session:
 
         Raises:
             InvalidRequest, SessionClosed, LimitReached, StorageError: the prompt was not accepted.
+            CostUnknown: its cost is limited, and nobody can tell it.
         """
         check_prompt(blocks, max_media_bytes=self._max_media_bytes)
-        if output_schema is not None:
-            return self._begin(lambda: Work.prompt(blocks, output_schema))
-        return self._begin(lambda: self.long_work.work_of(blocks))
+        if limits is not None and limits.max_cost is not None:
+            self._check_cost_is_told()
+
+        def work() -> Work:
+            if output_schema is not None:
+                return replace(Work.prompt(blocks, output_schema), limits=limits)
+            return replace(self.long_work.work_of(blocks), limits=limits)
+
+        return self._begin(work)
 
     def compact(self, instructions: str | None) -> tuple[Turn, int, int]:
         """As `prompt`: a turn that puts a summary in place of the conversation. Raises: OperationNotSupported."""
@@ -270,9 +290,36 @@ class Session:
         self._check_open()
         return await self.long_work.native(method, params)
 
-    def _estimated_cost(self, result: Mapping[str, Any]) -> dict[str, Any] | None:
-        usage = token_usage(dict(result))
-        return usage and estimated_cost(usage, self.state.options.model, self._prices)
+    def _estimated_cost(self, usage: Mapping[str, Any], model: str | None) -> dict[str, Any] | None:
+        return estimated_cost(usage, model or self.state.options.model, self._prices)
+
+    def _check_cost_is_told(self) -> None:
+        """Raises: CostUnknown."""
+        agent, model = self.state.settings.agent, self.state.options.model
+        told = self.long_work.can.usage
+        if told is None and not self.conversation.meter.has_told_cost:
+            raise CostUnknown(
+                f"agent {agent!r} does not tell what a turn costs while it runs, so `maxCost` could not be kept; use "
+                "`timeoutSeconds` or `maxTurns`",
+                agent=agent,
+                operation="maxCost",
+            )
+        if told == "tokens" and self._estimated_cost({"inputTokens": 1}, None) is None:
+            raise CostUnknown(
+                f"agent {agent!r} tells tokens, and nobody knows the price of its model {model!r}, so `maxCost` could "
+                f'not be kept; give the server the price: `[prices."{model}"]` of its configuration',
+                agent=agent,
+                operation="maxCost",
+                model=model,
+            )
+
+    def _notes_at_end(self, turn_id: str | None, result: Mapping[str, Any]) -> dict[str, Any]:
+        notes = self.turns.notes_at_end(turn_id, result)
+        if "cost" in as_dict(result.get("_meta")):
+            notes.pop("cost", None)
+        elif (usage := token_usage(dict(result))) and "cost" not in notes:
+            notes |= compact(cost=self._estimated_cost(usage, None))
+        return notes
 
     def cancel(self, turn_id: str | None) -> list[str]:
         """Cancel one turn, or the running one and all queued. Returns the turns that this stops."""
@@ -305,6 +352,12 @@ class Session:
                 step.after_commit(partial(conversation.to_agent, answer))
         self.log.append(step)
         return ids
+
+    def _stop_tasks_of(self, turn_id: str) -> None:
+        """Raises: StorageError."""
+        for id, task in self.state.tasks.items():
+            if task.turn_id == turn_id:
+                self.stop_tasks(id)
 
     def answer(self, request_id: str, body: AnswerRequest) -> dict[str, Any]:
         """Raises what `PendingRequests.answer` raises."""
@@ -393,9 +446,10 @@ class Session:
         else:
             error = {"code": AgentProcessExited.code, "message": "the agent ended"}
             conversation.stamper.end_tasks(step, status="failed", error=error)
-        outcomes = [(turn, _outcome_of_exit(turn, connection, ended)) for turn in self.turns.open]
-        for turn, outcome in outcomes:
-            self.turns.close(turn, outcome, step)
+        outcomes = [
+            (turn, self.turns.close(turn, _outcome_of_exit(turn, connection, ended), step))
+            for turn in self.turns.open
+        ]
         conversation.stamper.close_turn(step, None)
         step.is_end = True
         try:

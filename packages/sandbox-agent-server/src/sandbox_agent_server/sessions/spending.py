@@ -10,7 +10,7 @@ from sandbox_agent_core.api.sessions import SessionUsage
 from sandbox_agent_core.events.usage import Cost
 from sandbox_agent_core.frames import LogEntry
 from sandbox_agent_core.lenient import as_dict, as_int, as_str
-from sandbox_agent_core.projection import TOKENS, token_usage, turn_cost
+from sandbox_agent_core.projection import TOKENS, turn_cost, turn_use
 
 __all__ = ["Spending"]
 
@@ -34,7 +34,7 @@ class Spending:
 
     def after(self, entry: LogEntry, result: Mapping[str, Any]) -> Spending:
         """With the turn that the entry ends; `result` is what its agent said of it."""
-        usage = token_usage(dict(result)) or {}
+        usage = turn_use(entry.annotations, dict(result)).get("usage", {})
         counts = {
             field: getattr(self, field) + count
             for name, field in TOKENS.items()

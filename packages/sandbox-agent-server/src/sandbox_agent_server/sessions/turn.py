@@ -7,15 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox_agent_core.api.turns import LimitsRequest
 from sandbox_agent_core.errors import SandboxAgentError
-from sandbox_agent_core.events.usage import Cost
+from sandbox_agent_core.events import LimitKind
 from sandbox_agent_core.frames import Frame, acp, operations
 from sandbox_agent_core.lenient import as_dict
-from sandbox_agent_core.projection import stop_reason, turn_cost, turn_data
+from sandbox_agent_core.projection import stop_reason, turn_data, turn_use
 
 from sandbox_agent_server.agents.runner.failures import error_of_frame
+from sandbox_agent_server.sessions.turn_limits import LimitWatch
 
-__all__ = ["Turn", "TurnOutcome", "Work"]
+__all__ = ["Turn", "TurnOutcome", "TurnUse", "Work"]
+
+TurnUse = dict[str, Any]
+"""`{usage?, cost?, modelCalls?, limit?}` of a turn, on the wire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,7 @@ class Work:
 
     output_schema: Mapping[str, Any] | None = None
     """What the answer to a prompt is to be."""
+    limits: LimitsRequest | None = None
 
     @classmethod
     def prompt(
@@ -55,16 +61,22 @@ class Work:
     def can_be_steered(self) -> bool:
         return self.method != operations.SESSION_COMPACT
 
+    @property
+    def annotations(self) -> dict[str, Any] | None:
+        """Of the entry that begins the turn."""
+        limits = self.limits and self.limits.model_dump(by_alias=True, exclude_none=True)
+        return {**(self.marks or {}), **({"limits": limits} if limits else {})} or None
+
     def data(self) -> dict[str, Any]:
         """As `turn.started` has it."""
-        return turn_data(self.method, self.params, self.marks)
+        return turn_data(self.method, self.params, self.annotations)
 
 
 @dataclass(frozen=True, slots=True)
 class TurnOutcome:
     stop_reason: str
-    usage: dict[str, Any] | None = None
-    cost: Cost | None = None
+    use: TurnUse = field(default_factory=dict)
+    """`{usage?, cost?, modelCalls?, limit?}`, as `turn.ended` has them."""
     output: Any = None
     """The answer by the schema of the prompt."""
     error: SandboxAgentError | None = None
@@ -72,17 +84,14 @@ class TurnOutcome:
     @classmethod
     def of_answer(cls, frame: Frame, annotations: Mapping[str, Any] | None = None) -> TurnOutcome:
         """How the agent's answer to what began the turn ends it. `annotations`: of its entry."""
-        if "error" in frame:
-            return cls("error", error=error_of_frame(frame))
         result = as_dict(frame.get("result"))
-        usage = result.get("usage")
-        cost = turn_cost(annotations, result)
-        return cls(
-            stop_reason(result),
-            usage=usage if isinstance(usage, dict) else None,
-            cost=None if cost is None else Cost.model_validate(cost),
-            output=as_dict(result.get("_meta")).get("structuredOutput"),
-        )
+        use = turn_use(annotations, result)
+        if "error" in frame and "limit" in use:
+            return cls("cancelled", use)
+        if "error" in frame:
+            return cls("error", use, error=error_of_frame(frame))
+        output = as_dict(result.get("_meta")).get("structuredOutput")
+        return cls(stop_reason(result), use, output=output)
 
 
 @dataclass(slots=True, eq=False)
@@ -96,11 +105,18 @@ class Turn:
     outcome: TurnOutcome | None = None
     grace: asyncio.TimerHandle | None = None
     """Until the agent is stopped that ignores a cancel."""
+    limit: LimitKind | None = None
+    """What stops it."""
+    watch: LimitWatch | None = None
+    """Of its other limits, while it runs."""
+    deadline: asyncio.TimerHandle | None = None
+    """Until its `timeoutSeconds` are over."""
     _done: asyncio.Event = field(default_factory=asyncio.Event)
 
     def finish(self, outcome: TurnOutcome) -> None:
-        if self.grace is not None:
-            self.grace.cancel()
+        for timer in (self.grace, self.deadline):
+            if timer is not None:
+                timer.cancel()
         if self.outcome is None:
             self.outcome = outcome
             self._done.set()

@@ -8,7 +8,14 @@ from typing import Any, Final
 
 from sandbox_agent_core.api.turns import TurnInfo
 from sandbox_agent_core.errors import StorageError, TurnNotFound
-from sandbox_agent_core.events import Event, TurnDropped, TurnEnded, TurnQueued, TurnStarted
+from sandbox_agent_core.events import (
+    Event,
+    TurnDropped,
+    TurnEnded,
+    TurnQueued,
+    TurnStarted,
+    UsageUpdated,
+)
 from sandbox_agent_core.frames import LogEntry, acp
 from sandbox_agent_core.projection import project
 
@@ -21,6 +28,7 @@ __all__ = ["look_up_turn", "look_up_turns"]
 _READ_BYTES: Final = 1024 * 1024
 _HEAD_BYTES: Final = 512
 """Of a line: what stands before its payload."""
+_AT_THE_END: Final = ("error", "limit", "usage", "cost", "model_calls", "output")
 _UPDATE: Final = b'"method":"%b"' % acp.SESSION_UPDATE.encode()
 
 
@@ -67,11 +75,12 @@ def _read(turn: dict[str, Any], event: Event) -> None:
             turn |= {"status": "running", "origin": event.origin, "started_at": at}
         case TurnEnded():
             turn |= {"status": "ended", "stop_reason": event.stop_reason, "ended_at": at}
-            turn |= {"usage": event.usage, "cost": event.cost, "output": event.output}
-            turn["error"] = event.error
+            turn |= {name: getattr(event, name) for name in _AT_THE_END}
         case TurnDropped():
             reason = "cancelled" if event.reason == "cancelled" else "interrupted"
-            turn |= {"status": "ended", "stop_reason": reason, "ended_at": at}
+            turn |= {"status": "ended", "stop_reason": reason, "ended_at": at, "limit": event.limit}
+        case UsageUpdated(turn=used) if used is not None:
+            turn |= {name: getattr(used, name) for name in used.model_fields_set}
         case _:
             return
     turn.setdefault("seq", event.seq - 1)

@@ -6,8 +6,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,10 +17,11 @@ from sandbox_agent_core.errors import (
     SandboxAgentError,
     StorageError,
 )
+from sandbox_agent_core.events import LimitKind
 from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.lenient import as_dict
-from sandbox_agent_core.projection import stop_reason
+from sandbox_agent_core.projection import stop_reason, token_usage, turn_use
 from sandbox_agent_core.spi.capabilities import AgentCapabilities
 
 from sandbox_agent_server.agents.runner.failures import error_of_frame
@@ -31,6 +33,7 @@ from sandbox_agent_server.sessions.context import context_block, schema_text
 from sandbox_agent_server.sessions.conversation import Conversation
 from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.sessions.turn import Turn, TurnOutcome, Work
+from sandbox_agent_server.sessions.turn_limits import LimitWatch
 from sandbox_agent_server.settings import Limits
 
 __all__ = ["Turns"]
@@ -57,6 +60,9 @@ class Turns:
         self._queued: deque[Turn] = deque()
         self._is_waking = False
         self._retry_delays = retry_delays()
+        self.stop_tasks_of: Callable[[str], object] = lambda _turn_id: None
+        """Background tasks that a turn has started."""
+        conversation.observers.append(self._look)
 
     @property
     def running(self) -> Turn | None:
@@ -103,6 +109,7 @@ class Turns:
         before = self._conversation.log.last_seq
         if self._may_start and not self._queued and self._agent.is_ready:
             self._start(turn)
+            self._set_deadline(turn)
             return turn, 0, before
         if len(self._queued) >= self._limits.max_queued_turns + (self.running is None):
             raise LimitReached(
@@ -122,6 +129,7 @@ class Turns:
         params = {"turnId": turn.id, **work.data(), "position": position}
         self._conversation.state_entries((extensions.TURN_QUEUED, params))
         self._queued.append(turn)
+        self._set_deadline(turn)
         self._advance()
         return turn, position, before
 
@@ -132,10 +140,11 @@ class Turns:
             params["prompt"] = [context_block(self._agent.context), *params["prompt"]]
         if work.output_schema is not None:
             params |= self._with_schema(params, work.output_schema)
-        self._conversation.begin_turn(work.method, params, turn.id, marks=work.marks)
+        self._conversation.begin_turn(work.method, params, turn.id, marks=work.annotations)
         if work.takes_context:
             self._agent.context = None
         self._current = turn
+        turn.watch = self._watched(turn)
         self._retry_delays = retry_delays()
 
     def _with_schema(self, params: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,12 +208,73 @@ class Turns:
         conversation.stamper.begin_turn(step, turn.id)
         work = turn.work
         request = conversation.own_request(step, work.method, {"sessionId": None, **work.params})
-        conversation.stamper.client_frame(step, request, annotations=work.marks)
+        conversation.stamper.client_frame(step, request, annotations=work.annotations)
         conversation.stamper.forget_asked()
-        outcome = TurnOutcome("error", error=error)
-        self.close(turn, outcome, step)
+        outcome = self.close(turn, TurnOutcome("error", error=error), step)
         conversation.log.append(step)
         turn.finish(outcome)
+
+    # Limits
+
+    def _set_deadline(self, turn: Turn) -> None:
+        limits = turn.work.limits
+        if limits is not None and limits.timeout_seconds is not None:
+            turn.deadline = asyncio.get_running_loop().call_later(
+                limits.timeout_seconds, self._stop_at_limit, turn, "timeout"
+            )
+
+    def _watched(self, turn: Turn) -> LimitWatch | None:
+        limits = turn.work.limits
+        if limits is None or limits.max_turns is limits.max_cost is None:
+            return None
+        return LimitWatch(
+            turn.id,
+            self._conversation.meter,
+            max_turns=limits.max_turns,
+            max_cost=limits.max_cost,
+        )
+
+    def _look(self, step: SessionStep) -> None:
+        """An observer of steps."""
+        turn = self._current
+        if turn is None or turn.watch is None or turn.is_cancelling:
+            return
+        if (limit := turn.watch.reached(step)) is not None:
+            # Not now: an observer must not append.
+            asyncio.get_running_loop().call_soon(self._stop_at_limit, turn, limit)
+
+    def _stop_at_limit(self, turn: Turn, limit: LimitKind) -> None:
+        if turn.outcome is not None or turn.is_cancelling or turn is self._ending:
+            return
+        logger.info(
+            "session %s: turn %s is stopped: %s", self._conversation.log.session_id, turn.id, limit
+        )
+        turn.limit = limit
+        try:
+            self.cancel(turn.id)
+            self.stop_tasks_of(turn.id)
+        except StorageError as exc:
+            logger.error(
+                "session %s: cannot stop turn %s: %s",
+                self._conversation.log.session_id,
+                turn.id,
+                exc.message,
+            )
+            delay = next(self._retry_delays)
+            turn.deadline = asyncio.get_running_loop().call_later(
+                delay, self._stop_at_limit, turn, limit
+            )
+
+    def notes_at_end(self, turn_id: str | None, result: Mapping[str, Any]) -> dict[str, Any]:
+        """What the agent does not say itself of a turn that ends: what it has used, and what stopped it."""
+        meter = self._conversation.meter
+        notes = meter.so_far() if meter.turn_id == turn_id else {}
+        if token_usage(dict(result)) is not None:
+            notes.pop("usage", None)
+        turn = next((one for one in self.open if one.id == turn_id), None)
+        if turn is not None and turn.limit is not None:
+            notes["limit"] = turn.limit
+        return notes
 
     # Ends
 
@@ -226,9 +296,10 @@ class Turns:
 
     def own_ended(self, step: SessionStep, frame: Frame) -> None:
         params = as_dict(frame.get("params"))
-        outcome = TurnOutcome(stop_reason(params))
+        use = turn_use(step.drafts[-1].annotations, params)
+        outcome = TurnOutcome(stop_reason(params), use)
         if params.get("error") is not None:
-            outcome = TurnOutcome("error", error=error_of_frame({"error": params["error"]}))
+            outcome = TurnOutcome("error", use, error=error_of_frame({"error": params["error"]}))
         step.after_commit(partial(self._finish_own, outcome))
 
     def _finish_own(self, outcome: TurnOutcome) -> None:
@@ -237,11 +308,17 @@ class Turns:
             turn.finish(outcome)
         self._advance()
 
-    def close(self, turn: Turn, outcome: TurnOutcome, step: SessionStep) -> None:
-        """Add the entries that end a turn which the agent will not end."""
+    def close(self, turn: Turn, outcome: TurnOutcome, step: SessionStep) -> TurnOutcome:
+        """Add the entries that end a turn which the agent will not end. Returns how, with what it has used."""
         stamper = self._conversation.stamper
         stamper.close_turn(step, turn.id)
-        params: dict[str, Any] = {"turnId": turn.id, "stopReason": outcome.stop_reason}
+        outcome = replace(outcome, use=self.notes_at_end(turn.id, {}))
+        self._conversation.meter.end(turn.id)
+        params: dict[str, Any] = {
+            "turnId": turn.id,
+            "stopReason": outcome.stop_reason,
+            **outcome.use,
+        }
         if outcome.error is not None:
             params["error"] = {"code": outcome.error.code, "message": outcome.error.message}
             if outcome.error.details:
@@ -253,6 +330,7 @@ class Turns:
             self._own = None
         else:
             self._current = self._ending = None
+        return outcome
 
     def gone(self, ended: list[tuple[Turn, TurnOutcome]]) -> None:
         """The agent is gone, and what was to be said of that was said."""
@@ -261,7 +339,7 @@ class Turns:
         self._advance()
 
     def _end_ourselves(self, turn: Turn, outcome: TurnOutcome, step: SessionStep) -> None:
-        self.close(turn, outcome, step)
+        outcome = self.close(turn, outcome, step)
         try:
             self._conversation.log.append(step)
         finally:
@@ -301,10 +379,11 @@ class Turns:
         return dropped
 
     def _drop(self, turn: Turn, reason: str) -> None:
-        params = {"turnId": turn.id, "reason": reason}
+        use = {} if turn.limit is None else {"limit": turn.limit}
+        params = {"turnId": turn.id, "reason": reason, **use}
         self._conversation.state_entries((extensions.TURN_DROPPED, params))
         self._queued.remove(turn)
-        turn.finish(TurnOutcome("cancelled" if reason == "cancelled" else "interrupted"))
+        turn.finish(TurnOutcome("cancelled" if reason == "cancelled" else "interrupted", use))
 
     def stop(self, outcome: TurnOutcome) -> None:
         """The session is being stopped: tell the agent. Raises: StorageError."""

@@ -35,6 +35,7 @@ async def test_it_announces_what_it_can(client_of: Any) -> None:
     hello = (await client.call(acp.INITIALIZE, protocolVersion=1))["result"]
     assert AgentCapabilities.read(hello["agentCapabilities"]) == AgentCapabilities(
         steer=True,
+        usage="cost",
         compact=True,
         review=True,
         fork=True,

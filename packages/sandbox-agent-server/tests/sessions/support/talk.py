@@ -83,6 +83,7 @@ class Talk:
             state,
             Limits.model_validate(limits),
             self,
+            estimate_cost=lambda _usage, _model: None,
             earlier_resolution=self.resolutions.get,
         )
         self.conversation.observers.append(self._observe)

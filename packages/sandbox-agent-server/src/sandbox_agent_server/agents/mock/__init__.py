@@ -3,7 +3,7 @@
 It is a complete ACP agent. The first word of a prompt chooses what it does, in either case; anything
 else is echoed. `help` prints the list, `scenarios.py` defines it:
 
-    text · reasoning · tool · edit (diff) · terminal · plan · usage · substeps · unknown · late · history
+    text · reasoning · tool · edit (diff) · terminal · plan · usage · work · substeps · unknown · late · history
     permission · question                         ask the person
     wait                                          until something is said into the turn
     stream N [DELAY_MS] · burst NxSIZE · slow [SECONDS]   a lot, or for long

@@ -169,6 +169,7 @@ class MockAgent:
             cwd=str(params.get("cwd", "/")),
             reply=self._options.reply,
             is_trusted=bool(self._options.trusted),
+            is_plain=self._is_plain,
             hooks=frozenset() if self._is_plain else _hooks(params),
         )
         self._sessions[id] = session

@@ -24,6 +24,7 @@ LONG_WORK: Final = {
     "native": True,
     "permissionAnswers": ["message", "updatedInput"],
     "hooks": ["before_tool", "after_tool"],
+    "usage": "cost",
 }
 """What it announces beside ACP, unless it is to be a plain ACP agent."""
 
@@ -69,6 +70,8 @@ class MockSession:
     )
     hooks: frozenset[str] = frozenset()
     """Which it asks: `before_tool`, `after_tool`."""
+    is_plain: bool = False
+    """It says nothing that is not in ACP."""
     is_trusted: bool = False
     """The person said `always`: it asks no more."""
     turns: int = 0

@@ -12,6 +12,7 @@ from sandbox_agent_server.agents.mock import (
     failing,
     flooding,
     long_work,
+    spending,
     telling,
 )
 from sandbox_agent_server.agents.mock.turn import Turn
@@ -46,6 +47,11 @@ SCENARIOS: Final[dict[str, _Scenario]] = {
     "terminal": _Scenario(telling.terminal, "a command whose terminal is streamed"),
     "plan": _Scenario(telling.plan, "a plan that is worked off in three updates"),
     "usage": _Scenario(telling.usage, "two states of the context window, with cost"),
+    "work": _Scenario(
+        spending.work,
+        "rounds of a model that runs a tool, each told of with its tokens and its cost",
+        "[ROUNDS] [USD]",
+    ),
     "substeps": _Scenario(telling.substeps, "a sub-agent with tool calls and words of its own"),
     "unknown": _Scenario(telling.unknown, "an update of a type that does not exist"),
     "history": _Scenario(telling.history, "what it remembers of the session"),

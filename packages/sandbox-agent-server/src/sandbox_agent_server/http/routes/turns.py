@@ -14,7 +14,7 @@ from sandbox_agent_core.api.sessions import (
     PromptResult,
 )
 from sandbox_agent_core.api.turns import TurnInfo
-from sandbox_agent_core.errors import SessionNotFound, TurnNotFound
+from sandbox_agent_core.errors import CostUnknown, SessionNotFound, TurnNotFound
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -38,7 +38,9 @@ async def _prompt(request: Request) -> Response:
     services = services_of(request)
     body = await read_body(request, PromptRequest, services.settings.limits)
     return await answer_with_turn(
-        request, body, lambda session: session.prompt(body.blocks(), body.output_schema)
+        request,
+        body,
+        lambda session: session.prompt(body.blocks(), body.output_schema, body.limits),
     )
 
 
@@ -76,7 +78,7 @@ routes = [
         method="POST", path="/v1/sessions/{session_id}/prompt", handler=_prompt, scope="prompt", tag="turns", status=202,
         summary="Start a turn, or queue it. A dropped connection never cancels it.",
         body=PromptRequest, result=PromptAccepted, is_idempotent=True,
-        query=[WAIT], errors=TURN_ERRORS,
+        query=[WAIT], errors=[*TURN_ERRORS, CostUnknown],
         extra={"wait": PromptResult},
     ),
     ApiRoute(
