@@ -59,7 +59,7 @@ def test_a_provider_can_take_back_what_it_inherits() -> None:
         ("docker", "pause, list, logs, ports, images"),
         ("e2b", "pause, list, logs, extend, ports"),
         ("daytona", "pause, list, logs, extend, ports"),
-        ("modal", "list, logs, ports"),
+        ("modal", "list, logs, ports, images"),
         ("vercel", "pause, list, logs, extend, ports"),
         ("cloudflare", "logs, extend, ports"),
     ],

@@ -33,7 +33,7 @@ class Builder:
         name = spec.name or "the-default"
         return _image(name, is_new=len(self.specs) == 1)
 
-    async def list_images(self) -> Sequence[SandboxImage]:
+    async def list_images(self, *, wheels: object = ()) -> Sequence[SandboxImage]:
         if self.refusal is not None:
             raise self.refusal
         return [_image("the-default"), _image("mine")]

@@ -15,9 +15,10 @@ from sandbox_agent_client import SandboxAgent
 from sandbox_agent_client.sandboxes.wheels import server_wheels, write_wheel
 from sandbox_agent_core.errors import InvalidRequest, ProviderError
 from sandbox_agent_core.ids import new_id
+from sandbox_agent_core.provisioning.image_recipe import server_requirements
 from sandbox_agent_core.spi.provider import Wheel
 from sandbox_agent_docker import DockerProvider, build_image
-from sandbox_agent_docker.image.build import _requirements, dockerfile
+from sandbox_agent_docker.image.build import dockerfile
 from sandbox_agent_docker.image.built import stale_warning
 from support.docker_fixtures import docker_tests
 from support.wheelhouse import installed_wheelhouse
@@ -29,11 +30,12 @@ def test_the_server_comes_from_wheels_or_from_the_index() -> None:
     own = [
         Wheel(f"sandbox_agent_{name}-9.9.9-py3-none-any.whl", b"") for name in ("core", "server")
     ]
-    assert _requirements(own, [], node=True) == (
-        "/wheels/sandbox_agent_core-9.9.9-py3-none-any.whl "
-        "/wheels/sandbox_agent_server-9.9.9-py3-none-any.whl[node]"
-    )
-    assert _requirements([], [], node=False).startswith("sandbox-agent-server~=")
+    assert server_requirements(own, [], node=True, directory="/wheels") == [
+        "/wheels/sandbox_agent_core-9.9.9-py3-none-any.whl",
+        "/wheels/sandbox_agent_server-9.9.9-py3-none-any.whl[node]",
+    ]
+    (from_index,) = server_requirements([], [], node=False, directory="/wheels")
+    assert from_index.startswith("sandbox-agent-server~=")
 
 
 async def test_the_command_builds_an_image_that_runs_the_mock_agent(

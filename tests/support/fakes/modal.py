@@ -2,7 +2,10 @@
 
 It is a gRPC server over the service classes that Modal's own wheel brings, so each message is one of Modal's.
 
-What it does not model: images (one, with or without our server on its PATH, and no build), users, a network of a
+Images are built of what they are told: the same layer on the same image is the same image. No command of them is run;
+one in whose layers our server was installed has ours on its PATH, and so have all when `has_server`.
+
+What it does not model: users, a network of a
 sandbox's own, lifetimes and idleness that end it, environments, volumes, secrets by name, snapshots, and TLS. A
 command's output comes when it has ended. A tunnel's name has the port of this machine in it, which nobody resolves.
 """
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import json
 import secrets
 import signal
@@ -71,6 +75,17 @@ class _Box:
         return _TERMINATED if self.has_ended else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Layers:
+    commands: tuple[str, ...]
+    """From the base up."""
+    files: tuple[str, ...]
+
+    @property
+    def has_server(self) -> bool:
+        return any("build.sh server" in command for command in self.commands)
+
+
 @dataclass(slots=True)
 class _Exec:
     process: asyncio.subprocess.Process
@@ -87,6 +102,14 @@ class FakeModal:
         self.url = ""
         self.boxes: dict[str, _Box] = {}
         self.apps: dict[str, str] = {}
+        self.images: dict[str, _Layers] = {}
+        self.published: dict[str, str] = {}
+        self.files: dict[str, bytes] = {}
+        """Uploaded, by their hash."""
+        self.mounts: dict[str, list[api_pb2.MountFile]] = {}
+        self.build_environments: list[dict[str, str]] = []
+        self.refused_command = ""
+        """A layer with a command that contains it does not build."""
         self.calls: Counter[str] = Counter()
         self.commands: list[list[str]] = []
         self.faults: dict[str, list[Status | None]] = {}
@@ -197,14 +220,82 @@ class _Api(ModalClientBase):
             await stream.send_message(api_pb2.AppGetOrCreateResponse(app_id=self._fake.apps[name]))
 
     async def ImageGetOrCreate(self, stream: Any) -> None:
-        async with self._asked("ImageGetOrCreate", stream):
+        async with self._asked("ImageGetOrCreate", stream) as request:
+            fake, wanted = self._fake, request.image
+            below = [fake.images[base.image_id] for base in wanted.base_images]
+            mounted = fake.mounts.get(wanted.context_mount_id, [])
+            layers = _Layers(
+                (*(c for one in below for c in one.commands), *wanted.dockerfile_commands),
+                (*(f for one in below for f in one.files), *(f.filename for f in mounted)),
+            )
+            refused = fake.refused_command
+            if refused and any(refused in command for command in wanted.dockerfile_commands):
+                result = api_pb2.GenericResult(
+                    status=api_pb2.GenericResult.GENERIC_STATUS_FAILURE, exception="npm: not found"
+                )
+                await stream.send_message(
+                    api_pb2.ImageGetOrCreateResponse(image_id="im-broken", result=result)
+                )
+                return
+            content = [wanted.SerializeToString(), *(f.SerializeToString() for f in mounted)]
+            id_ = f"im-{hashlib.sha256(b''.join(content)).hexdigest()[:12]}"
+            if id_ not in fake.images:
+                fake.calls["built"] += 1
+            fake.images[id_] = layers
             await stream.send_message(
                 api_pb2.ImageGetOrCreateResponse(
-                    image_id="im-1",
+                    image_id=id_,
                     result=_SUCCESS,
                     metadata=api_pb2.ImageMetadata(image_builder_version=BUILDER),
                 )
             )
+
+    async def ImageFromId(self, stream: Any) -> None:
+        async with self._asked("ImageFromId", stream) as request:
+            if request.image_id not in self._fake.images:
+                raise GRPCError(Status.NOT_FOUND, f"Image {request.image_id} not found")
+            metadata = api_pb2.ImageMetadata(image_builder_version=BUILDER)
+            await stream.send_message(
+                api_pb2.ImageFromIdResponse(image_id=request.image_id, metadata=metadata)
+            )
+
+    async def ImageGetByTag(self, stream: Any) -> None:
+        async with self._asked("ImageGetByTag", stream) as request:
+            if request.tag not in self._fake.published:
+                raise GRPCError(Status.NOT_FOUND, f"Image {request.tag} not found")
+            found = self._fake.published[request.tag]
+            await stream.send_message(api_pb2.ImageGetByTagResponse(image_id=found))
+
+    async def ImagePublish(self, stream: Any) -> None:
+        async with self._asked("ImagePublish", stream) as request:
+            self._fake.published[request.tag] = request.image_id
+            await stream.send_message(api_pb2.ImagePublishResponse())
+
+    async def MountBatchedCheckExistence(self, stream: Any) -> None:
+        async with self._asked("MountBatchedCheckExistence", stream) as request:
+            missing = [h for h in request.sha256_hex_hashes if h not in self._fake.files]
+            await stream.send_message(
+                api_pb2.MountBatchedCheckExistenceResponse(missing_sha256_hex_hashes=missing)
+            )
+
+    async def MountPutFile(self, stream: Any) -> None:
+        async with self._asked("MountPutFile", stream) as request:
+            self._fake.files[request.sha256_hex] = request.data
+            await stream.send_message(api_pb2.MountPutFileResponse(exists=True))
+
+    async def MountGetOrCreate(self, stream: Any) -> None:
+        async with self._asked("MountGetOrCreate", stream) as request:
+            assert all(file.sha256_hex in self._fake.files for file in request.files)
+            names = sorted((file.filename, file.sha256_hex) for file in request.files)
+            id_ = f"mo-{hashlib.sha256(repr(names).encode()).hexdigest()[:12]}"
+            self._fake.mounts[id_] = sorted(request.files, key=lambda file: file.filename)
+            await stream.send_message(api_pb2.MountGetOrCreateResponse(mount_id=id_))
+
+    async def SecretGetOrCreate(self, stream: Any) -> None:
+        async with self._asked("SecretGetOrCreate", stream) as request:
+            self._fake.build_environments.append(dict(request.env_dict))
+            id_ = f"st-{request.deployment_name or secrets.token_hex(4)}"
+            await stream.send_message(api_pb2.SecretGetOrCreateResponse(secret_id=id_))
 
     async def SandboxCreateV2(self, stream: Any) -> None:
         async with self._asked("SandboxCreateV2", stream) as request:
@@ -213,8 +304,10 @@ class _Api(ModalClientBase):
             env: dict[str, str] = {}
             for source in request.secret_sources:
                 env |= dict(source.env.contents)
+            image = self._fake.images[request.definition.image_id]
+            has_server = self._fake.has_server or image.has_server
             machine = await asyncio.to_thread(
-                PrivateMachine, self._fake.root, id_, env=env, has_server=self._fake.has_server
+                PrivateMachine, self._fake.root, id_, env=env, has_server=has_server
             )
             box = self._fake.boxes[id_] = _Box(
                 id_,

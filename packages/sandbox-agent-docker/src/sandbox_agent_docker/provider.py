@@ -28,6 +28,7 @@ from sandbox_agent_core.spi.provider import (
     SandboxInfo,
     SandboxRef,
     SandboxSpec,
+    Wheel,
 )
 
 from sandbox_agent_docker import containers, options
@@ -307,7 +308,8 @@ class DockerProvider(MachineProvider[Container]):
         """Of the images that it builds, to build by hand or to start from."""
         return dockerfile()
 
-    async def list_images(self) -> Sequence[SandboxImage]:
+    async def list_images(self, *, wheels: Sequence[Wheel] = ()) -> Sequence[SandboxImage]:
+        del wheels
         return await self._daemon.call(built.list_ours)
 
     async def remove_image(self, name: str) -> None:

@@ -17,9 +17,18 @@ from sandbox_agent_core.provisioning.provider import (
     MachineProvider,
     removed_on_failure,
 )
+from sandbox_agent_core.provisioning.server_source import wheelhouse_of
+from sandbox_agent_core.spi.images import ImageSpec, SandboxImage, image_name, install_settings
 from sandbox_agent_core.spi.labels import OURS, created_at
-from sandbox_agent_core.spi.provider import Endpoint, SandboxInfo, SandboxRef, SandboxSpec
+from sandbox_agent_core.spi.provider import (
+    Endpoint,
+    SandboxInfo,
+    SandboxRef,
+    SandboxSpec,
+    Wheel,
+)
 
+from sandbox_agent_modal import images
 from sandbox_agent_modal.account import Account, attached, detach
 from sandbox_agent_modal.errors import PROVIDER
 from sandbox_agent_modal.machine import ModalMachine
@@ -30,8 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["ModalProvider"]
 
 APP_NAME = "sandbox-agent"
-PYTHON_VERSION = "3.12"
-"""Of the default image."""
 WORKSPACE = "workspace"
 """In the home directory, where sessions start unless told otherwise."""
 LIFETIME_S = 4 * 3600.0
@@ -42,6 +49,7 @@ MEMORY_MB = 1024
 REQUEST_TIMEOUT_S = 60.0
 CREATE_TIMEOUT_S = 600.0
 """The first time an image is used, Modal builds it."""
+BUILD_TIMEOUT_S = 1800.0
 CREATE_TAG = "sandbox-agent-create"
 """Unique to one call of `create`, which terminates by it what it has made when it fails."""
 
@@ -77,6 +85,7 @@ class ModalProvider(MachineProvider["Sandbox"]):
         server_port: int = SERVER_PORT,
         ready_timeout: float = READY_TIMEOUT_S,
         create_timeout: float = CREATE_TIMEOUT_S,
+        build_timeout: float = BUILD_TIMEOUT_S,
         request_timeout: float = REQUEST_TIMEOUT_S,
         token_id: str | None = None,
         token_secret: str | None = None,
@@ -86,8 +95,10 @@ class ModalProvider(MachineProvider["Sandbox"]):
         """Nothing is asked of Modal before the first call.
 
         Args:
-            image: A name in a registry, or a `modal.Image`. It needs the server or a Python >= 3.11. Default:
-                Modal's Debian with Python 3.12.
+            image: A name in a registry, `modal:NAME` for an image that was published in Modal, `im-…` for the id
+                of one (a snapshot), or a `modal.Image`. It needs the server or a Python >= 3.11. Default: the image
+                that `sandbox-agent image build` published, else Modal's Debian with Python 3.12, the server and
+                the agents of the start, which Modal builds the first time and keeps.
             app: The Modal app that the sandboxes belong to; made when it is missing.
             env: For the server and its agents; that of the single start wins. In a file of the sandbox's user.
             workdir: Where sessions start. Default: `workspace` in the home directory.
@@ -101,6 +112,7 @@ class ModalProvider(MachineProvider["Sandbox"]):
             secrets: Modal's, by name or as `modal.Secret`: variables of every process in the sandbox.
             server_port: In the sandbox. ready_timeout: seconds for the server to listen.
             create_timeout: Seconds for Modal to make the sandbox, and its image the first time.
+            build_timeout: Seconds for `image build`.
             request_timeout: Seconds for any other request.
             token_id: With `token_secret`, or neither. Default: MODAL_TOKEN_ID and MODAL_TOKEN_SECRET, or
                 `~/.modal.toml`.
@@ -132,6 +144,7 @@ class ModalProvider(MachineProvider["Sandbox"]):
         self._image = image
         self._secrets = tuple(secrets)
         self._create_timeout_s = create_timeout
+        self._build_timeout_s = build_timeout
         self._account = Account(
             app_name=app,
             environment=environment,
@@ -176,9 +189,53 @@ class ModalProvider(MachineProvider["Sandbox"]):
             remove = partial(self._remove_made, client, app, create_id)
             async with removed_on_failure(remove, what=f"the Modal sandbox of create {create_id}"):
                 tags = {**spec.labels, OURS: "1", CREATE_TAG: create_id}
-                made = await to_its_end(self._make(client, app, tags), undo=detach)
+                async with self._image_for(client, app, spec) as image:
+                    making = self._make(client, app, image, tags)
+                    made = await to_its_end(making, undo=detach)
                 async with attached(made) as sandbox:
                     yield sandbox
+
+    @asynccontextmanager
+    async def _image_for(self, client: Client, app: App, spec: SandboxSpec) -> AsyncIterator[Image]:
+        """One that was named; else the published one of this server; else layers, which Modal builds the first time."""
+        if isinstance(self._image, str):
+            yield images.named(self._image, self._account, client)
+        elif (given := self._create_options.get("image", self._image)) is not None:
+            yield given
+        elif published := await images.find_published(
+            self._account, client, app, image_name(spec.wheels())
+        ):
+            yield published
+        else:
+            spec.report("getting the image: Modal builds it the first time, and keeps it")
+            wanted = ImageSpec(
+                agents=spec.agents,
+                wheels=spec.wheels(),
+                wheelhouse=wheelhouse_of(spec),
+                settings=install_settings({**self._env, **spec.env}),
+                npm_registry=spec.npm_registry,
+            )
+            with images.layered(wanted) as image:
+                yield image
+
+    async def build_image(self, spec: ImageSpec) -> SandboxImage:
+        """Publish one in Modal's environment. Modal decides by its layers what has to be built.
+
+        Raises:
+            ProviderError: a command failed.
+        """
+        return await images.build(self._account, spec, timeout_s=self._build_timeout_s)
+
+    async def list_images(self, *, wheels: Sequence[Wheel] = ()) -> Sequence[SandboxImage]:
+        """The one that is used by default, when there is one: Modal's SDK does not list them."""
+        return await images.used_by_default(self._account, wheels)
+
+    async def remove_image(self, name: str) -> None:
+        """Raises: InvalidRequest, which says how: Modal's SDK cannot."""
+        raise InvalidRequest(
+            f"Modal's SDK removes no images. Run `modal image names delete {name}`.",
+            provider=self.name,
+        )
 
     async def _memory_of(self, sandbox: Sandbox) -> float | None:
         """What Modal promises: there may be more, for as long as nobody else needs it."""
@@ -190,14 +247,11 @@ class ModalProvider(MachineProvider["Sandbox"]):
         del sandbox
         return f"{home}/{WORKSPACE}"
 
-    async def _make(self, client: Client, app: App, tags: Mapping[str, str]) -> Sandbox:
+    async def _make(
+        self, client: Client, app: App, image: Image, tags: Mapping[str, str]
+    ) -> Sandbox:
         import modal  # noqa: PLC0415 - the SDK is imported on first use
 
-        image = self._image
-        if image is None:
-            image = modal.Image.debian_slim(PYTHON_VERSION)
-        elif isinstance(image, str):
-            image = modal.Image.from_registry(image)
         arguments = {
             "app": app,
             "client": client,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ from sandbox_agent_client.errors import (
     ProviderNotInstalled,
     SandboxAgentError,
 )
+from sandbox_agent_client.sandboxes.npm_registry import callers_npm_registry
 from sandbox_agent_client.sandboxes.plugins import find_provider, installed_providers
 from sandbox_agent_client.sandboxes.wheelhouse import load_wheelhouse
 from sandbox_agent_client.sandboxes.wheels import server_wheels
@@ -189,7 +191,9 @@ async def _build(
     if not from_index and (why := no_server(made_of, spec.settings)) is not None:
         raise ProviderNotInstalled(why, provider=name)
     started = time.monotonic()
-    image = await provider.build_image(replace(spec, wheels=wheels, wheelhouse=house))
+    npm = await asyncio.to_thread(callers_npm_registry, os.environ)
+    made = replace(spec, wheels=wheels, wheelhouse=house, npm_registry=npm)
+    image = await provider.build_image(made)
     if not quiet:
         _to_stderr(_outcome(image, time.monotonic() - started))
     print(image.name)
@@ -222,7 +226,7 @@ async def _list(name: str | None, option: list[str] | None, *, as_json: bool) ->
 
 async def _images_of(provider: SupportsImages) -> Sequence[SandboxImage]:
     async with asyncio.timeout(LIST_TIMEOUT_S):
-        return await provider.list_images()
+        return await provider.list_images(wheels=server_wheels())
 
 
 async def _remove(name: str, option: list[str] | None, names: Sequence[str]) -> ExitCode:

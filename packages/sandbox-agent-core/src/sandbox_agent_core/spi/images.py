@@ -18,8 +18,10 @@ __all__ = ["INSTALL_SETTINGS", "ImageSpec", "SandboxImage", "image_name", "insta
 
 _DIGEST_CHARACTERS: Final = 12
 INSTALL_SETTINGS: Final = (
-    *("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "UV_DEFAULT_INDEX"),
-    *("NPM_CONFIG_REGISTRY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"),
+    "PIP_INDEX_URL",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_TRUSTED_HOST",
+    "NPM_CONFIG_REGISTRY",
 )
 """Variables that say where installers get things from."""
 
@@ -43,6 +45,8 @@ class ImageSpec:
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Variables for the installers, such as `PIP_INDEX_URL` or `NPM_CONFIG_REGISTRY`; not in the image afterwards
     where the provider can leave them out."""
+    npm_registry: str | None = None
+    """Where the caller's npm gets packages from; what `settings` or the base say comes first."""
     cpus: int | None = None
     memory_mb: int | None = None
     """Of each sandbox made from it, where the image decides that. None: what the agents need."""

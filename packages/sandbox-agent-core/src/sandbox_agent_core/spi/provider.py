@@ -274,8 +274,9 @@ class SupportsImages(SandboxProvider, Protocol):
         """
         ...
 
-    async def list_images(self) -> Sequence[SandboxImage]:
-        """Those of ours, newest first."""
+    async def list_images(self, *, wheels: Sequence[Wheel] = ()) -> Sequence[SandboxImage]:
+        """Those of ours, newest first. `wheels`: the server as it is installed here, by which the one is known that
+        is used by default; where the vendor does not list, that is all there is."""
         ...
 
     async def remove_image(self, name: str) -> None:

@@ -9,11 +9,11 @@ import re
 import tarfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
 from sandbox_agent_core.errors import InvalidRequest, ProviderError, ProviderNotInstalled
+from sandbox_agent_core.provisioning.image_recipe import PACKAGES, server_requirements
 from sandbox_agent_core.provisioning.server_source import no_server
 from sandbox_agent_core.spi.images import ImageSpec, SandboxImage
 from sandbox_agent_core.spi.provider import SandboxSpec, Wheel
@@ -23,10 +23,8 @@ from sandbox_agent_docker.daemon_address import find_daemon
 from sandbox_agent_docker.image.built import image_labels, labels_of, layers_of
 from sandbox_agent_docker.image.choice import PLAIN_IMAGE, full_image
 
-__all__ = ["PACKAGES", "build", "build_image", "dockerfile"]
+__all__ = ["build", "build_image", "dockerfile"]
 
-PACKAGES = ("bash", "git", "curl", "ca-certificates", "openssh-client", "ripgrep", "procps")
-"""What agents like to have, of the base's distribution."""
 BUILD_SILENCE_TIMEOUT_S = 1800.0
 """For one step that says nothing: an agent may be hundreds of megabytes."""
 OUTPUT_TAIL_LINES = 40
@@ -102,9 +100,12 @@ async def build(daemon: Daemon, spec: ImageSpec) -> SandboxImage:
     name = spec.name or full_image()
     base = spec.base or PLAIN_IMAGE
     packages = PACKAGES if spec.packages is None else spec.packages
+    requirements = server_requirements(
+        spec.wheels, spec.wheelhouse, node=spec.node, directory="/wheels"
+    )
     arguments = {
         "BASE": base,
-        "REQUIREMENTS": _requirements(spec.wheels, spec.wheelhouse, node=spec.node),
+        "REQUIREMENTS": " ".join(requirements),
         "PACKAGES": " ".join(packages),
         "AGENTS": " ".join(spec.agents),
         **spec.settings,
@@ -115,7 +116,9 @@ async def build(daemon: Daemon, spec: ImageSpec) -> SandboxImage:
     labels = image_labels(digest=digest, wheels=spec.wheels, agents=spec.agents)
     is_there = not spec.rebuild and await daemon.call(partial(_is_up_to_date, name, base, labels))
     if not is_there:
-        work = partial(_build, name, context, arguments, labels, spec)
+        # Not in the digest: the same agents come from anywhere.
+        npm = {"NPM_CONFIG_REGISTRY": spec.npm_registry} if spec.npm_registry else {}
+        work = partial(_build, name, context, {**npm, **arguments}, labels, spec)
         await daemon.call(work, only_listens=True, answer_timeout_s=BUILD_SILENCE_TIMEOUT_S)
     return SandboxImage(
         provider="docker",
@@ -182,17 +185,6 @@ def _not_built(name: str, error: str, said: Sequence[str]) -> ProviderError:
         image=name,
         log=tail or None,
     )
-
-
-def _requirements(wheels: Sequence[Wheel], wheelhouse: Sequence[Wheel], *, node: bool) -> str:
-    extra = "[node]" if node else ""
-    ours = [wheel.filename for wheel in (*wheelhouse, *wheels)]
-    server = next((name for name in ours if name.startswith("sandbox_agent_server-")), None)
-    if server is None:
-        minor = ".".join(version("sandbox-agent-docker").split(".")[:2])
-        return f"sandbox-agent-server{extra}~={minor}.0"
-    core = [name for name in ours if name.startswith("sandbox_agent_core-")]
-    return " ".join(f"/wheels/{name}" for name in (*dict.fromkeys(core), f"{server}{extra}"))
 
 
 def _check_server(spec: SandboxSpec, build_args: Mapping[str, str]) -> None:
