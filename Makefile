@@ -42,6 +42,10 @@ agents: $(READY)
 agents-newest: $(READY) agents ## The newest of each agent beside the pinned: what drifted (ARGS="codex --workers 4")
 	@$(BIN)/python scripts/agents_newest.py $(ARGS)
 
+.PHONY: providers-newest
+providers-newest: $(READY) ## The newest SDK of each provider beside the one here: what drifted (ARGS="e2b --lowest")
+	@$(BIN)/python scripts/providers_newest.py $(ARGS)
+
 .PHONY: lint
 lint: $(READY) ## Formatting, style, types, who imports whom, generated files
 	$(BIN)/ruff check .
@@ -50,6 +54,7 @@ lint: $(READY) ## Formatting, style, types, who imports whom, generated files
 	$(BIN)/mypy packages/*/src
 	$(BIN)/python scripts/unasync.py --check
 	$(BIN)/python scripts/gen_docs.py --check
+	$(BIN)/python scripts/gen_metadata.py --check
 
 .PHONY: fmt
 fmt: $(READY) ## Format, and write the generated files again
@@ -57,6 +62,7 @@ fmt: $(READY) ## Format, and write the generated files again
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python scripts/gen_docs.py
+	$(BIN)/python scripts/gen_metadata.py
 
 .PHONY: docs
 docs: $(READY) ## The documentation as a site, in site/; a broken link fails
@@ -85,6 +91,10 @@ bench: $(READY) ## Benchmarks beside the peer's own binary; writes docs/performa
 build: $(READY) ## Wheels of all packages in dist/
 	@for package in $(PACKAGES); do $(BIN)/python -m build --wheel --outdir dist $$package >/dev/null || exit 1; done; ls dist
 
+.PHONY: release-check
+release-check: $(READY) ## Build sdists and wheels, and try them in clean environments on every Python here
+	@$(BIN)/python scripts/release_check.py $(ARGS)
+
 .PHONY: clean
 clean: ## Remove everything that can be made again
-	rm -rf $(VENV) .agents .agents-newest dist site .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .agents .agents-newest .providers-newest dist site .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -158,8 +158,10 @@ def _install(directory: Path, providers: Sequence[Provider], wanted: dict[str, s
         ]
         upgrades = [argument for one in providers for argument in ("-P", one.sdk.name)]
         print(f"installing {', '.join(lines)} into {directory} ...", flush=True)
-        command = [UV, "pip", "install", "--quiet", "--python", python, "--override", overrides]
-        _run([*command, *upgrades, *editable, "-r", ROOT / "requirements-dev.txt"])
+        install = [str(UV), "pip", "install", "--quiet", "--python", str(python)]
+        _run(
+            [*install, "--override", overrides, *upgrades, *editable, "-r", "requirements-dev.txt"]
+        )
     return python
 
 
@@ -217,7 +219,7 @@ def _test(python: Path, provider: Provider, workers: str) -> dict[str, bool] | s
 
 def _read(results: Path) -> dict[str, bool]:
     """Skipped ones are left out."""
-    outcome = {}
+    outcome: dict[str, bool] = {}
     for case in ET.parse(results).getroot().iter("testcase"):
         kinds = {child.tag for child in case}
         if "skipped" not in kinds:

@@ -1,0 +1,1 @@
+"""What `release_check.py` consists of."""
