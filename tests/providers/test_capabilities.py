@@ -57,7 +57,7 @@ def test_a_provider_can_take_back_what_it_inherits() -> None:
     [
         ("local", "list, logs, ports"),
         ("docker", "pause, list, logs, ports, images"),
-        ("e2b", "pause, list, logs, extend, ports"),
+        ("e2b", "pause, list, logs, extend, ports, images"),
         ("daytona", "pause, list, logs, extend, ports"),
         ("modal", "list, logs, ports, images"),
         ("vercel", "pause, list, logs, extend, ports"),

@@ -3,8 +3,11 @@
 Messages are checked by E2B's own code: processes are served through the Connect application that the SDK's
 wheel holds, answers about sandboxes are written by the SDK's own models.
 
-What it does not model: templates (one, with or without our server on its PATH), users, a network of a
-sandbox's own (ports are this machine's), lifetimes that end, snapshots, volumes, and TLS. A sandbox's home
+Templates are built of the steps they are told, whose files are kept and whose commands are not run: one in which our
+server was installed has ours on its PATH. A name that starts with `another-account-` is another account's. A snapshot
+has the files of its sandbox.
+
+What it does not model: users, a network of a sandbox's own (ports are this machine's), lifetimes that end, volumes, and TLS. A sandbox's home
 is a directory here instead of /home/user. Its public name is a path of the fake, see `public_url`.
 """
 
@@ -15,6 +18,7 @@ import json
 import secrets
 import shutil
 import signal
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -26,9 +30,23 @@ from urllib.parse import parse_qsl
 
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
+from e2b.api.client.models import (
+    BuildLogEntry,
+    BuildStatusReason,
+    LogLevel,
+    SandboxSnapshotRequest,
+    SnapshotInfo,
+    TemplateBuildFileUpload,
+    TemplateBuildInfo,
+    TemplateBuildStartV2,
+    TemplateBuildStatus,
+    TemplateRequestResponseV3,
+    TemplateTag,
+)
 from e2b.api.client.models.sandbox import Sandbox as SandboxModel
 from e2b.api.client.models.sandbox_detail import SandboxDetail
 from e2b.api.client.models.sandbox_state import SandboxState
+from e2b.api.client.types import UNSET
 from e2b.envd.process.process_connect import Process, ProcessASGIApplication
 from e2b.envd.process.process_pb import ProcessEvent, StartRequest, StartResponse
 from protobuf import Oneof
@@ -39,6 +57,7 @@ from starlette.routing import Mount, Route
 from support.fakes.edge import pass_on
 from support.fakes.processes import MARK, signal_all, stop_all
 from support.fakes.serving import serve
+from support.wheelhouse import OUR_SERVER
 
 __all__ = ["API_KEY", "FakeE2B"]
 
@@ -46,6 +65,22 @@ API_KEY = "e2b_" + "0" * 40
 ENVD_VERSION = "0.2.10"
 DOMAIN = "e2b.test"
 CHUNK_BYTES = 32 * 1024
+
+
+@dataclass(slots=True)
+class _Template:
+    id: str
+    request: dict[str, Any]
+    build: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    """To the build that has it."""
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    files: Path | None = None
+    """Of a snapshot."""
+
+    @property
+    def has_server(self) -> bool:
+        return "build.sh server" in json.dumps(self.steps)
 
 
 @dataclass(slots=True)
@@ -74,6 +109,11 @@ class FakeE2B:
         self.calls: Counter[str] = Counter()
         self.bodies: list[tuple[str, Any]] = []
         self.faults: dict[str, list[int]] = {}
+        self.templates: dict[str, _Template] = {}
+        """By name."""
+        self.uploads: dict[str, bytes] = {}
+        self.refused_command = ""
+        """A step with a command that contains it fails."""
         self.hold_create = asyncio.Event()
         self.hold_create.set()
 
@@ -106,6 +146,14 @@ class FakeE2B:
                 Route("/sandboxes/{id}", self._kill, methods=["DELETE"]),
                 Route("/sandboxes/{id}/timeout", self._timeout, methods=["POST"]),
                 Route("/sandboxes/{id}/pause", self._pause, methods=["POST"]),
+                Route("/sandboxes/{id}/snapshots", self._snapshot, methods=["POST"]),
+                Route("/v3/templates", self._new_build, methods=["POST"]),
+                Route("/templates/{id}/files/{hash}", self._upload_link, methods=["GET"]),
+                Route("/uploads/{hash}", self._upload, methods=["PUT"]),
+                Route("/v2/templates/{id}/builds/{build}", self._start_build, methods=["POST"]),
+                Route("/templates/{id}/builds/{build}/status", self._build_status, methods=["GET"]),
+                Route("/templates/{id}/tags", self._tags, methods=["GET"]),
+                Route("/templates/{id}", self._remove_template, methods=["DELETE"]),
                 Route("/files", self._write, methods=["POST"]),
                 Route("/health", self._health, methods=["GET"]),
                 Route("/public/{name}/{path:path}", self._public, methods=methods),
@@ -132,7 +180,10 @@ class FakeE2B:
             return _error(404, "template not found")
         id_ = f"i{secrets.token_hex(9)}"
         home = self.root / id_ / "user"
-        home.mkdir(parents=True)
+        template = self.templates.get(body["templateID"])
+        if template is not None and template.files is not None:
+            shutil.copytree(template.files, home, symlinks=True)
+        home.mkdir(parents=True, exist_ok=True)
         network = body.get("network") or {}
         box = self.boxes[id_] = _Box(
             id=id_,
@@ -205,7 +256,117 @@ class FakeE2B:
         self.boxes.pop(box.id, None)
         shutil.rmtree(box.home.parent, ignore_errors=True)
 
+    # Templates
+
+    async def _new_build(self, request: Request) -> Response:
+        if (refusal := self._refusal(request, "template")) is not None:
+            return refusal
+        body = await request.json()
+        name = body["name"]
+        one = self.templates.setdefault(name, _Template(f"tpl{len(self.templates)}", body))
+        one.request, one.build = body, str(uuid.uuid4())
+        answer = TemplateRequestResponseV3(
+            template_id=one.id,
+            build_id=one.build,
+            public=False,
+            names=[name],
+            tags=body.get("tags", []),
+            aliases=[name],
+        )
+        return JSONResponse(answer.to_dict(), status_code=202)
+
+    async def _upload_link(self, request: Request) -> Response:
+        hash_ = request.path_params["hash"]
+        answer = TemplateBuildFileUpload(
+            present=hash_ in self.uploads, url=f"{self.url}/uploads/{hash_}"
+        )
+        return JSONResponse(answer.to_dict(), status_code=201)
+
+    async def _upload(self, request: Request) -> Response:
+        self.uploads[request.path_params["hash"]] = await request.body()
+        return Response()
+
+    async def _start_build(self, request: Request) -> Response:
+        one = self._template(request)
+        assert one is not None
+        one.steps = TemplateBuildStartV2.from_dict(await request.json()).to_dict()["steps"]
+        for step in one.steps:
+            assert step["type"] != "COPY" or step["filesHash"] in self.uploads
+        return Response(status_code=202)
+
+    async def _build_status(self, request: Request) -> Response:
+        one = self._template(request)
+        assert one is not None
+        commands = [step["args"][0] for step in one.steps if step["type"] == "RUN"]
+        offset = int(request.query_params.get("logsOffset", 0))
+        now = datetime.now(UTC)
+        failed = next(
+            (c for c in commands if self.refused_command and self.refused_command in c), None
+        )
+        if failed is None:
+            one.tags |= dict.fromkeys(["default", *one.request.get("tags", [])], one.build)
+        info = TemplateBuildInfo(
+            logs=[],
+            log_entries=[
+                BuildLogEntry(timestamp=now, message=f"RUN {c}", level=LogLevel.INFO)
+                for c in commands[offset:]
+            ],
+            template_id=one.id,
+            build_id=one.build,
+            status=TemplateBuildStatus.ERROR if failed else TemplateBuildStatus.READY,
+            reason=BuildStatusReason(message=f"failed to run command '{failed}'")
+            if failed
+            else UNSET,
+        )
+        return JSONResponse(info.to_dict())
+
+    async def _tags(self, request: Request) -> Response:
+        if (refusal := self._refusal(request, "tags")) is not None:
+            return refusal
+        if request.path_params["id"].startswith("another-account-"):
+            return _error(403, "Template is not accessible")
+        one = self._template(request)
+        if one is None:
+            return _error(404, "Template not found")
+        now = datetime.now(UTC)
+        return JSONResponse(
+            [
+                TemplateTag(tag=tag, build_id=uuid.UUID(build), created_at=now).to_dict()
+                for tag, build in one.tags.items()
+            ]
+        )
+
+    async def _remove_template(self, request: Request) -> Response:
+        if (refusal := self._refusal(request, "remove_template")) is not None:
+            return refusal
+        one = self._template(request)
+        if one is None:
+            return _error(404, "Template not found")
+        self.templates = {n: t for n, t in self.templates.items() if t is not one}
+        return Response(status_code=204)
+
+    def _template(self, request: Request) -> _Template | None:
+        wanted = request.path_params["id"]
+        return next((t for n, t in self.templates.items() if wanted in (n, t.id)), None)
+
+    async def _snapshot(self, request: Request) -> Response:
+        def snapshot(box: _Box, body: dict[str, Any]) -> dict[str, Any]:
+            wanted = SandboxSnapshotRequest.from_dict(body).to_dict()
+            self.bodies.append(("snapshot", wanted))
+            name = f"team/{wanted.get('name') or secrets.token_hex(4)}:default"
+            files = self.root / f"snapshot-{len(self.templates)}"
+            shutil.copytree(box.home, files, symlinks=True)
+            self.templates[name] = _Template(f"snap{len(self.templates)}", body, files=files)
+            return SnapshotInfo(snapshot_id=name, names=[name]).to_dict()
+
+        return await self._of_box(request, "snapshot", snapshot)
+
     # Inside a sandbox
+
+    def path_of(self, box: _Box) -> str:
+        template = self.templates.get(box.template)
+        has_server = template is not None and template.has_server
+        return f"{OUR_SERVER.parent}:{self.path}" if has_server else self.path
 
     def box_of(self, headers: Any) -> _Box:
         """By the headers with which the SDK addresses a sandbox. Raises: LookupError."""
@@ -263,7 +424,7 @@ class _Processes(Process):
         config = request.process
         assert config is not None
         self._fake.bodies.append(("start", list(config.args)))
-        env = {"PATH": self._fake.path, "LANG": "C.UTF-8", **box.envs, **config.envs}
+        env = {"PATH": self._fake.path_of(box), "LANG": "C.UTF-8", **box.envs, **config.envs}
         process = await asyncio.create_subprocess_exec(
             config.cmd,
             # Without `-l`: the profile of this machine is not the template's.

@@ -54,6 +54,7 @@ def _mapped(exc: Exception) -> SandboxAgentError | None:
         ((e2b.RateLimitException,), ProviderQuotaExceeded, _QUOTA),
         ((e2b.ServiceBusyException,), ProviderUnavailable, "E2B is busy: {}"),
         ((e2b.InvalidArgumentException,), InvalidRequest, "E2B refused an option: {}"),
+        ((e2b.BuildException,), ProviderError, "E2B could not build the template: {}"),
         ((e2b.NotFoundException,), ProviderError, "E2B does not know it: {}"),
         (
             (e2b.TimeoutException, httpx.TimeoutException),

@@ -23,9 +23,17 @@ from sandbox_agent_core.provisioning.provider import (
     MachineProvider,
     removed_on_failure,
 )
+from sandbox_agent_core.spi.images import ImageSpec, SandboxImage, image_name
 from sandbox_agent_core.spi.labels import OURS
-from sandbox_agent_core.spi.provider import Endpoint, SandboxInfo, SandboxRef, SandboxSpec
+from sandbox_agent_core.spi.provider import (
+    Endpoint,
+    SandboxInfo,
+    SandboxRef,
+    SandboxSpec,
+    Wheel,
+)
 
+from sandbox_agent_e2b import images
 from sandbox_agent_e2b.errors import PROVIDER, e2b_errors
 from sandbox_agent_e2b.machine import E2BMachine
 
@@ -41,6 +49,7 @@ LOOK_TIMEOUT_S = 1
 """With this a running sandbox is connected to: E2B takes it as a lower bound, so no life is prolonged."""
 CREATE_LABEL = "sandbox-agent-e2b-create"
 """Unique to one call of `create`, which removes by it what it has made when it fails."""
+NO_KEY = "There is no key. Set E2B_API_KEY; e2b.dev/dashboard has it."
 TRAFFIC_HEADER = "e2b-traffic-access-token"
 
 OnTimeout = Literal["kill", "pause"]
@@ -79,7 +88,8 @@ class E2BProvider(MachineProvider["AsyncSandbox"]):
         """Nothing is asked of E2B before the first call.
 
         Args:
-            template: Name or id. It needs the server or a Python >= 3.11. Default: E2B's `base`.
+            template: Name or id, also of a snapshot. It needs the server or a Python >= 3.11. Default: the one that
+                `sandbox-agent image build` made, else E2B's `base`.
             env: For the server and its agents; that of the single start wins. In a file of the sandbox's user.
             lifetime: Seconds until E2B ends the sandbox, unless it is extended.
             on_timeout: What E2B does then. A paused sandbox costs storage until it is destroyed.
@@ -122,22 +132,72 @@ class E2BProvider(MachineProvider["AsyncSandbox"]):
 
     async def _ask_account(self) -> None:
         if not (self._api.get("api_key") or os.environ.get("E2B_API_KEY")):
-            raise ProviderAuthError("There is no key. Set E2B_API_KEY; e2b.dev/dashboard has it.")
+            raise ProviderAuthError(NO_KEY)
         await self._page({OURS: "1"}, limit=1)
 
     @asynccontextmanager
     async def _made(self, spec: SandboxSpec) -> AsyncIterator[AsyncSandbox]:
         create_id = secrets.token_hex(8)
-        spec.report(f"creating an E2B sandbox from {self._template or 'the base template'}")
+        template = await self._template_for(spec)
+        spec.report(f"creating an E2B sandbox from {template or 'the base template'}")
         remove = partial(self._remove_made, create_id)
         async with removed_on_failure(remove, what=f"the E2B sandbox of create {create_id}"):
-            yield await self._make({**spec.labels, CREATE_LABEL: create_id})
+            yield await self._make(template, {**spec.labels, CREATE_LABEL: create_id})
 
-    async def _make(self, labels: Mapping[str, str]) -> AsyncSandbox:
+    async def _template_for(self, spec: SandboxSpec) -> str | None:
+        """The one that was named; else that of this server, when it was built; None is E2B's own."""
+        if self._template is not None or "template" in self._create_options:
+            return self._template
+        name = images.template_name(image_name(spec.wheels()))
+        if await images.find(name, api=self._template_api):
+            return name
+        spec.report(
+            "the server is installed at each start; once and for all: `sandbox-agent image build --provider e2b`"
+        )
+        return None
+
+    @property
+    def _template_api(self) -> Mapping[str, Any]:
+        """Where sandboxes are is nothing to templates."""
+        return {name: value for name, value in self._api.items() if name != "sandbox_url"}
+
+    async def build_image(self, spec: ImageSpec) -> SandboxImage:
+        """A template. A name that is taken gets another build.
+
+        Raises:
+            ProviderError: a step failed; the message ends with its output.
+        """
+        default = images.template_name(image_name(spec.wheels))
+        name = images.template_name(spec.name) if spec.name else default
+        return await images.build(
+            spec, name=name, is_default=name == default, api=self._template_api
+        )
+
+    async def list_images(self, *, wheels: Sequence[Wheel] = ()) -> Sequence[SandboxImage]:
+        """The one that is used by default, when there is one: E2B's SDK does not list templates."""
+        name = images.template_name(image_name(wheels))
+        if not (os.environ.get("E2B_API_KEY") or self._api.get("api_key")):
+            raise ProviderAuthError(NO_KEY)
+        if not await images.find(name, api=self._template_api):
+            return []
+        return [
+            SandboxImage(
+                provider=self.name,
+                name=name,
+                options={"template": name},
+                is_default=True,
+                is_new=False,
+            )
+        ]
+
+    async def remove_image(self, name: str) -> None:
+        await images.remove(images.template_name(name), api=self._template_api)
+
+    async def _make(self, template: str | None, labels: Mapping[str, str]) -> AsyncSandbox:
         from e2b import AsyncSandbox  # noqa: PLC0415 - the SDK is imported on first use
 
         options: dict[str, Any] = {
-            "template": self._template,
+            "template": template,
             "timeout": round(self._lifetime_s),
             "metadata": dict(labels),
             "allow_internet_access": self._internet,
