@@ -99,9 +99,10 @@ def test_a_configuration_that_cannot_be_read_is_an_error(tmp_path: Path) -> None
         ("tcp://docker:2375", "docker"),
         ("tcp://10.1.2.3:2376", "10.1.2.3"),
         ("ssh://me@build.example", "build.example"),
+        ("ssh://me@localhost:2222", "127.0.0.1"),
     ],
 )
 def test_the_machine_that_ports_are_published_on(url: str | None, machine: str) -> None:
     address = DaemonAddress(url=url)
     assert address.machine == machine
-    assert address.is_local == (machine == "127.0.0.1")
+    assert address.is_local == (machine == "127.0.0.1" and not address.is_ssh)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import threading
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from typing import Any, TypeVar
 
-from sandbox_agent_core.errors import ProviderNotInstalled
+from sandbox_agent_core.errors import ProviderNotInstalled, ProviderUnavailable
 from sandbox_agent_core.installed_from import pip_install
 
 from sandbox_agent_docker.daemon_address import DaemonAddress, TlsFiles
 from sandbox_agent_docker.errors import daemon_errors
+from sandbox_agent_docker.relay import Relay
+from sandbox_agent_docker.ssh import SshHost
+from sandbox_agent_docker.tunnel import Tunnels
 
 __all__ = ["Daemon", "Use"]
 
@@ -22,6 +28,11 @@ MAX_PARALLEL_CALLS = 64
 """Calls of one provider that can be under way; more wait for their turn."""
 ANSWER_TIMEOUT_S = 60.0
 """For the daemon to begin its answer, or to go on with it."""
+
+MAX_SSH_CALLS = 8
+"""At once: an sshd takes ten sessions of one connection, and ten that log in, unless told otherwise."""
+MAX_KEPT_CLIENTS = 4
+"""Connections by ssh that wait for the next call."""
 
 T = TypeVar("T")
 Use = Callable[[Any], T]
@@ -34,11 +45,40 @@ class Daemon:
         self._find = find
         self._api_version: str | None = None
         self._threads = ThreadPoolExecutor(MAX_PARALLEL_CALLS, "sandbox-agent-docker")
+        self._opening = threading.Lock()
+        self._relay: Relay | None = None
+        self._tunnels: Tunnels | None = None
+        self._ssh_turns = threading.BoundedSemaphore(MAX_SSH_CALLS)
+        self._kept: list[Any] = []
+        weakref.finalize(self, _close_all, self._kept)
 
     @cached_property
     def address(self) -> DaemonAddress:
         """Raises: ProviderError when Docker's configuration is wrong."""
         return self._find()
+
+    @property
+    def has_tunnels(self) -> bool:
+        """Ports of its machine are reached by ssh, as it is itself."""
+        return self.address.is_ssh and sys.platform != "win32"
+
+    async def tunnel(self, sandbox: str, remote: tuple[str, int]) -> int:
+        """A port of this machine that leads to that address as the daemon's machine sees it; it stays until the
+        sandbox is forgotten.
+
+        Raises:
+            ProviderUnavailable: ssh does not get there.
+        """
+        with self._opening:
+            if self._tunnels is None:
+                self._tunnels = Tunnels(SshHost.of(self.address.url or ""))
+        port = self._threads.submit(self._tunnels.port, sandbox, remote)
+        return await asyncio.wrap_future(port)
+
+    async def forget(self, sandbox: str) -> None:
+        """The sandbox is gone, and what led to it goes."""
+        if self._tunnels is not None:
+            await asyncio.wrap_future(self._threads.submit(self._tunnels.forget, sandbox))
 
     async def call(
         self,
@@ -79,27 +119,68 @@ class Daemon:
         self, use: Use[T], answers: _Answers, sandbox: str | None, answer_timeout_s: float
     ) -> T:
         import_sdk()
-        with daemon_errors(self.address, sandbox=sandbox):
-            client = self._open(answer_timeout_s)
-            client.api.hooks["response"].append(answers.take)
-            try:
-                return use(client)
-            finally:
-                answers.close()
+        relay = self._open_relay() if self.has_tunnels else None
+        turn = self._ssh_turns if relay else nullcontext()
+        try:
+            with turn, daemon_errors(self.address, sandbox=sandbox):
+                url = relay.url if relay else self.address.url
+                with self._client(url, answer_timeout_s, is_kept=relay is not None) as client:
+                    client.api.hooks["response"] = [answers.take]
+                    try:
+                        return use(client)
+                    finally:
+                        answers.close()
+        except ProviderUnavailable as exc:
+            if relay is None:
+                raise
+            raise SshHost.of(self.address.url or "").unavailable(relay.last_words()) from exc
+
+    @contextmanager
+    def _client(self, url: str | None, answer_timeout_s: float, *, is_kept: bool) -> Iterator[Any]:
+        """Of this call alone, so that nothing of it is left; but where it takes long to connect it is kept for the
+        next one."""
+        try:
+            client = self._kept.pop()
+        except IndexError:
+            client = self._open(url, answer_timeout_s)
+        client.api.timeout = answer_timeout_s
+        has_failed = True
+        try:
+            yield client
+            has_failed = False
+        finally:
+            if is_kept and not has_failed and len(self._kept) < MAX_KEPT_CLIENTS:
+                self._kept.append(client)
+            else:
                 client.close()
 
-    def _open(self, answer_timeout_s: float) -> Any:
+    def _open_relay(self) -> Relay:
+        host = SshHost.of(self.address.url or "")
+        with self._opening:
+            if self._relay is None:
+                try:
+                    self._relay = Relay(host)
+                except FileNotFoundError as exc:
+                    raise host.unavailable("there is no program `ssh` here") from exc
+            return self._relay
+
+    def _open(self, url: str | None, answer_timeout_s: float) -> Any:
         docker = import_sdk()
         client = docker.DockerClient(
-            base_url=self.address.url,
+            base_url=url,
             version=self._api_version or "auto",
             timeout=answer_timeout_s,
             tls=_tls_config(self.address.tls),
-            # The user's own ssh and its configuration, instead of another implementation of it.
+            # Where there is no relay (Windows): the user's own ssh, instead of another implementation of it.
             use_ssh_client=True,
         )
         self._api_version = client.api._version
         return client
+
+
+def _close_all(clients: list[Any]) -> None:
+    while clients:
+        clients.pop().close()
 
 
 class _Answers:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from sandbox_agent_core.errors import ProviderError
 
-__all__ = ["DaemonAddress", "TlsFiles", "find_daemon"]
+__all__ = ["LOOPBACK", "DaemonAddress", "TlsFiles", "find_daemon"]
 
 DEFAULT_CONTEXT = "default"
 LOOPBACK = "127.0.0.1"
@@ -61,9 +61,14 @@ class DaemonAddress:
         return LOOPBACK if _is_loopback(parts.hostname) else parts.hostname
 
     @property
+    def is_ssh(self) -> bool:
+        return urlsplit(self.url or "").scheme == "ssh"
+
+    @property
     def is_local(self) -> bool:
         """Ports that are published on the loopback of its machine can be reached from here."""
-        return self.machine == LOOPBACK
+        # What ssh reaches on this machine's loopback is mostly a virtual machine.
+        return self.machine == LOOPBACK and not self.is_ssh
 
 
 def find_daemon(

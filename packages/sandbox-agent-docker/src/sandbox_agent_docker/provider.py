@@ -10,7 +10,6 @@ from typing import Any
 
 from sandbox_agent_core.errors import (
     InvalidRequest,
-    ProviderError,
     SandboxNotFound,
     ServerStartFailed,
 )
@@ -43,13 +42,13 @@ from sandbox_agent_docker.image.choice import choose_image, full_image, get_imag
 from sandbox_agent_docker.machine import ContainerMachine
 from sandbox_agent_docker.options import ContainerOptions, Gpus, Mounts, Ports, Pull
 from sandbox_agent_docker.preflight import check_daemon
+from sandbox_agent_docker.reaching import OUT_OF_MEMORY, Reach
 from sandbox_agent_docker.workspace import prepare_directories
 
 __all__ = ["DockerProvider"]
 
 _LAYOUT = ServerLayout(options.STATE_PARENT)
 """In a container that is not running, too, it is known where everything is."""
-OUT_OF_MEMORY = "It was out of memory: make it anew with more `memory`, or run less in it at once"
 CREATE_LABEL = "sandbox-agent-docker-create"
 """Unique to one call of `create`, which removes by it what it has made when it fails."""
 
@@ -120,7 +119,8 @@ class DockerProvider(MachineProvider[Container]):
                 gives up the isolation of the network.
             ports: More ports of the sandbox to publish, on ports of Docker's choice or yours (`{3000: 8080}`);
                 `port_url` says where they are.
-            publish_address: Where ports are published. Default: 127.0.0.1.
+            publish_address: Where ports are published. Default: 127.0.0.1, to which ssh leads when the daemon is
+                reached by it.
             endpoint_host: The name by which this machine reaches published ports. Default: the daemon's.
             extra_hosts: Name to address, for the sandbox's `/etc/hosts`; the address `host-gateway` is the
                 daemon's machine.
@@ -144,8 +144,6 @@ class DockerProvider(MachineProvider[Container]):
         self._pull: Pull = pull
         self._name = name
         self._labels = dict(labels or {})
-        self._publish_address = publish_address
-        self._endpoint_host = endpoint_host
         self._options = ContainerOptions(
             mounts=dict(mounts or {}),
             network=network,
@@ -168,13 +166,19 @@ class DockerProvider(MachineProvider[Container]):
         if self._options.shares_host_network:
             self.server_host = "127.0.0.1"
         self._daemon = Daemon(partial(find_daemon, docker_host=docker_host, context=context))
+        self._reached = Reach(
+            daemon=self._daemon,
+            publish_address=publish_address,
+            endpoint_host=endpoint_host,
+            shares_host_network=self._options.shares_host_network,
+        )
 
     async def preflight(self) -> Preflight:
         return await check_daemon(
             self._daemon,
             image=self._image,
             pull=self._pull,
-            is_reachable=self._publish_address is not None or self._endpoint_host is not None,
+            is_reachable=self._reached.is_told,
         )
 
     async def _may_have_server(self) -> bool:
@@ -253,7 +257,7 @@ class DockerProvider(MachineProvider[Container]):
         return _LAYOUT
 
     async def _reach(self, sandbox: Container, port: int) -> Endpoint:
-        return Endpoint(url=self._url(sandbox, port))
+        return Endpoint(url=await self._reached.url(sandbox, port))
 
     async def endpoint(self, ref: SandboxRef) -> Endpoint:
         """Asked of Docker each time: a container that was stopped and started has another port.
@@ -264,7 +268,7 @@ class DockerProvider(MachineProvider[Container]):
             ServerStartFailed: no server was ever put into it.
         """
         container = await self._inspect(ref.id)
-        url = self._url(container, int(ref.metadata.get("port", self._port)))
+        url = await self._reached.url(container, int(ref.metadata.get("port", self._port)))
         return Endpoint(url=url, token=await self._token(container))
 
     async def pause(self, ref: SandboxRef) -> None:
@@ -280,7 +284,9 @@ class DockerProvider(MachineProvider[Container]):
         try:
             await self._daemon.call(partial(containers.remove, ref.id), sandbox=ref.id)
         except SandboxNotFound:
-            return
+            pass
+        finally:
+            await self._daemon.forget(ref.id)
 
     async def list(self, labels: Mapping[str, str] | None = None) -> list[SandboxInfo]:
         wanted = [OURS, *(f"{name}={value}" for name, value in (labels or {}).items())]
@@ -324,37 +330,6 @@ class DockerProvider(MachineProvider[Container]):
         lines = log.decode("utf-8", "replace").splitlines()[-tail:] if tail > 0 else []
         return "\n".join([*lines, *([OUT_OF_MEMORY] if container.is_out_of_memory else [])])
 
-    def _url(self, container: Container, port: int) -> str:
-        if container.state == "stopped":
-            why = f" {OUT_OF_MEMORY}." if container.is_out_of_memory else ""
-            raise ProviderError(
-                f"The Docker sandbox {container.name!r} is stopped. Resume it first.{why}",
-                provider=self.name,
-                sandbox=container.id,
-                state=container.state,
-                reason="out_of_memory" if container.is_out_of_memory else None,
-            )
-        address = self._daemon.address
-        machine = self._endpoint_host or self._published_at(address.machine)
-        if self._options.shares_host_network:
-            return _http(machine, port)
-        if (published := container.published.get(port)) is not None:
-            return _http(machine, published)
-        # Docker publishes nothing from internal networks.
-        if container.addresses and not container.published and address.is_local:
-            return _http(container.addresses[0], port)
-        raise ProviderError(
-            f"Port {port} of the Docker sandbox {container.name!r} is not published. Give it in `ports`; a "
-            "container in internal networks only can be reached from the daemon's own machine.",
-            provider=self.name,
-            sandbox=container.id,
-        )
-
-    def _published_at(self, machine: str) -> str:
-        """A port that is published on one address is reached there."""
-        published = self._publish_address
-        return machine if published in {None, "0.0.0.0", "::"} else str(published)  # noqa: S104
-
     async def _token(self, container: Container) -> str:
         token = (await self._read(container, _LAYOUT.token)).decode().strip()
         if not token:
@@ -373,10 +348,6 @@ class DockerProvider(MachineProvider[Container]):
         return await self._daemon.call(
             partial(containers.inspect, container_id), sandbox=container_id
         )
-
-
-def _http(host: str, port: int) -> str:
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _taken() -> Collection[str]:
