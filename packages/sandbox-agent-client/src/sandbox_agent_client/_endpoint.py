@@ -18,6 +18,7 @@ from sandbox_agent_core.spi.provider import Endpoint
 
 __all__ = ["check_endpoint", "headers_of", "making_http_client", "shown_url"]
 
+_HOST_AND_PORT = re.compile(r"[\w.-]+:\d+")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 
@@ -86,11 +87,16 @@ def making_http_client() -> Iterator[None]:
 
 
 def _check_url(url: str) -> None:
+    # Callers without a type checker hand over whatever they have, `{baseUrl: …}` for one.
+    if not isinstance(url, str):
+        raise InvalidRequest(
+            f"The URL of the server is text, not {type(url).__name__}: "
+            "SandboxAgent.connect('http://host:2468', token=…)."
+        )
     fault = _fault_of(url)
     if fault is not None:
-        raise InvalidRequest(
-            f"The URL of the server {fault}; expected something like http://host:2468."
-        )
+        expected = f"http://{url}" if _HOST_AND_PORT.fullmatch(url) else "http://host:2468"
+        raise InvalidRequest(f"The URL of the server {fault}; expected something like {expected}.")
 
 
 def _fault_of(url: str) -> str | None:

@@ -37,6 +37,8 @@ def http_failures(what: str) -> Iterator[None]:
     """Raises: ServerUnreachable, Timeout or InvalidRequest instead of what httpx raises."""
     try:
         yield
+    except SandboxAgentError:
+        raise  # some are errors of Python, too
     except (httpx.ConnectTimeout, httpx.PoolTimeout) as exc:
         raise ServerUnreachable(f"{what}: could not connect in time.") from exc
     except httpx.TimeoutException as exc:
@@ -67,6 +69,8 @@ def websocket_failures(what: str) -> Iterator[None]:
     """Raises: the error that the server refused the handshake with, ServerUnreachable or InvalidRequest."""
     try:
         yield
+    except SandboxAgentError:
+        raise
     except InvalidStatus as exc:
         error = error_of_response(exc.response.status_code, bytes(exc.response.body or b""))
         if exc.response.headers.get("content-type", "").startswith(CONTENT_TYPE):
@@ -86,6 +90,8 @@ def stream_silence(what: str, silence_s: float) -> Iterator[None]:
     """Raises: ServerUnreachable (`is_silence`) when a stream brought nothing for so long."""
     try:
         yield
+    except SandboxAgentError:
+        raise
     except (httpx.ReadTimeout, TimeoutError) as exc:
         raise ServerUnreachable(
             f"{what} brought nothing for {silence_s:g} s, not even a heartbeat", silentS=silence_s

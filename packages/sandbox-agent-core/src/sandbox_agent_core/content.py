@@ -121,8 +121,12 @@ def _parse_block(block: Any, index: int) -> ContentBlock:
     kind = block.get("type") if isinstance(block, Mapping) else None
     if not isinstance(kind, str):
         raise InvalidRequest(f"`content[{index}]` must be an object with a `type`, not {block!r}.")
+    if kind not in _KNOWN:
+        raise InvalidRequest(
+            f"`content[{index}]`: there are no {kind[:64]!r} blocks; a prompt is made of: {', '.join(_KNOWN)}."
+        )
     try:
-        return _KNOWN.get(kind, UnknownBlock).model_validate(dict(block))  # type: ignore[return-value]
+        return _KNOWN[kind].model_validate(dict(block))  # type: ignore[return-value]
     except ValidationError as exc:
         faults = "; ".join(f"`{_path(error['loc'])}` {error['msg']}" for error in exc.errors())
         raise InvalidRequest(f"`content[{index}]` is not a valid {kind!r} block: {faults}") from exc

@@ -56,6 +56,7 @@
       StorageError                       507 storage_error           retryable
 
     only raised by the client
+      ClientClosed                       client_closed
       CallbackError                      callback_error
       ServerUnreachable                  server_unreachable          retryable
       ServerStartFailed                  server_start_failed
@@ -91,6 +92,7 @@ __all__ = [
     "AgentStartFailed",
     "CallbackError",
     "CapabilityNotSupported",
+    "ClientClosed",
     "ConfinementUnavailable",
     "Conflict",
     "ContextOverflow",
@@ -154,12 +156,17 @@ URN_PREFIX = "urn:sandbox-agent:error:"
 
 
 class SandboxAgentError(Exception):
-    """The root. `details` are for programs; they go into the problem document as they are."""
+    """The root. `str()` and `message` are for people, the rest is for programs."""
 
     code: ClassVar[str] = "internal_error"
+    """Does not change: the end of the `type` of a problem document."""
     title: ClassVar[str] = "Internal Error"
     http_status: ClassVar[int] = 500
+    """`status` of the problem document that it is over HTTP."""
     retryable: ClassVar[bool] = False
+    """The same may succeed when it is tried again."""
+    details: dict[str, Any]
+    """Facts, by the names of JSON (`exitCode`). They go into the problem document as they are."""
 
     def __init__(self, message: str, /, **details: Any) -> None:
         super().__init__(message)
@@ -526,7 +533,9 @@ class Unavailable(SandboxAgentError):
     retryable = True
 
 
-class Timeout(SandboxAgentError):
+class Timeout(SandboxAgentError, TimeoutError):
+    """Also a `TimeoutError` of Python."""
+
     code = "timeout"
     title = "Timeout"
     http_status = 504
@@ -540,6 +549,14 @@ class StorageError(SandboxAgentError):
     title = "Storage Error"
     http_status = 507
     retryable = True
+
+
+class ClientClosed(SandboxAgentError, RuntimeError):
+    """The client, or the block that it was opened by, has been left; its sessions live on at the server. Make another
+    one. Also a `RuntimeError`."""
+
+    code = "client_closed"
+    title = "Client Closed"
 
 
 class CallbackError(SandboxAgentError):

@@ -7,7 +7,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
@@ -117,6 +117,8 @@ class Client(Protocol):
 
 C = TypeVar("C", bound=Client)
 
+_HOW_TO_OPEN = "`await` it, or enter it with `async with`"
+
 
 class AwaitableContext(Generic[C]):
     """A client that is not open yet: `await` it, or enter it with `async with`."""
@@ -124,6 +126,22 @@ class AwaitableContext(Generic[C]):
     def __init__(self, make: Callable[[], Coroutine[Any, Any, C]]) -> None:
         self._make = make
         self._client: C | None = None
+
+    def __repr__(self) -> str:
+        return f"<a SandboxAgent that is not open yet: {_HOW_TO_OPEN}>"
+
+    if not TYPE_CHECKING:  # whose checkers then find a forgotten `await` by themselves
+
+        def __getattr__(self, name: str) -> Any:
+            raise AttributeError(f"There is no client yet to ask for `{name}`: {_HOW_TO_OPEN}.")
+
+        def __enter__(self) -> Any:
+            raise TypeError(
+                "This client is asynchronous: `async with`, or `with SandboxAgentSync.start(…)`."
+            )
+
+        def __exit__(self, *_exc: object) -> None:
+            pass
 
     def __await__(self) -> Generator[Any, None, C]:
         return self._make().__await__()

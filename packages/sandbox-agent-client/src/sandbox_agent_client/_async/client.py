@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import httpx
 from sandbox_agent_core.api.sessions import CreateSession, SessionInfo, SessionStatus
@@ -32,6 +32,7 @@ from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._endpoint import shown_url
 from sandbox_agent_client._page import Page
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
+from sandbox_agent_client._spelling import no_attribute
 from sandbox_agent_client._stream_choice import HEARTBEAT_S, TransportKind
 from sandbox_agent_client.persistence.replay import new_context, settings_of
 from sandbox_agent_client.sandboxes.launch import (
@@ -67,6 +68,11 @@ class SandboxAgent(Service):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {shown_url(self.base_url)}>"
+
+    if not TYPE_CHECKING:  # whose checkers know what there is
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name)
 
     # -- opening and closing
 

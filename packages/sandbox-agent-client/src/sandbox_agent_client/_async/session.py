@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox_agent_core.api.long_work import RewindResult
 from sandbox_agent_core.api.policy import PermissionPolicy
@@ -37,6 +37,7 @@ from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import long_work
 from sandbox_agent_client._calls import requests as request_calls
 from sandbox_agent_client._calls import sessions as calls
+from sandbox_agent_client._spelling import no_attribute
 
 __all__ = ["Session"]
 
@@ -67,6 +68,11 @@ class Session(Prompting):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id} {self._info.agent} {self._info.status}>"
+
+    if not TYPE_CHECKING:  # whose checkers know what there is
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name)
 
     @property
     def id(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -143,11 +144,16 @@ def built(cls: type[Request], /, **members: Any) -> Request:
     try:
         return cls(**mended(given))
     except ValidationError as exc:
-        faults = "; ".join(
-            f"`{'.'.join(map(str, error['loc'])) or cls.__name__}`: {error['msg']}"
-            for error in exc.errors()
-        )
-        raise InvalidRequest(faults) from exc
+        raise InvalidRequest("; ".join(_fault(cls, error) for error in exc.errors())) from exc
+
+
+def _fault(cls: type[RequestBody], error: Any) -> str:
+    where = ".".join(map(str, error["loc"])) or cls.__name__
+    if error["type"] != "extra_forbidden" or len(error["loc"]) > 1:
+        return f"`{where}`: {error['msg'].removeprefix('Value error, ')}"
+    near = get_close_matches(where, cls.model_fields, n=1)
+    hint = f"did you mean `{near[0]}`?" if near else f"there are: {', '.join(cls.model_fields)}"
+    return f"there is no `{where}`; {hint}"
 
 
 def _as_json(value: Any) -> Any:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from sandbox_agent_core.api.sessions import SessionInfo
-from sandbox_agent_core.errors import SandboxAgentError, SessionNotFound
+from sandbox_agent_core.errors import ClientClosed, SandboxAgentError, SessionNotFound
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.spi.persistence import TranscriptStore
 
@@ -225,7 +225,7 @@ class Connection:
     def watching(self, watch: Watch) -> None:
         """Something of it runs in the background: end it with the client."""
         if self.is_closed:
-            raise RuntimeError("The client is closed.")
+            raise ClientClosed("The client is closed.")
         self._watches.add(watch)
 
     def close(self) -> None:

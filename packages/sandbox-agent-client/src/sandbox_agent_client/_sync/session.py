@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox_agent_core.api.long_work import RewindResult
 from sandbox_agent_core.api.policy import PermissionPolicy
@@ -22,6 +22,7 @@ from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import long_work
 from sandbox_agent_client._calls import requests as request_calls
 from sandbox_agent_client._calls import sessions as calls
+from sandbox_agent_client._spelling import no_attribute
 from sandbox_agent_client._sync._backend import CALLBACKS_MAY_BE_ASYNC
 from sandbox_agent_client._sync.connection import Connection
 from sandbox_agent_client._sync.interrupt import Interrupt
@@ -68,6 +69,11 @@ class SessionSync(Prompting):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id} {self._info.agent} {self._info.status}>"
+
+    if not TYPE_CHECKING:  # whose checkers know what there is
+
+        def __getattr__(self, name: str) -> Any:
+            raise no_attribute(self, name)
 
     @property
     def id(self) -> str:

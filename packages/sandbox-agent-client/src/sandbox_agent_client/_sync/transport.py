@@ -11,7 +11,12 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
-from sandbox_agent_core.errors import SandboxAgentError, SandboxNotFound, ServerUnreachable
+from sandbox_agent_core.errors import (
+    ClientClosed,
+    SandboxAgentError,
+    SandboxNotFound,
+    ServerUnreachable,
+)
 from sandbox_agent_core.spi.provider import Endpoint
 from sandbox_agent_core.wire.sse import SseDecoder, SseEvent
 
@@ -110,10 +115,10 @@ class Transport:
 
         Raises:
             SandboxAgentError: the server's own error, typed; or ServerUnreachable, Timeout.
-            RuntimeError: the client is closed.
+            ClientClosed: the client is closed.
         """
         if self.is_closed:
-            raise RuntimeError("The client is closed.")
+            raise ClientClosed("The client is closed.")
         self.locate()
         try:
             response = self._send_once(call) if call.is_once else self._send(call)
@@ -170,7 +175,7 @@ class Transport:
             SandboxAgentError: as `call`; ServerUnreachable when the connection breaks.
         """
         if self.is_closed:
-            raise RuntimeError("The client is closed.")
+            raise ClientClosed("The client is closed.")
         self.locate()
         url = self._url(call.path)
         with http_failures(f"{call.method} {shown_url(url)}"):

@@ -42,6 +42,7 @@ from sandbox_agent_client.sandboxes.plugins import find_provider
 from sandbox_agent_client.sandboxes.preflight import preflight
 from sandbox_agent_client.sandboxes.progress import Startup
 from sandbox_agent_client.sandboxes.sandbox import Launched, revive
+from sandbox_agent_client.sandboxes.shape import check_endpoint_of, check_ref
 from sandbox_agent_client.sandboxes.wheelhouse import load_wheelhouse
 from sandbox_agent_client.sandboxes.wheels import server_wheels
 
@@ -93,7 +94,8 @@ async def launch(options: StartOptions, *, report: Callable[[str], Any] | None =
     startup.step(f"creating a {provider.name} sandbox")
     ref = await _create(provider, spec)
     try:
-        endpoint = await provider.endpoint(ref)
+        check_ref(provider, ref)
+        endpoint = check_endpoint_of(provider, await provider.endpoint(ref))
         startup.step("waiting for the server")
         health = await _wait_healthy(provider, ref, endpoint, options.health_timeout_s)
     except BaseException:
@@ -135,7 +137,7 @@ async def take_over(
         require(provider, SupportsPause)
     startup.step(f"taking over {provider.name} sandbox {ref.id}")
     await revive(provider, ref)
-    endpoint = await provider.endpoint(ref)
+    endpoint = check_endpoint_of(provider, await provider.endpoint(ref))
     startup.step("waiting for the server")
     health = await _wait_healthy(provider, ref, endpoint, options.health_timeout_s)
     startup.done()
@@ -255,6 +257,6 @@ async def _destroy(provider: SandboxProvider, ref: SandboxRef) -> None:
     finally:
         if not task.done():
             task.cancel()
-            logger.error("%s sandbox %s may be left behind: no answer", ref.provider, ref.id)
+            logger.error("%s sandbox %s may be left behind: no answer", provider.name, ref)
         elif not task.cancelled() and (exc := task.exception()):
-            logger.error("%s sandbox %s may be left behind", ref.provider, ref.id, exc_info=exc)
+            logger.error("%s sandbox %s may be left behind", provider.name, ref, exc_info=exc)

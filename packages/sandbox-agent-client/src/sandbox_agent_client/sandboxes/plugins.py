@@ -19,10 +19,16 @@ from sandbox_agent_core.spi.options import hint
 from sandbox_agent_core.spi.provider import SandboxProvider
 
 from sandbox_agent_client.sandboxes.local import LocalProvider
+from sandbox_agent_client.sandboxes.shape import check_provider
 
 __all__ = ["GROUP", "find_provider", "installed_providers"]
 
 GROUP = "sandbox_agent.providers"
+START_OPTIONS = (
+    "ref", "keep", "env", "labels", "agents", "wheelhouse", "idle_timeout", "on_idle", "report", "persistence",
+    "transport", "timeout", "reconnect_timeout", "health_timeout",
+)  # fmt: skip
+"""Of `SandboxAgent.start` itself; a word that is near to one of them was meant for it."""
 
 
 def installed_providers() -> list[str]:
@@ -45,6 +51,7 @@ def find_provider(
             raise InvalidRequest(
                 f"The provider is made already: give {_listed(options)} to its constructor."
             )
+        check_provider(sandbox)
         return sandbox
     factory = _factory(sandbox)
     _check_options(sandbox, factory, options or {})
@@ -81,7 +88,7 @@ def _check_options(
     if unknown:
         raise InvalidRequest(
             f"Provider {name!r} has no option {_listed(unknown)}."
-            f"{''.join(hint(one, parameters) for one in unknown)} "
+            f"{''.join(hint(one, [*parameters, *START_OPTIONS]) for one in unknown)} "
             f"It takes: {', '.join(parameters) or 'none'}.",
             options=unknown,
         )

@@ -16,8 +16,7 @@ _MAX_SHOWN_CHARS: Final = 64
 
 
 def check_mcp_servers(definition: AgentDefinition, servers: Sequence[Mapping[str, Any]]) -> None:
-    """A server of a type that ACP does not know passes: the agent may.
-
+    """
     Raises:
         InvalidRequest: one is none, or two have one name. Shows no value of theirs, which may be a key.
         ValueNotSupported: the agent takes none of that type.
@@ -41,7 +40,11 @@ def check_mcp_servers(definition: AgentDefinition, servers: Sequence[Mapping[str
             _check_program(server, where)
         elif transport in _REMOTE:
             _check_url(server, where)
-        if transport in ("stdio", *_REMOTE) and transport not in definition.mcp_transports:
+        elif transport not in definition.mcp_transports:
+            raise InvalidRequest(
+                f"{where}: there is no `type` {transport[:_MAX_SHOWN_CHARS]!r}; it is stdio, http or sse"
+            )
+        if transport not in definition.mcp_transports:
             offered = list(definition.mcp_transports)
             raise ValueNotSupported(
                 f"{where}: {definition.title} takes none over {transport}; it takes: "

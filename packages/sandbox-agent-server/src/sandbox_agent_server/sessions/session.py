@@ -400,9 +400,7 @@ class Session:
 
     def _check_open(self) -> None:
         if self.state.ended_ms is not None:
-            raise SessionClosed(
-                f"session {self.id!r} has ended; POST /v1/sessions/{self.id}/resume opens it again"
-            )
+            raise SessionClosed(f"session {self.id!r} has ended; resuming it opens it again")
         if self._is_closing:
             raise Unavailable("the session is being stopped")
 

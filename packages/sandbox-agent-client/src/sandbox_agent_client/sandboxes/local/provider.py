@@ -35,6 +35,7 @@ from sandbox_agent_core.spi.provider import (
 from sandbox_agent_client._data_dir import data_dir as user_data_dir
 from sandbox_agent_client.sandboxes.local.confining import as_confinement, server_flags
 from sandbox_agent_client.sandboxes.local.confining import check as check_confinement
+from sandbox_agent_client.sandboxes.local.data_dir_lock import user_of
 from sandbox_agent_client.sandboxes.local.server import (
     LocalServer,
     known_servers,
@@ -91,6 +92,10 @@ class LocalProvider:
         except ProviderNotInstalled as exc:
             return Preflight([Check(name="server", ok=False, message=exc.message, error=type(exc))])
         checks = [Check(name="server", ok=True, message=found)]
+        if self._data_dir is not None and (user := user_of(self._data_dir)) is not None:
+            checks.append(
+                Check(name="data_dir", ok=False, message=user),
+            )
         if self._confinement is not None:
             checks.append(await asyncio.to_thread(self._check_confinement))
         return Preflight(checks)
