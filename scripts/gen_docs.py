@@ -9,6 +9,7 @@ import argparse
 import ast
 import inspect
 import json
+import re
 import sys
 import types
 from collections.abc import Iterator
@@ -181,6 +182,13 @@ status are raised by the SDK alone.
 """
 
 
+_SHOWN = re.compile(
+    r"(?P<before><!-- (?P<file>examples/\S+): written by scripts/gen_docs.py -->\n```\w+[^\n]*\n)"
+    r".*?^```\n",
+    re.DOTALL | re.MULTILINE,
+)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -194,6 +202,7 @@ def main() -> int:
         "docs/limits.md": limits_page(),
         "docs/agents.md": agents_page((_ROOT / "docs/agents.md").read_text(encoding="utf-8")),
     }
+    pages |= pages_with_examples()
     for path, text in pages.items():
         target = _ROOT / path
         if target.is_file() and target.read_text(encoding="utf-8") == text:
@@ -206,6 +215,22 @@ def main() -> int:
         print(f"out of date: {', '.join(stale)}. Run `python scripts/gen_docs.py`.")
         return 1
     return 0
+
+
+def pages_with_examples() -> dict[str, str]:
+    """Pages that show files of `examples`, with these as they are."""
+    pages = {}
+    for page in sorted((_ROOT / "docs").rglob("*.md")):
+        before = page.read_text(encoding="utf-8")
+        after = _SHOWN.sub(_shown, before)
+        if _SHOWN.search(before):
+            pages[page.relative_to(_ROOT).as_posix()] = after
+    return pages
+
+
+def _shown(match: re.Match[str]) -> str:
+    text = (_ROOT / match["file"]).read_text(encoding="utf-8")
+    return f"{match['before']}{text}```\n"
 
 
 def events_page() -> str:

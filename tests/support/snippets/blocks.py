@@ -10,7 +10,7 @@ from pathlib import Path
 __all__ = ["Block", "blocks_of"]
 
 _FENCE = re.compile(r"^(?P<indent> *)(?P<fence>```+)(?P<language>[\w-]*)[^\n]*$")
-_NOT_RUN = re.compile(r"<!-- not run: (?P<reason>.+?) -->")
+_NOT_RUN = re.compile(r"<!-- (?:not run: )?(?P<reason>(?<=not run: ).+?|examples/\S+: .+?) -->")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class Block:
     language: str
     text: str
     not_run: str | None = None
-    """Why it cannot be run here: `<!-- not run: … -->` in the line before the fence."""
+    """Why it cannot be run here: `<!-- not run: … -->` in the line before the fence. Examples have tests of their own."""
 
     @property
     def place(self) -> str:
