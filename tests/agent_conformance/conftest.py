@@ -16,6 +16,11 @@ from support.fixtures import require_agent
 from support.scripted_llm import ScriptedLLM
 from support.server import ServerProcess
 
+PRICES = "\n".join(
+    f'[prices."{model}"]\ninput = 1\noutput = 5' for model in ("scripted", "scripted-1")
+)
+"""Of the models that some agents are told to use."""
+
 
 class Lab:
     """Where the agents of this worker live."""
@@ -67,7 +72,7 @@ class Lab:
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     directory = tmp_path_factory.mktemp("conformance")
-    server = ServerProcess(directory).start()
+    server = ServerProcess(directory, config=PRICES).start()
     with ScriptedLLM() as llm:
         made = Lab(directory, llm, server)
         yield made

@@ -51,10 +51,12 @@ def play(
     reply: Reply | None = "once",
     answer: str | None = None,
     on_event: Callable[[Event], None] = lambda _event: None,
+    max_turns: int | None = None,
+    max_cost: float | None = None,
 ) -> Story:
     """One turn. Permissions get `reply` and questions `answer`; None leaves them open."""
     story = Story()
-    for event in session.prompt_stream(prompt):
+    for event in session.prompt_stream(prompt, max_turns=max_turns, max_cost=max_cost):
         story.events.append(event)
         if isinstance(event, PermissionRequested) and reply is not None:
             with suppress(RequestAlreadyResolved):  # a policy was faster

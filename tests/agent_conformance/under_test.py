@@ -32,6 +32,8 @@ FEATURES: Mapping[str, str] = {
     "cancel-text": "cancel while it streams, then another prompt",
     "cancel-tool": "cancel while a tool runs, then another prompt",
     "cancel-permission": "cancel while a permission waits, then another prompt",
+    "max-turns": "`max_turns` stops a turn, then another prompt",
+    "max-cost": "`max_cost` stops a turn",
     "background": "commands that outlive their turn are tasks",
     "wake-up": "a turn that it begins by itself",
     "queue": "two prompts queued",
@@ -152,12 +154,14 @@ _NO_FORK = "It cannot copy a session: a fork is given the transcript."
 _NO_REWIND = "It cannot forget by itself: it begins anew with the transcript."
 _NO_FILES = "It cannot put files back: the conversation alone goes back."
 _NO_TITLE = "It has no titles that can be given to it: the server keeps them."
+_NO_COST = "It tells neither tokens nor cost before the end of a turn: a prompt with `max_cost` is refused."
 _ONLY_PROMPTS = {
     "steer": _NO_STEER,
     "fork": _NO_FORK,
     "rewind": _NO_REWIND,
     "rewind-files": _NO_FILES,
     "rename": _NO_TITLE,
+    "max-cost": _NO_COST,
 }
 _TRIES_LONG = "After some failures it tries again for minutes; the turn can be cancelled meanwhile."
 

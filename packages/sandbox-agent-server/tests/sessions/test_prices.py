@@ -36,6 +36,7 @@ def test_input_that_counts_the_cached_is_not_paid_twice() -> None:
     [
         "claude-opus-5-5", "claude-opus-5-5[1m]", "anthropic/claude-opus-5-5", "claude-opus-5-5-20260901",
         "Claude-Opus-5-5", "openrouter/anthropic/claude-opus-5-5-latest",
+        "claude-opus-5-5(anthropic)", "$runtime|anthropic|claude-opus-5-5(anthropic)",
     ],
 )  # fmt: skip
 def test_a_model_is_known_whatever_an_agent_puts_around_its_name(model: str) -> None:

@@ -15,8 +15,11 @@ __all__ = ["estimated_cost"]
 
 _TOKENS_PER_PRICE: Final = 1_000_000
 _DIGITS: Final = 9
-# What agents put around the name of a model: its provider, the variant of its context, the day of its release.
-_AROUND: Final = re.compile(r"^.*/|\[[^\]]*\]$|(?:-\d{8}|-\d{4}-\d{2}-\d{2}|-latest)$")
+# What agents put around the name of a model: its provider, before it or in brackets behind, the variant of its context,
+# the day of its release.
+_AROUND: Final = re.compile(
+    r"^.*[/|]|\[[^\]]*\]$|\([^)]*\)$|(?:-\d{8}|-\d{4}-\d{2}-\d{2}|-latest)$"
+)
 
 
 def estimated_cost(

@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from sandbox_agent_core.frames import acp, extensions
 from sandbox_agent_server.agents.amp.content import prompt_text
 from sandbox_agent_server.agents.amp.tools import call_fields
 from sandbox_agent_server.agents.amp.translate import Translator
@@ -29,7 +30,7 @@ def said(*content: Any, parent: str | None = None, usage: Any = USAGE) -> dict[s
 
 
 def updates(frames: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [frame["params"]["update"] for frame in frames]
+    return [frame["params"]["update"] for frame in frames if frame["method"] == acp.SESSION_UPDATE]
 
 
 def test_what_a_sub_agent_says_names_the_call_that_started_it() -> None:
@@ -48,6 +49,9 @@ def test_tokens_of_sub_agents_count_and_their_context_does_not() -> None:
     [answer] = made.feed({"type": "result", "subtype": "success", "is_error": False}).frames
 
     assert len(updates(frames)) == 1
+    responded = [one["params"] for one in frames if one["method"] == extensions.MODEL_RESPONDED]
+    assert [one.get("parentToolCallId") for one in responded] == ["task-1", None]
+    assert {one["usage"]["totalTokens"] for one in responded} == {3}
     assert answer["result"]["usage"]["totalTokens"] == 6
 
 

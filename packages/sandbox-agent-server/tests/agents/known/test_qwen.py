@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sandbox_agent_core.frames import extensions
 from sandbox_agent_core.frames.jsonrpc import notification, request, response
 from sandbox_agent_server.agents.acp.normalising import Normaliser
 from sandbox_agent_server.agents.acp.reading import wire
@@ -137,6 +138,8 @@ def test_the_usage_beside_empty_text_is_that_of_the_turn_and_of_the_context() ->
         used = [(one["used"], one["size"]) for one in updates(told)]
         assert used == [(11, 200), (21, 200)]
         assert all(one["sessionUpdate"] == "usage_update" for one in updates(told))
+        responded = [one for one in told if one.get("method") == extensions.MODEL_RESPONDED]
+        assert [one["params"]["usage"]["inputTokens"] for one in responded] == [10, 20]
         assert told[-1]["result"]["usage"] == {
             "inputTokens": 30,
             "outputTokens": 2,

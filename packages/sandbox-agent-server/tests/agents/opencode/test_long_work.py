@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from opencode_replay import make_translator
+from sandbox_agent_core.frames import extensions
 from sandbox_agent_server.agents.native.refusals import InvalidParams
 from sandbox_agent_server.agents.native.translator import Output
 from sandbox_agent_server.agents.opencode.history import History, marked
@@ -90,7 +91,7 @@ def test_a_compaction_is_one_event_and_no_words(translator: Translator, is_auto:
 
     (compacted,) = feed(translator, "session.compacted").frames
 
-    assert told == []
+    assert [one["method"] for one in told] == [extensions.MODEL_RESPONDED]
     assert compacted["method"] == "_sandbox_agent/context.compacted"
     assert compacted["params"] == {
         "sessionId": "ses_1",

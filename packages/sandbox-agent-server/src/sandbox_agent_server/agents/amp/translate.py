@@ -152,7 +152,7 @@ class Translator(SessionTranslator):
                 frames.append(self.update(update | {"messageId": message_id} | _meta(parent)))
             elif kind == "tool_use":
                 frames += self._tool_use(block, parent)
-        return frames + self._count(body.get("usage"), is_main=parent is None)
+        return frames + self._count(body, message_id, parent)
 
     def _tool_use(self, block: Native, parent: str | None) -> list[Frame]:
         id, name, given = str(block.get("id")), str(block.get("name")), block.get("input")
@@ -201,18 +201,23 @@ class Translator(SessionTranslator):
             update["content"] = [{"type": "content", "content": {"type": "text", "text": text}}]
         return self.update(update | _meta(parent))
 
-    def _count(self, usage: Any, *, is_main: bool) -> list[Frame]:
+    def _count(self, body: Native, message_id: str, parent: str | None) -> list[Frame]:
+        usage = body.get("usage")
         if not isinstance(usage, dict):
             return []
         counts = {name: as_int(usage.get(key)) or 0 for name, key in _TOKENS.items()}
         if self._prompt is not None:
             for name, count in counts.items():
                 self._prompt.tokens[name] += count
-        size = usage.get("max_tokens")
-        if not is_main or not isinstance(size, int):
-            return []
         used = sum(counts.values())
-        return [self.update({"sessionUpdate": acp.USAGE_UPDATE, "used": used, "size": size})]
+        tokens = {**counts, "totalTokens": used}
+        model = as_text(body.get("model"))
+        told = [self.model_responded(tokens, call_id=message_id, model=model, parent=parent)]
+        size = usage.get("max_tokens")
+        if parent is not None or not isinstance(size, int):
+            return told
+        update = {"sessionUpdate": acp.USAGE_UPDATE, "used": used, "size": size}
+        return [*told, self.update(update)]
 
     def _result(self, message: Native) -> list[Frame]:
         prompt, self._prompt = self._prompt, None

@@ -75,6 +75,7 @@ _CAPABILITIES: Final[dict[str, Any]] = {
             "rename": True,
             "native": True,
             "hooks": list(HOOKS),
+            "usage": "modelTokens",
             "permissionAnswers": ["message", "updatedInput", "onReject"],
         }
     },

@@ -15,7 +15,7 @@ from sandbox_agent_core.frames.jsonrpc import (
 from sandbox_agent_core.lenient import as_dict, as_list
 from sandbox_agent_core.projection.faults import FAULT_CODE
 
-__all__ = ["Spending", "context_size", "prompt_answer", "stop_reason", "usage_update"]
+__all__ = ["Spending", "context_size", "counted", "prompt_answer", "stop_reason", "usage_update"]
 
 _COST_DIGITS: Final = 9
 _TURNS_USED_UP: Final = "error_max_turns"
@@ -164,11 +164,11 @@ def _usage(results: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def _usage_of(result: Mapping[str, Any]) -> dict[str, int]:
-    counts = _counted(as_dict(result.get("usage")), 0)
+    counts = counted(as_dict(result.get("usage")))
     if not any(counts.values()):
         # An aborted message is not in `usage`, though it was paid for.
         for entry in as_dict(result.get("model_usage_since_last_result")).values():
-            counts = _added(counts, _counted(as_dict(entry), 1))
+            counts = _added(counts, counted(as_dict(entry), spelling=1))
     return counts
 
 
@@ -180,7 +180,8 @@ def _number(value: Any) -> int | float:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else 0
 
 
-def _counted(usage: Mapping[str, Any], spelling: int) -> dict[str, int]:
+def counted(usage: Mapping[str, Any], *, spelling: int = 0) -> dict[str, int]:
+    """Claude's counts in ACP's words."""
     return {
         name: count if isinstance(count := usage.get(keys[spelling]), int) else 0
         for name, keys in _TOKENS.items()

@@ -18,6 +18,7 @@ from sandbox_agent_server.agents.claude.compaction import Compaction
 from sandbox_agent_server.agents.claude.hooks import hook_call
 from sandbox_agent_server.agents.claude.marks import Marks
 from sandbox_agent_server.agents.claude.messages import Messages, Read
+from sandbox_agent_server.agents.claude.model_calls import ModelCalls
 from sandbox_agent_server.agents.claude.native import control_request
 from sandbox_agent_server.agents.claude.offers import Offers
 from sandbox_agent_server.agents.claude.results import (
@@ -66,6 +67,7 @@ class Translator(SessionTranslator):
         self.marks = marks
         self.offers: Offers = offers
         self._messages = Messages(cwd=cwd)
+        self._calls = ModelCalls()
         self._asking = Asking(session_id=session_id, cwd=cwd)
         self._turns = Turns()
         self._tasks = Tasks()
@@ -134,9 +136,11 @@ class Translator(SessionTranslator):
     def _translate(self, message: Native, replies: list[Native]) -> list[Frame]:
         match message.get("type"):
             case "stream_event":
-                return self._read(message, self._messages.stream_event(message))
+                read = self._read(message, self._messages.stream_event(message))
+                return read + self._responded(message)
             case "assistant":
-                return self._read(message, self._messages.assistant(message))
+                read = self._read(message, self._messages.assistant(message))
+                return read + self._responded(message)
             case "user":
                 return self._user(message)
             case "control_request":
@@ -159,6 +163,15 @@ class Translator(SessionTranslator):
     def _read(self, message: Native, read: Read) -> list[Frame]:
         frames = self.updates(read.updates)
         return frames if read.is_understood else frames + self._passed_on(message)
+
+    def _responded(self, message: Native) -> list[Frame]:
+        call = self._calls.read(message)
+        if call is None:
+            return []
+        told = self.model_responded(
+            call.tokens, call_id=call.id, model=call.model, parent=call.parent
+        )
+        return [told]
 
     def _passed_on(self, message: Native) -> list[Frame]:
         if _kind(message) in _NOISE:
@@ -224,6 +237,7 @@ class Translator(SessionTranslator):
             if (own := self._turns.end_own()) is not None:
                 frames.append(self._own_turn_ended(message, own, turn_cost))
         self._messages.end_turn()
+        self._calls.end_turn()
         return frames
 
     def _answer(self, prompt: Prompt) -> Frame:

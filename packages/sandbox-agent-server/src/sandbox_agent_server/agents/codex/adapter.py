@@ -66,6 +66,7 @@ _CAPABILITIES: Final = {
             "rename": True,
             "native": True,
             "outputSchema": True,
+            "usage": "tokens",
             "permissionAnswers": ["message", "onReject"],
         }
     },

@@ -38,6 +38,8 @@ class Spending:
     def __init__(self) -> None:
         self._total: dict[str, int] | None = None
         self._before: dict[str, int] | None = None
+        self._totals: dict[str, dict[str, int]] = {}
+        """Of each thread, as they were told last."""
         self._in_context: int | None = None
         self._before_compaction: int | None = None
 
@@ -70,18 +72,29 @@ class Spending:
         return {"sessionUpdate": acp.USAGE_UPDATE, "used": last["totalTokens"], "size": size}
 
     def of_turn(self) -> dict[str, int]:
-        """ACP's `usage`, where the parts add up: what came from a cache is not in the input."""
         total, before = self._total or {}, self._before or {}
-        used = {name: max(total.get(name, 0) - before.get(name, 0), 0) for name in _COUNTS}
-        cached, written = used["cachedInputTokens"], used["cacheWriteInputTokens"]
-        return {
-            "inputTokens": max(used["inputTokens"] - cached - written, 0),
-            "outputTokens": used["outputTokens"],
-            "cachedReadTokens": cached,
-            "cachedWriteTokens": written,
-            "thoughtTokens": used["reasoningOutputTokens"],
-            "totalTokens": used["totalTokens"],
-        }
+        return _tokens({name: max(total.get(name, 0) - before.get(name, 0), 0) for name in _COUNTS})
+
+    def of_call(self, thread_id: str, usage: Native) -> dict[str, int] | None:
+        """Of the answer of the model that an update tells of. None: it tells of none, but once more of the last."""
+        total = _counts(usage.get("total"))
+        if self._totals.get(thread_id) == total:
+            return None
+        self._totals[thread_id] = total
+        return _tokens(_counts(usage.get("last")))
+
+
+def _tokens(used: Mapping[str, int]) -> dict[str, int]:
+    """ACP's `usage`, where the parts add up: what came from a cache is not in the input."""
+    cached, written = used["cachedInputTokens"], used["cacheWriteInputTokens"]
+    return {
+        "inputTokens": max(used["inputTokens"] - cached - written, 0),
+        "outputTokens": used["outputTokens"],
+        "cachedReadTokens": cached,
+        "cachedWriteTokens": written,
+        "thoughtTokens": used["reasoningOutputTokens"],
+        "totalTokens": used["totalTokens"],
+    }
 
 
 _FAULTS: Final[Mapping[str, str]] = {

@@ -377,12 +377,17 @@ class Translator(SessionTranslator):
         return self._passed_on(message) if self._repeats.is_new_diff(params) else []
 
     def _used(self, params: Native, message: Native) -> list[Frame]:
-        if params.get("threadId") != self.session_id:
-            return self._passed_on(message)
-        update = self._spending.read(as_dict(params.get("tokenUsage")))
-        if update is None:
-            return []
-        return [self.update(update | {"_meta": {"model": self.offers.model}})]
+        thread_id, usage = str(params.get("threadId")), as_dict(params.get("tokenUsage"))
+        is_main = thread_id == self.session_id
+        told: list[Frame] = []
+        if (call := self._spending.of_call(thread_id, usage)) is not None:
+            parent = None if is_main else self._agents.parent_of(thread_id) or thread_id
+            told.append(self.model_responded(call, model=self.offers.model, parent=parent))
+        if not is_main:
+            return told + self._passed_on(message)
+        if (update := self._spending.read(usage)) is not None:
+            told.append(self.update(update | {"_meta": {"model": self.offers.model}}))
+        return told
 
     def _limits(self, params: Native, message: Native) -> list[Frame]:
         return self._passed_on(message) if self._repeats.are_new_limits(params) else []

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from sandbox_agent_core.frames import Frame, acp
+from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import notification
+from sandbox_agent_core.lenient import compact
 
 from sandbox_agent_server.agents.native.offers import Offers
 
@@ -64,6 +65,22 @@ class SessionTranslator(ABC):
 
     def announce(self, method: str, fields: Mapping[str, Any]) -> Frame:
         return notification(method, {"sessionId": self.session_id, **fields})
+
+    def model_responded(
+        self,
+        usage: Mapping[str, int],
+        *,
+        call_id: str | None = None,
+        model: str | None = None,
+        cost: float | None = None,
+        parent: str | None = None,
+    ) -> Frame:
+        """What an answer of a model has used. `cost` in US dollars; `parent`: the call of the sub-agent."""
+        told = None if cost is None else {"amount": cost, "currency": "USD"}
+        fields = compact(
+            callId=call_id, model=model, usage=dict(usage), cost=told, parentToolCallId=parent
+        )
+        return self.announce(extensions.MODEL_RESPONDED, fields)
 
     def commands_update(self) -> Frame:
         commands = self.offers.commands()

@@ -24,6 +24,7 @@ CAPABILITIES: Final[dict[str, Any]] = {
             "rename": True,
             "native": True,
             "outputSchema": True,
+            "usage": "cost",
             "permissionAnswers": ["message", "onReject"],
         }
     },

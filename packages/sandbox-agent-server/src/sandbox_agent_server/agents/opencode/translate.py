@@ -271,9 +271,23 @@ class Translator(SessionTranslator):
         if turn.is_stuck:
             self._replies.append(self._abort())
         is_complete = as_dict(message.get("time")).get("completed") is not None
+        told = self._responded(message, is_main=is_main) if is_complete else []
         # Of a summary it is what was in the context before.
         is_shown = is_main and is_complete and not self._compaction.is_of(message["id"])
-        return self._usage(message) if is_shown else []
+        return told + (self._usage(message) if is_shown else [])
+
+    def _responded(self, message: Native, *, is_main: bool) -> list[Frame]:
+        if (call := self._spending.of_call(message)) is None:
+            return []
+        session = as_text(message.get("sessionID"))
+        told = self.model_responded(
+            call.tokens,
+            call_id=str(message["id"]),
+            model=_model_of(message),
+            cost=call.cost,
+            parent=None if is_main else self._parts.parent_of(session) or session,
+        )
+        return [told]
 
     def _read_user(self, turn: Turn, message_id: str) -> None:
         if not turn.has_begun:
@@ -284,8 +298,8 @@ class Translator(SessionTranslator):
         turn.read_user(message_id)
 
     def _usage(self, message: Native) -> list[Frame]:
-        model = f"{message.get('providerID')}/{message.get('modelID')}"
-        update = self._spending.update(message, self.offers.context_size(model))
+        size = self.offers.context_size(_model_of(message))
+        update = self._spending.update(message, size)
         return [] if update is None else [self.update(update)]
 
     def _permission(self, asked: Native, _is_main: bool) -> list[Frame]:
@@ -410,6 +424,10 @@ class Translator(SessionTranslator):
 
     def _abort(self) -> Native:
         return _post(f"/session/{self.session_id}/abort")
+
+
+def _model_of(message: Native) -> str:
+    return f"{message.get('providerID')}/{message.get('modelID')}"
 
 
 def _post(path: str, body: Native | None = None) -> Native:

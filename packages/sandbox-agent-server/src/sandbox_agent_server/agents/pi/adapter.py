@@ -81,6 +81,7 @@ _OWN_CAPABILITIES: Final[Mapping[str, Any]] = {
     "fork": True,
     "rename": True,
     "native": True,
+    "usage": "cost",
     "hooks": [BEFORE_TOOL, AFTER_TOOL],
     "permissionAnswers": ["message", "updatedInput", "onReject"],
 }

@@ -25,6 +25,7 @@ __all__ = [
     "compaction_answer",
     "failure",
     "usage_update",
+    "used",
 ]
 
 CREDENTIALS_HINT: Final = (
@@ -63,11 +64,10 @@ class Outcome:
         self._last = message
         model = message.get("model")
         self.model = model if isinstance(model, str) else self.model
-        usage = as_dict(message.get("usage"))
-        for name, key in _TOKENS.items():
-            self._tokens[name] += count if isinstance(count := usage.get(key), int) else 0
-        total = as_dict(usage.get("cost")).get("total")
-        self._cost += total if isinstance(total, (int, float)) else 0
+        tokens, cost = used(message)
+        for name, count in tokens.items():
+            self._tokens[name] += count
+        self._cost += cost
 
     def answer(self, prompt: Prompt) -> Frame:
         """The response to `session/prompt`."""
@@ -89,6 +89,17 @@ class Outcome:
             return "cancelled"
         # One that we do not know is passed on: it may mean anything but success.
         return None if stopped == "error" else _STOP_REASONS.get(stopped, str(stopped or "unknown"))
+
+
+def used(message: Native) -> tuple[dict[str, int], float]:
+    """Tokens of an answer of the model in ACP's words, and what it cost."""
+    usage = as_dict(message.get("usage"))
+    tokens = {
+        name: count if isinstance(count := usage.get(key), int) else 0
+        for name, key in _TOKENS.items()
+    }
+    total = as_dict(usage.get("cost")).get("total")
+    return tokens, total if isinstance(total, (int, float)) else 0.0
 
 
 def failure(prompt: Prompt, message: str) -> Frame:

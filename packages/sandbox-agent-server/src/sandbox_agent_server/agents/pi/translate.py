@@ -28,6 +28,7 @@ from sandbox_agent_server.agents.pi.results import (
     compaction_answer,
     failure,
     usage_update,
+    used,
 )
 from sandbox_agent_server.agents.pi.steering import Steering
 from sandbox_agent_server.agents.pi.turns import Prompt, Turns
@@ -200,7 +201,11 @@ class Translator(SessionTranslator):
         role = ended.get("role")
         if role == "assistant":
             self._outcome.read(ended)
-            return self.updates(self._messages.end(ended))
+            tokens, cost = used(ended)
+            said = self.updates(self._messages.end(ended))
+            if not tokens["totalTokens"]:
+                return said
+            return [*said, self.model_responded(tokens, model=self._outcome.model, cost=cost)]
         if role == "user":
             is_echo, self._expects_echo = self._expects_echo, False
             if is_echo or self.steering.is_echo(text_of(acp_blocks(ended.get("content")))):

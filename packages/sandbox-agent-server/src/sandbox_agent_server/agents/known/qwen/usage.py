@@ -9,6 +9,7 @@ from typing import Any, Final
 from sandbox_agent_core.frames import Frame, acp, extensions
 from sandbox_agent_core.frames.jsonrpc import RequestId, notification
 from sandbox_agent_core.lenient import as_dict, as_int, as_str, as_text, compact, dicts_in
+from sandbox_agent_core.projection.messages import parent_of
 from sandbox_agent_core.spi.agent import WireFrame
 
 from sandbox_agent_server.agents.acp.normalising import AsItIs
@@ -62,14 +63,17 @@ class QwenUsage(AsItIs):
             if (count := as_int(value)) is not None
         }
         self._used.update(used)
-        if self._size is None or "totalTokens" not in used:
+        if not used:
             return []
+        told = [wire(notification(extensions.MODEL_RESPONDED, _responded(params, used)))]
+        if self._size is None or "totalTokens" not in used:
+            return told
         update = {
             "sessionUpdate": acp.USAGE_UPDATE,
             "used": used["totalTokens"],
             "size": self._size,
         }
-        return [wire(notification(acp.SESSION_UPDATE, {**params, "update": update}))]
+        return [*told, wire(notification(acp.SESSION_UPDATE, {**params, "update": update}))]
 
     def _answer(self, each: WireFrame) -> WireFrame:
         result = as_dict(each.frame.get("result"))
@@ -80,6 +84,14 @@ class QwenUsage(AsItIs):
         if not self._used or "usage" in result or "error" in each.frame:
             return each
         return wire({**each.frame, "result": {**result, "usage": dict(self._used)}})
+
+
+def _responded(params: dict[str, Any], used: dict[str, int]) -> dict[str, Any]:
+    return compact(
+        sessionId=as_text(params.get("sessionId")),
+        usage=used,
+        parentToolCallId=parent_of(as_dict(params.get("update"))),
+    )
 
 
 def _size(models: dict[str, Any]) -> int | None:

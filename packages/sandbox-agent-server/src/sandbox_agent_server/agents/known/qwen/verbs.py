@@ -20,6 +20,7 @@ CAPABILITIES: Final[Mapping[str, Any]] = {
     "fork": {"at": True},
     "rewind": {"files": True, "conversation": True},
     "rename": True,
+    "usage": "tokens",
 }
 
 
