@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sandbox_agent_core.errors import SandboxNotFound
+from sandbox_agent_core.errors import SandboxAsleep, SandboxNotFound
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.provisioning import ensure_running, provision, read_token, tail_log
 from sandbox_agent_core.spi.provider import (
@@ -66,6 +66,12 @@ class DirectoryProvider:
         machine = self._at(ref)
         if not self.server_pid(ref):
             raise SandboxNotFound(f"The server of {ref.id} has ended.", provider=self.name)
+        if self.is_frozen(ref):
+            raise SandboxAsleep(
+                f"The directory {ref.id} is frozen. Resume it first.",
+                provider=self.name,
+                state="paused",
+            )
         return Endpoint(
             url=f"http://127.0.0.1:{self._port(ref)}",
             token=await read_token(machine, machine.layout),
@@ -112,6 +118,10 @@ class DirectoryProvider:
     async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
         machine = self._at(ref)
         return await tail_log(machine, machine.layout, tail=tail)
+
+    def is_frozen(self, ref: SandboxRef) -> bool:
+        pid = self.server_pid(ref)
+        return pid is not None and _state(pid) == "T"
 
     def server_pid(self, ref: SandboxRef) -> int | None:
         try:

@@ -12,11 +12,14 @@ from typing import Any
 
 import httpx
 import pytest
+from sandbox_agent_client import SandboxAgent
+from sandbox_agent_client._async import transport
 from sandbox_agent_core.errors import (
     InvalidRequest,
     ProviderError,
     ProviderTimeout,
     ProviderUnavailable,
+    SandboxAsleep,
     SandboxNotFound,
     ServerStartFailed,
 )
@@ -73,12 +76,45 @@ async def test_stopping_the_container_lets_the_server_end_by_itself(
     assert docker_client.api.inspect_container(sandbox.id)["State"]["ExitCode"] == 0
 
 
-async def test_a_paused_container_says_where_it_is_and_what_it_logged(sandbox: SandboxRef) -> None:
+async def test_whatever_is_done_to_a_container_outside_the_next_call_mends_it(
+    server_image: str, docker_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "ASK_AFTER_S", 0.5)
+    async with SandboxAgent.start("docker") as client:
+        container = client.sandbox.ref.id
+        session = await client.create_session("mock")
+        # Frozen, it takes connections and never answers; restarted, it runs and its server does not.
+        docker_client.api.pause(container)
+        assert (await session.prompt("one")).text == "You said: one"
+        docker_client.api.restart(container, timeout=5)
+        assert (await session.prompt("two")).text == "You said: two"
+        docker_client.api.stop(container, timeout=5)
+        assert (await session.prompt("three")).text == "You said: three"
+        docker_client.api.kill(container)
+        await client.sandbox.resume()
+        assert (await session.prompt("four")).text == "You said: four"
+
+
+async def test_a_container_that_sleeps_says_so_in_words_when_it_is_not_to_be_woken(
+    server_image: str, docker_client: Any
+) -> None:
+    async with SandboxAgent.start("docker", wake="never") as client:
+        docker_client.api.stop(client.sandbox.ref.id, timeout=5)
+        with pytest.raises(SandboxAsleep, match="is stopped. Resume it first") as caught:
+            await client.list_sessions()
+        assert caught.value.details["state"] == "stopped"
+        await client.sandbox.resume()
+        assert await client.list_sessions() == []
+
+
+async def test_a_paused_container_says_that_it_is_and_what_it_logged(sandbox: SandboxRef) -> None:
     provider = DockerProvider()
     before = await provider.endpoint(sandbox)
     await provider.pause(sandbox)
     await provider.pause(sandbox)
-    assert await provider.endpoint(sandbox) == before
+    with pytest.raises(SandboxAsleep) as caught:
+        await provider.endpoint(sandbox)
+    assert caught.value.details["state"] == "paused"
     assert "sandbox-agent-server" in await provider.logs(sandbox)
     await provider.resume(sandbox)
     await provider.resume(sandbox)

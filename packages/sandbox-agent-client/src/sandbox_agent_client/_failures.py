@@ -57,8 +57,10 @@ def http_failures(what: str) -> Iterator[None]:
         raise ServerUnreachable(f"{what}: the client is closed") from exc
 
 
-def was_sent(failure: ServerUnreachable) -> bool:
-    """The connection was lost in the middle of it: it may have been carried out."""
+def was_sent(failure: SandboxAgentError) -> bool:
+    """The connection was lost in the middle of it, or nothing was heard of it: it may have been carried out."""
+    if isinstance(failure, Timeout):
+        return True
     return isinstance(failure.__cause__, (httpx.NetworkError, httpx.RemoteProtocolError)) and not (
         isinstance(failure.__cause__, httpx.ConnectError)
     )

@@ -67,6 +67,7 @@
         ProviderQuotaExceeded            provider_quota_exceeded     retryable
         ProviderTimeout                  provider_timeout            retryable
         ProviderUnavailable              provider_unavailable        retryable
+        SandboxAsleep                    sandbox_asleep
         SandboxNotFound                  sandbox_not_found
         CapabilityNotSupported           capability_not_supported
         ConfinementUnavailable           confinement_unavailable
@@ -131,6 +132,7 @@ __all__ = [
     "RequestNotFound",
     "RequestTimeout",
     "SandboxAgentError",
+    "SandboxAsleep",
     "SandboxNotFound",
     "ServerStartFailed",
     "ServerUnreachable",
@@ -641,6 +643,14 @@ class ProviderUnavailable(ProviderError):
     title = "Provider Unavailable"
     http_status = 503
     retryable = True
+
+
+class SandboxAsleep(ProviderError):
+    """The sandbox is paused or stopped (`details.state`): resume it first."""
+
+    code = "sandbox_asleep"
+    title = "Sandbox Asleep"
+    http_status = 503
 
 
 class SandboxNotFound(ProviderError):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sandbox_agent_core.errors import (
     ProviderError,
     ProviderTimeout,
+    SandboxAsleep,
     SandboxNotFound,
 )
 from sandbox_agent_core.spi.provider import SandboxState
@@ -157,11 +158,13 @@ def require_running(sandbox: AsyncSandbox) -> None:
         return
     if status_of(sandbox) in _BROKEN:
         raise _broken(sandbox)
-    raise ProviderError(
+    state = state_of(sandbox)
+    kind = SandboxAsleep if state in ("paused", "stopped") else ProviderError
+    raise kind(
         f"The Daytona sandbox {sandbox.id!r} is {status_of(sandbox)}. Resume it first.",
         provider=PROVIDER,
         sandbox=sandbox.id,
-        state=state_of(sandbox),
+        state=state,
     )
 
 

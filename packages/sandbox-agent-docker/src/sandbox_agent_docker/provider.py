@@ -264,7 +264,7 @@ class DockerProvider(MachineProvider[Container]):
 
         Raises:
             SandboxNotFound: the container is gone.
-            ProviderError: it is stopped (`details.state`).
+            SandboxAsleep: it is paused or stopped (`details.state`).
             ServerStartFailed: no server was ever put into it.
         """
         container = await self._inspect(ref.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox_agent_core.errors import ProviderError
+from sandbox_agent_core.errors import ProviderError, SandboxAsleep
 
 from sandbox_agent_docker.containers import Container
 from sandbox_agent_docker.daemon import Daemon
@@ -42,10 +42,10 @@ class Reach:
 
     def address(self, container: Container, port: int) -> tuple[str, int]:
         """As the machine sees it that the way begins at: this one, or where ssh ends."""
-        if container.state == "stopped":
+        if container.state != "running":
             why = f" {OUT_OF_MEMORY}." if container.is_out_of_memory else ""
-            raise ProviderError(
-                f"The Docker sandbox {container.name!r} is stopped. Resume it first.{why}",
+            raise SandboxAsleep(
+                f"The Docker sandbox {container.name!r} is {container.state}. Resume it first.{why}",
                 provider=PROVIDER,
                 sandbox=container.id,
                 state=container.state,

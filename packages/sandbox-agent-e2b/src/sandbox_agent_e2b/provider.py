@@ -15,6 +15,7 @@ from sandbox_agent_core.errors import (
     InvalidRequest,
     ProviderAuthError,
     ProviderError,
+    SandboxAsleep,
     SandboxNotFound,
 )
 from sandbox_agent_core.provisioning.provider import (
@@ -297,7 +298,7 @@ class E2BProvider(MachineProvider["AsyncSandbox"]):
     async def _running(self, ref: SandboxRef) -> AsyncIterator[AsyncSandbox]:
         """Connected, and neither resumed nor prolonged by it."""
         if _is_paused(await self._info(ref)):
-            raise ProviderError(
+            raise SandboxAsleep(
                 f"The E2B sandbox {ref.id!r} is paused. Resume it first.",
                 provider=self.name,
                 sandbox=ref.id,

@@ -10,7 +10,7 @@ from functools import partial
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from sandbox_agent_core.errors import InvalidRequest, ProviderError
+from sandbox_agent_core.errors import InvalidRequest, ProviderError, SandboxAsleep
 from sandbox_agent_core.provisioning.calls import to_its_end
 from sandbox_agent_core.provisioning.provider import (
     READY_TIMEOUT_S,
@@ -187,11 +187,13 @@ class VercelProvider(MachineProvider["Sandbox"]):
     def _require_running(self, sandbox: Sandbox) -> Sandbox:
         if sandbox.status == "running" and sandbox.current_session is not None:
             return sandbox
-        raise ProviderError(
+        state = sandboxes.state_of(sandbox)
+        kind = SandboxAsleep if state in ("paused", "stopped") else ProviderError
+        raise kind(
             f"The Vercel sandbox {sandbox.name!r} is {sandbox.status}. Resume it first.",
             provider=self.name,
             sandbox=sandbox.name,
-            state=sandboxes.state_of(sandbox),
+            state=state,
         )
 
     def _machine(self, sandbox: Sandbox) -> VercelMachine:

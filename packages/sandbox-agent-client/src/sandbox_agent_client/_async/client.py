@@ -25,6 +25,7 @@ from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.service import Service
 from sandbox_agent_client._async.session import Session
 from sandbox_agent_client._async.transport import DEFAULT_TIMEOUT_S, Transport
+from sandbox_agent_client._async.whereabouts import Wake
 from sandbox_agent_client._callbacks import check_callback
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls.call import built
@@ -89,6 +90,7 @@ class SandboxAgent(Service):
         wheelhouse: str | PathLike[str] | None = None,
         idle_timeout: float | None = IDLE_TIMEOUT_S,
         on_idle: OnIdle = "lapse",
+        wake: Wake = "auto",
         report: Callable[[str], Any] | None = None,
         persistence: TranscriptStore | None = None,
         transport: TransportKind = "auto",
@@ -107,7 +109,9 @@ class SandboxAgent(Service):
         the block leaves it running, unless `keep=False`; so does a failure.
 
         While a turn runs the sandbox's lifetime is extended, where it has one. Idle for `idle_timeout`
-        (None: never), it is left to lapse, or paused with `on_idle="pause"`; the next call resumes it.
+        (None: never), it is left to lapse, or paused with `on_idle="pause"`. The next call wakes a sandbox that
+        sleeps, whoever paused it, and starts a server again that does not run; with `wake="never"` it raises
+        `SandboxAsleep`, and `client.sandbox.resume()` wakes it.
         `report` is told each step, and when. Times are in seconds.
 
         Raises:
@@ -149,6 +153,8 @@ class SandboxAgent(Service):
             carrier = Transport(
                 launched.endpoint,
                 locate=lambda: portal.run(launched.locate),
+                rouse=lambda: portal.run(launched.resume),
+                wake=wake,
                 stream_kind=transport,
                 heartbeat_s=launched.heartbeat_s,
                 timeout_s=timeout,

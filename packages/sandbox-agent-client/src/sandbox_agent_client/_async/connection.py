@@ -78,9 +78,10 @@ class Connection:
         return await self.transport.call(call)
 
     async def follow(
-        self, info: SessionInfo, after: int, interrupt: Interrupt
+        self, info: SessionInfo, after: int, interrupt: Interrupt, *, is_awaited: bool = False
     ) -> AsyncGenerator[LogEntry, None]:
-        """Live entries; ends when `interrupt` is set or the client is closed."""
+        """Live entries; ends when `interrupt` is set or the client is closed. `is_awaited`: somebody waits for them,
+        so a sandbox that sleeps is woken."""
         recorder = await self.recorder(info)
         source, place = event_calls.session_events(info.id), SessionPlace(info.id, after)
         async with aclosing(self.follow_source(source, place, interrupt)) as entries:
@@ -100,6 +101,7 @@ class Connection:
             place,
             interrupt=interrupt,
             reconnect_timeout_s=self._reconnect_timeout_s,
+            is_awaited=is_awaited,
         )
         try:
             async with aclosing(entries):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox_agent_core.api.long_work import RewindResult
@@ -61,7 +62,7 @@ class Session(Prompting):
                 self._watch,
                 info=lambda: self._info,
                 heard_of=self._heard_of,
-                follow=self._follow,
+                follow=partial(self._follow, is_awaited=True),
                 pending=self.requests,
             )
         )
@@ -423,8 +424,11 @@ class Session(Prompting):
     def _heard_of(self, seq: int) -> None:
         self._known_seq = max(self._known_seq, seq)
 
-    async def _follow(self, after: int, interrupt: Interrupt) -> AsyncGenerator[LogEntry, None]:
-        async with aclosing(self._connection.follow(self._info, after, interrupt)) as entries:
+    async def _follow(
+        self, after: int, interrupt: Interrupt, *, is_awaited: bool = False
+    ) -> AsyncGenerator[LogEntry, None]:
+        following = self._connection.follow(self._info, after, interrupt, is_awaited=is_awaited)
+        async with aclosing(following) as entries:
             async for entry in entries:
                 self._heard_of(entry.seq)
                 yield entry

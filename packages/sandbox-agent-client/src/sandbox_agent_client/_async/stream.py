@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 from sandbox_agent_core.api.events import EventPage, FeedPage
-from sandbox_agent_core.errors import SandboxAgentError, ServerUnreachable, Timeout
+from sandbox_agent_core.errors import (
+    ProviderTimeout,
+    ProviderUnavailable,
+    SandboxAgentError,
+    SandboxAsleep,
+    SandboxNotFound,
+    ServerUnreachable,
+    Timeout,
+)
 from sandbox_agent_core.frames.entry import LogEntry
 
 from sandbox_agent_client._async.interrupt import Interrupt
@@ -22,6 +30,8 @@ from sandbox_agent_client._stream_choice import Attempt
 __all__ = ["follow"]
 
 ASLEEP_POLL_S = 0.2
+ASLEEP_LOOK_S = 10.0
+"""How often a stream asks whether a sandbox sleeps that this client did not pause."""
 PAGE_ENTRIES = 1000
 UNHEARD_BEFORE_ASKING = 2
 """In a row, of connections that brought nothing: one is what every restart of a server looks like."""
@@ -34,6 +44,7 @@ async def follow(
     *,
     interrupt: Interrupt,
     reconnect_timeout_s: float | None,
+    is_awaited: bool = False,
 ) -> AsyncGenerator[LogEntry, None]:
     """Entries behind a place, then live ones; the place moves with them. Ends only when `interrupt` is set or the
     client closed.
@@ -41,13 +52,21 @@ async def follow(
     A stream that brings nothing is not believed: the log itself is asked, and what it has is given. When it
     answers, something in between holds streams back, and the next kind of stream is tried.
 
+    While its sandbox sleeps the stream waits; `is_awaited` (somebody waits for a turn) wakes it.
+
     Raises:
+        SandboxAsleep: it is awaited, and the sandbox is not to be woken.
         ServerUnreachable: no connection within the deadline.
         StreamGap: entries are missing, and a new connection did not bring them.
         SandboxAgentError: the server refused (the session is gone, the token is wrong).
     """
     following = _Following(
-        transport, source, place, interrupt, Reconnection(timeout_s=reconnect_timeout_s)
+        transport,
+        source,
+        place,
+        interrupt,
+        Reconnection(timeout_s=reconnect_timeout_s),
+        is_awaited=is_awaited,
     )
     async with aclosing(following.entries()) as entries:
         async for entry in entries:
@@ -62,12 +81,16 @@ class _Following:
         place: Place,
         interrupt: Interrupt,
         reconnection: Reconnection,
+        *,
+        is_awaited: bool,
     ) -> None:
         self._transport = transport
         self._source = source
         self._place = place
         self._interrupt = interrupt
         self._reconnection = reconnection
+        self._is_awaited = is_awaited
+        self._asleep_s = 0.0
         self._unheard = 0
         """Connections in a row that brought nothing."""
         self._failure: SandboxAgentError | None = None
@@ -77,10 +100,8 @@ class _Following:
 
     async def entries(self) -> AsyncGenerator[LogEntry, None]:
         while not self._is_over():
-            if self._transport.is_asleep:
-                # Looking would wake the sandbox. Whoever calls next does that; then the count starts anew.
-                await self._interrupt.sleep(ASLEEP_POLL_S)
-                self._reconnection.alive()
+            if self._transport.whereabouts.is_asleep:
+                await self._sleep()
                 continue
             attempt = Attempt(self._transport.choice.kind)
             async with aclosing(self._connection(attempt)) as entries:
@@ -93,11 +114,35 @@ class _Following:
             if self._failure is not None:
                 await self._interrupt.sleep(self._reconnection.delay_after(self._failure))
 
+    async def _sleep(self) -> None:
+        """A stream wakes no sandbox, unless somebody waits for what it brings. Then the count starts anew."""
+        whereabouts = self._transport.whereabouts
+        if whereabouts.is_paused_here:
+            await self._interrupt.sleep(ASLEEP_POLL_S)
+        elif self._is_awaited:
+            try:
+                await whereabouts.ready(wakes=True)
+            except (SandboxAsleep, SandboxNotFound):
+                raise
+            except SandboxAgentError as exc:
+                await self._interrupt.sleep(self._reconnection.delay_after(exc))
+                return
+        else:
+            await self._interrupt.sleep(ASLEEP_POLL_S)
+            self._asleep_s += ASLEEP_POLL_S
+            if self._asleep_s >= ASLEEP_LOOK_S:
+                self._asleep_s = 0.0
+                with suppress(SandboxAsleep, ProviderTimeout, ProviderUnavailable):
+                    await whereabouts.look()  # somebody else may have woken it
+        self._reconnection.alive()
+
     async def _connection(self, attempt: Attempt) -> AsyncGenerator[LogEntry, None]:
         """What comes over one connection; then the failure says why it is over."""
         try:
             if self._reconnection.is_down:
-                await self._transport.locate(again=True)
+                await self._transport.whereabouts.look(
+                    restarts=self._unheard >= UNHEARD_BEFORE_ASKING
+                )
             stream = self._transport.stream(
                 self._source, self._place.after, self._interrupt, attempt
             )
@@ -153,7 +198,7 @@ class _Following:
 
     async def _page(self) -> EventPage | FeedPage:
         call: Call[Any] = self._source.page(self._place.after, limit=PAGE_ENTRIES)
-        page: EventPage | FeedPage = await self._transport.call(call)
+        page: EventPage | FeedPage = await self._transport.call(call, wakes=False)
         return page
 
     def _judge(self, attempt: Attempt, *, has_missed: bool) -> None:

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
-from sandbox_agent_core.errors import (
-    ClientClosed,
-    SandboxAgentError,
-    SandboxNotFound,
-    ServerUnreachable,
-)
+from sandbox_agent_core.errors import ClientClosed, ServerUnreachable, Timeout
 from sandbox_agent_core.spi.provider import Endpoint
 from sandbox_agent_core.wire.sse import SseDecoder, SseEvent
 
-from sandbox_agent_client._async._backend import Event, Lock
+from sandbox_agent_client._async._backend import Event
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.polling import polled_batches
 from sandbox_agent_client._async.sse import check_stream, sse_batches
 from sandbox_agent_client._async.websocket import websocket_batches
+from sandbox_agent_client._async.whereabouts import Ask, Wake, Whereabouts
 from sandbox_agent_client._calls import Call, encoded
 from sandbox_agent_client._calls.events import AnySource, Position
 from sandbox_agent_client._endpoint import (
-    check_endpoint,
     headers_of,
     making_http_client,
     shown_url,
@@ -57,13 +51,17 @@ DEFAULT_TIMEOUT_S = 30.0
 IDEMPOTENCY_KEY = "Idempotency-Key"
 RETRY_DELAYS_S = (0.0, 0.25, 1.0)
 """Before what the server carries out once is sent again."""
-EXPIRY_MARGIN = timedelta(minutes=1)
+ASK_AFTER_S = 5.0
+"""Without an answer for so long, the provider is asked whether the sandbox is awake at all."""
+ASK_AGAIN_S = 60.0
+"""A call without a deadline is sent again when it has heard nothing for so long; it is carried out once."""
+MAX_RECOVERIES = 2
+"""Of one call: a server that has moved may have to be started, too."""
 
 _WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 
 T = TypeVar("T")
 Batch = list[Mapping[str, Any]]
-Locate = Callable[[], Coroutine[Any, Any, Endpoint]]
 
 
 class Transport:
@@ -71,22 +69,20 @@ class Transport:
         self,
         endpoint: Endpoint,
         *,
-        locate: Locate | None = None,
+        locate: Ask | None = None,
+        rouse: Ask | None = None,
+        wake: Wake = "auto",
         stream_kind: TransportKind = "auto",
         heartbeat_s: float | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         http_client: httpx.AsyncClient | None = None,
     ) -> None:
-        """`locate` asks the provider where the server answers now; a client that is given stays open.
+        """`locate`, `rouse` and `wake` are for `Whereabouts`; a client that is given stays open.
 
         `heartbeat_s`: how often the server sends one, where it said so already.
         """
-        self.endpoint = check_endpoint(endpoint)
+        self.whereabouts = Whereabouts(endpoint, locate=locate, rouse=rouse, wake=wake)
         self.is_closed = False
-        self.is_asleep = False
-        """The sandbox is paused: the next call wakes it, streams wait until then."""
-        self._locate = locate
-        self._locating = Lock()
         self.choice = StreamChoice(stream_kind, first=endpoint.stream_kind)
         self.heartbeat_s = heartbeat_s or HEARTBEAT_S
         self._timeout_s = timeout_s
@@ -95,6 +91,10 @@ class Transport:
             self._tls = tls_for(endpoint.url)
             # Every live stream holds a connection: the default of 100 would be a silent deadlock.
             self._http = http_client or self._new_http(max_connections=None)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.whereabouts.endpoint
 
     @property
     def silence_s(self) -> float:
@@ -109,29 +109,57 @@ class Transport:
             follow_redirects=False,
         )
 
-    async def call(self, call: Call[T]) -> T:
-        """The parsed answer.
+    async def call(self, call: Call[T], *, wakes: bool = True) -> T:
+        """The parsed answer. What failed because the sandbox sleeps, has moved, or has lost its server, is sent again
+        when that is mended; with `wakes=False` nothing is woken for it.
 
         Raises:
             SandboxAgentError: the server's own error, typed; or ServerUnreachable, Timeout.
+            SandboxAsleep: the sandbox sleeps, and is not to be woken.
+            SandboxNotFound: it is gone.
             ClientClosed: the client is closed.
         """
         if self.is_closed:
             raise ClientClosed("The client is closed.")
-        await self.locate()
-        try:
-            response = await (self._send_once(call) if call.is_once else self._send(call))
-        except ServerUnreachable as exc:
-            await self._explain(exc)
-            raise
-        if not response.is_success:
-            error = error_of_response(response.status_code, response.content)
-            if not is_problem(response):  # a gateway's, which may not know the sandbox any more
-                await self._explain(error)
-            raise error
-        return call.parse(_document(response))
+        await self.whereabouts.ready(wakes=wakes)
+        key = str(uuid4()) if call.is_once else None
+        patience = self._patience(call)
+        recoveries = 0
+        while True:
+            used, read_s = self.endpoint, next(patience)
+            try:
+                response = await self._send_surely(call, key, read_s)
+                if response.is_success:
+                    return call.parse(_document(response))
+                failure = error_of_response(response.status_code, response.content)
+                if is_problem(response):
+                    raise failure
+            except (ServerUnreachable, Timeout) as exc:
+                failure = exc
+            how = await self.whereabouts.recovered(used, failure, wakes=wakes)
+            if isinstance(failure, Timeout) and read_s != self._deadline_s(call):
+                continue  # it was only looked whether the sandbox is awake
+            is_safe = how == "woken" or _is_repeatable(call) or not was_sent(failure)
+            if how == "no" or not is_safe or recoveries == MAX_RECOVERIES:
+                raise failure
+            recoveries += 1
 
-    async def _send(self, call: Call[Any], key: str | None = None) -> httpx.Response:
+    def _deadline_s(self, call: Call[Any]) -> float | None:
+        return self._timeout_s + call.waits_s if call.has_deadline else None
+
+    def _patience(self, call: Call[Any]) -> Iterator[float | None]:
+        """How long to wait for the answer, each time: the first time no longer than until it is worth asking whether
+        the sandbox sleeps, where sending it again does no harm."""
+        deadline_s = self._deadline_s(call)
+        may_ask = _is_repeatable(call) and self.whereabouts.is_asked and not call.waits_s
+        if may_ask and (deadline_s is None or deadline_s > ASK_AFTER_S):
+            yield ASK_AFTER_S
+        while deadline_s is None and call.is_once:
+            yield ASK_AGAIN_S  # a connection that died tells nobody
+        while True:
+            yield deadline_s
+
+    async def _send(self, call: Call[Any], key: str | None, read_s: float | None) -> httpx.Response:
         """Raises: ServerUnreachable, Timeout."""
         url = self._url(call.path)
         headers = self._headers(accept="application/json", has_body=call.body is not None)
@@ -144,28 +172,27 @@ class Transport:
                 params=dict(call.query) or None,
                 content=None if call.body is None else encoded(call.body),
                 headers=headers,
-                timeout=httpx.Timeout(
-                    self._timeout_s,
-                    read=self._timeout_s + call.waits_s if call.has_deadline else None,
-                ),
+                timeout=httpx.Timeout(self._timeout_s, read=read_s),
             )
 
-    async def _send_once(self, call: Call[Any]) -> httpx.Response:
-        """Again, when the connection was lost and nobody knows whether it arrived: the key makes that safe.
+    async def _send_surely(
+        self, call: Call[Any], key: str | None, read_s: float | None
+    ) -> httpx.Response:
+        """With a key again, when the connection was lost and nobody knows whether it arrived.
 
         Raises: ServerUnreachable, Timeout.
         """
-        key, may_have_arrived = str(uuid4()), False
-        for delay_s in RETRY_DELAYS_S:
+        may_have_arrived = False
+        for delay_s in RETRY_DELAYS_S if key is not None else ():
             try:
-                return await self._send(call, key)
+                return await self._send(call, key, read_s)
             except ServerUnreachable as exc:
                 may_have_arrived = may_have_arrived or was_sent(exc)
                 if not may_have_arrived:
                     raise
                 logger.info("%s %s is sent again: %s", call.method, call.path, exc.message)
             await Event().wait(delay_s)
-        return await self._send(call, key)
+        return await self._send(call, key, read_s)
 
     async def events(self, call: Call[Any]) -> AsyncGenerator[SseEvent, None]:
         """The server-sent events that answer a call, until the server ends them.
@@ -175,7 +202,7 @@ class Transport:
         """
         if self.is_closed:
             raise ClientClosed("The client is closed.")
-        await self.locate()
+        await self.whereabouts.ready(wakes=True)
         url = self._url(call.path)
         with http_failures(f"{call.method} {shown_url(url)}"):
             async with self._http.stream(
@@ -199,7 +226,7 @@ class Transport:
     ) -> AsyncIterator[AsyncIterator[Batch]]:
         """Batches of events after a cursor, over one connection of the kind of `attempt`; an empty batch is a
         heartbeat. Ends, or raises ServerUnreachable, when the connection does."""
-        await self.locate()
+        await self.whereabouts.ready(wakes=False)
         url, query, headers = self._url(source.path), source.query(after), self._headers()
         what = f"the event stream of {source.name}"
         async with AsyncExitStack() as stack:
@@ -226,45 +253,6 @@ class Transport:
                     )  # fmt: skip
             yield await stack.enter_async_context(opening)
 
-    async def locate(self, *, again: bool = False) -> None:
-        """Ask the provider for the endpoint, when what we know expires (or seems wrong: `again`).
-
-        A paused sandbox is woken for it.
-        """
-        if self._locate is None or not (again or self._is_stale()):
-            return
-        async with self._locating:
-            if again or self._is_stale():
-                self.endpoint = check_endpoint(await self._locate())
-                self.is_asleep = False
-
-    async def fall_asleep(self, pause: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Calls that come meanwhile wait, and wake it.
-
-        A pause that failed may have happened all the same: waking what is awake does no harm.
-        """
-        async with self._locating:
-            self.is_asleep = True
-            await pause()
-
-    def _is_stale(self) -> bool:
-        expires_at = self.endpoint.expires_at
-        is_old = expires_at is not None and expires_at - EXPIRY_MARGIN < datetime.now(UTC)
-        return self.is_asleep or is_old
-
-    async def _explain(self, failure: SandboxAgentError) -> None:
-        """The provider may know more than that the server does not answer, and where it is next time.
-
-        Raises:
-            SandboxNotFound: the sandbox is gone.
-        """
-        try:
-            await self.locate(again=True)
-        except SandboxNotFound as exc:
-            raise exc from failure
-        except SandboxAgentError as exc:
-            logger.info("the provider does not know where the server is: %s", exc)
-
     async def close(self) -> None:
         self.is_closed = True
         if self._owns_http:
@@ -280,6 +268,11 @@ class Transport:
         if accept is not None:
             headers["Accept"] = accept
         return headers
+
+
+def _is_repeatable(call: Call[Any]) -> bool:
+    """Sending it twice is the same as once."""
+    return call.is_once or call.method == "GET"
 
 
 def _document(response: httpx.Response) -> Any:

@@ -35,6 +35,7 @@ from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.service import Service
 from sandbox_agent_client._sync.session import SessionSync
 from sandbox_agent_client._sync.transport import DEFAULT_TIMEOUT_S, Transport
+from sandbox_agent_client._sync.whereabouts import Wake
 from sandbox_agent_client.persistence.replay import new_context, settings_of
 from sandbox_agent_client.sandboxes.launch import (
     HEALTH_TIMEOUT_S,
@@ -90,6 +91,7 @@ class SandboxAgentSync(Service):
         wheelhouse: str | PathLike[str] | None = None,
         idle_timeout: float | None = IDLE_TIMEOUT_S,
         on_idle: OnIdle = "lapse",
+        wake: Wake = "auto",
         report: Callable[[str], Any] | None = None,
         persistence: TranscriptStore | None = None,
         transport: TransportKind = "auto",
@@ -108,7 +110,9 @@ class SandboxAgentSync(Service):
         the block leaves it running, unless `keep=False`; so does a failure.
 
         While a turn runs the sandbox's lifetime is extended, where it has one. Idle for `idle_timeout`
-        (None: never), it is left to lapse, or paused with `on_idle="pause"`; the next call resumes it.
+        (None: never), it is left to lapse, or paused with `on_idle="pause"`. The next call wakes a sandbox that
+        sleeps, whoever paused it, and starts a server again that does not run; with `wake="never"` it raises
+        `SandboxAsleep`, and `client.sandbox.resume()` wakes it.
         `report` is told each step, and when. Times are in seconds.
 
         Raises:
@@ -150,6 +154,8 @@ class SandboxAgentSync(Service):
             carrier = Transport(
                 launched.endpoint,
                 locate=lambda: portal.run(launched.locate),
+                rouse=lambda: portal.run(launched.resume),
+                wake=wake,
                 stream_kind=transport,
                 heartbeat_s=launched.heartbeat_s,
                 timeout_s=timeout,

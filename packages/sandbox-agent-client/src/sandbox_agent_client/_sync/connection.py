@@ -79,9 +79,10 @@ class Connection:
         return self.transport.call(call)
 
     def follow(
-        self, info: SessionInfo, after: int, interrupt: Interrupt
+        self, info: SessionInfo, after: int, interrupt: Interrupt, *, is_awaited: bool = False
     ) -> Generator[LogEntry, None, None]:
-        """Live entries; ends when `interrupt` is set or the client is closed."""
+        """Live entries; ends when `interrupt` is set or the client is closed. `is_awaited`: somebody waits for them,
+        so a sandbox that sleeps is woken."""
         recorder = self.recorder(info)
         source, place = event_calls.session_events(info.id), SessionPlace(info.id, after)
         with closing(self.follow_source(source, place, interrupt)) as entries:
@@ -101,6 +102,7 @@ class Connection:
             place,
             interrupt=interrupt,
             reconnect_timeout_s=self._reconnect_timeout_s,
+            is_awaited=is_awaited,
         )
         try:
             with closing(entries):

@@ -8,7 +8,7 @@ import time
 from typing import Literal
 
 from sandbox_agent_core.api.sessions import BUSY_STATUSES
-from sandbox_agent_core.errors import SandboxAgentError, SandboxNotFound
+from sandbox_agent_core.errors import SandboxAgentError, SandboxAsleep, SandboxNotFound
 
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._sync._backend import Background, Event
@@ -47,6 +47,8 @@ class KeepAlive:
         self._on_idle = on_idle
         self._tick_s = TICK_S if idle_timeout_s is None else min(TICK_S, idle_timeout_s / 4)
         self._active_at = time.monotonic()
+        self._refusal: type[SandboxAgentError] | None = None
+        """What it was not kept alive with the last time."""
         self._stopping = Event()
         self._background = Background(f"keep {sandbox.ref.id} alive", self._run)
 
@@ -61,8 +63,18 @@ class KeepAlive:
             except SandboxNotFound as exc:
                 logger.warning("sandbox %s: %s", self._sandbox.ref.id, exc)
                 return
+            except SandboxAsleep:
+                continue  # whoever found it so has said it
             except SandboxAgentError as exc:
-                logger.warning("sandbox %s: not kept alive: %s", self._sandbox.ref.id, exc)
+                self._say_refusal(exc)
+            else:
+                self._refusal = None
+
+    def _say_refusal(self, exc: SandboxAgentError) -> None:
+        """Once: it is asked again each time, and the answer is the same for the rest of its life."""
+        if self._refusal is not type(exc):
+            self._refusal = type(exc)
+            logger.warning("sandbox %s: not kept alive: %s", self._sandbox.ref.id, exc)
 
     def _look(self) -> None:
         if self._sandbox.is_paused:
@@ -84,9 +96,10 @@ class KeepAlive:
     def _is_busy(self) -> bool:
         cursor: str | None = None
         while True:
-            # Past `Connection.call`: looking is no use.
+            # Past `Connection.call`: looking is no use, and wakes nothing.
             page = self._connection.transport.call(
-                calls.list_page(limit=PAGE_SESSIONS, cursor=cursor, status=sorted(BUSY_STATUSES))
+                calls.list_page(limit=PAGE_SESSIONS, cursor=cursor, status=sorted(BUSY_STATUSES)),
+                wakes=False,
             )
             if any(info.status in BUSY_STATUSES for info in page.sessions):
                 return True

@@ -47,22 +47,24 @@ class SandboxSync:
 
     @property
     def is_paused(self) -> bool:
-        """By this client."""
-        return self._transport.is_asleep
+        """As far as this client knows: it has paused it, or found it so when it called."""
+        return self._transport.whereabouts.is_asleep
 
     def pause(self) -> None:
         """Stop paying for the processor. The next call of this client resumes it; streams wait until then."""
         require(self._launched.provider, SupportsPause)
-        self._transport.fall_asleep(lambda: self._portal.run(self._launched.pause))
+        self._transport.whereabouts.fall_asleep(lambda: self._portal.run(self._launched.pause))
 
     def resume(self) -> None:
-        """Until its server answers. Not needed before a call: that does it.
+        """Wake it, whoever paused it, start its server where that does not run, ask where that answers, and wait
+        until it does. Doing it to one that runs succeeds. Not needed before a call, unless `start(wake="never")`.
 
         Raises:
             errors.SandboxNotFound: it was destroyed, or its lifetime has lapsed.
+            errors.ServerStartFailed: its server does not answer; `details.log` has its last lines.
+            errors.ProviderError: the provider could not, or not in time.
         """
-        if self.is_paused:
-            self._transport.locate()
+        self._transport.whereabouts.wake()
 
     def extend(self, seconds: float) -> None:
         """Let it live for at least that long from now."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox_agent_core.api.long_work import RewindResult
@@ -62,7 +63,7 @@ class SessionSync(Prompting):
                 self._watch,
                 info=lambda: self._info,
                 heard_of=self._heard_of,
-                follow=self._follow,
+                follow=partial(self._follow, is_awaited=True),
                 pending=self.requests,
             )
         )
@@ -420,8 +421,11 @@ class SessionSync(Prompting):
     def _heard_of(self, seq: int) -> None:
         self._known_seq = max(self._known_seq, seq)
 
-    def _follow(self, after: int, interrupt: Interrupt) -> Generator[LogEntry, None, None]:
-        with closing(self._connection.follow(self._info, after, interrupt)) as entries:
+    def _follow(
+        self, after: int, interrupt: Interrupt, *, is_awaited: bool = False
+    ) -> Generator[LogEntry, None, None]:
+        following = self._connection.follow(self._info, after, interrupt, is_awaited=is_awaited)
+        with closing(following) as entries:
             for entry in entries:
                 self._heard_of(entry.seq)
                 yield entry

@@ -4,11 +4,19 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 from sandbox_agent_core.api.events import EventPage, FeedPage
-from sandbox_agent_core.errors import SandboxAgentError, ServerUnreachable, Timeout
+from sandbox_agent_core.errors import (
+    ProviderTimeout,
+    ProviderUnavailable,
+    SandboxAgentError,
+    SandboxAsleep,
+    SandboxNotFound,
+    ServerUnreachable,
+    Timeout,
+)
 from sandbox_agent_core.frames.entry import LogEntry
 
 from sandbox_agent_client._calls import Call
@@ -23,6 +31,8 @@ from sandbox_agent_client._sync.transport import Transport
 __all__ = ["follow"]
 
 ASLEEP_POLL_S = 0.2
+ASLEEP_LOOK_S = 10.0
+"""How often a stream asks whether a sandbox sleeps that this client did not pause."""
 PAGE_ENTRIES = 1000
 UNHEARD_BEFORE_ASKING = 2
 """In a row, of connections that brought nothing: one is what every restart of a server looks like."""
@@ -35,6 +45,7 @@ def follow(
     *,
     interrupt: Interrupt,
     reconnect_timeout_s: float | None,
+    is_awaited: bool = False,
 ) -> Generator[LogEntry, None, None]:
     """Entries behind a place, then live ones; the place moves with them. Ends only when `interrupt` is set or the
     client closed.
@@ -42,13 +53,21 @@ def follow(
     A stream that brings nothing is not believed: the log itself is asked, and what it has is given. When it
     answers, something in between holds streams back, and the next kind of stream is tried.
 
+    While its sandbox sleeps the stream waits; `is_awaited` (somebody waits for a turn) wakes it.
+
     Raises:
+        SandboxAsleep: it is awaited, and the sandbox is not to be woken.
         ServerUnreachable: no connection within the deadline.
         StreamGap: entries are missing, and a new connection did not bring them.
         SandboxAgentError: the server refused (the session is gone, the token is wrong).
     """
     following = _Following(
-        transport, source, place, interrupt, Reconnection(timeout_s=reconnect_timeout_s)
+        transport,
+        source,
+        place,
+        interrupt,
+        Reconnection(timeout_s=reconnect_timeout_s),
+        is_awaited=is_awaited,
     )
     with closing(following.entries()) as entries:
         for entry in entries:
@@ -63,12 +82,16 @@ class _Following:
         place: Place,
         interrupt: Interrupt,
         reconnection: Reconnection,
+        *,
+        is_awaited: bool,
     ) -> None:
         self._transport = transport
         self._source = source
         self._place = place
         self._interrupt = interrupt
         self._reconnection = reconnection
+        self._is_awaited = is_awaited
+        self._asleep_s = 0.0
         self._unheard = 0
         """Connections in a row that brought nothing."""
         self._failure: SandboxAgentError | None = None
@@ -78,10 +101,8 @@ class _Following:
 
     def entries(self) -> Generator[LogEntry, None, None]:
         while not self._is_over():
-            if self._transport.is_asleep:
-                # Looking would wake the sandbox. Whoever calls next does that; then the count starts anew.
-                self._interrupt.sleep(ASLEEP_POLL_S)
-                self._reconnection.alive()
+            if self._transport.whereabouts.is_asleep:
+                self._sleep()
                 continue
             attempt = Attempt(self._transport.choice.kind)
             with closing(self._connection(attempt)) as entries:
@@ -94,11 +115,33 @@ class _Following:
             if self._failure is not None:
                 self._interrupt.sleep(self._reconnection.delay_after(self._failure))
 
+    def _sleep(self) -> None:
+        """A stream wakes no sandbox, unless somebody waits for what it brings. Then the count starts anew."""
+        whereabouts = self._transport.whereabouts
+        if whereabouts.is_paused_here:
+            self._interrupt.sleep(ASLEEP_POLL_S)
+        elif self._is_awaited:
+            try:
+                whereabouts.ready(wakes=True)
+            except (SandboxAsleep, SandboxNotFound):
+                raise
+            except SandboxAgentError as exc:
+                self._interrupt.sleep(self._reconnection.delay_after(exc))
+                return
+        else:
+            self._interrupt.sleep(ASLEEP_POLL_S)
+            self._asleep_s += ASLEEP_POLL_S
+            if self._asleep_s >= ASLEEP_LOOK_S:
+                self._asleep_s = 0.0
+                with suppress(SandboxAsleep, ProviderTimeout, ProviderUnavailable):
+                    whereabouts.look()  # somebody else may have woken it
+        self._reconnection.alive()
+
     def _connection(self, attempt: Attempt) -> Generator[LogEntry, None, None]:
         """What comes over one connection; then the failure says why it is over."""
         try:
             if self._reconnection.is_down:
-                self._transport.locate(again=True)
+                self._transport.whereabouts.look(restarts=self._unheard >= UNHEARD_BEFORE_ASKING)
             stream = self._transport.stream(
                 self._source, self._place.after, self._interrupt, attempt
             )
@@ -154,7 +197,7 @@ class _Following:
 
     def _page(self) -> EventPage | FeedPage:
         call: Call[Any] = self._source.page(self._place.after, limit=PAGE_ENTRIES)
-        page: EventPage | FeedPage = self._transport.call(call)
+        page: EventPage | FeedPage = self._transport.call(call, wakes=False)
         return page
 
     def _judge(self, attempt: Attempt, *, has_missed: bool) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox_agent_core.errors import InvalidRequest
+from sandbox_agent_core.errors import InvalidRequest, ProviderTimeout, SandboxAgentError
 from sandbox_agent_core.spi.provider import (
     Capabilities,
     Endpoint,
@@ -28,6 +29,10 @@ from sandbox_agent_client.sandboxes.progress import StartupStep
 __all__ = ["Launched", "parse_ref", "revive"]
 
 
+WAKE_TIMEOUT_S = 360.0
+"""Until a sandbox that sleeps runs and its server answers. Vendors take minutes for what they have archived."""
+
+
 @dataclass(eq=False, kw_only=True)
 class Launched:
     """A sandbox that this client made or took over. One caller at a time."""
@@ -41,32 +46,39 @@ class Launched:
     health_timeout_s: float
     heartbeat_s: float | None = None
     """How often its server sends one on a stream."""
-    is_paused: bool = False
-    """By this client."""
 
     @property
     def capabilities(self) -> Capabilities:
         return capabilities_of(self.provider)
 
     async def locate(self) -> Endpoint:
-        """Where its server answers now; a paused sandbox is resumed for it."""
-        if self.is_paused:
-            await self.resume()
-        else:
-            self.endpoint = await self.provider.endpoint(self.ref)
+        """Where its server answers now. Wakes nothing."""
+        self.endpoint = await self.provider.endpoint(self.ref)
         return self.endpoint
 
     async def pause(self) -> None:
-        provider = require(self.provider, SupportsPause)
-        self.is_paused = True
-        await provider.pause(self.ref)
+        await require(self.provider, SupportsPause).pause(self.ref)
 
-    async def resume(self) -> None:
-        """Until its server answers."""
-        await revive(self.provider, self.ref)
-        self.endpoint = await self.provider.endpoint(self.ref)
-        await wait_healthy(self.endpoint, timeout_s=self.health_timeout_s)
-        self.is_paused = False
+    async def resume(self) -> Endpoint:
+        """Whoever paused it, and also when only its server has ended. Until its server answers.
+
+        Raises:
+            ProviderTimeout: it takes too long.
+        """
+        try:
+            async with asyncio.timeout(WAKE_TIMEOUT_S):
+                await revive(self.provider, self.ref)
+                self.endpoint = await self.provider.endpoint(self.ref)
+                await wait_healthy(self.endpoint, timeout_s=self.health_timeout_s)
+        except SandboxAgentError:
+            raise
+        except TimeoutError as exc:
+            raise ProviderTimeout(
+                f"The {self.ref.provider} sandbox {self.ref.id!r} is not awake after {WAKE_TIMEOUT_S:g} s.",
+                provider=self.ref.provider,
+                sandbox=self.ref.id,
+            ) from exc
+        return self.endpoint
 
     async def extend(self, seconds: float) -> None:
         await require(self.provider, SupportsExtend).extend(self.ref, seconds)

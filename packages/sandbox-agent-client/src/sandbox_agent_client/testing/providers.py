@@ -22,6 +22,7 @@ import httpx
 import pytest
 from sandbox_agent_core.errors import (
     CapabilityNotSupported,
+    SandboxAsleep,
     SandboxNotFound,
     ServerStartFailed,
     ServerUnreachable,
@@ -172,6 +173,22 @@ class ProviderConformance:
             assert (await session.prompt("text after")).stop_reason == "end_turn"
             assert not client.sandbox.is_paused
             await _check_listed(provider, client.sandbox.ref, "running")
+
+    async def test_what_another_has_paused_is_woken_by_the_next_call(
+        self, provider: SandboxProvider, start_options: dict[str, Any]
+    ) -> None:
+        if not isinstance(provider, SupportsPause):
+            pytest.skip("this provider has no pause")
+        async with SandboxAgent.start(provider, **start_options) as client:
+            session = await client.create_session("mock")
+            await provider.pause(client.sandbox.ref)
+            with pytest.raises(SandboxAsleep) as caught:
+                await provider.endpoint(client.sandbox.ref)
+            assert caught.value.details["state"] in ("paused", "stopped")
+            assert (await session.prompt("text after")).stop_reason == "end_turn"
+            await provider.pause(client.sandbox.ref)
+            await client.sandbox.resume()
+            assert (await client.health()).status == "ok"
 
     async def test_a_sandbox_can_be_found_by_its_labels(
         self, provider: SandboxProvider, start_options: dict[str, Any]

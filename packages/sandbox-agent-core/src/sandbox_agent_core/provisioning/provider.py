@@ -85,7 +85,8 @@ class MachineProvider(ABC, Generic[S]):
 
         Raises:
             SandboxNotFound: it is gone.
-            ProviderError: it does not run (`details.state`).
+            SandboxAsleep: it is paused or stopped (`details.state`).
+            ProviderError: it does not run for another reason.
         """
 
     @abstractmethod

@@ -166,9 +166,10 @@ class SandboxProvider(Protocol):
         ...
 
     async def endpoint(self, ref: SandboxRef) -> Endpoint:
-        """Where its server answers now, with its token.
+        """Where its server answers now, with its token. Looking wakes nothing.
 
         Raises:
+            SandboxAsleep: it is paused or stopped.
             SandboxNotFound: there is no such sandbox (any more).
         """
         ...
