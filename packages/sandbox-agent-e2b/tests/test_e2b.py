@@ -39,7 +39,6 @@ async def test_a_sandbox_is_private_labelled_and_lives_as_long_as_it_is_told(
         fake.url,
         template="mine",
         lifetime=1800,
-        on_timeout="pause",
         internet=False,
         server_port=free_port(),
         create_options={"metadata": {"all": "mine"}, "envs": {"A": "b"}},

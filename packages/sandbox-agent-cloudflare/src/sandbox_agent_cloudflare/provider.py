@@ -6,6 +6,7 @@ import os
 import shlex
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -179,14 +180,17 @@ class CloudflareProvider(MachineProvider[SandboxRef]):
         is_quick = (urlsplit(url).hostname or "").endswith(QUICK_TUNNELS)
         return Endpoint(url=url, stream_kind="ws" if is_quick else None)
 
-    async def extend(self, ref: SandboxRef, seconds: float) -> None:
+    async def _ends_at(self, sandbox: SandboxRef, ref: SandboxRef) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self._sleep_after_s)
+
+    async def extend(self, ref: SandboxRef, seconds: float) -> datetime:
         """A call is what keeps it awake, for `sleep_after` from then; what goes through the tunnel is none.
 
         Raises:
             ProviderError: `seconds` are more than that; it has been kept awake for as long as it can be.
         """
-        async with self._running(ref):
-            pass
+        async with self._running(ref) as sandbox:
+            ends_at = await self._ends_at(sandbox, ref)
         if seconds > self._sleep_after_s:
             raise ProviderError(
                 f"A Cloudflare sandbox can be kept awake for {self._sleep_after_s:g} s at a time, not {seconds:g}. "
@@ -194,6 +198,7 @@ class CloudflareProvider(MachineProvider[SandboxRef]):
                 provider=self.name,
                 sandbox=ref.id,
             )
+        return ends_at
 
     async def destroy(self, ref: SandboxRef) -> None:
         try:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from sandbox_agent_core.api.tokens import TOKEN_HEADER
 from sandbox_agent_core.errors import InvalidRequest, ProviderTimeout, SandboxNotFound
 from sandbox_agent_core.provisioning.provider import (
     READY_TIMEOUT_S,
@@ -239,7 +238,7 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
         return Endpoint(
             url=link.url.rstrip("/"),
             headers={PREVIEW_HEADER: link.token},
-            token_header=TOKEN_HEADER,
+            token_header="X-Sandbox-Agent-Token",  # noqa: S106 - the name of a header
         )
 
     async def port_url(self, ref: SandboxRef, port: int) -> str:
@@ -275,16 +274,22 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
             if await lifecycle.wake(sandbox):
                 await self._set_lifetime(sandbox, self._options.lifetime_s)
 
-    async def extend(self, ref: SandboxRef, seconds: float) -> None:
+    async def _ends_at(self, sandbox: AsyncSandbox, ref: SandboxRef) -> datetime | None:
+        return None if sandbox.auto_destroy_at is None else _time(sandbox.auto_destroy_at)
+
+    async def extend(self, ref: SandboxRef, seconds: float) -> datetime | None:
         async with self._api.client() as client:
             sandbox = await self._find(client, ref)
             if sandbox.auto_stop_interval or sandbox.auto_pause_interval:
                 refresh = partial(sandbox.refresh_activity, request_timeout=self._request_timeout_s)
                 await call(refresh, sandbox=ref.id, is_repeatable=True)
-            ends = sandbox.auto_destroy_at
+            ends = await self._ends_at(sandbox, ref)
+            wanted = datetime.now(UTC) + timedelta(seconds=seconds)
             # Daytona's call also shortens.
-            if ends is not None and _time(ends) < datetime.now(UTC) + timedelta(seconds=seconds):
-                await self._set_lifetime(sandbox, seconds)
+            if ends is None or ends >= wanted:
+                return ends
+            await self._set_lifetime(sandbox, seconds)
+            return wanted
 
     async def destroy(self, ref: SandboxRef) -> None:
         async with self._api.client() as client:

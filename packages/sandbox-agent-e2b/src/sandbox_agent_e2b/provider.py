@@ -74,7 +74,7 @@ class E2BProvider(MachineProvider["AsyncSandbox"]):
         *,
         env: Mapping[str, str] | None = None,
         lifetime: float = LIFETIME_S,
-        on_timeout: OnTimeout = "kill",
+        on_timeout: OnTimeout = "pause",
         public_traffic: bool = False,
         internet: bool = True,
         server_port: int = SERVER_PORT,
@@ -93,7 +93,8 @@ class E2BProvider(MachineProvider["AsyncSandbox"]):
                 `sandbox-agent image build` made, else E2B's `base`.
             env: For the server and its agents; that of the single start wins. In a file of the sandbox's user.
             lifetime: Seconds until E2B ends the sandbox, unless it is extended.
-            on_timeout: What E2B does then. A paused sandbox costs storage until it is destroyed.
+            on_timeout: What E2B does then. One that is paused keeps its work, is woken by the next call, and costs
+                storage until it is destroyed; `kill` loses all that is in it.
             public_traffic: Let everybody reach the sandbox's ports by their names, without E2B's token.
             internet: Whether the sandbox reaches the internet.
             server_port: In the sandbox. ready_timeout: seconds for the server to listen.
@@ -253,15 +254,20 @@ class E2BProvider(MachineProvider["AsyncSandbox"]):
         """With a whole lifetime before it."""
         await self._connect(ref, round(self._lifetime_s))
 
-    async def extend(self, ref: SandboxRef, seconds: float) -> None:
+    async def _ends_at(self, sandbox: AsyncSandbox, ref: SandboxRef) -> datetime | None:
+        return (await self._info(ref)).end_at
+
+    async def extend(self, ref: SandboxRef, seconds: float) -> datetime:
         info = await self._info(ref)
+        wanted = datetime.now(UTC) + timedelta(seconds=seconds)
         # E2B's call also shortens.
-        if info.end_at >= datetime.now(UTC) + timedelta(seconds=seconds):
-            return
+        if info.end_at >= wanted:
+            return info.end_at
         from e2b import AsyncSandbox  # noqa: PLC0415 - the SDK is imported on first use
 
         with e2b_errors(sandbox=ref.id):
             await AsyncSandbox.set_timeout(ref.id, round(seconds), **self._api)
+        return wanted
 
     async def destroy(self, ref: SandboxRef) -> None:
         from e2b import AsyncSandbox  # noqa: PLC0415 - the SDK is imported on first use

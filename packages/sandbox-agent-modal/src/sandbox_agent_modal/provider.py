@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from inspect import signature
 from typing import TYPE_CHECKING, Any
@@ -50,6 +52,8 @@ REQUEST_TIMEOUT_S = 60.0
 CREATE_TIMEOUT_S = 600.0
 """The first time an image is used, Modal builds it."""
 BUILD_TIMEOUT_S = 1800.0
+ENDS_AT = "ends_at"
+"""In the metadata of a reference."""
 CREATE_TAG = "sandbox-agent-create"
 """Unique to one call of `create`, which terminates by it what it has made when it fails."""
 
@@ -242,6 +246,18 @@ class ModalProvider(MachineProvider["Sandbox"]):
         del sandbox
         wanted = self._create_options.get("memory", self._arguments["memory"])
         return float(max(wanted) if isinstance(wanted, tuple) else wanted)
+
+    async def create(self, spec: SandboxSpec) -> SandboxRef:
+        # Modal tells nobody when a sandbox ends. Counted from before it is made, and its image with it the first time:
+        # rather too early than too late.
+        lifetime = timedelta(seconds={**self._arguments, **self._create_options}["timeout"])
+        ends_at = datetime.now(UTC) + lifetime
+        ref = await super().create(spec)
+        return replace(ref, metadata={**ref.metadata, ENDS_AT: ends_at.isoformat()})
+
+    async def _ends_at(self, sandbox: Sandbox, ref: SandboxRef) -> datetime | None:
+        said = ref.metadata.get(ENDS_AT)
+        return datetime.fromisoformat(said) if isinstance(said, str) else None
 
     def _default_workdir(self, sandbox: Sandbox, home: str) -> str:
         del sandbox

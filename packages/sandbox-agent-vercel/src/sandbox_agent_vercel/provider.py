@@ -237,19 +237,23 @@ class VercelProvider(MachineProvider["Sandbox"]):
             await call(ask, sandbox=ref.id)
             await sandboxes.settled(client, ref.id)
 
-    async def extend(self, ref: SandboxRef, seconds: float) -> None:
+    async def _ends_at(self, sandbox: Sandbox, ref: SandboxRef) -> datetime | None:
+        return sandboxes.end_of(sandbox)
+
+    async def extend(self, ref: SandboxRef, seconds: float) -> datetime | None:
         """Raises: ProviderError when it is stopped, or the plan allows no more."""
         async with self._running(ref) as sandbox:
             session = sandbox.current_session
             assert session is not None
-            missing = timedelta(seconds=seconds)
-            if session.started_at is not None and session.execution_time_limit is not None:
-                ends = sandboxes.time_of(session.started_at) + session.execution_time_limit
+            missing, ends = timedelta(seconds=seconds), sandboxes.end_of(sandbox)
+            if ends is not None:
                 missing -= ends - datetime.now(UTC)
             # Vercel adds to what is left.
-            if missing.total_seconds() > 0:
-                more = max(SHORTEST_EXTENSION_S, missing.total_seconds())
-                await call(lambda: session.extend_execution_time_limit(more), sandbox=ref.id)
+            if missing.total_seconds() <= 0:
+                return ends
+            more = max(SHORTEST_EXTENSION_S, missing.total_seconds())
+            await call(lambda: session.extend_execution_time_limit(more), sandbox=ref.id)
+        return None if ends is None else ends + timedelta(seconds=more)
 
     async def destroy(self, ref: SandboxRef) -> None:
         """With the snapshots that no other sandbox uses."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vercel.sandbox import Sandbox, SandboxClient
 
 __all__ = [
+    "end_of",
     "find_ours",
     "get",
     "remove",
@@ -116,6 +117,14 @@ def url_of(sandbox: Sandbox, port: int) -> str:
         provider=PROVIDER,
         sandbox=sandbox.name,
     )
+
+
+def end_of(sandbox: Sandbox) -> datetime | None:
+    """Of the session that runs; None when Vercel does not say."""
+    session = sandbox.current_session
+    if session is None or session.started_at is None or session.execution_time_limit is None:
+        return None
+    return time_of(session.started_at) + session.execution_time_limit
 
 
 def state_of(sandbox: Sandbox) -> SandboxState:

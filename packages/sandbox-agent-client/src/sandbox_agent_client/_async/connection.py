@@ -84,14 +84,15 @@ class Connection:
         so a sandbox that sleeps is woken."""
         recorder = await self.recorder(info)
         source, place = event_calls.session_events(info.id), SessionPlace(info.id, after)
-        async with aclosing(self.follow_source(source, place, interrupt)) as entries:
+        following = self.follow_source(source, place, interrupt, is_awaited=is_awaited)
+        async with aclosing(following) as entries:
             async for entry in entries:
                 if recorder is not None:
                     await recorder.observe(entry)
                 yield entry
 
     async def follow_source(
-        self, source: AnySource, place: Place, interrupt: Interrupt
+        self, source: AnySource, place: Place, interrupt: Interrupt, *, is_awaited: bool = False
     ) -> AsyncGenerator[LogEntry, None]:
         """As `follow`, of any source."""
         self._interrupts.add(interrupt)

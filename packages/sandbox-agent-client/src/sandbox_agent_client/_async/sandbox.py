@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 
 from sandbox_agent_core.spi.provider import Capabilities, SandboxRef, SupportsPause, require
 
-from sandbox_agent_client._async._backend import Portal
+from sandbox_agent_client._async._backend import CALLBACKS_MAY_BE_ASYNC, Portal
+from sandbox_agent_client._async.ending import ENDING_BEFORE_S, Ending
 from sandbox_agent_client._async.transport import Transport
+from sandbox_agent_client._callbacks import check_callback
 from sandbox_agent_client.sandboxes.progress import StartupStep
 from sandbox_agent_client.sandboxes.sandbox import Launched
 
@@ -26,6 +29,8 @@ class Sandbox:
         self._launched = launched
         self._portal = portal
         self._transport = transport
+        self.endings: set[Ending] = set()
+        self.endings_changed: Callable[[], None] = lambda: None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.ref.provider} {self.ref.id}>"
@@ -43,6 +48,39 @@ class Sandbox:
     def startup(self) -> Sequence[StartupStep]:
         """What the start did, and how long each step took."""
         return self._launched.steps
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When its provider ends it by itself (destroys, stops or pauses it; the provider's page says which), in UTC.
+        None: it does not, nobody knows, or it sleeps. As of the last answer of the provider: while the sandbox is
+        used the client prolongs its life, and this moves on."""
+        return None if self.is_paused else self._launched.ends_at
+
+    def on_ending(
+        self,
+        callback: Callable[[datetime], Awaitable[object] | object],
+        *,
+        before: float = ENDING_BEFORE_S,
+    ) -> Callable[[], None]:
+        """Call back with `ends_at`, once, `before` so many seconds: to `extend` it, or to save what is in it. A life
+        that is prolonged afterwards is told of again. A callback that raises is logged. Returns what ends it.
+
+        Without one the end is a `WARNING` of the log, two minutes before.
+
+        Raises:
+            TypeError: `callback` cannot be called with a time.
+        """
+        check_callback(
+            callback, "on_ending", argument="the time", may_be_async=CALLBACKS_MAY_BE_ASYNC
+        )
+        ending = Ending(callback, before_s=before)
+        self.endings.add(ending)
+        self.endings_changed()
+
+        def end() -> None:
+            self.endings.discard(ending)
+
+        return end
 
     @property
     def is_paused(self) -> bool:
@@ -68,8 +106,13 @@ class Sandbox:
         await self._transport.whereabouts.wake()
 
     async def extend(self, seconds: float) -> None:
-        """Let it live for at least that long from now."""
+        """Let it live for at least that long from now.
+
+        Raises:
+            errors.ProviderError: it cannot live for so long; the message has the provider's reason.
+        """
         await self._portal.run(lambda: self._launched.extend(seconds))
+        self.endings_changed()
 
     async def logs(self, *, tail: int = LOG_LINES) -> str:
         """The last lines of the log of its server."""

@@ -155,6 +155,7 @@ class SandboxAgentSync(Service):
                 launched.endpoint,
                 locate=lambda: portal.run(launched.locate),
                 rouse=lambda: portal.run(launched.resume),
+                can_restart=launched.can_restart,
                 wake=wake,
                 stream_kind=transport,
                 heartbeat_s=launched.heartbeat_s,
@@ -165,7 +166,8 @@ class SandboxAgentSync(Service):
             )
             box = SandboxSync(launched, portal, carrier)
             keep_alive = None
-            if launched.capabilities.extend or on_idle == "pause":
+            may_end = launched.capabilities.extend or launched.ends_at is not None
+            if may_end or on_idle == "pause":
                 keep_alive = KeepAlive(
                     box, connection, idle_timeout_s=idle_timeout, on_idle=on_idle
                 )

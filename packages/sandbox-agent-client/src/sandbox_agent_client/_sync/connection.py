@@ -85,14 +85,15 @@ class Connection:
         so a sandbox that sleeps is woken."""
         recorder = self.recorder(info)
         source, place = event_calls.session_events(info.id), SessionPlace(info.id, after)
-        with closing(self.follow_source(source, place, interrupt)) as entries:
+        following = self.follow_source(source, place, interrupt, is_awaited=is_awaited)
+        with closing(following) as entries:
             for entry in entries:
                 if recorder is not None:
                     recorder.observe(entry)
                 yield entry
 
     def follow_source(
-        self, source: AnySource, place: Place, interrupt: Interrupt
+        self, source: AnySource, place: Place, interrupt: Interrupt, *, is_awaited: bool = False
     ) -> Generator[LogEntry, None, None]:
         """As `follow`, of any source."""
         self._interrupts.add(interrupt)

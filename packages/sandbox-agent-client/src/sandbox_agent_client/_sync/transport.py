@@ -72,17 +72,20 @@ class Transport:
         *,
         locate: Ask | None = None,
         rouse: Ask | None = None,
+        can_restart: bool = False,
         wake: Wake = "auto",
         stream_kind: TransportKind = "auto",
         heartbeat_s: float | None = None,
         timeout_s: float = DEFAULT_TIMEOUT_S,
         http_client: httpx.Client | None = None,
     ) -> None:
-        """`locate`, `rouse` and `wake` are for `Whereabouts`; a client that is given stays open.
+        """`locate`, `rouse`, `can_restart` and `wake` are for `Whereabouts`; a client that is given stays open.
 
         `heartbeat_s`: how often the server sends one, where it said so already.
         """
-        self.whereabouts = Whereabouts(endpoint, locate=locate, rouse=rouse, wake=wake)
+        self.whereabouts = Whereabouts(
+            endpoint, locate=locate, rouse=rouse, can_restart=can_restart, wake=wake
+        )
         self.is_closed = False
         self.choice = StreamChoice(stream_kind, first=endpoint.stream_kind)
         self.heartbeat_s = heartbeat_s or HEARTBEAT_S

@@ -39,16 +39,18 @@ class Whereabouts:
         *,
         locate: Ask | None = None,
         rouse: Ask | None = None,
+        can_restart: bool = False,
         wake: Wake = "auto",
     ) -> None:
-        """`locate` asks the provider where the server answers now, and wakes nothing; `rouse` resumes the sandbox and
-        starts its server where it does not run. Without them the server is where it is."""
+        """`locate` asks the provider where the server answers now, and wakes nothing; `rouse` resumes the sandbox, and
+        with `can_restart` starts its server where that does not run. Without them the server is where it is."""
         self.endpoint = check_endpoint(endpoint)
         self.is_asleep = False
         self.is_paused_here = False
         """It sleeps because this client paused it."""
         self._locate = locate
         self._rouse = rouse
+        self._can_restart = can_restart
         self._wakes = wake == "auto"
         # Held also while a sandbox is paused or woken: whoever comes meanwhile waits for what comes of it.
         self._lock = Lock()
@@ -108,7 +110,8 @@ class Whereabouts:
             self.endpoint, has_moved = found, not _is_same(found, used)
             if has_moved:
                 return "moved"
-            if not wakes or not self._wakes or isinstance(failure, Timeout):
+            restarts = wakes and self._wakes and self._can_restart
+            if not restarts or isinstance(failure, Timeout):
                 return "no"
             # The sandbox runs and its server does not answer: a container that was started again, say.
             self._roused(f"its server does not answer ({failure.message})")
@@ -129,7 +132,8 @@ class Whereabouts:
             used = self.endpoint
             self.endpoint = self._ask()
             self.is_asleep = self.is_paused_here = False
-            if restarts and self._wakes and _is_same(used, self.endpoint):
+            restarts = restarts and self._wakes and self._can_restart
+            if restarts and _is_same(used, self.endpoint):
                 self._roused("its server does not answer")
 
     def wake(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox_agent_core.errors import InvalidRequest, ProviderTimeout, SandboxAgentError
@@ -44,16 +45,27 @@ class Launched:
     """This client made it."""
     steps: Sequence[StartupStep]
     health_timeout_s: float
+    ends_at: datetime | None = field(init=False)
+    """When its provider ends it by itself, as far as that is known."""
     heartbeat_s: float | None = None
     """How often its server sends one on a stream."""
+
+    def __post_init__(self) -> None:
+        self.ends_at = self.endpoint.ends_at
 
     @property
     def capabilities(self) -> Capabilities:
         return capabilities_of(self.provider)
 
+    @property
+    def can_restart(self) -> bool:
+        """Its provider can start a server that does not run."""
+        return isinstance(self.provider, SupportsRestart)
+
     async def locate(self) -> Endpoint:
         """Where its server answers now. Wakes nothing."""
         self.endpoint = await self.provider.endpoint(self.ref)
+        self.ends_at = self.endpoint.ends_at
         return self.endpoint
 
     async def pause(self) -> None:
@@ -68,7 +80,7 @@ class Launched:
         try:
             async with asyncio.timeout(WAKE_TIMEOUT_S):
                 await revive(self.provider, self.ref)
-                self.endpoint = await self.provider.endpoint(self.ref)
+                await self.locate()
                 await wait_healthy(self.endpoint, timeout_s=self.health_timeout_s)
         except SandboxAgentError:
             raise
@@ -81,7 +93,12 @@ class Launched:
         return self.endpoint
 
     async def extend(self, seconds: float) -> None:
-        await require(self.provider, SupportsExtend).extend(self.ref, seconds)
+        least = datetime.now(UTC) + timedelta(seconds=seconds)
+        ends_at = await require(self.provider, SupportsExtend).extend(self.ref, seconds)
+        if ends_at is not None:
+            self.ends_at = ends_at
+        elif self.ends_at is not None:
+            self.ends_at = max(self.ends_at, least)
 
     async def logs(self, *, tail: int) -> str:
         return await require(self.provider, SupportsLogs).logs(self.ref, tail=tail)

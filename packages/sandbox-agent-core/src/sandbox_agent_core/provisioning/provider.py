@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from datetime import datetime
 from importlib.util import find_spec
 from inspect import signature
 from typing import Any, ClassVar, Generic, TypeVar
@@ -102,6 +103,11 @@ class MachineProvider(ABC, Generic[S]):
         Raises:
             ProviderError: it is not; the message says how to open it.
         """
+
+    async def _ends_at(self, sandbox: S, ref: SandboxRef) -> datetime | None:
+        """When the vendor ends it by itself; None when it does not, or nobody can know."""
+        del sandbox, ref
+        return None
 
     async def _ask_account(self) -> None:
         """Raises: SandboxAgentError when the vendor does not take the credentials."""
@@ -210,7 +216,8 @@ class MachineProvider(ABC, Generic[S]):
         async with self._running(ref) as sandbox:
             token = await read_token(*await self._server(sandbox, ref))
             reached = await self._reach(sandbox, int(ref.metadata.get("port", self._port)))
-        return replace(reached, token=token)
+            ends_at = await self._ends_at(sandbox, ref)
+        return replace(reached, token=token, ends_at=ends_at)
 
     async def port_url(self, ref: SandboxRef, port: int) -> str:
         """Raises:

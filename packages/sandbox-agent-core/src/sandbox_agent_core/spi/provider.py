@@ -113,6 +113,8 @@ class Endpoint:
     """Which header has the token. None: `Authorization`, as `Bearer`, unless `headers` have one."""
     stream_kind: StreamKind | None = None
     """What events are tried over first, where the network in between is known to hold the others back."""
+    ends_at: datetime | None = None
+    """When the provider ends the sandbox by itself (destroys, stops or pauses it), where that is known."""
 
 
 SandboxState = Literal["running", "paused", "stopped", "unknown"]
@@ -244,8 +246,14 @@ class SupportsLogs(SandboxProvider, Protocol):
 class SupportsExtend(SandboxProvider, Protocol):
     """Its sandboxes have a lifetime."""
 
-    async def extend(self, ref: SandboxRef, seconds: float) -> None:
-        """Let it live for at least `seconds` from now. Never shortens its life."""
+    async def extend(self, ref: SandboxRef, seconds: float) -> datetime | None:
+        """Let it live for at least `seconds` from now. Never shortens its life.
+
+        When it ends then, where that is known.
+
+        Raises:
+            ProviderError: it cannot live for so long.
+        """
         ...
 
 
