@@ -20,6 +20,7 @@ from sandbox_agent_client import (
 )
 from sandbox_agent_client.sandboxes import plugins
 from sandbox_agent_core.spi.labels import CREATED, OURS, RUN, VERSION
+from sandbox_agent_core.spi.provider import Check, Preflight
 
 
 class Recording:
@@ -94,6 +95,21 @@ def test_the_twin_runs_providers_in_a_loop_of_its_own(endpoint: Endpoint) -> Non
     with SandboxAgentSync.start(provider) as client:
         assert client.health().status == "ok"
     assert provider.calls == ["create", "endpoint", "destroy box-1"]
+
+
+async def test_what_the_preflight_warns_of_is_logged_and_the_start_goes_on(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Warns(Recording):
+        async def preflight(self) -> Preflight:
+            return Preflight(
+                [Check(name="SDK", ok=True, message="newer than known", is_warning=True)]
+            )
+
+    async with SandboxAgent.start(Warns(endpoint)) as client:
+        assert (await client.health()).status == "ok"
+    (record,) = (each for each in caplog.records if "newer than known" in each.getMessage())
+    assert record.levelname == "WARNING"
 
 
 async def test_a_failure_to_create_is_the_callers_to_know(endpoint: Endpoint) -> None:

@@ -14,10 +14,10 @@ import httpx
 import pytest
 from sandbox_agent_client import SandboxAgent, errors
 from sandbox_agent_client.sandboxes.wheels import server_wheels
-from sandbox_agent_core.provisioning import calls
+from sandbox_agent_core.provisioning import calls, sdk
 from sandbox_agent_core.spi.labels import OURS, RUN
 from sandbox_agent_core.spi.provider import SandboxRef, SandboxSpec
-from sandbox_agent_daytona import DaytonaProvider, lifecycle, preflight
+from sandbox_agent_daytona import DaytonaProvider, lifecycle
 from support.fakes.daytona import API_KEY, Box, FakeDaytona
 from support.ports import free_port
 from support.wheelhouse import installed_wheelhouse
@@ -78,11 +78,21 @@ async def test_key_and_address_come_from_the_environment(
     assert (await DaytonaProvider().preflight()).ok
 
 
-async def test_another_series_of_the_sdk_is_refused(
+async def test_an_sdk_of_another_series_is_told_of_and_used(
     daytona: FakeDaytona, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preflight, "version", lambda _name: "0.999.0")
-    with pytest.raises(errors.ProviderNotInstalled, match=r"0\.999\.0"):
+    monkeypatch.setattr(sdk, "version", lambda _name: "2.0.0a3")
+    answer = await provider_of(daytona).preflight()
+    assert answer.ok
+    assert "daytona 2.0.0a3 is newer" in str(answer)
+    assert any(check.is_warning for check in answer.checks)
+
+
+async def test_an_sdk_that_is_too_old_is_refused(
+    daytona: FakeDaytona, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sdk, "version", lambda _name: "0.100.0")
+    with pytest.raises(errors.ProviderNotInstalled, match=r"0\.100\.0"):
         await SandboxAgent.start(provider_of(daytona))
     assert not daytona.calls
 

@@ -18,14 +18,13 @@ from sandbox_agent_core.provisioning.provider import (
     removed_on_failure,
 )
 from sandbox_agent_core.spi.labels import OURS
-from sandbox_agent_core.spi.provider import Check, Endpoint, SandboxInfo, SandboxRef, SandboxSpec
+from sandbox_agent_core.spi.provider import Endpoint, SandboxInfo, SandboxRef, SandboxSpec
 
 from sandbox_agent_daytona import lifecycle
 from sandbox_agent_daytona.api import Api, call
 from sandbox_agent_daytona.errors import PROVIDER
 from sandbox_agent_daytona.machine import DaytonaMachine
 from sandbox_agent_daytona.options import SandboxOptions, fields, to_minutes
-from sandbox_agent_daytona.preflight import check_sdk
 
 if TYPE_CHECKING:
     from daytona import AsyncDaytona, AsyncSandbox, Image
@@ -59,6 +58,7 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
     name = PROVIDER
     vendor = "Daytona"
     sdk = "daytona"
+    sdk_tested = "0.226.1"
     memory_remedy = "`memory_gb` and an image, or a snapshot that has it"
 
     def __init__(
@@ -149,9 +149,6 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
         self._link_lifetime_s = link_lifetime
         self._request_timeout_s = request_timeout
         self._api = Api(api_key=api_key, api_url=api_url, target=target)
-
-    def _check_sdk(self) -> Check:
-        return check_sdk()
 
     async def _may_have_server(self) -> bool:
         return self._options.names_image

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 from sandbox_agent_core.errors import (
     ProviderError,
-    ProviderNotInstalled,
     ProviderTimeout,
     SandboxAgentError,
 )
-from sandbox_agent_core.installed_from import pip_install
+from sandbox_agent_core.provisioning.sdk import check_sdk
 from sandbox_agent_core.spi.provider import Check, Preflight
 
 from sandbox_agent_docker.daemon import Daemon
@@ -26,16 +23,18 @@ from sandbox_agent_docker.options import Pull
 __all__ = ["check_daemon"]
 
 REGISTRY_TIMEOUT_S = 8.0
+SDK_TESTED = "7.2.0"
+"""The newest version of docker-py that our tests ran with."""
 
 
 async def check_daemon(
     daemon: Daemon, *, image: str | None, pull: Pull, is_reachable: bool
 ) -> Preflight:
     """`is_reachable`: the caller has said how published ports are reached."""
-    if find_spec("docker") is None:
-        message = f"Docker's SDK is missing. Run `{pip_install('sandbox-agent-docker')}`."
-        return Preflight([Check(name="SDK", ok=False, message=message, error=ProviderNotInstalled)])
-    checks = [Check(name="SDK", ok=True, message="installed")]
+    sdk = check_sdk("Docker", "docker", package="sandbox-agent-docker", tested=SDK_TESTED)
+    if not sdk.ok:
+        return Preflight([sdk])
+    checks = [sdk]
     try:
         version = await daemon.call(lambda client: str(client.version()["Version"]))
         address = daemon.address

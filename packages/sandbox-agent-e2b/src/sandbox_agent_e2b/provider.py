@@ -66,6 +66,7 @@ class E2BProvider(MachineProvider["AsyncSandbox"]):
     name = PROVIDER
     vendor = "E2B"
     sdk = "e2b"
+    sdk_tested = "2.63.0"
     memory_remedy = "a template that has it: `sandbox-agent image build --provider e2b`"
 
     def __init__(

@@ -123,4 +123,6 @@ async def detach(sandbox: Sandbox) -> None:
 
 
 async def _close(client: Client) -> None:
-    await client.close.aio()
+    # Public since 1.6.4.
+    close: Any = getattr(client, "close", None) or client._close  # type: ignore[attr-defined]
+    await close.aio()

@@ -67,6 +67,7 @@ class ModalProvider(MachineProvider["Sandbox"]):
     name = PROVIDER
     vendor = "Modal"
     sdk = "modal"
+    sdk_tested = "1.6.4"
     memory_remedy = "`memory_mb`"
 
     def __init__(

@@ -48,6 +48,7 @@ class VercelProvider(MachineProvider["Sandbox"]):
     name = PROVIDER
     vendor = "Vercel"
     sdk = "vercel.sandbox"
+    sdk_tested = "0.10.0"
     memory_remedy = "`memory_mb` or `vcpus`"
 
     def __init__(

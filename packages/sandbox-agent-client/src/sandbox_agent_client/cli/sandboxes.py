@@ -200,8 +200,7 @@ async def _check(
             if as_json:
                 facts = {"check": check.name, "ok": check.ok, "message": check.message}
                 print(json.dumps({"provider": provider.name, **facts}))
-            state = "ok" if check.ok else "no"
-            rows.append((provider.name, state, check.name, check.message))
+            rows.append((provider.name, check.state, check.name, check.message))
     if not as_json:
         print_table(("provider", "", "check", ""), rows)
     return ExitCode.SANDBOX if must_work and not all_ok else ExitCode.OK

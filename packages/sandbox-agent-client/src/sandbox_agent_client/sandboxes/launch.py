@@ -197,6 +197,8 @@ async def _prepare(provider: SandboxProvider, spec: SandboxSpec, startup: Startu
     for check in answer.checks:
         if not check.ok:
             raise check.error(check.message, provider=provider.name, check=check.name)
+        if check.is_warning:
+            logger.warning("%s: %s", provider.name, check.message)
     return replace(spec, npm_registry=npm_registry)
 
 

@@ -9,12 +9,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
-from importlib.util import find_spec
 from inspect import signature
 from typing import Any, ClassVar, Generic, TypeVar
 
 from sandbox_agent_core.errors import ProviderError, ProviderNotInstalled, SandboxAgentError
-from sandbox_agent_core.installed_from import pip_install
 from sandbox_agent_core.provisioning.agent_memory import memory_warning
 from sandbox_agent_core.provisioning.ladder import (
     ensure_running,
@@ -24,6 +22,7 @@ from sandbox_agent_core.provisioning.ladder import (
 )
 from sandbox_agent_core.provisioning.layout import ServerLayout
 from sandbox_agent_core.provisioning.machine import Machine, find_home, read_memory_mb
+from sandbox_agent_core.provisioning.sdk import check_sdk
 from sandbox_agent_core.provisioning.server_source import no_server
 from sandbox_agent_core.spi.options import check_create_options, check_environment
 from sandbox_agent_core.spi.provider import (
@@ -57,6 +56,8 @@ class MachineProvider(ABC, Generic[S]):
     """Its name for people."""
     sdk: ClassVar[str]
     """The module that is missing when the SDK is."""
+    sdk_tested: ClassVar[str]
+    """The newest version of it that the provider's tests ran with."""
     server_host: str = "0.0.0.0"  # noqa: S104 - the server asks for its token
     memory_remedy: ClassVar[str] = "a larger sandbox"
     """How its user gives a sandbox more memory, in a sentence that ends with it."""
@@ -163,7 +164,8 @@ class MachineProvider(ABC, Generic[S]):
         return Preflight([sdk, Check(name="account", ok=True, message=message)])
 
     def _check_sdk(self) -> Check:
-        return sdk_check(self.vendor, self.sdk, package=f"sandbox-agent-{self.name}")
+        package = f"sandbox-agent-{self.name}"
+        return check_sdk(self.vendor, self.sdk, package=package, tested=self.sdk_tested)
 
     async def check_server(self, spec: SandboxSpec) -> Check:
         why = no_server(spec, {**self._env, **spec.env})
@@ -248,21 +250,6 @@ class MachineProvider(ABC, Generic[S]):
     async def _layout(self, machine: Machine, ref: SandboxRef | None) -> ServerLayout:
         known = ref.metadata.get("home") if ref is not None else None
         return ServerLayout(known if isinstance(known, str) else await find_home(machine))
-
-
-def sdk_check(vendor: str, module: str, *, package: str) -> Check:
-    """Whether its SDK is installed."""
-    if _is_installed(module):
-        return Check(name="SDK", ok=True, message="installed")
-    message = f"{vendor}'s SDK is missing. Run `{pip_install(package)}`."
-    return Check(name="SDK", ok=False, message=message, error=ProviderNotInstalled)
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:  # of a package that is missing
-        return False
 
 
 @asynccontextmanager

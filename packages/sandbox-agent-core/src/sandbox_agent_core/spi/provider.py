@@ -140,6 +140,13 @@ class Check:
     """A sentence; when not ok, what to do."""
     error: type[ProviderError] = ProviderError
     """What a start is refused with when this is not ok: ProviderAuthError, ProviderUnavailable, …"""
+    is_warning: bool = False
+    """It is ok, and its message worth telling: a start goes on and logs it."""
+
+    @property
+    def state(self) -> str:
+        """In a word, for people."""
+        return "no" if not self.ok else "note" if self.is_warning else "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +158,7 @@ class Preflight:
         return all(check.ok for check in self.checks)
 
     def __str__(self) -> str:
-        return "\n".join(
-            f"{'ok' if check.ok else 'no'}  {check.name}: {check.message}" for check in self.checks
-        )
+        return "\n".join(f"{check.state}  {check.name}: {check.message}" for check in self.checks)
 
 
 class SandboxProvider(Protocol):
