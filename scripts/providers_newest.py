@@ -142,7 +142,7 @@ def _install(directory: Path, providers: Sequence[Provider], wanted: dict[str, s
     """An environment with everything of this one, but with these SDKs; its Python."""
     python = directory / "bin" / "python"
     if not python.exists():
-        _run([UV, "venv", "--quiet", "--python", sys.executable, directory])
+        _run([UV, "venv", "--quiet", "--seed", "--python", sys.executable, directory])
     with tempfile.TemporaryDirectory(prefix="providers-newest-") as scratch:
         # Over what our packages admit: a newer one is what is asked about.
         overrides = Path(scratch, "overrides.txt")

@@ -81,13 +81,6 @@ async def test_the_check_of_a_provider_says_so_too(
     assert [check.name for check in answer.checks if not check.ok] == ["server"]
 
 
-async def test_a_provider_that_is_called_directly_makes_nothing_either(tmp_path: Path) -> None:
-    provider = Bare(tmp_path)
-    with pytest.raises(ProviderNotInstalled, match="pip install sandbox-agent-server"):
-        await provider.create(BARE)
-    assert provider.made == 0
-
-
 @pytest.mark.parametrize(
     "spec",
     [

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
 
-from sandbox_agent_core.provisioning.ladder import NPM_REGISTRY_VARIABLE
-from sandbox_agent_core.provisioning.scripts import PYTHONS
+from sandbox_agent_core.provisioning.scripts import NPM_REGISTRY_VARIABLE, PYTHONS
 from sandbox_agent_core.spi.images import ImageSpec
 from sandbox_agent_core.spi.wheel import Wheel
 

@@ -23,8 +23,6 @@ READY_TIMEOUT_S = 60.0
 LOG_TAIL_LINES = 30
 """Of the server's log, in an error."""
 TOKEN_BYTES = 32
-NPM_REGISTRY_VARIABLE = "SANDBOX_AGENT_NPM_REGISTRY"
-"""The server's setting: it ranks below an npm configuration in the sandbox."""
 
 
 async def provision(
@@ -51,20 +49,22 @@ async def provision(
     """
     found = await find(machine, layout)
     environment = spec.env if env is None else env
-    settings = {NPM_REGISTRY_VARIABLE: spec.npm_registry} if spec.npm_registry else {}
-    await machine.write(layout.environment, scripts.environment_file({**settings, **environment}))
+    await machine.write(layout.environment, scripts.environment_file(environment))
     server = found.server
     if server is None:
         server = await install_server(machine, spec, layout, found, {**spec.env, **environment})
     for agent in spec.agents:
         spec.report(f"installing the agent {agent}")
         done = await machine.run(
-            scripts.install_agent(layout, server, agent), timeout_s=AGENT_INSTALL_TIMEOUT_S
+            scripts.install_agent(layout, server, agent, npm_registry=spec.npm_registry),
+            timeout_s=AGENT_INSTALL_TIMEOUT_S,
         )
         expect_success(done, f"The agent {agent!r} could not be installed", step="install_agent")
     token = secrets.token_urlsafe(TOKEN_BYTES)
     await machine.write(layout.token, token.encode())
-    script = scripts.start(layout, server, host=host, port=port, cwd=cwd)
+    script = scripts.start(
+        layout, server, host=host, port=port, cwd=cwd, npm_registry=spec.npm_registry
+    )
     await machine.write(layout.start_script, script.encode(), mode=0o700)
     spec.report("starting the server")
     await ensure_running(machine, layout, timeout_s=ready_timeout_s)

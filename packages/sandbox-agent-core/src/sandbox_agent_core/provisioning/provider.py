@@ -56,8 +56,8 @@ class MachineProvider(ABC, Generic[S]):
     """Its name for people."""
     sdk: ClassVar[str]
     """The module that is missing when the SDK is."""
-    sdk_tested: ClassVar[str]
-    """The newest version of it that the provider's tests ran with."""
+    sdk_tested: ClassVar[str | None] = None
+    """The newest version of it that the provider's tests ran with, where somebody keeps track of that."""
     server_host: str = "0.0.0.0"  # noqa: S104 - the server asks for its token
     memory_remedy: ClassVar[str] = "a larger sandbox"
     """How its user gives a sandbox more memory, in a sentence that ends with it."""
@@ -179,14 +179,10 @@ class MachineProvider(ABC, Generic[S]):
     async def create(self, spec: SandboxSpec) -> SandboxRef:
         """Raises:
         InvalidRequest: the vendor refuses an option.
-        ProviderNotInstalled: there is no server to install, and no image was named that may have it.
         ProviderAuthError, ProviderQuotaExceeded, ProviderTimeout, ProviderUnavailable, ProviderError: it
             refuses to make one.
         ServerStartFailed: the server could not be installed or did not listen; `details.log` has its words.
         """
-        server = await self.check_server(spec)
-        if not server.ok:
-            raise server.error(server.message, provider=self.name)
         async with self._made(spec) as sandbox:
             await self._warn_of_memory(sandbox, spec)
             machine = self._machine(sandbox)

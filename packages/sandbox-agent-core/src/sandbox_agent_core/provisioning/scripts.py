@@ -24,6 +24,8 @@ __all__ = [
 
 TRUST_VARIABLE = "SANDBOX_AGENT_TRUST_WORKSPACE"
 """On, unless the spec's environment says otherwise: around what a workspace starts is the sandbox."""
+NPM_REGISTRY_VARIABLE = "SANDBOX_AGENT_NPM_REGISTRY"
+"""The server's setting: it ranks below an npm configuration in the sandbox."""
 TOKEN_VARIABLE = "SANDBOX_AGENT_TOKEN"  # noqa: S105 - the name of a variable
 PYTHONS = ("python3", "python3.14", "python3.13", "python3.12", "python3.11")
 SERVER = "sandbox-agent-server"
@@ -170,15 +172,25 @@ exit 0
 """
 
 
-def install_agent(layout: ServerLayout, server: str, agent: str) -> str:
+def install_agent(
+    layout: ServerLayout, server: str, agent: str, *, npm_registry: str | None = None
+) -> str:
     return f"""
 umask 077
-. {shlex.quote(layout.environment)}
+{_npm_registry(npm_registry)}. {shlex.quote(layout.environment)}
 exec {shlex.quote(server)} install-agent {shlex.quote(agent)}
 """
 
 
-def start(layout: ServerLayout, server: str, *, host: str, port: int, cwd: str | None) -> str:
+def start(
+    layout: ServerLayout,
+    server: str,
+    *,
+    host: str,
+    port: int,
+    cwd: str | None,
+    npm_registry: str | None = None,
+) -> str:
     """The start script. Its process becomes the server, so that the pid it notes is the server's."""
     workspace = f"mkdir -p {shlex.quote(cwd)} && cd {shlex.quote(cwd)}" if cwd else "cd"
     return f"""#!/bin/sh
@@ -186,13 +198,18 @@ umask 077
 echo $$ >{shlex.quote(layout.pid)}
 exec >{shlex.quote(layout.log)} 2>&1 </dev/null
 {TOKEN_VARIABLE}=$(cat {shlex.quote(layout.token)}) || exit {Exit.NOT_PROVISIONED}
-. {shlex.quote(layout.environment)}
+{_npm_registry(npm_registry)}. {shlex.quote(layout.environment)}
 export {TOKEN_VARIABLE} SANDBOX_AGENT_DATA_DIR={shlex.quote(layout.data)}
 export {TRUST_VARIABLE}="${{{TRUST_VARIABLE}:-true}}"
 umask 022
 {workspace} || exit {Exit.NO_STATE_DIRECTORY}
 exec {shlex.quote(server)} --host {shlex.quote(host)} --port {port} --ready-file {shlex.quote(layout.ready)}
 """
+
+
+def _npm_registry(url: str | None) -> str:
+    """A line in front of the environment of the sandbox, which may say otherwise."""
+    return f"export {NPM_REGISTRY_VARIABLE}={shlex.quote(url)}\n" if url else ""
 
 
 def prepare_start(layout: ServerLayout) -> str:

@@ -14,16 +14,16 @@ from sandbox_agent_core.spi.provider import Check
 __all__ = ["check_sdk"]
 
 
-def check_sdk(vendor: str, module: str, *, package: str, tested: str) -> Check:
-    """`package` of ours says in its metadata which versions it admits; `tested` is the newest that its tests ran with."""
+def check_sdk(vendor: str, module: str, *, package: str, tested: str | None) -> Check:
+    """`package` says in its metadata which versions it admits; `tested` is the newest that its tests ran with."""
     if not _is_installed(module):
         message = f"{vendor}'s SDK is missing. Run `{pip_install(package)}`."
         return Check(name="SDK", ok=False, message=message, error=ProviderNotInstalled)
-    name, lowest, limit = _admitted(package)
     try:
+        name, lowest, limit = _admitted(package)
         here = version(name)
-    except PackageNotFoundError:
-        return Check(name="SDK", ok=True, message=f"{name}, of an unknown version")
+    except PackageNotFoundError:  # it did not come from an index
+        return Check(name="SDK", ok=True, message="installed")
     found = f"{name} {here}"
     if lowest and _numbers(here) < _numbers(lowest):
         message = (
@@ -31,12 +31,13 @@ def check_sdk(vendor: str, module: str, *, package: str, tested: str) -> Check:
         )
         return Check(name="SDK", ok=False, message=message, error=ProviderNotInstalled)
     if limit and _numbers(here) >= _numbers(limit):
+        known = f"{package} knows" + (f", which was tested with {tested}" if tested else "")
         message = (
-            f"{found} is newer than {package} knows, which was tested with {tested}. When something fails, "
+            f"{found} is newer than {known}. When something fails, "
             f'try `pip install "{name}<{limit}"`.'
         )
         return Check(name="SDK", ok=True, message=message, is_warning=True)
-    if _numbers(here) > _numbers(tested):
+    if tested and _numbers(here) > _numbers(tested):
         return Check(name="SDK", ok=True, message=f"{found}, newer than {tested}, which was tested")
     return Check(name="SDK", ok=True, message=found)
 
