@@ -307,7 +307,7 @@ def _envelope_table() -> str:
 
 def _event_section(type: str, cls: type[UniversalEvent]) -> str:
     text = f"\n### {type}\n\n`{cls.__name__}`. {inspect.getdoc(cls)}\n\n"
-    text += _field_table(cls, cls.data_fields())
+    text += _field_table(cls, cls._data_fields())
     golden = json.loads((_GOLDEN / f"{type}.json").read_text(encoding="utf-8"))
     example = json.dumps(golden[0]["event"], indent=2, ensure_ascii=False)
     return f"{text}\n```json\n{example}\n```\n"
@@ -383,7 +383,7 @@ def _parts() -> Iterator[type[BaseModel]]:
                 visit(field.annotation)
 
     for cls in EVENT_CLASSES.values():
-        for name in cls.data_fields():
+        for name in cls._data_fields():
             visit(cls.model_fields[name].annotation)
     yield from seen
 

@@ -46,7 +46,7 @@ def test_python_spelling_is_written_as_the_wire_wants_it() -> None:
         None,
         5,
         {"type": "text", "text": "not in a list"},
-        ["text"],
+        [""],
         [{"text": "no type"}],
         [{"type": "hologram", "depth": 3}],
         [{"type": "image", "data": "no mime type"}],

@@ -66,4 +66,4 @@ def test_events_do_not_change() -> None:
 @pytest.mark.parametrize("cls", EVENT_CLASSES.values())
 def test_no_field_of_a_type_hides_the_envelope(cls: type[UniversalEvent]) -> None:
     inherited = {*UniversalEvent.model_fields, "id"}
-    assert not inherited & set(cls.data_fields())
+    assert not inherited & set(cls._data_fields())

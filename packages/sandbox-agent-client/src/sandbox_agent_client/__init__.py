@@ -116,8 +116,10 @@ from sandbox_agent_client._sync.requests import (
 from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.session import SessionSync
 from sandbox_agent_client._sync.turn import TurnSync
+from sandbox_agent_client.content import Audio, File, Image, Link, Text
 from sandbox_agent_client.credentials import Credential, LocalCredentials, local_credentials
 from sandbox_agent_client.errors import *  # noqa: F403
+from sandbox_agent_client.mcp import McpHttp, McpStdio
 from sandbox_agent_client.persistence import (
     MemoryTranscriptStore,
     SessionRecord,
@@ -135,6 +137,7 @@ __all__ = [
     "AgentStarted",
     "AgentUnparsed",
     "AgentUpdate",
+    "Audio",
     "BackgroundTask",
     "BeforeTool",
     "BeforeToolSync",
@@ -152,23 +155,28 @@ __all__ = [
     "EventStream",
     "EventStreamSync",
     "Fault",
+    "File",
     "FollowUp",
     "ForkedFrom",
     "Health",
     "HookRequested",
     "HookResolved",
     "Hunk",
+    "Image",
     "InstallProgress",
     "InstallResult",
     "LimitKind",
+    "Link",
     "LocalCredentials",
     "LocalProvider",
     "Location",
     "LogDamaged",
     "LogEntry",
     "LogRepaired",
+    "McpHttp",
     "McpServerStatus",
     "McpStatus",
+    "McpStdio",
     "MemoryTranscriptStore",
     "MessageCompleted",
     "MessageDelta",
@@ -223,6 +231,7 @@ __all__ = [
     "TaskInfo",
     "TaskStarted",
     "TaskUpdated",
+    "Text",
     "TokenUsage",
     "ToolCallFields",
     "ToolCompleted",

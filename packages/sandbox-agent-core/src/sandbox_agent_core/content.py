@@ -30,7 +30,7 @@ CONTEXT_META: Final = "sandbox-agent/context"
 
 
 class _Block(OpenWireModel):
-    always_written: ClassVar[frozenset[str]] = frozenset({"type"})
+    _always_written: ClassVar[frozenset[str]] = frozenset({"type"})
 
 
 class TextBlock(_Block):
@@ -83,8 +83,8 @@ ContentBlock = Annotated[
     Field(union_mode="left_to_right"),
 ]
 
-Prompt = str | Sequence[ContentBlock | Mapping[str, Any]]
-"""What a caller may give as a prompt: text, or blocks as models or as JSON."""
+Prompt = str | Sequence[ContentBlock | Mapping[str, Any] | str]
+"""What a caller may give as a prompt: text, or blocks as models, as JSON, or as text."""
 
 _KNOWN: dict[str, type[OpenWireModel]] = {
     "text": TextBlock,
@@ -116,6 +116,8 @@ def parse_prompt(prompt: Prompt) -> list[ContentBlock]:
 
 
 def _parse_block(block: Any, index: int) -> ContentBlock:
+    if isinstance(block, str) and block:
+        return text_block(block)
     if isinstance(block, OpenWireModel):
         return block  # type: ignore[return-value]  # whoever subclasses a block knows why
     kind = block.get("type") if isinstance(block, Mapping) else None

@@ -30,11 +30,13 @@ from sandbox_agent_client._callbacks import check_callback
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls.call import built
 from sandbox_agent_client._calls.sessions import SessionOptions
+from sandbox_agent_client._directories import directory
 from sandbox_agent_client._endpoint import shown_url
 from sandbox_agent_client._page import Page
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
 from sandbox_agent_client._spelling import no_attribute
 from sandbox_agent_client._stream_choice import HEARTBEAT_S, TransportKind
+from sandbox_agent_client.mcp import McpServers
 from sandbox_agent_client.persistence.replay import new_context, settings_of
 from sandbox_agent_client.sandboxes.launch import (
     HEALTH_TIMEOUT_S,
@@ -63,6 +65,7 @@ class SandboxAgent(Service):
         keep_alive: KeepAlive | None = None,
     ) -> None:
         super().__init__(connection)
+        connection.is_local = sandbox is not None and sandbox.ref.provider == LOCAL
         self._sandbox = sandbox
         self._keep = keep
         self._keep_alive = keep_alive
@@ -307,7 +310,13 @@ class SandboxAgent(Service):
             SessionAlreadyExists: the `id` is taken.
             InvalidRequest: an argument is not possible; the message names it.
         """
-        return await self._create(built(CreateSession, agent=agent, id=id, **options))
+        members: dict[str, Any] = {**options}
+        if members.get("cwd") is not None:
+            members["cwd"] = self._directory(members["cwd"])
+        if members.get("additional_directories"):
+            given = members["additional_directories"]
+            members["additional_directories"] = [self._directory(one) for one in given]
+        return await self._create(built(CreateSession, agent=agent, id=id, **members))
 
     async def get_session(self, id: str) -> Session:
         """Raises: SessionNotFound."""
@@ -349,9 +358,9 @@ class SandboxAgent(Service):
         self,
         id: str,
         *,
-        cwd: str | None = None,
+        cwd: str | PathLike[str] | None = None,
         env: Mapping[str, str] | None = None,
-        mcp_servers: Sequence[Mapping[str, Any]] | None = None,
+        mcp_servers: McpServers | None = None,
     ) -> Session:
         """Pick a session up again, also in a sandbox that has never seen it.
 
@@ -370,7 +379,11 @@ class SandboxAgent(Service):
             request = await self._stored_request(id)
             if request is None:
                 raise
-        given = {"cwd": cwd, "env": env, "mcp_servers": mcp_servers}
+        given = {
+            "cwd": None if cwd is None else self._directory(cwd),
+            "env": env,
+            "mcp_servers": mcp_servers,
+        }
         members = request | {name: value for name, value in given.items() if value is not None}
         return await self._create(built(CreateSession, **members))
 
@@ -405,6 +418,9 @@ class SandboxAgent(Service):
         await self._connection.delete(id)
 
     # -- inside
+
+    def _directory(self, given: str | PathLike[str]) -> str:
+        return directory(given, is_local=self._connection.is_local)
 
     def _session(self, info: SessionInfo) -> Session:
         return Session(self._connection, info)

@@ -61,6 +61,8 @@ class Connection:
         self.cancel_on_exit: set[WatchedTurn] = set()
         self._leaving: dict[WatchedTurn, Event] = {}
         """Turns that are being cancelled, and what tells of their ends."""
+        self.is_local = False
+        """Paths of its sandbox are paths of this machine."""
         self.called_at = time.monotonic()
         self._reconnect_timeout_s = reconnect_timeout_s
         self._interrupts: set[Interrupt] = set()

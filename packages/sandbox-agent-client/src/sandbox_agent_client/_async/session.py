@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 from sandbox_agent_core.api.long_work import RewindResult
@@ -38,7 +39,9 @@ from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import long_work
 from sandbox_agent_client._calls import requests as request_calls
 from sandbox_agent_client._calls import sessions as calls
+from sandbox_agent_client._directories import directory
 from sandbox_agent_client._spelling import no_attribute
+from sandbox_agent_client.mcp import McpServers
 
 __all__ = ["Session"]
 
@@ -324,13 +327,13 @@ class Session(Prompting):
         *,
         before_turn_id: str | None = None,
         id: str | None = None,
-        cwd: str | None = None,
+        cwd: str | PathLike[str] | None = None,
         mode: str | None = None,
         model: str | None = None,
         title: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         env: Mapping[str, str] | None = None,
-        mcp_servers: Sequence[Mapping[str, Any]] | None = None,
+        mcp_servers: McpServers | None = None,
     ) -> Session:
         """Another session that begins with what was in this one, or was before one of its turns; also of one that
         has ended. What is not given is as here. `info.forked_from` says whether the agent copied its own memory
@@ -345,7 +348,7 @@ class Session(Prompting):
                 self.id,
                 before_turn_id=before_turn_id,
                 id=id,
-                cwd=cwd,
+                cwd=None if cwd is None else directory(cwd, is_local=self._connection.is_local),
                 env=env,
                 mcp_servers=mcp_servers,
                 **given,

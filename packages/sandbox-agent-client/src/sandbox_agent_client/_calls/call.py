@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from os import PathLike, fspath
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -15,6 +16,8 @@ from sandbox_agent_core.agent_options import AgentOptions
 from sandbox_agent_core.api.base import RequestBody, ResponseBody
 from sandbox_agent_core.errors import InternalError, InvalidRequest
 from sandbox_agent_core.surrogates import has_halves, mended
+
+from sandbox_agent_client.mcp import acp_servers
 
 __all__ = [
     "Call",
@@ -133,6 +136,8 @@ def built(cls: type[Request], /, **members: Any) -> Request:
         InvalidRequest: the server would refuse it; the message names the member.
     """
     try:
+        if members.get("mcp_servers") is not None:
+            members["mcp_servers"] = acp_servers(members["mcp_servers"])
         given = {name: _as_json(value) for name, value in members.items() if value is not None}
     except RecursionError as exc:
         raise InvalidRequest("The request is nested too deeply, or in itself.") from exc
@@ -160,6 +165,8 @@ def _as_json(value: Any) -> Any:
     """Mappings and sequences as JSON has them."""
     if isinstance(value, AgentOptions):
         return value.to_wire()
+    if isinstance(value, PathLike):
+        return fspath(value)
     if isinstance(value, Mapping):
         return {name: _as_json(inner) for name, inner in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any, TypedDict
 
 from sandbox_agent_core.agent_options import AgentOptions
@@ -28,6 +29,7 @@ from sandbox_agent_client._calls.call import (
     reads,
     text_of,
 )
+from sandbox_agent_client.mcp import McpServers
 
 __all__ = [
     "SessionOptions",
@@ -45,16 +47,16 @@ _info = reads(SessionInfo)
 class SessionOptions(TypedDict, total=False):
     """What a session can be created with. None is as left out."""
 
-    cwd: str | None
-    """In the sandbox. Default: the server's own directory."""
+    cwd: str | PathLike[str] | None
+    """In the sandbox, absolute; in a local one also relative to here, or `~`. Default: the server's own directory."""
     model: str | None
     mode: str | None
     """`ask`, `accept-edits`, `read-only`, `plan`, `bypass`, or one of the agent's own."""
     thought_level: str | None
-    additional_directories: Sequence[str] | None
-    """In the sandbox, absolute: what the agent works on besides `cwd`. Not every agent takes any."""
-    mcp_servers: Sequence[Mapping[str, Any]] | None
-    """ACP's `McpServer` objects. They can hold keys: never stored."""
+    additional_directories: Sequence[str | PathLike[str]] | None
+    """As `cwd`: what the agent works on besides `cwd`. Not every agent takes any."""
+    mcp_servers: McpServers | None
+    """`McpStdio` and `McpHttp`, ACP's JSON, or by name as in an `.mcp.json`. They can hold keys: never stored."""
     system_prompt: str | None
     """Added to the agent's own."""
     env: Mapping[str, str] | None
@@ -141,7 +143,7 @@ def resume(
     session_id: str,
     *,
     env: Mapping[str, str] | None = None,
-    mcp_servers: Sequence[Mapping[str, Any]] | None = None,
+    mcp_servers: McpServers | None = None,
 ) -> Call[SessionInfo]:
     """Raises: InvalidRequest."""
     return Call(

@@ -19,6 +19,7 @@ from sandbox_agent_client._callbacks import check_callback
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls.call import built
 from sandbox_agent_client._calls.sessions import SessionOptions
+from sandbox_agent_client._directories import directory
 from sandbox_agent_client._endpoint import shown_url
 from sandbox_agent_client._page import Page
 from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
@@ -36,6 +37,7 @@ from sandbox_agent_client._sync.service import Service
 from sandbox_agent_client._sync.session import SessionSync
 from sandbox_agent_client._sync.transport import DEFAULT_TIMEOUT_S, Transport
 from sandbox_agent_client._sync.whereabouts import Wake
+from sandbox_agent_client.mcp import McpServers
 from sandbox_agent_client.persistence.replay import new_context, settings_of
 from sandbox_agent_client.sandboxes.launch import (
     HEALTH_TIMEOUT_S,
@@ -64,6 +66,7 @@ class SandboxAgentSync(Service):
         keep_alive: KeepAlive | None = None,
     ) -> None:
         super().__init__(connection)
+        connection.is_local = sandbox is not None and sandbox.ref.provider == LOCAL
         self._sandbox = sandbox
         self._keep = keep
         self._keep_alive = keep_alive
@@ -308,7 +311,13 @@ class SandboxAgentSync(Service):
             SessionAlreadyExists: the `id` is taken.
             InvalidRequest: an argument is not possible; the message names it.
         """
-        return self._create(built(CreateSession, agent=agent, id=id, **options))
+        members: dict[str, Any] = {**options}
+        if members.get("cwd") is not None:
+            members["cwd"] = self._directory(members["cwd"])
+        if members.get("additional_directories"):
+            given = members["additional_directories"]
+            members["additional_directories"] = [self._directory(one) for one in given]
+        return self._create(built(CreateSession, agent=agent, id=id, **members))
 
     def get_session(self, id: str) -> SessionSync:
         """Raises: SessionNotFound."""
@@ -350,9 +359,9 @@ class SandboxAgentSync(Service):
         self,
         id: str,
         *,
-        cwd: str | None = None,
+        cwd: str | PathLike[str] | None = None,
         env: Mapping[str, str] | None = None,
-        mcp_servers: Sequence[Mapping[str, Any]] | None = None,
+        mcp_servers: McpServers | None = None,
     ) -> SessionSync:
         """Pick a session up again, also in a sandbox that has never seen it.
 
@@ -371,7 +380,11 @@ class SandboxAgentSync(Service):
             request = self._stored_request(id)
             if request is None:
                 raise
-        given = {"cwd": cwd, "env": env, "mcp_servers": mcp_servers}
+        given = {
+            "cwd": None if cwd is None else self._directory(cwd),
+            "env": env,
+            "mcp_servers": mcp_servers,
+        }
         members = request | {name: value for name, value in given.items() if value is not None}
         return self._create(built(CreateSession, **members))
 
@@ -406,6 +419,9 @@ class SandboxAgentSync(Service):
         self._connection.delete(id)
 
     # -- inside
+
+    def _directory(self, given: str | PathLike[str]) -> str:
+        return directory(given, is_local=self._connection.is_local)
 
     def _session(self, info: SessionInfo) -> SessionSync:
         return SessionSync(self._connection, info)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from pydantic import Field, SkipValidation
+from pydantic import Field, SkipValidation, model_serializer
 
 from sandbox_agent_core.frames.entry import Sender, rfc3339
 from sandbox_agent_core.frames.jsonrpc import Frame
@@ -38,7 +38,8 @@ class UniversalEvent(WireModel):
         return f"{self.session_id}:{self.seq}"
 
     def to_wire(self) -> dict[str, Any]:
-        """`{seq, id, sessionId, time, type, turnId?, sender, data}`."""
+        """The documented JSON: `{seq, id, sessionId, time, type, turnId?, sender, data}`; `model_dump_json()` is the
+        same as text."""
         wire: dict[str, Any] = {
             "seq": self.seq,
             "id": self.id,
@@ -53,8 +54,12 @@ class UniversalEvent(WireModel):
         wire["data"] = {name: value for name, value in flat.items() if name not in _ENVELOPE}
         return wire
 
+    @model_serializer(when_used="json")
+    def _as_on_the_wire(self) -> dict[str, Any]:
+        return self.to_wire()
+
     @classmethod
-    def data_fields(cls) -> list[str]:
+    def _data_fields(cls) -> list[str]:
         """Names of the fields that a type adds to the envelope, in their order."""
         return [name for name in cls.model_fields if name not in UniversalEvent.model_fields]
 

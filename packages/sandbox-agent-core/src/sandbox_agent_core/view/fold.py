@@ -228,7 +228,7 @@ class TranscriptFolder:
             turn = self._segments.turn(event.turn_id)
             turn.usage, turn.cost = event.turn.usage, event.turn.cost
             turn.model_calls = event.turn.model_calls
-        told = event.model_fields_set.intersection(event.data_fields()) - {"turn"}
+        told = event.model_fields_set.intersection(event._data_fields()) - {"turn"}
         if told:
             usage = self._view.usage = self._view.usage or ContextUsage()
             for name in told:

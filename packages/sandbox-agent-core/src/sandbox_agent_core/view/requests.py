@@ -67,6 +67,6 @@ class Requests:
 
 def _copy(event: UniversalEvent, item: RequestItem) -> None:
     fields = type(item).model_fields
-    for name in event.model_fields_set.intersection(event.data_fields()):
+    for name in event.model_fields_set.intersection(event._data_fields()):
         if name in fields:
             setattr(item, name, getattr(event, name))

@@ -24,7 +24,7 @@ class WireModel(BaseModel):
         # and they are two thirds of the time it takes to import this package.
         defer_build=True,
     )
-    always_written: ClassVar[frozenset[str]] = frozenset()
+    _always_written: ClassVar[frozenset[str]] = frozenset()
     """Names of fields that are written even if they were left to their default: tags of unions."""
 
     def to_wire(self) -> dict[str, Any]:
@@ -39,7 +39,7 @@ class WireModel(BaseModel):
         return wire
 
     def _is_written(self, name: str) -> bool:
-        return name in self.model_fields_set or name in self.always_written
+        return name in self.model_fields_set or name in self._always_written
 
 
 class OpenWireModel(WireModel):
