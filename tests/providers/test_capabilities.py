@@ -56,10 +56,10 @@ def test_a_provider_can_take_back_what_it_inherits() -> None:
     ("name", "can"),
     [
         ("local", "list, logs, ports"),
-        ("docker", "pause, list, logs, ports, images"),
-        ("e2b", "pause, list, logs, extend, ports, images"),
+        ("docker", "pause, list, logs, ports, images, snapshot"),
+        ("e2b", "pause, list, logs, extend, ports, images, snapshot"),
         ("daytona", "pause, list, logs, extend, ports"),
-        ("modal", "list, logs, ports, images"),
+        ("modal", "list, logs, ports, images, snapshot"),
         ("vercel", "pause, list, logs, extend, ports"),
         ("cloudflare", "logs, extend, ports"),
     ],

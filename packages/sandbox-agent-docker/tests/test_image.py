@@ -181,3 +181,25 @@ def _built(client: Any, before: str, *, base: str, target: str) -> str:
     )
     assert image.tags == [tag]
     return tag
+
+
+async def test_a_snapshot_is_an_image_to_start_from(server_image: str, docker_client: Any) -> None:
+    provider = DockerProvider(pull="never")
+    async with SandboxAgent.start(provider, env={"SECRET": "hush"}, keep=True) as client:
+        container = docker_client.containers.get(client.sandbox.ref.id)
+        container.exec_run(["sh", "-c", "echo done so far >/workspace/work.txt"])
+        session = await client.create_session("mock")
+        await session.prompt("text hello")
+        image = await client.sandbox.snapshot(name="sandbox-agent-tests:checkpoint")
+        assert (await session.prompt("text again")).stop_reason == "end_turn"
+        await client.sandbox.destroy()
+    assert image.options == {"image": "sandbox-agent-tests:checkpoint"}
+    assert any(one.name == image.name for one in await provider.list_images())
+    start = SandboxAgent.start("docker", **image.options, pull="never")
+    async with start as client:
+        container = docker_client.containers.get(client.sandbox.ref.id)
+        look = ["sh", "-c", "cat /workspace/work.txt; grep -r hush /var/lib/.sandbox-agent"]
+        assert container.exec_run(look).output.strip() == b"done so far"
+        assert not container.labels.get("sandbox-agent-kept")
+        assert [one.id for one in await client.list_sessions()] == [session.id]
+    await provider.remove_image(image.name)

@@ -88,3 +88,38 @@ async def test_a_name_of_another_account_is_none_of_ours(
     bare.faults["tags"] = [500]
     with pytest.raises(errors.ProviderError):
         await find("x", api=api)
+
+
+@pytest.mark.parametrize("refusals", [[], [400]], ids=["files", "with-memory"])
+async def test_a_snapshot_is_a_template_to_start_from(
+    fake: FakeE2B, e2b: ThroughTheFake, refusals: list[int]
+) -> None:
+    fake.faults["snapshot"] = [*refusals]
+    async with SandboxAgent.start(e2b, env={"SECRET": "hush"}) as client:
+        (box,) = fake.boxes.values()
+        (box.home / "work.txt").write_text("done so far")
+        image = await client.sandbox.snapshot(name="checkpoint")
+        assert image.options == {"template": image.name}
+        assert "hush" in (box.home / ".sandbox-agent" / "environment").read_text()
+        assert (await client.health()).status == "ok"
+    sent = [body for kind, body in fake.bodies if kind == "snapshot"]
+    assert sent == [{"name": "checkpoint"} | ({} if refusals else {"memory": False})]
+    files = fake.templates[image.name].files
+    assert files is not None
+    assert not [f for f in files.rglob("*") if f.is_file() and b"hush" in f.read_bytes()]
+    again = ThroughTheFake(fake.url, server_port=free_port(), **image.options)
+    async with SandboxAgent.start(again) as client:
+        (box,) = fake.boxes.values()
+        assert (box.home / "work.txt").read_text() == "done so far"
+        assert (await client.health()).status == "ok"
+
+
+async def test_a_paused_sandbox_is_not_woken_for_a_snapshot(
+    fake: FakeE2B, e2b: ThroughTheFake
+) -> None:
+    async with SandboxAgent.start(e2b) as client:
+        await client.sandbox.pause()
+        with pytest.raises(errors.ProviderError) as caught:
+            await client.sandbox.snapshot()
+        assert caught.value.details["state"] == "paused"
+        assert fake.calls["snapshot"] == 0

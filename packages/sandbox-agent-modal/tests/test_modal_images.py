@@ -75,3 +75,26 @@ async def test_an_image_that_does_not_build_says_where_its_words_are(bare: FakeM
     with pytest.raises(errors.ProviderError, match="npm: not found"):
         await SandboxAgent.start(ThroughTheFake())
     assert bare.alive == []
+
+
+async def test_a_snapshot_is_an_image_to_start_from(modal: FakeModal) -> None:
+    provider = ThroughTheFake(env={"SECRET": "hush"})
+    async with SandboxAgent.start(provider) as client:
+        (box,) = modal.alive
+        environment = box.machine.home / ".sandbox-agent" / "environment"
+        before = environment.read_text()
+        (box.machine.home / "work.txt").write_text("done so far")
+        image = await client.sandbox.snapshot(name="checkpoint")
+        assert image.options == {"image": "modal:checkpoint"}
+        nameless = await client.sandbox.snapshot()
+        assert nameless.name.startswith("im-")
+        assert environment.read_text() == before
+        assert (await client.health()).status == "ok"
+    assert not [
+        f for f in modal.root.glob("snapshot-*/**/*") if f.is_file() and b"hush" in f.read_bytes()
+    ]
+    for made in (image, nameless):
+        async with SandboxAgent.start(ThroughTheFake(**made.options)) as client:
+            (box,) = modal.alive
+            assert (box.machine.home / "work.txt").read_text() == "done so far"
+            assert (await client.health()).status == "ok"

@@ -359,7 +359,10 @@ class FakeE2B:
             self.templates[name] = _Template(f"snap{len(self.templates)}", body, files=files)
             return SnapshotInfo(snapshot_id=name, names=[name]).to_dict()
 
-        return await self._of_box(request, "snapshot", snapshot)
+        answer = await self._of_box(request, "snapshot", snapshot)
+        if answer.status_code == 200:
+            answer.status_code = 201
+        return answer
 
     # Inside a sandbox
 

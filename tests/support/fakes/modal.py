@@ -19,6 +19,7 @@ import base64
 import hashlib
 import json
 import secrets
+import shutil
 import signal
 import threading
 import time
@@ -80,6 +81,8 @@ class _Layers:
     commands: tuple[str, ...]
     """From the base up."""
     files: tuple[str, ...]
+    home: Path | None = None
+    """Of the sandbox that it is a snapshot of."""
 
     @property
     def has_server(self) -> bool:
@@ -309,6 +312,8 @@ class _Api(ModalClientBase):
             machine = await asyncio.to_thread(
                 PrivateMachine, self._fake.root, id_, env=env, has_server=has_server
             )
+            if image.home is not None:
+                shutil.copytree(image.home, machine.home, symlinks=True, dirs_exist_ok=True)
             box = self._fake.boxes[id_] = _Box(
                 id_,
                 machine,
@@ -397,6 +402,19 @@ class _Router(TaskCommandRouterBase):
         if request.task_id not in {box.task for box in self._fake.alive}:
             raise GRPCError(Status.NOT_FOUND, f"Task {request.task_id} not found")
         yield request
+
+    async def TaskSnapshotFilesystem(self, stream: Any) -> None:
+        async with self._asked("TaskSnapshotFilesystem", stream) as request:
+            fake = self._fake
+            box = fake.boxes[request.task_id.removeprefix("ta-")]
+            home = fake.root / f"snapshot-{len(fake.images)}"
+            shutil.copytree(box.machine.home, home, symlinks=True)
+            below = fake.images[box.request.definition.image_id]
+            id_ = f"im-{secrets.token_hex(6)}"
+            fake.images[id_] = _Layers(below.commands, below.files, home)
+            await stream.send_message(
+                task_command_router_pb2.TaskSnapshotFilesystemResponse(image_id=id_)
+            )
 
     async def TaskExecStart(self, stream: Any) -> None:
         async with self._asked("TaskExecStart", stream) as request:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sandbox_agent_core.errors import (
     InvalidRequest,
+    ProviderError,
     SandboxNotFound,
     ServerStartFailed,
 )
@@ -19,7 +20,7 @@ from sandbox_agent_core.provisioning.provider import (
     MachineProvider,
     removed_on_failure,
 )
-from sandbox_agent_core.spi.images import ImageSpec, SandboxImage
+from sandbox_agent_core.spi.images import ImageSpec, SandboxImage, snapshot_name
 from sandbox_agent_core.spi.labels import OURS
 from sandbox_agent_core.spi.provider import (
     Endpoint,
@@ -49,6 +50,7 @@ __all__ = ["DockerProvider"]
 
 _LAYOUT = ServerLayout(options.STATE_PARENT)
 """In a container that is not running, too, it is known where everything is."""
+SNAPSHOT_TIMEOUT_S = 600.0
 CREATE_LABEL = "sandbox-agent-docker-create"
 """Unique to one call of `create`, which removes by it what it has made when it fails."""
 
@@ -309,6 +311,33 @@ class DockerProvider(MachineProvider[Container]):
             ProviderError: a step failed; the message ends with its output.
         """
         return await build(self._daemon, spec)
+
+    async def snapshot(self, ref: SandboxRef, *, name: str | None = None) -> SandboxImage:
+        """Its files as an image, without what is mounted; it is frozen while they are copied.
+
+        Raises:
+            SandboxNotFound: the container is gone.
+            ProviderError: it does not run (`details.state`), or the name is none.
+        """
+        container = await self._inspect(ref.id)
+        if container.state != "running":
+            raise ProviderError(
+                f"The Docker sandbox {container.name!r} is {container.state}. Resume it first.",
+                provider=self.name,
+                sandbox=container.id,
+                state=container.state,
+            )
+        image = name or snapshot_name()
+
+        async def commit(container: Container) -> None:
+            await self._daemon.call(
+                partial(built.commit, container.id, image),
+                sandbox=container.id,
+                answer_timeout_s=SNAPSHOT_TIMEOUT_S,
+            )
+
+        await self._imaged(ref, commit)
+        return SandboxImage(provider=self.name, name=image, options={"image": image})
 
     def dockerfile(self) -> str:
         """Of the images that it builds, to build by hand or to start from."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from e2b.template.logger import LogEntry
     from e2b.template.main import TemplateBuilder
 
-__all__ = ["build", "find", "remove", "template_name"]
+__all__ = ["build", "find", "remove", "snapshot", "template_name"]
 
 CPUS = 2
 MEMORY_MB = 2048
@@ -30,6 +30,8 @@ _CURRENT = "default"
 """E2B's own tag, on what was built last."""
 _FILES = "files"
 _NOT_OURS = (403, 404)
+_NO_FILES_ALONE = (400, 409)
+"""The account may not, or the machine that the sandbox is on cannot."""
 
 Api = Mapping[str, Any]
 """Where E2B is and who asks, as arguments of the SDK's calls."""
@@ -114,6 +116,21 @@ async def remove(name: str, *, api: Api) -> None:
     with e2b_errors():
         # To E2B a snapshot is a template.
         await AsyncSandbox.delete_snapshot(name, **api)
+
+
+async def snapshot(sandbox_id: str, name: str, *, api: Api) -> str:
+    """Its id. Of the files alone where E2B does that for the account, else with the memory."""
+    from e2b import AsyncSandbox  # noqa: PLC0415 - the SDK is imported on first use
+
+    try:
+        with e2b_errors(sandbox=sandbox_id):
+            made = await AsyncSandbox.create_snapshot(sandbox_id, name, mode="filesystem", **api)
+    except ProviderError as exc:
+        if getattr(exc.__cause__, "status_code", None) not in _NO_FILES_ALONE:
+            raise
+        with e2b_errors(sandbox=sandbox_id):
+            made = await AsyncSandbox.create_snapshot(sandbox_id, name, **api)
+    return made.snapshot_id
 
 
 async def _builds(name: str, api: Api) -> Mapping[str, str]:

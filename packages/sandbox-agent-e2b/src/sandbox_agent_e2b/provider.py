@@ -24,7 +24,7 @@ from sandbox_agent_core.provisioning.provider import (
     MachineProvider,
     removed_on_failure,
 )
-from sandbox_agent_core.spi.images import ImageSpec, SandboxImage, image_name
+from sandbox_agent_core.spi.images import ImageSpec, SandboxImage, image_name, snapshot_name
 from sandbox_agent_core.spi.labels import OURS
 from sandbox_agent_core.spi.provider import (
     Endpoint,
@@ -195,6 +195,19 @@ class E2BProvider(MachineProvider["AsyncSandbox"]):
 
     async def remove_image(self, name: str) -> None:
         await images.remove(images.template_name(name), api=self._template_api)
+
+    async def snapshot(self, ref: SandboxRef, *, name: str | None = None) -> SandboxImage:
+        """A template of E2B's, kept until it is removed. The sandbox stands still while it is made.
+
+        Raises:
+            SandboxNotFound: it is gone.
+            ProviderError: it is paused (`details.state`), or E2B makes none.
+        """
+        wanted = images.template_name(name or snapshot_name())
+        made = await self._imaged(
+            ref, lambda sandbox: images.snapshot(sandbox.sandbox_id, wanted, api=self._api)
+        )
+        return SandboxImage(provider=self.name, name=made, options={"template": made})
 
     async def _make(self, template: str | None, labels: Mapping[str, str]) -> AsyncSandbox:
         from e2b import AsyncSandbox  # noqa: PLC0415 - the SDK is imported on first use

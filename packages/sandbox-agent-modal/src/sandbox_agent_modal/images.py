@@ -19,12 +19,14 @@ from sandbox_agent_modal.errors import PROVIDER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modal import App, Client, Image
+    from modal import App, Client, Image, Sandbox
 
-__all__ = ["build", "find_published", "layered", "named", "used_by_default"]
+__all__ = ["build", "find_published", "layered", "named", "snapshot", "used_by_default"]
 
 PYTHON_VERSION = "3.12"
 """Of the default base."""
+NAMELESS_LIFETIME_S = 30 * 24 * 3600
+"""Of a snapshot that nobody will look for by a name."""
 
 
 @contextmanager
@@ -81,6 +83,24 @@ async def used_by_default(account: Account, wheels: Sequence[Wheel]) -> Sequence
         if app is None or await find_published(account, client, app, name) is None:
             return []
     return [_ours(name, wheels, is_new=False)]
+
+
+async def snapshot(
+    account: Account, sandbox: Sandbox, name: str | None, *, timeout_s: float
+) -> SandboxImage:
+    making = sandbox.snapshot_filesystem.aio(
+        round(timeout_s), ttl=NAMELESS_LIFETIME_S if name is None else None
+    )
+    made = await account.ask(making, sandbox=sandbox.object_id, timeout_s=timeout_s)
+    if name is None:
+        return SandboxImage(
+            provider=PROVIDER, name=made.object_id, options={"image": made.object_id}
+        )
+    async with account.client() as client:
+        await account.ask(
+            made.publish.aio(name, environment_name=account.environment, client=client)
+        )
+    return SandboxImage(provider=PROVIDER, name=name, options={"image": f"modal:{name}"})
 
 
 def named(text: str, account: Account, client: Client) -> Image:

@@ -264,6 +264,19 @@ class ModalProvider(MachineProvider["Sandbox"]):
         del sandbox
         return f"{home}/{WORKSPACE}"
 
+    async def snapshot(self, ref: SandboxRef, *, name: str | None = None) -> SandboxImage:
+        """Its files as an image of Modal's: for ever with a name, else for 30 days.
+
+        Raises:
+            SandboxNotFound: it has ended.
+        """
+        return await self._imaged(
+            ref,
+            lambda sandbox: images.snapshot(
+                self._account, sandbox, name, timeout_s=self._create_timeout_s
+            ),
+        )
+
     async def _make(
         self, client: Client, app: App, image: Image, tags: Mapping[str, str]
     ) -> Sandbox:

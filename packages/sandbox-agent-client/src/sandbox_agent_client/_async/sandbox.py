@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
-from sandbox_agent_core.spi.provider import Capabilities, SandboxRef, SupportsPause, require
+from sandbox_agent_core.spi.provider import (
+    Capabilities,
+    SandboxImage,
+    SandboxRef,
+    SupportsPause,
+    require,
+)
 
 from sandbox_agent_client._async._backend import CALLBACKS_MAY_BE_ASYNC, Portal
 from sandbox_agent_client._async.ending import ENDING_BEFORE_S, Ending
@@ -125,6 +131,22 @@ class Sandbox:
             errors.ProviderError: that port is not open to the outside; the message says how to open it.
         """
         return await self._portal.run(lambda: self._launched.port_url(port))
+
+    async def snapshot(self, *, name: str | None = None) -> SandboxImage:
+        """Its files as an image that others are made from; it runs on.
+
+            image = await client.sandbox.snapshot()
+            SandboxAgent.start(image.provider, **image.options)
+
+        The workspace, what was installed, and the sessions with their logs are in it; what was given as `env` is
+        not, and logins that agents have written to files are. It costs storage until it is removed. `name`: to find
+        it by, where the provider has names.
+
+        Raises:
+            errors.CapabilityNotSupported: the provider has no snapshots.
+            errors.ProviderError: the sandbox is paused (`details.state`), or the provider makes none.
+        """
+        return await self._portal.run(lambda: self._launched.snapshot(name=name))
 
     async def destroy(self) -> None:
         await self._portal.run(self._launched.destroy)

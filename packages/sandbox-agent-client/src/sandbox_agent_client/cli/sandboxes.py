@@ -13,6 +13,7 @@ from sandbox_agent_core.spi.provider import (
     SandboxInfo,
     SandboxProvider,
     SupportsLogs,
+    SupportsSnapshot,
     capabilities_of,
     require,
 )
@@ -102,6 +103,19 @@ def logs_command(
     finish(_logs(_providers(provider, option), id, tail=tail))
 
 
+@sandboxes_app.command("snapshot")
+def snapshot_command(
+    id: Annotated[str, typer.Argument(metavar="ID")],
+    name: Annotated[
+        str | None, typer.Option(help="To find it by. Default: made up.", show_default=False)
+    ] = None,
+    provider: Provider = None,
+    option: Options = None,
+) -> None:
+    """Make an image of a sandbox's files, which others are made from. Prints its name; the sandbox runs on."""
+    finish(_snapshot(_providers(provider, option), id, name))
+
+
 @sandboxes_app.command("check")
 def check_command(provider: Provider = None, option: Options = None, json: Json = False) -> None:
     """Whether the providers can be used from here. Exit status 5: the --provider cannot."""
@@ -186,6 +200,15 @@ async def _logs(providers: Sequence[SandboxProvider], id: str, *, tail: int) -> 
     item = inventory.find(id)
     provider = require(item.provider, SupportsLogs)
     print(plain(await provider.logs(item.info.ref, tail=tail)))
+
+
+async def _snapshot(providers: Sequence[SandboxProvider], id: str, name: str | None) -> None:
+    item = (await take_inventory(providers)).find(id)
+    provider = require(item.provider, SupportsSnapshot)
+    image = await provider.snapshot(item.info.ref, name=name)
+    options = " ".join(f"--option {option}={value}" for option, value in image.options.items())
+    print(f"start from it with: --sandbox {image.provider} {options}", file=sys.stderr)
+    print(image.name)
 
 
 async def _check(

@@ -65,7 +65,7 @@ def is_orphan(
 ) -> bool:
     """Old, and not one that its maker wanted to stay. One of unknown age is none."""
     age = age_of(info, now)
-    return age is not None and age >= older_than and (also_kept or KEPT not in info.labels)
+    return age is not None and age >= older_than and (also_kept or not info.labels.get(KEPT))
 
 
 async def _listed(provider: SupportsList) -> Sequence[SandboxInfo] | SandboxAgentError:

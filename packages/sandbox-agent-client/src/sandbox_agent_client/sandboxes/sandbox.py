@@ -13,6 +13,7 @@ from sandbox_agent_core.errors import InvalidRequest, ProviderTimeout, SandboxAg
 from sandbox_agent_core.spi.provider import (
     Capabilities,
     Endpoint,
+    SandboxImage,
     SandboxProvider,
     SandboxRef,
     SupportsExtend,
@@ -20,6 +21,7 @@ from sandbox_agent_core.spi.provider import (
     SupportsPause,
     SupportsPorts,
     SupportsRestart,
+    SupportsSnapshot,
     capabilities_of,
     require,
 )
@@ -105,6 +107,9 @@ class Launched:
 
     async def port_url(self, port: int) -> str:
         return await require(self.provider, SupportsPorts).port_url(self.ref, port)
+
+    async def snapshot(self, *, name: str | None) -> SandboxImage:
+        return await require(self.provider, SupportsSnapshot).snapshot(self.ref, name=name)
 
     async def destroy(self) -> None:
         await self.provider.destroy(self.ref)

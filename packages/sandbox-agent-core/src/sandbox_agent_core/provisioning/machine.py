@@ -9,7 +9,7 @@ from typing import Protocol
 from sandbox_agent_core.errors import ServerStartFailed
 from sandbox_agent_core.provisioning import scripts
 
-__all__ = ["CommandResult", "Machine", "detached", "find_home", "read_memory_mb"]
+__all__ = ["CommandResult", "Machine", "detached", "find_home", "read_file", "read_memory_mb"]
 
 QUICK_TIMEOUT_S = 60.0
 """For a script that only looks or moves files; looking starts a Python or two."""
@@ -86,3 +86,9 @@ async def read_memory_mb(machine: Machine) -> int | None:
     done = await machine.run(scripts.memory(), timeout_s=QUICK_TIMEOUT_S)
     said = done.stdout.strip()
     return int(said) if done.exit_code == 0 and said.isdigit() else None
+
+
+async def read_file(machine: Machine, path: str) -> bytes | None:
+    """A text file; None when it is not there."""
+    done = await machine.run(f"cat {shlex.quote(path)}", timeout_s=QUICK_TIMEOUT_S)
+    return done.stdout.encode() if done.exit_code == 0 else None

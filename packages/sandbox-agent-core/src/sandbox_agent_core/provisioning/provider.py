@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from sandbox_agent_core.errors import ProviderError, ProviderNotInstalled, SandboxAgentError
 from sandbox_agent_core.provisioning.agent_memory import memory_warning
+from sandbox_agent_core.provisioning.calls import to_its_end
 from sandbox_agent_core.provisioning.ladder import (
     ensure_running,
     provision,
@@ -21,7 +22,7 @@ from sandbox_agent_core.provisioning.ladder import (
     tail_log,
 )
 from sandbox_agent_core.provisioning.layout import ServerLayout
-from sandbox_agent_core.provisioning.machine import Machine, find_home, read_memory_mb
+from sandbox_agent_core.provisioning.machine import Machine, find_home, read_file, read_memory_mb
 from sandbox_agent_core.provisioning.sdk import check_sdk
 from sandbox_agent_core.provisioning.server_source import no_server
 from sandbox_agent_core.spi.options import check_create_options, check_environment
@@ -42,6 +43,7 @@ READY_TIMEOUT_S = 60.0
 """From the start of the server until it listens."""
 
 S = TypeVar("S")
+T = TypeVar("T")
 
 
 class MachineProvider(ABC, Generic[S]):
@@ -229,6 +231,23 @@ class MachineProvider(ABC, Generic[S]):
         async with self._running(ref) as sandbox:
             machine, layout = await self._server(sandbox, ref)
             await ensure_running(machine, layout, timeout_s=self._ready_timeout_s)
+
+    async def _imaged(self, ref: SandboxRef, take: Callable[[S], Awaitable[T]]) -> T:
+        """What `take` makes of a running sandbox, while its files do not hold what was given to it as `env`."""
+        async with self._running(ref) as sandbox:
+            machine, layout = await self._server(sandbox, ref)
+            environment = await read_file(machine, layout.environment)
+            if environment is None:
+                return await take(sandbox)
+            await machine.write(layout.environment, b"")
+            try:
+                return await take(sandbox)
+            finally:
+                await to_its_end(self._put_back(ref, layout.environment, environment))
+
+    async def _put_back(self, ref: SandboxRef, path: str, content: bytes) -> None:
+        async with self._running(ref) as sandbox:
+            await self._machine(sandbox).write(path, content)
 
     async def logs(self, ref: SandboxRef, *, tail: int = 200) -> str:
         """Raises: ProviderError when it does not run."""

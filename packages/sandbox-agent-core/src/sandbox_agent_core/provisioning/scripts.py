@@ -65,6 +65,10 @@ def probe(layout: ServerLayout) -> str:
 umask 077
 mkdir -p {shlex.quote(layout.wheels)} {shlex.quote(layout.data)} || exit {Exit.NO_STATE_DIRECTORY}
 chmod 700 {shlex.quote(layout.state)} || exit {Exit.NO_STATE_DIRECTORY}
+# A snapshot with its memory brings along the server of the sandbox that it was made of.
+pid=$(cat {shlex.quote(layout.pid)} 2>/dev/null)
+if [ -n "$pid" ] && grep -qF {shlex.quote(layout.ready)} "/proc/$pid/cmdline" 2>/dev/null; then kill -9 "$pid"; fi
+rm -f {shlex.quote(layout.pid)} {shlex.quote(layout.ready)}
 for server in {servers}; do
   path=$(command -v "$server") || continue
   version=$("$path" --version 2>/dev/null) && echo "server=$version=$path"

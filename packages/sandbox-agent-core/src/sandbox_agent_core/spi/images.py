@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import secrets
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,14 @@ from typing import Any, Final
 
 from sandbox_agent_core.spi.wheel import Wheel
 
-__all__ = ["INSTALL_SETTINGS", "ImageSpec", "SandboxImage", "image_name", "install_settings"]
+__all__ = [
+    "INSTALL_SETTINGS",
+    "ImageSpec",
+    "SandboxImage",
+    "image_name",
+    "install_settings",
+    "snapshot_name",
+]
 
 _DIGEST_CHARACTERS: Final = 12
 INSTALL_SETTINGS: Final = (
@@ -94,6 +102,11 @@ def image_name(wheels: Sequence[Wheel], *, separator: str = "-") -> str:
     that an older server is never used by mistake."""
     code = _short(json.dumps(_contents(wheels)).encode()) if wheels else "index"
     return f"sandbox-agent{separator}{version('sandbox-agent-core')}-{code}".replace("+", "-")
+
+
+def snapshot_name() -> str:
+    """For a snapshot whose maker gave none."""
+    return f"sandbox-agent-snapshot-{secrets.token_hex(4)}"
 
 
 def install_settings(environ: Mapping[str, str]) -> dict[str, str]:

@@ -8,11 +8,21 @@ from typing import Any
 
 from sandbox_agent_core.errors import ProviderError
 from sandbox_agent_core.spi.images import SandboxImage, image_name
+from sandbox_agent_core.spi.labels import KEPT
 from sandbox_agent_core.spi.provider import Wheel
 
 from sandbox_agent_docker.image.choice import full_image
 
-__all__ = ["KIND", "image_labels", "labels_of", "layers_of", "list_ours", "remove", "stale_warning"]
+__all__ = [
+    "KIND",
+    "commit",
+    "image_labels",
+    "labels_of",
+    "layers_of",
+    "list_ours",
+    "remove",
+    "stale_warning",
+]
 
 KIND = "sandbox-agent-image"
 """`built` or `snapshot`."""
@@ -67,6 +77,16 @@ def list_ours(client: Any) -> list[SandboxImage]:
         for name in one.get("RepoTags") or ()
         if name != "<none>:<none>"
     ]
+
+
+def commit(container_id: str, name: str, client: Any) -> None:
+    """The container's files as an image of that name."""
+    from docker.utils import parse_repository_tag  # noqa: PLC0415
+
+    repository, tag = parse_repository_tag(name)
+    # What is made from it has labels of its own: that this one was to be kept is not the next one's.
+    labels = {KIND: "snapshot", KEPT: ""}
+    client.api.commit(container_id, repository, tag or "latest", conf={"Labels": labels})
 
 
 def remove(name: str, client: Any) -> None:
