@@ -11,6 +11,7 @@ import pytest
 from hindering_proxy import HinderingProxy
 from sandbox_agent_client import Endpoint, Event, SandboxAgent, SandboxAgentSync, errors
 from sandbox_agent_client._async.transport import Transport
+from sandbox_agent_client._remarks import Remarks
 from sandbox_agent_client._stream_choice import Attempt, StreamChoice
 from support.server import ServerProcess
 
@@ -234,3 +235,41 @@ def test_a_page_is_waited_for_no_longer_than_whatever_is_in_between_allows() -> 
         choice.poll_was_cut()
     assert waits[:3] == [20, 10, 5]
     assert waits[-1] == 1
+
+
+# -- what is said meanwhile
+
+
+def test_a_turn_in_which_nothing_happens_is_remarked_on_now_and_then(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    awaited = Remarks("session s", is_awaited=True, clock=clock)
+    other = Remarks("session t", is_awaited=False, clock=clock)
+    for _ in range(100):
+        clock.now += 10
+        awaited.beat()
+        other.beat()
+    assert len(warnings(caplog)) == 3
+    assert "nothing has happened in it for 900 s" in warnings(caplog)[-1]
+    awaited.brought()
+    clock.now += 10
+    awaited.beat()
+    assert len(warnings(caplog)) == 3
+
+
+def test_a_connection_that_comes_back_at_once_is_no_warning_and_one_that_stays_away_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    remarks = Remarks("session s", is_awaited=False, clock=clock)
+    for _ in range(5):
+        remarks.failed("cut")
+        clock.now += 0.5
+        remarks.beat()
+    assert warnings(caplog) == []
+    for _ in range(120):
+        remarks.failed("refused")
+        clock.now += 0.5
+    assert len(warnings(caplog)) == 2
+    assert "refused" in warnings(caplog)[0]

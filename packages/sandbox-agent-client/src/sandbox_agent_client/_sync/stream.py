@@ -23,6 +23,7 @@ from sandbox_agent_client._calls import Call
 from sandbox_agent_client._calls.events import AnySource
 from sandbox_agent_client._failures import is_silence
 from sandbox_agent_client._places import Place
+from sandbox_agent_client._remarks import Remarks
 from sandbox_agent_client._resume import Reconnection
 from sandbox_agent_client._stream_choice import Attempt
 from sandbox_agent_client._sync.interrupt import Interrupt
@@ -91,6 +92,7 @@ class _Following:
         self._interrupt = interrupt
         self._reconnection = reconnection
         self._is_awaited = is_awaited
+        self._remarks = Remarks(source.name, is_awaited=is_awaited)
         self._asleep_s = 0.0
         self._unheard = 0
         """Connections in a row that brought nothing."""
@@ -113,7 +115,9 @@ class _Following:
                     for entry in entries:
                         yield entry
             if self._failure is not None:
-                self._interrupt.sleep(self._reconnection.delay_after(self._failure))
+                delay_s = self._reconnection.delay_after(self._failure)
+                self._remarks.failed(self._failure.message)
+                self._interrupt.sleep(delay_s)
 
     def _sleep(self) -> None:
         """A stream wakes no sandbox, unless somebody waits for what it brings. Then the count starts anew."""
@@ -153,6 +157,7 @@ class _Following:
                         entry = self._place.accept(wire)
                         if entry is not None:
                             self._reconnection.alive()
+                            self._remarks.brought()
                             yield entry
             self._failure = ServerUnreachable("The server closed the event stream.")
         except SandboxAgentError as exc:
@@ -165,6 +170,7 @@ class _Following:
 
     def _heard(self, attempt: Attempt) -> None:
         attempt.heard()
+        self._remarks.beat()
         self._transport.choice.worked(attempt, heartbeat_s=self._transport.heartbeat_s)
         if attempt.kind == "poll":
             self._reconnection.alive()
