@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-__all__ = ["base_image_archive", "program_mounts"]
+__all__ = ["base_image_archive", "program_mounts", "shell_archive"]
 
 _BASE = Path(sys.base_prefix)
 _VERSION = f"python3.{sys.version_info.minor}"
@@ -51,6 +51,19 @@ def base_image_archive() -> bytes:
         _add_busybox(tar)
         tar.add(_BASH, "bin/bash")
         _add_python(tar)
+    return buffer.getvalue()
+
+
+def shell_archive() -> bytes:
+    """A root file system with sh and the usual programs, and nothing else."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        for name in _DIRECTORIES:
+            _add_directory(tar, name, 0o755)
+        _add_directory(tar, "tmp", 0o1777)
+        _add_text(tar, "etc/passwd", _PASSWD)
+        _add_text(tar, "etc/group", _GROUP)
+        _add_busybox(tar)
     return buffer.getvalue()
 
 

@@ -267,21 +267,27 @@ async def test_a_name_that_is_taken_leaves_its_owner_alone(
 
 
 @pytest.mark.parametrize(
-    ("options", "error"),
+    ("options", "error", "words"),
     [
-        ({"create_options": {"no_such_option": 1}}, InvalidRequest),
-        ({"runtime": "no-such-runtime"}, ProviderError),
-        ({"mounts": {"/no/such/directory": "/workspace"}}, ProviderError),
-        ({"network": "no-such-network"}, ProviderError),
-        ({"user": "no-such-user"}, ProviderError),
+        ({"create_options": {"no_such_option": 1}}, InvalidRequest, "no_such_option"),
+        ({"runtime": "no-such-runtime"}, ProviderError, "docker info"),
+        ({"mounts": {"/no/such/directory": "/workspace"}}, ProviderError, "daemon's machine"),
+        ({"network": "no-such-network"}, ProviderError, "no-such-network"),
+        ({"user": "no-such-user"}, ProviderError, "a name that the image knows"),
+        ({"gpus": "all"}, ProviderError, "NVIDIA Container Toolkit"),
+        ({"memory": "1k"}, ProviderError, "has to be larger"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
 async def test_what_docker_refuses_is_an_error_and_leaves_nothing(
-    server_image: str, docker_client: Any, options: dict[str, Any], error: type[Exception]
+    server_image: str,
+    docker_client: Any,
+    options: dict[str, Any],
+    error: type[Exception],
+    words: str,
 ) -> None:
     label = {"refused": next(iter(options))}
-    with pytest.raises(error):
+    with pytest.raises(error, match=words):
         await DockerProvider(**options, labels=label).create(SandboxSpec())
     assert left_behind(docker_client, label) == []
 

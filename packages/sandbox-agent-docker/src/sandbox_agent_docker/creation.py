@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,7 @@ from sandbox_agent_docker.accounts import GROUP_FILE, PASSWD_FILE, Accounts
 from sandbox_agent_docker.archive import Owner, files_archive
 from sandbox_agent_docker.daemon import Daemon
 from sandbox_agent_docker.identity import Identity, choose_identity
+from sandbox_agent_docker.machine import run_script
 from sandbox_agent_docker.options import HOME, ContainerOptions, ImageFacts
 
 __all__ = ["GIT_TRUST", "DaemonFacts", "create_container"]
@@ -25,14 +27,18 @@ GIT_TRUST = b"[safe]\n\tdirectory = *\n"
 class DaemonFacts:
     processors: int
     is_rootless: bool
+    is_podman: bool
+    """Which gives archives of a container as if all in them were its user's."""
 
     @classmethod
     def ask(cls, client: Any) -> DaemonFacts:
         said = client.info()
+        parts = client.version().get("Components") or ()
         security: Sequence[str] = said.get("SecurityOptions") or ()
         return cls(
             processors=int(said["NCPU"]),
             is_rootless=any(one.startswith("name=rootless") for one in security),
+            is_podman=any("Podman" in str(part.get("Name")) for part in parts),
         )
 
 
@@ -44,7 +50,7 @@ async def create_container(
     image_facts: ImageFacts,
     name: str,
     arguments: Callable[[Identity], Mapping[str, Any]],
-    is_rootless: bool,
+    daemon_facts: DaemonFacts,
     report: Callable[[str], None],
 ) -> str:
     """Its id. Who owns the workspace is asked of the container, because only there the answer is the one that counts;
@@ -66,11 +72,16 @@ async def create_container(
 
     draft = choose_identity(options, image_facts)
     container_id = await daemon.call(partial(create, draft))
+    owner_of = _ask_owner if daemon_facts.is_podman else containers.owner_of
     accounts, owner = await daemon.call(
-        partial(_look, container_id, options.workspaces), sandbox=container_id
+        partial(_look, container_id, options.workspaces, owner_of), sandbox=container_id
     )
     identity = choose_identity(
-        options, image_facts, accounts=accounts, owner=owner, is_rootless=is_rootless
+        options,
+        image_facts,
+        accounts=accounts,
+        owner=owner,
+        is_rootless=daemon_facts.is_rootless,
     )
     if identity.is_the_owners:
         report(f"running as {identity.user}, who owns what is mounted")
@@ -83,14 +94,29 @@ async def create_container(
 
 
 def _look(
-    container_id: str, workspaces: Sequence[str], client: Any
+    container_id: str,
+    workspaces: Sequence[str],
+    owner_of: Callable[[str, str, Any], Owner | None],
+    client: Any,
 ) -> tuple[Accounts, Owner | None]:
     passwd, group = (
         containers.read_file(container_id, path, client).decode("utf-8", "replace")
         for path in (PASSWD_FILE, GROUP_FILE)
     )
-    owners = (containers.owner_of(container_id, path, client) for path in workspaces)
+    owners = (owner_of(container_id, path, client) for path in workspaces)
     return Accounts(passwd, group), next((one for one in owners if one is not None), None)
+
+
+def _ask_owner(container_id: str, path: str, client: Any) -> Owner | None:
+    """Of a directory, as what runs in the container sees it, which is started for that."""
+    containers.start(container_id, client)
+    said = run_script(
+        container_id, f"[ -d {shlex.quote(path)} ] && ls -ldn {shlex.quote(path)}", client
+    )
+    fields = said.stdout.split()
+    if said.exit_code != 0 or len(fields) < 4:
+        return None
+    return Owner(int(fields[2]), int(fields[3]))
 
 
 def _complete(

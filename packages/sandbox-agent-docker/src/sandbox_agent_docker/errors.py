@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from sandbox_agent_core.errors import (
     InvalidRequest,
@@ -20,6 +21,40 @@ from sandbox_agent_docker.daemon_address import DaemonAddress
 __all__ = ["daemon_errors", "daemon_unavailable"]
 
 PROVIDER = "docker"
+_HINTS: Final = tuple(
+    (re.compile(words), hint)
+    for words, hint in (
+        (
+            r"device driver .*gpu|nvidia",
+            "`gpus` needs an NVIDIA driver and the NVIDIA Container Toolkit on the daemon's machine: "
+            "`docker run --rm --gpus all IMAGE nvidia-smi` shows when it works.",
+        ),
+        (
+            r"bind source path does not exist|statfs .*no such file",
+            "Paths in `mounts` are those of the daemon's machine; a name without a slash is a volume.",
+        ),
+        (
+            r"container-init binary not found",
+            "Podman lacks its init: install `catatonit` there, or give create_options={'init': False}.",
+        ),
+        (
+            r"port is already allocated|address already in use",
+            "Give another port in `ports`, or a list of ports, for which Docker chooses.",
+        ),
+        (
+            r"[Uu]nknown .*runtime|OCI runtime .*not found",
+            "`runtime` names what the daemon's configuration lists in `runtimes`: `docker info` shows them.",
+        ),
+        (
+            r"unable to find user",
+            "`user` is a number (`1000:1000`), or a name that the image knows.",
+        ),
+        (
+            r"[Mm]inimum memory limit",
+            "`memory` has to be larger: `512m`, `4g`, or a number of bytes.",
+        ),
+    )
+)
 
 
 @contextmanager
@@ -50,8 +85,9 @@ def daemon_errors(address: DaemonAddress, *, sandbox: str | None) -> Iterator[No
             sandbox=sandbox,
         ) from exc
     except docker.errors.APIError as exc:
+        said = _said(exc)
         raise ProviderError(
-            f"Docker refused: {_said(exc)}.", provider=PROVIDER, status=exc.status_code
+            f"Docker refused: {said}.{_hint(said)}", provider=PROVIDER, status=exc.status_code
         ) from exc
     except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as exc:
         raise ProviderTimeout(
@@ -105,6 +141,11 @@ def _plainest(causes: list[BaseException]) -> object:
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
     return causes[0]
+
+
+def _hint(said: str) -> str:
+    """What to do, where Docker's own words do not tell it."""
+    return next((f" {hint}" for words, hint in _HINTS if words.search(said)), "")
 
 
 def _said(exc: Any) -> str:

@@ -14,7 +14,7 @@ from sandbox_agent_docker import containers
 from sandbox_agent_docker.archive import Owner, directory_archive, file_archive
 from sandbox_agent_docker.daemon import Daemon, Use
 
-__all__ = ["ContainerMachine"]
+__all__ = ["ContainerMachine", "run_script"]
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ class ContainerMachine:
     async def run(self, script: str, *, timeout_s: float) -> CommandResult:
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._call(partial(_run, self._id, script), only_listens=True)
+                return await self._call(partial(run_script, self._id, script), only_listens=True)
         except TimeoutError as exc:
             raise ProviderTimeout(
                 f"A script in the sandbox did not end within {timeout_s:g} s.",
@@ -74,7 +74,8 @@ class ContainerMachine:
         return await self._daemon.call(use, sandbox=self._id, only_listens=only_listens)
 
 
-def _run(container_id: str, script: str, client: Any) -> CommandResult:
+def run_script(container_id: str, script: str, client: Any) -> CommandResult:
+    """For `Daemon.call`: to the end of it, however long that takes."""
     made = client.api.exec_create(container_id, ["/bin/sh", "-c", script])
     out, err = bytearray(), bytearray()
     for from_out, from_err in client.api.exec_start(made["Id"], stream=True, demux=True):

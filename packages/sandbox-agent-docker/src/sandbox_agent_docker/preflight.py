@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sandbox_agent_core.errors import (
     ProviderError,
     ProviderTimeout,
@@ -36,11 +38,9 @@ async def check_daemon(
         return Preflight([sdk])
     checks = [sdk]
     try:
-        version = await daemon.call(lambda client: str(client.version()["Version"]))
+        engine = await daemon.call(_engine)
         address = daemon.address
-        checks.append(
-            Check(name="daemon", ok=True, message=f"Docker Engine {version} at {address}")
-        )
+        checks.append(Check(name="daemon", ok=True, message=f"{engine} at {address}"))
         if not address.is_local:
             by_ssh = daemon.has_tunnels and not is_reachable
             checks.append(
@@ -54,6 +54,13 @@ async def check_daemon(
         kind = type(exc) if isinstance(exc, ProviderError) else ProviderError
         checks.append(Check(name=name, ok=False, message=exc.message, error=kind))
     return Preflight(checks)
+
+
+def _engine(client: Any) -> str:
+    said = client.version()
+    names = [str(part.get("Name")) for part in said.get("Components") or ()]
+    name = "Podman" if any("Podman" in each for each in names) else "Docker Engine"
+    return f"{name} {said['Version']}"
 
 
 def _reach(machine: str, *, is_reachable: bool) -> Check:

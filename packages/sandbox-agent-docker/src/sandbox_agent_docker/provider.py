@@ -39,7 +39,7 @@ from sandbox_agent_docker.daemon_address import find_daemon
 from sandbox_agent_docker.identity import Identity
 from sandbox_agent_docker.image import built
 from sandbox_agent_docker.image.build import build, dockerfile
-from sandbox_agent_docker.image.choice import choose_image, full_image, get_image
+from sandbox_agent_docker.image.choice import PLAIN_IMAGE, choose_image, full_image, get_image
 from sandbox_agent_docker.machine import ContainerMachine
 from sandbox_agent_docker.options import ContainerOptions, Gpus, Mounts, Ports, Pull
 from sandbox_agent_docker.preflight import check_daemon
@@ -202,6 +202,11 @@ class DockerProvider(MachineProvider[Container]):
             )
         ):
             spec.report(stale)
+        if self._image is None and choice.name == PLAIN_IMAGE:
+            spec.report(
+                f"the server is installed into {PLAIN_IMAGE} at each start; once and for all: "
+                "`sandbox-agent image build`"
+            )
         daemon = await self._daemon.call(DaemonFacts.ask)
         create_id = secrets.token_hex(8)
         labels = {**self._labels, **spec.labels, CREATE_LABEL: create_id}
@@ -229,7 +234,7 @@ class DockerProvider(MachineProvider[Container]):
                 image_facts=facts,
                 name=name,
                 arguments=arguments,
-                is_rootless=daemon.is_rootless,
+                daemon_facts=daemon,
                 report=spec.report,
             )
             spec.report("starting the container")

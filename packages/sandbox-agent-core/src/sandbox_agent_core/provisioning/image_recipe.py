@@ -17,7 +17,17 @@ __all__ = ["DIRECTORY", "PACKAGES", "ImageRecipe", "image_recipe", "server_requi
 
 DIRECTORY: Final = "/opt/sandbox-agent-build"
 """Where the files are while it is built."""
-PACKAGES: Final = ("bash", "git", "curl", "ca-certificates", "openssh-client", "ripgrep", "procps")
+PACKAGES: Final = (
+    "bash",
+    "git",
+    "curl",
+    "ca-certificates",
+    "openssh-client",
+    "ripgrep",
+    "procps",
+    "make",
+    "jq",
+)
 """What agents like to have, of a distribution like Debian."""
 
 # The program is a script of ours, not a link: what it sets holds also where a vendor forgets an image's variables.
