@@ -58,7 +58,7 @@ def test_a_provider_can_take_back_what_it_inherits() -> None:
         ("local", "list, logs, ports"),
         ("docker", "pause, list, logs, ports, images, snapshot"),
         ("e2b", "pause, list, logs, extend, ports, images, snapshot"),
-        ("daytona", "pause, list, logs, extend, ports"),
+        ("daytona", "pause, list, logs, extend, ports, snapshot"),
         ("modal", "list, logs, ports, images, snapshot"),
         ("vercel", "pause, list, logs, extend, ports"),
         ("cloudflare", "logs, extend, ports"),

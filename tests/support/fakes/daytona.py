@@ -8,7 +8,9 @@ From reports, not from the schema: a sandbox that has just been started refuses 
 one that is destroyed is told of for a while, the toolbox of a stopped one answers 400, the list lags behind
 (`is_list_late`), preview tokens change with a restart.
 
-What it does not model: images and snapshots (one of each, with or without our server on its PATH), users, a network
+A snapshot has the files of its sandbox.
+
+What it does not model: images (one, with or without our server on its PATH), users, a network
 of a sandbox's own, lifetimes that end (`auto_destroy_at` is only told), archives, volumes, secrets, GPUs,
 organizations, the event stream (the SDK polls when there is none), paging, and TLS. A sandbox's home is a
 directory here instead of /home/daytona.
@@ -19,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import shutil
 import signal
 import time
 from collections import Counter
@@ -31,6 +34,7 @@ from typing import Any
 
 from daytona_api_client_async import (
     CreateSandbox,
+    CreateSandboxSnapshot,
     ListSandboxesResponse,
     PortPreviewUrl,
     Sandbox,
@@ -94,6 +98,8 @@ class FakeDaytona:
         self.calls: Counter[str] = Counter()
         self.bodies: list[tuple[str, Any]] = []
         self.faults: dict[str, list[int]] = {}
+        self.snapshots: dict[str, Path] = {}
+        """Of sandboxes: the files, by name."""
         self.fault_message = "planned"
         self.first_state = "started"
         """What a new sandbox comes to."""
@@ -142,6 +148,7 @@ class FakeDaytona:
                 Route(f"{api}/start", self._start, methods=["POST"]),
                 Route(f"{api}/stop", self._stop, methods=["POST"]),
                 Route(f"{api}/pause", self._pause, methods=["POST"]),
+                Route(f"{api}/snapshot", self._snapshot, methods=["POST"]),
                 Route(f"{api}/ttl/{{minutes:int}}", self._ttl, methods=["POST"]),
                 Route(f"{api}/last-activity", self._activity, methods=["POST"]),
                 Route(f"{api}/ports/{{port:int}}/preview-url", self._preview, methods=["GET"]),
@@ -185,6 +192,9 @@ class FakeDaytona:
         machine = await asyncio.to_thread(
             PrivateMachine, self.root, id_, env=wanted.env or {}, has_server=self.has_server
         )
+        if wanted.snapshot in self.snapshots:
+            files = self.snapshots[wanted.snapshot]
+            shutil.copytree(files, machine.home, symlinks=True, dirs_exist_ok=True)
         box = self.boxes[id_] = Box(id_, name, machine, wanted, busy_for=self.busy_for)
         box.change(self.first_state, by="creating")
         _set_ttl(box, wanted.ttl_minutes or 0)
@@ -249,6 +259,18 @@ class FakeDaytona:
             return _error(409, f"Sandbox is {box.state}")
         signal_all(box.machine.name, signal.SIGSTOP)
         box.change("paused", by="pausing")
+        return self._answer(box)
+
+    async def _snapshot(self, request: Request) -> Response:
+        box = await self._of_box(request, "snapshot")
+        if isinstance(box, Response):
+            return box
+        name = _checked(CreateSandboxSnapshot, await request.json()).name
+        if name in self.snapshots:
+            return _error(409, f"Snapshot with name {name} already exists")
+        home = self.snapshots[name] = self.root / f"snapshot-{len(self.snapshots)}"
+        await asyncio.to_thread(shutil.copytree, box.machine.home, home, symlinks=True)
+        box.change("started", by="snapshotting")
         return self._answer(box)
 
     async def _ttl(self, request: Request) -> Response:
@@ -404,7 +426,7 @@ class FakeDaytona:
 def _checked(model: Any, content: dict[str, Any]) -> Any:
     """Content of the wire as the client's model, which must know all of it."""
     known = {info.serialization_alias or name for name, info in model.model_fields.items()}
-    if model in (CreateSandbox, ExecuteRequest):
+    if model in (CreateSandbox, CreateSandboxSnapshot, ExecuteRequest):
         assert content.keys() <= known, content.keys() - known
     return model.from_dict({name: value for name, value in content.items() if name in known})
 

@@ -17,6 +17,7 @@ from sandbox_agent_core.provisioning.provider import (
     MachineProvider,
     removed_on_failure,
 )
+from sandbox_agent_core.spi.images import SandboxImage, snapshot_name
 from sandbox_agent_core.spi.labels import OURS
 from sandbox_agent_core.spi.provider import Endpoint, SandboxInfo, SandboxRef, SandboxSpec
 
@@ -39,6 +40,7 @@ LINK_LIFETIME_S = 3600.0
 """Of a URL with Daytona's token in it."""
 SETTLE_TIMEOUT_S = 50.0
 """For a sandbox to appear whose create was cancelled, so that it can be destroyed."""
+SNAPSHOT_TIMEOUT_S = 600.0
 CREATE_LABEL = "sandbox-agent-daytona-create"
 """Unique to one call of `create`, which removes only what carries it when it fails."""
 LANGUAGE_LABEL = "code-toolbox-language"
@@ -287,6 +289,22 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
                 return ends
             await self._set_lifetime(sandbox, seconds)
             return wanted
+
+    async def snapshot(self, ref: SandboxRef, *, name: str | None = None) -> SandboxImage:
+        """A snapshot of Daytona's, kept until it is removed there. Sandboxes made from it have this one's resources.
+
+        Raises:
+            SandboxNotFound: it was destroyed.
+            ProviderError: it does not run (`details.state`), or Daytona makes none: a name that is taken, say.
+        """
+        wanted = name or snapshot_name()
+
+        async def take(sandbox: AsyncSandbox) -> None:
+            ask = partial(sandbox.create_snapshot, wanted, timeout=SNAPSHOT_TIMEOUT_S)
+            await call(ask, sandbox=sandbox.id)
+
+        await self._imaged(ref, take)
+        return SandboxImage(provider=self.name, name=wanted, options={"snapshot": wanted})
 
     async def destroy(self, ref: SandboxRef) -> None:
         async with self._api.client() as client:
