@@ -140,3 +140,25 @@ async def test_a_call_without_an_answer_parses_nothing() -> None:
 
 def test_a_token_is_not_in_what_is_printed() -> None:
     assert "secret" not in repr(Endpoint(url="http://test", token="secret"))
+
+
+@pytest.mark.parametrize("silence", [httpx.ReadTimeout("silent"), httpx.ReadError("cut")])
+async def test_an_installation_is_waited_for_also_where_its_progress_is_held_back(
+    silence: Exception,
+) -> None:
+    accepted: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/v1/health":
+            return httpx.Response(200, json=HEALTH)
+        accepted.append(request.headers["accept"])
+        if accepted[-1] == "text/event-stream":
+            raise silence
+        return httpx.Response(200, json={"already_installed": True})
+
+    async with (
+        httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http,
+        SandboxAgent.connect("http://test", http_client=http) as client,
+    ):
+        assert (await client.install_agent("mock")).already_installed
+    assert accepted == ["text/event-stream", "application/json"]

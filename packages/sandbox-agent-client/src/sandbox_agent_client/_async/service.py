@@ -10,7 +10,7 @@ from typing import Any
 from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
 from sandbox_agent_core.api.requests import RequestInfo, RequestKind, Resolution
 from sandbox_agent_core.api.tokens import CreateToken, TokenCreated, TokenInfo, TokenScope
-from sandbox_agent_core.errors import ServerUnreachable, SessionNotFound
+from sandbox_agent_core.errors import ServerUnreachable, SessionNotFound, Timeout
 
 from sandbox_agent_client._async._backend import CALLBACKS_MAY_BE_ASYNC, settle
 from sandbox_agent_client._async.connection import Connection
@@ -170,17 +170,26 @@ class Service:
                 may_be_async=CALLBACKS_MAY_BE_ASYNC,
             )
         call = agent_calls.install(agent, version=version, reinstall=reinstall)
-        # As a stream also without a callback: a gateway that sees no byte for minutes cuts the connection.
-        async with aclosing(self._connection.transport.events(call)) as events:
-            async for event in events:
-                news = agent_calls.read_install_event(event)
-                if isinstance(news, InstallResult):
-                    return news
-                if news is not None and on_progress is not None:
-                    await settle(on_progress(news))
-        raise ServerUnreachable(
-            "The server broke off while it installed; it may go on. Ask again to wait for it."
-        )
+        has_heard = False
+        try:
+            # As a stream also without a callback: a gateway that sees no byte for minutes cuts the connection.
+            async with aclosing(self._connection.transport.events(call)) as events:
+                async for event in events:
+                    has_heard = True
+                    news = agent_calls.read_install_event(event)
+                    if isinstance(news, InstallResult):
+                        return news
+                    if news is not None and on_progress is not None:
+                        await settle(on_progress(news))
+        except (ServerUnreachable, Timeout):
+            if has_heard:
+                raise
+        if has_heard:
+            raise ServerUnreachable(
+                "The server broke off while it installed; it may go on. Ask again to wait for it."
+            )
+        # Something in between may hold streams back: the same installation is waited for without its progress.
+        return await self._connection.call(call)
 
     # -- who may call
 
