@@ -51,7 +51,7 @@ lint: $(READY) ## Formatting, style, types, who imports whom, generated files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/mypy packages/*/src
+	$(BIN)/mypy packages/*/src examples
 	$(BIN)/python scripts/unasync.py --check
 	$(BIN)/python scripts/gen_docs.py --check
 	$(BIN)/python scripts/gen_metadata.py --check

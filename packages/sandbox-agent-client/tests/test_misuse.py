@@ -192,3 +192,18 @@ async def test_a_prompt_of_what_there_is_not_is_refused_whatever_the_agent(
             await client.create_session(
                 "mock", mcp_servers=[{"name": "x", "type": "htp", "url": "http://127.0.0.1"}]
             )
+
+
+async def test_what_a_client_does_is_logged_without_its_token(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "sandbox_agent_client")
+    async with SandboxAgent.connect(endpoint.url, token=endpoint.token) as client:
+        session = await client.create_session("mock")
+    told = [
+        one.getMessage() for one in caplog.records if one.name.startswith("sandbox_agent_client")
+    ]
+    assert any(endpoint.url in line for line in told)
+    assert any(session.id in line for line in told)
+    assert endpoint.token is not None
+    assert endpoint.token not in caplog.text

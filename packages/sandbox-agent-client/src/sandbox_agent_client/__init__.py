@@ -10,6 +10,7 @@ module; `errors` holds the errors alone.
 """
 
 from sandbox_agent_core import agent_options
+from sandbox_agent_core import errors as _errors
 from sandbox_agent_core.agent_options import *  # noqa: F403
 from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
 from sandbox_agent_core.api.long_work import RewindResult, SteerResult
@@ -18,6 +19,7 @@ from sandbox_agent_core.api.requests import Resolution
 from sandbox_agent_core.api.sessions import CancelResult, SessionHooks, SessionInfo, TaskInfo
 from sandbox_agent_core.api.turns import TurnInfo
 from sandbox_agent_core.content import Prompt
+from sandbox_agent_core.errors import *  # noqa: F403
 from sandbox_agent_core.events import (
     AgentExited,
     AgentStarted,
@@ -118,7 +120,6 @@ from sandbox_agent_client._sync.session import SessionSync
 from sandbox_agent_client._sync.turn import TurnSync
 from sandbox_agent_client.content import Audio, File, Image, Link, Text
 from sandbox_agent_client.credentials import Credential, LocalCredentials, local_credentials
-from sandbox_agent_client.errors import *  # noqa: F403
 from sandbox_agent_client.mcp import McpHttp, McpStdio
 from sandbox_agent_client.persistence import (
     MemoryTranscriptStore,
@@ -254,4 +255,6 @@ __all__ = [
     "errors",
     "local_credentials",
 ]
-__all__ += agent_options.__all__ + errors.__all__
+# Two lines, because type checkers read no sum of them.
+__all__ += agent_options.__all__
+__all__ += _errors.__all__

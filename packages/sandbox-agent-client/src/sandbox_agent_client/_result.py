@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sandbox_agent_core.events import Cost, Fault, LimitKind, TaskKind, TaskStatus, TokenUsage
+from sandbox_agent_core.events.turn import StopReason
 
 __all__ = ["BackgroundTask", "FollowUp", "PromptResult", "StructuredResult"]
 
@@ -34,7 +35,7 @@ class FollowUp:
     turn_id: str
     task_id: str | None = None
     """The background task because of which."""
-    stop_reason: str
+    stop_reason: StopReason
     usage: TokenUsage | None = None
     text: str = ""
     """The last message of the assistant in it."""
@@ -44,7 +45,7 @@ class FollowUp:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptResult:
     turn_id: str
-    stop_reason: str
+    stop_reason: StopReason
     """ACP's `end_turn`, `max_tokens`, `max_turn_requests`, `refusal`, `cancelled`; `interrupted`; `unknown`, when
     the agent does not say; or what it says. Only `end_turn` is success."""
     limit: LimitKind | None = None

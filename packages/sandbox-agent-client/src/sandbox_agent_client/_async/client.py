@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -47,6 +48,8 @@ from sandbox_agent_client.sandboxes.launch import (
 from sandbox_agent_client.sandboxes.sandbox import parse_ref
 
 __all__ = ["SandboxAgent"]
+
+logger = logging.getLogger(__name__)
 
 LOCAL = "local"
 DESTROY_TIMEOUT_S = 120.0
@@ -219,7 +222,9 @@ class SandboxAgent(Service):
             )
             client = cls(connection)
             try:
-                carrier.heartbeat_s = (await client.health()).heartbeat_s or HEARTBEAT_S
+                health = await client.health()
+                carrier.heartbeat_s = health.heartbeat_s or HEARTBEAT_S
+                logger.info("connected to %s, version %s", shown_url(base_url), health.version)
             except BaseException:
                 await client.close()
                 raise
@@ -426,7 +431,11 @@ class SandboxAgent(Service):
         return Session(self._connection, info)
 
     async def _create(self, request: CreateSession) -> Session:
+        logger.info(
+            "starting %s in a new session; the agent is installed first if need be", request.agent
+        )
         info = await self._connection.call(calls.create(request))
+        logger.info("session %s of %s runs", info.id, info.agent)
         await self._connection.recorder(info, settings_of(request))
         return self._session(info)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any
@@ -29,6 +30,8 @@ from sandbox_agent_client._resume import Reconnection
 from sandbox_agent_client._stream_choice import Attempt
 
 __all__ = ["follow"]
+
+logger = logging.getLogger(__name__)
 
 ASLEEP_POLL_S = 0.2
 ASLEEP_LOOK_S = 10.0
@@ -116,6 +119,12 @@ class _Following:
             if self._failure is not None:
                 delay_s = self._reconnection.delay_after(self._failure)
                 self._remarks.failed(self._failure.message)
+                logger.info(
+                    "the events of %s broke off, going on in %.1f s: %s",
+                    self._source.name,
+                    delay_s,
+                    self._failure.message,
+                )
                 await self._interrupt.sleep(delay_s)
 
     async def _sleep(self) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -48,6 +49,8 @@ from sandbox_agent_client.sandboxes.launch import (
 from sandbox_agent_client.sandboxes.sandbox import parse_ref
 
 __all__ = ["SandboxAgentSync"]
+
+logger = logging.getLogger(__name__)
 
 LOCAL = "local"
 DESTROY_TIMEOUT_S = 120.0
@@ -220,7 +223,9 @@ class SandboxAgentSync(Service):
             )
             client = cls(connection)
             try:
-                carrier.heartbeat_s = (client.health()).heartbeat_s or HEARTBEAT_S
+                health = client.health()
+                carrier.heartbeat_s = health.heartbeat_s or HEARTBEAT_S
+                logger.info("connected to %s, version %s", shown_url(base_url), health.version)
             except BaseException:
                 client.close()
                 raise
@@ -427,7 +432,11 @@ class SandboxAgentSync(Service):
         return SessionSync(self._connection, info)
 
     def _create(self, request: CreateSession) -> SessionSync:
+        logger.info(
+            "starting %s in a new session; the agent is installed first if need be", request.agent
+        )
         info = self._connection.call(calls.create(request))
+        logger.info("session %s of %s runs", info.id, info.agent)
         self._connection.recorder(info, settings_of(request))
         return self._session(info)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator
 from contextlib import closing, suppress
 from typing import Any
@@ -30,6 +31,8 @@ from sandbox_agent_client._sync.interrupt import Interrupt
 from sandbox_agent_client._sync.transport import Transport
 
 __all__ = ["follow"]
+
+logger = logging.getLogger(__name__)
 
 ASLEEP_POLL_S = 0.2
 ASLEEP_LOOK_S = 10.0
@@ -117,6 +120,12 @@ class _Following:
             if self._failure is not None:
                 delay_s = self._reconnection.delay_after(self._failure)
                 self._remarks.failed(self._failure.message)
+                logger.info(
+                    "the events of %s broke off, going on in %.1f s: %s",
+                    self._source.name,
+                    delay_s,
+                    self._failure.message,
+                )
                 self._interrupt.sleep(delay_s)
 
     def _sleep(self) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 __all__ = ["Startup", "StartupStep"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,5 +54,6 @@ class Startup:
         return now
 
     def _tell(self, name: str, now: float) -> None:
+        logger.info("%s, %.1f s after the start", name, now - self._started_at)
         if self._report is not None:
             self._report(f"[{now - self._started_at:.1f} s] {name}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, NotRequired, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, SkipValidation, field_validator, model_validator
+from typing_extensions import TypedDict
 
 from sandbox_agent_core.api.base import RequestBody, ResponseBody
 from sandbox_agent_core.api.base_urls import BaseUrls, check_base_urls
@@ -19,8 +20,11 @@ from sandbox_agent_core.ids import SESSION_ID_PATTERN
 __all__ = [
     "BUSY_STATUSES",
     "TITLE_MAX_CHARS",
+    "AgentImplementation",
     "CancelRequest",
     "CancelResult",
+    "Choice",
+    "ConfigOption",
     "CreateSession",
     "HookSupport",
     "PatchSession",
@@ -216,6 +220,44 @@ class TaskInfo(ResponseBody):
     started_at: str = Field(description="RFC 3339, UTC.")
 
 
+class Choice(TypedDict):
+    """A mode, a model or a thought level that can be chosen."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    id: str
+    name: str
+    description: NotRequired[str]
+
+
+class ConfigOption(TypedDict):
+    """An option of an agent, as ACP has it; `value` of `set_config_option` is one of `options`, or a boolean."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    id: str
+    name: str
+    type: NotRequired[str]
+    category: NotRequired[str]
+    description: NotRequired[str]
+    currentValue: NotRequired[Any]
+    options: NotRequired[list[dict[str, Any]]]
+
+
+class AgentImplementation(TypedDict):
+    """What an agent says of itself."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+
+    name: str
+    title: NotRequired[str]
+    version: NotRequired[str]
+
+
+# Not validated: whatever an agent offers is shown.
+Choices = Annotated[list[Choice], SkipValidation]
+
+
 class SessionInfo(ResponseBody):
     id: str
     agent: str
@@ -234,25 +276,21 @@ class SessionInfo(ResponseBody):
     agent_session_id: str | None = Field(
         default=None, description="The agent's own id (ACP sessionId)."
     )
-    agent_info: dict[str, Any] | None = None
+    agent_info: Annotated[AgentImplementation | None, SkipValidation] = None
     capabilities: dict[str, Any] = Field(
         default_factory=dict, description="ACP `agentCapabilities` as the agent stated them."
     )
     mode: str | None = None
-    modes: list[dict[str, Any]] = Field(
-        default_factory=list, description="`{id, name, description?}`."
-    )
+    modes: Choices = Field(default_factory=list, description="`{id, name, description?}`.")
     permission_mode: PermissionMode | None = Field(
         default=None,
         description="How permissions are decided; null when the agent is in a mode of its own of which nobody "
         "knows what it allows.",
     )
     model: str | None = None
-    models: list[dict[str, Any]] = Field(
-        default_factory=list, description="`{id, name, description?}`."
-    )
+    models: Choices = Field(default_factory=list, description="`{id, name, description?}`.")
     thought_level: str | None = None
-    thought_levels: list[dict[str, Any]] = Field(default_factory=list)
+    thought_levels: Choices = Field(default_factory=list)
     additional_directories: list[str] = Field(
         default_factory=list, description="As in CreateSession."
     )
@@ -261,7 +299,7 @@ class SessionInfo(ResponseBody):
         default=False,
         description="Whether hooks, plugins and MCP programs that the workspace brings along run.",
     )
-    config_options: list[dict[str, Any]] = Field(
+    config_options: Annotated[list[ConfigOption], SkipValidation] = Field(
         default_factory=list, description="ACP config options, complete."
     )
     forked_from: ForkedFrom | None = Field(
