@@ -12,7 +12,13 @@ from sandbox_agent_core.provisioning.ladder import (
     tail_log,
 )
 from sandbox_agent_core.provisioning.layout import ServerLayout
-from sandbox_agent_core.provisioning.machine import CommandResult, Machine, detached, find_home
+from sandbox_agent_core.provisioning.machine import (
+    CommandResult,
+    Machine,
+    detached,
+    find_home,
+    free_port,
+)
 
 __all__ = [
     "CommandResult",
@@ -21,6 +27,7 @@ __all__ = [
     "detached",
     "ensure_running",
     "find_home",
+    "free_port",
     "provision",
     "read_token",
     "tail_log",

@@ -9,7 +9,15 @@ from typing import Protocol
 from sandbox_agent_core.errors import ServerStartFailed
 from sandbox_agent_core.provisioning import scripts
 
-__all__ = ["CommandResult", "Machine", "detached", "find_home", "read_file", "read_memory_mb"]
+__all__ = [
+    "CommandResult",
+    "Machine",
+    "detached",
+    "find_home",
+    "free_port",
+    "read_file",
+    "read_memory_mb",
+]
 
 QUICK_TIMEOUT_S = 60.0
 """For a script that only looks or moves files; looking starts a Python or two."""
@@ -79,6 +87,21 @@ async def find_home(machine: Machine) -> str:
             log=result.output or None,
         )
     return home
+
+
+async def free_port(machine: Machine) -> int:
+    """A port of the machine on which nothing listens, for a machine that several sandboxes share. It is not kept
+    free: somebody else may be faster.
+
+    Raises:
+        ServerStartFailed: there is no Python that could be asked.
+    """
+    done = await machine.run(scripts.free_port(), timeout_s=QUICK_TIMEOUT_S)
+    if done.exit_code != 0:
+        raise ServerStartFailed(
+            "The machine has no python3 to find a free port with.", log=done.output or None
+        )
+    return int(done.stdout)
 
 
 async def read_memory_mb(machine: Machine) -> int | None:

@@ -11,6 +11,7 @@ from sandbox_agent_core.provisioning.layout import ServerLayout
 __all__ = [
     "Exit",
     "environment_file",
+    "free_port",
     "install",
     "install_agent",
     "memory",
@@ -140,6 +141,17 @@ else
   exit {Exit.NO_INSTALLER}
 fi
 "$@" install --quiet --no-compile {what} || exit {Exit.INSTALL_FAILED}
+"""
+
+
+def free_port() -> str:
+    """Prints a port of the loopback on which nothing listens."""
+    ask = "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1])"
+    return f"""
+for python in {" ".join(PYTHONS)}; do
+  "$python" -c "{ask}" 2>/dev/null && exit 0
+done
+exit 1
 """
 
 
