@@ -53,8 +53,17 @@ class Sshd:
 def why_no_sshd() -> str | None:
     missing = [one for one in ("sshd", "ssh", "ssh-keygen", "docker") if shutil.which(one) is None]
     if not missing:
-        return None
+        return "an account that is locked may not log in" if _is_locked() else None
     return f"{', '.join(missing)} missing: apt-get install openssh-server openssh-client docker.io"
+
+
+def _is_locked() -> bool:
+    """sshd without PAM asks it of the password, also where a key is used."""
+    try:
+        lines = Path("/etc/shadow").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return False
+    return any(line.startswith(f"{getpass.getuser()}:!") for line in lines)
 
 
 @contextlib.contextmanager

@@ -101,7 +101,7 @@ async def work_there() -> None:
         assert (await session.prompt("text again")).stop_reason == "end_turn"
         # More at once than an sshd lets log in.
         async with asyncio.TaskGroup() as group:
-            for _ in range(16):
+            for _ in range(12):
                 group.create_task(provider.list())
 
 
