@@ -24,7 +24,7 @@ from sandbox_agent_client.cli.variables import TOKEN_VARIABLE, URL_VARIABLE
 from sandbox_agent_client.errors import Conflict, ProviderNotInstalled, ServerStartFailed
 from sandbox_agent_client.sandboxes.local.server import server_command, started_at
 
-__all__ = ["Daemon", "log_file", "start", "token_file"]
+__all__ = ["Daemon", "log_file", "start", "stop", "token_file"]
 
 START_TIMEOUT_S = 30.0
 STOP_GRACE_S = 15.0
@@ -78,8 +78,30 @@ class Daemon:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
             self._ended(KILL_TIMEOUT_S)
-            _sweep()
+            self._sweep()
         _forget()
+
+    @property
+    def data_dir(self) -> Path:
+        """Where its sessions are."""
+        for number, argument in enumerate(self.arguments):
+            name, has_value, value = argument.partition("=")
+            if name == "--data-dir":
+                following = self.arguments[number + 1 : number + 2]
+                return Path(value if has_value else "".join(following)).expanduser()
+        return data_dir()
+
+    def _sweep(self) -> None:
+        """End what agents left that a killed server could not stop."""
+        with contextlib.suppress(OSError, ProviderNotInstalled, subprocess.TimeoutExpired):
+            subprocess.run(  # noqa: S603 - our own server
+                [*server_command(), "sweep", "--data-dir", str(self.data_dir)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=SWEEP_TIMEOUT_S,
+                check=False,
+            )
 
     def _ended(self, timeout_s: float) -> bool:
         deadline = time.monotonic() + timeout_s
@@ -206,19 +228,6 @@ def _known() -> Daemon | None:
 def _forget() -> None:
     for name in (_PID, _READY):
         (_directory() / name).unlink(missing_ok=True)
-
-
-def _sweep() -> None:
-    """End what agents left that a killed server could not stop."""
-    with contextlib.suppress(OSError, ProviderNotInstalled, subprocess.TimeoutExpired):
-        subprocess.run(  # noqa: S603 - our own server
-            [*server_command(), "sweep", "--data-dir", str(data_dir())],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=SWEEP_TIMEOUT_S,
-            check=False,
-        )
 
 
 def _log_since(begin: int) -> str:

@@ -17,6 +17,7 @@ from sandbox_agent_client.cli.plugins import add_plugin_commands
 from sandbox_agent_client.cli.requests import requests_app
 from sandbox_agent_client.cli.run import add_run_command
 from sandbox_agent_client.cli.sandboxes import sandboxes_app
+from sandbox_agent_client.cli.server import server_app
 from sandbox_agent_client.cli.sessions import sessions_app
 from sandbox_agent_client.cli.tokens import tokens_app
 from sandbox_agent_client.cli.wheelhouse import wheelhouse_app
@@ -46,6 +47,7 @@ def _root(
 add_run_command(app, panel=WORK)
 app.add_typer(sessions_app, name="sessions", rich_help_panel=WORK)
 app.add_typer(requests_app, name="requests", rich_help_panel=WORK)
+app.add_typer(server_app, name="server", rich_help_panel=PLACES)
 app.add_typer(sandboxes_app, name="sandboxes", rich_help_panel=PLACES)
 app.add_typer(image_app, name="image", rich_help_panel=PLACES)
 app.add_typer(agents_app, name="agents", rich_help_panel=SETUP)

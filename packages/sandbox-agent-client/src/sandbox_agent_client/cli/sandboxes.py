@@ -18,10 +18,18 @@ from sandbox_agent_core.spi.provider import (
     require,
 )
 
-from sandbox_agent_client.cli.assignments import duration, provider_options
+from sandbox_agent_client.cli.assignments import duration, span
 from sandbox_agent_client.cli.commands import Commands
-from sandbox_agent_client.cli.exit_codes import ExitCode, finish, of_error
+from sandbox_agent_client.cli.exit_codes import ExitCode, finish
+from sandbox_agent_client.cli.options import Json
 from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.provider_options import (
+    Options,
+    Provider,
+    SandboxId,
+    chosen_providers,
+)
+from sandbox_agent_client.cli.sandbox_life import add_sandbox_life_commands
 from sandbox_agent_client.cli.table import print_table
 from sandbox_agent_client.cli.terminal import confirmed
 from sandbox_agent_client.errors import ProviderError, SandboxAgentError
@@ -30,9 +38,9 @@ from sandbox_agent_client.sandboxes.inventory import (
     Item,
     age_of,
     is_orphan,
+    name_of,
     take_inventory,
 )
-from sandbox_agent_client.sandboxes.plugins import find_provider, installed_providers
 from sandbox_agent_client.sandboxes.preflight import preflight
 
 __all__ = ["sandboxes_app"]
@@ -42,34 +50,22 @@ DEFAULT_AGE = "24h"
 
 sandboxes_app = Commands(help="The sandboxes that exist, of all installed providers.")
 
-Provider = Annotated[
-    str | None,
-    typer.Option("--provider", help="Only this one. Default: all.", show_default=False),
+Ids = Annotated[
+    list[str],
+    typer.Argument(metavar="ID...", help="Their ids, the beginnings of them, or their names."),
 ]
-Options = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--option",
-        "-o",
-        metavar="KEY=VALUE",
-        help="An option of the --provider. Repeat for more.",
-        show_default=False,
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
-Ids = Annotated[list[str], typer.Argument(metavar="ID")]
 
 
 @sandboxes_app.command("list")
 def list_command(provider: Provider = None, option: Options = None, json: Json = False) -> None:
     """Sandboxes of ours: those with the label `sandbox-agent`."""
-    finish(_list(_providers(provider, option), as_json=json))
+    finish(_list(chosen_providers(provider, option), as_json=json))
 
 
 @sandboxes_app.command("destroy")
 def destroy_command(ids: Ids, provider: Provider = None, option: Options = None) -> None:
     """Remove sandboxes with everything in them."""
-    finish(_destroy_by_id(_providers(provider, option), ids))
+    finish(_destroy_by_id(chosen_providers(provider, option), ids))
 
 
 @sandboxes_app.command("sweep")
@@ -88,19 +84,27 @@ def sweep_command(
     """Remove sandboxes that nobody has removed: older than an age, and not started to stay."""
     age = duration(older_than)
     finish(
-        _sweep(_providers(provider, option), older_than=age, also_kept=kept, yes=yes, as_json=json)
+        _sweep(
+            chosen_providers(provider, option),
+            older_than=age,
+            also_kept=kept,
+            yes=yes,
+            as_json=json,
+        )
     )
 
 
 @sandboxes_app.command("logs")
 def logs_command(
-    id: Annotated[str, typer.Argument(metavar="ID")],
-    tail: Annotated[int, typer.Option(min=1, help="How many of the last lines.")] = LOG_LINES,
+    id: SandboxId,
+    tail: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How many of the last lines.")
+    ] = LOG_LINES,
     provider: Provider = None,
     option: Options = None,
 ) -> None:
     """The log of the server in a sandbox."""
-    finish(_logs(_providers(provider, option), id, tail=tail))
+    finish(_logs(chosen_providers(provider, option), id, tail=tail))
 
 
 @sandboxes_app.command("snapshot")
@@ -119,27 +123,10 @@ def snapshot_command(
 @sandboxes_app.command("check")
 def check_command(provider: Provider = None, option: Options = None, json: Json = False) -> None:
     """Whether the providers can be used from here. Exit status 5: the --provider cannot."""
-    finish(_check(_providers(provider, option), as_json=json, must_work=provider is not None))
+    finish(_check(chosen_providers(provider, option), as_json=json, must_work=provider is not None))
 
 
-def _providers(name: str | None, option: list[str] | None) -> list[SandboxProvider]:
-    """All that can be loaded; the named one has to be.
-
-    Raises:
-        typer.Exit, typer.BadParameter: it is not, or refuses the options.
-    """
-    options = provider_options(option or [])
-    if options and name is None:
-        raise typer.BadParameter("--option is for one --provider")
-    found = []
-    for candidate in [name] if name is not None else installed_providers():
-        try:
-            found.append(find_provider(candidate, options))
-        except SandboxAgentError as exc:
-            print(f"sandbox-agent: {plain(exc.message)}", file=sys.stderr)
-            if name is not None:
-                raise typer.Exit(int(of_error(exc))) from exc
-    return found
+add_sandbox_life_commands(sandboxes_app)
 
 
 async def _list(providers: Sequence[SandboxProvider], *, as_json: bool) -> None:
@@ -239,12 +226,15 @@ def _show(infos: Sequence[SandboxInfo], *, as_json: bool) -> None:
         return
     now = datetime.now(UTC)
     rows = []
+    has_names = any(name_of(info.ref) for info in infos)
     for info in infos:
         own = {name: value for name, value in info.labels.items() if "sandbox-agent" not in name}
         labels = " ".join(f"{name}={value}" for name, value in own.items())
-        age = _words(age_of(info, now))
-        rows.append((info.ref.provider, info.ref.id, info.state, age, labels))
-    print_table(("provider", "id", "state", "age", "labels"), rows)
+        age = "?" if (known := age_of(info, now)) is None else span(known)
+        named = (name_of(info.ref),) if has_names else ()
+        rows.append((info.ref.provider, info.ref.id, info.state, age, *named, labels))
+    headers = ("provider", "id", "state", "age", *(("name",) if has_names else ()), "labels")
+    print_table(headers, rows)
 
 
 def _wire(info: SandboxInfo) -> dict[str, Any]:
@@ -267,12 +257,3 @@ def _raise_single(inventory: Inventory, providers: Sequence[SandboxProvider]) ->
     if len(providers) == 1 and inventory.problems:
         (problem,) = inventory.problems.values()
         raise problem if isinstance(problem, ProviderError) else ProviderError(problem.message)
-
-
-def _words(age: timedelta | None) -> str:
-    if age is None:
-        return "?"
-    minutes = int(age.total_seconds()) // 60
-    if minutes < 60:
-        return f"{minutes}m"
-    return f"{minutes // 60}h" if minutes < 48 * 60 else f"{minutes // 1440}d"

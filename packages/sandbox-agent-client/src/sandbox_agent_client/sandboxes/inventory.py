@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sandbox_agent_core.errors import ProviderError, SandboxAgentError, SandboxNotFound
+from sandbox_agent_core.errors import (
+    ProviderAuthError,
+    ProviderError,
+    ProviderNotInstalled,
+    SandboxAgentError,
+    SandboxNotFound,
+)
 from sandbox_agent_core.spi.labels import KEPT, created_at
-from sandbox_agent_core.spi.provider import SandboxInfo, SandboxProvider, SupportsList
+from sandbox_agent_core.spi.provider import SandboxInfo, SandboxProvider, SandboxRef, SupportsList
 
-__all__ = ["Inventory", "Item", "age_of", "is_orphan", "take_inventory"]
+__all__ = ["Inventory", "Item", "age_of", "is_orphan", "name_of", "take_inventory"]
 
+MIN_PREFIX = 3
+"""Characters of an id that stand for it."""
 LIST_TIMEOUT_S = 60.0
 """For one provider; they are asked at the same time."""
 
@@ -30,25 +39,43 @@ class Inventory:
     """By provider: those that could not be asked."""
 
     def find(self, id: str) -> Item:
-        """Raises: SandboxNotFound; ProviderError when several providers have one of that id."""
-        found = [item for item in self.items if item.info.ref.id == id]
-        if not found:
-            unasked = f" ({', '.join(self.problems)} could not be asked)" if self.problems else ""
-            raise SandboxNotFound(f"There is no sandbox {id!r} of ours{unasked}.")
-        if len(found) > 1:
-            names = ", ".join(item.provider.name for item in found)
-            raise ProviderError(f"Several providers have a sandbox {id!r}: {names}. Name one.")
-        return found[0]
+        """By its id, by its name where the provider gives names, or by the beginning of its id.
+
+        Raises:
+            SandboxNotFound: there is none. ProviderError: it could be several.
+        """
+        for fits in (_is, _is_named, _begins):
+            found = [item for item in self.items if fits(item.info.ref, id)]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                names = ", ".join(f"{one.provider.name} {one.info.ref.id}" for one in found)
+                raise ProviderError(f"Several sandboxes go by {id!r}: {names}. Name one.")
+        unasked = f" ({', '.join(self.problems)} could not be asked)" if self.problems else ""
+        raise SandboxNotFound(f"There is no sandbox {id!r} of ours{unasked}.")
 
 
-async def take_inventory(providers: Iterable[SandboxProvider]) -> Inventory:
-    """What every provider that can list its sandboxes lists."""
+def name_of(ref: SandboxRef) -> str:
+    """What the provider calls it for people, if it does."""
+    name = ref.metadata.get("name")
+    return name if isinstance(name, str) else ""
+
+
+async def take_inventory(
+    providers: Iterable[SandboxProvider], *, environ: Mapping[str, str] = os.environ
+) -> Inventory:
+    """What every provider that can list its sandboxes lists.
+
+    One that nobody has set up is not missed: it has no credentials, or nothing is there (no socket of Docker), and no
+    variable such as `E2B_API_KEY` or `DOCKER_HOST` says that something should be.
+    """
     inventory = Inventory()
     able = [p for p in providers if isinstance(p, SupportsList)]
     answers = await asyncio.gather(*map(_listed, able))
     for provider, answer in zip(able, answers, strict=True):
         if isinstance(answer, SandboxAgentError):
-            inventory.problems[provider.name] = answer
+            if _is_missed(provider.name, answer, environ):
+                inventory.problems[provider.name] = answer
         else:
             inventory.items.extend(Item(provider, info) for info in answer)
     return inventory
@@ -76,3 +103,32 @@ async def _listed(provider: SupportsList) -> Sequence[SandboxInfo] | SandboxAgen
         return ProviderError(f"No answer within {LIST_TIMEOUT_S:g} s.", provider=provider.name)
     except SandboxAgentError as exc:
         return exc
+
+
+def _is_missed(provider: str, problem: SandboxAgentError, environ: Mapping[str, str]) -> bool:
+    is_absent = isinstance(problem, (ProviderAuthError, ProviderNotInstalled)) or any(
+        isinstance(reason, FileNotFoundError) for reason in _reasons(problem)
+    )
+    if not is_absent:
+        return True
+    prefix = f"{provider.upper().replace('-', '_')}_"
+    return any(name.startswith(prefix) for name in environ)
+
+
+def _reasons(problem: BaseException) -> Iterator[BaseException]:
+    reason: BaseException | None = problem
+    while reason is not None:
+        yield reason
+        reason = reason.__cause__ or reason.__context__
+
+
+def _is(ref: SandboxRef, name: str) -> bool:
+    return ref.id == name
+
+
+def _is_named(ref: SandboxRef, name: str) -> bool:
+    return name_of(ref) == name
+
+
+def _begins(ref: SandboxRef, name: str) -> bool:
+    return len(name) >= MIN_PREFIX and ref.id.startswith(name)

@@ -49,7 +49,7 @@ START_TIMEOUT_S = 30.0
 POLL_S = 0.02
 LOG_TAIL_LINES = 30
 AGENT_INSTALL_TIMEOUT_S = 900.0
-_PRIVATE = ("sandboxes", "cli")
+_PRIVATE = ("sandboxes", "cli", "server")
 """Of this user's data directory: tokens, and what was said in other sessions."""
 
 
