@@ -13,7 +13,7 @@ import pytest
 from sandbox_agent_client import LocalProvider, SandboxRef, SandboxSpec
 from sandbox_agent_client.cli.main import app
 from sandbox_agent_client.sandboxes import plugins
-from sandbox_agent_core.errors import ProviderUnavailable
+from sandbox_agent_core.errors import ProviderAuthError, ProviderUnavailable
 from sandbox_agent_core.spi.labels import own_labels
 from sandbox_agent_core.spi.provider import SandboxInfo
 from support.directory_provider import DirectoryProvider
@@ -27,7 +27,7 @@ def installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     point = EntryPoint("directory", "support.directory_provider:InTheRoot", plugins.GROUP)
     monkeypatch.setattr(plugins, "entry_points", lambda **_: EntryPoints([point]))
     (tmp_path / "root").mkdir()
-    monkeypatch.setenv("DIRECTORY_PROVIDER_ROOT", str(tmp_path / "root"))
+    monkeypatch.setenv("ROOT_OF_DIRECTORY_PROVIDER", str(tmp_path / "root"))
 
 
 @pytest.fixture
@@ -117,6 +117,43 @@ def test_a_sweep_asks_on_a_terminal(
     result = run("sweep", input=answer)
     assert "Remove 1?" in result.stderr
     assert len(ids(provider)) == left
+
+
+def test_a_sandbox_is_made_to_stay_used_and_found_by_the_beginning_of_its_id(
+    provider: DirectoryProvider,
+) -> None:
+    made = run("create", "directory", "--label", "team=blue", "--json")
+    assert made.exit_code == 0, made.output
+    ref = SandboxRef.from_json(json.loads(made.stdout))
+    begin = ref.id[:-2]
+    (listed_one,) = listed()
+    assert listed_one["labels"]["team"] == "blue"
+    shown = json.loads(run("show", begin, "--json").stdout)
+    assert shown["url"].startswith("http://127.0.0.1:")
+    assert run("url", begin).stdout.strip() == shown["url"]
+    assert run("url", begin, "3000").stdout.strip() == "http://127.0.0.1:3000"
+    env = dict(
+        line.removeprefix("export ").split("=", 1) for line in run("env", begin).stdout.splitlines()
+    )
+    assert env["SANDBOX_AGENT_URL"] == shown["url"]
+    assert "paused" in run("pause", begin).stderr
+    assert listed()[0]["state"] == "paused"
+    assert "resumed" in run("resume", begin).stderr
+    agents = CliRunner().invoke(app, ["agents"], env=env)
+    assert agents.exit_code == 0, agents.output
+    assert run("destroy", begin).exit_code == 0
+    assert ids(provider) == set()
+
+
+def test_a_provider_that_nobody_has_set_up_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refused(_self: DirectoryProvider, labels: object = None) -> list[SandboxInfo]:
+        raise ProviderAuthError("There is no key.")
+
+    monkeypatch.setattr(DirectoryProvider, "list", refused)
+    assert run("list").stderr == ""
+    assert "could not be asked" not in run("destroy", "some").stderr
+    monkeypatch.setenv("DIRECTORY_KEY", "wrong")
+    assert "directory: There is no key." in run("list").stderr
 
 
 def test_destroying_by_id(made: dict[str, SandboxRef], provider: DirectoryProvider) -> None:

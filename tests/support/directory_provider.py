@@ -177,7 +177,7 @@ class InTheRoot(DirectoryProvider):
     """Made without options, as the command line does."""
 
     def __init__(self, root: str | None = None) -> None:
-        super().__init__(root or os.environ["DIRECTORY_PROVIDER_ROOT"])
+        super().__init__(root or os.environ["ROOT_OF_DIRECTORY_PROVIDER"])
 
 
 def _state(pid: int) -> str:

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 import verbatim_agent
 from sandbox_agent_client import Endpoint, LocalProvider, SandboxAgent, SandboxSpec
+from terminal import Terminal
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +47,15 @@ def at_server(environment: dict[str, str], endpoint: Endpoint) -> dict[str, str]
 @pytest.fixture(params=["sse", "ws", "poll"])
 def transport(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    """Those that a test opens; they are closed after it."""
+    opened: list[Terminal] = []
+    yield opened
+    for terminal in opened:
+        terminal.close()
 
 
 @pytest.fixture

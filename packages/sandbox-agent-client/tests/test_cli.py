@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sandbox_agent_client import Endpoint, SandboxAgentSync
 from sandbox_agent_client.cli.exit_codes import ExitCode
-
-PROGRAM = [str(Path(sys.executable).parent / "sandbox-agent")]
-DEADLINE_S = 30.0
+from terminal import DEADLINE_S, PROGRAM, Terminal
 
 
 def cli(
@@ -342,63 +336,6 @@ def test_escape_sequences_of_an_agent_do_not_reach_the_terminal(at_server: dict[
     prompt = "\x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J bell\x07 back\x08"
     done = cli(at_server, "run", "--agent", "mock", prompt)
     assert done.stdout == "You said: red  2J bell back\n"
-
-
-class Terminal:
-    """A run with a person at the terminal."""
-
-    def __init__(self, environment: dict[str, str], *arguments: str) -> None:
-        self._master, slave = pty.openpty()
-        self.process = subprocess.Popen(
-            [*PROGRAM, *arguments],
-            env=environment,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.text = ""
-
-    def wait_for(self, wanted: str) -> None:
-        deadline = time.monotonic() + DEADLINE_S
-        while wanted not in self.text:
-            assert time.monotonic() < deadline, self.text
-            self._read(0.1)
-
-    def type(self, text: str) -> None:
-        os.write(self._master, text.encode())
-
-    def end(self) -> int:
-        deadline = time.monotonic() + DEADLINE_S
-        while self.process.poll() is None:
-            assert time.monotonic() < deadline, self.text
-            self._read(0.05)
-        self._read(0.05)
-        return self.process.returncode
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        os.close(self._master)
-
-    def _read(self, timeout_s: float) -> None:
-        ready, _, _ = select.select([self._master], [], [], timeout_s)
-        if ready:
-            try:
-                chunk = os.read(self._master, 65536).decode("utf-8", "replace")
-            except OSError:  # the other side is closed
-                return
-            self.text += re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", chunk).replace("\r\n", "\n")
-
-
-@pytest.fixture
-def terminals() -> Iterator[list[Terminal]]:
-    opened: list[Terminal] = []
-    yield opened
-    for terminal in opened:
-        terminal.close()
 
 
 def at_terminal(terminals: list[Terminal], environment: dict[str, str], prompt: str) -> Terminal:

@@ -8,13 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-)
+from rich.progress import BarColumn, Progress, TextColumn
 from sandbox_agent_core.api.agents import InstallProgress, InstallResult
 
 from sandbox_agent_client.cli.commands import Commands
@@ -119,13 +113,12 @@ class _Shown:
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TaskProgressColumn(),
-            DownloadColumn(),
+            TextColumn("{task.fields[bytes]}"),
             console=self._console,
             transient=True,
             disable=not self._console.is_terminal,
         )
-        self._task = self._bar.add_task("asking the server", total=None)
+        self._task = self._bar.add_task("asking the server", total=None, bytes="")
         self._step: str | None = None
 
     def __enter__(self) -> _Shown:
@@ -140,12 +133,24 @@ class _Shown:
         words = " ".join(filter(None, (progress.agent, progress.version)))
         text = plain(f"{words}: {step}")
         if self._console.is_terminal:
+            if step != self._step:
+                # A bar forgets no total, and the next step may have none.
+                self._bar.remove_task(self._task)
+                self._task = self._bar.add_task(text, total=None, bytes="")
             self._bar.update(
                 self._task,
                 description=text,
                 completed=progress.done_bytes or 0,
                 total=progress.total_bytes,
+                bytes=_bytes(progress),
             )
         elif step != self._step:
             print(text, file=sys.stderr)
         self._step = step
+
+
+def _bytes(progress: InstallProgress) -> str:
+    if progress.done_bytes is None:
+        return ""
+    of = f" of {progress.total_bytes / 1e6:.1f}" if progress.total_bytes else ""
+    return f"{progress.done_bytes / 1e6:.1f}{of} MB"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
 from sandbox_agent_core.api.requests import Resolution
@@ -43,6 +44,10 @@ class Screen(Protocol):
         """What it would do to a file."""
         ...
 
+    def terminal(self) -> AbstractAsyncContextManager[None]:
+        """While somebody is asked: nobody else reads from it."""
+        ...
+
 
 class Approver:
     """Answers the requests of one session. Told every event, so that it stops asking what is decided."""
@@ -59,6 +64,8 @@ class Approver:
         self._screen = screen
         self._fd = fd
         self._open: dict[str, asyncio.Task[None]] = {}
+        self._answering: set[str] = set()
+        """Those that the person has answered here: the news of it withdraws nothing."""
         # One question at a time, permissions and questions alike.
         self._turn_to_ask = asyncio.Lock()
 
@@ -74,7 +81,7 @@ class Approver:
             if event.decided_by == "timeout":
                 self.unanswered += 1
             task = self._open.get(event.request_id)
-            if task is not None:
+            if task is not None and event.request_id not in self._answering:
                 task.cancel()
                 self._screen.remark("")  # the question has no end of line
 
@@ -111,7 +118,7 @@ class Approver:
 
     async def _ask(self, request_id: str, ask: Callable[[], Awaitable[None]]) -> None:
         async def in_turn() -> None:
-            async with self._turn_to_ask:
+            async with self._turn_to_ask, self._screen.terminal():
                 await ask()
 
         task = self._open[request_id] = asyncio.create_task(in_turn())
@@ -134,7 +141,10 @@ class Approver:
             if line is None:
                 await request.reject(actor=f"{self._actor} (end of input)")
                 return
-            match choose(line, REPLIES):
+            reply = choose(line, REPLIES)
+            if reply is not None:
+                self._answering.add(request.id)
+            match reply:
                 case "once":
                     self._check(request, await request.allow_once(actor=self._actor))
                     return

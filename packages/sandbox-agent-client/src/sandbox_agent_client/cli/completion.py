@@ -16,8 +16,8 @@ TIMEOUT_S = 2.0
 MAX_SESSIONS = 50
 """The newest."""
 AGENTS: Final = (
-    *("amp", "claude", "codex", "copilot", "cursor", "gemini", "grok", "kilo", "kimi", "mock"),
-    *("opencode", "pi", "qwen"),
+    *("amp", "auggie", "claude", "cline", "codex", "copilot", "cursor", "droid", "fast-agent"),
+    *("gemini", "grok", "kilo", "kimi", "mock", "opencode", "pi", "qoder", "qwen", "vibe"),
 )
 """Those that every server knows."""
 

@@ -10,8 +10,11 @@ from typing import Annotated
 import typer
 
 from sandbox_agent_client.cli.agents import agents_app
+from sandbox_agent_client.cli.attach import add_attach_command
+from sandbox_agent_client.cli.chat import add_chat_command
 from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.credentials import credentials_app
+from sandbox_agent_client.cli.doctor import add_doctor_command
 from sandbox_agent_client.cli.image import image_app
 from sandbox_agent_client.cli.plugins import add_plugin_commands
 from sandbox_agent_client.cli.requests import requests_app
@@ -26,7 +29,7 @@ __all__ = ["app", "main"]
 
 WORK, PLACES, SETUP = "Work with agents", "Where they run", "Set up"
 
-app = Commands(help="Run coding agents in sandboxes, watch and steer them.")
+app = Commands(help="Run coding agents in sandboxes, watch and steer them.", add_completion=True)
 
 
 def _version(wanted: bool) -> None:
@@ -45,11 +48,14 @@ def _root(
 
 
 add_run_command(app, panel=WORK)
+add_chat_command(app, panel=WORK)
+add_attach_command(app, panel=WORK)
 app.add_typer(sessions_app, name="sessions", rich_help_panel=WORK)
 app.add_typer(requests_app, name="requests", rich_help_panel=WORK)
 app.add_typer(server_app, name="server", rich_help_panel=PLACES)
 app.add_typer(sandboxes_app, name="sandboxes", rich_help_panel=PLACES)
 app.add_typer(image_app, name="image", rich_help_panel=PLACES)
+add_doctor_command(app, panel=SETUP)
 app.add_typer(agents_app, name="agents", rich_help_panel=SETUP)
 app.add_typer(credentials_app, name="credentials", rich_help_panel=SETUP)
 app.add_typer(tokens_app, name="tokens", rich_help_panel=SETUP)

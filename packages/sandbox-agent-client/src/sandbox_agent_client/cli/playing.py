@@ -6,7 +6,8 @@ import asyncio
 import json
 import signal
 import sys
-from contextlib import aclosing
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import Protocol
 
 from rich.console import Console
@@ -34,6 +35,7 @@ class People(Renderer):
     """Output for people; questions go where remarks go."""
 
     def __init__(self) -> None:
+        self.terminal: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
         self._ask = Console(stderr=True, highlight=False)
         super().__init__(Console(highlight=False), self._ask)
 
@@ -53,6 +55,9 @@ class JsonLines:
 
     def remark(self, text: str, style: str = "") -> None:
         print(plain(text), file=sys.stderr)
+
+    def terminal(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
     def question(self, text: str) -> None:
         raise AssertionError("nobody is asked in JSON mode")

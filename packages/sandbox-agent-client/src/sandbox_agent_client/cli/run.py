@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from sandbox_agent_client.cli.chat import chat
 from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.exit_codes import EXIT_HELP, ExitCode, finish
 from sandbox_agent_client.cli.opening import Wanted, opened
@@ -13,6 +14,7 @@ from sandbox_agent_client.cli.options import Json, Yes
 from sandbox_agent_client.cli.playing import JsonLines, Output, People, Play
 from sandbox_agent_client.cli.prompt_argument import PromptCommand, read_prompt
 from sandbox_agent_client.cli.session_flags import SessionFlags, takes_session_flags
+from sandbox_agent_client.cli.terminal import is_terminal
 
 __all__ = ["Background", "Timeout", "add_run_command", "run"]
 
@@ -38,25 +40,34 @@ def add_run_command(app: Commands, *, panel: str) -> None:
 def _run(
     flags: SessionFlags,
     prompt: Annotated[
-        str,
-        typer.Argument(metavar="PROMPT", help="What the agent shall do; `-` reads it from stdin."),
-    ],
+        str | None,
+        typer.Argument(
+            metavar="PROMPT",
+            help="What the agent shall do; `-` reads it from stdin. Without one, at a terminal: a `chat`.",
+            show_default=False,
+        ),
+    ] = None,
     yes: Yes = False,
     json: Json = False,
     wait_for_background: Background = True,
     timeout: Timeout = None,
 ) -> None:
     """Give an agent one prompt and watch it work. Ctrl-C cancels it, again leaves."""
-    finish(
-        run(
-            read_prompt(prompt),
-            flags.wanted(),
-            allow_all=yes,
-            as_json=json,
-            wait_for_background=wait_for_background,
-            timeout_s=timeout,
+    if prompt is None:
+        if json or not is_terminal():
+            raise typer.BadParameter("which one? `-` reads it from stdin", param_hint="PROMPT")
+        finish(chat(flags.wanted(), allow_all=yes))
+    else:
+        finish(
+            run(
+                read_prompt(prompt),
+                flags.wanted(),
+                allow_all=yes,
+                as_json=json,
+                wait_for_background=wait_for_background,
+                timeout_s=timeout,
+            )
         )
-    )
 
 
 async def run(

@@ -44,7 +44,7 @@ from sandbox_agent_client.cli.options import (
 from sandbox_agent_client.cli.playing import JsonLines, Output, People
 from sandbox_agent_client.cli.target import Target, resolve_target
 
-__all__ = ["add_watch_command", "follow"]
+__all__ = ["Onlooker", "add_watch_command", "follow"]
 
 POLL_S = 0.25
 """How often the store is asked for more of a session that another process of this machine writes."""
@@ -79,25 +79,38 @@ def _watch(
 
 
 class Onlooker(People):
-    """Shows also what others say and are asked."""
+    """Shows also what others say and, unless this one `asks` it itself, what the agent asks."""
+
+    def __init__(self, *, asks: bool = False) -> None:
+        super().__init__()
+        self.typed: str | None = None
+        """The prompt of this terminal's own turn, which is on the screen already."""
+        self._asks = asks
 
     def show(self, event: Event) -> None:
         match event:
             case TurnStarted(origin="prompt") | TurnQueued() if event.text:
-                queued = "queued: " if isinstance(event, TurnQueued) else ""
-                self.remark(f"> {queued}{event.text}", "bold")
-            case PermissionRequested():
-                call = event.tool_call
-                self.remark(f"The agent asks: {about(event)}", "bold yellow")
-                for diff in call.diffs if call is not None else ():
-                    self.change(diff, call.tool_call_id if call is not None else None)
-                self.remark(f"  sandbox-agent requests allow {event.request_id}  (or deny)")
-            case QuestionRequested():
-                self.remark(f"The agent asks: {event.message}", "bold yellow")
-                self.remark(f"  sandbox-agent requests answer {event.request_id}")
+                if event.text != self.typed:
+                    queued = "queued: " if isinstance(event, TurnQueued) else ""
+                    self.remark(f"> {queued}{event.text}", "bold")
+            case PermissionRequested() | QuestionRequested() if not self._asks:
+                self._tell(event)
             case SessionEnded():
                 self.remark(f"the session has ended: {event.detail or event.reason}")
+            case _:
+                pass
         super().show(event)
+
+    def _tell(self, event: PermissionRequested | QuestionRequested) -> None:
+        if isinstance(event, QuestionRequested):
+            self.remark(f"The agent asks: {event.message}", "bold yellow")
+            self.remark(f"  sandbox-agent requests answer {event.request_id}")
+            return
+        self.remark(f"The agent asks: {about(event)}", "bold yellow")
+        call = event.tool_call
+        for diff in call.diffs if call is not None else ():
+            self.change(diff, call.tool_call_id if call is not None else None)
+        self.remark(f"  sandbox-agent requests allow {event.request_id}  (or deny)")
 
 
 async def _follow_it(
