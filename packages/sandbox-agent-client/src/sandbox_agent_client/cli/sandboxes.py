@@ -117,7 +117,7 @@ def snapshot_command(
     option: Options = None,
 ) -> None:
     """Make an image of a sandbox's files, which others are made from. Prints its name; the sandbox runs on."""
-    finish(_snapshot(_providers(provider, option), id, name))
+    finish(_snapshot(chosen_providers(provider, option), id, name))
 
 
 @sandboxes_app.command("check")
