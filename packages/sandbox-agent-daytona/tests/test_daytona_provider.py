@@ -384,13 +384,13 @@ async def test_options_reach_daytona_and_secrets_only_the_sandbox(
         allowed_domains=["pypi.org", "github.com"],
         volumes={"vol-1": "/data"},
         secrets={"KEY": "key-of-the-organization"},
-        create_options={"labels": {"team": "infra"}, "target": "eu"},
+        create_options={"labels": {"team": "infra"}, "auto_archive_interval": 90},
     )
     async with SandboxAgent.start(provider, env={"A": "a-secret"}) as client:
         assert client.token is not None
         (created,) = [body for kind, body in daytona.bodies if kind == "create"]
         assert created["buildInfo"]["dockerfileContent"] == "FROM python:3.12-slim\n"
-        assert (created["cpu"], created["memory"], created["target"]) == (2, 4, "eu")
+        assert (created["cpu"], created["memory"], created["autoArchiveInterval"]) == (2, 4, 90)
         assert "networkBlockAll" not in created
         assert created["domainAllowList"] == "pypi.org,github.com"
         assert created["volumes"] == [{"volumeId": "vol-1", "mountPath": "/data"}]

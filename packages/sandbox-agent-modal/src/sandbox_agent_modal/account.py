@@ -123,6 +123,4 @@ async def detach(sandbox: Sandbox) -> None:
 
 
 async def _close(client: Client) -> None:
-    # Public since 1.6.4.
-    close: Any = getattr(client, "close", None) or client._close  # type: ignore[attr-defined]
-    await close.aio()
+    await client.close.aio()
