@@ -290,6 +290,34 @@ async def test_of_two_clients_the_first_answer_counts_and_the_other_is_no_error(
     assert caplog.text == ""
 
 
+async def test_a_stream_that_waits_while_nobody_answers_says_so(
+    client: SandboxAgent, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = await client.create_session("mock")
+
+    async def watch() -> None:
+        async for _event in session.prompt_stream("permission"):
+            pass
+
+    turn = asyncio.create_task(watch())
+    async with asyncio.timeout(5):
+        while "nobody here answers" not in caplog.text:
+            await asyncio.sleep(0.01)
+    for request in await session.requests():
+        await request.allow_once()
+    await turn
+
+
+async def test_a_stream_that_somebody_answers_says_nothing(
+    client: SandboxAgent, caplog: pytest.LogCaptureFixture
+) -> None:
+    session = await client.create_session("mock")
+    async for event in session.prompt_stream("permission"):
+        if isinstance(event, PermissionRequested):
+            await session.respond(event.request_id, reply="once")
+    assert caplog.text == ""
+
+
 async def test_a_late_answer_is_refused_with_the_first(session: Session) -> None:
     session.on_permission(lambda request: request.allow_once())
     await session.prompt("permission")

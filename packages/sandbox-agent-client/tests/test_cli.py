@@ -290,6 +290,13 @@ def test_a_turn_that_takes_too_long_is_cancelled(at_server: dict[str, str]) -> N
     assert "cancelled" in done.stderr
 
 
+def test_a_turn_that_reaches_a_limit_says_which(at_server: dict[str, str]) -> None:
+    run = ("run", "--agent", "mock", "--max-turns", "2", "--max-cost", "5")
+    done = cli(at_server, *run, "work 9 1")
+    assert done.returncode == ExitCode.STOPPED
+    assert "max_turns" in done.stderr
+
+
 def test_a_run_waits_for_the_background_and_shows_it(at_server: dict[str, str]) -> None:
     done = cli(at_server, "run", "--agent", "mock", "background 0.1")
     assert done.returncode == 0, done.stderr

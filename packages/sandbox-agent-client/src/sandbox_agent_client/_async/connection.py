@@ -64,6 +64,8 @@ class Connection:
         self.is_local = False
         """Paths of its sandbox are paths of this machine."""
         self.called_at = time.monotonic()
+        self.is_answered_by_hand = False
+        """Somebody has called `respond`: who only watches a stream may do so later."""
         self._reconnect_timeout_s = reconnect_timeout_s
         self._interrupts: set[Interrupt] = set()
         self._watches: set[Watch] = set()

@@ -263,6 +263,7 @@ class Session(Prompting):
             OperationNotSupported: the agent does not take one of these.
             InputForbidden: rules or the mode of the session deny the `updated_input`.
         """
+        self._connection.is_answered_by_hand = True
         return await self._connection.call(
             request_calls.answer(
                 self.id,

@@ -137,6 +137,8 @@ class SessionTurns:
                         # Closing the stream takes a moment, in which somebody may ask what came of the turn.
                         self._connection.begins_to_leave(ours)
                         raise
+                    if not self._connection.is_answered_by_hand:
+                        await self._check_heard(event)
             await self._connection.sync(self._info())
             self._raise_failure(turn)
         finally:

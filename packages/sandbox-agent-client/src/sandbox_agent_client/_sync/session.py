@@ -262,6 +262,7 @@ class SessionSync(Prompting):
             OperationNotSupported: the agent does not take one of these.
             InputForbidden: rules or the mode of the session deny the `updated_input`.
         """
+        self._connection.is_answered_by_hand = True
         return self._connection.call(
             request_calls.answer(
                 self.id,

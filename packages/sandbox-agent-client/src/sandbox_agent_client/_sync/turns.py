@@ -138,6 +138,8 @@ class SessionTurns:
                         # Closing the stream takes a moment, in which somebody may ask what came of the turn.
                         self._connection.begins_to_leave(ours)
                         raise
+                    if not self._connection.is_answered_by_hand:
+                        self._check_heard(event)
             self._connection.sync(self._info())
             self._raise_failure(turn)
         finally:

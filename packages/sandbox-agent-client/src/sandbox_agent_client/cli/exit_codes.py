@@ -43,7 +43,7 @@ Exit status:
   0    the agent ended its turn
   1    anything that is not below
   2    usage: an option, an agent, a mode or a session that does not exist
-  3    the agent refused, or came to the end of its tokens or steps
+  3    the agent refused, or came to the end of its tokens, steps or budget
   4    the agent failed, is not installed or has no credentials
   5    the sandbox or the server could not be started or reached
   6    a permission or question was not answered, because nobody could be asked

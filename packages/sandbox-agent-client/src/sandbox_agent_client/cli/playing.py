@@ -85,12 +85,16 @@ class Play:
         allow_all: bool,
         wait_for_background: bool,
         timeout_s: float | None,
+        max_turns: int | None = None,
+        max_cost: float | None = None,
     ) -> None:
         self._session = session
         self._prompt = prompt
         self._output = output
         self._wait_for_background = wait_for_background
         self._timeout_s = timeout_s
+        self._max_turns = max_turns
+        self._max_cost = max_cost
         self._approver = Approver(how_to_answer(output, allow_all=allow_all), output)
         self._ends: list[TurnEnded | TurnDropped] = []
         self._cancelled_by: ExitCode | None = None
@@ -118,7 +122,12 @@ class Play:
 
     async def _watch(self) -> None:
         stream = self._session.prompt_stream(
-            self._prompt, wait_for_background=self._wait_for_background
+            self._prompt,
+            # For the case that this program is killed, and can cancel nothing.
+            timeout=None if self._timeout_s is None else self._timeout_s + CANCEL_GRACE_S,
+            max_turns=self._max_turns,
+            max_cost=self._max_cost,
+            wait_for_background=self._wait_for_background,
         )
         async with aclosing(stream) as events:
             async for event in events:
@@ -126,6 +135,8 @@ class Play:
                 self._output.show(event)
                 if isinstance(event, (TurnEnded, TurnDropped)):
                     self._ends.append(event)
+                    if event.limit is not None:
+                        self._output.remark(f"stopped by its limit {event.limit}", "yellow")
 
     def _interrupted(self, watching: asyncio.Task[None]) -> None:
         if self._cancelled_by is None:
@@ -154,4 +165,6 @@ class Play:
 
 
 def _of_end(end: TurnEnded | TurnDropped) -> ExitCode:
+    if end.limit is not None:
+        return ExitCode.TIMEOUT if end.limit == "timeout" else ExitCode.STOPPED
     return of_stop_reason(end.stop_reason) if isinstance(end, TurnEnded) else ExitCode.CANCELLED

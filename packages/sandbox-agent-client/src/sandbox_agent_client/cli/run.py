@@ -16,7 +16,7 @@ from sandbox_agent_client.cli.prompt_argument import PromptCommand, read_prompt
 from sandbox_agent_client.cli.session_flags import SessionFlags, takes_session_flags
 from sandbox_agent_client.cli.terminal import is_terminal
 
-__all__ = ["Background", "Timeout", "add_run_command", "run"]
+__all__ = ["Background", "MaxCost", "MaxTurns", "Timeout", "add_run_command", "run"]
 
 Background = Annotated[
     bool,
@@ -29,6 +29,18 @@ Background = Annotated[
 Timeout = Annotated[
     float | None,
     typer.Option(min=0.001, metavar="SECONDS", help="Then cancel it all.", show_default=False),
+]
+MaxTurns = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Round trips to the model, then stop the turn.", show_default=False
+    ),
+]
+MaxCost = Annotated[
+    float | None,
+    typer.Option(
+        min=0, metavar="USD", help="What the turn may cost, then stop it.", show_default=False
+    ),
 ]
 
 
@@ -51,6 +63,8 @@ def _run(
     json: Json = False,
     wait_for_background: Background = True,
     timeout: Timeout = None,
+    max_turns: MaxTurns = None,
+    max_cost: MaxCost = None,
 ) -> None:
     """Give an agent one prompt and watch it work. Ctrl-C cancels it, again leaves."""
     if prompt is None:
@@ -66,6 +80,8 @@ def _run(
                 as_json=json,
                 wait_for_background=wait_for_background,
                 timeout_s=timeout,
+                max_turns=max_turns,
+                max_cost=max_cost,
             )
         )
 
@@ -78,6 +94,8 @@ async def run(
     as_json: bool,
     wait_for_background: bool = True,
     timeout_s: float | None = None,
+    max_turns: int | None = None,
+    max_cost: float | None = None,
 ) -> ExitCode:
     """Raises: SandboxAgentError."""
     output: Output = JsonLines() if as_json else People()
@@ -91,4 +109,6 @@ async def run(
             allow_all=allow_all,
             wait_for_background=wait_for_background,
             timeout_s=timeout_s,
+            max_turns=max_turns,
+            max_cost=max_cost,
         ).play()

@@ -26,7 +26,7 @@ from sandbox_agent_client.cli.options import (
     Yes,
 )
 from sandbox_agent_client.cli.prompt_argument import PromptCommand, read_prompt
-from sandbox_agent_client.cli.run import Background, Timeout, run
+from sandbox_agent_client.cli.run import Background, MaxCost, MaxTurns, Timeout, run
 from sandbox_agent_client.cli.session_work import in_session
 from sandbox_agent_client.cli.target import resolve_target
 
@@ -52,6 +52,8 @@ def _prompt(
     json: Json = False,
     wait_for_background: Background = True,
     timeout: Timeout = None,
+    max_turns: MaxTurns = None,
+    max_cost: MaxCost = None,
     url: Url = None,
     token_env: TokenEnv = TOKEN_VARIABLE,
 ) -> None:
@@ -65,6 +67,8 @@ def _prompt(
             as_json=json,
             wait_for_background=wait_for_background,
             timeout_s=timeout,
+            max_turns=max_turns,
+            max_cost=max_cost,
         )
     )
 
