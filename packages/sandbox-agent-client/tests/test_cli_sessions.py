@@ -260,7 +260,8 @@ def _commands(group: object = None, path: tuple[str, ...] = ()) -> Iterator[tupl
 
 
 def test_every_command_explains_itself_and_no_flag_has_a_type(here: Run) -> None:
-    for path in _commands():
+    # The help of `server run` is the server's, which takes the place of this process.
+    for path in set(_commands()) - {("server", "run")}:
         text = fine(here(*path, "--help"))
         assert not re.search(r"<(bool|str)>", text), path
         assert "{" not in text.split("\n\n")[0], path
