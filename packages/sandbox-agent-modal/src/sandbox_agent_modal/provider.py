@@ -251,9 +251,12 @@ class ModalProvider(MachineProvider["Sandbox"]):
     async def create(self, spec: SandboxSpec) -> SandboxRef:
         # Modal tells nobody when a sandbox ends. Counted from before it is made, and its image with it the first time:
         # rather too early than too late.
-        lifetime = timedelta(seconds={**self._arguments, **self._create_options}["timeout"])
-        ends_at = datetime.now(UTC) + lifetime
+        begin = datetime.now(UTC)
         ref = await super().create(spec)
+        lifetime_s = {**self._arguments, **self._create_options}[
+            "timeout"
+        ]  # the SDK has checked it
+        ends_at = begin + timedelta(seconds=lifetime_s)
         return replace(ref, metadata={**ref.metadata, ENDS_AT: ends_at.isoformat()})
 
     async def _ends_at(self, sandbox: Sandbox, ref: SandboxRef) -> datetime | None:
