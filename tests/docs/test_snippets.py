@@ -114,6 +114,8 @@ def test_python_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "screen.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "parser.py").write_text("# what prompts carry\n", encoding="utf-8")
     blocks = [block for block in BLOCKS[page] if block.language == "python"]
     for block in blocks:
         compiled(block, block.text)
