@@ -146,7 +146,7 @@ async def test_the_end_of_a_stream_is_told(endpoint: Endpoint) -> None:
     told: list[SandboxAgentError] = []
     client = await SandboxAgent.connect(endpoint.url, token=endpoint.token, reconnect_timeout=0.01)
     session = await client.create_session("mock")
-    client._connection.transport.endpoint = Endpoint(url="http://127.0.0.1:1")
+    client._connection.transport.whereabouts.endpoint = Endpoint(url="http://127.0.0.1:1")
     session.on_event(lambda event: None, on_error=told.append)
     await until(lambda: told)
     assert isinstance(told[0], errors.ServerUnreachable)

@@ -14,6 +14,7 @@ from sandbox_agent_client._async.transport import Transport
 from sandbox_agent_client._calls import agents
 from sandbox_agent_client._endpoint import headers_of
 from sandbox_agent_client._failures import http_failures, websocket_failures
+from sandbox_agent_client._stream_choice import StreamChoice
 from sandbox_agent_client.sandboxes.health import wait_healthy
 from websockets.asyncio.server import ServerConnection, serve
 
@@ -162,8 +163,8 @@ async def test_a_stream_of_a_stranger_ends_in_an_error_of_ours(
     session = await client.create_session("mock")
     connection = client._connection
     connection._reconnect_timeout_s = 0.5
-    connection.transport._stream_kind = "ws"
-    connection.transport.endpoint = Endpoint(url=stranger)
+    connection.transport.choice = StreamChoice("ws")
+    connection.transport.whereabouts.endpoint = Endpoint(url=stranger)
     with pytest.raises(errors.SandboxAgentError):
         await anext(session.stream(after=0))
 
