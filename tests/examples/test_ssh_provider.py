@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from sandbox_agent_client import SandboxAgent, SandboxNotFound
+from support.optional import skip_without
 from support.ports import free_port
 from support.server import DEADLINE_S, until
 
@@ -23,7 +24,7 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "ssh" / "provider.p
 def provider(tmp_path: Path) -> Iterator[Any]:
     sshd = shutil.which("sshd", path="/usr/sbin:/usr/bin")
     if sshd is None:
-        pytest.skip("there is no sshd")
+        skip_without("there is no sshd: apt-get install openssh-server openssh-client")
     if not Path("/run/sshd").is_dir() and getpass.getuser() == "root":
         Path("/run/sshd").mkdir()
     for name in ("host", "mine"):

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from websockets.sync.client import connect
 
+from support.optional import skip_without
 from support.server import DEADLINE_S, until
 
 __all__ = ["Browser"]
@@ -30,7 +30,7 @@ class Browser:
     def __init__(self, directory: Path) -> None:
         program = shutil.which("chromium") or shutil.which("google-chrome")
         if program is None:
-            pytest.skip("there is no Chromium")
+            skip_without("there is no Chromium: apt-get install chromium")
         self._process = subprocess.Popen(
             [program, *_QUIET, f"--user-data-dir={directory}", "about:blank"],
             stdout=subprocess.DEVNULL,

@@ -6,7 +6,6 @@ from support.fixtures import claude_binary, scripted_llm
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from support.agents import installed_binary, load_pins, node_folder
+from support.optional import skip_without
 from support.scripted_llm import ScriptedLLM
 from support.server import ServerProcess
 
@@ -71,10 +71,7 @@ def require_agent(name: str) -> Path:
     pin = load_pins()[name]
     if binary := installed_binary(pin):
         return binary
-    reason = f"{pin.spec} is not installed: run `python scripts/install_test_agents.py`"
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    skip_without(f"{pin.spec} is not installed: run `python scripts/install_test_agents.py`")
 
 
 def plain_env(home: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ import pytest
 from sandbox_agent_client import SessionRecord, SqliteTranscriptStore
 from sandbox_agent_client.cli import completion
 from sandbox_agent_server.agents.catalog import Catalog
+from support.optional import skip_without
 from terminal import DEADLINE_S
 
 BIN = str(Path(sys.executable).parent)
@@ -60,7 +61,7 @@ async def _stored(store: SqliteTranscriptStore, record: SessionRecord) -> None:
 def test_other_shells_take_their_scripts(environment: dict[str, str], name: str) -> None:
     program = shutil.which(name)
     if program is None:
-        pytest.skip(f"{name} is not installed")
+        skip_without(f"{name} is not installed: apt-get install {name}")
     env = environment | {"PATH": f"{BIN}:{environment['PATH']}"}
     # The shell is told by who calls: with one command alone it would not be there any more.
     made = subprocess.run(

@@ -12,6 +12,7 @@ from sandbox_agent_core.spi.provider import SandboxRef, SandboxSpec
 from sandbox_agent_docker import DockerProvider
 from sandbox_agent_docker.machine import ContainerMachine
 from support.docker_images import shell_archive
+from support.optional import skip_without
 from support.podman_engine import podman_engine, why_no_podman
 
 IMAGE = "sandbox-agent-tests-shell:latest"
@@ -20,7 +21,7 @@ IMAGE = "sandbox-agent-tests-shell:latest"
 @pytest.fixture(scope="module")
 def podman() -> Iterator[str]:
     if reason := why_no_podman():
-        pytest.skip(reason)
+        skip_without(reason)
     import docker
 
     with podman_engine() as host:

@@ -19,6 +19,7 @@ from sandbox_agent_docker.ssh import SshHost
 from sandbox_agent_server.runtime import proc_table
 from support.docker_engine import DockerEngine
 from support.docker_fixtures import docker_tests
+from support.optional import skip_without
 from support.server import until
 from support.sshd import Sshd, running_sshd, why_no_sshd
 
@@ -59,7 +60,7 @@ def machine(
     engine: DockerEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Sshd]:
     if reason := why_no_sshd():
-        pytest.skip(reason)
+        skip_without(reason)
     environment = {"DOCKER_HOST": engine.host, "PATH": os.environ["PATH"]}
     with running_sshd(tmp_path, environment=environment) as sshd:
         monkeypatch.setenv("PATH", f"{sshd.programs}:{os.environ['PATH']}")

@@ -28,6 +28,7 @@ from sandbox_agent_server.install.adding import AgentAdder
 from sandbox_agent_server.install.archives import unpack_archive
 from sandbox_agent_server.install.installer import Installer
 from support.npm_registry import NpmRegistry
+from support.optional import skip_without
 
 PLATFORMS = ("linux-x86_64", "linux-aarch64", "darwin-x86_64", "darwin-aarch64")
 MOCK = f'#!/bin/sh\nexec "{sys.executable}" -m sandbox_agent_server.agents.mock --plain "$@"\n'
@@ -174,7 +175,7 @@ def test_a_package_of_npm_is_installed_by_its_registry_and_never_by_npx(
 ) -> None:
     node = shutil.which("node")
     if node is None or shutil.which("npm") is None:
-        pytest.skip("there is no Node.js with npm here")
+        skip_without("there is no Node.js with npm here")
     program = b"#!/usr/bin/env node\nconsole.log(process.argv.slice(2).join())\n"
     registry.publish(
         "@them/tool", "3.1.4", {"cli.js": program}, manifest={"bin": {"tool": "./cli.js"}}

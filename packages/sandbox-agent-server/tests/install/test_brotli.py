@@ -10,6 +10,7 @@ import pytest
 from sandbox_agent_core.errors import InstallFailed
 from sandbox_agent_server.install.brotli import unpack_brotli
 from sandbox_agent_server.install.node import NodeTools
+from support.optional import skip_without
 
 PACK = "fs.writeFileSync(process.argv[1], zlib.brotliCompressSync('x'.repeat(1000)))"
 
@@ -18,7 +19,7 @@ PACK = "fs.writeFileSync(process.argv[1], zlib.brotliCompressSync('x'.repeat(100
 def tools() -> NodeTools:
     node = shutil.which("node")
     if node is None:
-        pytest.skip("there is no Node.js here")
+        skip_without("there is no Node.js here")
     return NodeTools(Path(node), ())
 
 

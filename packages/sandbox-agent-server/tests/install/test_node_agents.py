@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import zipfile
@@ -19,6 +18,7 @@ from sandbox_agent_server.install.node import nodes
 from sandbox_agent_server.install.npmrc import load_npm_config
 from sandbox_agent_server.install.pins import find_pin
 from support.npm_registry import NpmRegistry
+from support.optional import skip_without
 
 MakeInstaller = Callable[..., Installer]
 DEADLINE_S = 60
@@ -29,8 +29,7 @@ def with_node(environ: dict[str, str]) -> dict[str, str]:
     """The environment with the Node.js of this machine; skipped without one, except in CI."""
     found = shutil.which("node"), shutil.which("npm")
     if None in found:
-        reason = "there is no Node.js with npm here"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        skip_without("there is no Node.js with npm here")
     folders = dict.fromkeys(str(Path(program).parent) for program in found if program)
     return environ | {"PATH": ":".join([*folders, environ["PATH"]])}
 
