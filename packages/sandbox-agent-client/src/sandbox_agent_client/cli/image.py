@@ -27,6 +27,7 @@ from sandbox_agent_client.cli.assignments import assignments, megabytes, provide
 from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.exit_codes import ExitCode, finish, of_error
 from sandbox_agent_client.cli.plain import plain
+from sandbox_agent_client.cli.provider_options import Options
 from sandbox_agent_client.cli.table import print_table
 from sandbox_agent_client.errors import (
     CapabilityNotSupported,
@@ -49,16 +50,6 @@ image_app = Commands(
 )
 
 Provider = Annotated[str, typer.Option("--provider", help="Whose image.")]
-Options = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--option",
-        "-o",
-        metavar="KEY=VALUE",
-        help="An option of the --provider. Repeat for more.",
-        show_default=False,
-    ),
-]
 
 
 @image_app.command("build")
