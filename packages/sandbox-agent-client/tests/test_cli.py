@@ -1,23 +1,39 @@
-"""The command line as a person and a script use it: real processes, real terminals."""
+"""The command line as a person and a script use it: real processes and terminals where those are the point."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sandbox_agent_client import Endpoint, SandboxAgentSync
 from sandbox_agent_client.cli.exit_codes import ExitCode
+from sandbox_agent_client.cli.main import app
 from terminal import DEADLINE_S, PROGRAM, Terminal
+from typer.testing import CliRunner
 
 
 def cli(
+    environment: dict[str, str], *arguments: str, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """In this process, which spares a second of each command; in that environment and no other."""
+    given: dict[str, str | None] = {**dict.fromkeys(os.environ), **environment}
+    with chdir(cwd or Path.cwd()):
+        done = CliRunner().invoke(app, arguments, env=given)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+
+def program(
     environment: dict[str, str], *arguments: str, input: str = "", cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -36,7 +52,7 @@ def json_lines(text: str) -> list[dict[str, Any]]:
 
 
 def test_the_version_is_told(environment: dict[str, str]) -> None:
-    done = cli(environment, "--version")
+    done = program(environment, "--version")
     assert re.fullmatch(r"sandbox-agent \d+\.\d+\.\d+\S*\n", done.stdout)
 
 
@@ -50,7 +66,7 @@ def test_a_run_is_kept_and_can_be_looked_at_and_gone_on_with(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     assert cli(environment, "sessions", "list").stdout == "No sessions yet.\n"
-    done = cli(environment, "run", "--agent", "mock", "tool", cwd=tmp_path)
+    done = program(environment, "run", "--agent", "mock", "tool", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Let me look.\n● ls")
     assert "✔ ls" in done.stdout
@@ -112,7 +128,7 @@ def test_runs_at_the_same_time_do_not_meet(environment: dict[str, str]) -> None:
 
 
 def test_json_is_one_event_per_line_and_nothing_else(environment: dict[str, str]) -> None:
-    done = cli(environment, "run", "--agent", "mock", "--json", "tool")
+    done = program(environment, "run", "--agent", "mock", "--json", "tool")
     events = json_lines(done.stdout)
     assert events[0]["type"] == "turn.started"
     assert events[-1]["type"] == "turn.ended"
@@ -213,7 +229,7 @@ def test_yes_allows_and_is_on_record(at_server: dict[str, str]) -> None:
 
 
 def test_a_prompt_can_come_from_stdin(at_server: dict[str, str]) -> None:
-    assert cli(at_server, "run", "--agent", "mock", "-", input="from a pipe").stdout == (
+    assert program(at_server, "run", "--agent", "mock", "-", input="from a pipe").stdout == (
         "You said: from a pipe\n"
     )
 
@@ -341,7 +357,7 @@ def test_a_reader_that_leaves_ends_the_run_quietly(at_server: dict[str, str]) ->
 
 def test_escape_sequences_of_an_agent_do_not_reach_the_terminal(at_server: dict[str, str]) -> None:
     prompt = "\x1b[31mred\x1b[0m \x1b]0;title\x07 \x9b2J bell\x07 back\x08"
-    done = cli(at_server, "run", "--agent", "mock", prompt)
+    done = program(at_server, "run", "--agent", "mock", prompt)
     assert done.stdout == "You said: red  2J bell back\n"
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
+import os
 import re
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from sandbox_agent_client import Endpoint, SandboxAgentSync
+from sandbox_agent_client import Endpoint, SandboxAgent, SandboxAgentSync, Turn
+from sandbox_agent_client.cli.chat import chat_in
 from sandbox_agent_client.cli.exit_codes import ExitCode
+from sandbox_agent_client.cli.watching import Onlooker
 from sandbox_agent_core.events import Diff, Hunk, ToolCompleted
 from support.server import until
 from terminal import DEADLINE_S, PROGRAM, Terminal
@@ -48,6 +54,8 @@ def test_a_conversation_at_a_terminal(
     # What others do in it is shown while the person thinks; what they are asked is asked here, too.
     with SandboxAgentSync.connect(endpoint.url, token=endpoint.token) as client:
         session = client.get_session(found[1])
+        session.prompt("slow 0.4")
+        chat.wait_for(" ".join(map(str, range(20))))  # the prompt is not drawn over half a line
         session.send("permission")
         chat.wait_for("> permission")
         chat.wait_for("(r)eject?", times=2)
@@ -81,6 +89,29 @@ def test_ctrl_c_twice_leaves_a_chat_in_which_an_agent_hangs(
     chat.process.send_signal(signal.SIGINT)
     assert chat.end() == ExitCode.CANCELLED
     assert "Traceback" not in chat.text
+
+
+async def test_ctrl_c_counts_from_when_the_prompt_is_sent(
+    client: SandboxAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The agent can be heard before the answer that its turn has begun."""
+    session = await client.create_session("mock")
+    screen = Onlooker()
+    send, cancelling = session.send, asyncio.Event()
+
+    async def send_slowly(prompt: str) -> Turn:
+        turn = await send(prompt)
+        os.kill(os.getpid(), signal.SIGINT)
+        await cancelling.wait()
+        return turn
+
+    monkeypatch.setattr(session, "send", send_slowly)
+    monkeypatch.setattr(screen, "remark", lambda text, *_: "Ctrl-C" in text and cancelling.set())
+    monkeypatch.setattr(sys, "stdin", io.StringIO("slow 60\n"))
+    async with asyncio.timeout(DEADLINE_S):
+        assert await chat_in(session, screen, allow_all=False) is ExitCode.OK
+    (turn,) = (await session.transcript()).turns
+    assert turn.stop_reason == "cancelled"
 
 
 def test_a_pipe_has_a_conversation_too(at_server: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from sandbox_agent_client import SandboxAgentSync
+from sandbox_agent_client.cli import doctor
 from sandbox_agent_client.cli.exit_codes import ExitCode
 from sandbox_agent_client.cli.main import app
 from support.server import until
@@ -112,29 +113,29 @@ def test_the_options_of_the_server_instead_of_a_command_run_it_in_the_foreground
 
 
 def test_a_report_for_who_shall_help_has_everything_but_secrets(
-    at_server: dict[str, str],
+    at_server: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = "sk-ant-" + "x" * 40
     given = at_server | {"ANTHROPIC_API_KEY": secret}
+    # Those of vendors load their SDKs and are asked: `sandboxes check` is tested with them.
+    monkeypatch.setattr(doctor, "installed_providers", lambda: ["local"])
 
-    def doctor(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*PROGRAM, "doctor", *arguments],
-            env=given | env, capture_output=True, text=True, timeout=DEADLINE_S,
-        )  # fmt: skip
+    def report(*arguments: str, **env: str) -> Result:
+        return CliRunner().invoke(app, ["doctor", *arguments], env=given | env)
 
-    done = doctor("--json")
-    assert done.returncode == 0, done.stderr
+    done = report("--json")
+    assert done.exit_code == 0, done.output
     facts = json.loads(done.stdout)
     assert facts["server"]["ok"]
     assert {one["name"] for one in facts["agents"]} >= {"mock", "claude"}
     assert "sandbox-agent-client" in facts["versions"]
-    (local,) = [one for one in facts["providers"] if one["name"] == "local"]
-    assert local["ok"]
+    assert [(one["name"], one["ok"]) for one in facts["providers"]] == [("local", True)]
     assert any(one.get("source") == "$ANTHROPIC_API_KEY" for one in facts["credentials"])
-    broken = doctor(SANDBOX_AGENT_URL="http://127.0.0.1:1")
-    assert broken.returncode == ExitCode.SANDBOX
+    broken = report("--provider", "no-such", SANDBOX_AGENT_URL="http://127.0.0.1:1")
+    assert broken.exit_code == ExitCode.SANDBOX
     assert "127.0.0.1:1" in broken.stdout
+    assert "no-such" in broken.stdout
+    assert "local " not in broken.stdout.partition("providers")[2].partition("server")[0]
     for said in (done.stdout, broken.stdout):
         assert secret not in said
         assert at_server["SANDBOX_AGENT_TOKEN"] not in said

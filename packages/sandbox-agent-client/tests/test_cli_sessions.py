@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from sandbox_agent_client.cli.local_sessions import at_work, run_of
 from sandbox_agent_client.cli.main import app
 from sandbox_agent_client.errors import InvalidRequest
 from support.server import until
+from terminal import DEADLINE_S, PROGRAM
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
@@ -171,6 +173,37 @@ def test_what_waits_is_listed_over_sessions_and_answered_by_its_id(
     for one in (session, other):
         _idle(one)
         client.delete_session(one.id)
+
+
+def test_what_waits_is_watched_as_it_comes(
+    at: Run, session: SessionSync, client: SandboxAgentSync, at_server: dict[str, str]
+) -> None:
+    session.steer("permission")
+    first = _waiting(session)[0]
+    other = client.create_session("mock")
+    watch = [*PROGRAM, "requests", "watch", "--json"]
+    with subprocess.Popen(watch, env=at_server, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = (json.loads(line) for line in process.stdout)
+        assert next(one for one in told if one["id"] == first.id)["agent"] == "mock"
+        turn = fine(at("sessions", "prompt", "--no-wait", other.id, "permission")).strip()
+        late = next(one for one in told if one["sessionId"] == other.id)
+        assert (late["turnId"], late["agent"]) == (turn, "mock")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=DEADLINE_S) == ExitCode.CANCELLED
+    for one in (session, other):
+        client.delete_session(one.id)
+
+
+def test_a_prompt_is_left_to_the_server(at: Run, session: SessionSync, here: Run) -> None:
+    prompt = ("sessions", "prompt", session.id, "--no-wait", "--max-turns", "2", "work 9 1")
+    result = session.turn(fine(at(*prompt)).strip()).result()
+    assert result.limit == "max_turns"
+    ids = json.loads(fine(at("sessions", "prompt", session.id, "--no-wait", "--json", "hi")))
+    assert ids["sessionId"] == session.id
+    assert session.turn(ids["turnId"]).result().text == "You said: hi"
+    assert at("sessions", "prompt", session.id, "--no-wait", "-y", "hi").exit_code == 2
+    assert "server start" in here("sessions", "prompt", session.id, "--no-wait", "hi").stderr
 
 
 def test_without_a_server_nothing_waits(here: Run) -> None:

@@ -10,19 +10,18 @@ from sandbox_agent_client._async.requests import (
     PermissionRequest,
     QuestionRequest,
 )
-from sandbox_agent_client._async.session import Session
 from sandbox_agent_client.cli.approval import about, chosen
 from sandbox_agent_client.cli.names import find
 from sandbox_agent_client.errors import InvalidRequest, RequestNotFound
 
-__all__ = ["ACTOR", "Asked", "described", "pick", "respond"]
+__all__ = ["ACTOR", "described", "pick", "respond"]
 
 ACTOR = "sandbox-agent requests"
-Asked = tuple[Session, AnyRequest]
-"""Somebody's request, with the session that it is of."""
 
 
-def pick(waiting: Sequence[Asked], name: str | None, *, session: str | None = None) -> Asked:
+def pick(
+    waiting: Sequence[AnyRequest], name: str | None, *, session: str | None = None
+) -> AnyRequest:
     """The one of that id, or of an id that begins so; without a name, the only one.
 
     Raises:
@@ -34,25 +33,26 @@ def pick(waiting: Sequence[Asked], name: str | None, *, session: str | None = No
             return waiting[0]
         if not waiting:
             raise RequestNotFound(f"Nothing waits for an answer{where}.")
-        ids = ", ".join(request.id for _, request in waiting)
+        ids = ", ".join(request.id for request in waiting)
         raise InvalidRequest(f"Several requests wait{where}: name one of {ids}.")
-    found = find(name, waiting, what="requests", ids=lambda one: (one[1].id,))
+    found = find(name, waiting, what="requests", ids=lambda one: (one.id,))
     if found is None:
-        ids = ", ".join(request.id for _, request in waiting)
+        ids = ", ".join(request.id for request in waiting)
         raise RequestNotFound(
             f"No request {name!r} waits{where}. " + (f"These do: {ids}." if ids else "None does.")
         )
     return found
 
 
-async def respond(asked: Asked, answers: Sequence[str], *, message: str | None = None) -> str:
+async def respond(
+    request: AnyRequest, answers: Sequence[str], *, message: str | None = None
+) -> str:
     """What became of it, as a sentence.
 
     Raises:
         InvalidRequest: that is no answer to it.
         RequestAlreadyResolved: somebody was first.
     """
-    _, request = asked
     match request:
         case PermissionRequest():
             return await _decide(request, answers, message)

@@ -19,7 +19,6 @@ from sandbox_agent_client.cli.exit_codes import EXIT_HELP, ExitCode, finish
 from sandbox_agent_client.cli.opening import DEFAULT_AGENT
 from sandbox_agent_client.cli.options import TOKEN_VARIABLE, TokenEnv, Yes
 from sandbox_agent_client.cli.plain import plain
-from sandbox_agent_client.cli.requests import waiting_at
 from sandbox_agent_client.cli.table import print_table
 from sandbox_agent_client.cli.target import Target, resolve_server
 from sandbox_agent_client.cli.terminal import is_terminal, read_line
@@ -98,10 +97,10 @@ async def _picked(client: SandboxAgent, screen: Onlooker, *, agent: str) -> Sess
     """Raises: typer.BadParameter: there are several, and nobody can be asked."""
     sessions = [one for one in await client.list_sessions() if one.info.status != "ended"]
     offered = sessions[:MAX_OFFERED]
-    waiting = await waiting_at(client)
+    waiting = await client.requests()
     rows = []
     for number, one in enumerate(offered, 1):
-        asked = [described(request) for session, request in waiting if session.id == one.id]
+        asked = [described(request) for request in waiting if request.session_id == one.id]
         about = f"asks: {'; '.join(asked)}" if asked else one.info.title or ""
         rows.append((str(number), one.id, one.info.agent, one.info.status, about))
     if not is_terminal():

@@ -66,8 +66,10 @@ class _Chat:
         self._approver = Approver(
             how_to_answer(screen, allow_all=allow_all), screen, actor="sandbox-agent chat"
         )
-        self._turn: Turn | None = None
-        """The one that the person waits for."""
+        self._turn: asyncio.Task[Turn] | None = None
+        """The one that the person waits for, from when its prompt is sent."""
+        # Otherwise somebody may be typing, and the prompt would be drawn over half a message.
+        screen.streams = lambda: self._turn is not None
         self._ended: set[str] = set()
         self._news = asyncio.Event()
         self._is_cancelled = False
@@ -138,7 +140,8 @@ class _Chat:
     async def _have_a_turn(self, text: str) -> None:
         self._screen.typed = text
         try:
-            self._turn = turn = await self._session.send(text)
+            self._turn = asyncio.create_task(self._session.send(text))
+            turn = await self._turn
             while turn.id not in self._ended:
                 self._news.clear()
                 await self._news.wait()
@@ -148,16 +151,18 @@ class _Chat:
 
     def _interrupted(self) -> None:
         """Ctrl-C while the agent is at work. At the prompt the editor has it as a key."""
-        if self._turn is None:
+        if (turn := self._turn) is None:
             return
         if self._is_cancelled:
             self._talking.cancel()
             return
         self._is_cancelled = True
         self._screen.remark("cancelling the turn, Ctrl-C again to leave at once", "yellow")
-        self._cancelling = asyncio.create_task(self._cancel())
+        self._cancelling = asyncio.create_task(self._cancel(turn))
 
-    async def _cancel(self) -> None:
+    async def _cancel(self, turn: asyncio.Task[Turn]) -> None:
+        # Its events can be here before the answer that it has begun; before it has, there is nothing to cancel.
+        await asyncio.wait([turn])
         try:
             await self._session.cancel()
         except SandboxAgentError as exc:

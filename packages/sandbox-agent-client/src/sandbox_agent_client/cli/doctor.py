@@ -10,7 +10,7 @@ import shutil
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import distributions
 from typing import Annotated, Any
 
@@ -23,6 +23,7 @@ from sandbox_agent_core.spi.provider import SupportsPreflight, capabilities_of
 from sandbox_agent_client._data_dir import data_dir
 from sandbox_agent_client.cli import daemon
 from sandbox_agent_client.cli.commands import Commands
+from sandbox_agent_client.cli.completion import complete_providers
 from sandbox_agent_client.cli.exit_codes import ExitCode, finish
 from sandbox_agent_client.cli.options import TOKEN_VARIABLE, TokenEnv, Url
 from sandbox_agent_client.cli.plain import plain
@@ -49,6 +50,16 @@ def add_doctor_command(app: Commands, *, panel: str) -> None:
 def _doctor(
     url: Url = None,
     token_env: TokenEnv = TOKEN_VARIABLE,
+    provider: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--provider",
+            metavar="NAME",
+            help="Of the providers only this one; repeat for more.",
+            show_default=False,
+            autocompletion=complete_providers,
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Look at everything that a run needs, and say what is missing. Put what it prints into a report of a bug.
@@ -56,10 +67,11 @@ def _doctor(
     Versions, programs, paths, providers, the server and its agents, credentials (where they are, never what they are), and
     the end of the server's log. Exit status 5: there is no server, and none can be started.
     """
-    finish(_examine(resolve_target(url=url, token_env=token_env), as_json=json))
+    target = resolve_target(url=url, token_env=token_env)
+    finish(_examine(target, provider or installed_providers(), as_json=json))
 
 
-async def _examine(target: Target, *, as_json: bool) -> ExitCode:
+async def _examine(target: Target, providers: Sequence[str], *, as_json: bool) -> ExitCode:
     server, agents = await _server(target)
     programs = {name: shutil.which(name) for name in PROGRAMS}
     facts: Facts = {
@@ -67,7 +79,7 @@ async def _examine(target: Target, *, as_json: bool) -> ExitCode:
         "machine": _machine(),
         "variables": _variables(os.environ),
         "programs": {"sandbox-agent-server": _server_program(), **programs},
-        "providers": await _providers(),
+        "providers": await asyncio.gather(*map(_provider, providers)),
         "server": server,
         "agents": agents,
         "credentials": _credentials(),
@@ -122,10 +134,6 @@ def _server_program() -> str | None:
         return " ".join(server_command())
     except SandboxAgentError:
         return None
-
-
-async def _providers() -> list[Facts]:
-    return list(await asyncio.gather(*map(_provider, installed_providers())))
 
 
 async def _provider(name: str) -> Facts:

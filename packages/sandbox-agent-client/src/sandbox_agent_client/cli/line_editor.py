@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from prompt_toolkit.completion import Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory
 from prompt_toolkit.key_binding import KeyBindings
-from prompt_toolkit.patch_stdout import patch_stdout
+from prompt_toolkit.patch_stdout import StdoutProxy
 
 from sandbox_agent_client._data_dir import data_dir
 from sandbox_agent_client.cli.plain import plain
@@ -79,7 +79,7 @@ class LineEditor:
 
     async def _edited(self, session: PromptSession[str]) -> str:
         typed, self._typed = self._typed, ""
-        with patch_stdout(raw=True):
+        with _WholeLines(raw=True) as above, redirect_stdout(above), redirect_stderr(above):
             self._reading = asyncio.create_task(
                 session.prompt_async(PROMPT, default=typed, handle_sigint=False)
             )
@@ -94,6 +94,17 @@ class LineEditor:
                     reading.cancel()
                     with suppress(asyncio.CancelledError):
                         await reading
+
+
+class _WholeLines(StdoutProxy):
+    """What is shown above the prompt. Half a line waits for its end: the prompt is drawn over it."""
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        super().flush()
+        super().close()
 
 
 class SlashCommands(Completer):

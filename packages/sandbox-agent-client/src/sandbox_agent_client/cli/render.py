@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from rich.console import Console
@@ -57,6 +58,10 @@ class Renderer:
     def __init__(self, console: Console, remarks: Console) -> None:
         self._console = console
         self._remarks = remarks
+        self.streams: Callable[[], bool] = lambda: True
+        """Whether a message that begins now is shown as it comes, or when it is whole."""
+        self._held: set[tuple[str, str | None]] = set()
+        """Messages that are shown when they are whole."""
         self._voice: Voice | None = None
         self._at_line_start = True
         self._streamed: set[tuple[str, str | None]] = set()
@@ -112,7 +117,11 @@ class Renderer:
     def _delta(self, event: MessageDelta | ReasoningDelta) -> None:
         voice: Voice = "message" if isinstance(event, MessageDelta) else "reasoning"
         text = event.text or (f"[{event.content.type}]" if event.content is not None else "")
-        self._streamed.add((voice, event.message_id))
+        message = (voice, event.message_id)
+        if message not in self._streamed and (message in self._held or not self.streams()):
+            self._held.add(message)
+            return
+        self._streamed.add(message)
         self._say(voice, text, is_subagent=event.parent_tool_call_id is not None)
 
     def _completed(self, event: MessageCompleted | ReasoningCompleted) -> None:
@@ -120,6 +129,7 @@ class Renderer:
         if (voice, event.message_id) not in self._streamed:
             self._say(voice, event.text, is_subagent=event.parent_tool_call_id is not None)
         self._streamed.discard((voice, event.message_id))
+        self._held.discard((voice, event.message_id))
         self._break()
 
     def _say(self, voice: Voice, text: str, *, is_subagent: bool) -> None:

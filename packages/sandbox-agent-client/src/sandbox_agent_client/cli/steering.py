@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as json_module
 import os
 import signal
 import sys
@@ -50,6 +51,13 @@ def _prompt(
     prompt: Prompt,
     yes: Yes = False,
     json: Json = False,
+    wait: Annotated[
+        bool,
+        typer.Option(
+            "--wait/--no-wait",
+            help="Watch until its turn has ended. Without: print the id of the turn, and leave it to the server.",
+        ),
+    ] = True,
     wait_for_background: Background = True,
     timeout: Timeout = None,
     max_turns: MaxTurns = None,
@@ -58,6 +66,19 @@ def _prompt(
     token_env: TokenEnv = TOKEN_VARIABLE,
 ) -> None:
     """Give a session another prompt and watch, as `run --session` does."""
+    if not wait:
+        if yes:
+            raise typer.BadParameter(
+                "--yes answers while it watches: --no-wait leaves that to others, see `requests`"
+            )
+
+        async def send(found: Session) -> None:
+            turn = await found.send(text, timeout=timeout, max_turns=max_turns, max_cost=max_cost)
+            ids = {"sessionId": found.id, "turnId": turn.id}
+            print(json_module.dumps(ids) if json else turn.id)
+
+        text = read_prompt(prompt)
+        in_session(session, url, token_env, send)
     wanted = Wanted(target=resolve_target(url=url, token_env=token_env), session=session)
     finish(
         run(
@@ -112,7 +133,7 @@ def _respond(
     """Answer what a session waits for."""
 
     async def answer(found: Session) -> None:
-        asked = pick([(found, one) for one in await found.requests()], request, session=found.id)
+        asked = pick(await found.requests(), request, session=found.id)
         print(await respond(asked, answers, message=message))
 
     in_session(session, url, token_env, answer)
