@@ -6,12 +6,15 @@ import gzip
 import io
 import json
 import os
+import random
+import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -35,6 +38,8 @@ ServerFactory = Callable[..., ServerProcess]
 # An agent that only speaks ACP; the package of the test holds the mock agent in its place.
 AGENT = "copilot"
 VERSION = find_pin(AGENT).version
+LARGE = {"padding": random.Random(0).randbytes(4_000_000)}
+"""So that the half of an archive that comes before a stall is worth a progress."""
 MOCK = f'#!/bin/sh\nexec "{sys.executable}" -m sandbox_agent_server.agents.mock\n'.encode()
 
 
@@ -45,10 +50,17 @@ def registry() -> Iterator[NpmRegistry]:
         yield running
 
 
-def publish(registry: NpmRegistry, version: str = VERSION, **options: Any) -> None:
+def publish(
+    registry: NpmRegistry,
+    version: str = VERSION,
+    *,
+    files: Mapping[str, bytes] = MappingProxyType({}),
+    **options: Any,
+) -> None:
     pin = find_pin(AGENT)
     package = pin.package_for(this_platform(), version)
-    registry.publish(package.name, package.version, {f"{package.path}*": MOCK}, **options)
+    content = {**files, f"{package.path}*": MOCK}
+    registry.publish(package.name, package.version, content, **options)
     registry.publish(pin.package, version, {})
 
 
@@ -353,6 +365,99 @@ def test_the_sdk_knows_a_forbidden_installation(start: ServerFactory) -> None:
         pytest.raises(InstallForbidden),
     ):
         client.install_agent(AGENT)
+
+
+async def test_a_session_tells_what_is_installed_for_it(
+    start: ServerFactory, registry: NpmRegistry
+) -> None:
+    publish(registry, files=LARGE)
+    registry.stalls = True
+    server = start()
+    told: list[InstallProgress] = []
+
+    async def on_install(progress: InstallProgress) -> None:
+        told.append(progress)
+        if progress.step == "downloading":
+            registry.go_on()  # the session does not begin before it was told
+
+    async with SandboxAgent.connect(server.url, token=server.token) as client:
+        session = await client.create_session(AGENT, on_install=on_install)
+        assert (await session.prompt("hello")).stop_reason == "end_turn"
+        await client.end_session(session.id)
+    [download] = [progress for progress in told if progress.step == "downloading"][:1]
+    assert (download.agent, download.version) == (AGENT, VERSION)
+    assert download.total_bytes
+
+
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_report_and_the_log_tell_what_is_installed_for_a_session(
+    start: ServerFactory,
+    registry: NpmRegistry,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    is_resumed: bool,
+) -> None:
+    publish(registry, files=LARGE)
+    caplog.set_level("INFO", "sandbox_agent_client")
+    server = start()
+    reported: list[str] = []
+
+    def report(line: str) -> None:
+        reported.append(line)
+        if "downloading" in line:
+            registry.go_on()
+
+    with SandboxAgentSync.connect(server.url, token=server.token, report=report) as client:
+        if is_resumed:
+            session = client.create_session(AGENT)
+            client.end_session(session.id)
+            shutil.rmtree(tmp_path / "agents")
+        registry.stalls = True
+        if is_resumed:
+            client.resume_session(session.id)
+        else:
+            client.create_session(AGENT)
+    line = f"installing {AGENT} {VERSION}: downloading"
+    assert any(line in one for one in reported)
+    assert any(line in one for one in caplog.messages)
+
+
+def test_a_run_shows_what_is_installed_for_it(start: ServerFactory, registry: NpmRegistry) -> None:
+    publish(registry, files=LARGE)
+    registry.stalls = True
+    server = start()
+    program = Path(sys.executable).with_name("sandbox-agent")
+    env = {**os.environ, "SANDBOX_AGENT_URL": server.url, "SANDBOX_AGENT_TOKEN": server.token or ""}
+    with subprocess.Popen(
+        [program, "run", "--agent", AGENT, "--cwd", "/", "hello"],
+        env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    ) as run:  # fmt: skip
+        assert run.stderr is not None
+        said = next((line for line in run.stderr if "downloading" in line), "")
+        registry.go_on()
+        run.stderr.read()
+    assert (said.strip(), run.returncode) == (f"installing {AGENT} {VERSION}: downloading", 0)
+
+
+def test_who_may_only_read_sees_an_installation_and_begins_none(
+    start: ServerFactory, registry: NpmRegistry
+) -> None:
+    registry.stalls = True
+    server = start()
+    path = f"/v1/agents/{AGENT}/install"
+    with server.client() as owner, ThreadPoolExecutor(1) as pool:
+        token = owner.post("/v1/tokens", json={"actor": "ann", "scopes": ["read"]}).json()["token"]
+        reader = {"authorization": f"Bearer {token}"}
+        assert owner.post(path, json={}, headers=reader).status_code == 403
+        assert owner.get(path, headers=reader).json() == {"running": False}
+        creating = pool.submit(server.create, AGENT)
+        assert registry.is_stalled.wait(DEADLINE_S)
+        seen = owner.get(path, headers=reader).json()
+        registry.go_on()
+        creating.result()
+        assert (seen["running"], seen["progress"]["agent"]) == (True, AGENT)
+        assert owner.get(path).json() == {"running": False}
+        assert owner.get("/v1/agents/nobody/install").status_code == 400
 
 
 def test_the_command_line_installs_where_the_server_is(start: ServerFactory) -> None:

@@ -123,8 +123,9 @@ async def test_a_connected_client_has_no_sandbox(provider: DirectoryProvider) ->
         SandboxAgent.connect(owner.base_url, token=owner.token) as client,
     ):
         assert client.sandbox_ref is None
-        with pytest.raises(RuntimeError):
+        with pytest.raises(errors.NoSandbox) as caught:
             _ = client.sandbox
+        assert isinstance(caught.value, RuntimeError)
 
 
 # -- ports

@@ -50,7 +50,7 @@ async def test_a_sandbox_can_be_kept_and_destroyed_later() -> None:
     endpoint = await provider.endpoint(ref)
     async with SandboxAgent.connect(endpoint.url, token=endpoint.token) as again:
         assert (await again.health()).status == "ok"
-        with pytest.raises(RuntimeError):
+        with pytest.raises(errors.NoSandbox):
             await again.destroy_sandbox()
     await provider.destroy(ref)
     await provider.destroy(ref)

@@ -57,6 +57,7 @@
 
     only raised by the client
       ClientClosed                       client_closed
+      NoSandbox                          no_sandbox
       CallbackError                      callback_error
       ServerUnreachable                  server_unreachable          retryable
       ServerStartFailed                  server_start_failed
@@ -109,6 +110,7 @@ __all__ = [
     "LimitReached",
     "MethodNotAllowed",
     "ModeNotSupported",
+    "NoSandbox",
     "NodeMissing",
     "NotAcceptable",
     "NotFound",
@@ -559,6 +561,14 @@ class ClientClosed(SandboxAgentError, RuntimeError):
 
     code = "client_closed"
     title = "Client Closed"
+
+
+class NoSandbox(SandboxAgentError, RuntimeError):
+    """The client was made by `connect`, and knows no sandbox to pause, to take along or to destroy: that takes `start`,
+    with `ref=` for one that exists. Also a `RuntimeError`."""
+
+    code = "no_sandbox"
+    title = "No Sandbox"
 
 
 class CallbackError(SandboxAgentError):

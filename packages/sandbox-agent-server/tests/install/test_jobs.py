@@ -41,6 +41,26 @@ async def test_who_wants_the_same_shares_the_work_and_hears_of_it(
     assert (again.already_installed, again.artifacts) == (True, [])
 
 
+async def test_what_is_installed_for_a_session_can_be_looked_at(
+    installer: Installer, publish_claude: Publish, registry: NpmRegistry
+) -> None:
+    publish_claude()
+    registry.stalls = True
+    jobs = jobs_of(installer)
+    assert not jobs.status("claude").running
+    told: list[InstallProgress] = []
+    task = asyncio.ensure_future(jobs.install("claude", on_progress=told.append))
+    assert await asyncio.to_thread(registry.is_stalled.wait, 30)
+
+    status = jobs.status("claude")
+    assert (status.running, status.progress) == (True, told[-1])
+    assert not jobs.status("codex").running
+
+    registry.go_on()
+    await task
+    assert not jobs.status("claude").running
+
+
 async def test_another_program_that_comes_first_is_noted(
     installer: Installer, publish_claude: Publish, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import httpx
 from sandbox_agent_core.api.sessions import CreateSession, SessionInfo, SessionStatus
-from sandbox_agent_core.errors import SessionAlreadyExists, SessionNotFound
+from sandbox_agent_core.errors import NoSandbox, SessionAlreadyExists, SessionNotFound
 from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef, TokenHeader
 
@@ -21,6 +22,7 @@ from sandbox_agent_client._async._backend import (
     finish,
 )
 from sandbox_agent_client._async.connection import Connection
+from sandbox_agent_client._async.installation import InstallationWatch, OnInstall
 from sandbox_agent_client._async.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
 from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.service import Service
@@ -66,12 +68,14 @@ class SandboxAgent(Service):
         sandbox: Sandbox | None = None,
         keep: bool = True,
         keep_alive: KeepAlive | None = None,
+        report: Callable[[str], Any] | None = None,
     ) -> None:
         super().__init__(connection)
         connection.is_local = sandbox is not None and sandbox.ref.provider == LOCAL
         self._sandbox = sandbox
         self._keep = keep
         self._keep_alive = keep_alive
+        self._watch = partial(InstallationWatch, connection.transport, report=report)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {shown_url(self.base_url)}>"
@@ -118,7 +122,8 @@ class SandboxAgent(Service):
         (None: never), it is left to lapse, or paused with `on_idle="pause"`. The next call wakes a sandbox that
         sleeps, whoever paused it, and starts a server again that does not run; with `wake="never"` it raises
         `SandboxAsleep`, and `client.sandbox.resume()` wakes it.
-        `report` is told each step, and when. Times are in seconds.
+        `report` is told each step, and when; later also how an agent is installed that a session waits for.
+        Times are in seconds.
 
         Raises:
             ProviderNotInstalled: there is no such provider here.
@@ -128,8 +133,7 @@ class SandboxAgent(Service):
             ServerStartFailed: the server in it did not answer.
         """
 
-        if report is not None:
-            check_callback(report, "report", argument="the step", may_be_async=False)
+        _check_report(report)
 
         async def open() -> SandboxAgent:
             known = None if ref is None else parse_ref(ref)
@@ -177,7 +181,7 @@ class SandboxAgent(Service):
                     box, connection, idle_timeout_s=idle_timeout, on_idle=on_idle
                 )
             stays = keep if keep is not None else not launched.is_ours
-            return cls(connection, sandbox=box, keep=stays, keep_alive=keep_alive)
+            return cls(connection, sandbox=box, keep=stays, keep_alive=keep_alive, report=report)
 
         return AwaitableContext(open)
 
@@ -189,6 +193,7 @@ class SandboxAgent(Service):
         token: str | None = None,
         token_header: TokenHeader | None = None,
         headers: Mapping[str, str] | None = None,
+        report: Callable[[str], Any] | None = None,
         persistence: TranscriptStore | None = None,
         transport: TransportKind = "auto",
         http_client: httpx.AsyncClient | None = None,
@@ -201,12 +206,14 @@ class SandboxAgent(Service):
         `X-Sandbox-Agent-Token` when `headers` have an `Authorization` already or `token_header` says so. An
         `http_client` that is given stays open.
         `reconnect_timeout`: how long a stream tries to come back; None for ever. Times are in seconds.
+        `report` is told how an agent is installed that a session waits for.
 
         Raises:
             InvalidRequest: the URL or a header is none.
             ServerUnreachable: nothing answers there.
             TokenInvalid: the server wants another token, or it cannot be one.
         """
+        _check_report(report)
 
         async def open() -> SandboxAgent:
             carrier = Transport(
@@ -220,7 +227,7 @@ class SandboxAgent(Service):
             connection = Connection(
                 carrier, portal=Portal(), store=persistence, reconnect_timeout_s=reconnect_timeout
             )
-            client = cls(connection)
+            client = cls(connection, report=report)
             try:
                 health = await client.health()
                 carrier.heartbeat_s = health.heartbeat_s or HEARTBEAT_S
@@ -256,7 +263,7 @@ class SandboxAgent(Service):
         """Disconnect and remove the sandbox with everything in it; doing it twice does nothing.
 
         Raises:
-            RuntimeError: this client neither started one nor took one over.
+            NoSandbox: this client neither started one nor took one over.
             ProviderError: it could not be removed; it may still cost money.
         """
         sandbox = self.sandbox
@@ -282,10 +289,13 @@ class SandboxAgent(Service):
         """Pause, resume, extend it; its reference and its log.
 
         Raises:
-            RuntimeError: this client is connected to a server that it did not start.
+            NoSandbox: this client is connected to a server that it did not start.
         """
         if self._sandbox is None:
-            raise RuntimeError("This client is connected to a server that it did not start.")
+            raise NoSandbox(
+                "This client is connected to a server that it did not start. For its sandbox: "
+                "`SandboxAgent.start(ref=…)`, with the `sandbox_ref` of the client that started it."
+            )
         return self._sandbox
 
     @property
@@ -305,9 +315,17 @@ class SandboxAgent(Service):
     # -- sessions
 
     async def create_session(
-        self, agent: str, *, id: str | None = None, **options: Unpack[SessionOptions]
+        self,
+        agent: str,
+        *,
+        id: str | None = None,
+        on_install: OnInstall | None = None,
+        **options: Unpack[SessionOptions],
     ) -> Session:
         """Start an agent. `id` is yours, or one is made; the options are `SessionOptions`.
+
+        An agent that is not there is installed first. `on_install` is told the steps and the bytes of that as
+        `InstallProgress`, in place of `report`; the log `sandbox_agent_client` has them, too.
 
         Raises:
             AgentNotInstalled: the message says how to get it.
@@ -321,7 +339,8 @@ class SandboxAgent(Service):
         if members.get("additional_directories"):
             given = members["additional_directories"]
             members["additional_directories"] = [self._directory(one) for one in given]
-        return await self._create(built(CreateSession, agent=agent, id=id, **members))
+        watch = self._watch(on_install=on_install, agent=agent)
+        return await self._create(built(CreateSession, agent=agent, id=id, **members), watch)
 
     async def get_session(self, id: str) -> Session:
         """Raises: SessionNotFound."""
@@ -366,20 +385,22 @@ class SandboxAgent(Service):
         cwd: str | PathLike[str] | None = None,
         env: Mapping[str, str] | None = None,
         mcp_servers: McpServers | None = None,
+        on_install: OnInstall | None = None,
     ) -> Session:
         """Pick a session up again, also in a sandbox that has never seen it.
 
         A session that the server knows gets its agent started again, when it does not run. One that
         it does not know is made again from `persistence`, with the same id and settings, and its
         history is given to the agent as context; `cwd` is for that case. `env` and `mcp_servers` can
-        hold keys, so nobody stores them: give them again.
+        hold keys, so nobody stores them: give them again. `on_install` is as that of `create_session`.
 
         Raises:
             SessionNotFound: neither the server nor the store knows it.
         """
         try:
             call = calls.resume(id, env=env, mcp_servers=mcp_servers)
-            return self._session(await self._connection.call(call))
+            async with self._watch(on_install=on_install, session_id=id):
+                return self._session(await self._connection.call(call))
         except SessionNotFound:
             request = await self._stored_request(id)
             if request is None:
@@ -390,10 +411,16 @@ class SandboxAgent(Service):
             "mcp_servers": mcp_servers,
         }
         members = request | {name: value for name, value in given.items() if value is not None}
-        return await self._create(built(CreateSession, **members))
+        again = built(CreateSession, **members)
+        return await self._create(again, self._watch(on_install=on_install, agent=again.agent))
 
     async def resume_or_create_session(
-        self, id: str, agent: str, **options: Unpack[SessionOptions]
+        self,
+        id: str,
+        agent: str,
+        *,
+        on_install: OnInstall | None = None,
+        **options: Unpack[SessionOptions],
     ) -> Session:
         """`resume_session`, or `create_session` when nobody knows the id."""
         try:
@@ -402,11 +429,12 @@ class SandboxAgent(Service):
                 cwd=options.get("cwd"),
                 env=options.get("env"),
                 mcp_servers=options.get("mcp_servers"),
+                on_install=on_install,
             )
         except SessionNotFound:
             pass
         try:
-            return await self.create_session(agent, id=id, **options)
+            return await self.create_session(agent, id=id, on_install=on_install, **options)
         except SessionAlreadyExists:  # another client did the same just now
             return await self.resume_session(id)
 
@@ -430,11 +458,12 @@ class SandboxAgent(Service):
     def _session(self, info: SessionInfo) -> Session:
         return Session(self._connection, info)
 
-    async def _create(self, request: CreateSession) -> Session:
+    async def _create(self, request: CreateSession, watch: InstallationWatch) -> Session:
         logger.info(
             "starting %s in a new session; the agent is installed first if need be", request.agent
         )
-        info = await self._connection.call(calls.create(request))
+        async with watch:
+            info = await self._connection.call(calls.create(request))
         logger.info("session %s of %s runs", info.id, info.agent)
         await self._connection.recorder(info, settings_of(request))
         return self._session(info)
@@ -445,3 +474,9 @@ class SandboxAgent(Service):
         if store is None:
             return None
         return await self._connection.portal.run(lambda: new_context(store, id))
+
+
+def _check_report(report: Callable[[str], Any] | None) -> None:
+    """Raises: TypeError."""
+    if report is not None:
+        check_callback(report, "report", argument="the step", may_be_async=False)

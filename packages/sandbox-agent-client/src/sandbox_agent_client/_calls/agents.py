@@ -11,6 +11,7 @@ from sandbox_agent_core.api.agents import (
     InstallProgress,
     InstallRequest,
     InstallResult,
+    InstallStatus,
 )
 from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.wire.problem import from_problem
@@ -19,7 +20,7 @@ from sandbox_agent_core.wire.sse import SseEvent
 from sandbox_agent_client._calls.call import Call, body, built, path, query, reads
 from sandbox_agent_client._failures import read_json
 
-__all__ = ["get_agent", "health", "install", "list_agents", "read_install_event"]
+__all__ = ["get_agent", "health", "install", "install_status", "list_agents", "read_install_event"]
 
 _result = reads(InstallResult)
 _progress = reads(InstallProgress)
@@ -49,6 +50,10 @@ def install(agent: str, *, version: str | None, reinstall: bool) -> Call[Install
         parse=_result,
         has_deadline=False,
     )
+
+
+def install_status(agent: str) -> Call[InstallStatus]:
+    return Call(method="GET", path=path("agents", agent, "install"), parse=reads(InstallStatus))
 
 
 def read_install_event(event: SseEvent) -> InstallProgress | InstallResult | None:

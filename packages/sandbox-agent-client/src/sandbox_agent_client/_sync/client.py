@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import httpx
 from sandbox_agent_core.api.sessions import CreateSession, SessionInfo, SessionStatus
-from sandbox_agent_core.errors import SessionAlreadyExists, SessionNotFound
+from sandbox_agent_core.errors import NoSandbox, SessionAlreadyExists, SessionNotFound
 from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef, TokenHeader
 
@@ -32,6 +33,7 @@ from sandbox_agent_client._sync._backend import (
     open_now,
 )
 from sandbox_agent_client._sync.connection import Connection
+from sandbox_agent_client._sync.installation import InstallationWatch, OnInstall
 from sandbox_agent_client._sync.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
 from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.service import Service
@@ -67,12 +69,14 @@ class SandboxAgentSync(Service):
         sandbox: SandboxSync | None = None,
         keep: bool = True,
         keep_alive: KeepAlive | None = None,
+        report: Callable[[str], Any] | None = None,
     ) -> None:
         super().__init__(connection)
         connection.is_local = sandbox is not None and sandbox.ref.provider == LOCAL
         self._sandbox = sandbox
         self._keep = keep
         self._keep_alive = keep_alive
+        self._watch = partial(InstallationWatch, connection.transport, report=report)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {shown_url(self.base_url)}>"
@@ -119,7 +123,8 @@ class SandboxAgentSync(Service):
         (None: never), it is left to lapse, or paused with `on_idle="pause"`. The next call wakes a sandbox that
         sleeps, whoever paused it, and starts a server again that does not run; with `wake="never"` it raises
         `SandboxAsleep`, and `client.sandbox.resume()` wakes it.
-        `report` is told each step, and when. Times are in seconds.
+        `report` is told each step, and when; later also how an agent is installed that a session waits for.
+        Times are in seconds.
 
         Raises:
             ProviderNotInstalled: there is no such provider here.
@@ -129,8 +134,7 @@ class SandboxAgentSync(Service):
             ServerStartFailed: the server in it did not answer.
         """
 
-        if report is not None:
-            check_callback(report, "report", argument="the step", may_be_async=False)
+        _check_report(report)
 
         def open() -> SandboxAgentSync:
             known = None if ref is None else parse_ref(ref)
@@ -178,7 +182,7 @@ class SandboxAgentSync(Service):
                     box, connection, idle_timeout_s=idle_timeout, on_idle=on_idle
                 )
             stays = keep if keep is not None else not launched.is_ours
-            return cls(connection, sandbox=box, keep=stays, keep_alive=keep_alive)
+            return cls(connection, sandbox=box, keep=stays, keep_alive=keep_alive, report=report)
 
         return open_now(open)
 
@@ -190,6 +194,7 @@ class SandboxAgentSync(Service):
         token: str | None = None,
         token_header: TokenHeader | None = None,
         headers: Mapping[str, str] | None = None,
+        report: Callable[[str], Any] | None = None,
         persistence: TranscriptStore | None = None,
         transport: TransportKind = "auto",
         http_client: httpx.Client | None = None,
@@ -202,12 +207,14 @@ class SandboxAgentSync(Service):
         `X-SandboxSync-Agent-Token` when `headers` have an `Authorization` already or `token_header` says so. An
         `http_client` that is given stays open.
         `reconnect_timeout`: how long a stream tries to come back; None for ever. Times are in seconds.
+        `report` is told how an agent is installed that a session waits for.
 
         Raises:
             InvalidRequest: the URL or a header is none.
             ServerUnreachable: nothing answers there.
             TokenInvalid: the server wants another token, or it cannot be one.
         """
+        _check_report(report)
 
         def open() -> SandboxAgentSync:
             carrier = Transport(
@@ -221,7 +228,7 @@ class SandboxAgentSync(Service):
             connection = Connection(
                 carrier, portal=Portal(), store=persistence, reconnect_timeout_s=reconnect_timeout
             )
-            client = cls(connection)
+            client = cls(connection, report=report)
             try:
                 health = client.health()
                 carrier.heartbeat_s = health.heartbeat_s or HEARTBEAT_S
@@ -257,7 +264,7 @@ class SandboxAgentSync(Service):
         """Disconnect and remove the sandbox with everything in it; doing it twice does nothing.
 
         Raises:
-            RuntimeError: this client neither started one nor took one over.
+            NoSandbox: this client neither started one nor took one over.
             ProviderError: it could not be removed; it may still cost money.
         """
         sandbox = self.sandbox
@@ -283,10 +290,13 @@ class SandboxAgentSync(Service):
         """Pause, resume, extend it; its reference and its log.
 
         Raises:
-            RuntimeError: this client is connected to a server that it did not start.
+            NoSandbox: this client is connected to a server that it did not start.
         """
         if self._sandbox is None:
-            raise RuntimeError("This client is connected to a server that it did not start.")
+            raise NoSandbox(
+                "This client is connected to a server that it did not start. For its sandbox: "
+                "`SandboxAgentSync.start(ref=…)`, with the `sandbox_ref` of the client that started it."
+            )
         return self._sandbox
 
     @property
@@ -306,9 +316,17 @@ class SandboxAgentSync(Service):
     # -- sessions
 
     def create_session(
-        self, agent: str, *, id: str | None = None, **options: Unpack[SessionOptions]
+        self,
+        agent: str,
+        *,
+        id: str | None = None,
+        on_install: OnInstall | None = None,
+        **options: Unpack[SessionOptions],
     ) -> SessionSync:
         """Start an agent. `id` is yours, or one is made; the options are `SessionOptions`.
+
+        An agent that is not there is installed first. `on_install` is told the steps and the bytes of that as
+        `InstallProgress`, in place of `report`; the log `sandbox_agent_client` has them, too.
 
         Raises:
             AgentNotInstalled: the message says how to get it.
@@ -322,7 +340,8 @@ class SandboxAgentSync(Service):
         if members.get("additional_directories"):
             given = members["additional_directories"]
             members["additional_directories"] = [self._directory(one) for one in given]
-        return self._create(built(CreateSession, agent=agent, id=id, **members))
+        watch = self._watch(on_install=on_install, agent=agent)
+        return self._create(built(CreateSession, agent=agent, id=id, **members), watch)
 
     def get_session(self, id: str) -> SessionSync:
         """Raises: SessionNotFound."""
@@ -367,20 +386,22 @@ class SandboxAgentSync(Service):
         cwd: str | PathLike[str] | None = None,
         env: Mapping[str, str] | None = None,
         mcp_servers: McpServers | None = None,
+        on_install: OnInstall | None = None,
     ) -> SessionSync:
         """Pick a session up again, also in a sandbox that has never seen it.
 
         A session that the server knows gets its agent started again, when it does not run. One that
         it does not know is made again from `persistence`, with the same id and settings, and its
         history is given to the agent as context; `cwd` is for that case. `env` and `mcp_servers` can
-        hold keys, so nobody stores them: give them again.
+        hold keys, so nobody stores them: give them again. `on_install` is as that of `create_session`.
 
         Raises:
             SessionNotFound: neither the server nor the store knows it.
         """
         try:
             call = calls.resume(id, env=env, mcp_servers=mcp_servers)
-            return self._session(self._connection.call(call))
+            with self._watch(on_install=on_install, session_id=id):
+                return self._session(self._connection.call(call))
         except SessionNotFound:
             request = self._stored_request(id)
             if request is None:
@@ -391,10 +412,16 @@ class SandboxAgentSync(Service):
             "mcp_servers": mcp_servers,
         }
         members = request | {name: value for name, value in given.items() if value is not None}
-        return self._create(built(CreateSession, **members))
+        again = built(CreateSession, **members)
+        return self._create(again, self._watch(on_install=on_install, agent=again.agent))
 
     def resume_or_create_session(
-        self, id: str, agent: str, **options: Unpack[SessionOptions]
+        self,
+        id: str,
+        agent: str,
+        *,
+        on_install: OnInstall | None = None,
+        **options: Unpack[SessionOptions],
     ) -> SessionSync:
         """`resume_session`, or `create_session` when nobody knows the id."""
         try:
@@ -403,11 +430,12 @@ class SandboxAgentSync(Service):
                 cwd=options.get("cwd"),
                 env=options.get("env"),
                 mcp_servers=options.get("mcp_servers"),
+                on_install=on_install,
             )
         except SessionNotFound:
             pass
         try:
-            return self.create_session(agent, id=id, **options)
+            return self.create_session(agent, id=id, on_install=on_install, **options)
         except SessionAlreadyExists:  # another client did the same just now
             return self.resume_session(id)
 
@@ -431,11 +459,12 @@ class SandboxAgentSync(Service):
     def _session(self, info: SessionInfo) -> SessionSync:
         return SessionSync(self._connection, info)
 
-    def _create(self, request: CreateSession) -> SessionSync:
+    def _create(self, request: CreateSession, watch: InstallationWatch) -> SessionSync:
         logger.info(
             "starting %s in a new session; the agent is installed first if need be", request.agent
         )
-        info = self._connection.call(calls.create(request))
+        with watch:
+            info = self._connection.call(calls.create(request))
         logger.info("session %s of %s runs", info.id, info.agent)
         self._connection.recorder(info, settings_of(request))
         return self._session(info)
@@ -446,3 +475,9 @@ class SandboxAgentSync(Service):
         if store is None:
             return None
         return self._connection.portal.run(lambda: new_context(store, id))
+
+
+def _check_report(report: Callable[[str], Any] | None) -> None:
+    """Raises: TypeError."""
+    if report is not None:
+        check_callback(report, "report", argument="the step", may_be_async=False)

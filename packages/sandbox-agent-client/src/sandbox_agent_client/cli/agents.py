@@ -7,12 +7,11 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
-from sandbox_agent_core.api.agents import InstallProgress, InstallResult
+from sandbox_agent_core.api.agents import InstallResult
 
 from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.exit_codes import finish
+from sandbox_agent_client.cli.install_bar import InstallBar
 from sandbox_agent_client.cli.options import TOKEN_VARIABLE, Json, TokenEnv, Url
 from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.cli.table import print_table
@@ -87,9 +86,9 @@ async def _install_agent(
 ) -> None:
     """The progress goes to stderr, the result to stdout."""
     async with target.open() as client:
-        with _Shown() as shown:
+        with InstallBar() as bar:
             result = await client.install_agent(
-                agent, version, reinstall=reinstall, on_progress=shown.show
+                agent, version, reinstall=reinstall, on_progress=bar.show
             )
     if as_json:
         print(json_module.dumps(result.model_dump(mode="json", by_alias=True, exclude_none=True)))
@@ -103,54 +102,3 @@ def _sentence(agent: str, result: InstallResult) -> str:
     said = "is there already" if result.already_installed else "installed"
     name = " ".join(filter(None, (agent, result.version)))
     return f"{name} {said}: {result.path}" if result.path else f"{name} {said}"
-
-
-class _Shown:
-    """A bar on a terminal, a line for each step elsewhere."""
-
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[bytes]}"),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        self._task = self._bar.add_task("asking the server", total=None, bytes="")
-        self._step: str | None = None
-
-    def __enter__(self) -> _Shown:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_exc: object) -> None:
-        self._bar.stop()
-
-    def show(self, progress: InstallProgress) -> None:
-        step = progress.step.replace("_", " ")
-        words = " ".join(filter(None, (progress.agent, progress.version)))
-        text = plain(f"{words}: {step}")
-        if self._console.is_terminal:
-            if step != self._step:
-                # A bar forgets no total, and the next step may have none.
-                self._bar.remove_task(self._task)
-                self._task = self._bar.add_task(text, total=None, bytes="")
-            self._bar.update(
-                self._task,
-                description=text,
-                completed=progress.done_bytes or 0,
-                total=progress.total_bytes,
-                bytes=_bytes(progress),
-            )
-        elif step != self._step:
-            print(text, file=sys.stderr)
-        self._step = step
-
-
-def _bytes(progress: InstallProgress) -> str:
-    if progress.done_bytes is None:
-        return ""
-    of = f" of {progress.total_bytes / 1e6:.1f}" if progress.total_bytes else ""
-    return f"{progress.done_bytes / 1e6:.1f}{of} MB"

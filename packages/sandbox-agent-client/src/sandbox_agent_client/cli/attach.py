@@ -16,6 +16,7 @@ from sandbox_agent_client.cli.chat import chat_in
 from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.completion import complete_agents, complete_sessions
 from sandbox_agent_client.cli.exit_codes import EXIT_HELP, ExitCode, finish
+from sandbox_agent_client.cli.install_bar import InstallBar
 from sandbox_agent_client.cli.opening import DEFAULT_AGENT
 from sandbox_agent_client.cli.options import TOKEN_VARIABLE, TokenEnv, Yes
 from sandbox_agent_client.cli.plain import plain
@@ -117,7 +118,8 @@ async def _picked(client: SandboxAgent, screen: Onlooker, *, agent: str) -> Sess
             raise typer.Exit(int(ExitCode.CANCELLED))
         if answer.lower() in {"n", "new"}:
             try:
-                return await client.create_session(agent)
+                with InstallBar() as bar:
+                    return await client.create_session(agent, on_install=bar.show)
             except SandboxAgentError as exc:
                 screen.remark(exc.message, "red")
         elif answer.isdecimal() and 1 <= int(answer) <= len(offered):

@@ -15,6 +15,7 @@ from sandbox_agent_core.ids import is_session_id, new_id
 from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._async.session import Session
 from sandbox_agent_client.cli.archive import ServerArchive, open_archives, place_of
+from sandbox_agent_client.cli.install_bar import InstallBar
 from sandbox_agent_client.cli.local_sessions import at_work, run_of
 from sandbox_agent_client.cli.target import Target
 from sandbox_agent_client.errors import Conflict, InvalidRequest, SessionNotFound
@@ -62,12 +63,13 @@ async def opened(
     is_ours = wanted.target.url is None
     with _leaving_on_signals(), at_work(session_id) if is_ours else contextlib.nullcontext():
         async with wanted.target.open(session_id=session_id, report=report) as client:
-            if known:
-                session = await _resumed(client, session_id, wanted)
-            else:
-                session = await _created(
-                    client, session_id if is_ours or wanted.session else None, wanted
-                )
+            with InstallBar() as bar:
+                if known:
+                    session = await _resumed(client, session_id, wanted, bar)
+                else:
+                    session = await _created(
+                        client, session_id if is_ours or wanted.session else None, wanted, bar
+                    )
             yield client, session
 
 
@@ -89,10 +91,13 @@ async def _find(wanted: Wanted, name: str) -> tuple[Target, str, bool]:
     return (Target() if wanted.target.is_daemon else wanted.target), place.id, True
 
 
-async def _created(client: SandboxAgent, session_id: str | None, wanted: Wanted) -> Session:
+async def _created(
+    client: SandboxAgent, session_id: str | None, wanted: Wanted, bar: InstallBar
+) -> Session:
     return await client.create_session(
         wanted.agent or DEFAULT_AGENT,
         id=session_id,
+        on_install=bar.show,
         cwd=wanted.cwd,
         additional_directories=wanted.additional_directories or None,
         model=wanted.model,
@@ -104,8 +109,12 @@ async def _created(client: SandboxAgent, session_id: str | None, wanted: Wanted)
     )
 
 
-async def _resumed(client: SandboxAgent, session_id: str, wanted: Wanted) -> Session:
-    session = await client.resume_session(session_id, cwd=wanted.cwd, env=wanted.env or None)
+async def _resumed(
+    client: SandboxAgent, session_id: str, wanted: Wanted, bar: InstallBar
+) -> Session:
+    session = await client.resume_session(
+        session_id, cwd=wanted.cwd, env=wanted.env or None, on_install=bar.show
+    )
     if wanted.agent not in {None, session.info.agent}:
         raise InvalidRequest(
             f"Session {session.id} is one of {session.info.agent!r}, not {wanted.agent!r}."

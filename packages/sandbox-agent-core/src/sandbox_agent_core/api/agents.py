@@ -18,6 +18,7 @@ __all__ = [
     "InstallProgress",
     "InstallRequest",
     "InstallResult",
+    "InstallStatus",
 ]
 
 
@@ -163,3 +164,12 @@ class InstallProgress(ResponseBody):
     version: str | None = None
     done_bytes: int | None = None
     total_bytes: int | None = Field(default=None, description="When the registry says it.")
+
+
+class InstallStatus(ResponseBody):
+    """Whether an agent is being installed now, also when a session that waits for it has begun that."""
+
+    running: bool
+    progress: InstallProgress | None = Field(
+        default=None, description="The latest of what runs; null when it has only begun."
+    )

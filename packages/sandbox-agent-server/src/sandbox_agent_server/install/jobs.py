@@ -15,6 +15,7 @@ from sandbox_agent_core.api.agents import (
     InstallProgress,
     InstallRequest,
     InstallResult,
+    InstallStatus,
 )
 from sandbox_agent_core.errors import SandboxAgentError, Unavailable
 from sandbox_agent_core.spi.agent import AgentInstallation
@@ -109,6 +110,14 @@ class InstallJobs:
             return await asyncio.shield(job.result)
         finally:
             job.listeners.remove(on_progress)
+
+    def status(self, agent: str) -> InstallStatus:
+        """Of the installation that sessions wait for, else of another of this agent."""
+        running = {wanted: job for wanted, job in self._jobs.items() if wanted.agent == agent}
+        job = running.get(_Wanted(agent, None, False)) or next(iter(running.values()), None)
+        if job is None:
+            return InstallStatus(running=False)
+        return InstallStatus(running=True, progress=job.last)
 
     async def close(self) -> None:
         """End what runs, and tell who waits for it; the directory stays whole."""

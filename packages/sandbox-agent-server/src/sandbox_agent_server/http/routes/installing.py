@@ -1,10 +1,15 @@
-"""`POST /v1/agents/{agent}/install`."""
+"""`/v1/agents/{agent}/install`."""
 
 from __future__ import annotations
 
 from functools import partial
 
-from sandbox_agent_core.api.agents import InstallProgress, InstallRequest, InstallResult
+from sandbox_agent_core.api.agents import (
+    InstallProgress,
+    InstallRequest,
+    InstallResult,
+    InstallStatus,
+)
 from sandbox_agent_core.errors import (
     AgentNotInstallable,
     InstallFailed,
@@ -38,6 +43,13 @@ async def _install(request: Request) -> Response | SseResponse:
     )
 
 
+async def _status(request: Request) -> Response:
+    services = services_of(request)
+    agent = request.path_params["agent"]
+    services.agents.check(agent)
+    return json_response(services.installs.status(agent))
+
+
 routes = [
     ApiRoute(
         method="POST", path="/v1/agents/{agent}/install", handler=_install, tag="agents",
@@ -46,5 +58,10 @@ routes = [
         streams="`progress` any number of times, then `completed` with the result or `error` with a problem.",
         errors=[UnsupportedAgent, AgentNotInstallable, InstallForbidden, InstallFailed, RegistryUnavailable],
         extra={"progress": InstallProgress},
+    ),
+    ApiRoute(
+        method="GET", path="/v1/agents/{agent}/install", handler=_status, tag="agents", scope="read",
+        summary="Whether it is being installed, and how far that is: for who waits for `POST /v1/sessions`.",
+        result=InstallStatus, errors=[UnsupportedAgent],
     ),
 ]  # fmt: skip
