@@ -21,7 +21,7 @@ async def test_a_snapshot_is_what_others_start_from(daytona: FakeDaytona) -> Non
         assert (await client.health()).status == "ok"
         with pytest.raises(errors.ProviderError, match="already exists"):
             await client.sandbox.snapshot(name="checkpoint")
-    files = daytona.snapshots["checkpoint"]
+    files = daytona.snapshots["checkpoint"].saved.directory
     assert not [f for f in files.rglob("*") if f.is_file() and b"hush" in f.read_bytes()]
     async with SandboxAgent.start(provider(**image.options)) as client:
         (box,) = daytona.boxes.values()

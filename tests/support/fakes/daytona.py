@@ -8,7 +8,8 @@ From reports, not from the schema: a sandbox that has just been started refuses 
 one that is destroyed is told of for a while, the toolbox of a stopped one answers 400, the list lags behind
 (`is_list_late`), preview tokens change with a restart.
 
-A snapshot has the files of its sandbox.
+A snapshot has the files and the resources of its sandbox. One that was just made is `pending` for a while, and one
+that is removed `removing`.
 
 What it does not model: images (one, with or without our server on its PATH), users, a network
 of a sandbox's own, lifetimes that end (`auto_destroy_at` is only told), archives, volumes, secrets, GPUs,
@@ -20,10 +21,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import secrets
-import shutil
 import signal
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +42,7 @@ from daytona_api_client_async import (
     Sandbox,
     SandboxListItem,
     SignedPortPreviewUrl,
+    SnapshotDto,
 )
 from daytona_toolbox_api_client_async.models.execute_request import ExecuteRequest
 from daytona_toolbox_api_client_async.models.execute_response import ExecuteResponse
@@ -49,7 +52,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from support.fakes.edge import pass_on
-from support.fakes.machine import PrivateMachine
+from support.fakes.machine import PrivateMachine, SavedFiles
 from support.fakes.processes import signal_all
 from support.fakes.serving import serve
 
@@ -60,6 +63,19 @@ LOOKS_WHILE_CHANGING = 1
 """How often it says `starting` before it says `started`."""
 LONGEST_HANG_S = 60.0
 EXECUTE_TIMEOUT_S = 10
+
+
+@dataclass(slots=True)
+class Snapshot:
+    name: str
+    saved: SavedFiles
+    source: str
+    cpu: float
+    memory: float
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    state: str = "pending"
+    looks_left: int = LOOKS_WHILE_CHANGING
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass(slots=True)
@@ -98,8 +114,11 @@ class FakeDaytona:
         self.calls: Counter[str] = Counter()
         self.bodies: list[tuple[str, Any]] = []
         self.faults: dict[str, list[int]] = {}
-        self.snapshots: dict[str, Path] = {}
-        """Of sandboxes: the files, by name."""
+        self.snapshots: dict[str, Snapshot] = {}
+        """Of sandboxes, by name."""
+        self.next_snapshot_state = "active"
+        """What those that are pending come to."""
+        self.page_size = 100
         self.fault_message = "planned"
         self.first_state = "started"
         """What a new sandbox comes to."""
@@ -149,6 +168,10 @@ class FakeDaytona:
                 Route(f"{api}/stop", self._stop, methods=["POST"]),
                 Route(f"{api}/pause", self._pause, methods=["POST"]),
                 Route(f"{api}/snapshot", self._snapshot, methods=["POST"]),
+                Route("/api/snapshots", self._list_snapshots, methods=["GET"]),
+                Route("/api/snapshots/{id}", self._get_snapshot, methods=["GET"]),
+                Route("/api/snapshots/{id}", self._remove_snapshot, methods=["DELETE"]),
+                Route("/api/snapshots/{id}/activate", self._activate_snapshot, methods=["POST"]),
                 Route(f"{api}/ttl/{{minutes:int}}", self._ttl, methods=["POST"]),
                 Route(f"{api}/last-activity", self._activity, methods=["POST"]),
                 Route(f"{api}/ports/{{port:int}}/preview-url", self._preview, methods=["GET"]),
@@ -193,8 +216,10 @@ class FakeDaytona:
             PrivateMachine, self.root, id_, env=wanted.env or {}, has_server=self.has_server
         )
         if wanted.snapshot in self.snapshots:
-            files = self.snapshots[wanted.snapshot]
-            shutil.copytree(files, machine.home, symlinks=True, dirs_exist_ok=True)
+            kept = self.snapshots[wanted.snapshot]
+            assert kept.state == "active", kept.state
+            await asyncio.to_thread(machine.restore, kept.saved)
+            wanted.cpu, wanted.memory = int(kept.cpu), int(kept.memory)
         box = self.boxes[id_] = Box(id_, name, machine, wanted, busy_for=self.busy_for)
         box.change(self.first_state, by="creating")
         _set_ttl(box, wanted.ttl_minutes or 0)
@@ -268,10 +293,71 @@ class FakeDaytona:
         name = _checked(CreateSandboxSnapshot, await request.json()).name
         if name in self.snapshots:
             return _error(409, f"Snapshot with name {name} already exists")
-        home = self.snapshots[name] = self.root / f"snapshot-{len(self.snapshots)}"
-        await asyncio.to_thread(shutil.copytree, box.machine.home, home, symlinks=True)
+        directory = self.root / f"snapshot-{secrets.token_hex(4)}"
+        saved = await asyncio.to_thread(box.machine.keep, directory)
+        facts = self._facts(box)
+        self.snapshots[name] = Snapshot(name, saved, box.id, facts["cpu"], facts["memory"])
         box.change("started", by="snapshotting")
         return self._answer(box)
+
+    async def _list_snapshots(self, request: Request) -> Response:
+        if (refusal := await self._refusal(request, "snapshots")) is not None:
+            return refusal
+        page = int(request.query_params["page"])
+        size = min(self.page_size, int(request.query_params["limit"]))
+        for one in [*self.snapshots.values()]:
+            self._look_at(one)
+        found = [*self.snapshots.values()]
+        items = [_snapshot_facts(one) for one in found[(page - 1) * size : page * size]]
+        answer = {
+            "items": items,
+            "total": len(found),
+            "page": page,
+            "totalPages": math.ceil(len(found) / size),
+        }
+        return JSONResponse(answer)
+
+    async def _get_snapshot(self, request: Request) -> Response:
+        found = await self._of_snapshot(request, "get_snapshot")
+        if isinstance(found, Response):
+            return found
+        self._look_at(found)
+        if found.name not in self.snapshots:
+            return _error(404, f"Snapshot {found.name} not found")
+        return JSONResponse(_snapshot_facts(found))
+
+    def _look_at(self, one: Snapshot) -> None:
+        one.looks_left -= 1
+        if one.looks_left < 0 and one.state == "removing":
+            del self.snapshots[one.name]
+        elif one.looks_left < 0 and one.state == "pending":
+            one.state = self.next_snapshot_state
+
+    async def _activate_snapshot(self, request: Request) -> Response:
+        found = await self._of_snapshot(request, "activate_snapshot")
+        if isinstance(found, Response):
+            return found
+        if found.state != "inactive":
+            return _error(400, f"Snapshot {found.name} is {found.state}")
+        found.state = "active"
+        return JSONResponse(_snapshot_facts(found))
+
+    async def _remove_snapshot(self, request: Request) -> Response:
+        found = await self._of_snapshot(request, "remove_snapshot")
+        if isinstance(found, Response):
+            return found
+        found.state, found.looks_left = "removing", LOOKS_WHILE_CHANGING
+        return Response()
+
+    async def _of_snapshot(self, request: Request, operation: str) -> Snapshot | Response:
+        if (refusal := await self._refusal(request, operation)) is not None:
+            return refusal
+        wanted = request.path_params["id"]
+        for one in self.snapshots.values():
+            # A name finds it, to look at; what changes it wants the id.
+            if wanted == one.id or (operation == "get_snapshot" and wanted == one.name):
+                return one
+        return _error(404, f"Snapshot {wanted} not found")
 
     async def _ttl(self, request: Request) -> Response:
         box = await self._of_box(request, "ttl")
@@ -429,6 +515,28 @@ def _checked(model: Any, content: dict[str, Any]) -> Any:
     if model in (CreateSandbox, CreateSandboxSnapshot, ExecuteRequest):
         assert content.keys() <= known, content.keys() - known
     return model.from_dict({name: value for name, value in content.items() if name in known})
+
+
+def _snapshot_facts(one: Snapshot) -> dict[str, Any]:
+    facts = {
+        "id": one.id,
+        "general": False,
+        "name": one.name,
+        "state": one.state,
+        "size": 1,
+        "entrypoint": None,
+        "cpu": one.cpu,
+        "gpu": 0,
+        "mem": one.memory,
+        "disk": 3,
+        "errorReason": "its disk is full" if one.state == "error" else None,
+        "createdAt": one.created.isoformat(),
+        "updatedAt": one.created.isoformat(),
+        "lastUsedAt": None,
+        "sourceSandboxId": one.source,
+    }
+    SnapshotDto.from_dict(facts)
+    return facts
 
 
 def _set_ttl(box: Box, minutes: int) -> None:

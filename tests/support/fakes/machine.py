@@ -15,7 +15,7 @@ from support.fakes.processes import MARK, stop_all
 from support.ports import free_port
 from support.wheelhouse import BARE_PYTHON, OUR_SERVER
 
-__all__ = ["PrivateMachine", "Ran"]
+__all__ = ["PrivateMachine", "Ran", "SavedFiles"]
 
 SIGNALLED = 128
 
@@ -25,6 +25,13 @@ class Ran:
     exit_code: int
     stdout: bytes
     stderr: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFiles:
+    directory: Path
+    home: Path
+    """Where they were."""
 
 
 class PrivateMachine:
@@ -105,6 +112,20 @@ class PrivateMachine:
         file.write_bytes(content)
         if mode is not None:
             file.chmod(mode)
+
+    def keep(self, directory: Path) -> SavedFiles:
+        """A copy of its files as they are."""
+        shutil.copytree(self.home, directory, symlinks=True)
+        return SavedFiles(directory, self.home)
+
+    def restore(self, saved: SavedFiles) -> None:
+        """Those files in this one. Where they were is another directory here, and in a vendor's sandboxes the same: what
+        names it names this one's then."""
+        shutil.copytree(saved.directory, self.home, symlinks=True, dirs_exist_ok=True)
+        was, now = os.fsencode(saved.home), os.fsencode(self.home)
+        for file in self.home.rglob("*"):
+            if file.is_file() and not file.is_symlink() and was in (old := file.read_bytes()):
+                file.write_bytes(old.replace(was, now))
 
     def stop(self) -> None:
         """Kill what runs in it; its files stay."""

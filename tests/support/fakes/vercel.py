@@ -2,9 +2,11 @@
 
 Each answer goes through the SDK's own response models, also before it leaves here.
 
+A persistent sandbox that is stopped has a snapshot of its files, which others are made from. Destroying it with
+`deleteOrphanSnapshots` deletes that, unless a sandbox was made from it: whom that spares is a guess.
+
 What it does not model: images (one, with or without our server on its PATH), users, a network of a sandbox's own
-(its public URL is a port of this machine), lifetimes that end, snapshots as things of their own, drives, network
-policies, sources, paging, and TLS. A process's output comes when it has ended. A sandbox's directory is one of
+(its public URL is a port of this machine), lifetimes that end, drives, network policies, other sources, paging, and TLS. A process's output comes when it has ended. A sandbox's directory is one of
 this machine instead of /vercel/sandbox. Error bodies are what the SDK reads (`error.code`, `error.message`); that a
 stopped session answers 410, and what Vercel takes while it stops, is from the SDK's recovery code.
 """
@@ -29,7 +31,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from support.fakes.machine import PrivateMachine
+from support.fakes.machine import PrivateMachine, SavedFiles
 from support.fakes.serving import serve
 from vercel.sandbox._internal import api_client as models
 
@@ -44,6 +46,15 @@ LONGEST_HANG_S = 60.0
 
 
 @dataclass(slots=True)
+class _Snapshot:
+    saved: SavedFiles
+    session: str
+    id: str = field(default_factory=lambda: f"snap_{secrets.token_hex(8)}")
+    status: str = "created"
+    created_ms: int = field(default_factory=lambda: int(time.time() * 1000))
+
+
+@dataclass(slots=True)
 class _Box:
     name: str
     machine: PrivateMachine
@@ -53,6 +64,7 @@ class _Box:
     timeout_ms: int
     session: str = field(default_factory=lambda: f"sbx_{secrets.token_hex(6)}")
     status: str = "running"
+    snapshot: str | None = None
     looks_left: int = 0
     created_ms: int = field(default_factory=lambda: int(time.time() * 1000))
     started_ms: int = field(default_factory=lambda: int(time.time() * 1000))
@@ -67,6 +79,7 @@ class FakeVercel:
         self.has_server = has_server
         self.url = ""
         self.boxes: dict[str, _Box] = {}
+        self.snapshots: dict[str, _Snapshot] = {}
         self.calls: Counter[str] = Counter()
         self.bodies: list[tuple[str, Any]] = []
         self.faults: dict[str, list[int]] = {}
@@ -100,7 +113,9 @@ class FakeVercel:
                 Route(f"{session}/fs/write", self._write, methods=["POST"]),
                 Route(f"{session}/extend-timeout", self._extend, methods=["POST"]),
                 Route(f"{session}/stop", self._stop, methods=["POST"]),
+                Route("/api/v2/sandboxes/snapshots/{id}", self._get_snapshot, methods=["GET"]),
                 Route(named, self._get, methods=["GET"]),
+                Route(named, self._update, methods=["PATCH"]),
                 Route(named, self._destroy, methods=["DELETE"]),
             ]
         )
@@ -131,6 +146,9 @@ class FakeVercel:
         name = body.get("name") or f"sandbox-{secrets.token_hex(4)}"
         if name in self.boxes:
             return _error(409, "conflict", f"{name} exists")
+        snapshot = (body.get("source") or {}).get("snapshotId")
+        if snapshot is not None and snapshot not in self.snapshots:
+            return _error(410, "snapshot_not_found", f"{snapshot} not found")
         await _within(LONGEST_HANG_S, self.may_create)
         machine = await asyncio.to_thread(
             PrivateMachine,
@@ -141,6 +159,9 @@ class FakeVercel:
         box = self.boxes[name] = _Box(
             name, machine, ports, tags, body.get("persistent", True), body.get("timeout", 300_000)
         )
+        if snapshot is not None:
+            await asyncio.to_thread(machine.restore, self.snapshots[snapshot].saved)
+            box.snapshot = snapshot
         return _answer(models._SandboxResponse, self._whole(box))
 
     async def _list(self, request: Request) -> Response:
@@ -172,6 +193,35 @@ class FakeVercel:
             box.started_ms = int(time.time() * 1000)
         return _answer(models._SandboxResponse, self._whole(box))
 
+    async def _update(self, request: Request) -> Response:
+        if (refusal := await self._refusal(request, "update")) is not None:
+            return refusal
+        body = await request.json()
+        box = self.boxes.get(request.path_params["name"])
+        if box is None:
+            return _not_found(request.path_params["name"])
+        assert body.keys() == {"tags"}
+        assert len(body["tags"]) <= MOST_TAGS
+        box.tags = body["tags"]
+        return _answer(models._SandboxResponse, {"sandbox": _sandbox(box)})
+
+    async def _get_snapshot(self, request: Request) -> Response:
+        if (refusal := await self._refusal(request, "get_snapshot")) is not None:
+            return refusal
+        found = self.snapshots.get(request.path_params["id"])
+        if found is None:
+            return _not_found(request.path_params["id"])
+        facts = {
+            "id": found.id,
+            "sourceSessionId": found.session,
+            "region": "iad1",
+            "status": found.status,
+            "sizeBytes": 1,
+            "createdAt": found.created_ms,
+            "updatedAt": found.created_ms,
+        }
+        return _answer(models._SnapshotResponse, {"snapshot": facts})
+
     async def _destroy(self, request: Request) -> Response:
         if (refusal := await self._refusal(request, "destroy")) is not None:
             return refusal
@@ -181,6 +231,9 @@ class FakeVercel:
             return _not_found(request.path_params["name"])
         answer = self._whole(box)
         await asyncio.to_thread(self.kill, box.name)
+        is_used = any(other.snapshot == box.snapshot for other in self.boxes.values())
+        if request.query_params.get("deleteOrphanSnapshots") == "true" and not is_used:
+            self.snapshots.pop(box.snapshot or "", None)
         return _answer(models._SandboxResponse, answer)
 
     # Sessions
@@ -261,6 +314,11 @@ class FakeVercel:
             return box
         box.status, box.looks_left = "stopping", LOOKS_WHILE_STOPPING
         await asyncio.to_thread(box.machine.stop)
+        if box.is_persistent:
+            directory = self.root / f"snapshot-{secrets.token_hex(4)}"
+            saved = await asyncio.to_thread(box.machine.keep, directory)
+            kept = _Snapshot(saved, box.session)
+            self.snapshots[kept.id], box.snapshot = kept, kept.id
         answer = {"session": _session(box), "sandbox": _sandbox(box)}
         return _answer(models._RuntimeSessionResponse, answer)
 
@@ -289,6 +347,7 @@ def _sandbox(box: _Box) -> dict[str, Any]:
         "currentSessionId": box.session,
         "status": box.status,
         "persistent": box.is_persistent,
+        "currentSnapshotId": box.snapshot,
         "projectId": PROJECT,
         "cwd": str(box.machine.home),
         "timeout": box.timeout_ms,

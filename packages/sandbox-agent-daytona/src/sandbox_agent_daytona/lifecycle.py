@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from daytona import AsyncDaytona, AsyncSandbox
 
 __all__ = [
+    "CREATE_LABEL",
     "LOOK_S",
     "find",
     "is_gone",
     "remove",
+    "remove_made",
     "require_running",
     "settled",
     "sleep",
@@ -37,7 +39,11 @@ TRANSITION_TIMEOUT_S = 300.0
 """Until a sandbox has started or stopped; one that was archived is fetched from an object store."""
 REMOVE_TIMEOUT_S = 45.0
 """Until Daytona takes the order to destroy a sandbox."""
+SETTLE_TIMEOUT_S = 50.0
+"""For a sandbox to appear whose create was cancelled, so that it can be destroyed."""
 LOOK_S = 0.5
+CREATE_LABEL = "sandbox-agent-daytona-create"
+"""Unique to one call of `create`, which removes only what carries it when it fails."""
 
 _GONE = frozenset({"destroying", "destroyed"})
 _ASLEEP = frozenset({"stopped", "archived", "paused"})
@@ -150,6 +156,44 @@ async def remove(client: AsyncDaytona, name: str, *, timeout_s: float) -> None:
         else:
             return
         await asyncio.sleep(LOOK_S)
+
+
+async def remove_made(
+    client: AsyncDaytona,
+    making: asyncio.Future[AsyncSandbox],
+    *,
+    name: str,
+    create_id: str,
+    timeout_s: float,
+) -> None:
+    """Daytona goes on with a create whose caller has left, so what it makes is waited for.
+
+    Raises:
+        ProviderTimeout: it takes too long.
+    """
+
+    async def is_removed() -> bool:
+        """False when there is nothing yet. A sandbox that had the name before is left alone."""
+        try:
+            sandbox = await find(client, name, timeout_s=timeout_s)
+        except SandboxNotFound:
+            return False
+        if sandbox.labels.get(CREATE_LABEL) == create_id:
+            await remove(client, sandbox.id, timeout_s=timeout_s)
+        return True
+
+    try:
+        async with asyncio.timeout(SETTLE_TIMEOUT_S):
+            is_over = False
+            while not (await is_removed() or is_over):
+                # Once more after the answer: it may have come while we looked.
+                is_over = making.done()
+                await asyncio.sleep(0 if is_over else LOOK_S)
+    except TimeoutError as exc:
+        raise ProviderTimeout(f"Daytona has not made it yet: {exc}") from exc
+    finally:
+        making.cancel()
+        await asyncio.gather(making, return_exceptions=True)
 
 
 def require_running(sandbox: AsyncSandbox) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sandbox_agent_core.errors import InvalidRequest
+from sandbox_agent_core.provisioning.agent_memory import needed_memory_mb
+from sandbox_agent_core.spi.images import ImageSpec
 
 from sandbox_agent_daytona.errors import PROVIDER
 
@@ -20,7 +22,10 @@ CREATE_TIMEOUT_S = 180.0
 """Until a sandbox that is made from a snapshot has started."""
 BUILD_TIMEOUT_S = 900.0
 """The same from an image, which Daytona pulls, or builds, the first time."""
+BUILD_LIFETIME_S = 3600.0
+"""Of a sandbox that becomes a snapshot, should nobody be left to destroy it."""
 _SECONDS_PER_MINUTE = 60
+_MB_PER_GB = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +94,38 @@ class SandboxOptions:
         }
         return {name: value for name, value in given.items() if value is not None}
 
+    def to_build(self, spec: ImageSpec) -> tuple[SandboxOptions, ImageSpec]:
+        """Of the sandbox that becomes a snapshot, whose resources those made from it have, too; and the spec with all of
+        that, so that its digest is of what is built.
+
+        Raises:
+            InvalidRequest: it wants resources, which Daytona's own snapshot does not let be chosen.
+        """
+        image = spec.base or self.image
+        snapshot = None if spec.base else self.snapshot
+        memory_gb = self.memory_gb if spec.memory_mb is None else _to_gb(spec.memory_mb)
+        if image is None and (spec.cpus is not None or memory_gb is not None):
+            raise InvalidRequest(
+                "A snapshot of Daytona's has its own resources. Build on an image (--base python:3.12) to choose them.",
+                provider=PROVIDER,
+            )
+        if image is not None and memory_gb is None and (needed := needed_memory_mb(spec.agents)):
+            memory_gb = _to_gb(needed)
+        cpu = spec.cpus or self.cpu
+        options = SandboxOptions(
+            image=image,
+            snapshot=snapshot,
+            cpu=cpu,
+            memory_gb=memory_gb,
+            disk_gb=self.disk_gb,
+            gpus=self.gpus,
+            user=self.user,
+            lifetime_s=BUILD_LIFETIME_S,
+        )
+        said = image if isinstance(image, str) else snapshot
+        memory_mb = None if memory_gb is None else memory_gb * _MB_PER_GB
+        return options, replace(spec, base=said, cpus=cpu, memory_mb=memory_mb)
+
     def parameters(
         self, *, name: str, labels: Mapping[str, str]
     ) -> CreateSandboxFromImageParams | CreateSandboxFromSnapshotParams:
@@ -145,6 +182,11 @@ def _parameters(
     if image is None:
         return daytona.CreateSandboxFromSnapshotParams
     return daytona.CreateSandboxFromImageParams
+
+
+def _to_gb(megabytes: int) -> int:
+    """Daytona counts in whole ones."""
+    return math.ceil(megabytes / _MB_PER_GB)
 
 
 def to_minutes(seconds: float) -> int:

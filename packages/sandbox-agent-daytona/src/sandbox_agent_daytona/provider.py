@@ -6,22 +6,31 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
 
-from sandbox_agent_core.errors import InvalidRequest, ProviderTimeout, SandboxNotFound
+from sandbox_agent_core.errors import InvalidRequest
+from sandbox_agent_core.provisioning.image_install import install_image, refuse_packages
 from sandbox_agent_core.provisioning.provider import (
     READY_TIMEOUT_S,
     SERVER_PORT,
     MachineProvider,
     removed_on_failure,
 )
-from sandbox_agent_core.spi.images import SandboxImage, snapshot_name
-from sandbox_agent_core.spi.labels import OURS
-from sandbox_agent_core.spi.provider import Endpoint, SandboxInfo, SandboxRef, SandboxSpec
+from sandbox_agent_core.spi.images import ImageSpec, SandboxImage, snapshot_name
+from sandbox_agent_core.spi.labels import OURS, own_labels
+from sandbox_agent_core.spi.provider import (
+    Endpoint,
+    SandboxInfo,
+    SandboxRef,
+    SandboxSpec,
+    Wheel,
+)
 
-from sandbox_agent_daytona import lifecycle
+from sandbox_agent_daytona import images, lifecycle
 from sandbox_agent_daytona.api import Api, call
 from sandbox_agent_daytona.errors import PROVIDER
 from sandbox_agent_daytona.machine import DaytonaMachine
@@ -38,11 +47,7 @@ PAUSED_LIFETIME_S = 7 * 24 * 3600.0
 REQUEST_TIMEOUT_S = 60.0
 LINK_LIFETIME_S = 3600.0
 """Of a URL with Daytona's token in it."""
-SETTLE_TIMEOUT_S = 50.0
-"""For a sandbox to appear whose create was cancelled, so that it can be destroyed."""
 SNAPSHOT_TIMEOUT_S = 600.0
-CREATE_LABEL = "sandbox-agent-daytona-create"
-"""Unique to one call of `create`, which removes only what carries it when it fails."""
 LANGUAGE_LABEL = "code-toolbox-language"
 """The SDK's own, on every sandbox."""
 PREVIEW_HEADER = "X-Daytona-Preview-Token"
@@ -98,7 +103,8 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
         Args:
             image: A registry's name, or a `daytona.Image` that Daytona builds. It needs the server or a
                 Python >= 3.11. The first use takes minutes.
-            snapshot: Name of one of your snapshots, which starts at once. Default: Daytona's own.
+            snapshot: Name of one of your snapshots, which starts at once. Default: what
+                `sandbox-agent image build` made, else Daytona's own.
             cpu: Processors. memory_gb, disk_gb, gpus: as the name says. All of them only with an image.
             env: For the server and its agents; that of the single start wins. In a file of the sandbox's user.
             workdir: Where sessions start; made when it is missing. Default: the user's home.
@@ -155,59 +161,54 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
     async def _may_have_server(self) -> bool:
         return self._options.names_image
 
+    async def _options_of(self, client: AsyncDaytona, spec: SandboxSpec) -> SandboxOptions:
+        """Ours, and the image of this server where its user named none and there is one."""
+        if self._options.names_image:
+            return self._options
+        name = await images.find_default(client, spec.wheels())
+        if name is None:
+            spec.report(
+                "the server is installed at each start; once and for all: `sandbox-agent image build --provider daytona`"
+            )
+            return self._options
+        await images.usable(client, name)
+        return replace(self._options, snapshot=name)
+
     async def _ask_account(self) -> None:
         """For sandboxes that there are none of: whether Daytona answers is what counts."""
         await self._list({OURS: "0"})
 
     @asynccontextmanager
     async def _made(self, spec: SandboxSpec) -> AsyncIterator[AsyncSandbox]:
+        async with self._api.client() as client:
+            options = await self._options_of(client, spec)
+            async with self._new(client, options, spec) as sandbox:
+                yield sandbox
+
+    @asynccontextmanager
+    async def _new(
+        self, client: AsyncDaytona, options: SandboxOptions, spec: SandboxSpec
+    ) -> AsyncIterator[AsyncSandbox]:
         create_id = secrets.token_hex(8)
         # Ours to choose, so that it is known what to destroy when the answer never comes. Daytona's list by
         # labels lags behind (daytonaio/daytona#5138).
-        name = self._options.create_options.get("name") or f"sandbox-agent-{create_id}"
-        spec.report(f"creating a Daytona sandbox from {self._options.source}")
-        async with self._api.client() as client:
-            labels = {**spec.labels, CREATE_LABEL: create_id}
-            parameters = self._options.parameters(name=name, labels=labels)
-            ask = partial(client.create, parameters, timeout=self._options.create_timeout_s)
-            making = asyncio.ensure_future(call(ask))
-            remove = partial(self._remove_made, client, making, name=name, create_id=create_id)
-            async with removed_on_failure(remove, what=f"the Daytona sandbox {name}"):
-                sandbox = await asyncio.shield(making)
-                lifecycle.require_running(sandbox)
-                yield sandbox
-
-    async def _remove_made(
-        self,
-        client: AsyncDaytona,
-        making: asyncio.Future[AsyncSandbox],
-        *,
-        name: str,
-        create_id: str,
-    ) -> None:
-        """Daytona goes on with a create whose caller has left, so what it makes is waited for."""
-        try:
-            async with asyncio.timeout(SETTLE_TIMEOUT_S):
-                is_over = False
-                while not (await self._removed(client, name, create_id) or is_over):
-                    # Once more after the answer: it may have come while we looked.
-                    is_over = making.done()
-                    await asyncio.sleep(0 if is_over else lifecycle.LOOK_S)
-        except TimeoutError as exc:
-            raise ProviderTimeout(f"Daytona has not made it yet: {exc}") from exc
-        finally:
-            making.cancel()
-            await asyncio.gather(making, return_exceptions=True)
-
-    async def _removed(self, client: AsyncDaytona, name: str, create_id: str) -> bool:
-        """False when there is nothing yet. A sandbox that had the name before is left alone."""
-        try:
-            sandbox = await lifecycle.find(client, name, timeout_s=self._request_timeout_s)
-        except SandboxNotFound:
-            return False
-        if sandbox.labels.get(CREATE_LABEL) == create_id:
-            await lifecycle.remove(client, sandbox.id, timeout_s=self._request_timeout_s)
-        return True
+        name = options.create_options.get("name") or f"sandbox-agent-{create_id}"
+        spec.report(f"creating a Daytona sandbox from {options.source}")
+        labels = {**spec.labels, lifecycle.CREATE_LABEL: create_id}
+        parameters = options.parameters(name=name, labels=labels)
+        ask = partial(client.create, parameters, timeout=options.create_timeout_s)
+        making = asyncio.ensure_future(call(ask))
+        remove = partial(
+            lifecycle.remove_made,
+            *(client, making),
+            name=name,
+            create_id=create_id,
+            timeout_s=self._request_timeout_s,
+        )
+        async with removed_on_failure(remove, what=f"the Daytona sandbox {name}"):
+            sandbox = await asyncio.shield(making)
+            lifecycle.require_running(sandbox)
+            yield sandbox
 
     @asynccontextmanager
     async def _running(self, ref: SandboxRef) -> AsyncIterator[AsyncSandbox]:
@@ -304,7 +305,60 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
             await call(ask, sandbox=sandbox.id)
 
         await self._imaged(ref, take)
+        async with self._api.client() as client:
+            await images.usable(client, wanted)
         return SandboxImage(provider=self.name, name=wanted, options={"snapshot": wanted})
+
+    async def build_image(self, spec: ImageSpec) -> SandboxImage:
+        """A snapshot of a sandbox that the server and the agents were installed in, and which is destroyed then. The one
+        that was used by default before is removed.
+
+        Raises:
+            InvalidRequest: it wants packages, or resources and no image that could have them.
+            ProviderError: a step failed; the message ends with what it said.
+        """
+        refuse_packages(spec, provider=self.name)
+        options, spec = self._options.to_build(spec)
+        name = images.name_of(spec)
+        is_default = spec.name is None
+        image = SandboxImage(
+            provider=self.name, name=name, options={"snapshot": name}, is_default=is_default
+        )
+        async with self._api.client() as client:
+            if is_default and not spec.rebuild and await images.find_usable(client, name):
+                await images.usable(client, name)
+                return replace(image, is_new=False)
+            await self._build(client, options, spec, name)
+            if is_default:
+                await images.remove_others(client, name, spec.wheels)
+        return image
+
+    async def _build(
+        self, client: AsyncDaytona, options: SandboxOptions, spec: ImageSpec, name: str
+    ) -> None:
+        labels = own_labels(
+            run_id=name, version=version("sandbox-agent-core"), now=datetime.now(UTC), keep=False
+        )
+        wanted = SandboxSpec(labels=labels, agents=spec.agents, report=spec.report)
+        async with self._new(client, options, wanted) as sandbox:
+            await self._warn_of_memory(sandbox, wanted)
+            await install_image(self._machine(sandbox), spec, provider=self.name)
+            spec.report(f"making the snapshot {name}")
+            # As late as that: until then the one that there was is used.
+            await images.remove(client, name)
+            take = partial(sandbox.create_snapshot, name, timeout=SNAPSHOT_TIMEOUT_S)
+            await call(take, sandbox=sandbox.id)
+            await images.usable(client, name)
+        await lifecycle.remove(client, sandbox.id, timeout_s=self._request_timeout_s)
+
+    async def list_images(self, *, wheels: Sequence[Wheel] = ()) -> Sequence[SandboxImage]:
+        """Snapshots whose names we gave."""
+        async with self._api.client() as client:
+            return await images.listed(client, wheels)
+
+    async def remove_image(self, name: str) -> None:
+        async with self._api.client() as client:
+            await images.remove(client, name)
 
     async def destroy(self, ref: SandboxRef) -> None:
         async with self._api.client() as client:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from inspect import signature
@@ -12,15 +13,23 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox_agent_core.errors import InvalidRequest, ProviderError, SandboxAsleep
 from sandbox_agent_core.provisioning.calls import to_its_end
+from sandbox_agent_core.provisioning.image_install import install_image, refuse_packages
 from sandbox_agent_core.provisioning.provider import (
     READY_TIMEOUT_S,
     SERVER_PORT,
     MachineProvider,
     removed_on_failure,
 )
-from sandbox_agent_core.spi.provider import Endpoint, SandboxInfo, SandboxRef, SandboxSpec
+from sandbox_agent_core.spi.images import ImageSpec, SandboxImage, image_name
+from sandbox_agent_core.spi.provider import (
+    Endpoint,
+    SandboxInfo,
+    SandboxRef,
+    SandboxSpec,
+    Wheel,
+)
 
-from sandbox_agent_vercel import sandboxes
+from sandbox_agent_vercel import images, sandboxes
 from sandbox_agent_vercel.api import Api, call
 from sandbox_agent_vercel.errors import PROVIDER
 from sandbox_agent_vercel.machine import VercelMachine
@@ -55,6 +64,7 @@ class VercelProvider(MachineProvider["Sandbox"]):
         self,
         image: str | None = None,
         *,
+        snapshot: str | None = None,
         env: Mapping[str, str] | None = None,
         workdir: str | None = None,
         lifetime: float = LIFETIME_S,
@@ -76,8 +86,9 @@ class VercelProvider(MachineProvider["Sandbox"]):
         """Nothing is asked of Vercel before the first call.
 
         Args:
-            image: Of Vercel's container registry. It needs the server or a Python >= 3.11. Default: Vercel's
-                own `vercel/sandbox/universal:latest`.
+            image: Of Vercel's container registry. It needs the server or a Python >= 3.11. Default: what
+                `sandbox-agent image build` made, else Vercel's own `vercel/sandbox/universal:latest`.
+            snapshot: Instead, a name that was given to `image build`, or the id of one of your snapshots.
             env: For the server and its agents; that of the single start wins. In a file of the sandbox's user.
             workdir: Where sessions start. Default: the image's, usually `/vercel/sandbox`.
             lifetime: Seconds until Vercel stops the sandbox, unless it is extended.
@@ -105,7 +116,10 @@ class VercelProvider(MachineProvider["Sandbox"]):
         super().__init__(
             env=env, workdir=workdir, server_port=server_port, ready_timeout=ready_timeout
         )
+        if image is not None and snapshot is not None:
+            raise InvalidRequest("Give either image or snapshot.")
         self._image = image
+        self._snapshot = snapshot
         self._lifetime_s = lifetime
         self._vcpus = vcpus
         self._memory_mb = memory_mb
@@ -125,8 +139,14 @@ class VercelProvider(MachineProvider["Sandbox"]):
         )
 
     async def _may_have_server(self) -> bool:
-        return self._image is not None or not self._create_options.keys().isdisjoint(
-            {"image", "source"}
+        return self._names_image
+
+    @property
+    def _names_image(self) -> bool:
+        return (
+            self._image is not None
+            or self._snapshot is not None
+            or not self._create_options.keys().isdisjoint({"image", "source"})
         )
 
     async def _ask_account(self) -> None:
@@ -135,13 +155,40 @@ class VercelProvider(MachineProvider["Sandbox"]):
 
     @asynccontextmanager
     async def _made(self, spec: SandboxSpec) -> AsyncIterator[Sandbox]:
-        arguments = self._arguments(spec)
+        async with self._api.client() as client:
+            arguments = self._arguments(spec) | await self._source(client, spec)
+            async with self._new(client, arguments, spec) as sandbox:
+                yield sandbox
+
+    @asynccontextmanager
+    async def _new(
+        self, client: SandboxClient, arguments: Mapping[str, Any], spec: SandboxSpec
+    ) -> AsyncIterator[Sandbox]:
         name = str(arguments["name"])
         spec.report(f"creating the Vercel sandbox {name}")
-        async with self._api.client() as client:
-            remove = partial(sandboxes.remove, client, name)
-            async with removed_on_failure(remove, what=f"the Vercel sandbox {name}"):
-                yield self._require_running(await to_its_end(self._make(client, arguments)))
+        remove = partial(sandboxes.remove, client, name)
+        async with removed_on_failure(remove, what=f"the Vercel sandbox {name}"):
+            yield self._require_running(await to_its_end(self._make(client, arguments)))
+
+    async def _source(self, client: SandboxClient, spec: SandboxSpec) -> dict[str, Any]:
+        """The snapshot that its user named; else that of this server, where there is one and no image was named."""
+        if self._snapshot is None and self._names_image:
+            return {}
+        wanted = self._snapshot or image_name(spec.wheels())
+        if (kept := await images.find(client, wanted)) is not None:
+            return _from_snapshot(kept.snapshot)
+        if self._snapshot is not None:
+            if await images.is_there(client, self._snapshot):
+                return _from_snapshot(self._snapshot)
+            raise InvalidRequest(
+                f"There is no Vercel snapshot {wanted!r} (any more). Make it with `sandbox-agent image build --provider "
+                f"vercel --name {wanted}`.",
+                provider=self.name,
+            )
+        spec.report(
+            "the server is installed at each start; once and for all: `sandbox-agent image build --provider vercel`"
+        )
+        return {}
 
     def _default_workdir(self, sandbox: Sandbox, home: str) -> str:
         del home
@@ -256,6 +303,60 @@ class VercelProvider(MachineProvider["Sandbox"]):
             await call(lambda: session.extend_execution_time_limit(more), sandbox=ref.id)
         return None if ends is None else ends + timedelta(seconds=more)
 
+    async def build_image(self, spec: ImageSpec) -> SandboxImage:
+        """A snapshot of a sandbox that the server and the agents were installed in. That one stays, stopped, and is what
+        keeps it; the one from before is destroyed.
+
+        Raises:
+            InvalidRequest: it wants packages.
+            ProviderError: a step failed; the message ends with what it said.
+        """
+        refuse_packages(spec, provider=self.name)
+        base = spec.base or self._image
+        # What a sandbox has is decided when it is made.
+        spec = replace(spec, base=base or self._snapshot, cpus=None, memory_mb=None)
+        default = image_name(spec.wheels)
+        name = spec.name or default
+        image = SandboxImage(
+            provider=self.name, name=name, options={"snapshot": name}, is_default=name == default
+        )
+        async with self._api.client() as client:
+            kept = await images.find(client, name)
+            if kept is not None and kept.digest == spec.digest and not spec.rebuild:
+                return replace(image, is_new=False)
+            wanted = SandboxSpec(agents=spec.agents, report=spec.report)
+            arguments = self._to_build(base, name)
+            if base is None and self._snapshot is not None:
+                arguments |= await self._source(client, wanted)
+            async with self._new(client, arguments, wanted) as sandbox:
+                await self._warn_of_memory(sandbox, wanted)
+                await install_image(self._machine(sandbox), spec, provider=self.name)
+                spec.report("stopping it, which makes the snapshot")
+                await images.finish(client, sandbox, name, spec.digest)
+            await images.remove_others(client, name, sandbox.name)
+        return image
+
+    def _to_build(self, base: str | None, name: str) -> dict[str, Any]:
+        """Arguments of `create_sandbox`, for one that reaches the internet and has no port open."""
+        elsewhere = {"ports", "network_policy", *self._create_options}
+        given = self._arguments(SandboxSpec()).items()
+        return {
+            **{key: value for key, value in given if key not in elsewhere},
+            "name": f"sandbox-agent-image-{secrets.token_hex(8)}",
+            "image": base,
+            "execution_time_limit": LIFETIME_S,
+            "persistent": True,
+            "tags": images.tags_of(name),
+        }
+
+    async def list_images(self, *, wheels: Sequence[Wheel] = ()) -> Sequence[SandboxImage]:
+        async with self._api.client() as client:
+            return await images.listed(client, image_name(wheels))
+
+    async def remove_image(self, name: str) -> None:
+        async with self._api.client() as client:
+            await images.remove(client, name)
+
     async def destroy(self, ref: SandboxRef) -> None:
         """With the snapshots that no other sandbox uses."""
         async with self._api.client() as client:
@@ -274,6 +375,12 @@ class VercelProvider(MachineProvider["Sandbox"]):
             created_at=created_at,
             labels=from_tags(sandbox.tags or {}, created_at),
         )
+
+
+def _from_snapshot(id_: str) -> dict[str, Any]:
+    from vercel.sandbox import SnapshotSource  # noqa: PLC0415 - the SDK is imported on first use
+
+    return {"image": None, "source": SnapshotSource(snapshot_id=id_)}
 
 
 def _taken() -> Collection[str]:

@@ -30,6 +30,7 @@ __all__ = [
     "remove",
     "settled",
     "state_of",
+    "tagged",
     "time_of",
     "url_of",
 ]
@@ -92,10 +93,16 @@ async def _stop_first(sandbox: Sandbox) -> None:
 
 
 async def find_ours(client: SandboxClient, *, most: int | None = None) -> Sequence[Sandbox]:
+    return await tagged(client, OURS, "1", most=most)
+
+
+async def tagged(
+    client: SandboxClient, key: str, value: str, *, most: int | None = None
+) -> Sequence[Sandbox]:
     """Without their sessions and routes: a list has none."""
     from vercel.sandbox import SandboxQueryByCreatedAt, TagFilter  # noqa: PLC0415 - SDK on first use
 
-    query = SandboxQueryByCreatedAt(tag=TagFilter(key=OURS, value="1"))
+    query = SandboxQueryByCreatedAt(tag=TagFilter(key=key, value=value))
 
     async def ask() -> Sequence[Sandbox]:
         found = []

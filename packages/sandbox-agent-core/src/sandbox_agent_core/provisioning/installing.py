@@ -1,4 +1,5 @@
-"""Which server to run in a sandbox: the image's own, else our wheels, else one from an index that the caller named."""
+"""Which server to run in a sandbox: the image's own, else our wheels, else one from an index that the caller named; and
+the agents beside it."""
 
 from __future__ import annotations
 
@@ -10,16 +11,19 @@ from posixpath import join
 
 from sandbox_agent_core.errors import ServerStartFailed
 from sandbox_agent_core.provisioning import scripts
+from sandbox_agent_core.provisioning.image_recipe import server_requirements
 from sandbox_agent_core.provisioning.layout import ServerLayout
 from sandbox_agent_core.provisioning.machine import QUICK_TIMEOUT_S, CommandResult, Machine
 from sandbox_agent_core.provisioning.scripts import Exit
 from sandbox_agent_core.provisioning.server_source import no_server, wheelhouse_of
 from sandbox_agent_core.spi.provider import SandboxSpec, Wheel
 
-__all__ = ["Found", "expect_success", "find", "install_server"]
+__all__ = ["Found", "expect_success", "find", "install_agents", "install_server"]
 
 INSTALL_TIMEOUT_S = 300.0
 """For the server and its dependencies, which may come from an index."""
+AGENT_INSTALL_TIMEOUT_S = 900.0
+"""For one agent: some are hundreds of megabytes."""
 UNPACK_TIMEOUT_S = 120.0
 """For an uploaded interpreter, tens of megabytes."""
 OUTPUT_TAIL_LINES = 30
@@ -73,11 +77,17 @@ async def find(machine: Machine, layout: ServerLayout) -> Found:
 
 
 async def install_server(
-    machine: Machine, spec: SandboxSpec, layout: ServerLayout, found: Found, env: Mapping[str, str]
+    machine: Machine,
+    spec: SandboxSpec,
+    layout: ServerLayout,
+    found: Found,
+    env: Mapping[str, str],
+    *,
+    node: bool = False,
 ) -> str:
     """Install a server into the layout's virtual environment; the path of its program.
 
-    `env`: what the caller gives to the sandbox.
+    `env`: what the caller gives to the sandbox. `node`: with Node.js beside it.
 
     Raises:
         ServerStartFailed: there is no server to install, no Python, nothing to install with, or the installer
@@ -97,7 +107,7 @@ async def install_server(
     await _upload(machine, spec, layout, [f for f in wheelhouse if not _is_interpreter(f)], own)
     script = scripts.install(
         layout,
-        [join(layout.wheels, wheel.filename) for wheel in own] or [requirement()],
+        server_requirements(own, (), node=node, directory=layout.wheels),
         python=python,
         uv=found.uv,
         offline=bool(wheelhouse),
@@ -116,9 +126,21 @@ async def install_server(
     return join(layout.venv, "bin", "sandbox-agent-server")
 
 
-def requirement() -> str:
-    """The server that goes with this core, for an index."""
-    return f"sandbox-agent-server~={_minor(version('sandbox-agent-core'))}.0"
+async def install_agents(
+    machine: Machine, spec: SandboxSpec, layout: ServerLayout, server: str
+) -> None:
+    """Those of the spec, by that server's program.
+
+    Raises:
+        ServerStartFailed: one could not be installed.
+    """
+    for agent in spec.agents:
+        spec.report(f"installing the agent {agent}")
+        done = await machine.run(
+            scripts.install_agent(layout, server, agent, npm_registry=spec.npm_registry),
+            timeout_s=AGENT_INSTALL_TIMEOUT_S,
+        )
+        expect_success(done, f"The agent {agent!r} could not be installed", step="install_agent")
 
 
 def expect_success(done: CommandResult, failure: str, *, step: str) -> None:

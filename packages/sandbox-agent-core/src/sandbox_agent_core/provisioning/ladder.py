@@ -8,7 +8,12 @@ from collections.abc import Mapping
 
 from sandbox_agent_core.errors import ServerStartFailed
 from sandbox_agent_core.provisioning import scripts
-from sandbox_agent_core.provisioning.installing import expect_success, find, install_server
+from sandbox_agent_core.provisioning.installing import (
+    expect_success,
+    find,
+    install_agents,
+    install_server,
+)
 from sandbox_agent_core.provisioning.layout import ServerLayout
 from sandbox_agent_core.provisioning.machine import QUICK_TIMEOUT_S, Machine
 from sandbox_agent_core.provisioning.scripts import Exit
@@ -16,8 +21,6 @@ from sandbox_agent_core.spi.provider import SandboxSpec
 
 __all__ = ["ensure_running", "provision", "read_token", "tail_log"]
 
-AGENT_INSTALL_TIMEOUT_S = 900.0
-"""For one agent: some are hundreds of megabytes."""
 READY_TIMEOUT_S = 60.0
 """From the start of the server until it listens."""
 LOG_TAIL_LINES = 30
@@ -53,13 +56,7 @@ async def provision(
     server = found.server
     if server is None:
         server = await install_server(machine, spec, layout, found, {**spec.env, **environment})
-    for agent in spec.agents:
-        spec.report(f"installing the agent {agent}")
-        done = await machine.run(
-            scripts.install_agent(layout, server, agent, npm_registry=spec.npm_registry),
-            timeout_s=AGENT_INSTALL_TIMEOUT_S,
-        )
-        expect_success(done, f"The agent {agent!r} could not be installed", step="install_agent")
+    await install_agents(machine, spec, layout, server)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     await machine.write(layout.token, token.encode())
     script = scripts.start(
