@@ -58,9 +58,9 @@ def test_a_provider_can_take_back_what_it_inherits() -> None:
         ("local", "list, logs, ports"),
         ("docker", "pause, list, logs, ports, images, snapshot"),
         ("e2b", "pause, list, logs, extend, ports, images, snapshot"),
-        ("daytona", "pause, list, logs, extend, ports, snapshot"),
+        ("daytona", "pause, list, logs, extend, ports, images, snapshot"),
         ("modal", "list, logs, ports, images, snapshot"),
-        ("vercel", "pause, list, logs, extend, ports"),
+        ("vercel", "pause, list, logs, extend, ports, images"),
         ("cloudflare", "logs, extend, ports"),
     ],
 )
