@@ -37,6 +37,18 @@ def test_a_log_folds_to_what_was_streamed_so_far_wherever_it_ends(
     assert _shown(folder.transcript()) == _shown(fold(events))
 
 
+def test_a_message_that_goes_on_between_turns_makes_no_turn() -> None:
+    log = Log()
+    log.say("x", item="a")
+    log.begin()
+    log.end()
+    log.delta("message", "a", {"type": "text", "text": "y"})
+    folder = LogFolder()
+    for entry in log.entries:
+        folder.apply(entry)
+    assert _shown(folder.transcript()) == _shown(fold(log.events()))
+
+
 @settings(max_examples=300, deadline=None)
 @given(logs(), st.data())
 def test_looking_at_a_transcript_on_the_way_changes_nothing(log: Log, data: st.DataObject) -> None:

@@ -10,7 +10,6 @@ import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.metadata import version
 from typing import Any, Final
 
 from sandbox_agent_core.spi.wheel import Wheel
@@ -100,6 +99,9 @@ class SandboxImage:
 def image_name(wheels: Sequence[Wheel], *, separator: str = "-") -> str:
     """The name of the image that a provider uses by default: another one for each state of the server's code, so
     that an older server is never used by mistake."""
+    # It loads sockets (through `email`), which whoever only reads this package shall not wait for.
+    from importlib.metadata import version  # noqa: PLC0415
+
     code = _short(json.dumps(_contents(wheels)).encode()) if wheels else "index"
     return f"sandbox-agent{separator}{version('sandbox-agent-core')}-{code}".replace("+", "-")
 

@@ -121,7 +121,7 @@ class TranscriptFolder:
             self._begin_with(event)
             self._seq = max(self._seq, event.seq)
             self._streams.delta(event)
-            self._segments.turn(event.turn_id).items.sort(key=lambda item: item.seq)
+            self._segments.sort(event.turn_id)
 
     def _begin_with(self, event: UniversalEvent) -> None:
         if not self._seq:

@@ -32,6 +32,13 @@ class Segments:
         self._all.append(Turn())
         return self._all[-1]
 
+    def sort(self, turn_id: str | None) -> None:
+        """The items of a turn in the order of the log. Makes no turn: a delta may go on with an item of an earlier one."""
+        last = self._all[-1] if self._all and self._all[-1].id is None else None
+        turn = last if turn_id is None else self._turns.get(turn_id)
+        if turn is not None:
+            turn.items.sort(key=lambda item: item.seq)
+
     def put(self, item: Item, turn_id: str | None) -> None:
         self.turn(turn_id).items.append(item)
 
