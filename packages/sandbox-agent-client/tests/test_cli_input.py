@@ -14,11 +14,31 @@ import typer
 from sandbox_agent_client.cli.exit_codes import ExitCode
 from sandbox_agent_client.cli.main import app
 from sandbox_agent_client.cli.plain import last_seen, plain, visible
+from sandbox_agent_client.cli.table import print_table
 from verbatim_agent import asks
 
 PROGRAM = str(Path(sys.executable).parent / "sandbox-agent")
 DEADLINE_S = 30.0
 GOOD = [{"optionId": "yes", "name": "Allow", "kind": "allow_once"}]
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows"),
+    [
+        (35, ["id-1  a title that goes on and on", "      below"]),
+        (24, ["id-1", "    a title that goes on", "    and on below"]),
+    ],
+)
+def test_prose_of_a_table_breaks_between_words_at_any_width(
+    columns: int,
+    rows: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    print_table(("id", "title"), [("id-1", "a title that goes on and on below")])
+    assert capsys.readouterr().out.splitlines()[1:] == rows
 
 
 def cli(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -72,9 +73,11 @@ def test_a_server_in_the_background_is_where_commands_work(
         until(session.requests)
         status = here("server", "status")
         assert status.exit_code == 0
-        assert "1 requests wait" in status.stdout
+        assert "1 open requests" in status.stdout
         assert f'SANDBOX_AGENT_TOKEN="$(cat {token})"' in status.stdout
         assert token.read_text().strip() not in status.stdout
+        log = here("doctor", "--provider", "local").stdout.partition("log of")[2]
+        assert re.search(r"T\d\d:\d\d:\d\d info +GET /v1/", log)
         assert "allow once" in here("requests", "allow").stderr
     # Its URL alone is enough: where its token is, is known.
     assert session.id in here("sessions", "list", "--url", started["url"]).stdout

@@ -199,6 +199,15 @@ def _log() -> list[str]:
         return []
 
 
+def _log_line(line: str) -> str:
+    """For people: when, how bad, and what."""
+    try:
+        entry = json_module.loads(line)
+        return f"{entry['time'][:19]} {entry['level']:<7} {entry['message']}"
+    except (ValueError, LookupError, TypeError):  # it was cut, or something else has written it
+        return line
+
+
 class _Report:
     """For people, who read from top to bottom and look for what is red."""
 
@@ -231,6 +240,8 @@ class _Report:
         if others := [one["name"] for one in facts["agents"] if one not in known]:
             self._line("–", "", f"neither installed nor logged in: {', '.join(others)}")
         self._title("credentials of this machine")
+        if not facts["credentials"]:
+            self._line("–", "", "none found")
         for one in facts["credentials"]:
             if "problem" in one:
                 self._line("no", "", one["problem"])
@@ -238,7 +249,7 @@ class _Report:
                 self._line("ok", one["agent"], f"{one['provider']}: {one['source']} {one['value']}")
         self._title(f"log of `server start`: {daemon.log_file()}")
         for line in facts["log"] or ["none"]:
-            self._line("", "", line)
+            self._line("", "", _log_line(line))
 
     def _pairs(self, title: str, pairs: Mapping[str, Any]) -> None:
         self._title(title)

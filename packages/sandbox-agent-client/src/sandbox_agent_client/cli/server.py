@@ -9,6 +9,7 @@ import shlex
 import sys
 import time
 from collections import deque
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -162,14 +163,15 @@ async def _tell(found: Daemon, *, as_json: bool) -> ExitCode:
 
 
 def _print(facts: dict[str, Any]) -> None:
+    since = datetime.fromisoformat(facts["since"]).astimezone()
     rows = [("url", facts["url"]), ("token", facts["tokenFile"] or "none is asked for")]
-    rows += [("log", facts["log"]), ("process", f"{facts['pid']}, since {facts['since']}")]
+    rows += [("log", facts["log"]), ("process", f"{facts['pid']}, since {since:%Y-%m-%d %H:%M}")]
     if facts["options"]:
         rows.append(("options", shlex.join(facts["options"])))
     if "version" in facts:
         busy, waiting = facts["busy"], facts["waiting"]
         rows.append(("version", facts["version"]))
-        rows.append(("sessions", f"{facts['sessions']}, {busy} at work, {waiting} requests wait"))
+        rows.append(("sessions", f"{facts['sessions']}, {busy} at work, {waiting} open requests"))
     for name, value in rows:
         print(f"  {name:<9} {value}")
     print("Commands of this machine find it. Elsewhere, and for the SDK:")

@@ -15,11 +15,12 @@ __all__ = ["print_table"]
 
 GAP = "  "
 MIN_PROSE = 20
-"""Cells. Narrower than this the last column is left to the terminal."""
+"""Cells. Where the last column would be narrower than this, what does not fit goes below its row."""
+BELOW = "    "
 
 
 def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """On a terminal the last column, when it is prose, goes on below itself."""
+    """On a terminal the last column, when it is prose, goes on below itself, or below its row."""
     console = Console(highlight=False)
     cells = [headers, *([plain(cell).replace("\n", " ") for cell in row] for row in rows)]
     widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)][:-1]
@@ -29,7 +30,18 @@ def print_table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         padded = (
             cell + " " * (width - cell_len(cell)) for cell, width in zip(named, widths, strict=True)
         )
-        wrapper = textwrap.TextWrapper(room, break_long_words=False, break_on_hyphens=False)
-        lines = wrapper.wrap(prose) if room >= MIN_PROSE else [prose]
-        text = GAP.join((*padded, f"\n{' ' * indent}".join(lines))).rstrip()
+        margin = " " * indent
+        lines = [prose]
+        if console.is_terminal and cell_len(prose) > room:
+            is_narrow = room < MIN_PROSE
+            margin = BELOW if is_narrow else margin
+            wrapper = textwrap.TextWrapper(
+                console.width - len(margin), break_long_words=False, break_on_hyphens=False
+            )
+            lines = ["", *wrapper.wrap(prose)] if is_narrow else wrapper.wrap(prose)
+        rows_of_it = [
+            GAP.join((*padded, lines[0])).rstrip(),
+            *(margin + line for line in lines[1:]),
+        ]
+        text = "\n".join(rows_of_it)
         console.print(Text(text, "" if number else "dim"), soft_wrap=True)
