@@ -11,7 +11,7 @@ import pytest
 from sandbox_agent_client import SandboxAgent, errors
 from sandbox_agent_client.sandboxes.wheels import server_wheels
 from sandbox_agent_core.spi.images import ImageSpec, image_name
-from sandbox_agent_daytona import DaytonaProvider
+from sandbox_agent_daytona import DaytonaProvider, images
 from sandbox_agent_daytona.options import SandboxOptions
 from support.fakes.daytona import API_KEY, FakeDaytona
 from support.ports import free_port
@@ -132,3 +132,17 @@ def without_installing(fake: FakeDaytona, monkeypatch: pytest.MonkeyPatch) -> Da
     monkeypatch.setattr("sandbox_agent_daytona.images.LOOK_S", 0.01)
     monkeypatch.setattr("sandbox_agent_daytona.provider.install_image", nothing)
     return provider_of(fake, server_port=2468)
+
+
+async def test_the_oldest_sdk_has_another_name_for_it() -> None:
+    asked: list[str] = []
+
+    class Oldest:
+        id = "box"
+
+        async def _experimental_create_snapshot(self, name: str, timeout: float) -> None:
+            asked.append(name)
+
+    oldest: Any = Oldest()
+    await images.take(oldest, "mine")
+    assert asked == ["mine"]

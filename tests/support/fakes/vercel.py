@@ -240,6 +240,9 @@ class FakeVercel:
 
     async def _of_session(self, request: Request, operation: str) -> _Box | Response:
         """The box that runs it, or the refusal."""
+        await (
+            request.body()
+        )  # a refusal before its end closes the connection, maybe before it was read
         if (refusal := await self._refusal(request, operation)) is not None:
             return refusal
         wanted = request.path_params["session"]

@@ -19,10 +19,19 @@ from sandbox_agent_daytona.errors import PROVIDER
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from daytona import AsyncDaytona
+    from daytona import AsyncDaytona, AsyncSandbox
     from daytona.common.snapshot import Snapshot
 
-__all__ = ["find_default", "find_usable", "listed", "name_of", "remove", "remove_others", "usable"]
+__all__ = [
+    "find_default",
+    "find_usable",
+    "listed",
+    "name_of",
+    "remove",
+    "remove_others",
+    "take",
+    "usable",
+]
 
 SNAPSHOT_TIMEOUT_S = 900.0
 """Until one that is made, or that was not used for a while, can be used; or one that is removed is gone."""
@@ -75,6 +84,12 @@ async def usable(client: AsyncDaytona, name: str) -> None:
                 provider=PROVIDER,
             )
         await asyncio.sleep(LOOK_S)
+
+
+async def take(sandbox: AsyncSandbox, name: str) -> None:
+    # The oldest SDK that is admitted calls it an experiment; what it asks of Daytona is the same.
+    make = getattr(sandbox, "create_snapshot", None) or sandbox._experimental_create_snapshot
+    await call(partial(make, name, timeout=SNAPSHOT_TIMEOUT_S), sandbox=sandbox.id)
 
 
 async def remove(client: AsyncDaytona, name: str) -> None:

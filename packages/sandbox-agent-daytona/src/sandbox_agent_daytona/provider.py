@@ -47,7 +47,6 @@ PAUSED_LIFETIME_S = 7 * 24 * 3600.0
 REQUEST_TIMEOUT_S = 60.0
 LINK_LIFETIME_S = 3600.0
 """Of a URL with Daytona's token in it."""
-SNAPSHOT_TIMEOUT_S = 600.0
 LANGUAGE_LABEL = "code-toolbox-language"
 """The SDK's own, on every sandbox."""
 PREVIEW_HEADER = "X-Daytona-Preview-Token"
@@ -300,11 +299,7 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
         """
         wanted = name or snapshot_name()
 
-        async def take(sandbox: AsyncSandbox) -> None:
-            ask = partial(sandbox.create_snapshot, wanted, timeout=SNAPSHOT_TIMEOUT_S)
-            await call(ask, sandbox=sandbox.id)
-
-        await self._imaged(ref, take)
+        await self._imaged(ref, lambda sandbox: images.take(sandbox, wanted))
         async with self._api.client() as client:
             await images.usable(client, wanted)
         return SandboxImage(provider=self.name, name=wanted, options={"snapshot": wanted})
@@ -346,8 +341,7 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
             spec.report(f"making the snapshot {name}")
             # As late as that: until then the one that there was is used.
             await images.remove(client, name)
-            take = partial(sandbox.create_snapshot, name, timeout=SNAPSHOT_TIMEOUT_S)
-            await call(take, sandbox=sandbox.id)
+            await images.take(sandbox, name)
             await images.usable(client, name)
         await lifecycle.remove(client, sandbox.id, timeout_s=self._request_timeout_s)
 
