@@ -48,7 +48,9 @@ def test_calls_and_usage_are_told_as_by_others(qwen: SessionSync) -> None:
     assert all(delta.text for delta in failed.of(MessageDelta))
     assert failed.ended.usage is not None
     assert (failed.ended.usage.input_tokens, failed.ended.usage.output_tokens) == (200, 40)
-    assert {usage.context_used for usage in failed.of(UsageUpdated)} == {120}
+    # Each answer of the model is told of as it comes, what fills the context only by some.
+    context = {usage.context_used for usage in failed.of(UsageUpdated)}
+    assert context - {None} == {120}
 
     file = Path(qwen.info.cwd) / "new.txt"
     written = play(qwen, f"SCENARIO:write-file FILE<<{file}>>").of(ToolCompleted)[0]

@@ -251,13 +251,13 @@ def test_a_prompt_needs_a_text_or_content(
 def test_a_session_that_has_ended_takes_no_prompt(client: httpx.Client, session_id: str) -> None:
     client.delete(f"/v1/sessions/{session_id}")
     answer = client.post(f"/v1/sessions/{session_id}/prompt", json={"text": "hi"})
-    assert_problem(answer, 409, "session_ended", "resume")
+    assert_problem(answer, 409, "session_ended", "resuming")
 
 
 @pytest.mark.parametrize(
     ("header", "word"),
     [({}, "Bearer"), ({"authorization": "Bearer wrong-token"}, "wrong"),
-     ({"authorization": f"Basic {TOKEN}"}, "wrong"), ({"authorization": "Bearer"}, "required")],
+     ({"authorization": f"Basic {TOKEN}"}, "no Bearer token"), ({"authorization": "Bearer"}, "required")],
 )  # fmt: skip
 def test_without_the_token_nothing_answers(
     server: ServerProcess, header: dict[str, str], word: str

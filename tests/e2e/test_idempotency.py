@@ -258,6 +258,6 @@ def test_the_sync_sdk_does_so_too_and_gives_up_in_the_end(server: ServerProcess)
 
 
 def _prompt_call(session_id: str) -> Any:
-    from sandbox_agent_client._calls import sessions as calls
+    from sandbox_agent_client._calls import turns as calls
 
     return calls.prompt(session_id, "text")

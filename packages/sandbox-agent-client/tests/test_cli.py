@@ -454,7 +454,7 @@ def test_ctrl_c_twice_leaves_at_once(at_server: dict[str, str], terminals: list[
 def test_a_signal_while_the_sandbox_starts_leaves_nothing(
     environment: dict[str, str], terminals: list[Terminal], number: signal.Signals, tmp_path: Path
 ) -> None:
-    terminal = at_terminal(terminals, environment | {"TMPDIR": str(tmp_path)}, "hello")
+    terminal = at_terminal(terminals, environment | {"TMPDIR": str(tmp_path)}, "slow 600")
     terminal.wait_for("creating")
     terminal.process.send_signal(number)
     assert terminal.end() == ExitCode.CANCELLED

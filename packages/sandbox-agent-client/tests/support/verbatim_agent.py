@@ -13,14 +13,16 @@ from typing import Any
 
 __all__ = ["asks", "config", "says"]
 
+MAX_SESSIONS = 10_000
+
 
 def config(directory: Path) -> Path:
-    """A server's configuration with this agent in it, as `verbatim`."""
+    """A server's configuration with this agent in it, as `verbatim`, and room for the sessions of all tests."""
     file = directory / "verbatim.toml"
     command = json.dumps([sys.executable, __file__])
     plain = json.dumps([sys.executable, "-m", "sandbox_agent_server.agents.mock", "--plain"])
     file.write_text(
-        f"[agents.verbatim]\ncommand = {command}\n\n[agents.plain]\ncommand = {plain}\n",
+        f"[limits]\nmax_sessions = {MAX_SESSIONS}\n\n[agents.verbatim]\ncommand = {command}\n\n[agents.plain]\ncommand = {plain}\n",
         encoding="utf-8",
     )
     return file
