@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from starlette.types import Receive
 
@@ -27,26 +28,25 @@ async def wait_for_entries(
         return
     counter.check()
     with counter.hold():
-        change = _Change(log)
-        await first_of(change.wait(timeout_s), until_disconnected(receive))
+        change = _Change()
+        # At once, and not in the task that waits: what is written before that begins would be missed.
+        log.attach(change)
+        try:
+            await first_of(change.wait(timeout_s), until_disconnected(receive))
+        finally:
+            log.detach(change)
 
 
 class _Change:
     """Told of the next step of a log."""
 
-    def __init__(self, log: SessionLog) -> None:
-        self._log = log
+    def __init__(self) -> None:
         self._happened = asyncio.Event()
 
     async def wait(self, timeout_s: float) -> None:
-        self._log.attach(self)
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._happened.wait()
-        except TimeoutError:
-            pass
-        finally:
-            self._log.detach(self)
 
     def follow(self, batch: Batch) -> None:
         del batch
