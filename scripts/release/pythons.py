@@ -2,54 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import json
 import subprocess
-from collections.abc import Iterator
+import sys
 from pathlib import Path
 
 __all__ = ["find_pythons"]
 
 OLDEST = (3, 11)
-NEWEST_LOOKED_FOR = 20
-ASK_TIMEOUT_S = 30
-_VERSION = (
-    "import sys; print(*sys.version_info[:3]) if sys.version_info.releaselevel == 'final' else 0"
-)
+TIMEOUT_S = 120
+UV = Path(sys.executable).with_name("uv")
 
 
 def find_pythons() -> dict[str, Path]:
-    """`3.12` -> the newest of that minor version, from the oldest on: of the PATH, pyenv and uv."""
-    found: dict[tuple[int, ...], Path] = {}
-    for candidate in dict.fromkeys(_candidates()):
-        version = _version_of(candidate)
-        if version is not None and version[:2] >= OLDEST:
-            found.setdefault(version, candidate)
-    return {f"{version[0]}.{version[1]}": found[version] for version in sorted(found)}
-
-
-def _candidates() -> Iterator[Path]:
-    for minor in range(OLDEST[1], NEWEST_LOOKED_FOR):
-        if program := shutil.which(f"python3.{minor}"):
-            yield Path(program)
-    home = Path.home()
-    pyenv = Path(os.environ.get("PYENV_ROOT") or home / ".pyenv", "versions")
-    data = Path(os.environ.get("XDG_DATA_HOME") or home / ".local/share")
-    uv = Path(os.environ.get("UV_PYTHON_INSTALL_DIR") or data / "uv/python")
-    for directory in (pyenv, uv):
-        yield from sorted(directory.glob("*/bin/python3"))
-
-
-def _version_of(python: Path) -> tuple[int, ...] | None:
-    try:
-        said = subprocess.run(
-            [python, "-I", "-c", _VERSION],
-            capture_output=True,
-            text=True,
-            timeout=ASK_TIMEOUT_S,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    numbers = said.stdout.split()
-    return tuple(map(int, numbers)) if said.returncode == 0 and len(numbers) == 3 else None
+    """`3.12` -> one of that minor version, from the oldest on: those that uv finds, on the PATH and of its own."""
+    listed = subprocess.run(
+        [UV, "python", "list", "--only-installed", "--output-format", "json"],
+        capture_output=True,
+        timeout=TIMEOUT_S,
+        check=True,
+    )
+    found: dict[tuple[int, int], Path] = {}
+    for one in json.loads(listed.stdout):
+        version = one["version_parts"]["major"], one["version_parts"]["minor"]
+        is_final = one["version"].replace(".", "").isdigit()
+        if one["implementation"] == "cpython" and is_final and version >= OLDEST:
+            found.setdefault(version, Path(one["path"]))
+    return {f"{major}.{minor}": path for (major, minor), path in sorted(found.items())}
