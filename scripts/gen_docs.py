@@ -33,7 +33,7 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_core.events import EVENT_CLASSES, UniversalEvent
 from sandbox_agent_core.wire.model import WireModel
 from sandbox_agent_server.agents.catalog import Catalog
-from sandbox_agent_server.settings import Limits
+from sandbox_agent_server.limits import Limits
 
 _ROOT = Path(__file__).parent.parent
 _GOLDEN = _ROOT / "packages" / "sandbox-agent-core" / "tests" / "golden" / "events"

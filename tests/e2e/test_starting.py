@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sandbox_agent_server.settings import Limits
+from sandbox_agent_server.limits import Limits
 from support.server import DEADLINE_S, TOKEN, ServerProcess, until
 
 PROGRAM = Path(sys.executable).with_name("sandbox-agent-server")

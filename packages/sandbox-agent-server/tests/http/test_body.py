@@ -20,7 +20,7 @@ from sandbox_agent_server.http.body import (
     query_int,
     read_body,
 )
-from sandbox_agent_server.settings import Limits
+from sandbox_agent_server.limits import Limits
 from starlette.requests import Request
 
 LIMITS = Limits(max_body_bytes=1024, max_json_depth=8)

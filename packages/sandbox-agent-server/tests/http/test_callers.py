@@ -28,12 +28,12 @@ TOKEN = StoredToken(id="tok_1", sha256="", actor="ada", scopes=("read",), create
         (WATCHER, {"read"}),
         (PROMPTER, {"read", "prompt"}),
         (APPROVER, {"read", "prompt", "answer"}),
-        (ADMIN, {"read", "prompt", "answer", "admin"}),
-        (OWNER, {"read", "prompt", "answer", "admin"}),
+        (ADMIN, {"read", "prompt", "answer", "host", "admin"}),
+        (OWNER, {"read", "prompt", "answer", "host", "admin"}),
     ],
 )
 def test_a_scope_is_what_it_says_and_everybody_may_read(caller: Caller, may: set[str]) -> None:
-    scopes: tuple[TokenScope, ...] = ("read", "prompt", "answer", "admin")
+    scopes: tuple[TokenScope, ...] = ("read", "prompt", "answer", "host", "admin")
     assert {scope for scope in scopes if caller.may(scope)} == may
 
 

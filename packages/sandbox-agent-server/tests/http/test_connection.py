@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from sandbox_agent_server.http.admission import connection_limit
-from sandbox_agent_server.settings import Limits
+from sandbox_agent_server.limits import Limits
 from support.server import DEADLINE_S, ServerProcess, until
 
 MIB = 1024 * 1024

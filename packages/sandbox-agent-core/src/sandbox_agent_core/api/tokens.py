@@ -21,10 +21,11 @@ __all__ = [
 TOKEN_HEADER: Final = "X-Sandbox-Agent-Token"  # noqa: S105 - the name of a header
 """Where the token goes when a gateway wants `Authorization` for itself."""
 
-TokenScope = Literal["read", "prompt", "answer", "admin"]
+TokenScope = Literal["read", "prompt", "answer", "host", "admin"]
 """`read`: look at everything but tokens; every token may. `prompt`: make, prompt, cancel and end sessions.
 `answer`: answer permissions and questions, and set what decides them: mode, policy, options, and what a session's
-agent is started with. `admin`: everything.
+agent is started with. `host`: use the sandbox as a computer: its files, processes, terminals, ports and
+configuration; who may run a program there can do whatever the server can. `admin`: everything.
 """
 TOKEN_SCOPES: tuple[TokenScope, ...] = get_args(TokenScope)
 

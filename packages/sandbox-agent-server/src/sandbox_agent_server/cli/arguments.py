@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sandbox_agent_server import __version__
-from sandbox_agent_server.settings import ConfinementSettings, Limits
+from sandbox_agent_server.limits import Limits
+from sandbox_agent_server.settings import ConfinementSettings
 
 __all__ = ["SWEEP", "parse_arguments"]
 

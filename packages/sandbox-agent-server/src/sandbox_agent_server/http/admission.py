@@ -9,7 +9,7 @@ import logging
 import resource
 from typing import Protocol
 
-from sandbox_agent_server.settings import Limits
+from sandbox_agent_server.limits import Limits
 
 __all__ = ["Admission", "Waiting", "connection_limit"]
 

@@ -12,7 +12,7 @@ from sandbox_agent_core.errors import InvalidRequest, PayloadTooLarge, Unsupport
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
 from sandbox_agent_server.jsonio import loads
-from sandbox_agent_server.settings import Limits
+from sandbox_agent_server.limits import Limits
 
 __all__ = [
     "parse_json",

@@ -29,12 +29,12 @@ from sandbox_agent_server.http.stream import (
     follow_log,
 )
 from sandbox_agent_server.jsonio import dumps
+from sandbox_agent_server.limits import Limits
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.views import Shown
 from sandbox_agent_server.sessions.feed import Feed
 from sandbox_agent_server.sessions.manager import SessionManager
 from sandbox_agent_server.sessions.session import Session
-from sandbox_agent_server.settings import Limits
 
 __all__ = ["refuse_websocket", "serve_feed", "serve_websocket"]
 

@@ -26,13 +26,13 @@ from sandbox_agent_server.agents.runner.config_options import Setting
 from sandbox_agent_server.agents.runner.connection import AgentConnection
 from sandbox_agent_server.agents.runner.handshake import ForkPoint, Handshake, Opened
 from sandbox_agent_server.agents.runner.redaction import Redaction
+from sandbox_agent_server.limits import Limits
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.context import instructions_text, replay_text
 from sandbox_agent_server.sessions.conversation import Conversation
 from sandbox_agent_server.sessions.mode import SessionMode
 from sandbox_agent_server.sessions.state import SessionState
 from sandbox_agent_server.sessions.wanted import check_wanted
-from sandbox_agent_server.settings import Limits
 
 __all__ = ["MakeAdapter", "SessionAgent", "SessionSecrets"]
 

@@ -32,6 +32,7 @@ from sandbox_agent_core.spi.agent import AgentExit, WireFrame
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions
 from sandbox_agent_server.agents.runner.connection import AgentConnection
 from sandbox_agent_server.agents.runner.failures import result_of_frame, with_last_words
+from sandbox_agent_server.limits import Limits
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.stamper import Stamper
 from sandbox_agent_server.runtime.tasks import TaskOwner
@@ -40,7 +41,6 @@ from sandbox_agent_server.sessions.metering import EstimateCost, TurnMeter
 from sandbox_agent_server.sessions.requests.pending import PendingRequests
 from sandbox_agent_server.sessions.screening import Screening
 from sandbox_agent_server.sessions.state import SessionState
-from sandbox_agent_server.settings import Limits
 
 __all__ = ["Conversation", "ConversationOwner", "StepObserver"]
 

@@ -21,13 +21,13 @@ from sandbox_agent_core.spi.agent import AgentDefinition
 from sandbox_agent_core.spi.capabilities import AgentCapabilities
 
 from sandbox_agent_server.jsonio import dumps
+from sandbox_agent_server.limits import Limits
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import SessionAgent
 from sandbox_agent_server.sessions.commands import command_in, common_commands, review_target
 from sandbox_agent_server.sessions.conversation import Conversation
 from sandbox_agent_server.sessions.turn import Turn, Work
 from sandbox_agent_server.sessions.turns import Turns
-from sandbox_agent_server.settings import Limits
 
 __all__ = ["LongWork", "Steered"]
 

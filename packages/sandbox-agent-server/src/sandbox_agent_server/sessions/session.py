@@ -41,6 +41,7 @@ from sandbox_agent_server.agents.runner.config_options import ConfigOptions
 from sandbox_agent_server.agents.runner.connection import AgentConnection
 from sandbox_agent_server.agents.runner.failures import exit_error
 from sandbox_agent_server.host.workspace import Workspace
+from sandbox_agent_server.limits import Limits
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import MakeAdapter, SessionAgent, SessionSecrets
@@ -55,7 +56,7 @@ from sandbox_agent_server.sessions.rewinding import Rewinding
 from sandbox_agent_server.sessions.state import SessionState
 from sandbox_agent_server.sessions.turn import Turn, TurnOutcome, Work
 from sandbox_agent_server.sessions.turns import Turns
-from sandbox_agent_server.settings import Limits, ModelPrice
+from sandbox_agent_server.settings import ModelPrice
 
 __all__ = ["Session"]
 

@@ -26,6 +26,7 @@ from sandbox_agent_core.spi.capabilities import AgentCapabilities
 
 from sandbox_agent_server.agents.runner.failures import error_of_frame
 from sandbox_agent_server.jsonio import dumps
+from sandbox_agent_server.limits import Limits
 from sandbox_agent_server.log.log import retry_delays
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.agent import SessionAgent
@@ -34,7 +35,6 @@ from sandbox_agent_server.sessions.conversation import Conversation
 from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.sessions.turn import Turn, TurnOutcome, Work
 from sandbox_agent_server.sessions.turn_limits import LimitWatch
-from sandbox_agent_server.settings import Limits
 
 __all__ = ["Turns"]
 

@@ -14,6 +14,7 @@ from sandbox_agent_core.spi.agent import AgentExit
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions
 from sandbox_agent_server.agents.runner.connection import AgentConnection
 from sandbox_agent_server.agents.runner.redaction import Redaction
+from sandbox_agent_server.limits import Limits
 from sandbox_agent_server.log.durability import Syncer
 from sandbox_agent_server.log.file import Quota
 from sandbox_agent_server.log.log import SessionLog
@@ -21,7 +22,6 @@ from sandbox_agent_server.sessions.conversation import Conversation
 from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.sessions.recovery import entries_after
 from sandbox_agent_server.sessions.state import SessionSettings, SessionState
-from sandbox_agent_server.settings import Limits
 from support.scripted_adapter import ScriptedAdapter, silence
 
 __all__ = ["OPTIONS", "Talk", "permission", "question", "settled", "shapes", "until"]

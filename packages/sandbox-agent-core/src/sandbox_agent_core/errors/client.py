@@ -1,0 +1,73 @@
+"""Only raised by the client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox_agent_core.errors.general import SandboxAgentError
+
+__all__ = [
+    "CallbackError",
+    "ClientClosed",
+    "NoSandbox",
+    "OutputInvalid",
+    "ServerStartFailed",
+    "ServerUnreachable",
+    "StreamGap",
+]
+
+
+class ClientClosed(SandboxAgentError, RuntimeError):
+    """The client, or the block that it was opened by, has been left; its sessions live on at the server. Make another
+    one. Also a `RuntimeError`."""
+
+    code = "client_closed"
+    title = "Client Closed"
+
+
+class NoSandbox(SandboxAgentError, RuntimeError):
+    """The client was made by `connect`, and knows no sandbox to pause, to take along or to destroy: that takes `start`,
+    with `ref=` for one that exists. Also a `RuntimeError`."""
+
+    code = "no_sandbox"
+    title = "No Sandbox"
+
+
+class CallbackError(SandboxAgentError):
+    """A callback that was to answer the agent raised; its request was refused. `__cause__` is what it raised."""
+
+    code = "callback_error"
+    title = "Callback Error"
+
+
+class OutputInvalid(SandboxAgentError):
+    """The agent answered, and not with the type that was asked for, also after having been asked again.
+
+    `details`: `problems`, `text` (the last answer), `turnId`, `stopReason`, and `limit` when one stopped the turn.
+    `result` is the `PromptResult` of the last turn.
+    """
+
+    code = "output_invalid"
+    title = "Output Invalid"
+    result: Any = None
+
+
+class ServerUnreachable(SandboxAgentError):
+    code = "server_unreachable"
+    title = "Server Unreachable"
+    http_status = 503
+    retryable = True
+
+
+class ServerStartFailed(SandboxAgentError):
+    """The server in the sandbox did not become healthy; `details.log` has its last lines."""
+
+    code = "server_start_failed"
+    title = "Server Start Failed"
+
+
+class StreamGap(SandboxAgentError):
+    """The stream skipped a seq. Never expected: it means that a proxy or a server lost events."""
+
+    code = "stream_gap"
+    title = "Stream Gap"

@@ -1,0 +1,145 @@
+"""Every bound of the server."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["HostLimits", "Limits"]
+
+_MIB = 1024 * 1024
+
+
+class _Bounds(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HostLimits(_Bounds):
+    """Of the sandbox as a computer: files, processes, terminals, ports."""
+
+
+class Limits(HostLimits):
+    """Every bound of the server. At a bound: a clear error or back-pressure, never loss."""
+
+    max_body_bytes: int = Field(16 * _MIB, ge=1024, description="Largest request body.")
+    max_head_bytes: int = Field(
+        64 * 1024, ge=1024, description="Largest head of a request: its line and headers."
+    )
+    max_heads_bytes: int = Field(
+        4 * _MIB,
+        ge=1024,
+        description="Heads of all connections that are not whole yet; whoever waits longest is closed.",
+    )
+    head_timeout_s: float = Field(
+        10.0, gt=0, description="Until the head of a request must be whole."
+    )
+    body_timeout_s: float = Field(
+        120.0, gt=0, description="From there until its body must be whole."
+    )
+    keep_alive_s: float = Field(
+        15.0, gt=0, description="How long a connection is kept without a request."
+    )
+    send_timeout_s: float = Field(
+        60.0,
+        gt=0,
+        description="How long a client may take nothing of an answer. An event stream waits for ever.",
+    )
+    max_answer_bytes: int = Field(
+        64 * _MIB,
+        ge=1024,
+        description="Pages and transcripts that are being made or not yet taken, all together; more wait.",
+    )
+    max_connections: int = Field(
+        2048,
+        ge=1,
+        description="Open connections, at most half of the descriptors that the process may open. One that "
+        "waits for a request makes room for another; when none does, one more is refused.",
+    )
+    max_json_depth: int = Field(64, ge=4, le=512, description="Deepest nesting of a request body.")
+    max_line_bytes: int = Field(32 * _MIB, ge=4096, description="Longest line an agent may write.")
+    max_file_bytes: int = Field(
+        8 * _MIB,
+        ge=1024,
+        description="Largest file that an agent may read or write through ACP `fs/*`.",
+    )
+    max_media_bytes: int = Field(
+        10 * _MIB,
+        ge=1024,
+        description="Largest image, sound or embedded file of a prompt, decoded.",
+    )
+    max_sessions: int = Field(256, ge=1, description="Agents running at the same time.")
+    max_subscribers: int = Field(1024, ge=1, description="Open event streams (SSE and WebSocket).")
+    max_pending_requests: int = Field(
+        64,
+        ge=1,
+        description="Open permissions and questions of a session; one more is denied at once.",
+    )
+    max_tasks: int = Field(
+        256,
+        ge=1,
+        description="Background tasks of a session that are followed at a time; one more is only passed on.",
+    )
+    max_pending_bytes: int = Field(
+        8 * _MIB,
+        ge=1024,
+        description="Open permissions and questions of a session together; what does not fit is denied at once.",
+    )
+    max_queued_turns: int = Field(64, ge=0, description="Prompts waiting behind the running turn.")
+    max_queued_bytes: int = Field(
+        32 * _MIB, ge=1024, description="Size of them together; the first always fits."
+    )
+    max_tokens: int = Field(1000, ge=1, description="Valid tokens besides the server's own.")
+    max_page: int = Field(1000, ge=1, description="Events in one page.")
+    max_page_bytes: int = Field(
+        8 * _MIB, ge=1024, description="Bytes in one page of events, requests or sessions."
+    )
+    max_log_bytes: int | None = Field(
+        None,
+        ge=1 * _MIB,
+        description="Size of all logs together; at the limit work is refused as on a full disk.",
+    )
+    max_wait_s: float = Field(
+        60.0, gt=0, description="Longest that a page of events is waited for (`?wait=`)."
+    )
+    heartbeat_s: float = Field(
+        10.0, gt=0, description="Silence after which a stream sends a heartbeat."
+    )
+    agent_start_timeout_s: float = Field(60.0, gt=0, description="Until an agent must be ready.")
+    cancel_grace_s: float = Field(
+        10.0, gt=0, description="After a cancel, until an agent that does not react is stopped."
+    )
+    cancel_wait_s: float = Field(
+        20.0, gt=0, description="How long `cancel?wait=true` waits for the ends of the turns."
+    )
+    steer_grace_s: float = Field(
+        5.0,
+        gt=0,
+        description="After the end of a turn, until what was said into it and not taken is a prompt of its own.",
+    )
+    native_timeout_s: float = Field(
+        60.0, gt=0, description="Until an agent must have answered a native request."
+    )
+    max_native_bytes: int = Field(
+        8 * _MIB, ge=1024, description="Largest answer to a native request that is passed on."
+    )
+    stop_grace_s: float = Field(
+        1.0, gt=0, le=1.2, description="Between the steps that stop an agent: EOF, TERM, KILL."
+    )
+    max_install_bytes: int = Field(
+        2048 * _MIB,
+        ge=1 * _MIB,
+        description="Largest package of an agent, packed and unpacked.",
+    )
+    idempotency_keep_s: float = Field(
+        86_400.0,
+        gt=0,
+        description="How long the answer to a request with an `Idempotency-Key` is kept.",
+    )
+    max_idempotency_keys: int = Field(
+        10_000, ge=1, description="Answers that are kept; the oldest are forgotten."
+    )
+    max_idempotency_bytes: int = Field(
+        64 * _MIB, ge=1024, description="Size of all answers that are kept."
+    )
+    storage_retry_s: float = Field(
+        30.0, ge=0, description="How long an agent is held back while its log cannot be written."
+    )
