@@ -15,6 +15,7 @@ from sandbox_agent_server.agents.catalog import Catalog
 from sandbox_agent_server.agents.runner.factory import AgentFactory
 from sandbox_agent_server.agents.runner.inventory import AgentInventory
 from sandbox_agent_server.agents.runner.probe import AgentProbe
+from sandbox_agent_server.host.config.store import ConfigStore
 from sandbox_agent_server.http.access_log import AccessLog
 from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.errors import exception_handlers
@@ -24,6 +25,7 @@ from sandbox_agent_server.http.large_answer import ByteBudget
 from sandbox_agent_server.http.openapi import describe
 from sandbox_agent_server.http.route import ApiRoute, json_response
 from sandbox_agent_server.http.routes import (
+    config,
     events,
     feed,
     installing,
@@ -59,6 +61,7 @@ ROUTES: list[ApiRoute] = [
     *feed.routes,
     *requests.routes,
     *tokens.routes,
+    *config.routes,
 ]
 
 
@@ -82,6 +85,9 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         and (settings.agents_source is not None or not settings.require_preinstalled),
     )
     ledger = ProcessLedger(index, marker=marker)
+    config_store = ConfigStore(
+        settings.data_dir, root=settings.root, max_bytes=settings.limits.max_config_bytes
+    )
     sessions = SessionManager(index, settings, factory, installs, ledger, version=__version__)
     probe = AgentProbe(
         factory,
@@ -102,6 +108,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         agents=AgentInventory(factory, probe),
         installs=installs,
         sessions=sessions,
+        config=config_store,
         once=OnceOnly(replies),
         streams=StreamCounter(settings.limits.max_subscribers),
         answers=ByteBudget(settings.limits.max_answer_bytes),

@@ -16,6 +16,12 @@ class _Bounds(BaseModel):
 class HostLimits(_Bounds):
     """Of the sandbox as a computer: files, processes, terminals, ports."""
 
+    max_config_bytes: int = Field(
+        1 * _MIB,
+        ge=1024,
+        description="Size of a file with MCP servers or skills of a directory (`/v1/config/*`).",
+    )
+
 
 class Limits(HostLimits):
     """Every bound of the server. At a bound: a clear error or back-pressure, never loss."""

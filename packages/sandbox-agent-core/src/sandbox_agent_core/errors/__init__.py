@@ -20,6 +20,7 @@
       NotFound                           404 not_found
         PathNotFound                     404 path_not_found
         ProcessNotFound                  404 process_not_found
+        ConfigNotFound                   404 config_not_found
         AgentNotInstalled                404 agent_not_installed
         SessionNotFound                  404 session_not_found
         TurnNotFound                     404 turn_not_found
@@ -32,6 +33,7 @@
         SessionClosed                    409 session_ended
         SessionDamaged                   409 session_damaged
         PathExists                       409 path_exists
+        ConfigDamaged                    409 config_damaged
         ProcessRunning                   409 process_running
         ProcessNotRunning                409 process_not_running
         OutcomeUnknown                   409 outcome_unknown
@@ -143,6 +145,8 @@ from sandbox_agent_core.errors.general import (
     ValueNotSupported,
 )
 from sandbox_agent_core.errors.host import (
+    ConfigDamaged,
+    ConfigNotFound,
     NotADirectory,
     NotAFile,
     PathExists,
@@ -195,6 +199,8 @@ __all__ = [
     "CallbackError",
     "CapabilityNotSupported",
     "ClientClosed",
+    "ConfigDamaged",
+    "ConfigNotFound",
     "ConfinementUnavailable",
     "Conflict",
     "ContextOverflow",

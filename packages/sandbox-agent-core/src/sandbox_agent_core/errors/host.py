@@ -11,6 +11,8 @@ from sandbox_agent_core.errors.general import (
 )
 
 __all__ = [
+    "ConfigDamaged",
+    "ConfigNotFound",
     "NotADirectory",
     "NotAFile",
     "PathExists",
@@ -83,3 +85,18 @@ class ProcessStartFailed(SandboxAgentError):
     code = "process_start_failed"
     title = "Process Start Failed"
     http_status = 502
+
+
+class ConfigNotFound(NotFound):
+    """The directory's configuration has nothing of this name; `details.resource` (`mcp`, `skills`) and `details.id`."""
+
+    code = "config_not_found"
+    title = "Config Not Found"
+
+
+class ConfigDamaged(Conflict):
+    """A configuration file is there and cannot be read. It is left as it is until somebody mends or removes it;
+    `details.path` is it."""
+
+    code = "config_damaged"
+    title = "Config Damaged"

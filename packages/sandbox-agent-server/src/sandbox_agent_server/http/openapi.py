@@ -126,6 +126,7 @@ def _parameters(route: ApiRoute) -> list[dict[str, Any]]:
             "in": "query",
             "schema": query.schema,
             "description": query.description,
+            **({"required": True} if query.required else {}),
         }
         for query in route.query
     ]
@@ -135,7 +136,10 @@ def _parameters(route: ApiRoute) -> list[dict[str, Any]]:
 def _responses(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
     content: dict[str, Any] = {}
     if route.result is not None:
-        content["application/json"] = {"schema": of_model[route.result]}
+        schema = of_model[route.result]
+        if "all" in route.extra:
+            schema = {"anyOf": [schema, of_model[route.extra["all"]]]}
+        content["application/json"] = {"schema": schema}
     if route.streams is not None:
         content["text/event-stream"] = {"schema": {"type": "string", "description": route.streams}}
     success: dict[str, Any] = {"description": "Success"}

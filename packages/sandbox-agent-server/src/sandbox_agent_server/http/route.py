@@ -26,6 +26,7 @@ class Query:
     name: str
     schema: dict[str, Any]
     description: str
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection
 
 from sandbox_agent_server.agents.runner.inventory import AgentInventory
+from sandbox_agent_server.host.config.store import ConfigStore
 from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.idempotency import OnceOnly
 from sandbox_agent_server.http.large_answer import ByteBudget
@@ -26,6 +27,7 @@ class Services:
     agents: AgentInventory
     installs: InstallJobs
     sessions: SessionManager
+    config: ConfigStore
     once: OnceOnly
     streams: StreamCounter
     answers: ByteBudget

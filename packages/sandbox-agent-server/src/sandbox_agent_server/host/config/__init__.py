@@ -1,0 +1,1 @@
+"""What a directory is configured with for the sessions in it: MCP servers and skills."""
