@@ -36,3 +36,11 @@ def test_what_agents_inherit_can_be_a_flag_or_in_the_file(tmp_path: Path) -> Non
 def test_an_assignment_is_no_name_of_a_variable() -> None:
     with pytest.raises(SettingsError, match="GH_TOKEN=x"):
         load_settings({"inherit_env": ["GH_TOKEN=x"]}, {})
+
+
+def test_the_root_is_a_flag_or_a_variable_and_has_to_be_there(tmp_path: Path) -> None:
+    flags, _ = parse_arguments(["--root", str(tmp_path)])
+    assert load_settings(flags, {}).root == tmp_path
+    assert load_settings({}, {"SANDBOX_AGENT_ROOT": str(tmp_path)}).root == tmp_path
+    with pytest.raises(SettingsError, match="no directory"):
+        load_settings({"root": tmp_path / "nothing"}, {})

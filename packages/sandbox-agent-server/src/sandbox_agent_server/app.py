@@ -16,6 +16,7 @@ from sandbox_agent_server.agents.runner.factory import AgentFactory
 from sandbox_agent_server.agents.runner.inventory import AgentInventory
 from sandbox_agent_server.agents.runner.probe import AgentProbe
 from sandbox_agent_server.host.config.store import ConfigStore
+from sandbox_agent_server.host.files.paths import Paths
 from sandbox_agent_server.http.access_log import AccessLog
 from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.errors import exception_handlers
@@ -114,6 +115,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         answers=ByteBudget(settings.limits.max_answer_bytes),
         tokens=token_store,
         token_calls=calls,
+        paths=Paths(settings.root),
         version=__version__,
     )
 

@@ -185,6 +185,13 @@ class Settings(_Frozen):
         switch = str(value).lower()
         return ({} if switch in _TRUE else None) if switch in _BOOLEANS else value
 
+    @field_validator("root")
+    @classmethod
+    def _is_directory(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError(f"{str(value)!r} is no directory; make it first")
+        return value
+
     @field_validator("inherit_env")
     @classmethod
     def _are_names(cls, value: bool | tuple[str, ...]) -> bool | tuple[str, ...]:

@@ -9,6 +9,8 @@
         AgentOptionsInvalid              400 agent_options_invalid
         NotAFile                         400 not_a_file
         NotADirectory                    400 not_a_directory
+        ArchiveInvalid                   400 archive_invalid
+        SearchPatternInvalid             400 search_pattern_invalid
         IdempotencyKeyReused             422 idempotency_key_reused
       TokenInvalid                       401 token_invalid
       PermissionDenied                   403 permission_denied
@@ -34,6 +36,7 @@
         SessionDamaged                   409 session_damaged
         PathExists                       409 path_exists
         ConfigDamaged                    409 config_damaged
+        DirectoryNotEmpty                409 directory_not_empty
         ProcessRunning                   409 process_running
         ProcessNotRunning                409 process_not_running
         OutcomeUnknown                   409 outcome_unknown
@@ -41,11 +44,14 @@
         OperationNotSupported            409 operation_not_supported
           CostUnknown                    409 cost_unknown
       RequestTimeout                     408 request_timeout         retryable
+      FileChanged                        412 file_changed
       PayloadTooLarge                    413 payload_too_large
         HeadTooLarge                     431 head_too_large
       UnsupportedMediaType               415 unsupported_media_type
+      RangeNotSatisfiable                416 range_not_satisfiable
       AgentAuthRequired                  424 agent_auth_required
       LimitReached                       429 limit_reached           retryable
+        WatchLimitReached                429 watch_limit_reached     retryable
       InternalError                      500 internal_error
       InstallFailed                      500 install_failed
         IntegrityMismatch                500 integrity_mismatch
@@ -61,10 +67,12 @@
         AgentProcessExited               502 agent_process_exited
         ContextOverflow                  502 context_overflow
         QuotaExceeded                    429 quota_exceeded
+      FileSystemError                    502 file_system_error
       ProcessStartFailed                 502 process_start_failed
       Unavailable                        503 unavailable             retryable
       Timeout                            504 timeout                 retryable
       StorageError                       507 storage_error           retryable
+      DiskFull                           507 disk_full
 
     only raised by the client
       ClientClosed                       client_closed
@@ -145,8 +153,13 @@ from sandbox_agent_core.errors.general import (
     ValueNotSupported,
 )
 from sandbox_agent_core.errors.host import (
+    ArchiveInvalid,
     ConfigDamaged,
     ConfigNotFound,
+    DirectoryNotEmpty,
+    DiskFull,
+    FileChanged,
+    FileSystemError,
     NotADirectory,
     NotAFile,
     PathExists,
@@ -156,6 +169,9 @@ from sandbox_agent_core.errors.host import (
     ProcessNotRunning,
     ProcessRunning,
     ProcessStartFailed,
+    RangeNotSatisfiable,
+    SearchPatternInvalid,
+    WatchLimitReached,
 )
 from sandbox_agent_core.errors.providers import (
     CapabilityNotSupported,
@@ -196,6 +212,7 @@ __all__ = [
     "AgentProcessExited",
     "AgentRateLimited",
     "AgentStartFailed",
+    "ArchiveInvalid",
     "CallbackError",
     "CapabilityNotSupported",
     "ClientClosed",
@@ -205,6 +222,10 @@ __all__ = [
     "Conflict",
     "ContextOverflow",
     "CostUnknown",
+    "DirectoryNotEmpty",
+    "DiskFull",
+    "FileChanged",
+    "FileSystemError",
     "HeadTooLarge",
     "IdempotencyKeyReused",
     "InputForbidden",
@@ -243,6 +264,7 @@ __all__ = [
     "ProviderUnavailable",
     "PythonMissing",
     "QuotaExceeded",
+    "RangeNotSatisfiable",
     "RegistryAuthRequired",
     "RegistryUnavailable",
     "RequestAlreadyResolved",
@@ -251,6 +273,7 @@ __all__ = [
     "SandboxAgentError",
     "SandboxAsleep",
     "SandboxNotFound",
+    "SearchPatternInvalid",
     "ServerStartFailed",
     "ServerUnreachable",
     "SessionAlreadyExists",
@@ -267,6 +290,7 @@ __all__ = [
     "UnsupportedAgent",
     "UnsupportedMediaType",
     "ValueNotSupported",
+    "WatchLimitReached",
     "WorkspaceNotTrusted",
 ]
 """The tree: what a front door exports with `*`."""

@@ -5,14 +5,20 @@ from __future__ import annotations
 from sandbox_agent_core.errors.general import (
     Conflict,
     InvalidRequest,
+    LimitReached,
     NotFound,
     PermissionDenied,
     SandboxAgentError,
 )
 
 __all__ = [
+    "ArchiveInvalid",
     "ConfigDamaged",
     "ConfigNotFound",
+    "DirectoryNotEmpty",
+    "DiskFull",
+    "FileChanged",
+    "FileSystemError",
     "NotADirectory",
     "NotAFile",
     "PathExists",
@@ -22,6 +28,9 @@ __all__ = [
     "ProcessNotRunning",
     "ProcessRunning",
     "ProcessStartFailed",
+    "RangeNotSatisfiable",
+    "SearchPatternInvalid",
+    "WatchLimitReached",
 ]
 
 
@@ -56,6 +65,66 @@ class PathExists(Conflict):
 
     code = "path_exists"
     title = "Path Exists"
+
+
+class DirectoryNotEmpty(Conflict):
+    """There is something in it, and nobody said to remove it with all that it has."""
+
+    code = "directory_not_empty"
+    title = "Directory Not Empty"
+
+
+class FileChanged(SandboxAgentError):
+    """It is not the file that `If-Match` names: somebody else wrote it; `details.etag` is what it is now."""
+
+    code = "file_changed"
+    title = "File Changed"
+    http_status = 412
+
+
+class RangeNotSatisfiable(SandboxAgentError):
+    """The file ends before the `Range` begins; `details.size` is its size in bytes."""
+
+    code = "range_not_satisfiable"
+    title = "Range Not Satisfiable"
+    http_status = 416
+
+
+class DiskFull(SandboxAgentError):
+    """Nothing was written: the disk is full, or would leave the server too little."""
+
+    code = "disk_full"
+    title = "Disk Full"
+    http_status = 507
+
+
+class FileSystemError(SandboxAgentError):
+    """The file system failed: the message is the system's."""
+
+    code = "file_system_error"
+    title = "File System Error"
+    http_status = 502
+
+
+class ArchiveInvalid(InvalidRequest):
+    """No tar, a damaged one, or one with what is not unpacked here; `details.member` is where it ended."""
+
+    code = "archive_invalid"
+    title = "Archive Invalid"
+
+
+class SearchPatternInvalid(InvalidRequest):
+    """No regular expression, or no glob."""
+
+    code = "search_pattern_invalid"
+    title = "Search Pattern Invalid"
+
+
+class WatchLimitReached(LimitReached):
+    """The kernel has no more watches for us (`fs.inotify.*`); the message says which setting."""
+
+    code = "watch_limit_reached"
+    title = "Watch Limit Reached"
 
 
 class ProcessNotFound(NotFound):

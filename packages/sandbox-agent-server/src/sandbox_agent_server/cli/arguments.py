@@ -102,6 +102,13 @@ def _parser() -> argparse.ArgumentParser:
         "(default ~/.local/share/sandbox-agent)",
     )
     add(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="files, working directories and configuration that callers name must be beneath it (default: anywhere); "
+        "no wall for the programs that they run",
+    )
+    add(
         "--durability",
         choices=["process", "power"],
         help="what was shown survives the death of the server (process, the default), or also a power "

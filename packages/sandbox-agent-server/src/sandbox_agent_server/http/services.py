@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 
 from sandbox_agent_server.agents.runner.inventory import AgentInventory
 from sandbox_agent_server.host.config.store import ConfigStore
+from sandbox_agent_server.host.files.paths import Paths
 from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.idempotency import OnceOnly
 from sandbox_agent_server.http.large_answer import ByteBudget
@@ -33,6 +34,7 @@ class Services:
     answers: ByteBudget
     tokens: TokenStore
     token_calls: TokenCalls
+    paths: Paths
     version: str
     started: float = field(default_factory=time.monotonic)
 

@@ -1,0 +1,1 @@
+"""Files of the sandbox: named by callers, reached through descriptors."""
