@@ -16,6 +16,7 @@ from sandbox_agent_server.agents.runner.factory import AgentFactory
 from sandbox_agent_server.agents.runner.inventory import AgentInventory
 from sandbox_agent_server.agents.runner.probe import AgentProbe
 from sandbox_agent_server.host.config.store import ConfigStore
+from sandbox_agent_server.host.files.files import Files
 from sandbox_agent_server.host.files.paths import Paths
 from sandbox_agent_server.http.access_log import AccessLog
 from sandbox_agent_server.http.callers import TokenCalls
@@ -29,6 +30,7 @@ from sandbox_agent_server.http.routes import (
     config,
     events,
     feed,
+    files,
     installing,
     long_work,
     requests,
@@ -39,6 +41,7 @@ from sandbox_agent_server.http.routes import sessions as session_routes
 from sandbox_agent_server.http.routes import turns as turn_routes
 from sandbox_agent_server.http.services import Services
 from sandbox_agent_server.http.stream import StreamCounter
+from sandbox_agent_server.http.transfers import Transfers
 from sandbox_agent_server.install.added import AddedAgents
 from sandbox_agent_server.install.agents_dir import AgentsDir
 from sandbox_agent_server.install.installer import create_installer
@@ -54,6 +57,7 @@ __all__ = ["create_app"]
 
 ROUTES: list[ApiRoute] = [
     *service.routes,
+    *files.routes,
     *installing.routes,
     *session_routes.routes,
     *turn_routes.routes,
@@ -99,6 +103,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
     token_store = TokenStore(settings.data_dir, max_tokens=settings.limits.max_tokens)
     calls = TokenCalls()
     limits = settings.limits
+    paths = Paths(settings.root)
     replies = index.replies(
         keep_s=limits.idempotency_keep_s,
         max_replies=limits.max_idempotency_keys,
@@ -115,7 +120,9 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         answers=ByteBudget(settings.limits.max_answer_bytes),
         tokens=token_store,
         token_calls=calls,
-        paths=Paths(settings.root),
+        paths=paths,
+        files=Files(paths, limits),
+        transfers=Transfers(limits.max_transfers),
         version=__version__,
     )
 

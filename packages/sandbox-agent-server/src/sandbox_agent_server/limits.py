@@ -16,6 +16,33 @@ class _Bounds(BaseModel):
 class HostLimits(_Bounds):
     """Of the sandbox as a computer: files, processes, terminals, ports."""
 
+    max_upload_bytes: int | None = Field(
+        None,
+        ge=1024,
+        description="Largest file or archive that is uploaded. Default: what the disk takes.",
+    )
+    upload_stall_s: float = Field(
+        60.0,
+        gt=0,
+        description="How long an upload may bring nothing; it may take as long as it wants.",
+    )
+    disk_reserve_bytes: int = Field(
+        64 * _MIB,
+        ge=0,
+        description="What uploads leave free of a disk, so that the logs can still be written.",
+    )
+    max_transfers: int = Field(
+        256,
+        ge=1,
+        description="Files and archives that are read or written over HTTP at the same time.",
+    )
+    file_threads: int = Field(
+        16, ge=1, le=128, description="Threads that read, write and search files."
+    )
+    max_list_entries: int = Field(
+        100_000, ge=1, description="Entries of a directory that are listed without a `limit`."
+    )
+
     max_config_bytes: int = Field(
         1 * _MIB,
         ge=1024,

@@ -15,6 +15,7 @@ from sandbox_agent_core.errors import (
     SessionNotFound,
     TokenInvalid,
     UnsupportedAgent,
+    UnsupportedMediaType,
 )
 from sandbox_agent_server.app import ROUTES
 from sandbox_agent_server.http.openapi import describe
@@ -149,7 +150,8 @@ def test_what_can_happen_to_any_request_is_told_of_every_operation(ours: dict[st
     for one in ROUTES:
         responses = ours["paths"][one.path][one.method.lower()]["responses"]
         assert {"400", "401", "403", "408", "431", "500", "503"} <= set(responses)
-        assert ({"413", "415"} <= set(responses)) is (one.body is not None)
+        has_types = one.body is not None or UnsupportedMediaType in one.errors
+        assert ({"413", "415"} <= set(responses)) is has_types
         if one.streams is not None:
             assert "limit_reached" in responses["429"]["description"]
         if "{session_id}" in one.path:

@@ -27,7 +27,13 @@ from websockets.exceptions import InvalidState
 from websockets.http11 import Request
 
 from sandbox_agent_server.http.admission import Admission
-from sandbox_agent_server.http.stream import DRAIN, PIECE_BYTES, SEND_IN_PIECES
+from sandbox_agent_server.http.stream import (
+    ABORT,
+    BODY_BY_PROGRESS,
+    DRAIN,
+    PIECE_BYTES,
+    SEND_IN_PIECES,
+)
 from sandbox_agent_server.jsonio import dumps
 
 __all__ = ["HttpConnection", "WebSocketConnection"]
@@ -64,6 +70,8 @@ class HttpConnection(HttpToolsProtocol):
         """Not always `cycle`, which is the last of those that came in a row."""
         self._timer: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
+        self._body_stall_s: float | None = None
+        """A body that may take its time has to bring something so often."""
 
     # The transport
 
@@ -137,6 +145,18 @@ class HttpConnection(HttpToolsProtocol):
         super().pause_writing()
         self._stalled = self.loop.call_later(self._limits.send_timeout_s, self._on_stall)
 
+    def _take_body_by_progress(self, stall_s: float) -> None:
+        """Of the request that is being answered: its body is bounded by its silence, not by its time."""
+        if self._reads == "body" and self._running is self.cycle:
+            self._body_stall_s = stall_s
+            self._set_timer(stall_s)
+
+    def _abort(self) -> None:
+        """An answer cannot be ended as it was begun, and the client has to see that it is none."""
+        if self._running is not None:
+            self._running.disconnected = True
+        self.transport.abort()
+
     def resume_writing(self) -> None:
         super().resume_writing()
         if self._stalled is not None:
@@ -154,6 +174,8 @@ class HttpConnection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope[DRAIN] = self.flow.drain  # type: ignore[typeddict-unknown-key]
+        self.scope[BODY_BY_PROGRESS] = self._take_body_by_progress  # type: ignore[typeddict-unknown-key]
+        self.scope[ABORT] = self._abort  # type: ignore[typeddict-unknown-key]
         self._reads, self._head_bytes = "head", 0
         if self._is_answered:
             self._wait(self._limits.head_timeout_s)
@@ -166,6 +188,7 @@ class HttpConnection(HttpToolsProtocol):
         if len(self.pipeline) >= _MAX_PIPELINED:
             self._refusal = InvalidRequest(f"more than {_MAX_PIPELINED} requests wait in this line")
             raise _Refused
+        self._body_stall_s = None
         super().on_headers_complete()
         self._reads = "body"
         self._framing_bytes = self._unread_bytes = 0
@@ -178,6 +201,8 @@ class HttpConnection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._framing_bytes -= len(body)
         super().on_body(body)
+        if self._body_stall_s is not None:
+            self._set_timer(self._body_stall_s)
         if self._is_answered:
             self._unread_bytes += len(body)
             if self._unread_bytes > self._limits.max_body_bytes:
@@ -232,6 +257,12 @@ class HttpConnection(HttpToolsProtocol):
         match self._reads:
             case "head":
                 limit, seconds = "head_timeout_s", self._limits.head_timeout_s
+            case "body" if self._body_stall_s is not None:
+                if self.flow.read_paused:  # it is us who take nothing
+                    self._set_timer(self._body_stall_s)
+                    return
+                self._refuse_stalled(self._body_stall_s)
+                return
             case "body":
                 limit, seconds = "body_timeout_s", self._limits.body_timeout_s
             case "nothing":
@@ -241,6 +272,15 @@ class HttpConnection(HttpToolsProtocol):
             RequestTimeout(
                 f"the {self._reads} of the request was not whole within {seconds:g} s",
                 limit=limit,
+                value=seconds,
+            )
+        )
+
+    def _refuse_stalled(self, seconds: float) -> None:
+        self._refuse(
+            RequestTimeout(
+                f"the body of the request brought nothing for {seconds:g} s",
+                limit="upload_stall_s",
                 value=seconds,
             )
         )

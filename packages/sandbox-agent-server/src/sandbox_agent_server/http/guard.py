@@ -142,7 +142,7 @@ class Guard:
         return Response(
             status_code=204,
             headers={
-                "access-control-allow-methods": "GET, POST, PATCH, DELETE",
+                "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
                 "access-control-allow-headers": headers.get("access-control-request-headers", ""),
                 "access-control-max-age": "600",
             },

@@ -57,6 +57,7 @@ _IDEMPOTENCY_KEY = {
     f"the body of before is not carried out again: it gets the first answer, with `{REPLAYED}: true`. Kept for "
     "a day, also when the server starts again.",
 }
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
 _REF = "#/components/schemas/{model}"
 
 
@@ -112,6 +113,8 @@ def _operation(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
     if route.body is not None:
         schema = {"schema": of_model[route.body]}
         operation["requestBody"] = {"content": {"application/json": schema}}
+    elif route.takes:
+        operation["requestBody"] = {"content": {kind: dict(_BYTES) for kind in route.takes}}
     return operation
 
 
@@ -142,6 +145,7 @@ def _responses(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
         content["application/json"] = {"schema": schema}
     if route.streams is not None:
         content["text/event-stream"] = {"schema": {"type": "string", "description": route.streams}}
+    content |= {kind: dict(_BYTES) for kind in route.gives}
     success: dict[str, Any] = {"description": "Success"}
     if content:
         success["content"] = content

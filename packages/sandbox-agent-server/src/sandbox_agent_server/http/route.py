@@ -43,6 +43,10 @@ class ApiRoute:
     status: int = 200
     query: Sequence[Query] = ()
     errors: Sequence[type[SandboxAgentError]] = ()
+    takes: Sequence[str] = ()
+    """Media types of a body that is bytes."""
+    gives: Sequence[str] = ()
+    """Media types of an answer that is bytes."""
     streams: str | None = None
     """What the route sends when asked for `text/event-stream`."""
     is_idempotent: bool = False

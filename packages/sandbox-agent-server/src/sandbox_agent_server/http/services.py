@@ -9,11 +9,13 @@ from starlette.requests import HTTPConnection
 
 from sandbox_agent_server.agents.runner.inventory import AgentInventory
 from sandbox_agent_server.host.config.store import ConfigStore
+from sandbox_agent_server.host.files.files import Files
 from sandbox_agent_server.host.files.paths import Paths
 from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.idempotency import OnceOnly
 from sandbox_agent_server.http.large_answer import ByteBudget
 from sandbox_agent_server.http.stream import StreamCounter
+from sandbox_agent_server.http.transfers import Transfers
 from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.sessions.manager import SessionManager
 from sandbox_agent_server.settings import Settings
@@ -35,6 +37,8 @@ class Services:
     tokens: TokenStore
     token_calls: TokenCalls
     paths: Paths
+    files: Files
+    transfers: Transfers
     version: str
     started: float = field(default_factory=time.monotonic)
 

@@ -19,6 +19,8 @@ from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.views import Batch, Shown
 
 __all__ = [
+    "ABORT",
+    "BODY_BY_PROGRESS",
     "DRAIN",
     "HEARTBEAT",
     "MAX_SEQ",
@@ -37,6 +39,10 @@ __all__ = [
     "until_disconnected",
 ]
 
+ABORT: Final = "sandbox_agent.abort"
+"""In a scope: cuts the connection, when an answer cannot be ended as it was begun."""
+BODY_BY_PROGRESS: Final = "sandbox_agent.body_by_progress"
+"""In a scope: the body may take as long as it wants, but not be silent for so many seconds."""
 DRAIN: Final = "sandbox_agent.drain"
 """In a scope: `Drain` of its connection."""
 PIECE_BYTES: Final = 64 * 1024

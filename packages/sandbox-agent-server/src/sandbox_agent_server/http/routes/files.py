@@ -1,0 +1,202 @@
+"""`/v1/fs`: files and directories of the sandbox."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl
+
+from sandbox_agent_core.api.files import (
+    FileEntryList,
+    FileStat,
+    FileWritten,
+    MovedFile,
+    MoveFile,
+    PathChanged,
+)
+from sandbox_agent_core.errors import (
+    DirectoryNotEmpty,
+    DiskFull,
+    FileChanged,
+    FileSystemError,
+    InvalidRequest,
+    LimitReached,
+    NotADirectory,
+    NotAFile,
+    PathExists,
+    PathForbidden,
+    PathNotFound,
+    PayloadTooLarge,
+    RangeNotSatisfiable,
+    SandboxAgentError,
+)
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox_agent_server.host.files.files import Files
+from sandbox_agent_server.host.files.writing import WriteOptions
+from sandbox_agent_server.http.body import query_bool, query_int, read_body
+from sandbox_agent_server.http.large_answer import Body, LargeAnswer, json_body
+from sandbox_agent_server.http.route import ApiRoute, Query, json_response
+from sandbox_agent_server.http.services import services_of
+from sandbox_agent_server.http.transfers import FileAnswer, receive_file
+from sandbox_agent_server.jsonio import dumps
+
+__all__ = ["path_of", "routes"]
+
+_OCTAL = re.compile(r"0?[0-7]{3}")
+
+
+def path_of(request: Request, *, default: str | None = None) -> str:
+    """The absolute path that `path` means. Names that are no UTF-8 come as they are: `%FF` is that byte.
+
+    Raises: InvalidRequest, PathForbidden.
+    """
+    query: bytes = request.scope["query_string"]
+    pairs = parse_qsl(
+        query.decode("utf-8", "surrogateescape"), keep_blank_values=True, errors="surrogateescape"
+    )
+    given = dict(pairs).get("path", default)
+    if given is None:
+        raise InvalidRequest("the query parameter `path` is missing")
+    return services_of(request).files.paths.absolute(given)
+
+
+async def _entries(request: Request) -> LargeAnswer:
+    services = services_of(request)
+    files, path = services.files, path_of(request, default=".")
+    after = request.query_params.get("after")
+    most = files.limits.max_list_entries
+    limit = query_int(request, "limit", default=0, minimum=1, maximum=most) or None
+
+    def listed() -> bytes:
+        return dumps(files.entries.in_directory(path, after=after, limit=limit))
+
+    body = json_body(await files.run(listed))
+
+    async def made() -> Body:
+        return body
+
+    return LargeAnswer(made, services.answers, max_bytes=body.memory_bytes)
+
+
+async def _read(request: Request) -> FileAnswer:
+    services = services_of(request)
+    return FileAnswer(services.files, services.transfers, path_of(request))
+
+
+async def _write(request: Request) -> Response:
+    services = services_of(request)
+    options = WriteOptions(
+        mode=_mode(request),
+        overwrite=query_bool(request, "overwrite", default=True)
+        and request.headers.get("if-none-match", "").strip() != "*",
+        if_match=request.headers.get("if-match"),
+    )
+    path = path_of(request)
+    written = await receive_file(request, services.files, services.transfers, path, options)
+    return _json({"path": path, "bytesWritten": written.size, "etag": written.etag})
+
+
+def _mode(request: Request) -> int | None:
+    text = request.query_params.get("mode")
+    if text is None:
+        return None
+    if not _OCTAL.fullmatch(text):
+        raise InvalidRequest(f"`mode` must be permissions in octal, as 0644, not {text[:64]!r}")
+    return int(text, 8)
+
+
+async def _remove(request: Request) -> Response:
+    files, path = services_of(request).files, path_of(request)
+    recursive = query_bool(request, "recursive", default=False)
+    await files.run(files.entries.remove, path, recursive=recursive)
+    return _json({"path": path})
+
+
+async def _make_directory(request: Request) -> Response:
+    files, path = services_of(request).files, path_of(request)
+    await files.run(files.entries.make_directory, path)
+    return _json({"path": path})
+
+
+async def _move(request: Request) -> Response:
+    services = services_of(request)
+    body = await read_body(request, MoveFile, services.settings.limits)
+    files: Files = services.files
+    source, target = files.paths.absolute(body.from_), files.paths.absolute(body.to)
+    await files.run(files.entries.move, source, target, overwrite=bool(body.overwrite))
+    return _json({"from": source, "to": target})
+
+
+async def _stat(request: Request) -> Response:
+    files, path = services_of(request).files, path_of(request)
+    follow = query_bool(request, "follow", default=True)
+    return _json(await files.run(files.entries.stat, path, follow=follow))
+
+
+def _json(body: dict[str, object]) -> Response:
+    """Not through the models: a name that is no UTF-8 is no text to them."""
+    return json_response(body)
+
+
+_PATH = Query(
+    "path",
+    {"type": "string"},
+    "Absolute; a relative one begins at the home of the server's user (with `--root` at the root), and may not have "
+    "`..` in it.",
+    required=True,
+)
+_DIRECTORY = Query("path", {"type": "string", "default": "."}, _PATH.description)
+_ANY: tuple[type[SandboxAgentError], ...] = (PathNotFound, PathForbidden, FileSystemError)
+
+routes = [
+    ApiRoute(
+        method="GET", path="/v1/fs/entries", handler=_entries, scope="host", tag="files",
+        summary="What is in a directory, sorted by name.", result=FileEntryList,
+        query=[
+            _DIRECTORY,
+            Query("limit", {"type": "integer", "minimum": 1}, "At most so many. Default: all, up to `max_list_entries`."),
+            Query("after", {"type": "string"}, "Only names that come after this one."),
+        ],
+        errors=[*_ANY, NotADirectory, LimitReached],
+    ),
+    ApiRoute(
+        method="GET", path="/v1/fs/file", handler=_read, scope="host", tag="files",
+        summary="A file. `Range`, `If-Range`, `If-None-Match`, `If-Modified-Since` and `If-Match` are heard.",
+        gives=["application/octet-stream"], query=[_PATH],
+        errors=[*_ANY, NotAFile, RangeNotSatisfiable, FileChanged, LimitReached],
+    ),
+    ApiRoute(
+        method="PUT", path="/v1/fs/file", handler=_write, scope="host", tag="files",
+        summary="Write a file, whole or not at all; directories above it are made. `If-Match` and `If-None-Match: *` are heard.",
+        takes=["application/octet-stream"], result=FileWritten,
+        query=[
+            _PATH,
+            Query("mode", {"type": "string", "pattern": "^0?[0-7]{3}$"}, "Permissions, in octal. Default: those of the file that is replaced, else 0644."),
+            Query("overwrite", {"type": "boolean", "default": True}, "False: refuse when there is a file."),
+        ],
+        errors=[*_ANY, NotAFile, NotADirectory, PathExists, FileChanged, PayloadTooLarge, DiskFull, LimitReached],
+    ),
+    ApiRoute(
+        method="DELETE", path="/v1/fs/entry", handler=_remove, scope="host", tag="files",
+        summary="Remove a file, a link itself, or a directory.", result=PathChanged,
+        query=[_PATH, Query("recursive", {"type": "boolean", "default": False}, "A directory with all it has.")],
+        errors=[*_ANY, DirectoryNotEmpty],
+    ),
+    ApiRoute(
+        method="POST", path="/v1/fs/mkdir", handler=_make_directory, scope="host", tag="files",
+        summary="Make a directory and those above it; one that is there is fine.", result=PathChanged,
+        query=[_PATH], errors=[*_ANY, NotADirectory, DiskFull],
+    ),
+    ApiRoute(
+        method="POST", path="/v1/fs/move", handler=_move, scope="host", tag="files",
+        summary="Move or rename a file or a directory.", body=MoveFile, result=MovedFile,
+        errors=[*_ANY, PathExists, NotADirectory],
+    ),
+    ApiRoute(
+        method="GET", path="/v1/fs/stat", handler=_stat, scope="host", tag="files",
+        summary="What a path leads to.", result=FileStat,
+        query=[_PATH, Query("follow", {"type": "boolean", "default": True}, "False: of a link tell about the link itself.")],
+        errors=_ANY,
+    ),
+]  # fmt: skip
