@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox_agent_server import __version__
+from sandbox_agent_server.acp.servers import AcpServers
 from sandbox_agent_server.agents.catalog import Catalog
 from sandbox_agent_server.agents.runner.factory import AgentFactory
 from sandbox_agent_server.agents.runner.inventory import AgentInventory
@@ -27,6 +28,7 @@ from sandbox_agent_server.http.large_answer import ByteBudget
 from sandbox_agent_server.http.openapi import describe
 from sandbox_agent_server.http.route import ApiRoute, json_response
 from sandbox_agent_server.http.routes import (
+    acp,
     config,
     events,
     feed,
@@ -67,6 +69,7 @@ ROUTES: list[ApiRoute] = [
     *requests.routes,
     *tokens.routes,
     *config.routes,
+    *acp.routes,
 ]
 
 
@@ -115,6 +118,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         installs=installs,
         sessions=sessions,
         config=config_store,
+        acp=AcpServers(settings, factory, sessions, ledger),
         once=OnceOnly(replies),
         streams=StreamCounter(settings.limits.max_subscribers),
         answers=ByteBudget(settings.limits.max_answer_bytes),

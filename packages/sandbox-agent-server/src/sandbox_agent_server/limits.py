@@ -120,6 +120,17 @@ class Limits(HostLimits):
     max_queued_bytes: int = Field(
         32 * _MIB, ge=1024, description="Size of them together; the first always fits."
     )
+    max_acp_servers: int = Field(
+        1024,
+        ge=1,
+        description="ACP clients (`/v1/acp`) that are remembered; of more, the one that has been idle longest is "
+        "forgotten.",
+    )
+    acp_request_timeout_s: float = Field(
+        120.0,
+        gt=0,
+        description="Until an agent must have answered a request of an ACP client. A prompt has no such end.",
+    )
     max_tokens: int = Field(1000, ge=1, description="Valid tokens besides the server's own.")
     max_page: int = Field(1000, ge=1, description="Events in one page.")
     max_page_bytes: int = Field(

@@ -22,6 +22,7 @@ __all__ = [
     "query_list",
     "query_seconds",
     "read_body",
+    "read_raw",
     "validate",
     "whole_number",
 ]
@@ -46,8 +47,16 @@ async def read_body(request: Request, model: type[Model], limits: Limits) -> Mod
     return validate(parse_json(raw, limits), model)
 
 
-def parse_json(raw: bytes | str, limits: Limits) -> Any:
-    """Raises: InvalidRequest for invalid UTF-8, invalid JSON and nesting beyond `max_json_depth`."""
+async def read_raw(request: Request, limits: Limits) -> bytes:
+    """The body as it came. Raises: PayloadTooLarge, InvalidRequest."""
+    return await _read_bounded(request, limits.max_body_bytes)
+
+
+def parse_json(raw: bytes | str, limits: Limits, *, max_depth: int = 0) -> Any:
+    """`max_depth`: of a body that may be deeper than `max_json_depth`.
+
+    Raises: InvalidRequest for invalid UTF-8, invalid JSON and nesting beyond `max_json_depth`.
+    """
     try:
         # Python's own parser would take UTF-16 too.
         value = loads(raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw)
@@ -55,7 +64,7 @@ def parse_json(raw: bytes | str, limits: Limits) -> Any:
         raise InvalidRequest(f"the body is not UTF-8: {exc.reason} at byte {exc.start}") from exc
     except (ValueError, RecursionError) as exc:
         raise InvalidRequest(f"the body is not JSON: {exc}") from exc
-    _check_nesting(value, limits.max_json_depth)
+    _check_nesting(value, max(max_depth, limits.max_json_depth))
     return value
 
 

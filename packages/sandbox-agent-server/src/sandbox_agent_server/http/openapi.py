@@ -71,7 +71,9 @@ def describe(routes: Sequence[ApiRoute], *, version: str) -> dict[str, Any]:
     of_model: dict[Any, Any] = {model: schema for (model, _), schema in refs.items()}
     paths: dict[str, Any] = {}
     for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, of_model)
+        paths.setdefault(route.documented_path, {})[route.method.lower()] = _operation(
+            route, of_model
+        )
     paths["/v1/sessions/{session_id}/ws"] = {"get": _websocket_operation()}
     return {
         "openapi": "3.1.0",
@@ -121,7 +123,7 @@ def _operation(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
 def _parameters(route: ApiRoute) -> list[dict[str, Any]]:
     in_path = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"{(\w+)}", route.path)
+        for name in re.findall(r"{(\w+)}", route.documented_path)
     ]
     in_query = [
         {
@@ -179,7 +181,7 @@ def _add_error(responses: dict[str, Any], error: type[SandboxAgentError]) -> Non
 
 
 def _operation_id(route: ApiRoute) -> str:
-    words = re.findall(r"\w+", route.path.removeprefix("/v1"))
+    words = re.findall(r"\w+", route.documented_path.removeprefix("/v1"))
     return "_".join([route.method.lower(), *(words or ["root"])])
 
 

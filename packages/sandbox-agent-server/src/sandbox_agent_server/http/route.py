@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,11 @@ class ApiRoute:
     is_idempotent: bool = False
     """It takes an `Idempotency-Key`."""
     extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def documented_path(self) -> str:
+        """Without what tells the router how a parameter is read."""
+        return re.sub(r"{(\w+):\w+}", r"{\1}", self.path)
 
     def to_starlette(self) -> Route:
         return Route(self.path, self._checked, methods=[self.method])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import HTTPConnection
 
+from sandbox_agent_server.acp.servers import AcpServers
 from sandbox_agent_server.agents.runner.inventory import AgentInventory
 from sandbox_agent_server.host.config.store import ConfigStore
 from sandbox_agent_server.host.files.files import Files
@@ -31,6 +32,7 @@ class Services:
     installs: InstallJobs
     sessions: SessionManager
     config: ConfigStore
+    acp: AcpServers
     once: OnceOnly
     streams: StreamCounter
     answers: ByteBudget

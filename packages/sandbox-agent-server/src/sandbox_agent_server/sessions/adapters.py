@@ -70,4 +70,8 @@ def _is_plain(state: SessionState, secrets: SessionSecrets) -> bool:
         or settings.hooks != SessionHooks()
         or settings.forked_from
     )
-    return not (state.agent_session_id or secrets.env or secrets.mcp_servers or has_wishes)
+    introduction = secrets.introduction
+    is_introduced = introduction and (introduction.authenticated or introduction.opening)
+    return not (
+        state.agent_session_id or secrets.env or secrets.mcp_servers or is_introduced or has_wishes
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import os
 from collections.abc import Callable
@@ -24,7 +25,13 @@ from sandbox_agent_core.spi.capabilities import AgentCapabilities
 
 from sandbox_agent_server.agents.runner.config_options import Setting
 from sandbox_agent_server.agents.runner.connection import AgentConnection
-from sandbox_agent_server.agents.runner.handshake import ForkPoint, Handshake, Opened
+from sandbox_agent_server.agents.runner.handshake import (
+    Adopted,
+    ForkPoint,
+    Handshake,
+    Introduction,
+    Opened,
+)
 from sandbox_agent_server.agents.runner.redaction import Redaction
 from sandbox_agent_server.limits import Limits
 from sandbox_agent_server.runtime.tasks import TaskOwner
@@ -45,10 +52,16 @@ class SessionSecrets:
 
     env: dict[str, str] = field(default_factory=dict)
     mcp_servers: list[dict[str, Any]] = field(default_factory=list)
+    introduction: Introduction | None = None
+    """Of the ACP client that its agent works for."""
 
     def renewed(self, given: SessionSecrets) -> SessionSecrets:
-        """With what is given laid over it: variables one by one, MCP servers as a whole."""
-        return SessionSecrets(self.env | given.env, given.mcp_servers or self.mcp_servers)
+        """With what is given laid over it: variables one by one, everything else as a whole."""
+        return SessionSecrets(
+            self.env | given.env,
+            given.mcp_servers or self.mcp_servers,
+            given.introduction or self.introduction,
+        )
 
 
 MakeAdapter = Callable[[SessionState, SessionSecrets], AgentAdapter]
@@ -82,6 +95,8 @@ class SessionAgent:
         self._starting: asyncio.Task[None] | None = None
         self.fork_point: ForkPoint | None = None
         """Of a session whose agent has not been started yet, and is to be a copy of another's."""
+        self.adopted: Adopted | None = None
+        """Likewise: it is to be one that the agent has already."""
         self._tasks = TaskOwner(conversation.log.session_id)
         self.mode = SessionMode(conversation, self.apply, self._tasks)
 
@@ -195,7 +210,7 @@ class SessionAgent:
         conversation = self._conversation
         connection = AgentConnection(
             conversation.log.session_id,
-            self._make_adapter(conversation.state, self.secrets),
+            self._make_adapter(self._wanted_state(), self.secrets),
             Redaction(self.secrets.env, self.secrets.mcp_servers, inherited=os.environ),
             conversation,
         )
@@ -223,11 +238,19 @@ class SessionAgent:
                 await connection.stop()
             raise
 
+    def _wanted_state(self) -> SessionState:
+        """For the adapter: also which session of the agent it is to be."""
+        state = self._conversation.state
+        if self.adopted is None:
+            return state
+        return dataclasses.replace(state, agent_session_id=self.adopted.agent_session_id)
+
     async def _introduce(self) -> None:
         conversation = self._conversation
         earlier_id = conversation.state.agent_session_id
         is_begun_anew = earlier_id is None and conversation.state.continuity == "replayed"
-        opened = await self._handshake().open(earlier_id, self.fork_point)
+        adopted, self.adopted = self.adopted, None
+        opened = await self._handshake().open(earlier_id, self.fork_point, adopted)
         self.fork_point = None
         await self._apply_settings()
         version = as_str((conversation.state.agent_info or {}).get("version"))
@@ -239,7 +262,7 @@ class SessionAgent:
         replay = ""
         if earlier_id is not None or is_begun_anew:
             replay = await replay_text(conversation.log)
-        if earlier_id is not None or replay:
+        if earlier_id is not None or adopted is not None or replay:
             entries.append((extensions.SESSION_RESUMED, self._resumed(opened, replay)))
         is_due = conversation.state.context_due or not opened.is_native
         self.context = self._context(replay) if is_due else None
@@ -270,6 +293,7 @@ class SessionAgent:
             client_version=self._version,
             login_hint=self._login_hint,
             on_replay=set_replaying,
+            introduction=self.secrets.introduction,
         )
 
     def _session_meta(self) -> dict[str, Any]:

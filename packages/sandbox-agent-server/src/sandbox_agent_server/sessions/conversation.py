@@ -41,6 +41,7 @@ from sandbox_agent_server.sessions.metering import EstimateCost, TurnMeter
 from sandbox_agent_server.sessions.requests.pending import PendingRequests
 from sandbox_agent_server.sessions.screening import Screening
 from sandbox_agent_server.sessions.state import SessionState
+from sandbox_agent_server.sessions.turn import ClientRequest
 
 __all__ = ["Conversation", "ConversationOwner", "StepObserver"]
 
@@ -106,6 +107,9 @@ class Conversation:
         self.observers: list[StepObserver] = []
         self.services: dict[str, Callable[[Frame], None]] = {}
         """By method: takes a request of the agent that is in the log, and sees that it is answered."""
+        self.clients = 0
+        """Observers that are ACP clients. They number their requests, so ours must not look like those; and what an
+        agent asks that nobody serves here is for them: `answer_passed_on`."""
         self._limits = limits
         self._owner = owner
         self._connection: AgentConnection | None = None
@@ -181,17 +185,21 @@ class Conversation:
         turn_id: str,
         *,
         marks: Mapping[str, Any] | None = None,
+        asked: ClientRequest | None = None,
     ) -> None:
-        """Begin a turn with a request of our own, one of `operations.BEGIN_A_TURN`. `marks`: annotations of its
-        entry.
+        """Begin a turn with a request of our own, one of `operations.BEGIN_A_TURN`, or with that of a client.
+        `marks`: annotations of its entry.
 
         Raises:
             StorageError, Unavailable, AgentProcessExited: it has not begun.
         """
         connection, step = self._connected(), self.step()
         self.stamper.begin_turn(step, turn_id)
-        request = self.own_request(step, method, params)
-        self._send(connection, step, request, expects=False, annotations=marks)
+        if asked is None:
+            request, raw = self.own_request(step, method, params), None
+        else:
+            request, raw = asked.with_params(params)
+        self._send(connection, step, request, raw=raw, expects=False, annotations=marks)
         self.meter.begin(turn_id)
 
     async def ask(
@@ -231,7 +239,7 @@ class Conversation:
     def own_request(self, step: SessionStep, method: str, params: Mapping[str, Any]) -> Frame:
         """The id is the seq of its entry, so it is never used twice in a session's life."""
         id: RequestId = step.next_seq
-        if self.stamper.asked(id) is not None:
+        if self.clients or self.stamper.asked(id) is not None:
             id = f"server-{id}"  # a client that numbers its own requests was there before
         return request(id, method, params)
 
@@ -241,9 +249,15 @@ class Conversation:
         self.stamper.client_frame(step, frame)
         step.after_commit(lambda: self.to_agent(frame))
 
-    def respond(self, step: SessionStep, frame: Frame) -> None:
-        """Add our own answer to a request of the agent to a step that the caller commits."""
-        self.stamper.client_frame(step, frame)
+    def answer_passed_on(self, frame: Frame, *, raw: bytes | None = None) -> None:
+        """The answer of a client to what was passed on to it. Raises: StorageError."""
+        step = self.step()
+        self.respond(step, frame, raw=raw)
+        self.log.append(step)
+
+    def respond(self, step: SessionStep, frame: Frame, *, raw: bytes | None = None) -> None:
+        """Add an answer to a request of the agent to a step that the caller commits."""
+        self.stamper.client_frame(step, frame, raw=raw)
         self._screening.answered(frame.get("id"))
         step.after_commit(lambda: self.to_agent(frame))
 
@@ -397,6 +411,9 @@ class Conversation:
         if (serve := self.services.get(method)) is not None:
             self._screening.serves(id)
             step.after_commit(lambda: serve(wire.frame))
+            return
+        if self.clients:
+            self._screening.serves(id)
             return
         refusal = error_response(id, METHOD_NOT_FOUND, f"the client does not offer {method}")
         self.respond(step, refusal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
@@ -27,7 +27,7 @@ from sandbox_agent_core.spi.agent import AgentDefinition
 
 from sandbox_agent_server.agents.runner.environment import base_url_environment
 from sandbox_agent_server.agents.runner.factory import AgentFactory
-from sandbox_agent_server.agents.runner.handshake import ForkPoint
+from sandbox_agent_server.agents.runner.handshake import Adopted, ForkPoint, Introduction
 from sandbox_agent_server.agents.runner.session_options import allowing
 from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.log.log import SessionLog, retry_delays
@@ -77,6 +77,8 @@ class SessionManager:
         self._live: dict[str, Session] = {}
         self._secrets: dict[str, SessionSecrets] = {}
         """Of sessions that were given some, live or not."""
+        self.on_live: list[Callable[[Session], None]] = []
+        """Told of each session that becomes live, before anything happens in it."""
         self._tasks = TaskOwner("sessions")
         self._is_ending_left_over = False
         self._is_closing = False
@@ -92,8 +94,15 @@ class SessionManager:
 
     # Sessions
 
-    async def create(self, body: CreateSession) -> SessionInfo:
+    async def create(
+        self,
+        body: CreateSession,
+        *,
+        introduction: Introduction | None = None,
+        adopted: Adopted | None = None,
+    ) -> SessionInfo:
         """Make a session and start its agent, installed first if need be. A failure leaves nothing behind.
+        `adopted`: one that the agent has already.
 
         Raises:
             UnsupportedAgent, InvalidRequest, ValueNotSupported, AgentOptionsInvalid, AgentOptionForbidden,
@@ -116,8 +125,9 @@ class SessionManager:
         )
         policy = allowing(settings.permission_policy, options)
         settings = settings.model_copy(update={"permission_policy": policy})
-        secrets = SessionSecrets(env=dict(body.env), mcp_servers=body.mcp_servers)
-        return await self._begin(body.id or new_id("ses"), settings, secrets)
+        secrets = SessionSecrets(dict(body.env), body.mcp_servers, introduction)
+        new = body.id or new_id("ses")
+        return await self._begin(new, settings, secrets, adopted=adopted)
 
     async def fork(self, session_id: str, body: ForkSession) -> SessionInfo:
         """Another session that begins with what was in this one: its agent copies its own memory where it can, else
@@ -152,8 +162,9 @@ class SessionManager:
         settings: SessionSettings,
         secrets: SessionSecrets,
         fork_point: ForkPoint | None = None,
+        adopted: Adopted | None = None,
     ) -> SessionInfo:
-        await self._install_if_missing(settings.agent, secrets.env)
+        await self.install_if_missing(settings.agent, secrets.env)
         if self._archive.has(session_id) or session_id in self._live:
             raise _already_exists(session_id)
         log = self._archive.log(session_id)
@@ -163,7 +174,7 @@ class SessionManager:
         state = SessionState.begun(settings, log.now_ms, native_modes)
         self._make(log, state, secrets)
         with self.session(session_id) as session:
-            session.agent.fork_point = fork_point
+            session.agent.fork_point, session.agent.adopted = fork_point, adopted
             try:
                 await session.create()
             except BaseException:
@@ -185,7 +196,7 @@ class SessionManager:
                 check_mcp_servers(definition, secrets.mcp_servers)
             if not session.agent.is_running:
                 self._check_room()
-                await self._install_if_missing(session.state.settings.agent, secrets.env)
+                await self.install_if_missing(session.state.settings.agent, secrets.env)
             renewed = session.agent.secrets.renewed(secrets)
             if session.agent.is_running and renewed != session.agent.secrets:
                 await session.rest()
@@ -312,6 +323,28 @@ class SessionManager:
         ]
         return shown, str(rows[-1].key) if has_more else None
 
+    def of_agent(self, agent: str, agent_session_id: str) -> str | None:
+        """The newest session that is this one to its agent, of the newest `SCANNED_AT_MOST`."""
+        for session in self._live.values():
+            state = session.state
+            if (state.settings.agent, state.agent_session_id) == (agent, agent_session_id):
+                return session.id
+        rows, _ = self._archive.page(before_key=None, limit=SCANNED_AT_MOST)
+        for row in rows:
+            settings = row.state.get("settings")
+            if (
+                row.state.get("agentSessionId") == agent_session_id
+                and isinstance(settings, dict)
+                and settings.get("agent") == agent
+            ):
+                return row.id
+        return None
+
+    async def interrupt(self, session_id: str) -> None:
+        """Stop its agent, whatever it does; it can be resumed. Raises: SessionNotFound."""
+        with self.session(session_id) as session:
+            await session.shut_down()
+
     async def end(self, session_id: str) -> None:
         """Raises: SessionNotFound."""
         with self.session(session_id) as session:
@@ -369,9 +402,11 @@ class SessionManager:
         session.conversation.observers.append(lambda step: self._observe(session, step))
         self._remember_secrets(session, secrets)
         self._live[session_id] = session
+        for tell in self.on_live:
+            tell(session)
         return session
 
-    async def _install_if_missing(self, agent: str, env: Mapping[str, str]) -> None:
+    async def install_if_missing(self, agent: str, env: Mapping[str, str]) -> None:
         """Raises: InstallFailed. An agent that nothing can install fails later, with its own hint."""
         if self._installs.installs_by_itself(agent) and await asyncio.to_thread(
             self._factory.wants_installation, agent, env
@@ -390,7 +425,7 @@ class SessionManager:
 
     def _remember_secrets(self, session: Session, secrets: SessionSecrets) -> None:
         session.agent.secrets = secrets
-        if secrets.env or secrets.mcp_servers:
+        if secrets != SessionSecrets():
             self._secrets[session.id] = secrets
 
     def _definition(self, agent: str) -> AgentDefinition | None:

@@ -54,7 +54,7 @@ from sandbox_agent_server.sessions.prices import estimated_cost
 from sandbox_agent_server.sessions.prompt_content import check_prompt
 from sandbox_agent_server.sessions.rewinding import Rewinding
 from sandbox_agent_server.sessions.state import SessionState
-from sandbox_agent_server.sessions.turn import Turn, TurnOutcome, Work
+from sandbox_agent_server.sessions.turn import ClientRequest, Turn, TurnOutcome, Work
 from sandbox_agent_server.sessions.turns import Turns
 from sandbox_agent_server.settings import ModelPrice
 
@@ -256,6 +256,11 @@ class Session:
             return replace(self.long_work.work_of(blocks), limits=limits)
 
         return self._begin(work)
+
+    def prompt_of_client(self, asked: ClientRequest) -> Turn:
+        """A request of an ACP client that begins a turn, as it is. Raises: SessionClosed, LimitReached, StorageError."""
+        method, params = asked.frame["method"], as_dict(asked.frame.get("params"))
+        return self._begin(lambda: Work(method, params, asked=asked))[0]
 
     def compact(self, instructions: str | None) -> tuple[Turn, int, int]:
         """As `prompt`: a turn that puts a summary in place of the conversation. Raises: OperationNotSupported."""

@@ -17,10 +17,25 @@ from sandbox_agent_core.projection import stop_reason, turn_data, turn_use
 from sandbox_agent_server.agents.runner.failures import error_of_frame
 from sandbox_agent_server.sessions.turn_limits import LimitWatch
 
-__all__ = ["Turn", "TurnOutcome", "TurnUse", "Work"]
+__all__ = ["ClientRequest", "Turn", "TurnOutcome", "TurnUse", "Work"]
 
 TurnUse = dict[str, Any]
 """`{usage?, cost?, modelCalls?, limit?}` of a turn, on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRequest:
+    """Of an ACP client, which is answered under its own id."""
+
+    frame: Frame
+    raw: bytes | None = None
+    """As the client wrote it."""
+
+    def with_params(self, params: Mapping[str, Any]) -> tuple[Frame, bytes | None]:
+        """The request as it goes to the agent, and the client's bytes when it is still what they say."""
+        if params == self.frame.get("params"):
+            return self.frame, self.raw
+        return {**self.frame, "params": dict(params)}, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +50,8 @@ class Work:
     output_schema: Mapping[str, Any] | None = None
     """What the answer to a prompt is to be."""
     limits: LimitsRequest | None = None
+    asked: ClientRequest | None = None
+    """None: it is a request of our own."""
 
     @classmethod
     def prompt(

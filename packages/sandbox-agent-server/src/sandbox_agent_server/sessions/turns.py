@@ -135,12 +135,14 @@ class Turns:
 
     def _start(self, turn: Turn) -> None:
         work = turn.work
-        params = {"sessionId": self._conversation.state.agent_session_id, **work.params}
+        params = {**work.params, "sessionId": self._conversation.state.agent_session_id}
         if work.takes_context and self._agent.context:
             params["prompt"] = [context_block(self._agent.context), *params["prompt"]]
         if work.output_schema is not None:
             params |= self._with_schema(params, work.output_schema)
-        self._conversation.begin_turn(work.method, params, turn.id, marks=work.annotations)
+        self._conversation.begin_turn(
+            work.method, params, turn.id, marks=work.annotations, asked=work.asked
+        )
         if work.takes_context:
             self._agent.context = None
         self._current = turn

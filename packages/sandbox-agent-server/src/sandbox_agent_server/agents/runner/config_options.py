@@ -107,6 +107,11 @@ class ConfigOptions:
         }
 
     @property
+    def has_modes(self) -> bool:
+        """Of its own."""
+        return bool(self._mode_ids())
+
+    @property
     def models(self) -> list[dict[str, Any]]:
         return _choices(self._option("model")) or list(self.listed_models)
 

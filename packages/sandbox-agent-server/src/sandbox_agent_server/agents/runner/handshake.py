@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from sandbox_agent_core.errors import AgentAuthRequired, AgentError, AgentProcessExited
@@ -13,7 +13,7 @@ from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
 
 from sandbox_agent_server.agents.runner.mcp_secrets import redact_servers
 
-__all__ = ["Continuity", "ForkPoint", "Handshake", "Opened"]
+__all__ = ["Adopted", "Continuity", "ForkPoint", "Handshake", "Introduction", "Opened"]
 
 Continuity = Literal["fresh", "native", "replayed", "lost"]
 Ask = Callable[[str, dict[str, Any], dict[str, Any] | None], Awaitable[Any]]
@@ -43,6 +43,27 @@ class ForkPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopted:
+    """A session of the agent that is no session of ours yet."""
+
+    agent_session_id: str
+    with_history: bool = False
+    """The agent is to tell what was said in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Introduction:
+    """In whose name an agent is opened, when that is an ACP client."""
+
+    hello: Mapping[str, Any] | None = None
+    """Params of its `initialize`."""
+    authenticated: Sequence[Mapping[str, Any]] = ()
+    """Params of its `authenticate`, which every process of the agent is told."""
+    opening: Mapping[str, Any] = field(default_factory=dict)
+    """Params of its `session/new` and the like, but for what the session is made of."""
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     agent_session_id: str | None
     agent_info: dict[str, Any] | None
@@ -67,6 +88,7 @@ class Handshake:
         client_version: str,
         login_hint: str = "",
         on_replay: Callable[[bool], None] = lambda _on: None,
+        introduction: Introduction | None = None,
     ) -> None:
         """`directories`: beside `cwd`. `check` raises when what the agent says it can do is not enough."""
         self._ask = ask
@@ -78,15 +100,22 @@ class Handshake:
         self._client_version = client_version
         self._login_hint = login_hint
         self._on_replay = on_replay
+        self._introduction = introduction or Introduction()
 
-    async def open(self, earlier_id: str | None, fork: ForkPoint | None = None) -> Opened:
-        """Initialise, then bring the earlier session back, or make a new one: a fork, when it is to be one.
+    async def open(
+        self,
+        earlier_id: str | None,
+        fork: ForkPoint | None = None,
+        adopted: Adopted | None = None,
+    ) -> Opened:
+        """Initialise, then bring the earlier session back, or make a new one: a fork, when it is to be one, or one
+        that the agent has already, and no other.
 
         Raises:
             AgentAuthRequired: the agent has no credentials.
             AgentError: it refused. AgentProcessExited: it ended.
         """
-        params = {
+        params = self._introduction.hello or {
             "protocolVersion": acp.PROTOCOL_VERSION,
             "clientCapabilities": _CLIENT_CAPABILITIES,
             "clientInfo": {
@@ -95,11 +124,14 @@ class Handshake:
                 "version": self._client_version,
             },
         }
-        hello = as_dict(await self._ask(acp.INITIALIZE, params, None))
+        hello = as_dict(await self._ask(acp.INITIALIZE, dict(params), None))
         info = as_dict(hello.get("agentInfo")) or None
         capabilities = as_dict(hello.get("agentCapabilities"))
         self._check(capabilities)
+        for given in self._introduction.authenticated:
+            await self._ask(acp.AUTHENTICATE, dict(given), None)
         why: str | None = None
+        native_id: str | None
         if earlier_id is not None:
             try:
                 session = await self._bring_back(earlier_id, capabilities)
@@ -108,6 +140,10 @@ class Handshake:
                 raise
             except (AgentError, AgentAuthRequired) as exc:
                 why = exc.message
+        elif adopted is not None:
+            session = await self._adopt(adopted, capabilities)
+            native_id = adopted.agent_session_id
+            return Opened(native_id, info, capabilities, session, is_native=True)
         elif fork is not None:
             session = await self._fork(fork)
             return Opened(session["sessionId"], info, capabilities, session, is_native=True)
@@ -146,6 +182,14 @@ class Handshake:
         finally:
             self._on_replay(False)
 
+    async def _adopt(self, adopted: Adopted, capabilities: Mapping[str, Any]) -> Any:
+        """What is told of it is new to the log."""
+        params = {"sessionId": adopted.agent_session_id}
+        can_resume = as_dict(capabilities.get("sessionCapabilities")).get("resume") is not None
+        is_loaded = adopted.with_history or not can_resume
+        method = acp.SESSION_LOAD if is_loaded else acp.SESSION_RESUME
+        return await self._ask_for_session(method, params)
+
     async def _fork(self, fork: ForkPoint) -> dict[str, Any]:
         """Raises: AgentError, also when it says of no session which it is."""
         point = {} if fork.before_prompt is None else {"beforePrompt": fork.before_prompt}
@@ -158,10 +202,11 @@ class Handshake:
     async def _ask_for_session(
         self, method: str, params: dict[str, Any], more_meta: Mapping[str, Any] = _NO_META
     ) -> Any:
-        params = {**params, "cwd": self._cwd, "mcpServers": self._servers}
+        given = self._introduction.opening
+        params = {**given, **params, "cwd": self._cwd, "mcpServers": self._servers}
         if self._directories:
             params["additionalDirectories"] = self._directories
-        if meta := {**self._meta, **more_meta}:
+        if meta := {**as_dict(given.get("_meta")), **self._meta, **more_meta}:
             params["_meta"] = meta
         logged = {**params, "mcpServers": redact_servers(self._servers)}
         return await self._ask(method, params, logged)

@@ -1,0 +1,179 @@
+"""All ACP clients by the id that each has chosen."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from sandbox_agent_core.errors import Conflict, InvalidRequest, LimitReached, NotFound
+from sandbox_agent_core.spi.agent import AgentAdapter
+
+from sandbox_agent_server.acp.attached import Attached
+from sandbox_agent_server.acp.connection import AcpConnection
+from sandbox_agent_server.acp.control import Control
+from sandbox_agent_server.acp.links import Links
+from sandbox_agent_server.acp.outbox import Outbox
+from sandbox_agent_server.acp.record import AcpRecord, directory_of, load_records
+from sandbox_agent_server.agents.runner.factory import AgentFactory
+from sandbox_agent_server.log.durability import Syncer
+from sandbox_agent_server.log.file import Quota, remove_log
+from sandbox_agent_server.log.log import SessionLog
+from sandbox_agent_server.runtime.ledger import ProcessLedger
+from sandbox_agent_server.sessions.manager import SessionManager
+from sandbox_agent_server.sessions.state import SessionSettings
+from sandbox_agent_server.settings import Settings
+
+__all__ = ["AcpServers"]
+
+logger = logging.getLogger(__name__)
+
+_DIRECTORY: Final = "acp"
+
+
+class AcpServers:
+    def __init__(
+        self,
+        settings: Settings,
+        factory: AgentFactory,
+        sessions: SessionManager,
+        ledger: ProcessLedger,
+    ) -> None:
+        self._settings = settings
+        self._factory = factory
+        self._sessions = sessions
+        self._ledger = ledger
+        self._root = settings.data_dir.absolute() / _DIRECTORY
+        self._links = Links()
+        self._connections: dict[str, AcpConnection] = {}
+        self._syncer = Syncer(settings.durability)
+        self._quota = Quota()
+        sessions.on_live.append(self._links.live)
+
+    def recover(self) -> None:
+        """Those of an earlier server."""
+        for record in load_records(self._root):
+            self._make(record)
+
+    def list(self) -> list[AcpRecord]:
+        """By their ids."""
+        return [self._connections[id].record for id in sorted(self._connections)]
+
+    def get(self, server_id: str) -> AcpConnection | None:
+        return self._connections.get(server_id)
+
+    def find(self, server_id: str) -> AcpConnection:
+        """Raises: NotFound."""
+        connection = self._connections.get(server_id)
+        if connection is None:
+            raise NotFound(
+                f"there is no ACP server {server_id[:64]!r}; a POST with `?agent=` makes it",
+                resource="acp_server",
+                id=server_id,
+            )
+        return connection
+
+    def check(self, server_id: str, agent: str | None) -> None:
+        """Whether it can be opened for this agent.
+
+        Raises:
+            UnsupportedAgent: there is no such agent.
+            InvalidRequest: it is new, and nobody says of which agent.
+            Conflict: it has another agent.
+        """
+        connection = self._connections.get(server_id)
+        if agent is not None:
+            self._factory.definition(agent)
+        if connection is None and agent is None:
+            raise InvalidRequest(
+                f"there is no ACP server {server_id[:64]!r} yet: say with `?agent=` which agent it is"
+            )
+        if connection is not None and agent not in (None, connection.record.agent):
+            raise Conflict(
+                f"server {server_id[:64]!r} already exists for agent "
+                f"{connection.record.agent!r}; requested {agent!r}"
+            )
+
+    def open(self, server_id: str, agent: str | None = None) -> AcpConnection:
+        """The client's, made now if it is new.
+
+        Raises: what `check` raises, LimitReached, StorageError.
+        """
+        self.check(server_id, agent)
+        if (connection := self._connections.get(server_id)) is not None:
+            return connection
+        assert agent is not None
+        self._make_room()
+        record = AcpRecord(server_id=server_id, agent=agent, created_ms=time.time_ns() // 1_000_000)
+        record.save(directory_of(self._root, server_id))
+        return self._make(record)
+
+    async def remove(self, server_id: str) -> None:
+        """Stop what runs for it and forget it; its sessions stay. Removing one that is not there is fine."""
+        connection = self._connections.pop(server_id, None)
+        if connection is not None:
+            await connection.close()
+            await asyncio.to_thread(remove_log, directory_of(self._root, server_id))
+
+    async def shut_down(self) -> None:
+        """After the sessions: what became of them is among the messages."""
+        connections, self._connections = list(self._connections.values()), {}
+        await asyncio.gather(*(each.close() for each in connections))
+        await self._syncer.close()
+
+    def _make_room(self) -> None:
+        """Raises: LimitReached."""
+        limit = self._settings.limits.max_acp_servers
+        if len(self._connections) < limit:
+            return
+        idle = [each for each in self._connections.values() if each.is_idle]
+        if not idle:
+            raise LimitReached(
+                f"{limit} ACP servers are in use; DELETE one first",
+                limit="max_acp_servers",
+                value=limit,
+            )
+        oldest = min(idle, key=lambda each: each.log.last_time_ms)
+        asyncio.get_running_loop().create_task(self.remove(oldest.record.server_id))
+
+    def _make(self, record: AcpRecord) -> AcpConnection:
+        directory = directory_of(self._root, record.server_id)
+        name = f"acp {record.server_id[:64]}"
+        connection = AcpConnection(
+            record,
+            Outbox(name, directory, quota=self._quota, syncer=self._syncer),
+            self._sessions,
+            self._links,
+            self._settings.limits,
+            make_control=partial(self._control, record, directory / "control", name),
+            save=lambda: record.save(directory),
+        )
+        self._connections[record.server_id] = connection
+        return connection
+
+    def _control(
+        self, record: AcpRecord, directory: Path, name: str, attached: Attached
+    ) -> Control:
+        cwd = Path.cwd()
+
+        async def make_adapter() -> AgentAdapter:
+            await self._sessions.install_if_missing(record.agent, {})
+            return self._factory.make(
+                record.agent,
+                session_id=directory.parent.name,
+                cwd=cwd,
+                env={},
+                trust_workspace=self._settings.trust_workspace,
+                on_process=lambda pid: self._ledger.note(pid, name),
+            )
+
+        return Control(
+            SessionLog(name, directory, quota=self._quota, syncer=self._syncer),
+            SessionSettings(agent=record.agent, cwd=str(cwd)),
+            self._settings.limits,
+            attached=attached,
+            make_adapter=make_adapter,
+        )
