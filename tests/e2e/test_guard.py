@@ -138,6 +138,6 @@ def test_any_origin_may_be_let_in_and_still_needs_the_token(tmp_path: Path) -> N
         with server.client() as client:
             answer = client.get("/v1/health", headers=origin)
         assert answer.headers["access-control-allow-origin"] == origin["origin"]
-        assert httpx.get(f"{server.url}/v1/health", headers=origin).status_code == 401
+        assert httpx.get(f"{server.url}/v1/agents", headers=origin).status_code == 401
     finally:
         server.stop()

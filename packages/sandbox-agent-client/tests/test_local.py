@@ -150,7 +150,7 @@ async def test_a_server_setting_of_the_callers_own_does_not_get_in_the_way(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     async with SandboxAgent.start() as client:
         assert client.token != "the token of some other server"
-        answer = httpx.get(f"{client.base_url}/v1/health", trust_env=False)
+        answer = httpx.get(f"{client.base_url}/v1/agents", trust_env=False)
         assert answer.status_code == 401
 
 

@@ -23,6 +23,7 @@ from sandbox_agent_server.http.access_log import AccessLog
 from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.errors import exception_handlers
 from sandbox_agent_server.http.guard import Guard
+from sandbox_agent_server.http.health import HealthFirst
 from sandbox_agent_server.http.idempotency import OnceOnly
 from sandbox_agent_server.http.large_answer import ByteBudget
 from sandbox_agent_server.http.openapi import describe
@@ -152,6 +153,13 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         ],
         exception_handlers=exception_handlers(),
         middleware=[
+            Middleware(
+                HealthFirst,
+                token=token,
+                bound_host=settings.host,
+                allow_hosts=settings.allow_hosts,
+                health=services.health,
+            ),
             Middleware(AccessLog),
             Middleware(
                 Guard,
@@ -159,6 +167,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
                 bound_host=settings.host,
                 allow_hosts=settings.allow_hosts,
                 cors_origins=settings.cors_origins,
+                open_paths=[route.path for route in routes if route.is_open],
                 find_token=token_store.find,
                 calls=calls,
             ),

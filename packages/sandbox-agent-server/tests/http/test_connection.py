@@ -102,7 +102,9 @@ def test_a_head_without_an_end_is_refused_and_costs_no_memory(
 
 def test_a_whole_head_that_is_too_large_is_refused_too(patient: ServerProcess) -> None:
     with connected(patient) as connection:
-        connection.sendall(b"GET / HTTP/1.1\r\n" + HOST + b"x: " + b"v" * 65_536 + b"\r\n\r\n")
+        connection.sendall(
+            b"GET /v1/agents HTTP/1.1\r\n" + HOST + b"x: " + b"v" * 65_536 + b"\r\n\r\n"
+        )
         assert problem_of(answers(connection)) == (431, "head_too_large")
 
 
@@ -162,7 +164,7 @@ def test_heads_are_bounded_over_all_connections(
     with ExitStack() as stack:
         first, *others = [stack.enter_context(connected(server)) for _ in range(6)]
         for connection in (first, *others):
-            connection.sendall(b"GET / HTTP/1.1\r\n" + HOST + b"x: " + b"v" * 20_000)
+            connection.sendall(b"GET /v1/agents HTTP/1.1\r\n" + HOST + b"x: " + b"v" * 20_000)
             # In the order in which they began: what is sent last is also read last.
             answer = httpx.get(f"{server.url}/v1/health", headers=server.headers)
             assert answer.status_code == 200
@@ -174,7 +176,7 @@ def test_heads_are_bounded_over_all_connections(
 def test_requests_in_a_row_on_one_connection_are_answered_until_they_are_too_many(
     patient: ServerProcess,
 ) -> None:
-    get = b"GET /v1/health HTTP/1.1\r\n" + HOST
+    get = b"GET /v1/agents HTTP/1.1\r\n" + HOST
     last = get + b"connection: close\r\n\r\n"
     with connected(patient) as connection:
         connection.sendall((get + b"\r\n") * 10 + last)

@@ -8,9 +8,11 @@ import pytest
 from asgi_call import code_of, request
 from sandbox_agent_core.errors import (
     PayloadTooLarge,
+    ProcessNotFound,
     SandboxAgentError,
     SessionNotFound,
     TokenInvalid,
+    UnsupportedAgent,
     error_classes,
 )
 from sandbox_agent_core.wire.problem import from_problem
@@ -85,3 +87,34 @@ async def test_any_other_refusal_of_the_framework_is_an_invalid_request() -> Non
     answer = await request(app(HTTPException(418, "short and stout")), path="/0")
     assert code_of(answer) == (400, "invalid_request")
     assert answer.json()["detail"] == "short and stout"
+
+
+async def test_an_agent_and_a_session_are_told_on_the_top_level_too() -> None:
+    errors = UnsupportedAgent("no agent", agent="nope"), SessionNotFound("no", sessionId="x")
+    answers = [await request(app(*errors), path=f"/{place}") for place in (0, 1)]
+    assert answers[0].json()["agent"] == answers[0].json()["details"]["agent"] == "nope"
+    assert answers[1].json()["sessionId"] == answers[1].json()["details"]["sessionId"] == "x"
+
+
+@pytest.mark.parametrize("given", [{"id": "proc_1"}, {"processId": "proc_1"}])
+async def test_what_is_not_there_has_a_kind_and_an_id(given: dict[str, str]) -> None:
+    answer = await request(app(ProcessNotFound("no process", **given)), path="/0")
+    assert answer.json()["details"] == {"resource": "process", "id": "proc_1", **given}
+
+
+def test_members_of_a_foreign_document_are_details() -> None:
+    problem = {
+        "type": "urn:sandbox-agent:error:unsupported_agent", "title": "Unsupported Agent", "status": 400,
+        "detail": "unsupported agent: nope", "agent": "nope", "message": "x", "details": {"known": ["mock"]},
+    }  # fmt: skip
+    read = from_problem(problem, 400)
+    assert isinstance(read, UnsupportedAgent)
+    assert read.details == {"agent": "nope", "known": ["mock"]}
+
+
+@pytest.mark.parametrize("path", ["/v1/desktop/status", "/opencode", "/opencode/global/health"])
+async def test_what_others_serve_and_this_server_does_not_is_said_in_a_sentence(path: str) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        answer = await request(app(), method, path)
+        assert code_of(answer) == (404, "not_found")
+        assert answer.json()["detail"].startswith("this server ")

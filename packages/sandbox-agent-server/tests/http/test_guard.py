@@ -10,7 +10,9 @@ import pytest
 from asgi_call import Reached, code_of, request, websocket
 from hypothesis import given
 from hypothesis import strategies as st
+from sandbox_agent_server.http.callers import NOBODY, OWNER, caller_of
 from sandbox_agent_server.http.guard import Guard
+from starlette.requests import HTTPConnection
 
 TOKEN = "t0ken-of-the-test"
 HERE = {"host": "127.0.0.1:2468"}
@@ -368,6 +370,36 @@ async def test_a_websocket_is_never_public() -> None:
 async def test_nothing_is_public_unless_it_was_said() -> None:
     for path in ("/", "/ui/", "/openapi.json", "/v1/health"):
         assert (await request(guard(), path=path, headers=HERE)).status == 401
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_an_open_path_knows_whoever_shows_nothing_as_nobody(method: str) -> None:
+    inner = Reached()
+    app = guard(inner, open_paths=["/"])
+    assert (await request(app, method, "/", HERE)).status == 200
+    assert (await request(app, method, "/", BEARER)).status == 200
+    nobody, owner = (caller_of(HTTPConnection(scope)) for scope in inner.scopes)
+    assert nobody is NOBODY
+    assert owner is OWNER
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [("POST", "/", {}), ("GET", "//", {}), ("GET", "/x", {}), ("GET", "/", {"authorization": "Bearer wrong"}),
+     ("GET", "/", {"authorization": TOKEN}), ("GET", "/", {"x-sandbox-agent-token": "wrong"})],
+)  # fmt: skip
+async def test_an_open_path_is_open_to_nothing_else(
+    method: str, path: str, headers: dict[str, str]
+) -> None:
+    inner = Reached()
+    answer = await request(guard(inner, open_paths=["/"]), method, path, {**HERE, **headers})
+    assert code_of(answer) == (401, "token_invalid")
+    assert inner.scopes == []
+
+
+async def test_a_websocket_is_never_open() -> None:
+    (close,) = await websocket(guard(open_paths=["/v1/sessions/ses_1/ws"]), headers=HERE)
+    assert close["type"] == "websocket.close"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Bodies of `/v1/agents` and `/v1/health`."""
+"""Bodies of `/`, `/v1/agents` and `/v1/health`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from pydantic import AliasChoices, Field
 from sandbox_agent_core.api.base import RequestBody, ResponseBody
 
 __all__ = [
+    "AgentAbilities",
     "AgentConfig",
     "AgentCredential",
     "AgentInfo",
     "AgentList",
+    "AgentServerStatus",
     "Health",
     "InstallArtifact",
     "InstallProgress",
     "InstallRequest",
     "InstallResult",
     "InstallStatus",
+    "Root",
 ]
 
 
@@ -59,9 +62,39 @@ class AgentCredential(ResponseBody):
     )
 
 
+class AgentAbilities(ResponseBody):
+    """What a user interface can expect of an agent. What the server does for every agent alike is true of every agent."""
+
+    plan_mode: bool = Field(description="A mode in which it plans and changes nothing.")
+    permissions: bool = Field(description="It asks before it does something.")
+    questions: bool = Field(description="Its model can ask a person a question.")
+    tool_calls: bool
+    tool_results: bool
+    text_messages: bool
+    images: bool = Field(description="In a prompt.")
+    file_attachments: bool = Field(description="Files that are in the prompt itself.")
+    session_lifecycle: bool = Field(description="Events tell when a session starts, resumes, ends.")
+    error_events: bool
+    reasoning: bool = Field(description="What the model thinks, if it shows that.")
+    status: bool = Field(description="Events tell what a turn is doing.")
+    command_execution: bool
+    file_changes: bool
+    mcp_tools: bool
+    streaming_deltas: bool
+    item_started: bool = Field(description="A tool call is told when it begins.")
+    shared_process: bool = Field(description="One process for several sessions.")
+
+
+class AgentServerStatus(ResponseBody):
+    """Of the processes of an agent, all of its sessions together."""
+
+    status: Literal["running", "stopped"]
+    uptime_ms: int | None = Field(default=None, description="Of the one that runs longest.")
+
+
 class AgentInfo(ResponseBody):
     id: str
-    title: str
+    title: str = Field(default="", description="Empty from a server that does not tell.")
     installed: bool
     version: str | None = None
     path: str | None = None
@@ -90,6 +123,17 @@ class AgentInfo(ResponseBody):
         default_factory=list,
         description="Those that this server takes (`allowed_options` of its configuration).",
     )
+    capabilities: AgentAbilities | None = Field(
+        default=None, description="Null from a server that does not tell."
+    )
+    server_status: AgentServerStatus | None = Field(
+        default=None, description="Null when no process of it runs."
+    )
+    config_options: list[dict[str, Any]] | None = Field(
+        default=None,
+        description="With `?config=true`: what a new session can be set to (model, mode, thought level, the agent's own), "
+        "as ACP config options, of an agent that is installed and answers.",
+    )
     config: AgentConfig | None = Field(
         default=None, description="With `?config=true`, of an agent that is installed and answers."
     )
@@ -103,13 +147,23 @@ class AgentList(ResponseBody):
 
 
 class Health(ResponseBody):
-    status: str = "ok"
-    version: str
-    uptime_s: float
+    """Whoever shows no token gets `status` alone."""
+
+    status: str = Field(description="`ok`.")
+    version: str | None = None
+    uptime_s: float | None = None
     heartbeat_s: float | None = Field(
         default=None,
         description="After so many seconds of silence an event stream has a heartbeat. None: an older server.",
     )
+
+
+class Root(ResponseBody):
+    """Whoever shows no token gets no `version`."""
+
+    name: str = "Sandbox Agent"
+    version: str | None = None
+    docs: str = Field(default="/openapi.json", description="Where the API is described.")
 
 
 class InstallRequest(RequestBody):

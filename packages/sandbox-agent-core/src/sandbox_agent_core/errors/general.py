@@ -84,6 +84,9 @@ class NotFound(SandboxAgentError):
     code = "not_found"
     title = "Not Found"
     http_status = 404
+    resource: ClassVar[str | None] = None
+    """What kind of thing is not there: `details.resource` of the problem document, whose `details.id` is then that of
+    the error (`id`, or `processId` of a `process`)."""
 
 
 class TokenNotFound(NotFound):
@@ -91,6 +94,7 @@ class TokenNotFound(NotFound):
 
     code = "token_not_found"
     title = "Token Not Found"
+    resource = "token"
 
 
 class MethodNotAllowed(SandboxAgentError):

@@ -132,6 +132,7 @@ class ProcessNotFound(NotFound):
 
     code = "process_not_found"
     title = "Process Not Found"
+    resource = "process"
 
 
 class ProcessNotRunning(Conflict):

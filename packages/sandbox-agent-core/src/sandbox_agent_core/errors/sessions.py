@@ -54,6 +54,7 @@ class TurnNotFound(NotFound):
 
     code = "turn_not_found"
     title = "Turn Not Found"
+    resource = "turn"
 
 
 class RequestNotFound(NotFound):
@@ -61,6 +62,7 @@ class RequestNotFound(NotFound):
 
     code = "request_not_found"
     title = "Request Not Found"
+    resource = "request"
 
 
 class SessionAlreadyExists(Conflict):

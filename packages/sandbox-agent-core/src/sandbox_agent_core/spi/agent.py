@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 from sandbox_agent_core.agent_options.base import AgentOptions
 from sandbox_agent_core.credentials.sources import AgentSources
@@ -18,6 +18,7 @@ from sandbox_agent_core.frames.jsonrpc import Frame
 
 __all__ = [
     "TASK_STOP",
+    "AgentAbility",
     "AgentAdapter",
     "AgentContext",
     "AgentDefinition",
@@ -37,6 +38,9 @@ TASK_STOP: Final = "_sandbox_agent/task.stop"
 """A notification `{sessionId, taskId}` to an agent that has announced this background task
 (`frames.extensions.TASK_STARTED`): stop it."""
 
+
+AgentAbility = Literal["images", "mcp", "questions"]
+"""What some agents have and others have not. What depends on nothing but the protocol is not among them."""
 
 Options = TypeVar("Options", bound=AgentOptions)
 
@@ -228,6 +232,8 @@ class AgentDefinition:
     permission_modes: Mapping[str, str] = field(default_factory=dict)
     """Common permission mode (`ask`, `accept-edits`, `read-only`, `plan`, `bypass`) -> the agent's own
     mode id. The session's policy enforces a mode that is not here, or that the agent does not offer."""
+    lacks: Sequence[AgentAbility] = ()
+    """What a user interface should not offer with it, as far as that is known before it runs."""
     base_url_env: Mapping[str, str] = field(default_factory=dict)
     """LLM provider (`anthropic`, `openai`, `google`) -> the variable in which the adapter takes its base
     URL. The first is the agent's main provider."""

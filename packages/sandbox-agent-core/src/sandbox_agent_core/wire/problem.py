@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sandbox_agent_core.errors import (
     URN_PREFIX,
     InternalError,
     InvalidRequest,
+    NotFound,
     SandboxAgentError,
     ServerUnreachable,
     error_classes,
@@ -17,10 +18,15 @@ from sandbox_agent_core.errors import (
 __all__ = ["CONTENT_TYPE", "from_problem", "to_problem"]
 
 CONTENT_TYPE = "application/problem+json"
+_MEMBERS: Final = ("agent", "sessionId")
+"""Details that are members of the document as well: some clients look for them there."""
+_STANDARD: Final = frozenset(
+    {"type", "title", "status", "detail", "instance", "retryable", "details"}
+)
 
 
 def to_problem(error: SandboxAgentError) -> dict[str, Any]:
-    """`{type, title, status, detail, retryable, details?}`."""
+    """`{type, title, status, detail, retryable, details?, agent?, sessionId?}`."""
     problem: dict[str, Any] = {
         "type": URN_PREFIX + error.code,
         "title": error.title,
@@ -28,9 +34,18 @@ def to_problem(error: SandboxAgentError) -> dict[str, Any]:
         "detail": error.message,
         "retryable": error.retryable,
     }
-    if error.details:
-        problem["details"] = error.details
+    details = _with_resource(error)
+    if details:
+        problem["details"] = details
+    problem.update({name: details[name] for name in _MEMBERS if name in details})
     return problem
+
+
+def _with_resource(error: SandboxAgentError) -> dict[str, Any]:
+    """Of what is not there also its kind and its id, by names that are the same for all kinds."""
+    details, kind = error.details, error.resource if isinstance(error, NotFound) else None
+    found = details.get("id", details.get(f"{kind}Id"))
+    return details if kind is None or found is None else {"resource": kind, "id": found, **details}
 
 
 def from_problem(problem: Mapping[str, Any], status: int) -> SandboxAgentError:
@@ -38,7 +53,8 @@ def from_problem(problem: Mapping[str, Any], status: int) -> SandboxAgentError:
     kind = str(problem.get("type", "")).removeprefix(URN_PREFIX)
     cls = error_classes().get(kind) or _by_status(status)
     details = problem.get("details")
-    extra = dict(details) if isinstance(details, Mapping) else {}
+    extra = {name: value for name, value in problem.items() if name not in _STANDARD}
+    extra.update(details if isinstance(details, Mapping) else {})
     # `message` is ours; a foreign document may carry one among its details.
     extra.pop("message", None)
     detail = problem.get("detail") or problem.get("title") or f"the server answered {status}"

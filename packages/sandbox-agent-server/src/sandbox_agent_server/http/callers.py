@@ -18,7 +18,16 @@ from starlette.types import Scope
 
 from sandbox_agent_server.store.tokens import StoredToken
 
-__all__ = ["OWNER", "Caller", "TokenCalls", "caller_of", "check_settings", "put_caller", "signed"]
+__all__ = [
+    "NOBODY",
+    "OWNER",
+    "Caller",
+    "TokenCalls",
+    "caller_of",
+    "check_settings",
+    "put_caller",
+    "signed",
+]
 
 _KEY = "sandbox_agent.caller"
 _ASKING: Final = (None, "ask", "read-only", "plan")
@@ -55,6 +64,10 @@ class Caller:
 
 OWNER: Final = Caller(frozenset(TOKEN_SCOPES))
 """Who has the server's own token, or calls a server that wants none."""
+
+
+NOBODY: Final = Caller(frozenset())
+"""Who shows no token where none is needed, and is told nothing that is not for everybody."""
 
 
 class TokenCalls:

@@ -39,14 +39,26 @@ async def _ours(_request: Request, exc: Exception) -> Response:
 async def _starlettes(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
     if exc.status_code == 404:
-        return problem_response(
-            NotFound(f"there is nothing at {request.url.path}; /openapi.json describes the routes")
-        )
+        return problem_response(NotFound(_why_nothing_is_at(request.scope["path"])))
     if exc.status_code == 405:
         allow = _methods_offered(request)
         error = MethodNotAllowed(f"{request.method} is not offered here; use {allow}")
         return problem_response(error, {"allow": allow})
     return problem_response(InvalidRequest(str(exc.detail)))
+
+
+def _why_nothing_is_at(path: str) -> str:
+    if path.startswith("/v1/desktop/"):
+        return (
+            "this server has no desktop: programs without a window run under /v1/processes, and a browser that is driven "
+            "without a screen is one of them"
+        )
+    if path == "/opencode" or path.startswith("/opencode/"):
+        return (
+            "this server does not speak OpenCode's API: sessions with OpenCode, as with any agent, are at /v1/sessions, "
+            "and over ACP at /v1/acp and /acp"
+        )
+    return f"there is nothing at {path}; /openapi.json describes the routes"
 
 
 def _methods_offered(request: Request) -> str:

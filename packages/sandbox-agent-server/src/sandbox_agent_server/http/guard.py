@@ -11,24 +11,23 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sandbox_agent_server.http.callers import OWNER, Caller, TokenCalls, put_caller
+from sandbox_agent_server.http.callers import NOBODY, OWNER, Caller, TokenCalls, put_caller
 from sandbox_agent_server.http.errors import problem_response
-from sandbox_agent_server.http.presented_token import presented_token
-from sandbox_agent_server.settings import is_loopback
+from sandbox_agent_server.http.hosts import Hosts
+from sandbox_agent_server.http.presented_token import presented_token, shows_token
 from sandbox_agent_server.store.tokens import StoredToken
 
 __all__ = ["Guard"]
 
 _POLICY_VIOLATION = 1008
-_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]+\]|[^][/?#@:\s]+)(?::\d*)?")
-"""Nothing but a name and a port: `127.0.0.1/evil.example` is for a URL to take apart, not for us."""
 _BELOW = re.compile(r"(?:[\w-][\w.-]*/)*(?:[\w-][\w.-]*)?", re.ASCII)
 """Plain names only. What somebody behind us could read in another way (dots, `//`, `%2e`, `\\`, `;`) is not
 public."""
 
 
 class Guard:
-    """`public` are folders, `/ui/`, of which GET and HEAD need no token: a page comes before its token does.
+    """`public` are folders, `/ui/`, of which GET and HEAD need no token: a page comes before its token does. Nor do those
+    of `open_paths`; a token that is shown there has to be right.
 
     `find_token` knows the tokens besides the server's own; `calls` cuts off what they do when they are revoked.
     """
@@ -42,15 +41,16 @@ class Guard:
         allow_hosts: Iterable[str],
         cors_origins: Iterable[str],
         public: Iterable[str] = (),
+        open_paths: Iterable[str] = (),
         find_token: Callable[[str], StoredToken | None] = lambda _token: None,
         calls: TokenCalls | None = None,
     ) -> None:
         self._app = app
         self._token = token.encode() if token is not None else None
-        self._allow_hosts = {host.lower() for host in allow_hosts}
-        self._checks_host = is_loopback(bound_host)
+        self._hosts = Hosts(bound_host, allow_hosts)
         self._origins = set(cors_origins)
         self._public = tuple(public)
+        self._open_paths = frozenset(open_paths)
         self._find_token = find_token
         self._calls = calls or TokenCalls()
         for folder in self._public:
@@ -65,7 +65,7 @@ class Guard:
         headers = Headers(scope=scope)
         origin = headers.get("origin")
         try:
-            self._check_host(headers.get("host", ""))
+            self._hosts.check(headers.get("host", ""))
             self._check_origin(origin, headers.get("host", ""))
         except SandboxAgentError as exc:
             await _refuse(exc, scope, receive, send)
@@ -77,28 +77,17 @@ class Guard:
             await self._preflight(headers)(scope, receive, send)
             return
         try:
-            stored = self._check_token(scope, headers)
+            who = self._who(scope, headers)
         except SandboxAgentError as exc:
             await _refuse(exc, scope, receive, send)
             return
-        if stored is None:
-            put_caller(scope, OWNER)
+        if isinstance(who, Caller):
+            put_caller(scope, who)
             await self._app(scope, receive, send)
             return
-        put_caller(scope, Caller.of(stored))
-        with self._calls.hold(stored):
+        put_caller(scope, Caller.of(who))
+        with self._calls.hold(who):
             await self._app(scope, receive, send)
-
-    def _check_host(self, host: str) -> None:
-        """Only on loopback: elsewhere the name is whatever the network calls this machine."""
-        if not self._checks_host:
-            return
-        name = _hostname(host)
-        if not (is_loopback(name) or name in self._allow_hosts):
-            raise PermissionDenied(
-                f"Host {host!r} is not this server; call it by 127.0.0.1 or localhost, or start it with "
-                f"--allow-host {name or 'NAME'}"
-            )
 
     def _check_origin(self, origin: str | None, host: str) -> None:
         if origin is None or origin in self._origins or "*" in self._origins:
@@ -109,16 +98,22 @@ class Guard:
             f"web pages of {origin!r} may not call this server; start it with --cors-origin {origin}"
         )
 
-    def _check_token(self, scope: Scope, headers: Headers) -> StoredToken | None:
-        """None for the server's own token, and where none is needed. Raises: TokenInvalid."""
+    def _who(self, scope: Scope, headers: Headers) -> StoredToken | Caller:
+        """Raises: TokenInvalid."""
         if self._token is None or self._is_public(scope):
-            return None
+            return OWNER
+        if self._is_open(scope) and not shows_token(headers):
+            return NOBODY
         token = presented_token(scope, headers)
         if secrets.compare_digest(token.encode(), self._token):
-            return None
+            return OWNER
         if (stored := self._find_token(token)) is not None:
             return stored
         raise TokenInvalid("the token is wrong, or was revoked, or has expired")
+
+    def _is_open(self, scope: Scope) -> bool:
+        is_reading = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+        return is_reading and scope["path"] in self._open_paths
 
     def _is_public(self, scope: Scope) -> bool:
         """By the decoded path, which is the one that is routed."""
@@ -145,14 +140,9 @@ class Guard:
                 "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
                 "access-control-allow-headers": headers.get("access-control-request-headers", ""),
                 "access-control-max-age": "600",
+                "vary": "Access-Control-Request-Method, Access-Control-Request-Headers",
             },
         )
-
-
-def _hostname(host: str) -> str:
-    """In lower case and without the brackets of IPv6; empty when it is no host."""
-    match = _HOST.fullmatch(host)
-    return match["name"].strip("[]").lower() if match else ""
 
 
 def _with_cors(send: Send, origin: str) -> Send:
@@ -160,6 +150,8 @@ def _with_cors(send: Send, origin: str) -> Send:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             headers["access-control-allow-origin"] = origin
+            # Ids of requests and connections, cursors. Without credentials, which are never allowed, this means all.
+            headers["access-control-expose-headers"] = "*"
             headers.add_vary_header("Origin")
         await send(message)
 

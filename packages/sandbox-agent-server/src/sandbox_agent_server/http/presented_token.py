@@ -11,7 +11,7 @@ from sandbox_agent_core.errors import TokenInvalid
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-__all__ = ["WEBSOCKET_PROTOCOL", "presented_token"]
+__all__ = ["WEBSOCKET_PROTOCOL", "presented_token", "shows_token"]
 
 WEBSOCKET_PROTOCOL = "sandbox-agent"
 """A browser cannot set headers on a WebSocket: it offers `sandbox-agent`, which is answered, and
@@ -44,6 +44,12 @@ def presented_token(scope: Scope, headers: Headers) -> str:
             f"several tokens were sent (Authorization, {TOKEN_HEADER}, subprotocols), and they differ: send one"
         )
     return found[0]
+
+
+def shows_token(headers: Headers) -> bool:
+    """Whether a request means to show one, right or wrong. What is no Bearer token counts: it is a mistake more often than
+    a gateway's."""
+    return "authorization" in headers or TOKEN_HEADER in headers
 
 
 def _bearers(authorizations: Iterable[str]) -> Iterator[str]:

@@ -52,6 +52,8 @@ class ApiRoute:
     """What the route sends when asked for `text/event-stream`."""
     is_idempotent: bool = False
     """It takes an `Idempotency-Key`."""
+    is_open: bool = False
+    """It answers without a token, too: then with nothing that is not for everybody. GET alone."""
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property

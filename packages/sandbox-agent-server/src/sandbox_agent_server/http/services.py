@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from sandbox_agent_core.api.agents import Health
 from starlette.requests import HTTPConnection
 
 from sandbox_agent_server.acp.servers import AcpServers
@@ -43,6 +44,11 @@ class Services:
     transfers: Transfers
     version: str
     started: float = field(default_factory=time.monotonic)
+
+    def health(self) -> Health:
+        uptime_s = round(time.monotonic() - self.started, 3)
+        heartbeat_s = self.settings.limits.heartbeat_s
+        return Health(status="ok", version=self.version, uptime_s=uptime_s, heartbeat_s=heartbeat_s)
 
 
 def services_of(connection: HTTPConnection) -> Services:

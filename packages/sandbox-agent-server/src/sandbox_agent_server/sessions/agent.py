@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import logging
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,6 +93,7 @@ class SessionAgent:
         )
         self._version = version
         self._connection: AgentConnection | None = None
+        self._running_since = 0.0
         self._starting: asyncio.Task[None] | None = None
         self.fork_point: ForkPoint | None = None
         """Of a session whose agent has not been started yet, and is to be a copy of another's."""
@@ -103,6 +105,11 @@ class SessionAgent:
     @property
     def is_running(self) -> bool:
         return self._connection is not None and not self._connection.is_gone
+
+    @property
+    def uptime_s(self) -> float | None:
+        """None when no process runs."""
+        return time.monotonic() - self._running_since if self.is_running else None
 
     @property
     def is_starting(self) -> bool:
@@ -216,7 +223,7 @@ class SessionAgent:
         )
         try:
             await connection.start()
-            self._connection = connection
+            self._connection, self._running_since = connection, time.monotonic()
             conversation.connect(connection)
             async with asyncio.timeout(self._limits.agent_start_timeout_s):
                 await self._introduce()

@@ -92,6 +92,15 @@ class SessionManager:
         if self._settings.retention_days or self._settings.retention_bytes:
             self._tasks.spawn(self._retain(), name="retention")
 
+    def agent_uptimes(self) -> Mapping[str, float]:
+        """Agents of which a process runs, and for how many seconds the oldest has."""
+        found: dict[str, float] = {}
+        for session in self._live.values():
+            if (uptime_s := session.agent.uptime_s) is not None:
+                agent = session.state.settings.agent
+                found[agent] = max(uptime_s, found.get(agent, 0.0))
+        return found
+
     # Sessions
 
     async def create(

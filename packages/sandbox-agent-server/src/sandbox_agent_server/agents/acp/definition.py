@@ -8,6 +8,7 @@ from typing import Any
 
 from sandbox_agent_core.agent_options import AgentOptions
 from sandbox_agent_core.spi.agent import (
+    AgentAbility,
     AgentAdapter,
     AgentContext,
     AgentDefinition,
@@ -42,6 +43,7 @@ def acp_definition(
     directory_flag: str | None = None,
     permission_modes: Mapping[str, str] | None = None,
     mcp_transports: Sequence[str] = ("stdio", "http", "sse"),
+    lacks: Sequence[AgentAbility] = ("questions",),
     base_url_env: Mapping[str, str] | None = None,
 ) -> AgentDefinition:
     """An agent that `command` starts and that speaks ACP on its stdio.
@@ -50,7 +52,8 @@ def acp_definition(
     depends on the workspace. A `normaliser` is made
     for each session and mends what the agent leaves out. `verbs`, by method, are what it can do beside ACP, and
     `capabilities` what is announced of that. `option_flags` are those of its command for fields of `session_options`, and
-    `directory_flag` is the one for further directories.
+    `directory_flag` is the one for further directories. Few have a way to ask a person over ACP: that is what is lacking
+    unless `lacks` says otherwise.
     """
     command = tuple(command)
 
@@ -89,6 +92,7 @@ def acp_definition(
         speaks_acp=True,
         permission_modes=permission_modes or {},
         mcp_transports=tuple(mcp_transports),
+        lacks=tuple(lacks),
         base_url_env=base_url_env or {},
         session_options=session_options,
         directories_at_launch=directory_flag is not None,

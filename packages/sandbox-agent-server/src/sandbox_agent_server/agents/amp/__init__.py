@@ -18,5 +18,6 @@ DEFINITION = AgentDefinition(
     install_hint=INSTALL_HINT,
     env_names=ENV_NAMES,
     session_options=AmpOptions,
+    lacks=("images", "questions"),
     permission_modes=PERMISSION_MODES,
 )

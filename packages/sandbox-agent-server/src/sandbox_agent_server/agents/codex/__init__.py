@@ -18,6 +18,8 @@ DEFINITION = AgentDefinition(
     login_hint=LOGIN_HINT,
     env_names=ENV_NAMES,
     session_options=CodexOptions,
+    # Its model may ask in its plan mode only.
+    lacks=("questions",),
     base_url_env={"openai": "OPENAI_BASE_URL"},
     # No `accept-edits`: Codex's `auto` also runs commands without asking, in its sandbox.
     permission_modes={

@@ -26,7 +26,7 @@ DEFINITION = AgentDefinition(
     name="mock",
     title="Mock agent",
     create=MockAdapter,
-    find=lambda _env: AgentInstallation(path="(built in)"),
+    find=lambda _env: AgentInstallation(path="(built in)", version="builtin"),
     install_hint="It is part of the server: there is nothing to install.",
     session_options=MockOptions,
     permission_modes={"ask": "default", "bypass": "bypass"},

@@ -16,6 +16,7 @@ DEFINITION = AgentDefinition(
     find=find,
     takes_system_prompt=True,
     session_options=PiOptions,
+    lacks=("mcp", "questions"),
     install_hint=INSTALL_HINT,
     env_names=ENV_NAMES,
     permission_modes=PERMISSION_MODES,

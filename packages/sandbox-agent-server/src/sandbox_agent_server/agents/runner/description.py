@@ -12,6 +12,7 @@ from sandbox_agent_core.credentials import Discovery
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.spi.agent import AgentDefinition, AgentInstallation
 
+from sandbox_agent_server.agents.runner.abilities import abilities_of
 from sandbox_agent_server.agents.runner.session_options import options_schema
 
 __all__ = ["AgentDescription"]
@@ -63,6 +64,7 @@ class AgentDescription:
             base_url_providers=list(definition.base_url_env),
             agent_options_schema=options_schema(definition),
             allowed_agent_options=list(self.allowed_options),
+            capabilities=abilities_of(definition),
         )
 
 

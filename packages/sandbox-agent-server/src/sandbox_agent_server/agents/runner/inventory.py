@@ -8,6 +8,7 @@ from sandbox_agent_core.api.agents import AgentInfo, AgentList
 from sandbox_agent_core.errors import SandboxAgentError
 from sandbox_agent_core.wire.problem import to_problem
 
+from sandbox_agent_server.agents.runner.abilities import abilities_of, settable
 from sandbox_agent_server.agents.runner.factory import AgentFactory
 from sandbox_agent_server.agents.runner.probe import AgentProbe
 
@@ -42,4 +43,9 @@ class AgentInventory:
             offered = await self._probe.offer(found, fresh=fresh)
         except SandboxAgentError as exc:
             return info.model_copy(update={"config_error": to_problem(exc)})
-        return info.model_copy(update={"config": offered})
+        told = {
+            "capabilities": abilities_of(found.definition, offered),
+            "config_options": settable(offered),
+            "config": offered,
+        }
+        return info.model_copy(update=told)

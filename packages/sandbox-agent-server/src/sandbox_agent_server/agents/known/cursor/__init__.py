@@ -32,4 +32,5 @@ DEFINITION = acp_definition(
     environment=_environment,
     normaliser=CursorExtensions,
     permission_modes={"ask": "agent", "plan": "plan", "read-only": "ask"},
+    lacks=(),
 )

@@ -47,4 +47,5 @@ DEFINITION = acp_definition(
     prepare=_HOME.prepare,
     normaliser=GrokToolCalls,
     base_url_env={"xai": _URL},
+    lacks=("images", "questions"),
 )

@@ -22,4 +22,5 @@ DEFINITION = acp_definition(
     normaliser=KimiWrites,
     base_url_env={"openai": "KIMI_MODEL_BASE_URL"},
     permission_modes={"ask": "default", "plan": "plan", "read-only": "plan", "bypass": "yolo"},
+    lacks=(),
 )

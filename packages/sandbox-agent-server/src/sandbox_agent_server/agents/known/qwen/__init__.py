@@ -139,4 +139,5 @@ DEFINITION = acp_definition(
         "read-only": "plan",
         "bypass": "yolo",
     },
+    lacks=(),
 )
