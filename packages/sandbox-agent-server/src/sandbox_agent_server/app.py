@@ -19,6 +19,7 @@ from sandbox_agent_server.agents.runner.probe import AgentProbe
 from sandbox_agent_server.host.config.store import ConfigStore
 from sandbox_agent_server.host.files.files import Files
 from sandbox_agent_server.host.files.paths import Paths
+from sandbox_agent_server.host.git.service import GitService
 from sandbox_agent_server.http.access_log import AccessLog
 from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.errors import exception_handlers
@@ -34,6 +35,7 @@ from sandbox_agent_server.http.routes import (
     events,
     feed,
     files,
+    git,
     installing,
     long_work,
     requests,
@@ -50,7 +52,7 @@ from sandbox_agent_server.install.agents_dir import AgentsDir
 from sandbox_agent_server.install.installer import create_installer
 from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.runtime.ledger import ProcessLedger
-from sandbox_agent_server.runtime.marker import directory_marker
+from sandbox_agent_server.runtime.marker import PROCESS_MARKER, directory_marker
 from sandbox_agent_server.sessions.manager import SessionManager
 from sandbox_agent_server.settings import Settings
 from sandbox_agent_server.store.index import SessionIndex
@@ -68,6 +70,7 @@ ROUTES: list[ApiRoute] = [
     *events.routes,
     *feed.routes,
     *requests.routes,
+    *git.routes,
     *tokens.routes,
     *config.routes,
     *acp.routes,
@@ -97,6 +100,13 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
     config_store = ConfigStore(
         settings.data_dir, root=settings.root, max_bytes=settings.limits.max_config_bytes
     )
+    paths = Paths(settings.root)
+    git_service = GitService(
+        {**os.environ, PROCESS_MARKER: marker},
+        settings.limits,
+        paths=paths,
+        data_dir=settings.data_dir,
+    )
     sessions = SessionManager(index, settings, factory, installs, ledger, version=__version__)
     probe = AgentProbe(
         factory,
@@ -107,7 +117,6 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
     token_store = TokenStore(settings.data_dir, max_tokens=settings.limits.max_tokens)
     calls = TokenCalls()
     limits = settings.limits
-    paths = Paths(settings.root)
     replies = index.replies(
         keep_s=limits.idempotency_keep_s,
         max_replies=limits.max_idempotency_keys,
@@ -118,6 +127,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         agents=AgentInventory(factory, probe),
         installs=installs,
         sessions=sessions,
+        git=git_service,
         config=config_store,
         acp=AcpServers(settings, factory, sessions, ledger),
         once=OnceOnly(replies),

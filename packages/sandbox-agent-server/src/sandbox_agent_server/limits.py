@@ -48,6 +48,33 @@ class HostLimits(_Bounds):
         ge=1024,
         description="Size of a file with MCP servers or skills of a directory (`/v1/config/*`).",
     )
+    git_timeout_s: float = Field(
+        60.0, gt=0, description="How long git may look for what has changed."
+    )
+    git_clone_timeout_s: float = Field(
+        3600.0, gt=0, description="How long a clone may take, all of it."
+    )
+    max_diff_bytes: int = Field(
+        4 * _MIB,
+        ge=1024,
+        description="Largest patch in an answer; a larger one is cut, and says so.",
+    )
+    max_diff_files: int = Field(
+        3000, ge=1, description="Changed files in an answer; there may be more, and it says so."
+    )
+    max_diff_file_bytes: int = Field(
+        16 * _MIB,
+        ge=1024,
+        description="Largest file that is compared line by line; of a larger one only size and time are.",
+    )
+    max_diff_tree_files: int = Field(
+        50_000,
+        ge=1,
+        description="New and changed files that are looked at for what has changed; with more it is refused.",
+    )
+    max_diff_tree_bytes: int = Field(
+        512 * _MIB, ge=1024, description="Size of them together; with more it is refused."
+    )
 
 
 class Limits(HostLimits):

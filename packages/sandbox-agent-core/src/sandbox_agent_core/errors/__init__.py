@@ -23,6 +23,8 @@
         PathNotFound                     404 path_not_found
         ProcessNotFound                  404 process_not_found
         ConfigNotFound                   404 config_not_found
+        GitRefNotFound                   404 git_ref_not_found
+        GitRepositoryNotFound            404 git_repository_not_found
         AgentNotInstalled                404 agent_not_installed
         SessionNotFound                  404 session_not_found
         TurnNotFound                     404 turn_not_found
@@ -50,9 +52,11 @@
       UnsupportedMediaType               415 unsupported_media_type
       RangeNotSatisfiable                416 range_not_satisfiable
       AgentAuthRequired                  424 agent_auth_required
+      GitAuthRequired                    424 git_auth_required
       LimitReached                       429 limit_reached           retryable
         WatchLimitReached                429 watch_limit_reached     retryable
       InternalError                      500 internal_error
+      GitNotInstalled                    500 git_not_installed
       InstallFailed                      500 install_failed
         IntegrityMismatch                500 integrity_mismatch
         NodeMissing                      500 node_missing
@@ -68,6 +72,7 @@
         ContextOverflow                  502 context_overflow
         QuotaExceeded                    429 quota_exceeded
       FileSystemError                    502 file_system_error
+      GitFailed                          502 git_failed
       ProcessStartFailed                 502 process_start_failed
       Unavailable                        503 unavailable             retryable
       Timeout                            504 timeout                 retryable
@@ -160,6 +165,11 @@ from sandbox_agent_core.errors.host import (
     DiskFull,
     FileChanged,
     FileSystemError,
+    GitAuthRequired,
+    GitFailed,
+    GitNotInstalled,
+    GitRefNotFound,
+    GitRepositoryNotFound,
     NotADirectory,
     NotAFile,
     PathExists,
@@ -226,6 +236,11 @@ __all__ = [
     "DiskFull",
     "FileChanged",
     "FileSystemError",
+    "GitAuthRequired",
+    "GitFailed",
+    "GitNotInstalled",
+    "GitRefNotFound",
+    "GitRepositoryNotFound",
     "HeadTooLarge",
     "IdempotencyKeyReused",
     "InputForbidden",

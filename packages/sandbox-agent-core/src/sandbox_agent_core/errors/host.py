@@ -19,6 +19,11 @@ __all__ = [
     "DiskFull",
     "FileChanged",
     "FileSystemError",
+    "GitAuthRequired",
+    "GitFailed",
+    "GitNotInstalled",
+    "GitRefNotFound",
+    "GitRepositoryNotFound",
     "NotADirectory",
     "NotAFile",
     "PathExists",
@@ -170,3 +175,42 @@ class ConfigDamaged(Conflict):
 
     code = "config_damaged"
     title = "Config Damaged"
+
+
+class GitRepositoryNotFound(NotFound):
+    """Neither the directory nor one above it is the work tree of a git repository."""
+
+    code = "git_repository_not_found"
+    title = "Git Repository Not Found"
+
+
+class GitRefNotFound(NotFound):
+    """The repository has no such branch, tag or commit; `details.ref` is it."""
+
+    code = "git_ref_not_found"
+    title = "Git Ref Not Found"
+
+
+class GitAuthRequired(SandboxAgentError):
+    """The remote repository wants credentials, or refused those that were given. Some say so of a repository that
+    does not exist."""
+
+    code = "git_auth_required"
+    title = "Git Auth Required"
+    http_status = 424
+
+
+class GitNotInstalled(SandboxAgentError):
+    """There is no `git` on the PATH of the server. Install it in the sandbox."""
+
+    code = "git_not_installed"
+    title = "Git Not Installed"
+    http_status = 500
+
+
+class GitFailed(SandboxAgentError):
+    """git ended with an error; the message has its last words."""
+
+    code = "git_failed"
+    title = "Git Failed"
+    http_status = 502

@@ -13,6 +13,7 @@ from sandbox_agent_server.agents.runner.inventory import AgentInventory
 from sandbox_agent_server.host.config.store import ConfigStore
 from sandbox_agent_server.host.files.files import Files
 from sandbox_agent_server.host.files.paths import Paths
+from sandbox_agent_server.host.git.service import GitService
 from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.idempotency import OnceOnly
 from sandbox_agent_server.http.large_answer import ByteBudget
@@ -34,6 +35,7 @@ class Services:
     sessions: SessionManager
     config: ConfigStore
     acp: AcpServers
+    git: GitService
     once: OnceOnly
     streams: StreamCounter
     answers: ByteBudget

@@ -21,10 +21,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox_agent_server.http.body import read_body
-from sandbox_agent_server.http.install_stream import install_stream
 from sandbox_agent_server.http.route import ApiRoute, json_response
 from sandbox_agent_server.http.services import services_of
 from sandbox_agent_server.http.stream import SseResponse
+from sandbox_agent_server.http.work_stream import work_stream
 
 __all__ = ["routes"]
 
@@ -36,11 +36,17 @@ async def _install(request: Request) -> Response | SseResponse:
     body = await read_body(request, InstallRequest, services.settings.limits)
     if "text/event-stream" not in request.headers.get("accept", ""):
         return json_response(await services.installs.fulfil(agent, body))
-    return install_stream(
+    return work_stream(
         partial(services.installs.fulfil, agent, body),
         services.streams,
+        step_of=_step,
         heartbeat_s=services.settings.limits.heartbeat_s,
+        failure="the installation failed; the log of the server says why",
     )
+
+
+def _step(progress: InstallProgress) -> str:
+    return progress.step
 
 
 async def _status(request: Request) -> Response:

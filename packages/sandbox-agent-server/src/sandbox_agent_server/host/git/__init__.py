@@ -1,0 +1,1 @@
+"""Repositories of the sandbox, through the git program. Knows no session."""
