@@ -32,7 +32,7 @@ run: $(READY) ## Start a sandbox and run a session of the mock agent in front of
 
 .PHONY: test
 test: $(READY) agents ## All tests, with the real agent programs where npm is there
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 .PHONY: agents
 agents: $(READY)
@@ -75,12 +75,12 @@ docs-serve: $(READY) ## The site at http://127.0.0.1:8000, built again as pages 
 .PHONY: coverage
 coverage: $(READY) agents ## Tests with coverage, servers and agents in other processes included
 	@rm -f .coverage .coverage.*
-	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/python -m pytest -n auto --cov --cov-report=
+	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=
 	$(BIN)/coverage report --skip-covered
 
 .PHONY: faults
 faults: $(READY) ## What breaks, and what comes of it; writes docs/reliability.md
-	FAULTS=write $(BIN)/python -m pytest -m fault -n auto
+	FAULTS=write $(BIN)/python -m pytest -m fault -n auto --dist loadgroup
 
 .PHONY: bench
 bench: $(READY) ## Benchmarks beside the peer's own binary; writes docs/performance.md

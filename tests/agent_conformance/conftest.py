@@ -110,11 +110,13 @@ def workspace(request: pytest.FixtureRequest) -> Path:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every scenario over every agent that has the feature."""
+    """Every scenario over every agent that has the feature; those of an agent in one worker, where they share."""
     if (mark := metafunc.definition.get_closest_marker("feature")) is None:
         return
     params = [
-        pytest.param(agent, id=name, marks=pytest.mark.real_agent)
+        pytest.param(
+            agent, id=name, marks=[pytest.mark.real_agent, pytest.mark.xdist_group(f"of {name}")]
+        )
         for name, agent in AGENTS.items()
         if mark.args[0] not in agent.lacks
     ]

@@ -179,7 +179,7 @@ def test_it_remembers_after_a_restart(
 
 @pytest.mark.feature("side-by-side")
 def test_two_sessions_do_not_meet(lab: Lab, agent: AgentUnderTest) -> None:
-    sessions = [lab.new_session(agent) for _ in range(2)]
+    sessions = [lab.shared_session(agent), lab.new_session(agent)]
     prompts = [f"SCENARIO:tool SHELL<<touch mine-{number}>>" for number in range(2)]
     with ThreadPoolExecutor(2) as pool:
         stories = list(pool.map(play, sessions, prompts))
@@ -188,7 +188,7 @@ def test_two_sessions_do_not_meet(lab: Lab, agent: AgentUnderTest) -> None:
         made = [path.name for path in Path(session.info.cwd).glob("mine-*")]
         assert made == [f"mine-{number}"]
         assert {event.session_id for event in story.events} == {session.id}
-        session.end()
+    sessions[1].end()
 
 
 @pytest.mark.feature("read-only")

@@ -36,11 +36,14 @@ def is_asked(lab: Lab, session: SessionSync, method: str) -> bool:
     return any(entry["payload"].get("method") == method for entry in entries)
 
 
+@pytest.fixture
+def session(lab: Lab, agent: AgentUnderTest) -> SessionSync:
+    """Shared by what leaves its memory as it was, and with none of the long answers of other tests in it."""
+    return lab.shared_session(agent, metadata={"for": "long work"})
+
+
 @pytest.mark.feature("steer")
-def test_what_is_said_into_a_turn_is_in_it(
-    lab: Lab, fresh_session: SessionSync, workspace: Path
-) -> None:
-    session = fresh_session
+def test_what_is_said_into_a_turn_is_in_it(lab: Lab, session: SessionSync, workspace: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         turn = pool.submit(play, session, f"SCENARIO:tool SHELL<<{WAIT}>>")
         until((workspace / "running").exists)
@@ -78,8 +81,7 @@ def test_compacting_is_a_turn_and_the_session_goes_on(fresh_session: SessionSync
 
 
 @pytest.mark.feature("fork")
-def test_a_fork_remembers_what_was_before_its_point(fresh_session: SessionSync) -> None:
-    session = fresh_session
+def test_a_fork_remembers_what_was_before_its_point(session: SessionSync) -> None:
     play(session, "SCENARIO:text ALPHA")
     second = play(session, "SCENARIO:text BRAVO").ended.turn_id
     whole = session.fork()
@@ -134,8 +136,7 @@ def test_files_are_as_they_were(lab: Lab, agent: AgentUnderTest) -> None:
 
 
 @pytest.mark.feature("rename")
-def test_it_takes_a_title(fresh_session: SessionSync) -> None:
-    session = fresh_session
+def test_it_takes_a_title(session: SessionSync) -> None:
     play(session, "SCENARIO:text")
     before = session.refresh().last_seq
     assert session.rename("Wombats").title == "Wombats"
