@@ -20,6 +20,7 @@ from sandbox_agent_server.host.config.store import ConfigStore
 from sandbox_agent_server.host.files.files import Files
 from sandbox_agent_server.host.files.paths import Paths
 from sandbox_agent_server.host.git.service import GitService
+from sandbox_agent_server.host.processes.registry import Processes
 from sandbox_agent_server.http.access_log import AccessLog
 from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.errors import exception_handlers
@@ -38,6 +39,7 @@ from sandbox_agent_server.http.routes import (
     git,
     installing,
     long_work,
+    processes,
     requests,
     service,
     tokens,
@@ -74,6 +76,7 @@ ROUTES: list[ApiRoute] = [
     *tokens.routes,
     *config.routes,
     *acp.routes,
+    *processes.routes,
 ]
 
 
@@ -138,6 +141,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         paths=paths,
         files=Files(paths, limits),
         transfers=Transfers(limits.max_transfers),
+        processes=Processes(settings, paths, ledger, marker=marker),
         version=__version__,
     )
 

@@ -75,6 +75,53 @@ class HostLimits(_Bounds):
     max_diff_tree_bytes: int = Field(
         512 * _MIB, ge=1024, description="Size of them together; with more it is refused."
     )
+    max_processes: int = Field(
+        64,
+        ge=1,
+        le=4096,
+        description="Commands and processes of callers that run at the same time. This and the next five are "
+        "what `/v1/processes/config` begins with.",
+    )
+    process_run_timeout_s: float = Field(
+        30.0,
+        gt=0,
+        le=86_400,
+        description="After which a command is killed that says no other time.",
+    )
+    max_process_run_timeout_s: float = Field(
+        300.0, gt=0, le=86_400, description="Longest that a command may ask for."
+    )
+    max_process_output_bytes: int = Field(
+        1 * _MIB, ge=1, le=64 * _MIB, description="Of each stream of a command, in its answer."
+    )
+    max_process_log_bytes: int = Field(
+        10 * _MIB,
+        ge=1,
+        description="Output of a process that is kept on the disk; the oldest goes.",
+    )
+    max_process_input_bytes: int = Field(
+        64 * 1024, ge=1, le=8 * _MIB, description="Input for a process in one request."
+    )
+    max_unread_input_bytes: int = Field(
+        1 * _MIB, ge=1024, description="Input that waits for a process that does not read it."
+    )
+    process_input_wait_s: float = Field(
+        10.0, gt=0, description="How long a request waits for it to be read before it is refused."
+    )
+    process_stop_grace_s: float = Field(
+        5.0, gt=0, description="Between SIGTERM and SIGKILL for a process that is stopped."
+    )
+    max_process_page_bytes: int = Field(
+        16 * _MIB, ge=1024, description="Output in one answer of a log; `nextCursor` leads on."
+    )
+    max_ended_processes: int = Field(
+        100,
+        ge=0,
+        description="Processes that have ended and can still be looked at; the oldest go.",
+    )
+    ended_process_keep_s: float = Field(
+        86_400.0, gt=0, description="How long one of them can be looked at."
+    )
 
 
 class Limits(HostLimits):

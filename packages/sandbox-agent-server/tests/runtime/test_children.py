@@ -80,3 +80,36 @@ def launch():
 children.start(launch).kill()
 assert seen == []
 """)
+
+
+def test_what_has_been_collected_is_forgotten() -> None:
+    run("""
+started = children.start(lambda: start("os._exit(0)"))
+since = children._own[started.pid]
+started.wait()
+children.disown(started.pid, since + 1)
+assert children._own == {started.pid: since}, "another one, that has the pid now"
+children.disown(started.pid, since)
+assert children._own == {}
+""")
+
+
+def test_an_orphan_that_another_command_left_on_purpose_outlives_a_tree() -> None:
+    run("""
+from sandbox_agent_server.runtime.children import the_children
+from sandbox_agent_server.runtime.marker import PROCESS_MARKER
+from sandbox_agent_server.runtime.process_tree import ProcessTree
+
+the_children.adopt_orphans()
+agent = the_children.start(lambda: start("time.sleep(60)"))
+leader = proc_table.read_one(agent.pid)
+tree = ProcessTree(marker="directory.agent", leader=(leader.pid, leader.start_time))
+os.environ[PROCESS_MARKER] = "directory.command"
+marked = orphan(the_children, "time.sleep(60)")
+del os.environ[PROCESS_MARKER]
+unmarked = orphan(the_children, "time.sleep(60)")
+assert tree.kill(5.0)
+assert is_dead(agent.pid) and is_dead(unmarked) and not is_dead(marked)
+assert ProcessTree(marker="directory").kill(5.0)
+assert is_dead(marked)
+""")

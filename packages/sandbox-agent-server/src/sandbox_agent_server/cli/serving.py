@@ -72,11 +72,14 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await self._services.sessions.recover()
         self._services.acp.recover()
+        await self._services.processes.recover()
         await super().startup(sockets=sockets)
         if self.started:
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Sessions after them: with those goes whatever still runs for the data directory.
+        await self._services.processes.shut_down()
         await self._services.sessions.shut_down()
         await self._services.acp.shut_down()
         await super().shutdown(sockets=sockets)

@@ -14,6 +14,7 @@ from sandbox_agent_server.host.config.store import ConfigStore
 from sandbox_agent_server.host.files.files import Files
 from sandbox_agent_server.host.files.paths import Paths
 from sandbox_agent_server.host.git.service import GitService
+from sandbox_agent_server.host.processes.registry import Processes
 from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.idempotency import OnceOnly
 from sandbox_agent_server.http.large_answer import ByteBudget
@@ -44,6 +45,7 @@ class Services:
     paths: Paths
     files: Files
     transfers: Transfers
+    processes: Processes
     version: str
     started: float = field(default_factory=time.monotonic)
 

@@ -1,17 +1,38 @@
-"""Long polling: a page of a log that has nothing to show yet waits until it has."""
+"""Requests that wait for something, as long as their client does."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any, TypeVar
 
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
 from sandbox_agent_server.http.stream import StreamCounter, first_of, until_disconnected
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.views import Batch
 
-__all__ = ["wait_for_entries"]
+__all__ = ["unless_it_leaves", "wait_for_entries"]
+
+Result = TypeVar("Result")
+
+
+async def unless_it_leaves(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """What `work` returns. It is cancelled when the client leaves; the body must have been read before.
+
+    Raises: ClientDisconnect, and what `work` raises.
+    """
+    found: list[Result] = []
+
+    async def keep() -> None:
+        found.append(await work)
+
+    await first_of(keep(), until_disconnected(request.receive))
+    if not found:
+        raise ClientDisconnect
+    return found[0]
 
 
 async def wait_for_entries(

@@ -74,6 +74,11 @@ class Children:
         if self._is_parent and (stat := proc_table.read_one(pid)) is not None:
             self._own[pid] = stat.start_time
 
+    def disown(self, pid: int, start_time: int) -> None:
+        """It has been collected."""
+        if self._own.get(pid) == start_time:
+            self._own.pop(pid, None)
+
     def orphans(self, table: Iterable[ProcessStat]) -> list[ProcessStat]:
         """Of the agents, dead ones too. `table` was read just now."""
         # The first process of a container is the parent of whatever is run in it, not of our orphans only.

@@ -127,10 +127,29 @@ class PipeWriter:
         self._loop = asyncio.get_running_loop()
         self._unsent: deque[memoryview] = deque()
         self._unsent_bytes = 0
+        self._is_last = False
+        self._waiting: list[asyncio.Future[None]] = []
+
+    @property
+    def is_closed(self) -> bool:
+        return self._pipe.closed or self._is_last
+
+    async def has_room(self, size: int, *, in_all: int) -> None:
+        """Wait until `size` bytes more are no more than `in_all` unsent ones, or the pipe is closed."""
+        while self._unsent_bytes and self._unsent_bytes + size > in_all:
+            waits = self._loop.create_future()
+            self._waiting.append(waits)
+            await waits
+
+    def end(self) -> None:
+        """Close the pipe when all is written; nothing more is taken."""
+        self._is_last = True
+        if not self._unsent:
+            self.close()
 
     def write(self, data: bytes) -> None:
         """Take `data` for writing, in order. A closed or broken pipe swallows it."""
-        if self._pipe.closed:
+        if self.is_closed:
             return
         if self._unsent_bytes + len(data) > self._max_unsent:
             self.close()
@@ -151,6 +170,13 @@ class PipeWriter:
             self._unsent.clear()
             self._unsent_bytes = 0
             self._pipe.close()
+            self._tell_of_room()
+
+    def _tell_of_room(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for waits in waiting:
+            if not waits.done():
+                waits.set_result(None)
 
     def _flush(self) -> None:
         descriptor = self._pipe.fileno()
@@ -164,11 +190,15 @@ class PipeWriter:
                 else:
                     self._unsent.popleft()
             self._loop.remove_writer(descriptor)
+            if self._is_last:
+                self.close()
         except BlockingIOError:
             pass
         except OSError:
             # The process is gone, which the reading side tells.
             self.close()
+        if self._waiting:
+            self._tell_of_room()
 
 
 def _read(pipe: IO[bytes], size: int) -> bytes | None:

@@ -61,9 +61,11 @@ class Process:
         """Done when the program has ended. For waiting on with `asyncio.wait`, not for awaiting."""
         self._pidfd: int | None = None
         # It is not reaped, so it has a start time, wherever there is such a thing.
-        leader = proc_table.read_one(self.pid)
+        self._leader = proc_table.read_one(self.pid)
         self._tree = ProcessTree(
-            marker=marker, leader=leader and (leader.pid, leader.start_time), is_ours=True
+            marker=marker,
+            leader=self._leader and (self._leader.pid, self._leader.start_time),
+            is_ours=True,
         )
         self._watch()
 
@@ -157,6 +159,10 @@ class Process:
         finally:
             self._reap()
 
+    def reap(self) -> None:
+        """It has `exited`: collect it. What it left running goes on; `end` still ends that."""
+        self._reap()
+
     @property
     def _streams(self) -> list[IO[bytes]]:
         return [stream for stream in (self.stdin, self.stdout, self.stderr) if stream is not None]
@@ -188,6 +194,8 @@ class Process:
         with suppress(subprocess.TimeoutExpired):
             self._set_exited(_status(self._launched.wait(_REAP_PATIENCE_S)))
         self._tree.ended()
+        if self._leader is not None:
+            the_children.disown(self.pid, self._leader.start_time)
 
     def _watch(self) -> None:
         try:

@@ -109,7 +109,10 @@ class ProcessTree:
             for stat in self._known.values()
             if start_times.get(stat.pid) == stat.start_time
         )
-        seeds.update(stat.pid for stat in self._orphans(table))
+        # One with a marker is some other's: a command that has ended may have left it running on purpose.
+        seeds.update(
+            stat.pid for stat in self._orphans(table) if snapshot.marker_of(stat.pid) is None
+        )
         if self._marker is not None:
             for stat in table:
                 if stat.start_time >= self._since and stat.pid not in seeds:

@@ -22,12 +22,12 @@ from sandbox_agent_core.credentials import (
 from sandbox_agent_core.spi.agent import AgentDefinition
 from sandbox_agent_server.agents.acp.definition import acp_definition
 from sandbox_agent_server.agents.catalog import Catalog
-from sandbox_agent_server.agents.runner.environment import build_environment
 from sandbox_agent_server.agents.runner.factory import (
     MAX_LOGIN_FILE_BYTES,
     AgentFactory,
     find_credentials,
 )
+from sandbox_agent_server.runtime.environment import build_environment
 from sandbox_agent_server.settings import Settings
 
 KEY = "sk-ant-api03-secret-of-the-test"

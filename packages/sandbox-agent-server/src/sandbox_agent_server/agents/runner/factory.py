@@ -27,12 +27,9 @@ from sandbox_agent_core.spi.agent import (
 from sandbox_agent_server.agents.catalog import Catalog
 from sandbox_agent_server.agents.runner.confinement import AgentConfinement, is_confined
 from sandbox_agent_server.agents.runner.description import AgentDescription
-from sandbox_agent_server.agents.runner.environment import (
-    base_url_environment,
-    build_environment,
-    with_programs,
-)
+from sandbox_agent_server.agents.runner.environment import base_url_environment
 from sandbox_agent_server.agents.runner.session_options import allowed_options, read_session_options
+from sandbox_agent_server.runtime.environment import build_environment, with_programs
 from sandbox_agent_server.runtime.marker import PROCESS_MARKER
 from sandbox_agent_server.settings import AgentSettings, Settings
 from sandbox_agent_server.store.index import SESSIONS_NAME
@@ -172,7 +169,7 @@ class AgentFactory:
             inherit=self._settings.inherit_env,
             env_names=definition.env_names,
             configured=self._configured(definition.name).env,
-            session={**session, **base_url_environment(definition, base_url)},
+            given={**session, **base_url_environment(definition, base_url)},
         )
         return with_programs(built, self._settings.agents_bin)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from sandbox_agent_server.agents.runner.environment import build_environment
+from sandbox_agent_server.runtime.environment import build_environment
 
 SERVER = {
     "HOME": "/root",
@@ -88,7 +88,7 @@ def test_the_session_wins_over_the_configuration_and_that_over_the_server() -> N
     env = build_environment(
         SERVER,
         configured={"HOME": "/configured", "TERM": "xterm", "A": "configured"},
-        session={"A": "session", "B": "session"},
+        given={"A": "session", "B": "session"},
     )
     assert (env["HOME"], env["TERM"], env["A"], env["B"]) == (
         "/configured",
@@ -105,7 +105,7 @@ def test_the_servers_own_settings_never_get_in(inherit: bool | list[str]) -> Non
         inherit=inherit,
         env_names=["SANDBOX_AGENT_TOKEN"],
         configured={"SANDBOX_AGENT_HOST": "x"},
-        session={"SANDBOX_AGENT_TOKEN": "x"},
+        given={"SANDBOX_AGENT_TOKEN": "x"},
     )
     assert not [name for name in env if name.startswith("SANDBOX_AGENT_")]
 
