@@ -39,6 +39,20 @@ class HostLimits(_Bounds):
     file_threads: int = Field(
         16, ge=1, le=128, description="Threads that read, write and search files."
     )
+    max_archive_bytes: int = Field(
+        64 * 1024 * _MIB, ge=1024, description="What an uploaded archive may unpack to."
+    )
+    max_archive_ratio: int = Field(
+        200,
+        ge=2,
+        description="How many times its size it may unpack to, from 64 MiB on; a bomb has about 1000.",
+    )
+    max_archive_entries: int = Field(
+        500_000, ge=1, description="Files, directories and links of an uploaded archive."
+    )
+    max_archive_depth: int = Field(
+        128, ge=1, le=256, description="Parts of a path in an uploaded archive."
+    )
     max_list_entries: int = Field(
         100_000, ge=1, description="Entries of a directory that are listed without a `limit`."
     )

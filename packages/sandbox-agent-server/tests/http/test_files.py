@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import socket
+import tarfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -279,14 +282,16 @@ def test_an_upload_over_the_limit_is_refused_and_leaves_nothing(
 
 
 @contextmanager
-def connected(server: ServerProcess, method: str, path: Path, headers: str) -> Iterator[Any]:
+def connected(
+    server: ServerProcess, method: str, path: Path, headers: str, *, route: str = "file"
+) -> Iterator[Any]:
     """A request whose head is sent."""
     address = urlsplit(server.url)
     assert address.hostname
     assert address.port
     with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
         head = (
-            f"{method} /v1/fs/file?path={path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
+            f"{method} /v1/fs/{route}?path={path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
             f"Authorization: Bearer {server.token}\r\n{headers}\r\n"
         )
         connection.sendall(head.encode())
@@ -407,3 +412,54 @@ def test_a_token_needs_the_scope_host(server: ServerProcess, http: httpx.Client)
     ):
         answer = httpx.request(method, f"{server.url}/v1/fs/{route}?path=x", headers=headers)
         assert code_of(answer) == (403, "permission_denied")
+
+
+def test_a_directory_goes_in_and_out_as_a_tar(http: httpx.Client, here: Path) -> None:
+    def tar(*names: str) -> bytes:
+        made = io.BytesIO()
+        with tarfile.open(fileobj=made, mode="w") as archive:
+            for name in names:
+                info = tarfile.TarInfo(name)
+                info.size = len(name)
+                archive.addfile(info, io.BytesIO(name.encode()))
+        return made.getvalue()
+
+    def upload(data: bytes, kind: str = "application/x-tar") -> httpx.Response:
+        return http.post(
+            "/v1/fs/upload-batch",
+            params={"path": f"{here.name}/up"},
+            content=data,
+            headers={"content-type": kind},
+        )
+
+    answer = upload(tar("x/1", "2"))
+    assert answer.json() == {
+        "paths": [str(here / "up/x/1"), str(here / "up/2")],
+        "truncated": False,
+        "skipped": [],
+    }
+    assert upload(gzip.compress(tar("3")), "application/gzip").status_code == 200
+    assert code_of(upload(tar("4"), "text/plain")) == (415, "unsupported_media_type")
+    for bad in (b"not a tar", tar("a", "../evil.txt"), tar("a")[:700]):
+        assert code_of(upload(bad)) == (400, "archive_invalid")
+    assert sorted(one.name for one in (here / "up").iterdir()) == ["2", "3", "x"]
+    for form, kind in (("tar", "application/x-tar"), ("tar.gz", "application/gzip")):
+        answer = http.get("/v1/fs/archive", params={"path": str(here / "up"), "format": form})
+        assert answer.headers["content-type"] == kind
+        with tarfile.open(fileobj=io.BytesIO(answer.content)) as archive:
+            assert archive.getnames() == ["2", "3", "x", "x/1"]
+    missing = http.get("/v1/fs/archive", params={"path": str(here / "nope")})
+    assert code_of(missing) == (404, "path_not_found")
+
+
+def test_a_half_sent_archive_leaves_nothing(server: ServerProcess, here: Path) -> None:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        info = tarfile.TarInfo("large")
+        info.size = 3_000_000
+        archive.addfile(info, io.BytesIO(b"\0" * 3_000_000))
+    extra = f"Content-Type: application/x-tar\r\nContent-Length: {len(made.getvalue())}\r\n"
+    with connected(server, "POST", here, extra, route="upload-batch") as connection:
+        connection.sendall(made.getvalue()[:2_000_000])
+        until(lambda: [one.name.endswith(".part") for one in here.iterdir()] == [True])
+    until(lambda: list(here.iterdir()) == [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from email.utils import formatdate
-from typing import Final
+from typing import Any, Final
 
 from sandbox_agent_core.errors import (
     InvalidRequest,
@@ -19,7 +19,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from sandbox_agent_server.host.files.files import Files
+from sandbox_agent_server.host.files.packing import Packing
 from sandbox_agent_server.host.files.reading import OpenFile
+from sandbox_agent_server.host.files.unpacking import Unpacking
 from sandbox_agent_server.host.files.writing import Replacement, WriteOptions, Written
 from sandbox_agent_server.http.body import whole_number
 from sandbox_agent_server.http.errors import problem_response
@@ -31,7 +33,14 @@ from sandbox_agent_server.http.stream import (
     until_disconnected,
 )
 
-__all__ = ["FileAnswer", "Transfers", "body_pieces", "receive_file"]
+__all__ = [
+    "ArchiveAnswer",
+    "FileAnswer",
+    "Transfers",
+    "body_pieces",
+    "receive_archive",
+    "receive_file",
+]
 
 _LARGE_PIECE: Final = 1024 * 1024
 _SMALL_PIECE: Final = 64 * 1024
@@ -228,6 +237,64 @@ async def receive_file(
             return await files.run(file.commit)
         finally:
             await files.run(file.abort)
+
+
+async def receive_archive(
+    request: Request, files: Files, transfers: Transfers, path: str, *, is_gzip: bool
+) -> dict[str, Any]:
+    """The body of a request as the files that are packed in it; the members of an Unpacked.
+
+    Raises: as `Unpacking` and `body_pieces`; LimitReached.
+    """
+    limits = files.limits
+    with transfers.hold():
+        unpacking = await files.threads.run_undoing(
+            Unpacking.abort, Unpacking, files.paths, path, limits, is_gzip=is_gzip
+        )
+        try:
+            async for some in body_pieces(
+                request, transfers, limit=limits.max_upload_bytes, stall_s=limits.upload_stall_s
+            ):
+                await files.run(unpacking.feed, some)
+            return await files.run(unpacking.finish)
+        finally:
+            await files.run(unpacking.abort)
+
+
+class ArchiveAnswer:
+    """An ASGI response: a directory as a tar, made as it is sent. What goes wrong in the midst cuts the connection.
+
+    Raises, before anything is sent, what `Packing` does, and LimitReached.
+    """
+
+    def __init__(self, files: Files, transfers: Transfers, path: str, *, is_gzip: bool) -> None:
+        self._files = files
+        self._transfers = transfers
+        self._path = path
+        self._is_gzip = is_gzip
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._transfers.hold():
+            packing = await self._files.threads.run_undoing(
+                Packing.close, Packing, self._files.paths, self._path, is_gzip=self._is_gzip
+            )
+            try:
+                kind = b"application/gzip" if self._is_gzip else b"application/x-tar"
+                headers = [(b"content-type", kind), (b"x-content-type-options", b"nosniff")]
+                await send({"type": "http.response.start", "status": 200, "headers": headers})
+                if scope["method"] == "HEAD":
+                    await send({"type": "http.response.body", "body": b""})
+                    return
+                await first_of(self._send_all(packing, send), until_disconnected(receive))
+            except SandboxAgentError:
+                scope.get(ABORT, _nothing)()
+            finally:
+                await self._files.run(packing.close)
+
+    async def _send_all(self, packing: Packing, send: Send) -> None:
+        while piece := await self._files.run(packing.read):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
 
 
 def _write_whole(files: Files, path: str, options: WriteOptions, pieces: list[bytes]) -> Written:

@@ -42,6 +42,7 @@ def root(tmp_path: Path) -> Iterator[int]:
     (inside / "home").symlink_to(inside / "a")
     (inside / "near").symlink_to("a/b/../file")
     (inside / "loop").symlink_to("loop")
+    os.symlink("a/file/", inside / "slashed")  # noqa: PTH211 - a Path has no slash at its end
     (inside / "a" / "b" / "two-up").symlink_to("../../..")
     descriptor = os.open(inside, os.O_RDONLY | os.O_DIRECTORY)
     yield descriptor
@@ -131,13 +132,13 @@ def test_renaming_and_linking_meanwhile_lets_nobody_out(
 
 
 PARTS = st.sampled_from(
-    ["a", "b", "file", "..", ".", "", "up", "abroad", "home", "near", "loop", "two-up", "secret", "root"]
+    ["a", "b", "file", "..", ".", "", "up", "abroad", "home", "near", "loop", "slashed", "two-up", "secret", "root"]
 )  # fmt: skip
 
 
 @given(parts=st.lists(PARTS, max_size=8))
 @settings(
-    max_examples=150,
+    max_examples=300,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     deadline=None,
 )

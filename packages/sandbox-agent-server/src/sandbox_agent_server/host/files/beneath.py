@@ -109,8 +109,7 @@ class _Walk:
 
     def open(self, relative: str, flags: int, mode: int) -> int:
         todo = deque(_parts(relative))
-        if relative.endswith("/"):
-            flags |= os.O_DIRECTORY
+        flags |= _asked_of_directories(relative)
         while todo:
             part = todo.popleft()
             if part == "..":
@@ -122,6 +121,7 @@ class _Walk:
             elif not todo and flags & os.O_NOFOLLOW:
                 return self._open_here(part, flags, mode)
             else:
+                flags |= 0 if todo else _asked_of_directories(target)
                 todo.extendleft(reversed(self._follow(target)))
         return os.open(".", flags & ~os.O_CREAT | os.O_CLOEXEC, dir_fd=self._way[-1])
 
@@ -171,6 +171,11 @@ def inside_of(root: str, path: str) -> str | None:
     if parts[: len(beginning)] != beginning:
         return None
     return "/".join(parts[len(beginning) :])
+
+
+def _asked_of_directories(path: str) -> int:
+    """`file/` and `file/.` are nothing."""
+    return os.O_DIRECTORY if path.endswith(("/", "/.")) else 0
 
 
 def _parts(path: str) -> list[str]:

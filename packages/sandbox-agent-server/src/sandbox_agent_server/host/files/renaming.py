@@ -8,8 +8,9 @@ import os
 from secrets import token_hex
 from typing import Final
 
-__all__ = ["exchange", "rename_to_new", "scratch_name"]
+__all__ = ["exchange", "is_scratch", "rename_to_new", "scratch_name"]
 
+_SCRATCH: Final = ".sandbox-agent-"
 _NOREPLACE: Final = 1
 _EXCHANGE: Final = 2
 _NOT_HERE: Final = (errno.ENOSYS, errno.EINVAL, errno.EPERM)
@@ -20,7 +21,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def scratch_name() -> str:
     """Of what is on its way to its name. Watchers are not told of it."""
-    return f".sandbox-agent-{token_hex(8)}.part"
+    return f"{_SCRATCH}{token_hex(8)}.part"
+
+
+def is_scratch(name: str) -> bool:
+    return name.startswith(_SCRATCH) and name.endswith(".part")
 
 
 def rename_to_new(old_directory: int, old: str, new_directory: int, new: str) -> None:

@@ -12,8 +12,10 @@ from sandbox_agent_core.api.files import (
     MovedFile,
     MoveFile,
     PathChanged,
+    Unpacked,
 )
 from sandbox_agent_core.errors import (
+    ArchiveInvalid,
     DirectoryNotEmpty,
     DiskFull,
     FileChanged,
@@ -28,21 +30,28 @@ from sandbox_agent_core.errors import (
     PayloadTooLarge,
     RangeNotSatisfiable,
     SandboxAgentError,
+    UnsupportedMediaType,
 )
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox_agent_server.host.files.files import Files
 from sandbox_agent_server.host.files.writing import WriteOptions
-from sandbox_agent_server.http.body import query_bool, query_int, read_body
+from sandbox_agent_server.http.body import query_bool, query_choice, query_int, read_body
 from sandbox_agent_server.http.large_answer import Body, LargeAnswer, json_body
 from sandbox_agent_server.http.route import ApiRoute, Query, json_response
 from sandbox_agent_server.http.services import services_of
-from sandbox_agent_server.http.transfers import FileAnswer, receive_file
+from sandbox_agent_server.http.transfers import (
+    ArchiveAnswer,
+    FileAnswer,
+    receive_archive,
+    receive_file,
+)
 from sandbox_agent_server.jsonio import dumps
 
 __all__ = ["path_of", "routes"]
 
+_GZIP = ("application/gzip", "application/x-gzip", "application/x-tgz", "application/x-tar+gzip")
 _OCTAL = re.compile(r"0?[0-7]{3}")
 
 
@@ -134,6 +143,27 @@ async def _stat(request: Request) -> Response:
     return _json(await files.run(files.entries.stat, path, follow=follow))
 
 
+async def _archive(request: Request) -> ArchiveAnswer:
+    services = services_of(request)
+    is_gzip = query_choice(request, "format", ("tar", "tar.gz")) == "tar.gz"
+    path = path_of(request, default=".")
+    return ArchiveAnswer(services.files, services.transfers, path, is_gzip=is_gzip)
+
+
+async def _upload_batch(request: Request) -> Response:
+    services = services_of(request)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if not kind.startswith(("application/x-tar", "application/tar", *_GZIP)):
+        raise UnsupportedMediaType(
+            f"content-type must be application/x-tar, or application/gzip for one that is packed, not {kind or 'none'!r}"
+        )
+    is_gzip = kind.startswith(_GZIP) or request.headers.get("content-encoding") == "gzip"
+    path = path_of(request, default=".")
+    return _json(
+        await receive_archive(request, services.files, services.transfers, path, is_gzip=is_gzip)
+    )
+
+
 def _json(body: dict[str, object]) -> Response:
     """Not through the models: a name that is no UTF-8 is no text to them."""
     return json_response(body)
@@ -192,6 +222,21 @@ routes = [
         method="POST", path="/v1/fs/move", handler=_move, scope="host", tag="files",
         summary="Move or rename a file or a directory.", body=MoveFile, result=MovedFile,
         errors=[*_ANY, PathExists, NotADirectory],
+    ),
+    ApiRoute(
+        method="POST", path="/v1/fs/upload-batch", handler=_upload_batch, scope="host", tag="files",
+        summary="Unpack a tar into a directory: all of it, or nothing. Nothing gets out of the directory.",
+        takes=["application/x-tar", "application/gzip"], result=Unpacked, query=[_DIRECTORY],
+        errors=[
+            *_ANY, ArchiveInvalid, NotADirectory, NotAFile, PayloadTooLarge, UnsupportedMediaType, DiskFull,
+            LimitReached,
+        ],
+    ),
+    ApiRoute(
+        method="GET", path="/v1/fs/archive", handler=_archive, scope="host", tag="files",
+        summary="A directory as a tar.", gives=["application/x-tar", "application/gzip"],
+        query=[_DIRECTORY, Query("format", {"type": "string", "enum": ["tar", "tar.gz"], "default": "tar"}, "Packed or not.")],
+        errors=[*_ANY, NotADirectory, LimitReached],
     ),
     ApiRoute(
         method="GET", path="/v1/fs/stat", handler=_stat, scope="host", tag="files",
