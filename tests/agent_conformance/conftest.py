@@ -46,7 +46,8 @@ class Lab:
         if is_repository:
             subprocess.run(["git", "init", "-q"], cwd=workspace, check=True, timeout=30)
         env = agent.session_env(home, self.llm)
-        session = self.client.create_session(agent.name, cwd=str(workspace), env=env, **options)
+        options.setdefault("cwd", str(workspace))
+        session = self.client.create_session(agent.name, env=env, **options)
         self._made.append((agent.name, session))
         return session
 

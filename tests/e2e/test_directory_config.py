@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,11 @@ SKILLS = {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    process = ServerProcess(tmp_path_factory.mktemp("server")).start()
+    directory = tmp_path_factory.mktemp("server")
+    script = directory / "given.py"
+    script.write_text(AGENT, encoding="utf-8")
+    config = f"[agents.given]\ncommand = {json.dumps([sys.executable, str(script)])}\n"
+    process = ServerProcess(directory, config=config).start()
     yield process
     process.stop()
 
@@ -90,3 +96,138 @@ def test_configuration_takes_the_scope_of_the_host(server: ServerProcess, tmp_pa
     for scope, token in given.items():
         answer = ask(server, "PUT", "mcp", LOCAL, token, directory=str(tmp_path), mcpName="a")
         assert answer.status_code == (204 if scope == "host" else 403)
+
+
+AGENT = """
+import json, sys
+
+def send(**frame):
+    print(json.dumps({"jsonrpc": "2.0", **frame}), flush=True)
+
+for line in sys.stdin:
+    frame = json.loads(line)
+    match frame.get("method"):
+        case "initialize":
+            send(id=frame["id"], result={"protocolVersion": 1})
+        case "session/new":
+            opened = frame["params"]
+            send(id=frame["id"], result={"sessionId": "given"})
+        case "session/prompt":
+            said = json.dumps({"servers": opened["mcpServers"], "prompt": frame["params"]["prompt"]})
+            update = {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": said}}
+            send(method="session/update", params={"sessionId": "given", "update": update})
+            send(id=frame["id"], result={"stopReason": "end_turn"})
+"""
+
+
+@pytest.fixture
+def client(server: ServerProcess) -> Iterator[SandboxAgentSync]:
+    with SandboxAgentSync.connect(server.url, token=server.token) as client:
+        yield client
+
+
+def given_to(client: SandboxAgentSync, cwd: Path, **options: Any) -> tuple[Any, dict[str, Any]]:
+    """What a session in that directory was given, as its info and its agent tell it."""
+    session = client.create_session("given", cwd=cwd, **options)
+    said = json.loads(session.prompt("what").text)
+    info = session.refresh()
+    client.delete_session(session.id)
+    return info, said
+
+
+def test_sessions_get_the_servers_of_their_directory_and_of_its_repository(
+    server: ServerProcess, client: SandboxAgentSync, tmp_path: Path
+) -> None:
+    inner = tmp_path / "repository" / "inner"
+    inner.mkdir(parents=True)
+    (inner.parent / ".git").mkdir()
+    (inner.parent / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    for directory, name, entry in (
+        (tmp_path, "outside", LOCAL),
+        (inner.parent, "both", LOCAL),
+        (inner.parent, "above", LOCAL),
+        (inner.parent, "off", {**LOCAL, "enabled": False}),
+        (inner.parent, "asked", LOCAL),
+        (
+            inner,
+            "both",
+            {"type": "stdio", "command": "inner", "cwd": "sub", "env": {"KEY": "${A_KEY}"}},
+        ),
+        (
+            inner,
+            "remote",
+            {
+                "type": "remote",
+                "url": "https://x.test/mcp",
+                "bearerTokenEnvVar": "A_KEY",
+                "envHeaders": {"x-k": "B_KEY"},
+            },
+        ),
+        (
+            inner,
+            "unset",
+            {"type": "sse", "url": "https://x.test", "bearerTokenEnvVar": "NOBODY_SETS_THIS"},
+        ),
+    ):
+        assert (
+            ask(server, "PUT", "mcp", entry, directory=str(directory), mcpName=name).status_code
+            == 204
+        )
+    own = {"name": "asked", "command": "mine", "args": [], "env": []}
+    env = {"A_KEY": "sk-secret-a", "B_KEY": "sk-secret-b"}
+    info, said = given_to(client, inner, mcp_servers=[own], env=env)
+    servers = {one["name"]: one for one in said["servers"]}
+    assert sorted(servers) == ["above", "asked", "both", "remote"] == sorted(info.mcp_servers)
+    assert servers["asked"] == own
+    assert servers["both"]["args"][-2:] == [str(inner / "sub"), "inner"]
+    # Masked on their way back: the agent repeats what it was given.
+    assert "sk-secret" not in json.dumps(said)
+    assert [one["name"] for one in servers["remote"]["headers"]] == ["x-k", "Authorization"]
+    assert len(info.warnings) == 1
+    assert "NOBODY_SETS_THIS" in info.warnings[0]
+
+
+def test_what_did_not_come_through_the_server_counts_only_where_the_workspace_is_trusted(
+    client: SandboxAgentSync, tmp_path: Path
+) -> None:
+    folder = tmp_path / ".sandbox-agent" / "config"
+    folder.mkdir(parents=True)
+    (folder / "mcp.json").write_text(json.dumps({"planted": LOCAL}))
+    info, said = given_to(client, tmp_path, trust_workspace=False)
+    assert said["servers"] == []
+    assert "'planted'" in info.warnings[0]
+    info, said = given_to(client, tmp_path, trust_workspace=True)
+    assert (info.mcp_servers, info.warnings) == (["planted"], [])
+    assert said["servers"][0]["env"][0]["name"] == "A"
+
+
+def test_an_agent_without_skills_is_told_of_them(
+    server: ServerProcess, client: SandboxAgentSync, tmp_path: Path
+) -> None:
+    folder = tmp_path / "skills" / "greeting"
+    folder.mkdir(parents=True)
+    (folder / "SKILL.md").write_text(
+        "---\nname: greeting\ndescription: How to greet.\nallowed-tools: Bash\n---\nSay ahoy.\n"
+    )
+    (folder / "link").symlink_to("/etc/passwd")
+    (folder / "run.sh").write_text("true")
+    entry = {
+        "sources": [{"type": "local", "source": "skills"}, {"type": "local", "source": "none"}]
+    }
+    assert (
+        ask(server, "PUT", "skills", entry, directory=str(tmp_path), skillName="mine").status_code
+        == 204
+    )
+    session = client.create_session("given", cwd=tmp_path)
+    told = json.loads(session.prompt("what").text)["prompt"][0]["text"]
+    info = session.refresh()
+    assert info.skills == ["greeting"]
+    assert "'none'" in info.warnings[0]
+    assert "- greeting: How to greet. (read " in told
+    file = Path(told.split("(read ")[1].split(")")[0])
+    assert (
+        file.read_text() == '---\nname: "greeting"\ndescription: "How to greet."\n---\nSay ahoy.\n'
+    )
+    assert sorted(one.name for one in file.parent.iterdir()) == ["SKILL.md", "run.sh"]
+    client.delete_session(session.id)
+    assert not file.exists()

@@ -110,7 +110,9 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         paths=paths,
         data_dir=settings.data_dir,
     )
-    sessions = SessionManager(index, settings, factory, installs, ledger, version=__version__)
+    sessions = SessionManager(
+        index, settings, factory, installs, ledger, config_store, version=__version__
+    )
     probe = AgentProbe(
         factory,
         timeout_s=settings.limits.agent_start_timeout_s,

@@ -329,6 +329,17 @@ class SessionInfo(ResponseBody):
     agent_options: dict[str, Any] = Field(
         default_factory=dict, description="As in CreateSession, in camelCase."
     )
+    mcp_servers: list[str] = Field(
+        default_factory=list,
+        description="Names of the MCP servers that its agent was given: the session's own, and those of its directory.",
+    )
+    skills: list[str] = Field(
+        default_factory=list, description="Names of the skills that its agent was given."
+    )
+    warnings: list[str] = Field(
+        default_factory=list,
+        description="What of the configuration of its directory its agent was not given, and why.",
+    )
     metadata: dict[str, Any] = Field(default_factory=dict)
 
 

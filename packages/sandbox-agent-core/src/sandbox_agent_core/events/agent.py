@@ -24,6 +24,12 @@ class AgentStarted(UniversalEvent):
     """What was run."""
     version: str | None = None
     """Of the agent, if known."""
+    mcp_servers: list[str] = Field(default_factory=list)
+    """Names of the MCP servers that it was given: those of the session, and those of its directory."""
+    skills: list[str] = Field(default_factory=list)
+    """Names of the skills that it was given."""
+    warnings: list[str] = Field(default_factory=list)
+    """What of the configuration of its directory it was not given, and why."""
 
 
 class AgentExited(UniversalEvent):

@@ -118,6 +118,9 @@ class AgentContext:
     permissions: the adapter keeps the agent asking either way."""
     mcp_server_names: Sequence[str] = ()
     """Of the servers that the session brings: they may run whether the workspace is trusted or not."""
+    skills: Path | None = None
+    """A folder with skills for the session, for agents that `AgentDefinition.takes_skills`: `skills/NAME/SKILL.md`, and
+    the manifest of a plug-in around them. It goes with the session."""
     max_line_bytes: int = 32 * 1024 * 1024
     """A longer line from the agent is a protocol violation."""
     stop_grace_s: float = 2.0
@@ -242,6 +245,8 @@ class AgentDefinition:
     directories_at_launch: bool = False
     """It gets `additionalDirectories` of a session from its adapter's command line or files. Others have to announce
     `sessionCapabilities.additionalDirectories`, or a session with some is refused."""
+    takes_skills: bool = False
+    """Its adapter gives it `AgentContext.skills`. To others, skills are told of before the first prompt."""
     needs_credentials: bool = True
     """False: it works without any."""
     credentials: AgentSources | None = None

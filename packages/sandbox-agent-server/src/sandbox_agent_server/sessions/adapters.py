@@ -11,6 +11,7 @@ from sandbox_agent_server.agents.runner.factory import AgentFactory
 from sandbox_agent_server.agents.runner.pool import AgentPool, pool_sizes
 from sandbox_agent_server.runtime.ledger import ProcessLedger
 from sandbox_agent_server.sessions.agent import SessionSecrets
+from sandbox_agent_server.sessions.equipment import Equipment
 from sandbox_agent_server.sessions.state import SessionState
 from sandbox_agent_server.settings import Settings
 
@@ -33,13 +34,17 @@ class SessionAdapters:
             on_process=lambda pid: ledger.note(pid, "pool"),
         )
 
-    def make(self, session_id: str, state: SessionState, secrets: SessionSecrets) -> AgentAdapter:
+    def make(
+        self, session_id: str, state: SessionState, secrets: SessionSecrets, equipment: Equipment
+    ) -> AgentAdapter:
+        """`secrets`: with all MCP servers."""
         agent, cwd = state.settings.agent, Path(state.settings.cwd)
         trust_workspace = state.settings.trust_workspace
         is_usual = trust_workspace == self._trust_workspace
         if (
             is_usual
             and _is_plain(state, secrets)
+            and not equipment.skills
             and (ready := self.pool.take(agent, cwd)) is not None
         ):
             for pid in ready.pids:
@@ -53,6 +58,7 @@ class SessionAdapters:
             base_url=state.settings.base_url,
             trust_workspace=trust_workspace,
             mcp_server_names=[str(server.get("name")) for server in secrets.mcp_servers],
+            skills=equipment.skills_folder,
             session_options=state.settings.agent_options,
             additional_directories=[*map(Path, state.settings.additional_directories)],
             on_process=lambda pid: self._ledger.note(pid, session_id),

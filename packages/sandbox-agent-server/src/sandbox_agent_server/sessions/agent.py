@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sandbox_agent_core.errors import (
@@ -38,6 +37,7 @@ from sandbox_agent_server.limits import Limits
 from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.context import instructions_text, replay_text
 from sandbox_agent_server.sessions.conversation import Conversation
+from sandbox_agent_server.sessions.equipment import NO_EQUIPMENT, Equipment
 from sandbox_agent_server.sessions.mode import SessionMode
 from sandbox_agent_server.sessions.state import SessionState
 from sandbox_agent_server.sessions.wanted import check_wanted
@@ -65,7 +65,8 @@ class SessionSecrets:
         )
 
 
-MakeAdapter = Callable[[SessionState, SessionSecrets], AgentAdapter]
+MakeAdapter = Callable[[SessionState, SessionSecrets, Equipment], AgentAdapter]
+Equip = Callable[[SessionState, SessionSecrets], Awaitable[Equipment]]
 
 
 class SessionAgent:
@@ -76,6 +77,7 @@ class SessionAgent:
         limits: Limits,
         *,
         make_adapter: MakeAdapter,
+        equip: Equip,
         definition: AgentDefinition | None,
         version: str,
     ) -> None:
@@ -86,6 +88,8 @@ class SessionAgent:
         self._conversation = conversation
         self._limits = limits
         self._make_adapter = make_adapter
+        self._equip = equip
+        self._equipment = NO_EQUIPMENT
         self._login_hint = definition.login_hint if definition else ""
         self._takes_system_prompt = definition is not None and definition.takes_system_prompt
         self._gets_directories_at_launch = (
@@ -215,10 +219,13 @@ class SessionAgent:
 
     async def _open_connection(self) -> None:
         conversation = self._conversation
+        equipment = await self._equip(conversation.state, self.secrets)
+        self._equipment = equipment
+        secrets = replace(self.secrets, mcp_servers=equipment.mcp_servers)
         connection = AgentConnection(
             conversation.log.session_id,
-            self._make_adapter(self._wanted_state(), self.secrets),
-            Redaction(self.secrets.env, self.secrets.mcp_servers, inherited=os.environ),
+            self._make_adapter(self._wanted_state(), secrets, equipment),
+            Redaction(secrets.env, secrets.mcp_servers, inherited=os.environ),
             conversation,
         )
         try:
@@ -250,7 +257,7 @@ class SessionAgent:
         state = self._conversation.state
         if self.adopted is None:
             return state
-        return dataclasses.replace(state, agent_session_id=self.adopted.agent_session_id)
+        return replace(state, agent_session_id=self.adopted.agent_session_id)
 
     async def _introduce(self) -> None:
         conversation = self._conversation
@@ -262,7 +269,10 @@ class SessionAgent:
         await self._apply_settings()
         version = as_str((conversation.state.agent_info or {}).get("version"))
         entries: list[tuple[str, dict[str, Any]]] = [
-            (extensions.AGENT_STARTED, {"version": version} if version else {})
+            (
+                extensions.AGENT_STARTED,
+                {**({"version": version} if version else {}), **self._equipment.to_wire()},
+            )
         ]
         if commands := self._commands_to_tell():
             entries.append((extensions.COMMANDS_UPDATED, {"commands": commands}))
@@ -291,7 +301,7 @@ class SessionAgent:
         return Handshake(
             lambda method, params, logged: self._conversation.ask(method, params, logged=logged),
             cwd=settings.cwd,
-            mcp_servers=self.secrets.mcp_servers,
+            mcp_servers=self._equipment.mcp_servers,
             meta=self._session_meta(),
             directories=[] if self._gets_directories_at_launch else settings.additional_directories,
             check=lambda capabilities: check_wanted(
@@ -330,8 +340,9 @@ class SessionAgent:
         instructions = None
         if settings.system_prompt and not self._takes_system_prompt:
             instructions = instructions_text(settings.system_prompt)
+        skills = self._equipment.told_skills
         # What another sandbox knew comes before what this one's log has.
-        return "\n\n".join(filter(None, (instructions, settings.context, replay))) or None
+        return "\n\n".join(filter(None, (instructions, skills, settings.context, replay))) or None
 
     async def _apply_settings(self) -> None:
         """What the session was created or patched with, again after every start."""

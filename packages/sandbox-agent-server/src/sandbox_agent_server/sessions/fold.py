@@ -9,7 +9,7 @@ from typing import Any, Final
 from sandbox_agent_core.api.policy import PermissionMode
 from sandbox_agent_core.frames import LogEntry, acp, extensions, operations
 from sandbox_agent_core.frames.entry import rfc3339
-from sandbox_agent_core.lenient import as_dict, as_str, as_text, dicts_in, dicts_with
+from sandbox_agent_core.lenient import as_dict, as_list, as_str, as_text, dicts_in, dicts_with
 from sandbox_agent_core.projection import is_apart
 from sandbox_agent_core.projection.questions import questions_of
 from sandbox_agent_core.tool_calls import with_earlier
@@ -316,6 +316,15 @@ def _hook_resolved(state: SessionState, entry: LogEntry, _params: dict[str, Any]
     return replace(state, pending={**state.pending, asked["id"]: left})
 
 
+def _agent_started(state: SessionState, _entry: LogEntry, params: dict[str, Any]) -> SessionState:
+    given = (
+        tuple(text for text in as_list(params.get(name)) if isinstance(text, str))
+        for name in ("mcpServers", "skills", "warnings")
+    )
+    mcp_servers, skills, warnings = given
+    return replace(state, mcp_servers=mcp_servers, skills=skills, warnings=warnings)
+
+
 def _unparsed(state: SessionState, _entry: LogEntry, _params: dict[str, Any]) -> SessionState:
     return replace(state, unparsed=state.unparsed + 1)
 
@@ -331,6 +340,7 @@ _BY_METHOD: Final[dict[str, Callable[[SessionState, LogEntry, dict[str, Any]], S
     extensions.SESSION_UPDATED: _updated,
     extensions.SESSION_RESUMED: _resumed,
     extensions.SESSION_ENDED: _ended,
+    extensions.AGENT_STARTED: _agent_started,
     extensions.AGENT_EXITED: _exited,
     extensions.AGENT_UNPARSED: _unparsed,
     extensions.TURN_QUEUED: _queued,

@@ -57,6 +57,9 @@ def session_info(
         hooks=_hook_support(state),
         on_reject=settings.on_reject,
         agent_options=settings.agent_options,
+        mcp_servers=list(state.mcp_servers),
+        skills=list(state.skills),
+        warnings=list(state.warnings),
         metadata=settings.metadata,
     )
 

@@ -29,6 +29,7 @@ from sandbox_agent_server.agents.runner.environment import base_url_environment
 from sandbox_agent_server.agents.runner.factory import AgentFactory
 from sandbox_agent_server.agents.runner.handshake import Adopted, ForkPoint, Introduction
 from sandbox_agent_server.agents.runner.session_options import allowing
+from sandbox_agent_server.host.config.store import ConfigStore
 from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.log.log import SessionLog, retry_delays
 from sandbox_agent_server.runtime.ledger import ProcessLedger
@@ -36,6 +37,7 @@ from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.adapters import SessionAdapters
 from sandbox_agent_server.sessions.agent import SessionSecrets
 from sandbox_agent_server.sessions.archive import SessionArchive
+from sandbox_agent_server.sessions.equipment import Equipment, Equipping
 from sandbox_agent_server.sessions.feed import Feed
 from sandbox_agent_server.sessions.feed_cursor import FeedCursor
 from sandbox_agent_server.sessions.fold import SessionStep
@@ -64,6 +66,7 @@ class SessionManager:
         factory: AgentFactory,
         installs: InstallJobs,
         ledger: ProcessLedger,
+        config: ConfigStore,
         *,
         version: str,
     ) -> None:
@@ -72,6 +75,7 @@ class SessionManager:
         self._factory = factory
         self._installs = installs
         self._ledger = ledger
+        self._equipping = Equipping(config, settings)
         self._adapters = SessionAdapters(factory, settings, ledger, version=version)
         self._version = version
         self._live: dict[str, Session] = {}
@@ -403,6 +407,7 @@ class SessionManager:
             self._settings.limits,
             secrets=secrets,
             make_adapter=partial(self._adapters.make, session_id),
+            equip=partial(self._equip, session_id),
             definition=self._definition(state.settings.agent),
             version=self._version,
             prices=self._settings.prices,
@@ -414,6 +419,18 @@ class SessionManager:
         for tell in self.on_live:
             tell(session)
         return session
+
+    async def _equip(
+        self, session_id: str, state: SessionState, secrets: SessionSecrets
+    ) -> Equipment:
+        settings = state.settings
+        return await self._equipping.of(
+            session_id,
+            settings,
+            self._factory.definition(settings.agent),
+            mcp_servers=secrets.mcp_servers,
+            environment=self._factory.environment(settings.agent, secrets.env, settings.base_url),
+        )
 
     async def install_if_missing(self, agent: str, env: Mapping[str, str]) -> None:
         """Raises: InstallFailed. An agent that nothing can install fails later, with its own hint."""

@@ -44,7 +44,7 @@ from sandbox_agent_server.host.workspace import Workspace
 from sandbox_agent_server.limits import Limits
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.runtime.tasks import TaskOwner
-from sandbox_agent_server.sessions.agent import MakeAdapter, SessionAgent, SessionSecrets
+from sandbox_agent_server.sessions.agent import Equip, MakeAdapter, SessionAgent, SessionSecrets
 from sandbox_agent_server.sessions.conversation import Conversation
 from sandbox_agent_server.sessions.file_requests import serve_files
 from sandbox_agent_server.sessions.fold import SessionStep
@@ -72,6 +72,7 @@ class Session:
         *,
         secrets: SessionSecrets,
         make_adapter: MakeAdapter,
+        equip: Equip,
         definition: AgentDefinition | None,
         version: str,
         prices: Mapping[str, ModelPrice],
@@ -92,6 +93,7 @@ class Session:
             secrets,
             limits,
             make_adapter=make_adapter,
+            equip=equip,
             definition=definition,
             version=version,
         )

@@ -89,6 +89,10 @@ class SessionState:
     """Names of the slash commands that the agent takes."""
     agent_info: dict[str, Any] | None = None
     capabilities: dict[str, Any] = field(default_factory=dict)
+    mcp_servers: tuple[str, ...] = ()
+    """That the agent was given when it was last started; so are the next two."""
+    skills: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     continuity: Continuity = "fresh"
     context_due: bool = True
     """The agent has not yet been told what it does not know by itself; the next prompt does it."""
@@ -159,6 +163,7 @@ class SessionState:
             "commands": self.commands,
             "agentInfo": self.agent_info,
             "capabilities": self.capabilities,
+            "equipment": [self.mcp_servers, self.skills, self.warnings],
             "continuity": self.continuity,
             "contextDue": self.context_due,
             "turnId": self.turn_id,
@@ -191,6 +196,7 @@ class SessionState:
 
     @classmethod
     def _read(cls, wire: Mapping[str, Any], native_modes: Mapping[str, str]) -> SessionState:
+        equipment = [tuple(names) for names in wire.get("equipment", ((), (), ()))]
         return cls(
             settings=SessionSettings.model_validate(wire["settings"]),
             created_ms=wire["createdMs"],
@@ -202,6 +208,9 @@ class SessionState:
             commands=tuple(wire["commands"]),
             agent_info=wire["agentInfo"],
             capabilities=wire["capabilities"],
+            mcp_servers=equipment[0],
+            skills=equipment[1],
+            warnings=equipment[2],
             continuity=wire["continuity"],
             context_due=wire["contextDue"],
             turn_id=wire["turnId"],

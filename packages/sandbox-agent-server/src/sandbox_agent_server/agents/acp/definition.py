@@ -41,6 +41,7 @@ def acp_definition(
     session_options: type[AgentOptions] | None = None,
     option_flags: Mapping[str, str] | None = None,
     directory_flag: str | None = None,
+    skills_flag: str | None = None,
     permission_modes: Mapping[str, str] | None = None,
     mcp_transports: Sequence[str] = ("stdio", "http", "sse"),
     lacks: Sequence[AgentAbility] = ("questions",),
@@ -52,8 +53,8 @@ def acp_definition(
     depends on the workspace. A `normaliser` is made
     for each session and mends what the agent leaves out. `verbs`, by method, are what it can do beside ACP, and
     `capabilities` what is announced of that. `option_flags` are those of its command for fields of `session_options`, and
-    `directory_flag` is the one for further directories. Few have a way to ask a person over ACP: that is what is lacking
-    unless `lacks` says otherwise.
+    `directory_flag` is the one for further directories, `skills_flag` the one for a plug-in with skills. Few have a way
+    to ask a person over ACP: that is what is lacking unless `lacks` says otherwise.
     """
     command = tuple(command)
 
@@ -61,6 +62,8 @@ def acp_definition(
         flags = flags_of(context.session_options, option_flags or {})
         if directory_flag is not None:
             flags += [f"{directory_flag}={path}" for path in context.additional_directories]
+        if skills_flag is not None and context.skills is not None:
+            flags.append(f"{skills_flag}={context.skills}")
         launch = prepare(context)
         return dataclasses.replace(launch, arguments=[*launch.arguments, *flags])
 
@@ -96,4 +99,5 @@ def acp_definition(
         base_url_env=base_url_env or {},
         session_options=session_options,
         directories_at_launch=directory_flag is not None,
+        takes_skills=skills_flag is not None,
     )

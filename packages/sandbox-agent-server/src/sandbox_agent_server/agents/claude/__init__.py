@@ -14,6 +14,7 @@ DEFINITION = AgentDefinition(
     create=ClaudeAdapter,
     find=find,
     takes_system_prompt=True,
+    takes_skills=True,
     install_hint=INSTALL_HINT,
     env_names=ENV_NAMES,
     base_url_env={"anthropic": "ANTHROPIC_BASE_URL"},

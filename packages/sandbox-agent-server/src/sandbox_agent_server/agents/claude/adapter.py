@@ -28,6 +28,7 @@ from sandbox_agent_server.agents.claude.launch import (
     find,
     mcp_config_file,
     parents_memory,
+    skills_flag,
     version_at,
 )
 from sandbox_agent_server.agents.claude.marks import Mark, Marks
@@ -245,7 +246,7 @@ class ClaudeAdapter(ProcessAdapter[Translator]):
             trust_workspace=self._context.trust_workspace,
             home=self._home,
             options=self._session_options,
-            extra=self._option_texts("extra_args"),
+            extra=[*skills_flag(self._context.skills), *self._option_texts("extra_args")],
         )
         env = environment(
             self._context.env,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandbox_agent_core.agent_options import ClaudeOptions
+from sandbox_agent_core.lenient import compact
 from sandbox_agent_core.spi.agent import AgentInstallation
 
 from sandbox_agent_server.agents.claude.options import option_flags, sources_flag
@@ -34,6 +35,7 @@ __all__ = [
     "mcp_config",
     "mcp_config_file",
     "parents_memory",
+    "skills_flag",
     "version_at",
 ]
 
@@ -152,6 +154,11 @@ def command_line(
     return [*argv, *option_flags(options), *extra]
 
 
+def skills_flag(skills: Path | None) -> list[str]:
+    """A plug-in that is there for this session alone."""
+    return [] if skills is None else ["--plugin-dir", str(skills)]
+
+
 def _asking(params: SessionParams, home: str | None) -> list[str]:
     """Keeps the workspace from settling what is asked for. A rule that asks beats what settings, front
     matter of skills and agents, and hooks allow; so where there is none of that, there need be no rule."""
@@ -209,11 +216,13 @@ def mcp_config_file(servers: Sequence[McpServer]) -> PrivateFile | None:
 
 
 def mcp_config(server: McpServer) -> dict[str, Any]:
+    more = compact(timeout=server.timeout_ms, oauth=server.oauth)
     if server.transport == "stdio":
         return {
             "type": "stdio",
             "command": server.command,
             "args": list(server.args),
             "env": dict(server.env),
+            **more,
         }
-    return {"type": server.transport, "url": server.url, "headers": dict(server.headers)}
+    return {"type": server.transport, "url": server.url, "headers": dict(server.headers), **more}

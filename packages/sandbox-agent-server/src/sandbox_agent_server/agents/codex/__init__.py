@@ -14,6 +14,7 @@ DEFINITION = AgentDefinition(
     create=CodexAdapter,
     find=find,
     takes_system_prompt=True,
+    takes_skills=True,
     install_hint=INSTALL_HINT,
     login_hint=LOGIN_HINT,
     env_names=ENV_NAMES,

@@ -246,6 +246,10 @@ class CodexAdapter(ProcessAdapter[Translator]):
             memory=memory(wanted.cwd) if is_unread else None,
             may_be_settled_by_workspace=self._has_settings and self._context.trust_workspace,
         )
+        if self._context.skills is not None:
+            with suppress(AgentRefused):  # one that is too old for it
+                roots = [str(self._context.skills / "skills")]
+                await self.ask("skills/extraRoots/set", {"extraRoots": roots})
         method = "thread/start" if wanted.resumed_id is None else "thread/resume"
         if fork is not None:
             method, params = "thread/fork", params | fork

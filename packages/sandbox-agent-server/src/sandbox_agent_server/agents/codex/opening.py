@@ -97,10 +97,12 @@ def mcp_settings(servers: Iterable[McpServer]) -> dict[str, Any]:
 
 
 def _mcp_setting(server: McpServer) -> dict[str, Any]:
+    more = {} if server.timeout_ms is None else {"tool_timeout_sec": server.timeout_ms / 1000}
     match server.transport:
         case "stdio":
-            return {"command": server.command, "args": list(server.args), "env": dict(server.env)}
+            program = {"command": server.command, "args": list(server.args)}
+            return {**program, "env": dict(server.env), **more}
         case "http":
-            return {"url": server.url, "http_headers": dict(server.headers)}
+            return {"url": server.url, "http_headers": dict(server.headers), **more}
         case "sse":
             raise InvalidParams(f"MCP server {server.name!r}: Codex speaks stdio and http, not sse")

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
-from sandbox_agent_core.lenient import as_dict, as_list, as_str, dicts_in
+from sandbox_agent_core.lenient import as_dict, as_int, as_list, as_str, dicts_in
+from sandbox_agent_core.spi.capabilities import CAPABILITIES_META
 
 from sandbox_agent_server.agents.native.refusals import InvalidParams
 
@@ -24,6 +25,10 @@ class McpServer:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    timeout_ms: int | None = None
+    """Of a call of its tools."""
+    oauth: Mapping[str, Any] | None = field(default=None, repr=False)
+    """Settings of the agent's own for logging in."""
 
 
 def read_uuid(value: Any) -> str:
@@ -110,10 +115,17 @@ def read_mcp_servers(value: Any) -> list[McpServer]:
 
 
 def _server(item: Any) -> McpServer:
+    told = as_dict(as_dict(as_dict(item).get("_meta")).get(CAPABILITIES_META))
+    timeout_ms, oauth = as_int(told.get("timeoutMs")), as_dict(told.get("oauth")) or None
     match item:
         case {"name": str(name), "type": ("http" | "sse") as transport, "url": str(url)} if name:
             return McpServer(
-                name=name, transport=transport, url=url, headers=_pairs(item.get("headers"))
+                name=name,
+                transport=transport,
+                url=url,
+                headers=_pairs(item.get("headers")),
+                timeout_ms=timeout_ms,
+                oauth=oauth,
             )
         case {"name": str(name), "command": str(command)} if name and command:
             return McpServer(
@@ -122,6 +134,7 @@ def _server(item: Any) -> McpServer:
                 command=command,
                 args=[str(arg) for arg in as_list(item.get("args"))],
                 env=_pairs(item.get("env")),
+                timeout_ms=timeout_ms,
             )
         case _:
             shown = as_dict(item).get("name", item)

@@ -21,6 +21,7 @@ def _definition(variant: Variant, options: type[OpenCodeOptions]) -> AgentDefini
         create=partial(OpenCodeAdapter, variant=variant),
         find=partial(find, variant),
         takes_system_prompt=True,
+        takes_skills=True,
         session_options=options,
         install_hint=variant.install_hint,
         login_hint=variant.login_hint,

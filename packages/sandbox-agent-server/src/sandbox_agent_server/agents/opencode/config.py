@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sandbox_agent_core.agent_options import OpenCodeOptions
-from sandbox_agent_core.lenient import as_list, compact
+from sandbox_agent_core.lenient import as_dict, as_list, compact
 
 from sandbox_agent_server.agents.opencode.variant import Variant
 from sandbox_agent_server.agents.settings_files import laid_over, parse_settings, read_settings
@@ -38,6 +38,7 @@ def config_content(
     *,
     instructions: Sequence[str] = (),
     options: OpenCodeOptions = NO_OPTIONS,
+    skills: Path | None = None,
 ) -> str:
     """JSON for the variable. What the user has settled, in files or in the variable, is left to them.
 
@@ -62,6 +63,10 @@ def config_content(
         ours["disabled_providers"] = [variant.name]
     if instructions:
         given = {**given, "instructions": [*as_list(given.get("instructions")), *instructions]}
+    if skills is not None:
+        own = as_dict(given.get("skills"))
+        paths = [*as_list(own.get("paths")), str(skills / "skills")]
+        given = {**given, "skills": {**own, "paths": paths}}
     return json.dumps(laid_over(laid_over(ours, given), _of_options(variant, options)))
 
 

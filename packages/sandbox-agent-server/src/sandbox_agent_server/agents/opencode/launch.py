@@ -57,6 +57,7 @@ def environment(
     password: str,
     unread_workspace: Path | None = None,
     options: OpenCodeOptions = NO_OPTIONS,
+    skills: Path | None = None,
 ) -> dict[str, str]:
     """The environment of the process: what the session gave, and what running here takes.
 
@@ -75,6 +76,7 @@ def environment(
             env,
             instructions=memory_files(unread_workspace) if unread_workspace else (),
             options=options,
+            skills=skills,
         ),
         f"{prefix}SERVER_USERNAME": _USER,
         f"{prefix}SERVER_PASSWORD": password,
@@ -114,6 +116,7 @@ class OpenCodeServer:
                 password=self._password,
                 unread_workspace=None if is_workspace_read else context.cwd,
                 options=context.options_as(OpenCodeOptions),
+                skills=context.skills,
             ),
             on_lines=self._on_lines,
             on_end=self._on_exit,

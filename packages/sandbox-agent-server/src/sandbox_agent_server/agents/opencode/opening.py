@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sandbox_agent_core.frames.jsonrpc import AUTH_REQUIRED, RESOURCE_NOT_FOUND
-from sandbox_agent_core.lenient import as_dict
+from sandbox_agent_core.lenient import as_dict, compact
 
 from sandbox_agent_server.agents.native.mcp import SLOW_S
 from sandbox_agent_server.agents.native.refusals import InvalidParams, Refused
@@ -157,11 +157,13 @@ async def _add_server(peer: HttpPeer, server: McpServer) -> Native:
 def _config(server: McpServer) -> Native:
     if server.transport == "stdio":
         command = [server.command, *server.args]
-        return {"type": "local", "command": command, "environment": dict(server.env)}
+        more = compact(timeout=server.timeout_ms)
+        return {"type": "local", "command": command, "environment": dict(server.env), **more}
     return {
         "type": "remote",
         "url": server.url,
         "headers": dict(server.headers),
         # Without a person in front of a browser there is nothing to log in with.
-        "oauth": False,
+        "oauth": dict(server.oauth) if server.oauth else False,
+        **compact(timeout=server.timeout_ms),
     }

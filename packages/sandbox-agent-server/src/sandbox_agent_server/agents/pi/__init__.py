@@ -15,6 +15,7 @@ DEFINITION = AgentDefinition(
     create=PiAdapter,
     find=find,
     takes_system_prompt=True,
+    takes_skills=True,
     session_options=PiOptions,
     lacks=("mcp", "questions"),
     install_hint=INSTALL_HINT,

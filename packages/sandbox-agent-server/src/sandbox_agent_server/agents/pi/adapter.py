@@ -216,6 +216,7 @@ class PiAdapter(ProcessAdapter[Translator]):
             own_system_prompt=own.path if own else None,
             options=options,
             is_trusted=self._context.trust_workspace and asks_for_trust(self._version),
+            skills=self._context.skills,
             extra=self._option_texts("extra_args"),
         )
         files = [file for file in (prompt, own) if file is not None]

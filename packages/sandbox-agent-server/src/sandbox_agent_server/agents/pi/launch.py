@@ -137,6 +137,7 @@ def command_line(
     own_system_prompt: Path | None = None,
     options: PiOptions = NO_OPTIONS,
     is_trusted: bool = False,
+    skills: Path | None = None,
     extra: Sequence[str] = (),
 ) -> list[str]:
     """`session`: the flag and the argument of one to go on with. `own_system_prompt`: instead of Pi's. `is_trusted`:
@@ -144,6 +145,8 @@ def command_line(
     argv = [*command, "--mode", "rpc", *(["--approve"] if is_trusted else [])]
     for path in (*(str(_EXTENSIONS / name) for name in _OURS), *(options.extensions or ())):
         argv += ["--extension", path]
+    if skills is not None:
+        argv += ["--skill", str(skills / "skills")]
     argv += session
     if own_system_prompt is not None:
         argv += ["--system-prompt", str(own_system_prompt)]

@@ -100,9 +100,10 @@ class AgentConfinement:
         env: Mapping[str, str],
         *,
         additional: Sequence[Path] = (),
+        readable: Sequence[Path] = (),
     ) -> Confined:
         """`home`: a directory that becomes the agent's home, or holds what it writes there. `additional`: what it may
-        change besides the workspace, in this session. Blocks.
+        change besides the workspace, in this session. `readable`: what it may read of ours. Blocks.
 
         Raises:
             FileNotFoundError: there is no such program.
@@ -125,6 +126,8 @@ class AgentConfinement:
         for path in map(Path, self._how.readable):
             show(mounts, path.expanduser().absolute())
         self._hide(mounts)
+        for path in readable:
+            mounts.read(path)  # it lies in what is hidden
         for path in sockets_below(mounts.read_only_places()):
             mounts.hide(path)
         if env.get("HOME"):

@@ -76,6 +76,7 @@ class AgentFactory:
         base_url: BaseUrls | None = None,
         trust_workspace: bool = False,
         mcp_server_names: Sequence[str] = (),
+        skills: Path | None = None,
         session_options: Mapping[str, Any] | None = None,
         additional_directories: Sequence[Path] = (),
         on_process: Callable[[int], None],
@@ -95,6 +96,7 @@ class AgentFactory:
                 agent,
                 self._home(agent, session_id),
                 additional=tuple(additional_directories),
+                readable=() if skills is None else (skills,),
             )
             on_process = functools.partial(_check_confined, on_process)
         return definition.create(
@@ -109,11 +111,18 @@ class AgentFactory:
                 session_options=self.session_options(agent, session_options or {}),
                 trust_workspace=trust_workspace,
                 mcp_server_names=mcp_server_names,
+                skills=skills,
                 max_line_bytes=limits.max_line_bytes,
                 stop_grace_s=limits.stop_grace_s,
                 on_process=on_process,
             )
         )
+
+    def environment(
+        self, agent: str, env: Mapping[str, str], base_url: BaseUrls | None = None
+    ) -> dict[str, str]:
+        """What its process gets. Raises: ValueNotSupported, as `make`."""
+        return self._environment(self._catalog.get(agent), env, base_url)
 
     def session_options(self, agent: str, given: Mapping[str, Any]) -> AgentOptions | None:
         """`agentOptions` of a session, read. Raises: AgentOptionsInvalid, AgentOptionForbidden."""

@@ -125,5 +125,6 @@ DEFINITION = acp_definition(
         "max_ai_credits": "--max-ai-credits",
     },
     directory_flag="--add-dir",
+    skills_flag="--plugin-dir",
     permission_modes={"ask": "agent", "plan": "plan"},
 )
