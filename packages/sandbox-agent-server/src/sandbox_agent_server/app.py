@@ -100,10 +100,10 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         and (settings.agents_source is not None or not settings.require_preinstalled),
     )
     ledger = ProcessLedger(index, marker=marker)
-    config_store = ConfigStore(
-        settings.data_dir, root=settings.root, max_bytes=settings.limits.max_config_bytes
-    )
     paths = Paths(settings.root)
+    config_store = ConfigStore(
+        settings.data_dir, paths=paths, max_bytes=settings.limits.max_config_bytes
+    )
     git_service = GitService(
         {**os.environ, PROCESS_MARKER: marker},
         settings.limits,
@@ -111,7 +111,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         data_dir=settings.data_dir,
     )
     sessions = SessionManager(
-        index, settings, factory, installs, ledger, config_store, version=__version__
+        index, settings, factory, installs, ledger, config_store, paths, version=__version__
     )
     probe = AgentProbe(
         factory,

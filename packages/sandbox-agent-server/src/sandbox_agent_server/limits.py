@@ -62,6 +62,18 @@ class HostLimits(_Bounds):
         ge=1024,
         description="Size of a file with MCP servers or skills of a directory (`/v1/config/*`).",
     )
+    max_skills: int = Field(100, ge=1, description="Skills of a session.")
+    max_skill_files: int = Field(
+        2000, ge=1, description="Files of all skills of a session together."
+    )
+    max_skill_bytes: int = Field(
+        64 * _MIB,
+        ge=1024,
+        description="Size of them; and of a repository that skills are fetched from.",
+    )
+    skill_fetch_timeout_s: float = Field(
+        60.0, gt=0, description="Until a repository with skills must have been fetched."
+    )
     git_timeout_s: float = Field(
         60.0, gt=0, description="How long git may look for what has changed."
     )
@@ -88,17 +100,6 @@ class HostLimits(_Bounds):
     )
     max_diff_tree_bytes: int = Field(
         512 * _MIB, ge=1024, description="Size of them together; with more it is refused."
-    max_skills: int = Field(100, ge=1, description="Skills of a session.")
-    max_skill_files: int = Field(
-        2000, ge=1, description="Files of all skills of a session together."
-    )
-    max_skill_bytes: int = Field(
-        64 * _MIB,
-        ge=1024,
-        description="Size of them; and of a repository that skills are fetched from.",
-    )
-    skill_fetch_timeout_s: float = Field(
-        60.0, gt=0, description="Until a repository with skills must have been fetched."
     )
     max_processes: int = Field(
         64,

@@ -24,6 +24,7 @@ from sandbox_agent_core.errors import (
 )
 from sandbox_agent_server.host.config import files
 from sandbox_agent_server.host.config.store import ConfigStore
+from sandbox_agent_server.host.files.paths import Paths
 
 LOCAL = {"type": "local", "command": "npx", "args": ["-y", "x"], "env": {"A": "1"}}
 
@@ -43,7 +44,7 @@ def store(tmp_path: Path) -> ConfigStore:
 def make_store(tmp_path: Path, root: Path | None = None, max_bytes: int = 65536) -> ConfigStore:
     data = tmp_path / "data"
     data.mkdir(exist_ok=True)
-    return ConfigStore(data, root=root, max_bytes=max_bytes)
+    return ConfigStore(data, paths=Paths(root), max_bytes=max_bytes)
 
 
 def mcp(**members: Any) -> McpServerConfig:
@@ -70,7 +71,7 @@ async def test_what_is_put_is_in_the_file_and_comes_back(
 
 
 async def test_writers_of_two_servers_at_once_all_survive(tmp_path: Path, workspace: Path) -> None:
-    stores = [make_store(tmp_path), ConfigStore(workspace, root=None, max_bytes=65536)]
+    stores = [make_store(tmp_path), ConfigStore(workspace, paths=Paths(), max_bytes=65536)]
     await asyncio.gather(
         *(
             stores[number % 2].put("mcp", str(workspace), f"s{number}", mcp(**LOCAL))

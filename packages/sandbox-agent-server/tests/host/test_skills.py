@@ -15,6 +15,7 @@ from sandbox_agent_server.host.config import checkouts
 from sandbox_agent_server.host.config.checkouts import Checkouts, github_place
 from sandbox_agent_server.host.config.skills import GatheredSkills, SkillSources
 from sandbox_agent_server.host.config.store import Found
+from sandbox_agent_server.host.files.paths import Paths
 
 Gather = Callable[..., GatheredSkills]
 
@@ -80,7 +81,7 @@ def gather(tmp_path: Path, to: Path) -> Gather:
         )  # fmt: skip
         bounds = {"max_skills": 10, "max_bytes": 1 << 20, "max_files": 100} | limits
         config = SkillsConfig.model_validate({"sources": sources})
-        return SkillSources(made, root=root, **bounds).gather(
+        return SkillSources(made, paths=Paths(root), **bounds).gather(
             [Found("s", tmp_path, config, True)], to
         )
 

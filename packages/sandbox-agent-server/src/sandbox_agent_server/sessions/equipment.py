@@ -24,6 +24,7 @@ from sandbox_agent_server.host.config.files import FOLDERS
 from sandbox_agent_server.host.config.skill_files import Skill
 from sandbox_agent_server.host.config.skills import SKILLS_FOLDER, SkillSources
 from sandbox_agent_server.host.config.store import ConfigStore, Found
+from sandbox_agent_server.host.files.paths import Paths
 from sandbox_agent_server.sessions.state import SessionSettings
 from sandbox_agent_server.settings import Settings
 from sandbox_agent_server.store.index import SESSIONS_NAME
@@ -67,10 +68,10 @@ class _Missing(Exception):
 
 
 class Equipping:
-    def __init__(self, config: ConfigStore, settings: Settings) -> None:
+    def __init__(self, config: ConfigStore, paths: Paths, settings: Settings) -> None:
         limits = settings.limits
         self._config = config
-        self._root = settings.root
+        self._root = paths.root
         self._sessions = settings.data_dir.absolute() / SESSIONS_NAME
         checkouts = Checkouts(
             settings.data_dir.absolute() / _CHECKOUTS,
@@ -80,7 +81,7 @@ class Equipping:
         )
         self._sources = SkillSources(
             checkouts,
-            root=settings.root,
+            paths=paths,
             max_skills=limits.max_skills,
             max_bytes=limits.max_skill_bytes,
             max_files=limits.max_skill_files,
@@ -143,8 +144,7 @@ class Equipping:
             found = repository_of(cwd.resolve())
         except OSError:
             return []
-        root = None if self._root is None else self._root.resolve()
-        return [path for path in found if root is None or path.is_relative_to(root)]
+        return [path for path in found if self._root is None or path.is_relative_to(self._root)]
 
     def _counting(
         self, found: Sequence[Found], settings: SessionSettings, warnings: list[str]

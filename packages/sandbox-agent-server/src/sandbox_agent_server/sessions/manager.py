@@ -30,6 +30,7 @@ from sandbox_agent_server.agents.runner.factory import AgentFactory
 from sandbox_agent_server.agents.runner.handshake import Adopted, ForkPoint, Introduction
 from sandbox_agent_server.agents.runner.session_options import allowing
 from sandbox_agent_server.host.config.store import ConfigStore
+from sandbox_agent_server.host.files.paths import Paths
 from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.log.log import SessionLog, retry_delays
 from sandbox_agent_server.runtime.ledger import ProcessLedger
@@ -67,6 +68,7 @@ class SessionManager:
         installs: InstallJobs,
         ledger: ProcessLedger,
         config: ConfigStore,
+        paths: Paths,
         *,
         version: str,
     ) -> None:
@@ -75,7 +77,7 @@ class SessionManager:
         self._factory = factory
         self._installs = installs
         self._ledger = ledger
-        self._equipping = Equipping(config, settings)
+        self._equipping = Equipping(config, paths, settings)
         self._adapters = SessionAdapters(factory, settings, ledger, version=version)
         self._version = version
         self._live: dict[str, Session] = {}

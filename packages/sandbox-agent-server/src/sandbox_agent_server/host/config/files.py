@@ -20,7 +20,6 @@ from typing import Any, Final
 from sandbox_agent_core.errors import (
     ConfigDamaged,
     InvalidRequest,
-    NotADirectory,
     PathForbidden,
     PathNotFound,
     PayloadTooLarge,
@@ -29,6 +28,7 @@ from sandbox_agent_core.errors import (
     Unavailable,
 )
 
+from sandbox_agent_server.host.files.paths import Paths
 from sandbox_agent_server.jsonio import loads
 
 __all__ = ["FOLDERS", "change_entries", "read_entries", "resolve_directory"]
@@ -41,33 +41,17 @@ _LOCK_POLL_S: Final = 0.02
 Entries = dict[str, Any]
 
 
-def resolve_directory(given: str, *, root: Path | None) -> Path:
+def resolve_directory(given: str, paths: Paths) -> Path:
     """The directory that a caller means, with links followed. A relative one is in the root, else in the server's own.
 
-    Raises: InvalidRequest, PathNotFound, NotADirectory, PathForbidden.
+    Raises: what `Paths.resolve_directory` does.
     """
-    shown = given[:256]
     if not given.strip():
         raise InvalidRequest("`directory` is missing: the directory whose sessions are configured")
-    if "\0" in given:
-        raise InvalidRequest("`directory` has a NUL character")
-    if given == "~" or given.startswith("~/"):
-        given = str(Path.home()) + given[1:]
-    try:
-        path = Path(root or Path.cwd(), given).resolve()
-        status = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        raise PathNotFound(f"there is no directory {shown!r} in this sandbox", path=shown) from None
-    except (OSError, RuntimeError, ValueError) as exc:
-        raise _told(exc, shown) from exc
-    if root is not None and not path.is_relative_to(root.resolve()):
-        raise PathForbidden(f"{shown!r} is not beneath the root of this server", path=shown)
-    if not stat.S_ISDIR(status.st_mode):
-        raise NotADirectory(f"{shown!r} is not a directory", path=shown)
-    return path
+    return paths.resolve_directory(given)
 
 
-def read_entries(directory: Path, name: str, *, max_bytes: int) -> Entries:
+def read_entries(paths: Paths, directory: Path, name: str, *, max_bytes: int) -> Entries:
     """Name -> entry, as they are in the file `name`; empty where there is none.
 
     Raises: ConfigDamaged, PathForbidden, PayloadTooLarge, PathNotFound.
@@ -75,14 +59,19 @@ def read_entries(directory: Path, name: str, *, max_bytes: int) -> Entries:
     where = directory.joinpath(*FOLDERS, name)
     with _told_errors(where):
         try:
-            with _folder(directory, create=False) as folder:
+            with _folder(paths, directory, create=False) as folder:
                 return _read(folder, name, where, max_bytes)
         except FileNotFoundError:
             return {}
 
 
 def change_entries(
-    directory: Path, name: str, change: Callable[[Entries], bool], *, max_bytes: int
+    paths: Paths,
+    directory: Path,
+    name: str,
+    change: Callable[[Entries], bool],
+    *,
+    max_bytes: int,
 ) -> None:
     """Give the entries to `change`, and write them when it says that it changed them. Only one does so at a time, also
     of several servers.
@@ -90,7 +79,7 @@ def change_entries(
     Raises: as `read_entries`, and StorageError, Unavailable: nothing has changed.
     """
     where = directory.joinpath(*FOLDERS, name)
-    with _told_errors(where), _folder(directory, create=True) as folder:
+    with _told_errors(where), _folder(paths, directory, create=True) as folder:
         _lock(folder, where)
         entries = _read(folder, name, where, max_bytes)
         if not change(entries):
@@ -107,9 +96,9 @@ def change_entries(
 
 
 @contextlib.contextmanager
-def _folder(directory: Path, *, create: bool) -> Iterator[int]:
+def _folder(paths: Paths, directory: Path, *, create: bool) -> Iterator[int]:
     """A descriptor of the folder with the files. Raises: FileNotFoundError when it is not to be made."""
-    at = os.open(directory, _DIRECTORY)
+    at = paths.open(str(directory), _DIRECTORY)
     try:
         for name in FOLDERS:
             if create:
@@ -221,6 +210,8 @@ def _told(exc: Exception, shown: str) -> SandboxAgentError:
         return PathNotFound(f"there is no {shown!r}", path=shown)
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return PathForbidden(f"{shown!r}: {os.strerror(number)}", path=shown)
+    if number == errno.EXDEV:
+        return PathForbidden(f"{shown!r} is not beneath the root of this server", path=shown)
     if number in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE):
         return StorageError(f"{shown!r} cannot be written: {os.strerror(number)}")
     return InvalidRequest(f"{shown[:256]!r}: {exc}", path=shown)

@@ -19,6 +19,7 @@ from sandbox_agent_server.host.config.checkouts import Checkouts, github_place
 from sandbox_agent_server.host.config.files import resolve_directory
 from sandbox_agent_server.host.config.skill_files import Budget, Skill, copy_skill, skills_below
 from sandbox_agent_server.host.config.store import Found
+from sandbox_agent_server.host.files.paths import Paths
 
 __all__ = ["SKILLS_FOLDER", "GatheredSkills", "SkillSources"]
 
@@ -41,13 +42,13 @@ class SkillSources:
         self,
         checkouts: Checkouts,
         *,
-        root: Path | None,
+        paths: Paths,
         max_skills: int,
         max_bytes: int,
         max_files: int,
     ) -> None:
         self._checkouts = checkouts
-        self._root = root
+        self._paths = paths
         self._max_skills = max_skills
         self._max_bytes = max_bytes
         self._max_files = max_files
@@ -109,14 +110,14 @@ class SkillSources:
     def _folder(self, source: SkillSource, directory: Path, warnings: list[str]) -> Path:
         subpath = source.subpath
         if source.type == "local":
-            base = resolve_directory(_below(directory, source.source), root=self._root)
+            base = resolve_directory(_below(directory, source.source), self._paths)
         else:
             url, ref = source.source, source.ref
             if source.type == "github":
                 url, path, named = github_place(source.source)
                 ref = ref or named
                 subpath = subpath or path
-            elif self._root is not None and url.startswith("file:"):
+            elif self._paths.root is not None and url.startswith("file:"):
                 raise InvalidRequest(
                     "a server with a root fetches nothing from other files of its machine"
                 )

@@ -35,6 +35,7 @@ from sandbox_agent_server.host.config.files import (
     read_entries,
     resolve_directory,
 )
+from sandbox_agent_server.host.files.paths import Paths
 
 __all__ = ["ConfigKind", "ConfigStore", "Found"]
 
@@ -59,8 +60,8 @@ class Found:
 
 
 class ConfigStore:
-    def __init__(self, data_dir: Path, *, root: Path | None, max_bytes: int) -> None:
-        self._root = root
+    def __init__(self, data_dir: Path, *, paths: Paths, max_bytes: int) -> None:
+        self._paths = paths
         self._max_bytes = max_bytes
         self._ledger = _Ledger(data_dir / _LEDGER)
         self._locks: WeakValueDictionary[tuple[Path, str], asyncio.Lock] = WeakValueDictionary()
@@ -68,14 +69,14 @@ class ConfigStore:
     async def all(self, kind: ConfigKind, directory: str) -> dict[str, dict[str, Any]]:
         """Name -> entry. Raises: what `resolve_directory` and `read_entries` do; ConfigDamaged for an entry that is
         none."""
-        at = await asyncio.to_thread(resolve_directory, directory, root=self._root)
+        at = await asyncio.to_thread(resolve_directory, directory, self._paths)
         entries = await asyncio.to_thread(self._read, kind, at)
         return {name: _document(_entry(kind, at, name, entries[name])) for name in sorted(entries)}
 
     async def get(self, kind: ConfigKind, directory: str, name: str) -> dict[str, Any]:
         """Raises: ConfigNotFound, and what `all` does."""
         _check_name(kind, name)
-        at = await asyncio.to_thread(resolve_directory, directory, root=self._root)
+        at = await asyncio.to_thread(resolve_directory, directory, self._paths)
         entries = await asyncio.to_thread(self._read, kind, at)
         if name not in entries:
             raise ConfigNotFound(
@@ -97,7 +98,7 @@ class ConfigStore:
     async def delete(self, kind: ConfigKind, directory: str, name: str) -> None:
         """One that is not there is none afterwards. Raises: what `change_entries` does."""
         _check_name(kind, name)
-        at = await asyncio.to_thread(resolve_directory, directory, root=self._root)
+        at = await asyncio.to_thread(resolve_directory, directory, self._paths)
         if name in await asyncio.to_thread(self._read, kind, at):
             await self._change(
                 kind,
@@ -131,12 +132,12 @@ class ConfigStore:
         return list(found.values()), warnings
 
     def _read(self, kind: ConfigKind, directory: Path) -> dict[str, Any]:
-        return read_entries(directory, f"{kind}.json", max_bytes=self._max_bytes)
+        return read_entries(self._paths, directory, f"{kind}.json", max_bytes=self._max_bytes)
 
     async def _change(
         self, kind: ConfigKind, directory: str, name: str, change: Any, *, digest: str | None
     ) -> None:
-        at = await asyncio.to_thread(resolve_directory, directory, root=self._root)
+        at = await asyncio.to_thread(resolve_directory, directory, self._paths)
         lock = self._locks.setdefault((at, kind), asyncio.Lock())
         async with lock:  # one thread for a directory, however many want to write there
             await asyncio.shield(asyncio.to_thread(self._write, kind, at, name, change, digest))
@@ -146,7 +147,7 @@ class ConfigStore:
     ) -> None:
         # First: an entry that is written and not remembered would not count, and say nothing of why.
         self._ledger.set(kind, at, name, digest)
-        change_entries(at, f"{kind}.json", change, max_bytes=self._max_bytes)
+        change_entries(self._paths, at, f"{kind}.json", change, max_bytes=self._max_bytes)
 
 
 class _Ledger:
