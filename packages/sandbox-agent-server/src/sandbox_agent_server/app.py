@@ -20,6 +20,8 @@ from sandbox_agent_server.host.config.store import ConfigStore
 from sandbox_agent_server.host.files.files import Files
 from sandbox_agent_server.host.files.paths import Paths
 from sandbox_agent_server.host.git.service import GitService
+from sandbox_agent_server.host.ports.rules import PortRules
+from sandbox_agent_server.host.ports.watch import PortWatch
 from sandbox_agent_server.host.processes.registry import Processes
 from sandbox_agent_server.http.access_log import AccessLog
 from sandbox_agent_server.http.callers import TokenCalls
@@ -29,6 +31,7 @@ from sandbox_agent_server.http.health import HealthFirst
 from sandbox_agent_server.http.idempotency import OnceOnly
 from sandbox_agent_server.http.large_answer import ByteBudget
 from sandbox_agent_server.http.openapi import describe
+from sandbox_agent_server.http.port_proxy import PortProxy
 from sandbox_agent_server.http.route import ApiRoute, json_response
 from sandbox_agent_server.http.routes import (
     acp,
@@ -39,15 +42,18 @@ from sandbox_agent_server.http.routes import (
     git,
     installing,
     long_work,
+    ports,
     processes,
     requests,
     service,
+    tickets,
     tokens,
 )
 from sandbox_agent_server.http.routes import sessions as session_routes
 from sandbox_agent_server.http.routes import turns as turn_routes
 from sandbox_agent_server.http.services import Services
 from sandbox_agent_server.http.stream import StreamCounter
+from sandbox_agent_server.http.tickets import Tickets
 from sandbox_agent_server.http.transfers import Transfers
 from sandbox_agent_server.install.added import AddedAgents
 from sandbox_agent_server.install.agents_dir import AgentsDir
@@ -74,6 +80,8 @@ ROUTES: list[ApiRoute] = [
     *requests.routes,
     *git.routes,
     *tokens.routes,
+    *tickets.routes,
+    *ports.routes,
     *config.routes,
     *acp.routes,
     *processes.routes,
@@ -122,6 +130,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
     token_store = TokenStore(settings.data_dir, max_tokens=settings.limits.max_tokens)
     calls = TokenCalls()
     limits = settings.limits
+    office = Tickets(token_store.get, visit_s=limits.port_visit_s)
     replies = index.replies(
         keep_s=limits.idempotency_keep_s,
         max_replies=limits.max_idempotency_keys,
@@ -144,11 +153,15 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         files=Files(paths, limits),
         transfers=Transfers(limits.max_transfers),
         processes=Processes(settings, paths, ledger, marker=marker),
+        tickets=office,
+        port_proxy=PortProxy(limits),
+        port_rules=PortRules(allow=settings.allow_ports, deny=settings.deny_ports),
+        port_watch=PortWatch(every_s=limits.port_look_s),
         version=__version__,
     )
 
     async def openapi(_request: Request) -> Response:
-        return json_response(describe(routes, version=__version__))
+        return json_response(describe([*routes, *ports.described], version=__version__))
 
     routes = [
         *ROUTES,
@@ -166,6 +179,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
             *(route.to_starlette() for route in routes),
             *events.websocket_routes,
             *feed.websocket_routes,
+            *ports.proxy_routes,
         ],
         exception_handlers=exception_handlers(),
         middleware=[
@@ -186,6 +200,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
                 open_paths=[route.path for route in routes if route.is_open],
                 find_token=token_store.find,
                 calls=calls,
+                tickets=office,
             ),
         ],
     )

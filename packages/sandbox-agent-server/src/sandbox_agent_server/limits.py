@@ -148,6 +148,30 @@ class HostLimits(_Bounds):
     ended_process_keep_s: float = Field(
         86_400.0, gt=0, description="How long one of them can be looked at."
     )
+    max_port_connections: int = Field(
+        256,
+        ge=1,
+        description="Requests and WebSockets to ports of the sandbox that are open at a time.",
+    )
+    port_connect_timeout_s: float = Field(
+        5.0, gt=0, description="Until a port of the sandbox must have taken a connection."
+    )
+    port_answer_timeout_s: float = Field(
+        300.0, gt=0, description="Until it must have begun to answer a request that it has whole."
+    )
+    max_port_message_bytes: int = Field(
+        16 * _MIB, ge=1024, description="Largest WebSocket message from a port of the sandbox."
+    )
+    port_visit_s: float = Field(
+        12 * 3600.0,
+        gt=0,
+        description="How long a browser that came with a ticket may visit a port of the sandbox.",
+    )
+    port_look_s: float = Field(
+        1.0,
+        gt=0,
+        description="How often is looked for ports that open and close, while somebody watches.",
+    )
 
 
 class Limits(HostLimits):

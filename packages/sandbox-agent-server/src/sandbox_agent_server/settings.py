@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
@@ -32,6 +33,7 @@ __all__ = [
     "default_data_dir",
     "is_loopback",
     "load_settings",
+    "port_range",
 ]
 
 ENV_PREFIX = "SANDBOX_AGENT_"
@@ -132,6 +134,10 @@ class Settings(_Frozen):
         (), description="Host names accepted besides the bound one."
     )
     cors_origins: tuple[str, ...] = Field((), description="Web origins that may call the API.")
+    allow_ports: tuple[str, ...] = Field(
+        (), description="Ports of the sandbox (3000, 3000-3999) that may be reached. Default: all."
+    )
+    deny_ports: tuple[str, ...] = Field((), description="Those that may not, of the allowed.")
     warm: tuple[str, ...] = Field(
         (), description="Agents of which one is kept ready, as with `warm = 1` of `[agents.NAME]`."
     )
@@ -192,6 +198,19 @@ class Settings(_Frozen):
             raise ValueError(f"{str(value)!r} is no directory; make it first")
         return value
 
+    @field_validator("allow_ports", "deny_ports", mode="before")
+    @classmethod
+    def _are_ports(cls, value: Any) -> Any:
+        """As numbers too, as one writes them in a file."""
+        return [str(port) for port in value] if isinstance(value, list | tuple) else value
+
+    @field_validator("allow_ports", "deny_ports")
+    @classmethod
+    def _are_ranges(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            port_range(text)
+        return value
+
     @field_validator("inherit_env")
     @classmethod
     def _are_names(cls, value: bool | tuple[str, ...]) -> bool | tuple[str, ...]:
@@ -222,6 +241,20 @@ def is_loopback(host: str) -> bool:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+_PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?", re.ASCII)
+_LAST_PORT = 65535
+
+
+def port_range(text: str) -> range:
+    """Of `3000` or `3000-3999`, with both ends. Raises: ValueError."""
+    match = _PORTS.fullmatch(text.strip())
+    first = int(match[1]) if match else 0
+    last = int(match[2] or first) if match else 0
+    if not 1 <= first <= last <= _LAST_PORT:
+        raise ValueError(f"{text!r} is no port (3000) and no range of them (3000-3999)")
+    return range(first, last + 1)
 
 
 def default_data_dir(environ: Mapping[str, str]) -> Path:
@@ -286,7 +319,7 @@ _FROM_ENV = (
     "exit_with_parent", "agents_dir", "agents_source", "npm_registry", "auto_install", "require_preinstalled", "durability",
     "retention_days", "retention_bytes", "trust_workspace", "confine", "root",
 )  # fmt: skip
-_LISTS_FROM_ENV = ("allow_hosts", "cors_origins", "warm")
+_LISTS_FROM_ENV = ("allow_hosts", "cors_origins", "warm", "allow_ports", "deny_ports")
 
 
 _TRUE = frozenset({"true", "1", "yes", "on"})

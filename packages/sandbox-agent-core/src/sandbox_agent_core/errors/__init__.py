@@ -19,6 +19,7 @@
         AgentOptionForbidden             403 agent_option_forbidden
         InputForbidden                   403 input_forbidden
         PathForbidden                    403 path_forbidden
+        PortForbidden                    403 port_forbidden
       NotFound                           404 not_found
         PathNotFound                     404 path_not_found
         ProcessNotFound                  404 process_not_found
@@ -74,6 +75,7 @@
       FileSystemError                    502 file_system_error
       GitFailed                          502 git_failed
       ProcessStartFailed                 502 process_start_failed
+      PortUnreachable                    502 port_unreachable
       Unavailable                        503 unavailable             retryable
       Timeout                            504 timeout                 retryable
       StorageError                       507 storage_error           retryable
@@ -94,6 +96,7 @@
         ProviderUnavailable              provider_unavailable        retryable
         SandboxAsleep                    sandbox_asleep
         SandboxNotFound                  sandbox_not_found
+        PortNotOpen                      port_not_open
         CapabilityNotSupported           capability_not_supported
         ConfinementUnavailable           confinement_unavailable
 
@@ -175,6 +178,8 @@ from sandbox_agent_core.errors.host import (
     PathExists,
     PathForbidden,
     PathNotFound,
+    PortForbidden,
+    PortUnreachable,
     ProcessNotFound,
     ProcessNotRunning,
     ProcessRunning,
@@ -186,6 +191,7 @@ from sandbox_agent_core.errors.host import (
 from sandbox_agent_core.errors.providers import (
     CapabilityNotSupported,
     ConfinementUnavailable,
+    PortNotOpen,
     ProviderAuthError,
     ProviderError,
     ProviderNotInstalled,
@@ -267,6 +273,9 @@ __all__ = [
     "PayloadTooLarge",
     "PermissionDenied",
     "PlatformNotSupported",
+    "PortForbidden",
+    "PortNotOpen",
+    "PortUnreachable",
     "ProcessNotFound",
     "ProcessNotRunning",
     "ProcessRunning",

@@ -1,4 +1,4 @@
-"""Of the sandbox as a computer: its files and processes."""
+"""Of the sandbox as a computer: its files, processes and ports."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ __all__ = [
     "PathExists",
     "PathForbidden",
     "PathNotFound",
+    "PortForbidden",
+    "PortUnreachable",
     "ProcessNotFound",
     "ProcessNotRunning",
     "ProcessRunning",
@@ -213,4 +215,19 @@ class GitFailed(SandboxAgentError):
 
     code = "git_failed"
     title = "Git Failed"
+    http_status = 502
+
+
+class PortForbidden(PermissionDenied):
+    """The server's own port, or one that its settings keep closed; `details.port` is it."""
+
+    code = "port_forbidden"
+    title = "Port Forbidden"
+
+
+class PortUnreachable(SandboxAgentError):
+    """Nothing listens on this port of the sandbox, or what does gave no proper answer; `details.port` is it."""
+
+    code = "port_unreachable"
+    title = "Port Unreachable"
     http_status = 502

@@ -7,6 +7,7 @@ from sandbox_agent_core.errors.general import SandboxAgentError
 __all__ = [
     "CapabilityNotSupported",
     "ConfinementUnavailable",
+    "PortNotOpen",
     "ProviderAuthError",
     "ProviderError",
     "ProviderNotInstalled",
@@ -76,6 +77,14 @@ class SandboxNotFound(ProviderError):
     code = "sandbox_not_found"
     title = "Sandbox Not Found"
     http_status = 404
+
+
+class PortNotOpen(ProviderError):
+    """The provider has no address for this port of the sandbox; the message says how to open it."""
+
+    code = "port_not_open"
+    title = "Port Not Open"
+    http_status = 409
 
 
 class CapabilityNotSupported(ProviderError):

@@ -146,6 +146,20 @@ def _parser() -> argparse.ArgumentParser:
         dest="cors_origins",
         help="let web pages of this origin call the API; repeat for more",
     )
+    for name, what in (
+        (
+            "allow",
+            "only these ports of the sandbox are reached through the server (3000, or 3000-3999)",
+        ),
+        ("deny", "this port of the sandbox, or range of them, is not reached through the server"),
+    ):
+        add(
+            f"--{name}-port",
+            action="append",
+            metavar="PORT",
+            dest=f"{name}_ports",
+            help=f"{what}; repeat for more",
+        )
     add(
         "--warm",
         action="append",

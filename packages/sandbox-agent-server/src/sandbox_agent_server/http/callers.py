@@ -16,6 +16,7 @@ from sandbox_agent_core.errors import PermissionDenied
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from sandbox_agent_server.http.tickets import Admitted
 from sandbox_agent_server.store.tokens import StoredToken
 
 __all__ = [
@@ -23,13 +24,17 @@ __all__ = [
     "OWNER",
     "Caller",
     "TokenCalls",
+    "admission_of",
     "caller_of",
     "check_settings",
     "put_caller",
     "signed",
+    "token_of",
 ]
 
 _KEY = "sandbox_agent.caller"
+_ADMITTED = "sandbox_agent.admitted"
+_TOKEN = "sandbox_agent.token"  # noqa: S105 - a key of a scope
 _ASKING: Final = (None, "ask", "read-only", "plan")
 """Modes in which nothing is allowed that a person did not allow."""
 _DECIDING: Final = (
@@ -99,14 +104,33 @@ class TokenCalls:
             task.cancel()
 
 
-def put_caller(scope: Scope, caller: Caller) -> None:
+def put_caller(
+    scope: Scope,
+    caller: Caller,
+    admitted: Admitted | None = None,
+    token: StoredToken | None = None,
+) -> None:
     scope[_KEY] = caller
+    scope[_ADMITTED] = admitted
+    scope[_TOKEN] = token
 
 
 def caller_of(connection: HTTPConnection) -> Caller:
     """Raises: KeyError when the guard has not seen the request."""
     caller: Caller = connection.scope[_KEY]
     return caller
+
+
+def admission_of(connection: HTTPConnection) -> Admitted | None:
+    """The ticket or visit that the caller came in by, if it was one."""
+    admitted: Admitted | None = connection.scope[_ADMITTED]
+    return admitted
+
+
+def token_of(connection: HTTPConnection) -> StoredToken | None:
+    """Whose token it is; None for the server's own."""
+    token: StoredToken | None = connection.scope[_TOKEN]
+    return token
 
 
 def check_settings(

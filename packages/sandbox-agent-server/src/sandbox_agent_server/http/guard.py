@@ -14,7 +14,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sandbox_agent_server.http.callers import NOBODY, OWNER, Caller, TokenCalls, put_caller
 from sandbox_agent_server.http.errors import problem_response
 from sandbox_agent_server.http.hosts import Hosts
+from sandbox_agent_server.http.port_headers import take_out_credentials
 from sandbox_agent_server.http.presented_token import presented_token, shows_token
+from sandbox_agent_server.http.tickets import (
+    ACCESS_TOKEN,
+    Admitted,
+    Resource,
+    Tickets,
+    query_values,
+    resource_of,
+)
 from sandbox_agent_server.store.tokens import StoredToken
 
 __all__ = ["Guard"]
@@ -30,6 +39,7 @@ class Guard:
     of `open_paths`; a token that is shown there has to be right.
 
     `find_token` knows the tokens besides the server's own; `calls` cuts off what they do when they are revoked.
+    `tickets` open one terminal or one port each.
     """
 
     def __init__(
@@ -44,6 +54,7 @@ class Guard:
         open_paths: Iterable[str] = (),
         find_token: Callable[[str], StoredToken | None] = lambda _token: None,
         calls: TokenCalls | None = None,
+        tickets: Tickets | None = None,
     ) -> None:
         self._app = app
         self._token = token.encode() if token is not None else None
@@ -53,6 +64,7 @@ class Guard:
         self._open_paths = frozenset(open_paths)
         self._find_token = find_token
         self._calls = calls or TokenCalls()
+        self._tickets = tickets
         for folder in self._public:
             # `/ui` would open `/ui-of-somebody-else`, and `/` everything.
             if not re.fullmatch(r"(?:/[\w-]+)+/", folder):
@@ -76,17 +88,25 @@ class Guard:
         if self._is_preflight(scope, headers):
             await self._preflight(headers)(scope, receive, send)
             return
+        resource = resource_of(scope)
         try:
-            who = self._who(scope, headers)
+            admitted = self._admitted(scope, headers, resource)
+            who = self._who(scope, headers, resource) if admitted is None else admitted.token
         except SandboxAgentError as exc:
             await _refuse(exc, scope, receive, send)
             return
-        if isinstance(who, Caller):
-            put_caller(scope, who)
+        if resource is not None and resource.kind == "port":
+            take_out_credentials(
+                scope,
+                is_ours=self._is_token,
+                keeps_authorization=self._token is None or admitted is not None,
+            )
+        stored = None if isinstance(who, Caller) else who
+        put_caller(scope, _caller(who, admitted), admitted, stored)
+        if stored is None:
             await self._app(scope, receive, send)
             return
-        put_caller(scope, Caller.of(who))
-        with self._calls.hold(who):
+        with self._calls.hold(stored):
             await self._app(scope, receive, send)
 
     def _check_origin(self, origin: str | None, host: str) -> None:
@@ -98,18 +118,36 @@ class Guard:
             f"web pages of {origin!r} may not call this server; start it with --cors-origin {origin}"
         )
 
-    def _who(self, scope: Scope, headers: Headers) -> StoredToken | Caller:
+    def _admitted(
+        self, scope: Scope, headers: Headers, resource: Resource | None
+    ) -> Admitted | None:
+        """By a ticket; None when there is none. Raises: TokenInvalid."""
+        if self._token is None or self._tickets is None or resource is None:
+            return None
+        return self._tickets.presented(scope, headers, resource)
+
+    def _who(
+        self, scope: Scope, headers: Headers, resource: Resource | None
+    ) -> StoredToken | Caller:
         """Raises: TokenInvalid."""
         if self._token is None or self._is_public(scope):
             return OWNER
         if self._is_open(scope) and not shows_token(headers):
             return NOBODY
-        token = presented_token(scope, headers)
-        if secrets.compare_digest(token.encode(), self._token):
+        is_terminal = resource is not None and resource.kind == "terminal"
+        of_query = query_values(scope, ACCESS_TOKEN) if is_terminal else ()
+        token = presented_token(scope, headers, of_query=of_query)
+        if self._is_own(token):
             return OWNER
         if (stored := self._find_token(token)) is not None:
             return stored
         raise TokenInvalid("the token is wrong, or was revoked, or has expired")
+
+    def _is_own(self, token: str) -> bool:
+        return self._token is not None and secrets.compare_digest(token.encode(), self._token)
+
+    def _is_token(self, text: str) -> bool:
+        return self._is_own(text) or self._find_token(text) is not None
 
     def _is_open(self, scope: Scope) -> bool:
         is_reading = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
@@ -143,6 +181,15 @@ class Guard:
                 "vary": "Access-Control-Request-Method, Access-Control-Request-Headers",
             },
         )
+
+
+def _caller(who: StoredToken | Caller | None, admitted: Admitted | None) -> Caller:
+    if isinstance(who, Caller):
+        return who
+    if admitted is None:
+        assert who is not None
+        return Caller.of(who)
+    return Caller(frozenset({"host"}), None if who is None else who.actor)
 
 
 def _with_cors(send: Send, origin: str) -> Send:

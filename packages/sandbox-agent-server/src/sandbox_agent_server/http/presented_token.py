@@ -1,9 +1,9 @@
-"""The token that a request presents, in whichever of three places a gateway leaves to us."""
+"""The token that a request presents, in whichever of several places a gateway leaves to us."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
 from sandbox_agent_core.api.tokens import TOKEN_HEADER
@@ -11,16 +11,17 @@ from sandbox_agent_core.errors import TokenInvalid
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-__all__ = ["WEBSOCKET_PROTOCOL", "presented_token", "shows_token"]
+__all__ = ["BEARER_PROTOCOL", "WEBSOCKET_PROTOCOL", "presented_token", "shows_token"]
 
 WEBSOCKET_PROTOCOL = "sandbox-agent"
 """A browser cannot set headers on a WebSocket: it offers `sandbox-agent`, which is answered, and
 `bearer.<token>`, which never is."""
-_BEARER_PROTOCOL = "bearer."
+BEARER_PROTOCOL = "bearer."
 
 
-def presented_token(scope: Scope, headers: Headers) -> str:
-    """Of `Authorization: Bearer`, `X-Sandbox-Agent-Token`, or a subprotocol of a WebSocket.
+def presented_token(scope: Scope, headers: Headers, *, of_query: Sequence[str] = ()) -> str:
+    """Of `Authorization: Bearer`, `X-Sandbox-Agent-Token`, or a subprotocol of a WebSocket; and `of_query`, where
+    that is allowed.
 
     An `Authorization` of another scheme is a gateway's, and passed over.
 
@@ -29,6 +30,7 @@ def presented_token(scope: Scope, headers: Headers) -> str:
     """
     authorizations = headers.getlist("authorization")
     found = [*_bearers(authorizations), *filter(None, headers.getlist(TOKEN_HEADER))]
+    found += filter(None, of_query)
     if scope["type"] == "websocket":
         found += _of_protocols(scope.get("subprotocols", ()))
     if not found:
@@ -41,7 +43,7 @@ def presented_token(scope: Scope, headers: Headers) -> str:
     first = found[0].encode()
     if not all(secrets.compare_digest(first, other.encode()) for other in found[1:]):
         raise TokenInvalid(
-            f"several tokens were sent (Authorization, {TOKEN_HEADER}, subprotocols), and they differ: send one"
+            f"several tokens were sent (Authorization, {TOKEN_HEADER}, subprotocols, query), and they differ: send one"
         )
     return found[0]
 
@@ -62,5 +64,5 @@ def _bearers(authorizations: Iterable[str]) -> Iterator[str]:
 def _of_protocols(protocols: Iterable[str]) -> Iterator[str]:
     """Percent-encoded where the token has characters that no subprotocol may have."""
     for protocol in protocols:
-        if protocol.startswith(_BEARER_PROTOCOL):
-            yield unquote(protocol.removeprefix(_BEARER_PROTOCOL))
+        if protocol.startswith(BEARER_PROTOCOL):
+            yield unquote(protocol.removeprefix(BEARER_PROTOCOL))

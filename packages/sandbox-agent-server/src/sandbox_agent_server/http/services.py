@@ -14,11 +14,15 @@ from sandbox_agent_server.host.config.store import ConfigStore
 from sandbox_agent_server.host.files.files import Files
 from sandbox_agent_server.host.files.paths import Paths
 from sandbox_agent_server.host.git.service import GitService
+from sandbox_agent_server.host.ports.rules import PortRules
+from sandbox_agent_server.host.ports.watch import PortWatch
 from sandbox_agent_server.host.processes.registry import Processes
 from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.idempotency import OnceOnly
 from sandbox_agent_server.http.large_answer import ByteBudget
+from sandbox_agent_server.http.port_proxy import PortProxy
 from sandbox_agent_server.http.stream import StreamCounter
+from sandbox_agent_server.http.tickets import Tickets
 from sandbox_agent_server.http.transfers import Transfers
 from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.sessions.manager import SessionManager
@@ -42,6 +46,10 @@ class Services:
     answers: ByteBudget
     tokens: TokenStore
     token_calls: TokenCalls
+    tickets: Tickets
+    port_proxy: PortProxy
+    port_rules: PortRules
+    port_watch: PortWatch
     paths: Paths
     files: Files
     transfers: Transfers

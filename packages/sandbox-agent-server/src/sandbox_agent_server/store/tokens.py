@@ -62,6 +62,10 @@ class TokenStore:
         found = self._by_hash.get(_hash(token))
         return found if found is not None and found.is_valid(self._now_s()) else None
 
+    def get(self, token_id: str) -> StoredToken | None:
+        """None for one that is unknown, revoked or expired."""
+        return next((token for token in self.list() if token.id == token_id), None)
+
     def create(
         self, *, actor: str, scopes: Sequence[TokenScope], expires_in_s: float | None
     ) -> tuple[StoredToken, str]:
