@@ -46,7 +46,7 @@ def route(method: str = "GET", path: str = "/v1/things", **more: Any) -> ApiRout
 def operation(*routes: ApiRoute) -> dict[str, Any]:
     """That of the first."""
     described = describe(routes, version="1")
-    found: dict[str, Any] = described["paths"][routes[0].path][routes[0].method.lower()]
+    found: dict[str, Any] = described["paths"][routes[0].documented_path][routes[0].method.lower()]
     return found
 
 
