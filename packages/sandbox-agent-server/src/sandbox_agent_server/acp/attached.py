@@ -62,6 +62,10 @@ class ClientEnd(Protocol):
         """Somebody else answered it. The id that it had, or None when the client has answered it itself."""
         ...
 
+    def opened(self, attached: Attached) -> None:
+        """It has an id for the client, who is about to hear of it."""
+        ...
+
     def gone(self, attached: Attached) -> None:
         """Its agent is."""
         ...
@@ -209,6 +213,7 @@ class Attached:
             if self.acp_id != inner:
                 result = {**result, "sessionId": self.acp_id}
         raw = dumps({**frame, "id": opening.id, "result": result})
+        self._client.opened(self)
         self._client.answered(opening, raw, drafts, source=self._source(seq))
 
     def _request(self, each: Draft, seq: int, drafts: list[Draft]) -> None:

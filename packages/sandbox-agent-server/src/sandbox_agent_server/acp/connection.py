@@ -68,6 +68,7 @@ _SETTERS: Final = frozenset(
     {acp.SESSION_SET_MODE, acp.SESSION_SET_MODEL, acp.SESSION_SET_CONFIG_OPTION}
 )
 _CLOSE: Final = "session/close"
+_OF_A_SESSION: Final = _SETTERS | {_CLOSE}
 _NAME_ANY_SESSION: Final = frozenset({"session/delete"})
 """Also one that is not open."""
 _OUR_PARAMS: Final = frozenset({"cwd", "mcpServers", "additionalDirectories", "sessionId"})
@@ -116,6 +117,11 @@ class AcpConnection:
         return self._outbox.log
 
     @property
+    def size_bytes(self) -> int:
+        """Of what is kept of it."""
+        return self.log.file.size_bytes + self._control.conversation.log.file.size_bytes
+
+    @property
     def is_idle(self) -> bool:
         """Nobody waits for anything, and no process runs for it."""
         return not (
@@ -134,13 +140,18 @@ class AcpConnection:
     # From the client
 
     def receive(
-        self, raw: bytes, *, frame: Frame | None = None, may_answer: bool = True
+        self,
+        raw: bytes,
+        *,
+        frame: Frame | None = None,
+        may_answer: bool = True,
+        actor: str | None = None,
     ) -> asyncio.Future[bytes] | None:
         """One frame of the client, as it wrote it. Of a request: its answer, one line of JSON, which is among the
         messages too. Whatever goes wrong later is an answer as well.
 
         `frame`: the same, when it was read already. `may_answer`: whether the client may decide permissions, and set
-        what decides them.
+        what decides them. `actor`: in whose name.
 
         Raises:
             Refused: it is no frame, or a request with this id waits for its answer already.
@@ -149,7 +160,7 @@ class AcpConnection:
         line = raw.strip()
         kept = line if b"\n" not in line and b"\r" not in line else None
         if "method" not in frame:
-            self._answer_of_client(frame, may_answer=may_answer)
+            self._answer_of_client(frame, may_answer=may_answer, actor=actor)
             return None
         if "id" not in frame:
             self._told(frame, kept)
@@ -178,14 +189,7 @@ class AcpConnection:
         if method in OPENINGS:
             self._work(asked, self._open(asked, method, params))
             return
-        named = as_str(params.get("sessionId"))
-        attached = self._attached.get(named) if named is not None else None
-        if attached is None and named is not None and method not in _NAME_ANY_SESSION:
-            raise SessionNotFound(
-                f"this client has no session {named!r} open; session/new, session/load and "
-                "session/resume open one",
-                sessionId=named,
-            )
+        attached = self._session_of(method, params)
         asked.inner_id = self._inner_id(asked, attached)
         if attached is None:
             self._work(asked, self._of_connection(asked, method, params))
@@ -199,6 +203,22 @@ class AcpConnection:
         else:
             self._pass_on(asked, attached)
         self._limit_time(asked)
+
+    def _session_of(self, method: str, params: dict[str, Any]) -> Attached | None:
+        """None for what belongs to no session. Raises: SessionNotFound, InvalidRequest."""
+        named = as_str(params.get("sessionId"))
+        if named is None:
+            if method in _OF_A_SESSION or method in operations.BEGIN_A_TURN:
+                raise InvalidRequest("`sessionId` must be the id of a session")
+            return None
+        attached = self._attached.get(named)
+        if attached is None and method not in _NAME_ANY_SESSION:
+            raise SessionNotFound(
+                f"this client has no session {named!r} open; session/new, session/load and "
+                "session/resume open one",
+                sessionId=named,
+            )
+        return attached
 
     def _inner_id(self, asked: Asked, attached: Attached | None) -> RequestId:
         id = asked.id
@@ -300,7 +320,7 @@ class AcpConnection:
             introduction = self._introduction(opening)
             await self._sessions.create(body, introduction=introduction, adopted=adopted)
         except BaseException:
-            self._links.remove(attached)
+            self._forget(attached)
             raise
         self._is_open(attached)
 
@@ -314,7 +334,7 @@ class AcpConnection:
         try:
             await self._sessions.fork(source_id, body)
         except BaseException:
-            self._links.remove(attached)
+            self._forget(attached)
             raise
         self._is_open(attached)
 
@@ -340,10 +360,9 @@ class AcpConnection:
             if asked.method == acp.SESSION_LOAD:
                 await self._tell_history(session, named)
             attached = Attached(self, session_id, acp_id=named, is_owner=not was_running)
-            self._link(attached)
+            self._links.add(attached)
             attached.attach(session.conversation)
-            self.record.sessions[named] = session_id
-            self._save()
+            self.opened(attached)
             self.respond(asked, offers_of(session.state))
 
     async def _tell_history(self, session: Session, acp_id: str) -> None:
@@ -354,16 +373,21 @@ class AcpConnection:
                 self._outbox.put_all(drafts)
 
     def _is_open(self, attached: Attached) -> None:
-        assert attached.session_id is not None
-        if attached.acp_id is None:
-            attached.acp_id = attached.session_id
-        self._attached[attached.acp_id] = attached
-        self.record.sessions[attached.acp_id] = attached.session_id
-        self._save()
         if attached.opening is not None:
+            # The agent has not said which session it is: it has the name that it has here.
             opening, attached.opening = attached.opening, None
+            attached.acp_id = attached.acp_id or attached.session_id
+            self.opened(attached)
             self.respond(opening, {"sessionId": attached.acp_id})
         self._tasks.spawn(self._control.stop_if_idle(), name="rest")
+
+    def _forget(self, attached: Attached) -> None:
+        """It did not come to life."""
+        self._links.remove(attached)
+        if attached.acp_id is not None and self._attached.get(attached.acp_id) is attached:
+            del self._attached[attached.acp_id]
+            del self.record.sessions[attached.acp_id]
+            self._save()
 
     def _free_id(self, session_id: str) -> Callable[[str], str]:
         """Two processes of an agent may call their sessions alike."""
@@ -496,7 +520,7 @@ class AcpConnection:
                     notification(acp.CANCEL_REQUEST, {"requestId": asked.inner_id})
                 )
 
-    def _answer_of_client(self, frame: Frame, *, may_answer: bool) -> None:
+    def _answer_of_client(self, frame: Frame, *, may_answer: bool, actor: str | None) -> None:
         key = dumps(frame.get("id"))
         outstanding = self._outstanding.pop(key, None)
         if outstanding is None or (conversation := outstanding.attached.conversation) is None:
@@ -508,7 +532,7 @@ class AcpConnection:
                 return
             if not may_answer:
                 raise PermissionDenied("this token may not answer what the agent asks")
-            conversation.send(answer)
+            conversation.send(answer, actor=actor)
         except RequestNotFound:
             pass
         except SandboxAgentError as exc:
@@ -519,6 +543,13 @@ class AcpConnection:
             self._outbox.put(dumps(refusal), refusal, session_id=place)
 
     # ClientEnd
+
+    def opened(self, attached: Attached) -> None:
+        if attached.acp_id is None or attached.session_id is None:
+            return
+        self._attached[attached.acp_id] = attached
+        self.record.sessions[attached.acp_id] = attached.session_id
+        self._save()
 
     def tell(self, drafts: list[Draft]) -> None:
         self._outbox.put_all(drafts)

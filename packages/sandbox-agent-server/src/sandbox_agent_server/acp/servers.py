@@ -20,7 +20,7 @@ from sandbox_agent_server.acp.outbox import Outbox
 from sandbox_agent_server.acp.record import AcpRecord, directory_of, load_records
 from sandbox_agent_server.agents.runner.factory import AgentFactory
 from sandbox_agent_server.log.durability import Syncer
-from sandbox_agent_server.log.file import Quota, remove_log
+from sandbox_agent_server.log.file import remove_log
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.runtime.ledger import ProcessLedger
 from sandbox_agent_server.sessions.manager import SessionManager
@@ -50,13 +50,12 @@ class AcpServers:
         self._links = Links()
         self._connections: dict[str, AcpConnection] = {}
         self._syncer = Syncer(settings.durability)
-        self._quota = Quota()
         sessions.on_live.append(self._links.live)
 
     def recover(self) -> None:
         """Those of an earlier server."""
         for record in load_records(self._root):
-            self._make(record)
+            self._sessions.quota.used_bytes += self._make(record).size_bytes
 
     def list(self) -> list[AcpRecord]:
         """By their ids."""
@@ -116,6 +115,7 @@ class AcpServers:
         connection = self._connections.pop(server_id, None)
         if connection is not None:
             await connection.close()
+            self._sessions.quota.give_back(connection.size_bytes)
             await asyncio.to_thread(remove_log, directory_of(self._root, server_id))
 
     async def shut_down(self) -> None:
@@ -144,7 +144,7 @@ class AcpServers:
         name = f"acp {record.server_id[:64]}"
         connection = AcpConnection(
             record,
-            Outbox(name, directory, quota=self._quota, syncer=self._syncer),
+            Outbox(name, directory, quota=self._sessions.quota, syncer=self._syncer),
             self._sessions,
             self._links,
             self._settings.limits,
@@ -171,7 +171,7 @@ class AcpServers:
             )
 
         return Control(
-            SessionLog(name, directory, quota=self._quota, syncer=self._syncer),
+            SessionLog(name, directory, quota=self._sessions.quota, syncer=self._syncer),
             SessionSettings(agent=record.agent, cwd=str(cwd)),
             self._settings.limits,
             attached=attached,

@@ -57,7 +57,7 @@ class SessionArchive:
         self._index = index
         self._settings = settings
         self._native_modes = native_modes
-        self._quota = Quota(settings.limits.max_log_bytes, used_bytes=index.total_bytes())
+        self.quota = Quota(settings.limits.max_log_bytes, used_bytes=index.total_bytes())
         self._syncer = Syncer(settings.durability)
         wall_ms = time.time_ns() // 1_000_000
         self.activity = Activity(last_ms=index.newest_ms(until_ms=wall_ms + MAX_LEAD_MS))
@@ -72,7 +72,7 @@ class SessionArchive:
         if self._index.is_new:
             self._index_directories(self._directories())
             self._index.filled()
-            self._quota.used_bytes = self._index.total_bytes()
+            self.quota.used_bytes = self._index.total_bytes()
         return self.end_left_open(())
 
     def end_left_open(self, live: Container[str]) -> bool:
@@ -109,7 +109,7 @@ class SessionArchive:
             log = self._logs[session_id] = SessionLog(
                 session_id,
                 self._index.sessions_dir / session_id,
-                quota=self._quota,
+                quota=self.quota,
                 syncer=self._syncer,
                 activity=self.activity,
             )
@@ -307,7 +307,7 @@ class SessionArchive:
         self._logs.pop(row.id, None)
         self._unsaved.pop(row.id, None)
         remove_log(self._index.sessions_dir / row.id)
-        self._quota.give_back(row.size_bytes)
+        self.quota.give_back(row.size_bytes)
         self._index.delete(row.id)
 
     async def remove_old(self) -> None:

@@ -153,10 +153,12 @@ class Conversation:
         *,
         raw: bytes | None = None,
         turn_id: str | None = None,
+        actor: str | None = None,
     ) -> asyncio.Future[Frame] | None:
         """A frame of the client, as it is: logged, then sent. For a request: the frame that answers it.
 
         One of `operations.BEGIN_A_TURN` begins a turn, with `turn_id` or a new one. `raw` are the client's bytes.
+        `actor`: who answers, when it is an answer.
 
         Raises:
             Conflict: a request with this id waits for its answer, or a turn runs.
@@ -166,7 +168,7 @@ class Conversation:
         """
         method, id = frame.get("method"), frame.get("id")
         if not isinstance(method, str):
-            self.requests.answer_frame(frame)
+            self.requests.answer_frame(frame, actor=actor)
             return None
         connection = self._connected()
         if id is not None and self.stamper.asked(id) is not None:

@@ -32,6 +32,7 @@ from sandbox_agent_server.agents.runner.session_options import allowing
 from sandbox_agent_server.host.config.store import ConfigStore
 from sandbox_agent_server.host.files.paths import Paths
 from sandbox_agent_server.install.jobs import InstallJobs
+from sandbox_agent_server.log.file import Quota
 from sandbox_agent_server.log.log import SessionLog, retry_delays
 from sandbox_agent_server.runtime.ledger import ProcessLedger
 from sandbox_agent_server.runtime.tasks import TaskOwner
@@ -337,6 +338,11 @@ class SessionManager:
             for one in rows
         ]
         return shown, str(rows[-1].key) if has_more else None
+
+    @property
+    def quota(self) -> Quota:
+        """Of all that is kept of what is said."""
+        return self._archive.quota
 
     def of_agent(self, agent: str, agent_session_id: str) -> str | None:
         """The newest session that is this one to its agent, of the newest `SCANNED_AT_MOST`."""

@@ -71,9 +71,12 @@ async def _post(request: Request) -> Response:
     services.acp.check(server_id, agent)
     if not isinstance(frame, dict):
         raise InvalidRequest("request body must be a JSON-RPC object")
+    caller = caller_of(request)
     try:
         connection = services.acp.open(server_id, agent)
-        answer = connection.receive(raw, frame=frame, may_answer=caller_of(request).may("answer"))
+        answer = connection.receive(
+            raw, frame=frame, may_answer=caller.may("answer"), actor=caller.actor
+        )
     except Refused as exc:
         return Response(exc.answer, media_type=_JSON)
     except (LimitReached, StorageError) as exc:

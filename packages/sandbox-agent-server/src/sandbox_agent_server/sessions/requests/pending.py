@@ -244,7 +244,7 @@ class PendingRequests:
         self._open[request.id] = replace(request, hook=None)
         return {**params, "kind": "hook", "resolvedAt": rfc3339(step.time_ms)}
 
-    def answer_frame(self, frame: Frame) -> None:
+    def answer_frame(self, frame: Frame, *, actor: str | None = None) -> None:
         """The response of an ACP client to a request of the agent, as it is.
 
         Raises:
@@ -255,6 +255,8 @@ class PendingRequests:
         for request in self._open.values():
             if same_id(request.rpc_id, frame.get("id")):
                 answer = answered_by_frame(request, frame)
+                if actor is not None:
+                    answer = replace(answer, annotations={**answer.annotations, "actor": actor})
                 if request.kind == "permission":
                     details = AnswerDetails.of_frame(as_dict(frame.get("result")))
                     if details.updated_input is not None:
