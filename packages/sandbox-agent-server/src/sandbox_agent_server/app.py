@@ -24,6 +24,7 @@ from sandbox_agent_server.host.ports.rules import PortRules
 from sandbox_agent_server.host.ports.watch import PortWatch
 from sandbox_agent_server.host.processes.registry import Processes
 from sandbox_agent_server.http.access_log import AccessLog
+from sandbox_agent_server.http.acp_connections import AcpConnections
 from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.errors import exception_handlers
 from sandbox_agent_server.http.guard import Guard
@@ -35,6 +36,7 @@ from sandbox_agent_server.http.port_proxy import PortProxy
 from sandbox_agent_server.http.route import ApiRoute, json_response
 from sandbox_agent_server.http.routes import (
     acp,
+    acp_remote,
     config,
     events,
     feed,
@@ -85,6 +87,7 @@ ROUTES: list[ApiRoute] = [
     *config.routes,
     *acp.routes,
     *processes.routes,
+    *acp_remote.routes,
 ]
 
 
@@ -136,9 +139,10 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         max_replies=limits.max_idempotency_keys,
         max_bytes=limits.max_idempotency_bytes,
     )
+    agents = AgentInventory(factory, probe)
     services = Services(
         settings=settings,
-        agents=AgentInventory(factory, probe),
+        agents=agents,
         installs=installs,
         sessions=sessions,
         git=git_service,
@@ -157,6 +161,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         port_proxy=PortProxy(limits),
         port_rules=PortRules(allow=settings.allow_ports, deny=settings.deny_ports),
         port_watch=PortWatch(every_s=limits.port_look_s),
+        remote_acp=AcpConnections(sessions, agents, limits, version=__version__),
         version=__version__,
     )
 
@@ -180,6 +185,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
             *events.websocket_routes,
             *feed.websocket_routes,
             *ports.proxy_routes,
+            *acp_remote.websocket_routes,
         ],
         exception_handlers=exception_handlers(),
         middleware=[

@@ -225,6 +225,26 @@ class Limits(HostLimits):
     )
     max_sessions: int = Field(256, ge=1, description="Agents running at the same time.")
     max_subscribers: int = Field(1024, ge=1, description="Open event streams (SSE and WebSocket).")
+    max_acp_connections: int = Field(256, ge=1, description="Clients of `/acp` at the same time.")
+    max_acp_requests: int = Field(
+        256,
+        ge=1,
+        description="Requests of an ACP client that are worked on at a time, but for prompts; the next is read later.",
+    )
+    max_acp_buffered_bytes: int = Field(
+        1 * _MIB,
+        ge=1024,
+        description="Messages that wait for the reader of an ACP stream; the first always fits, more wait.",
+    )
+    acp_stream_wait_s: float = Field(
+        1.0,
+        ge=0,
+        description="How long the first messages of an ACP session wait for its own stream, before they go to that "
+        "of the connection.",
+    )
+    acp_idle_s: float = Field(
+        60.0, gt=0, description="Until an ACP connection ends that no stream and no request needs."
+    )
     max_pending_requests: int = Field(
         64,
         ge=1,

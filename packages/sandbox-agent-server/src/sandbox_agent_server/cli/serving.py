@@ -82,6 +82,7 @@ class _Server(uvicorn.Server):
         await self._services.processes.shut_down()
         await self._services.sessions.shut_down()
         await self._services.acp.shut_down()
+        await self._services.remote_acp.close()
         await super().shutdown(sockets=sockets)
 
 

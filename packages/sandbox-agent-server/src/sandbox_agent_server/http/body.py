@@ -22,6 +22,7 @@ __all__ = [
     "query_list",
     "query_seconds",
     "read_body",
+    "read_json",
     "read_raw",
     "validate",
     "whole_number",
@@ -39,12 +40,24 @@ async def read_body(request: Request, model: type[Model], limits: Limits) -> Mod
     raw = await _read_bounded(request, limits.max_body_bytes)
     if not raw.strip():
         return validate({}, model)
+    _check_kind(request)
+    return validate(parse_json(raw, limits), model)
+
+
+async def read_json(request: Request, limits: Limits) -> Any:
+    """Whatever JSON it is. Raises as `read_body`."""
+    raw = await _read_bounded(request, limits.max_body_bytes)
+    _check_kind(request)
+    return parse_json(raw, limits)
+
+
+def _check_kind(request: Request) -> None:
+    """Raises: UnsupportedMediaType."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise UnsupportedMediaType(
             f"the body must be JSON: send `Content-Type: application/json`, not {kind or 'none'!r}"
         )
-    return validate(parse_json(raw, limits), model)
 
 
 async def read_raw(request: Request, limits: Limits) -> bytes:

@@ -17,6 +17,7 @@ from sandbox_agent_server.host.git.service import GitService
 from sandbox_agent_server.host.ports.rules import PortRules
 from sandbox_agent_server.host.ports.watch import PortWatch
 from sandbox_agent_server.host.processes.registry import Processes
+from sandbox_agent_server.http.acp_connections import AcpConnections
 from sandbox_agent_server.http.callers import TokenCalls
 from sandbox_agent_server.http.idempotency import OnceOnly
 from sandbox_agent_server.http.large_answer import ByteBudget
@@ -54,6 +55,7 @@ class Services:
     files: Files
     transfers: Transfers
     processes: Processes
+    remote_acp: AcpConnections
     version: str
     started: float = field(default_factory=time.monotonic)
 

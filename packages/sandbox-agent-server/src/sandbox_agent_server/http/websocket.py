@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Final
@@ -12,23 +11,22 @@ from sandbox_agent_core.api.sessions import CancelRequest, PatchSession, PromptR
 from sandbox_agent_core.api.tokens import TokenScope
 from sandbox_agent_core.errors import InternalError, InvalidRequest, SandboxAgentError
 from sandbox_agent_core.wire.problem import to_problem
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from sandbox_agent_server.http.body import parse_json, validate
 from sandbox_agent_server.http.callers import Caller, caller_of, check_settings, signed
 from sandbox_agent_server.http.errors import problem_response
 from sandbox_agent_server.http.feed_stream import FeedQuery, follow_feed
+from sandbox_agent_server.http.outgoing import GOING_AWAY, Outgoing
 from sandbox_agent_server.http.presented_token import WEBSOCKET_PROTOCOL
 from sandbox_agent_server.http.stream import (
     PIECE_BYTES,
-    SEND_IN_PIECES,
     StreamCounter,
     StreamQuery,
     drain_of,
     first_of,
     follow_log,
 )
-from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.limits import Limits
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.log.views import Shown
@@ -38,7 +36,6 @@ from sandbox_agent_server.sessions.session import Session
 
 __all__ = ["refuse_websocket", "serve_feed", "serve_websocket"]
 
-_GOING_AWAY = 1001
 _POLICY_VIOLATION = 1008
 _HEARTBEAT: Final[list[str | bytes]] = ['{"type":"heartbeat"}']
 
@@ -54,7 +51,7 @@ async def serve_websocket(
     """Until the client leaves or the server stops."""
     offered = websocket.scope.get("subprotocols", ())
 
-    outgoing = _Outgoing(websocket)
+    outgoing = Outgoing(websocket)
 
     async def send_all(messages: list[str | bytes]) -> None:
         for message in messages:
@@ -70,7 +67,7 @@ async def serve_websocket(
             heartbeat=_HEARTBEAT,
             heartbeat_s=limits.heartbeat_s,
         )
-        await websocket.close(_GOING_AWAY, "the server is stopping")
+        await websocket.close(GOING_AWAY, "the server is stopping")
 
     # An OSError: it left while it was accepted.
     with counter.hold(), suppress(WebSocketDisconnect, OSError):
@@ -93,7 +90,7 @@ async def serve_feed(
 ) -> None:
     """What happens in all sessions, until the client leaves or the server stops. It takes no commands."""
     offered = websocket.scope.get("subprotocols", ())
-    outgoing = _Outgoing(websocket)
+    outgoing = Outgoing(websocket)
 
     async def send_lines(lines: list[bytes], cursor: str | None) -> None:
         for message in _messages(lines):
@@ -114,7 +111,7 @@ async def serve_feed(
             drain=drain_of(websocket.scope),
             heartbeat_s=limits.heartbeat_s,
         )
-        await websocket.close(_GOING_AWAY, "the server is stopping")
+        await websocket.close(GOING_AWAY, "the server is stopping")
 
     async def until_it_leaves() -> None:
         while (await websocket.receive())["type"] != "websocket.disconnect":
@@ -140,39 +137,9 @@ def _messages(lines: Iterable[bytes]) -> list[str | bytes]:
     ]
 
 
-class _Outgoing:
-    """Events and replies go their own ways to one socket."""
-
-    def __init__(self, websocket: WebSocket) -> None:
-        self._websocket = websocket
-        self._send_in_pieces = websocket.scope.get(SEND_IN_PIECES)
-        self._in_pieces = asyncio.Lock()
-
-    async def reply(self, reply: dict[str, Any]) -> None:
-        await self.send(dumps(reply).decode())
-
-    async def send(self, message: str | bytes) -> None:
-        """Raises: WebSocketDisconnect, also when the other way found the end; OSError."""
-        if isinstance(message, bytes) or self._in_pieces.locked():
-            async with self._in_pieces:
-                await self._send(message)
-        else:
-            await self._send(message)
-
-    async def _send(self, message: str | bytes) -> None:
-        if self._websocket.application_state is WebSocketState.DISCONNECTED:
-            raise WebSocketDisconnect(_GOING_AWAY)
-        if isinstance(message, str):
-            await self._websocket.send_text(message)
-        elif self._send_in_pieces is not None:
-            await self._send_in_pieces(message)
-        else:
-            await self._websocket.send_text(message.decode())
-
-
 async def _read_commands(
     websocket: WebSocket,
-    outgoing: _Outgoing,
+    outgoing: Outgoing,
     manager: SessionManager,
     session_id: str,
     limits: Limits,

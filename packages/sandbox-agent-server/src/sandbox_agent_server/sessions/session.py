@@ -189,6 +189,10 @@ class Session:
             )
         await self._stop(TurnOutcome("interrupted"))
 
+    async def put_to_rest(self) -> None:
+        """Stop whatever it does, and its agent; it can be resumed. Raises: StorageError."""
+        await self._stop(TurnOutcome("cancelled"))
+
     async def end(self) -> None:
         """Stop everything and close the log for writing. Ending twice is harmless.
 
@@ -239,10 +243,13 @@ class Session:
         blocks: list[dict[str, Any]],
         output_schema: Mapping[str, Any] | None = None,
         limits: LimitsRequest | None = None,
+        *,
+        turn_id: str | None = None,
     ) -> tuple[Turn, int, int]:
         """Start a turn, or queue it behind the running one. Returns `(turn, position, cursor before it)`.
 
         A slash command that the server knows is what it says, and no prompt. `output_schema`: of the answer.
+        `turn_id`: a new one, of a caller that has to know it before.
 
         Raises:
             InvalidRequest, SessionClosed, LimitReached, StorageError: the prompt was not accepted.
@@ -257,7 +264,7 @@ class Session:
                 return replace(Work.prompt(blocks, output_schema), limits=limits)
             return replace(self.long_work.work_of(blocks), limits=limits)
 
-        return self._begin(work)
+        return self._begin(work, turn_id)
 
     def prompt_of_client(self, asked: ClientRequest) -> Turn:
         """A request of an ACP client that begins a turn, as it is. Raises: SessionClosed, LimitReached, StorageError."""
@@ -272,10 +279,10 @@ class Session:
         """As `prompt`: a turn that looks at changes, and makes none."""
         return self._begin(lambda: self.long_work.review(target))
 
-    def _begin(self, work: Callable[[], Work]) -> tuple[Turn, int, int]:
+    def _begin(self, work: Callable[[], Work], turn_id: str | None = None) -> tuple[Turn, int, int]:
         self._check_open()
         self._hushed = frozenset()
-        return self.turns.begin(work())
+        return self.turns.begin(work(), turn_id)
 
     def check_steer(self, blocks: list[dict[str, Any]]) -> None:
         """Raises: InvalidRequest, SessionClosed."""

@@ -99,13 +99,14 @@ class Turns:
 
     # Beginning
 
-    def begin(self, work: Work) -> tuple[Turn, int, int]:
+    def begin(self, work: Work, turn_id: str | None = None) -> tuple[Turn, int, int]:
         """Start a turn, or queue it behind the running one. Returns `(turn, position, cursor before it)`.
+        `turn_id`: when the caller has to know it before it is in the log.
 
         Raises:
             LimitReached, StorageError: it was not accepted.
         """
-        turn = Turn(new_id("turn"), work)
+        turn = Turn(turn_id or new_id("turn"), work)
         before = self._conversation.log.last_seq
         if self._may_start and not self._queued and self._agent.is_ready:
             self._start(turn)

@@ -1,0 +1,175 @@
+"""One session as one ACP client follows it: what is said goes out, what was asked of it is answered in its place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sandbox_agent_core.frames import acp
+from sandbox_agent_core.frames.jsonrpc import notification, request
+from sandbox_agent_core.lenient import as_dict
+
+from sandbox_agent_server.acp.remote.outlet import Outlet
+from sandbox_agent_server.acp.remote.reading import (
+    Asked,
+    Item,
+    Passed,
+    Resolved,
+    Said,
+    TurnOver,
+    read_entries,
+)
+from sandbox_agent_server.acp.remote.vocabulary import META
+from sandbox_agent_server.jsonio import dumps
+from sandbox_agent_server.log.follower import Follower
+from sandbox_agent_server.log.log import SessionLog
+from sandbox_agent_server.log.views import Batch
+
+__all__ = ["Attachment", "Question"]
+
+Answer = Callable[[dict[str, Any]], bytes]
+"""Makes the response of `{result}` or `{error}`."""
+
+_HEARTBEAT: Final[list[Item]] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the agent of a session asks this client, and what its answer belongs to."""
+
+    session_id: str
+    request_id: str
+    rpc_id: Any
+
+
+class Attachment:
+    """Follows the log from a cursor. Everything that goes out for the session does so from here, in its order."""
+
+    def __init__(
+        self,
+        log: SessionLog,
+        outlet: Outlet,
+        questions: dict[int, Question],
+        new_id: Callable[[], int],
+        *,
+        after: int,
+        shown_after: int,
+        pending: frozenset[str] = frozenset(),
+        own_turns: frozenset[str] = frozenset(),
+        asks: frozenset[str],
+    ) -> None:
+        """It is read `after`, shown after `shown_after`. `pending`: requests that are open now, and asked anew when
+        everything up to now was shown. `own_turns`: prompts of the client from before, whose words it need not be
+        told. `asks`: methods by which the client can be asked. `questions` are those of the client, by the ids of its connection."""
+        self.session_id = log.session_id
+        self.turns: dict[str, Answer] = {}
+        """The prompts of this client that are not answered, by their turns."""
+        self._log = log
+        self._outlet = outlet
+        self._questions = questions
+        self._new_id = new_id
+        self._after = after
+        self._shown_after = shown_after
+        self._now = log.last_seq
+        self._pending = pending
+        self._held: list[Asked] = []
+        self._is_current = asyncio.Event()
+        self._asks = asks
+        self._own_turns = own_turns
+        self.over: dict[str, dict[str, Any]] = {}
+        """How those of `own_turns` ended that did so meanwhile: an answer that got lost on its way."""
+
+    @property
+    def is_current(self) -> bool:
+        return self._is_current.is_set()
+
+    async def current(self) -> None:
+        """Until everything is out that was in the log when this was made."""
+        await self._is_current.wait()
+
+    async def run(self, *, heartbeat_s: float) -> None:
+        """Until the log is closed, or the client has left."""
+        if self._now <= self._after:
+            self._is_current.set()
+        follower = Follower(
+            self._log,
+            self._after,
+            render=self._render,
+            send=self._send,
+            drain=self._outlet.drain,
+            heartbeat=_HEARTBEAT,
+            heartbeat_s=heartbeat_s,
+        )
+        try:
+            with suppress(ConnectionError):
+                await follower.run()
+        finally:
+            self._is_current.set()
+
+    async def ask_again(self) -> None:
+        """What waited for an answer before this client came."""
+        held, self._held = self._held, []
+        for asked in held:
+            await self._ask(asked)
+
+    def _render(self, batch: Batch) -> list[Item]:
+        return read_entries(batch.entries, self.session_id)
+
+    async def _send(self, items: list[Item]) -> None:
+        for item in items:
+            match item:
+                case Said():
+                    await self._say(item)
+                case Asked():
+                    await self._put(item)
+                case Resolved():
+                    await self._withdraw(item.request_id)
+                case TurnOver():
+                    await self._end(item)
+                case Passed():
+                    if item.seq >= self._now:
+                        self._is_current.set()
+
+    async def _say(self, said: Said) -> None:
+        if said.seq > self._shown_after and not self._knows(said):
+            for message in said.messages:
+                await self._outlet.send(self.session_id, message)
+
+    async def _put(self, asked: Asked) -> None:
+        if asked.seq > self._now:
+            await self._ask(asked)
+        elif asked.request_id in self._pending:
+            self._held.append(asked)
+
+    async def _end(self, over: TurnOver) -> None:
+        if over.turn_id in self._own_turns:
+            self.over[over.turn_id] = over.answer
+        if (answer := self.turns.pop(over.turn_id, None)) is not None:
+            await self._outlet.send(self.session_id, answer(over.answer))
+
+    def _knows(self, said: Said) -> bool:
+        """It is a prompt that the client gave itself. One that runs is told again when the session is loaded."""
+        turn_id = said.by_turn
+        return turn_id in self._own_turns or (turn_id in self.turns and said.seq > self._now)
+
+    async def _ask(self, asked: Asked) -> None:
+        if asked.method not in self._asks:
+            return
+        id = self._new_id()
+        self._questions[id] = Question(self.session_id, asked.request_id, asked.rpc_id)
+        own = {"cursor": asked.seq, "requestId": asked.request_id}
+        meta = {**as_dict(asked.params.get("_meta")), META: own}
+        params = {**asked.params, "sessionId": self.session_id, "_meta": meta}
+        await self._outlet.send(self.session_id, dumps(request(id, asked.method, params)))
+
+    async def _withdraw(self, request_id: str) -> None:
+        """It was answered elsewhere, or nobody waits for it any more."""
+        self._held = [asked for asked in self._held if asked.request_id != request_id]
+        for id, question in list(self._questions.items()):
+            if question.request_id == request_id:
+                del self._questions[id]
+                cancel = notification(acp.CANCEL_REQUEST, {"requestId": id})
+                await self._outlet.send(self.session_id, dumps(cancel))
