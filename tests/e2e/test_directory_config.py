@@ -10,8 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox_agent_client import SandboxAgentSync
+from sandbox_agent_client import McpLocalConfig, McpRemoteConfig, SandboxAgentSync, SkillSource
+from sandbox_agent_client.cli.main import app
+from sandbox_agent_client.errors import ConfigNotFound, InvalidRequest
 from support.server import ServerProcess
+from typer.testing import CliRunner
 
 LOCAL = {"type": "local", "command": "npx", "args": ["-y", "x"], "env": {"A": "1"}}
 SKILLS = {
@@ -231,3 +234,88 @@ def test_an_agent_without_skills_is_told_of_them(
     assert sorted(one.name for one in file.parent.iterdir()) == ["SKILL.md", "run.sh"]
     client.delete_session(session.id)
     assert not file.exists()
+
+
+def test_the_client_and_its_commands_speak_of_the_same(
+    server: ServerProcess, client: SandboxAgentSync, tmp_path: Path
+) -> None:
+    def cli(*arguments: str) -> str:
+        env = {"SANDBOX_AGENT_TOKEN": str(server.token), "COLUMNS": "120"}
+        where = ("--url", server.url, "-C", str(tmp_path))
+        done = CliRunner().invoke(app, [*arguments[:2], *where, *arguments[2:]], env=env)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    cli(
+        "mcp",
+        "add",
+        "files",
+        "--env",
+        "KEY",
+        "--env",
+        "PLAIN=text",
+        "--timeout",
+        "30s",
+        "--",
+        "npx",
+        "-y",
+        "some-server",
+    )
+    files = client.config.mcp.get(tmp_path, "files")
+    assert files == McpLocalConfig(
+        command="npx",
+        args=["-y", "some-server"],
+        env={"KEY": "${KEY}", "PLAIN": "text"},
+        timeout_ms=30000,
+    )
+    cli(
+        "mcp",
+        "add",
+        "tracker",
+        "https://x.test/mcp",
+        "--bearer-env",
+        "T",
+        "--transport",
+        "sse",
+        "--header",
+        "a=sk-1",
+    )
+    assert client.config.mcp.list(tmp_path) == {
+        "files": files,
+        "tracker": McpRemoteConfig(
+            url="https://x.test/mcp",
+            transport="sse",
+            headers={"a": "sk-1"},
+            bearer_token_env_var="T",
+        ),
+    }
+    shown = cli("mcp", "list")
+    assert "npx -y some-server" in shown
+    assert "https://x.test/mcp" in shown
+    as_json = [json.loads(line) for line in cli("mcp", "list", "--json").splitlines()]
+    assert as_json[0]["env"] == {"KEY": "${KEY}", "PLAIN": "***"}
+    assert "sk-1" not in json.dumps(as_json)
+    cli("mcp", "remove", "tracker")
+    assert list(client.config.mcp.list(tmp_path)) == ["files"]
+    client.config.mcp.set(tmp_path, "as", {"url": "https://x.test"})
+    client.config.mcp.delete(tmp_path, "as")
+    with pytest.raises(ConfigNotFound):
+        client.config.mcp.get(tmp_path, "as")
+    with pytest.raises(InvalidRequest, match="http"):
+        client.config.mcp.set(tmp_path, "as", {"url": "ftp://x.test"})
+
+    cli("skills", "add", "acme/tools/python@v2", "--skill", "lint")
+    assert client.config.skills.get(tmp_path, "python").sources == [
+        SkillSource(type="github", source="acme/tools/python@v2", skills=["lint"])
+    ]
+    client.config.skills.set(
+        tmp_path, "more", ["./here", "git@x.test:a/b.git", "https://x.test/a.git"]
+    )
+    assert [one.type for one in client.config.skills.list(tmp_path)["more"].sources] == [
+        "local",
+        "git",
+        "git",
+    ]
+    assert "acme/tools/python@v2" in cli("skills", "list")
+    cli("skills", "remove", "python")
+    assert list(client.config.skills.list(tmp_path)) == ["more"]

@@ -9,6 +9,7 @@ import inspect
 import json
 import os
 import types
+import typing
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -89,11 +90,23 @@ def _resolve(node: ast.expr, known: Mapping[str, Any]) -> Any:
         owner = _resolve(node.value, known)
         if owner is None or isinstance(owner, property):
             return None
+        if isinstance(owner, type) and (made := _attributes(owner).get(node.attr)) is not None:
+            return made
         assert hasattr(owner, node.attr) or node.attr in getattr(owner, "model_fields", {}), (
             f"{owner!r} has no {node.attr!r}"
         )
         return getattr(owner, node.attr, None)
     return None
+
+
+def _attributes(owner: type) -> dict[str, Any]:
+    """Of its objects, each with its class, where the class declares them."""
+    declared = {name for cls in owner.__mro__ for name in getattr(cls, "__annotations__", {})}
+    if not declared or hasattr(owner, "model_fields"):
+        return {}
+    return {
+        name: made for name, made in typing.get_type_hints(owner).items() if isinstance(made, type)
+    }
 
 
 def _check_keywords(block: Block, call: ast.Call, called: Any) -> None:

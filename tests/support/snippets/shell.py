@@ -130,5 +130,6 @@ def _check_typer(words: list[str]) -> None:
         for parameter in command.params
         for name in (*parameter.opts, *parameter.secondary_opts)
     }
+    words = words[: words.index("--")] if "--" in words else words  # of another program
     given = [word.split("=", 1)[0] for word in words if re.fullmatch(r"--?[a-z][\w=.-]*", word)]
     assert set(given) <= offered | {"--help"}, f"{command.name}: {sorted(set(given) - offered)}"

@@ -13,6 +13,12 @@ from sandbox_agent_core import agent_options
 from sandbox_agent_core import errors as _errors
 from sandbox_agent_core.agent_options import *  # noqa: F403
 from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
+from sandbox_agent_core.api.config import (
+    McpLocalConfig,
+    McpRemoteConfig,
+    SkillsConfig,
+    SkillSource,
+)
 from sandbox_agent_core.api.long_work import RewindResult, SteerResult
 from sandbox_agent_core.api.policy import PermissionPolicy, PermissionRule
 from sandbox_agent_core.api.requests import Resolution
@@ -175,6 +181,8 @@ __all__ = [
     "LogEntry",
     "LogRepaired",
     "McpHttp",
+    "McpLocalConfig",
+    "McpRemoteConfig",
     "McpServerStatus",
     "McpStatus",
     "McpStdio",
@@ -224,6 +232,8 @@ __all__ = [
     "SessionRewound",
     "SessionSync",
     "SessionUpdated",
+    "SkillSource",
+    "SkillsConfig",
     "SqliteTranscriptStore",
     "StartupStep",
     "SteerResult",

@@ -21,6 +21,7 @@ from sandbox_agent_client._async._backend import (
     Portal,
     finish,
 )
+from sandbox_agent_client._async.config import Config
 from sandbox_agent_client._async.connection import Connection
 from sandbox_agent_client._async.installation import InstallationWatch, OnInstall
 from sandbox_agent_client._async.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
@@ -61,6 +62,9 @@ PAGE_SESSIONS = 100
 class SandboxAgent(Service):
     """A server and its sessions. Get one with `start` or `connect`."""
 
+    config: Config
+    """MCP servers and skills of directories, for the sessions there."""
+
     def __init__(
         self,
         connection: Connection,
@@ -75,6 +79,7 @@ class SandboxAgent(Service):
         self._sandbox = sandbox
         self._keep = keep
         self._keep_alive = keep_alive
+        self.config = Config(connection)
         self._watch = partial(InstallationWatch, connection.transport, report=report)
 
     def __repr__(self) -> str:

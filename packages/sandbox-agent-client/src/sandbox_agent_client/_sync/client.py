@@ -32,6 +32,7 @@ from sandbox_agent_client._sync._backend import (
     finish,
     open_now,
 )
+from sandbox_agent_client._sync.config import Config
 from sandbox_agent_client._sync.connection import Connection
 from sandbox_agent_client._sync.installation import InstallationWatch, OnInstall
 from sandbox_agent_client._sync.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
@@ -62,6 +63,9 @@ PAGE_SESSIONS = 100
 class SandboxAgentSync(Service):
     """A server and its sessions. Get one with `start` or `connect`."""
 
+    config: Config
+    """MCP servers and skills of directories, for the sessions there."""
+
     def __init__(
         self,
         connection: Connection,
@@ -76,6 +80,7 @@ class SandboxAgentSync(Service):
         self._sandbox = sandbox
         self._keep = keep
         self._keep_alive = keep_alive
+        self.config = Config(connection)
         self._watch = partial(InstallationWatch, connection.transport, report=report)
 
     def __repr__(self) -> str:

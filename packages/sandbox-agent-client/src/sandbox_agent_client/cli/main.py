@@ -13,6 +13,7 @@ from sandbox_agent_client.cli.agents import agents_app
 from sandbox_agent_client.cli.attach import add_attach_command
 from sandbox_agent_client.cli.chat import add_chat_command
 from sandbox_agent_client.cli.commands import Commands
+from sandbox_agent_client.cli.config import mcp_app, skills_app
 from sandbox_agent_client.cli.credentials import credentials_app
 from sandbox_agent_client.cli.doctor import add_doctor_command
 from sandbox_agent_client.cli.image import image_app
@@ -59,6 +60,8 @@ add_doctor_command(app, panel=SETUP)
 app.add_typer(agents_app, name="agents", rich_help_panel=SETUP)
 app.add_typer(credentials_app, name="credentials", rich_help_panel=SETUP)
 app.add_typer(tokens_app, name="tokens", rich_help_panel=SETUP)
+app.add_typer(mcp_app, name="mcp", rich_help_panel=SETUP)
+app.add_typer(skills_app, name="skills", rich_help_panel=SETUP)
 app.add_typer(wheelhouse_app, name="wheelhouse", rich_help_panel=PLACES)
 
 
