@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from support import plain_agent
 from support.acp_client import JSON, AcpClient, Stream, prompt_of
+from support.fixtures import claude_env
+from support.scripted_llm import ScriptedLLM
 from support.server import ServerProcess, until
 
 _IDS = count(1)
@@ -513,6 +515,43 @@ def test_a_client_finds_its_stream_and_its_sessions_after_a_restart(tmp_path: Pa
                 assert [id for id, _ in stream.items] == list(range(6, len(stream.items) + 6))
     finally:
         assert server.stop() == 0, server.log()
+
+
+@pytest.mark.real_agent
+def test_claude_code_asks_works_and_comes_back(
+    tmp_path: Path,
+    make_server: Callable[..., ServerProcess],
+    claude_binary: Path,
+    scripted_llm: ScriptedLLM,
+) -> None:
+    home, workspace = tmp_path / "home", tmp_path / "workspace"
+    home.mkdir()
+    workspace.mkdir()
+    env = "\n".join(f"{k} = {json.dumps(v)}" for k, v in claude_env(home, scripted_llm).items())
+    config = f"[agents.claude]\ncommand = {json.dumps([str(claude_binary)])}\n[agents.claude.env]\n{env}\n"
+    server = make_server(config=config).start()
+    with AcpClient(server, "claude", agent="claude") as client:
+        client.initialize()
+        session_id = client.new_session(workspace)
+        with client.stream() as stream:
+            wanted = prompt_of(session_id, "SCENARIO:tool SHELL<<touch made && echo made>>")
+            with client.asking("session/prompt", wanted) as answers:
+                asked = stream.wait_for("session/request_permission")
+                (once,) = [o for o in asked["params"]["options"] if o["kind"] == "allow_once"]
+                outcome = {"outcome": "selected", "optionId": once["optionId"]}
+                client.respond(asked["id"], {"outcome": outcome})
+            assert answers[0]["result"]["stopReason"] == "end_turn"
+            assert (workspace / "made").exists()
+            assert (
+                client.result("session/set_mode", {"sessionId": session_id, "modeId": "plan"}) == {}
+            )
+            assert client.result("session/close", {"sessionId": session_id}) == {}
+            assert client.prompt(session_id, "SCENARIO:text")["result"]["stopReason"] == "end_turn"
+        session = client.http.get("/v1/sessions").json()["sessions"][0]
+        assert session["continuity"] == "native"
+        assert session["mode"] == "plan"
+        assert session["usage"]["outputTokens"] > 0
+        client.http.delete(client.path)
 
 
 # Who may

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from sandbox_agent_core.errors import SandboxAgentError
@@ -18,7 +17,7 @@ from sandbox_agent_server.log.entry import Draft
 from sandbox_agent_server.sessions.conversation import Conversation
 from sandbox_agent_server.sessions.fold import SessionStep
 
-__all__ = ["AGENT_EXITED", "INVALID_STDOUT", "OPENINGS", "Attached", "ClientEnd", "Outstanding"]
+__all__ = ["AGENT_EXITED", "INVALID_STDOUT", "OPENINGS", "Attached", "ClientEnd"]
 
 AGENT_EXITED: Final = "_adapter/agent_exited"
 """`{success, code, signal?, sessionId?}`."""
@@ -27,18 +26,6 @@ INVALID_STDOUT: Final = "_adapter/invalid_stdout"
 OPENINGS: Final = frozenset(
     {acp.SESSION_NEW, acp.SESSION_LOAD, acp.SESSION_RESUME, acp.SESSION_FORK}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Outstanding:
-    """A request of an agent that was put to the client."""
-
-    attached: Attached
-    id: Any
-    """As the client knows it."""
-    rpc_id: Any
-    """As the agent knows it."""
-    method: str
 
 
 class ClientEnd(Protocol):
@@ -54,7 +41,7 @@ class ClientEnd(Protocol):
         """There is no answer of the agent."""
         ...
 
-    def put(self, attached: Attached, rpc_id: Any, method: str) -> Any:
+    def put(self, attached: Attached, rpc_id: Any) -> Any:
         """A request of the agent goes to the client: the id that it has there."""
         ...
 
@@ -123,6 +110,12 @@ class Attached:
     def is_live(self) -> bool:
         """Its agent runs."""
         return self.conversation is not None and self.conversation.state.is_running
+
+    def knows(self, id: RequestId) -> bool:
+        """A request with this id, of whomever, waits for its answer."""
+        if id in self.in_flight:
+            return True
+        return self.conversation is not None and self.conversation.stamper.asked(id) is not None
 
     # To the agent
 
@@ -228,7 +221,7 @@ class Attached:
         if each.item_id is not None and not conversation.requests.is_asked(rpc_id):
             return  # the policy has answered it
         frame, raw = each.frame, each.payload
-        if not _same(id := self._client.put(self, rpc_id, method), rpc_id):
+        if not _same(id := self._client.put(self, rpc_id), rpc_id):
             frame = {**frame, "id": id}
             raw = dumps(frame)
         self._tell(raw, frame, seq, drafts)
