@@ -33,7 +33,7 @@ from sandbox_agent_server.http.idempotency import OnceOnly
 from sandbox_agent_server.http.large_answer import ByteBudget
 from sandbox_agent_server.http.openapi import describe
 from sandbox_agent_server.http.port_proxy import PortProxy
-from sandbox_agent_server.http.route import ApiRoute, json_response
+from sandbox_agent_server.http.route import ApiRoute, ApiWebSocket, json_response
 from sandbox_agent_server.http.routes import (
     acp,
     acp_remote,
@@ -88,6 +88,13 @@ ROUTES: list[ApiRoute] = [
     *acp.routes,
     *processes.routes,
     *acp_remote.routes,
+]
+
+
+WEBSOCKETS: list[ApiWebSocket] = [
+    *events.websocket_routes,
+    *feed.websocket_routes,
+    *acp_remote.websocket_routes,
 ]
 
 
@@ -166,7 +173,9 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
     )
 
     async def openapi(_request: Request) -> Response:
-        return json_response(describe([*routes, *ports.described], version=__version__))
+        return json_response(
+            describe([*routes, *ports.described], version=__version__, websockets=WEBSOCKETS)
+        )
 
     routes = [
         *ROUTES,
@@ -182,10 +191,8 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
     app = Starlette(
         routes=[
             *(route.to_starlette() for route in routes),
-            *events.websocket_routes,
-            *feed.websocket_routes,
+            *WEBSOCKETS,
             *ports.proxy_routes,
-            *acp_remote.websocket_routes,
         ],
         exception_handlers=exception_handlers(),
         middleware=[

@@ -21,7 +21,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 
 def raising(error: Exception) -> Any:
@@ -32,12 +32,15 @@ def raising(error: Exception) -> Any:
 
 
 def app(*errors: Exception) -> Starlette:
-    routes = [Route(f"/{place}", raising(error)) for place, error in enumerate(errors)]
+    routes: list[BaseRoute] = [
+        Route(f"/{place}", raising(error)) for place, error in enumerate(errors)
+    ]
     routes += [
         Route("/both", raising(AssertionError()), methods=["POST"]),
         Route("/both", raising(AssertionError()), methods=["DELETE"]),
         Route("/{any}/both", raising(AssertionError()), methods=["PATCH"]),
     ]
+    routes.append(WebSocketRoute("/live/{id}", raising(AssertionError())))
     return Starlette(routes=routes, exception_handlers=exception_handlers())
 
 
@@ -118,3 +121,11 @@ async def test_what_others_serve_and_this_server_does_not_is_said_in_a_sentence(
         answer = await request(app(), method, path)
         assert code_of(answer) == (404, "not_found")
         assert answer.json()["detail"].startswith("this server ")
+
+
+async def test_a_websocket_that_is_asked_without_an_upgrade_says_so() -> None:
+    answer = await request(app(), path="/live/1")
+    assert code_of(answer) == (400, "invalid_request")
+    assert "WebSocket" in answer.json()["detail"]
+    assert code_of(await request(app(), "POST", "/live/1")) == (404, "not_found")
+    assert code_of(await request(app(), path="/live/1/2")) == (404, "not_found")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 from pydantic import BaseModel
 from sandbox_agent_core.errors import (
@@ -17,9 +19,13 @@ from sandbox_agent_core.errors import (
     UnsupportedAgent,
     UnsupportedMediaType,
 )
-from sandbox_agent_server.app import ROUTES
+from sandbox_agent_core.events import EVENT_CLASSES
+from sandbox_agent_server.app import ROUTES, WEBSOCKETS
 from sandbox_agent_server.http.openapi import describe
 from sandbox_agent_server.http.route import ApiRoute, Query
+from sandbox_agent_server.http.routes import ports
+
+GOLDEN = Path(__file__).parents[3] / "sandbox-agent-core" / "tests" / "golden" / "events"
 
 
 class Part(BaseModel):
@@ -50,6 +56,11 @@ def operation(*routes: ApiRoute) -> dict[str, Any]:
     return found
 
 
+def validator(described: dict[str, Any], name: str) -> Draft202012Validator:
+    schemas = described["components"]["schemas"]
+    return Draft202012Validator({**schemas[name], "components": {"schemas": schemas}})
+
+
 def references(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         if isinstance(value.get("$ref"), str):
@@ -62,7 +73,7 @@ def references(value: Any) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def ours() -> dict[str, Any]:
-    return describe(ROUTES, version="0.1.0")
+    return describe([*ROUTES, *ports.described], version="0.1.0", websockets=WEBSOCKETS)
 
 
 def test_what_is_served_is_a_valid_description(ours: dict[str, Any]) -> None:
@@ -157,3 +168,40 @@ def test_what_can_happen_to_any_request_is_told_of_every_operation(ours: dict[st
         if "{session_id}" in one.path:
             assert "session_not_found" in responses["404"]["description"]
             assert "storage_error" in responses["507"]["description"]
+
+
+@pytest.mark.parametrize("kind", EVENT_CLASSES)
+def test_every_type_of_event_is_described_as_it_is_on_the_wire(
+    ours: dict[str, Any], kind: str
+) -> None:
+    cases = json.loads((GOLDEN / f"{kind}.json").read_text(encoding="utf-8"))
+    assert cases
+    event, frame = validator(ours, "Event"), validator(ours, "FrameEntry")
+    for case in cases:
+        event.validate(case["event"])
+        frame.validate(case["entry"])
+    assert not event.is_valid({**cases[0]["event"], "type": "no.such"})
+    assert not event.is_valid({**cases[0]["event"], "data": None})
+
+
+def test_pages_and_streams_of_events_say_what_is_in_them(ours: dict[str, Any]) -> None:
+    schemas = ours["components"]["schemas"]
+    for page in ("EventPage", "FeedPage"):
+        items = schemas[page]["properties"]["events"]["items"]
+        assert list(references(items)) == [
+            "#/components/schemas/Event",
+            "#/components/schemas/FrameEntry",
+        ]
+    stream = ours["paths"]["/v1/events"]["get"]["responses"]["200"]["content"]["text/event-stream"]
+    assert "#/components/schemas/Event" in list(references(stream))
+
+
+def test_every_websocket_is_described(ours: dict[str, Any]) -> None:
+    for one in WEBSOCKETS:
+        assert one.summary in ours["paths"][one.path]["get"]["responses"]["101"]["description"]
+    assert ours["paths"]["/v1/sessions/{session_id}/ws"]["get"]["operationId"].endswith("websocket")
+
+
+def test_a_route_that_is_open_says_that_it_needs_no_token(ours: dict[str, Any]) -> None:
+    assert {} in ours["paths"]["/v1/health"]["get"]["security"]
+    assert {} not in ours["paths"]["/v1/agents"]["get"]["security"]

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from sandbox_agent_core.errors import Conflict, InvalidRequest, LimitReached, NotFound
+from sandbox_agent_core.errors import Conflict, InvalidRequest, LimitReached, SessionNotFound
 from sandbox_agent_core.spi.agent import AgentAdapter
 
 from sandbox_agent_server.acp.attached import Attached
@@ -65,11 +65,12 @@ class AcpServers:
         return self._connections.get(server_id)
 
     def find(self, server_id: str) -> AcpConnection:
-        """Raises: NotFound."""
+        """Raises: SessionNotFound."""
         connection = self._connections.get(server_id)
         if connection is None:
-            raise NotFound(
+            raise SessionNotFound(
                 f"there is no ACP server {server_id[:64]!r}; a POST with `?agent=` makes it",
+                sessionId=server_id,
                 resource="acp_server",
                 id=server_id,
             )

@@ -14,7 +14,7 @@ from sandbox_agent_core.wire.problem import CONTENT_TYPE, to_problem
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Route
+from starlette.routing import Match, Route, WebSocketRoute
 
 from sandbox_agent_server.jsonio import dumps
 
@@ -38,6 +38,12 @@ async def _ours(_request: Request, exc: Exception) -> Response:
 
 async def _starlettes(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
+    if exc.status_code == 404 and _is_websocket(request):
+        return problem_response(
+            InvalidRequest(
+                f"{request.scope['path']} is a WebSocket: connect to it with `Upgrade: websocket`"
+            )
+        )
     if exc.status_code == 404:
         return problem_response(NotFound(_why_nothing_is_at(request.scope["path"])))
     if exc.status_code == 405:
@@ -45,6 +51,14 @@ async def _starlettes(request: Request, exc: Exception) -> Response:
         error = MethodNotAllowed(f"{request.method} is not offered here; use {allow}")
         return problem_response(error, {"allow": allow})
     return problem_response(InvalidRequest(str(exc.detail)))
+
+
+def _is_websocket(request: Request) -> bool:
+    as_websocket = {**request.scope, "type": "websocket"}
+    return request.method == "GET" and any(
+        isinstance(route, WebSocketRoute) and route.matches(as_websocket)[0] is Match.FULL
+        for route in request.app.routes
+    )
 
 
 def _why_nothing_is_at(path: str) -> str:

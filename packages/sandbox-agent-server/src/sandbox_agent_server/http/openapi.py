@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from sandbox_agent_core.api.events import EventPage, FeedPage
 from sandbox_agent_core.api.tokens import TOKEN_HEADER
 from sandbox_agent_core.errors import (
     HeadTooLarge,
@@ -29,7 +30,8 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_core.wire.problem import CONTENT_TYPE
 
 from sandbox_agent_server.http.idempotency import HEADER, MAX_KEY_CHARS, REPLAYED
-from sandbox_agent_server.http.route import ApiRoute
+from sandbox_agent_server.http.openapi_events import ANY_EVENT, event_schemas
+from sandbox_agent_server.http.route import ApiRoute, ApiWebSocket, Query
 
 __all__ = ["describe"]
 
@@ -61,20 +63,25 @@ _BYTES = {"schema": {"type": "string", "format": "binary"}}
 _REF = "#/components/schemas/{model}"
 
 
-def describe(routes: Sequence[ApiRoute], *, version: str) -> dict[str, Any]:
+def describe(
+    routes: Sequence[ApiRoute], *, version: str, websockets: Sequence[ApiWebSocket] = ()
+) -> dict[str, Any]:
     """An OpenAPI 3.1 document."""
     models = _models(routes)
     refs, definitions = models_json_schema(
         [(model, "validation") for model in models], by_alias=True, ref_template=_REF
     )
-    schemas = {**definitions.get("$defs", {}), "Problem": _PROBLEM}
+    schemas = {**definitions.get("$defs", {}), **event_schemas(), "Problem": _PROBLEM}
+    for page in {EventPage.__name__, FeedPage.__name__} & set(schemas):
+        schemas[page]["properties"]["events"]["items"] = dict(ANY_EVENT)
     of_model: dict[Any, Any] = {model: schema for (model, _), schema in refs.items()}
     paths: dict[str, Any] = {}
     for route in routes:
         paths.setdefault(route.documented_path, {})[route.method.lower()] = _operation(
             route, of_model
         )
-    paths["/v1/sessions/{session_id}/ws"] = {"get": _websocket_operation()}
+    for websocket in websockets:
+        _add_websocket(paths.setdefault(websocket.path, {}), websocket)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -108,7 +115,7 @@ def _operation(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
         "summary": route.summary,
         "tags": [route.tag],
         "operationId": _operation_id(route),
-        "security": [{"bearer": [route.scope]}, {"header": [route.scope]}],
+        "security": _security(route.scope) + ([{}] if route.is_open else []),
         "parameters": _parameters(route),
         "responses": _responses(route, of_model),
     }
@@ -120,12 +127,24 @@ def _operation(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
     return operation
 
 
+def _security(scope: str) -> list[dict[str, Any]]:
+    return [{"bearer": [scope]}, {"header": [scope]}]
+
+
 def _parameters(route: ApiRoute) -> list[dict[str, Any]]:
-    in_path = [
+    key = [_IDEMPOTENCY_KEY] if route.is_idempotent else []
+    return _of_path(route.documented_path) + _of_query(route.query) + key
+
+
+def _of_path(path: str) -> list[dict[str, Any]]:
+    return [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"{(\w+)}", route.documented_path)
+        for name in re.findall(r"{(\w+)}", path)
     ]
-    in_query = [
+
+
+def _of_query(queries: Sequence[Query]) -> list[dict[str, Any]]:
+    return [
         {
             "name": query.name,
             "in": "query",
@@ -133,9 +152,8 @@ def _parameters(route: ApiRoute) -> list[dict[str, Any]]:
             "description": query.description,
             **({"required": True} if query.required else {}),
         }
-        for query in route.query
+        for query in queries
     ]
-    return in_path + in_query + ([_IDEMPOTENCY_KEY] if route.is_idempotent else [])
 
 
 def _responses(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
@@ -146,7 +164,10 @@ def _responses(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
             schema = {"anyOf": [schema, of_model[route.extra["all"]]]}
         content["application/json"] = {"schema": schema}
     if route.streams is not None:
-        content["text/event-stream"] = {"schema": {"type": "string", "description": route.streams}}
+        schema = {"type": "string", "description": route.streams}
+        if route.streams_events:
+            schema |= {"contentMediaType": "application/json", "contentSchema": dict(ANY_EVENT)}
+        content["text/event-stream"] = {"schema": schema}
     content |= {kind: dict(_BYTES) for kind in route.gives}
     success: dict[str, Any] = {"description": "Success"}
     if content:
@@ -181,19 +202,25 @@ def _add_error(responses: dict[str, Any], error: type[SandboxAgentError]) -> Non
 
 
 def _operation_id(route: ApiRoute) -> str:
-    words = re.findall(r"\w+", route.documented_path.removeprefix("/v1"))
-    return "_".join([route.method.lower(), *(words or ["root"])])
+    """`/acp` is another route than `/v1/acp`."""
+    version, *words = re.findall(r"\w+", route.documented_path) or [""]
+    below = words if version == "v1" else filter(None, ["root", version, *words])
+    return "_".join([route.method.lower(), *below])
 
 
-def _websocket_operation() -> dict[str, Any]:
-    return {
-        "summary": "WebSocket: events out; prompt, cancel, respond and set in.",
-        "tags": ["events"],
-        "operationId": "websocket",
-        "description": "Query as for events. Server frames: {type: event|result|error|heartbeat, …}. Client "
-        "frames: {type: prompt|cancel|respond|set, id, …} with the members of the HTTP body.",
-        "parameters": [
-            {"name": "session_id", "in": "path", "required": True, "schema": {"type": "string"}}
-        ],
-        "responses": {"101": {"description": "Switching protocols"}},
-    }
+def _add_websocket(operations: dict[str, Any], websocket: ApiWebSocket) -> None:
+    """A handshake is a GET: where there is one already, it is another answer of that."""
+    operation = operations.setdefault(
+        "get",
+        {
+            "summary": f"WebSocket: {websocket.summary}",
+            "tags": [websocket.tag],
+            "operationId": "_".join([*re.findall(r"\w+", websocket.path), "websocket"]),
+            "security": _security(websocket.scope),
+            "parameters": _of_path(websocket.path) + _of_query(websocket.query),
+            "responses": {},
+        },
+    )
+    operation["responses"]["101"] = {"description": f"A WebSocket. {websocket.summary}"}
+    for error in _ANYWHERE:
+        _add_error(operation["responses"], error)

@@ -12,12 +12,13 @@ from sandbox_agent_core.api.tokens import TokenScope
 from sandbox_agent_core.errors import SandboxAgentError
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from sandbox_agent_server.http.callers import caller_of
 from sandbox_agent_server.jsonio import dumps
 
-__all__ = ["ApiRoute", "Query", "document", "json_response"]
+__all__ = ["ApiRoute", "ApiWebSocket", "Query", "document", "json_response"]
 
 Handler = Callable[[Request], Awaitable[Any]]
 
@@ -50,6 +51,8 @@ class ApiRoute:
     """Media types of an answer that is bytes."""
     streams: str | None = None
     """What the route sends when asked for `text/event-stream`."""
+    streams_events: bool = False
+    """And that is events."""
     is_idempotent: bool = False
     """It takes an `Idempotency-Key`."""
     is_open: bool = False
@@ -68,6 +71,27 @@ class ApiRoute:
         what = f"{self.method} {self.path}"
         caller_of(request).require(self.scope, to=what)
         return await self.handler(request)
+
+
+class ApiWebSocket(WebSocketRoute):
+    """A route for WebSockets, and what the description says of it. Its handler looks after the scope itself: a refusal
+    goes by the words of a WebSocket."""
+
+    def __init__(
+        self,
+        path: str,
+        handler: Callable[[WebSocket], Awaitable[None]],
+        *,
+        summary: str,
+        tag: str,
+        scope: TokenScope,
+        query: Sequence[Query] = (),
+    ) -> None:
+        super().__init__(path, handler)
+        self.summary = summary
+        self.tag = tag
+        self.scope = scope
+        self.query = query
 
 
 def json_response(body: BaseModel | dict[str, Any], status: int = 200) -> Response:

@@ -13,6 +13,7 @@ from sandbox_agent_core.errors import (
     NotAcceptable,
     NotFound,
     PayloadTooLarge,
+    SessionNotFound,
     StorageError,
     UnsupportedAgent,
     UnsupportedMediaType,
@@ -165,7 +166,7 @@ routes = [
         method="GET", path="/v1/acp/{server_id:path}", handler=_get, scope="read", tag="acp",
         summary="What the client hears, from the beginning or after `Last-Event-ID`.",
         streams="`event: message`, `id:` counts from 1 without gaps, `data:` one JSON-RPC message.",
-        errors=[NotFound, NotAcceptable, InvalidRequest, LimitReached],
+        errors=[SessionNotFound, NotAcceptable, InvalidRequest, LimitReached],
     ),
     ApiRoute(
         method="DELETE", path="/v1/acp/{server_id:path}", handler=_delete, scope="prompt", tag="acp", status=204,

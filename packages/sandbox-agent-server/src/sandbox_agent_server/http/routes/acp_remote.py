@@ -20,7 +20,6 @@ from sandbox_agent_core.frames.jsonrpc import INVALID_REQUEST, PARSE_ERROR, erro
 from sandbox_agent_core.lenient import as_dict, as_str
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from sandbox_agent_server.http.acp_connections import CONNECTION_ID, AcpConnections
@@ -28,7 +27,7 @@ from sandbox_agent_server.http.acp_streams import StreamConnection
 from sandbox_agent_server.http.acp_websocket import serve_acp
 from sandbox_agent_server.http.body import read_json
 from sandbox_agent_server.http.callers import caller_of
-from sandbox_agent_server.http.route import ApiRoute, Query, json_response
+from sandbox_agent_server.http.route import ApiRoute, ApiWebSocket, Query, json_response
 from sandbox_agent_server.http.routes.events import wants_stream
 from sandbox_agent_server.http.services import services_of
 from sandbox_agent_server.http.stream import SseResponse
@@ -165,4 +164,9 @@ routes = [
     ),
 ]  # fmt: skip
 
-websocket_routes = [WebSocketRoute("/acp", _websocket)]
+websocket_routes = [
+    ApiWebSocket(
+        "/acp", _websocket, tag="acp", scope="prompt",
+        summary="Messages of ACP in both directions, one in each frame of text.",
+    )
+]  # fmt: skip

@@ -14,13 +14,12 @@ from sandbox_agent_core.errors import (
     SessionNotFound,
 )
 from starlette.requests import Request
-from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from sandbox_agent_server.http.body import query_int, query_seconds
 from sandbox_agent_server.http.large_answer import Body, LargeAnswer, json_body
-from sandbox_agent_server.http.route import ApiRoute, Query
+from sandbox_agent_server.http.route import ApiRoute, ApiWebSocket, Query
 from sandbox_agent_server.http.services import services_of
 from sandbox_agent_server.http.stream import (
     MAX_SEQ,
@@ -137,9 +136,15 @@ routes = [
             Query("wait", {"type": "number", "minimum": 0, "default": 0},
                   "Seconds that a page without events waits for one, at most `max_wait_s` (60); not for a stream."),
         ],
-        streams="`id:` is the seq, `data:` one event. Never ends by itself; a comment every 10 s of silence.",
+        streams_events=True, streams="`id:` is the seq, `data:` one event. Never ends by itself; a comment every 10 s of silence.",
         errors=[SessionNotFound, InvalidRequest, NotAcceptable, LimitReached],
     ),
 ]  # fmt: skip
 
-websocket_routes = [WebSocketRoute("/v1/sessions/{session_id}/ws", _websocket)]
+websocket_routes = [
+    ApiWebSocket(
+        "/v1/sessions/{session_id}/ws", _websocket, tag="events", scope="read", query=_CURSOR,
+        summary="Events out; prompt, cancel, respond and set in. Frames are JSON: out `{type: event|result|error|heartbeat, "
+        "…}`, in `{type: prompt|cancel|respond|set, id, …}` with the members of the HTTP body.",
+    )
+]  # fmt: skip

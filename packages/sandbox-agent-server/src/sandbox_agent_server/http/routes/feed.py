@@ -9,7 +9,6 @@ from functools import partial
 from sandbox_agent_core.api.events import FeedPage
 from sandbox_agent_core.errors import InvalidRequest, LimitReached, NotAcceptable, SandboxAgentError
 from starlette.requests import Request
-from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
@@ -21,7 +20,7 @@ from sandbox_agent_server.http.feed_stream import (
     read_feed_query,
 )
 from sandbox_agent_server.http.large_answer import Body, LargeAnswer, json_body
-from sandbox_agent_server.http.route import ApiRoute, Query
+from sandbox_agent_server.http.route import ApiRoute, ApiWebSocket, Query
 from sandbox_agent_server.http.routes.events import wants_stream
 from sandbox_agent_server.http.services import Services, services_of
 from sandbox_agent_server.http.stream import (
@@ -185,11 +184,16 @@ routes = [
             Query("wait", {"type": "number", "minimum": 0, "default": 0},
                   "Seconds that a page waits for something to show, at most `max_wait_s`."),
         ],
-        streams="`data:` is one event. Now and then, at least a second after something happened, an event "
+        streams_events=True, streams="`data:` is one event. Now and then, at least a second after something happened, an event "
                 "`checkpoint` has the cursor as its `id:` and as `{cursor}`. After a new connection what came after the "
                 "last checkpoint comes again: `sessionId` and `seq` say what is known already.",
         errors=[InvalidRequest, NotAcceptable, LimitReached],
     ),
 ]  # fmt: skip
 
-websocket_routes = [WebSocketRoute("/v1/events", _websocket)]
+websocket_routes = [
+    ApiWebSocket(
+        "/v1/events", _websocket, tag="events", scope="read",
+        summary="Events of all sessions, with the query of the page; frames as of one session.",
+    )
+]  # fmt: skip
