@@ -508,13 +508,44 @@ def test_a_client_finds_its_stream_and_its_sessions_after_a_restart(tmp_path: Pa
         server.kill()
         server.start()
         with AcpClient(server, "lasting", agent="plain") as client:
-            assert client.messages(5) == before
+            assert client.messages(5)[:5] == before
             assert client.prompt(session_id, "after")["result"] == {"stopReason": "end_turn"}
             with client.stream(after=5) as stream:
                 until(lambda: "after" in str(stream.items))
                 assert [id for id, _ in stream.items] == list(range(6, len(stream.items) + 6))
     finally:
         assert server.stop() == 0, server.log()
+
+
+def test_a_prompt_that_a_crash_interrupted_is_answered_on_the_stream(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path, config=_CONFIG).start()
+    try:
+        with AcpClient(server, "lasting", agent="plain") as client:
+            client.initialize()
+            session_id = client.new_session()
+            client.post_and_leave("session/prompt", prompt_of(session_id, "wait"), id="open")
+            heard = client.messages(3)
+        server.kill()
+        server.start()
+        with AcpClient(server, "lasting", agent="plain") as client, client.stream() as stream:
+            until(lambda: bool(stream.answers("open")))
+            assert [message for _, message in stream.items[:3]] == heard
+            (answer,) = stream.answers("open")
+            assert answer["error"]["data"]["code"] == "unavailable"
+    finally:
+        assert server.stop() == 0, server.log()
+
+
+def test_what_a_client_was_told_goes_with_its_session(client: AcpClient) -> None:
+    client.initialize()
+    client.new_session()
+    client.http.delete(client.path)
+    client.initialize()
+    acp_id = client.new_session()
+    client.result("session/close", {"sessionId": acp_id})
+    session = client.http.get("/v1/sessions").json()["sessions"][0]
+    client.http.delete(f"/v1/sessions/{session['id']}?purge=true")
+    until(lambda: client.http.get(client.path).status_code == 404)
 
 
 @pytest.mark.real_agent

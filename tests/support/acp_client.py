@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -78,6 +78,15 @@ class AcpClient:
     def prompt(self, session_id: str, text: str) -> dict[str, Any]:
         """The envelope."""
         return self.call("session/prompt", prompt_of(session_id, text))
+
+    def post_and_leave(self, method: str, params: Any, *, id: Any) -> None:
+        """A request whose answer nobody waits for."""
+        message = {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
+        threading.Thread(target=self._post_quietly, args=(message,), daemon=True).start()
+
+    def _post_quietly(self, message: Any) -> None:
+        with suppress(httpx.HTTPError):
+            self.post(message)
 
     @contextmanager
     def asking(self, method: str, params: Any, *, id: Any = ...) -> Iterator[list[dict[str, Any]]]:

@@ -162,6 +162,17 @@ class Attached:
         if drafts:
             self._client.tell(drafts)
 
+    def tell_again(self, each: Draft, seq: int) -> None:
+        """An entry of an earlier server, whose agents are gone: what they asked is not asked any more."""
+        is_request = "method" in each.frame and each.frame.get("id") is not None
+        drafts: list[Draft] = []
+        if each.sender == "agent" and not is_request:
+            self._of_agent(each, seq, drafts)
+        elif each.method == extensions.AGENT_EXITED:
+            self._exited(each, seq, drafts)
+        if drafts:
+            self._client.tell(drafts)
+
     def _of_agent(self, each: Draft, seq: int, drafts: list[Draft]) -> None:
         frame, method = each.frame, each.method
         if "method" not in frame:

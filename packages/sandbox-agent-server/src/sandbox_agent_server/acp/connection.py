@@ -34,6 +34,7 @@ from sandbox_agent_core.lenient import as_dict, as_str
 
 from sandbox_agent_server.acp.asked import Asked
 from sandbox_agent_server.acp.attached import OPENINGS, Attached
+from sandbox_agent_server.acp.catching_up import last_heard, tell_missed
 from sandbox_agent_server.acp.control import Control
 from sandbox_agent_server.acp.faults import Refused, fault_frame
 from sandbox_agent_server.acp.held import Held
@@ -121,6 +122,23 @@ class AcpConnection:
         """
         return self._outbox.messages(after)
 
+    async def catch_up(self) -> None:
+        """After a crash: what the logs of its sessions have and it has not heard, and an end of what it waits for."""
+        heard = await last_heard(self.log)
+        for attached in self._held.all():
+            assert attached.session_id is not None
+            try:
+                with self._sessions.session(attached.session_id) as session:
+                    await tell_missed(attached, session, heard.get(attached.session_id, 0), self)
+            except SandboxAgentError as exc:
+                logger.warning("acp %s: %s", self.record.server_id[:64], exc.message)
+        self._mark(is_at_work=False)
+
+    def _mark(self, *, is_at_work: bool) -> None:
+        if self.record.is_at_work != is_at_work:
+            self.record.is_at_work = is_at_work
+            self._save()
+
     # From the client
 
     def receive(
@@ -141,6 +159,7 @@ class AcpConnection:
             Refused: it is no frame, or a request with this id waits for its answer already.
         """
         frame = frame if frame is not None else read_frame(raw)
+        self._mark(is_at_work=True)
         line = raw.strip()
         kept = line if b"\n" not in line and b"\r" not in line else None
         if "method" not in frame:
@@ -370,6 +389,7 @@ class AcpConnection:
         )
         await self._tasks.cancel()
         await self._outbox.close()
+        self._mark(is_at_work=False)
 
     async def _interrupt(self, session_id: str) -> None:
         try:

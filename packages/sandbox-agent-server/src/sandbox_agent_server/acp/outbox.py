@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from sandbox_agent_core.errors import StorageError
 from sandbox_agent_core.frames import Frame
+from sandbox_agent_core.lenient import as_dict
 
 from sandbox_agent_server.jsonio import loads
 from sandbox_agent_server.log.durability import Syncer
@@ -25,7 +26,7 @@ from sandbox_agent_server.log.step import Step
 from sandbox_agent_server.log.views import Batch
 from sandbox_agent_server.runtime.tasks import TaskOwner
 
-__all__ = ["Message", "Outbox", "payload_of"]
+__all__ = ["Message", "Outbox", "draft", "payload_of", "source_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -139,6 +140,13 @@ def message_of(entry: Entry) -> Message:
     at = entry.line.index(_PAYLOAD)
     head = loads(entry.line[:at] + b"}")
     return Message(entry.seq, head.get("itemId"), entry.line[at + len(_PAYLOAD) : -1])
+
+
+def source_of(entry: Entry) -> tuple[str, int] | None:
+    """The session, and the seq of the entry in its log, that a message was made of."""
+    head = loads(entry.line[: entry.line.index(_PAYLOAD)] + b"}")
+    source = as_dict(head.get("annotations")).get("source")
+    return (source[0], source[1]) if isinstance(source, list) and source[0] else None
 
 
 def payload_of(entry: Entry) -> bytes:

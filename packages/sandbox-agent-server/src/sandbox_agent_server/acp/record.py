@@ -22,6 +22,8 @@ class AcpRecord(BaseModel):
     """Chosen by the client."""
     agent: str
     created_ms: int
+    is_at_work: bool = False
+    """It said something since the server started. After a crash it may not have heard everything."""
     hello: dict[str, Any] | None = None
     """Params of its `initialize`. Of `authenticate` nothing is kept: those may be secrets."""
     sessions: dict[str, str] = Field(default_factory=dict)

@@ -23,6 +23,7 @@ from sandbox_agent_server.log.durability import Syncer
 from sandbox_agent_server.log.file import remove_log
 from sandbox_agent_server.log.log import SessionLog
 from sandbox_agent_server.runtime.ledger import ProcessLedger
+from sandbox_agent_server.runtime.tasks import TaskOwner
 from sandbox_agent_server.sessions.manager import SessionManager
 from sandbox_agent_server.sessions.state import SessionSettings
 from sandbox_agent_server.settings import Settings
@@ -50,12 +51,17 @@ class AcpServers:
         self._links = Links()
         self._connections: dict[str, AcpConnection] = {}
         self._syncer = Syncer(settings.durability)
+        self._tasks = TaskOwner("acp")
         sessions.on_live.append(self._links.live)
+        sessions.on_removed.append(self._removed)
 
-    def recover(self) -> None:
-        """Those of an earlier server."""
-        for record in load_records(self._root):
-            self._sessions.quota.used_bytes += self._make(record).size_bytes
+    async def recover(self) -> None:
+        """Those of an earlier server, once the sessions are recovered."""
+        for record in await asyncio.to_thread(load_records, self._root):
+            connection = self._make(record)
+            self._sessions.quota.used_bytes += connection.size_bytes
+            if record.is_at_work:
+                await connection.catch_up()
 
     def list(self) -> list[AcpRecord]:
         """By their ids."""
@@ -123,6 +129,7 @@ class AcpServers:
         """After the sessions: what became of them is among the messages."""
         connections, self._connections = list(self._connections.values()), {}
         await asyncio.gather(*(each.close() for each in connections))
+        await self._tasks.cancel()
         await self._syncer.close()
 
     def _make_room(self) -> None:
@@ -138,7 +145,16 @@ class AcpServers:
                 value=limit,
             )
         oldest = min(idle, key=lambda each: each.log.last_time_ms)
-        asyncio.get_running_loop().create_task(self.remove(oldest.record.server_id))
+        self._remove_soon(oldest.record.server_id)
+
+    def _remove_soon(self, server_id: str) -> None:
+        self._tasks.spawn(self.remove(server_id), name="remove")
+
+    def _removed(self, session_id: str) -> None:
+        """Nothing is kept of a session: nor is what a client that is gone was told of it."""
+        for server_id, each in self._connections.items():
+            if session_id in each.record.sessions.values() and each.is_idle:
+                self._remove_soon(server_id)
 
     def _make(self, record: AcpRecord) -> AcpConnection:
         directory = directory_of(self._root, record.server_id)

@@ -71,7 +71,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await self._services.sessions.recover()
-        self._services.acp.recover()
+        await self._services.acp.recover()
         await self._services.processes.recover()
         await super().startup(sockets=sockets)
         if self.started:

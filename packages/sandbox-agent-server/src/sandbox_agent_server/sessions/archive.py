@@ -65,6 +65,8 @@ class SessionArchive:
         """Of sessions that are live or being read."""
         self._unsaved: dict[str, list[RequestRow]] = {}
         """What the index could not take."""
+        self.on_removed: Callable[[str], None] = lambda _session_id: None
+        """Told of a session of which nothing is kept any more."""
 
     async def recover(self) -> bool:
         """Make the index again where there is none, and end what an earlier server left open. False: of one it
@@ -301,6 +303,7 @@ class SessionArchive:
         self._unsaved.pop(log.session_id, None)
         log.file.delete()
         self._index.delete(log.session_id)
+        self.on_removed(log.session_id)
 
     def remove_unread(self, row: IndexRow) -> None:
         """One whose log cannot be opened. Raises: StorageError."""
@@ -309,6 +312,7 @@ class SessionArchive:
         remove_log(self._index.sessions_dir / row.id)
         self.quota.give_back(row.size_bytes)
         self._index.delete(row.id)
+        self.on_removed(row.id)
 
     async def remove_old(self) -> None:
         """What is older, or more, than is to be kept: least recently written first, and never one that is live or

@@ -86,6 +86,9 @@ class SessionManager:
         """Of sessions that were given some, live or not."""
         self.on_live: list[Callable[[Session], None]] = []
         """Told of each session that becomes live, before anything happens in it."""
+        self.on_removed: list[Callable[[str], None]] = []
+        """Told of each session of which nothing is kept any more."""
+        self._archive.on_removed = self._tell_removed
         self._tasks = TaskOwner("sessions")
         self._is_ending_left_over = False
         self._is_closing = False
@@ -487,6 +490,10 @@ class SessionManager:
         self._live.pop(log.session_id, None)
         self._secrets.pop(log.session_id, None)
         self._archive.remove(log)
+
+    def _tell_removed(self, session_id: str) -> None:
+        for tell in self.on_removed:
+            tell(session_id)
 
     def _check_room(self) -> None:
         if self._is_closing:
