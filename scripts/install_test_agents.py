@@ -36,7 +36,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--peer", action="store_true", help="also the benchmarks' peer server")
     args = parser.parse_args()
-    wanted = {"default"} | ({"peer"} if args.peer else set())
+    wanted = {"default", "npm"} | ({"peer"} if args.peer else set())
     # Tests skip what is missing, so a laptop without a network is no error; CI must have run them all.
     failure_code = 1 if os.environ.get("CI") or args.peer else 0
     pins = [pin for pin in load_pins().values() if pin.when in wanted]
@@ -60,7 +60,7 @@ def install(pin: AgentPin) -> None:
         return
     say(f"{pin.name}: installing {pin.spec} ...")
     started = time.monotonic()
-    if pin.when == "peer":
+    if pin.when != "default":
         with AgentsDir(AGENTS_DIR).locked(pin.name, on_wait=wait, check=lambda: None):
             install_with_npm(pin)
     else:

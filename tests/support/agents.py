@@ -42,7 +42,7 @@ class AgentPin:
     version: str
     binary: str
     """A glob below `folder`; empty when the installer's stamp says it."""
-    when: Literal["default", "peer"]
+    when: Literal["default", "npm", "peer"]
 
     @property
     def spec(self) -> str:
@@ -50,7 +50,7 @@ class AgentPin:
 
     def folder_in(self, directory: Path) -> Path:
         """Of this version; those of other checkouts with other pins are beside it."""
-        return directory / self.name / ("" if self.when == "peer" else self.version)
+        return directory / self.name / (self.version if self.when == "default" else "")
 
     @property
     def folder(self) -> Path:

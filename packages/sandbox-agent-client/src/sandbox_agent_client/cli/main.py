@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from sandbox_agent_client.cli.acp import add_acp_command
 from sandbox_agent_client.cli.agents import agents_app
 from sandbox_agent_client.cli.attach import add_attach_command
 from sandbox_agent_client.cli.chat import add_chat_command
@@ -51,6 +52,7 @@ def _root(
 add_run_command(app, panel=WORK)
 add_chat_command(app, panel=WORK)
 add_attach_command(app, panel=WORK)
+add_acp_command(app, panel=WORK)
 app.add_typer(sessions_app, name="sessions", rich_help_panel=WORK)
 app.add_typer(requests_app, name="requests", rich_help_panel=WORK)
 app.add_typer(server_app, name="server", rich_help_panel=PLACES)
