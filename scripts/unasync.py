@@ -29,6 +29,7 @@ WORDS: list[tuple[str, str]] = [
     (r"(?<!\.)\bSession\b(?! )", "SessionSync"),
     (r"(?<!\.)\bSandbox\b(?! [a-z])", "SandboxSync"),
     (r"(?<!\.)\bTurn\b(?! [a-z])", "TurnSync"),
+    (r"\b(Process|Processes)\b(?! [a-z])", r"\1Sync"),
     (r"\b(PermissionRequest|QuestionRequest|BeforeTool|AfterTool)\b", r"\1Sync"),
     (r"\bAsyncClient\b", "Client"),
     (r"\bAsyncGenerator\[(.+?), None\]", r"Generator[\1, None, None]"),

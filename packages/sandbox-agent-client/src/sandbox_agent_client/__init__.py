@@ -21,6 +21,7 @@ from sandbox_agent_core.api.config import (
 )
 from sandbox_agent_core.api.long_work import RewindResult, SteerResult
 from sandbox_agent_core.api.policy import PermissionPolicy, PermissionRule
+from sandbox_agent_core.api.processes import ProcessConfig, ProcessGap, ProcessInfo
 from sandbox_agent_core.api.requests import Resolution
 from sandbox_agent_core.api.sessions import CancelResult, SessionHooks, SessionInfo, TaskInfo
 from sandbox_agent_core.api.turns import TurnInfo
@@ -101,6 +102,7 @@ from sandbox_agent_core.view import Transcript
 from sandbox_agent_client import errors
 from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._async.event_stream import EventStream
+from sandbox_agent_client._async.processes import Process, Processes
 from sandbox_agent_client._async.requests import (
     AfterTool,
     BeforeTool,
@@ -111,10 +113,12 @@ from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.session import Session
 from sandbox_agent_client._async.turn import Turn
 from sandbox_agent_client._calls.sessions import SessionOptions
+from sandbox_agent_client._commands import CommandResult, OutputChunk
 from sandbox_agent_client._page import Page
 from sandbox_agent_client._result import BackgroundTask, FollowUp, PromptResult, StructuredResult
 from sandbox_agent_client._sync.client import SandboxAgentSync
 from sandbox_agent_client._sync.event_stream import EventStreamSync
+from sandbox_agent_client._sync.processes import ProcessesSync, ProcessSync
 from sandbox_agent_client._sync.requests import (
     AfterToolSync,
     BeforeToolSync,
@@ -149,6 +153,7 @@ __all__ = [
     "BeforeTool",
     "BeforeToolSync",
     "CancelResult",
+    "CommandResult",
     "CommandsUpdated",
     "ConfigChanged",
     "Confinement",
@@ -190,6 +195,7 @@ __all__ = [
     "MessageCompleted",
     "MessageDelta",
     "ModeChanged",
+    "OutputChunk",
     "Page",
     "PermissionModeChanged",
     "PermissionOption",
@@ -201,6 +207,13 @@ __all__ = [
     "PermissionRule",
     "PlanEntry",
     "PlanUpdated",
+    "Process",
+    "ProcessConfig",
+    "ProcessGap",
+    "ProcessInfo",
+    "ProcessSync",
+    "Processes",
+    "ProcessesSync",
     "Prompt",
     "PromptResult",
     "Question",

@@ -25,6 +25,7 @@ from sandbox_agent_client._async.config import Config
 from sandbox_agent_client._async.connection import Connection
 from sandbox_agent_client._async.installation import InstallationWatch, OnInstall
 from sandbox_agent_client._async.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
+from sandbox_agent_client._async.processes import Processes
 from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.service import Service
 from sandbox_agent_client._async.session import Session
@@ -64,6 +65,8 @@ class SandboxAgent(Service):
 
     config: Config
     """MCP servers and skills of directories, for the sessions there."""
+    processes: Processes
+    """Commands that are run, and processes that run on."""
 
     def __init__(
         self,
@@ -80,6 +83,7 @@ class SandboxAgent(Service):
         self._keep = keep
         self._keep_alive = keep_alive
         self.config = Config(connection)
+        self.processes = Processes(connection)
         self._watch = partial(InstallationWatch, connection.transport, report=report)
 
     def __repr__(self) -> str:

@@ -74,6 +74,11 @@ class Connection:
         self._opening_recorder = Lock()
 
     @property
+    def reconnect_timeout_s(self) -> float | None:
+        """How long what is followed tries to come back; None for ever."""
+        return self._reconnect_timeout_s
+
+    @property
     def is_closed(self) -> bool:
         return self.transport.is_closed
 

@@ -36,6 +36,7 @@ from sandbox_agent_client._sync.config import Config
 from sandbox_agent_client._sync.connection import Connection
 from sandbox_agent_client._sync.installation import InstallationWatch, OnInstall
 from sandbox_agent_client._sync.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
+from sandbox_agent_client._sync.processes import ProcessesSync
 from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.service import Service
 from sandbox_agent_client._sync.session import SessionSync
@@ -65,6 +66,8 @@ class SandboxAgentSync(Service):
 
     config: Config
     """MCP servers and skills of directories, for the sessions there."""
+    processes: ProcessesSync
+    """Commands that are run, and processes that run on."""
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class SandboxAgentSync(Service):
         self._keep = keep
         self._keep_alive = keep_alive
         self.config = Config(connection)
+        self.processes = ProcessesSync(connection)
         self._watch = partial(InstallationWatch, connection.transport, report=report)
 
     def __repr__(self) -> str:

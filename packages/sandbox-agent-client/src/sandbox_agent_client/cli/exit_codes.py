@@ -89,7 +89,7 @@ def of_stop_reason(reason: str) -> ExitCode:
     return _BY_STOP_REASON.get(reason, ExitCode.FAILED)
 
 
-def finish(command: Coroutine[Any, Any, ExitCode | None]) -> None:
+def finish(command: Coroutine[Any, Any, int | None]) -> None:
     """Raises: typer.Exit with the status that the outcome stands for."""
     try:
         code = asyncio.run(command) or ExitCode.OK

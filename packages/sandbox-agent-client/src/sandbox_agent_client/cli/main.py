@@ -19,6 +19,7 @@ from sandbox_agent_client.cli.credentials import credentials_app
 from sandbox_agent_client.cli.doctor import add_doctor_command
 from sandbox_agent_client.cli.image import image_app
 from sandbox_agent_client.cli.plugins import add_plugin_commands
+from sandbox_agent_client.cli.processes import add_process_commands
 from sandbox_agent_client.cli.requests import requests_app
 from sandbox_agent_client.cli.run import add_run_command
 from sandbox_agent_client.cli.sandboxes import sandboxes_app
@@ -55,6 +56,7 @@ add_attach_command(app, panel=WORK)
 add_acp_command(app, panel=WORK)
 app.add_typer(sessions_app, name="sessions", rich_help_panel=WORK)
 app.add_typer(requests_app, name="requests", rich_help_panel=WORK)
+add_process_commands(app, panel=PLACES)
 app.add_typer(server_app, name="server", rich_help_panel=PLACES)
 app.add_typer(sandboxes_app, name="sandboxes", rich_help_panel=PLACES)
 app.add_typer(image_app, name="image", rich_help_panel=PLACES)

@@ -85,6 +85,7 @@
       ClientClosed                       client_closed
       NoSandbox                          no_sandbox
       CallbackError                      callback_error
+      CommandFailed                      command_failed
       ServerUnreachable                  server_unreachable          retryable
       ServerStartFailed                  server_start_failed
       StreamGap                          stream_gap
@@ -132,6 +133,7 @@ from sandbox_agent_core.errors.agents import (
 from sandbox_agent_core.errors.client import (
     CallbackError,
     ClientClosed,
+    CommandFailed,
     NoSandbox,
     OutputInvalid,
     ServerStartFailed,
@@ -232,6 +234,7 @@ __all__ = [
     "CallbackError",
     "CapabilityNotSupported",
     "ClientClosed",
+    "CommandFailed",
     "ConfigDamaged",
     "ConfigNotFound",
     "ConfinementUnavailable",

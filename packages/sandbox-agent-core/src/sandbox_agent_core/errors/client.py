@@ -9,6 +9,7 @@ from sandbox_agent_core.errors.general import SandboxAgentError
 __all__ = [
     "CallbackError",
     "ClientClosed",
+    "CommandFailed",
     "NoSandbox",
     "OutputInvalid",
     "ServerStartFailed",
@@ -38,6 +39,13 @@ class CallbackError(SandboxAgentError):
 
     code = "callback_error"
     title = "Callback Error"
+
+
+class CommandFailed(SandboxAgentError):
+    """A command in the sandbox did not end with 0; `details`: `command`, `exitCode`, `signal`, `timedOut`."""
+
+    code = "command_failed"
+    title = "Command Failed"
 
 
 class OutputInvalid(SandboxAgentError):
