@@ -48,6 +48,7 @@ from sandbox_agent_server.http.routes import (
     processes,
     requests,
     service,
+    terminals,
     tickets,
     tokens,
 )
@@ -84,6 +85,7 @@ ROUTES: list[ApiRoute] = [
     *tokens.routes,
     *tickets.routes,
     *ports.routes,
+    *terminals.routes,
     *config.routes,
     *acp.routes,
     *processes.routes,
@@ -95,6 +97,7 @@ WEBSOCKETS: list[ApiWebSocket] = [
     *events.websocket_routes,
     *feed.websocket_routes,
     *acp_remote.websocket_routes,
+    *terminals.websocket_routes,
 ]
 
 

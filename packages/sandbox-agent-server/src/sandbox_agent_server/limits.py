@@ -148,6 +148,17 @@ class HostLimits(_Bounds):
     ended_process_keep_s: float = Field(
         86_400.0, gt=0, description="How long one of them can be looked at."
     )
+    terminal_scrollback_bytes: int = Field(
+        256 * 1024, ge=0, description="What was there before, for who attaches to a terminal."
+    )
+    terminal_lead_bytes: int = Field(
+        1 * _MIB,
+        ge=4096,
+        description="How far a process may get ahead of those who look at its terminal; then it waits for the fastest.",
+    )
+    terminal_stall_s: float = Field(
+        5.0, gt=0, description="Who takes nothing of a terminal for so long is not waited for."
+    )
     max_port_connections: int = Field(
         256,
         ge=1,

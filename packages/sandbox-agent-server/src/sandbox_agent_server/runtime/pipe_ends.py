@@ -11,6 +11,7 @@ import sys
 import termios
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, Any, Final
 
 __all__ = ["MAX_UNSENT_BYTES", "PipeReader", "PipeWriter"]
@@ -18,6 +19,8 @@ __all__ = ["MAX_UNSENT_BYTES", "PipeReader", "PipeWriter"]
 MAX_UNSENT_BYTES: Final = 64 * 1024 * 1024
 """What may wait for a process that does not read."""
 _READ_BYTES: Final = 64 * 1024
+_WORTH_ANOTHER_BYTES: Final = 256
+"""What somebody typed is less."""
 
 
 class PipeReader:
@@ -33,9 +36,13 @@ class PipeReader:
         *,
         on_data: Callable[[bytes], None],
         on_end: Callable[[], None],
+        gathers: bool = False,
     ) -> None:
-        """`on_end` comes once, after the last data: when the pipe or the process has ended, or at `close`."""
+        """`on_end` comes once, after the last data: when the pipe or the process has ended, or at `close`. `gathers`:
+        a terminal gives no more than 4 KiB at a time, so what is there is read in several steps and told in one.
+        """
         self._pipe = pipe
+        self._read_now = _gathered if gathers else _read_once
         self._descriptor = pipe.fileno()
         self._on_data = on_data
         self._on_end = on_end
@@ -77,7 +84,7 @@ class PipeReader:
     def _on_readable(self) -> None:
         # Each line of an agent comes this way: no step is taken that is not needed.
         try:
-            data = os.read(self._descriptor, _READ_BYTES)
+            data = self._read_now(self._descriptor)
         except BlockingIOError:
             return
         except OSError as exc:
@@ -223,3 +230,20 @@ def _bytes_in(pipe: IO[bytes]) -> int:
     answer = array.array("i", [0])
     fcntl.ioctl(pipe.fileno(), termios.FIONREAD, answer)
     return answer[0]
+
+
+def _read_once(descriptor: int) -> bytes:
+    return os.read(descriptor, _READ_BYTES)
+
+
+def _gathered(descriptor: int) -> bytes:
+    """What is there now, up to `_READ_BYTES`. Raises as `os.read`, when nothing was read."""
+    data = os.read(descriptor, _READ_BYTES)
+    if len(data) < _WORTH_ANOTHER_BYTES:
+        return data
+    parts, size = [data], len(data)
+    with suppress(OSError):  # it is empty now, or has ended, which the next read says, too
+        while size < _READ_BYTES and (data := os.read(descriptor, _READ_BYTES)):
+            parts.append(data)
+            size += len(data)
+    return b"".join(parts)

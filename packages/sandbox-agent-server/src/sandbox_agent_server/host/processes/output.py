@@ -10,7 +10,8 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeVar
@@ -23,7 +24,7 @@ from sandbox_agent_server.host.processes.output_file import (
     read_pieces,
 )
 
-__all__ = ["BATCH_BYTES", "Batch", "Output", "is_of"]
+__all__ = ["BATCH_BYTES", "Batch", "Output", "Pace", "is_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +45,25 @@ class Batch:
     cursor: int
     """The last sequence that it is about."""
     gap: ProcessGap | None = None
+
+
+class Pace:
+    """Of somebody who looks at a terminal: as long as anybody keeps up, the process runs; else it waits for the
+    fastest."""
+
+    def __init__(self, output: Output, lead_bytes: int) -> None:
+        self._output = output
+        self.lead_bytes = lead_bytes
+        self.taken_bytes = output.size_bytes
+
+    def taken(self, end: int) -> None:
+        """All output up to there."""
+        with self._output.may_make_room():
+            self.taken_bytes = end
+
+    def close(self) -> None:
+        with self._output.may_make_room():
+            self._output.paces.discard(self)
 
 
 class Output:
@@ -72,16 +92,35 @@ class Output:
         """All that was ever written."""
         self.is_ended = is_ended
         """Nothing more comes."""
+        self.paces: set[Pace] = set()
         self.on_room: Callable[[], None] = lambda: None
         """Told when it is no more full."""
 
     @property
     def is_full(self) -> bool:
-        """What comes now may push out what nobody has read, and the process was started to wait then."""
-        return (
+        """What comes now may push out what nobody has read, and the process was started to wait then; or those who
+        look at it are all too far behind."""
+        if (
             self._waits_at_bytes is not None
             and self.size_bytes - self._taken_bytes > self._waits_at_bytes
+        ):
+            return True
+        return bool(self.paces) and all(
+            self.size_bytes - pace.taken_bytes > pace.lead_bytes for pace in self.paces
         )
+
+    def watched(self, *, lead_bytes: int) -> Pace:
+        """By somebody who says what they have taken, until they close it."""
+        pace = Pace(self, lead_bytes)
+        self.paces.add(pace)
+        return pace
+
+    @contextmanager
+    def may_make_room(self) -> Iterator[None]:
+        was_full = self.is_full
+        yield
+        if was_full and not self.is_full:
+            self.on_room()
 
     @property
     def first_sequence(self) -> int:
@@ -144,10 +183,8 @@ class Output:
         """A reader has it."""
         if self._waits_at_bytes is None or not batch.entries:
             return
-        was_full = self.is_full
-        self._taken_bytes = max(self._taken_bytes, batch.entries[-1].end)
-        if was_full and not self.is_full:
-            self.on_room()
+        with self.may_make_room():
+            self._taken_bytes = max(self._taken_bytes, batch.entries[-1].end)
 
     def near_end(self, size_bytes: int) -> int:
         """The cursor after which about the last `size_bytes` are: where a screen begins."""

@@ -185,6 +185,7 @@ class HostProcess:
             process.exited,
             on_data=functools.partial(self._on_data, stream),
             on_end=self._on_reader_end,
+            gathers=self._info.tty,
         )
 
     def _on_data(self, stream: ProcessLogStream, data: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox_agent_core.api.tickets import CreateTicket, TicketCreated
-from sandbox_agent_core.errors import PortForbidden
+from sandbox_agent_core.errors import Conflict, PortForbidden, ProcessNotFound
 from sandbox_agent_core.frames.entry import rfc3339
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,8 +26,10 @@ async def _create(request: Request) -> Response:
         services.port_rules.check(body.port, own=server[1] if server else None)
         resource, path = Resource("port", str(body.port)), prefix_of(body.port) + "/"
     else:
-        resource = Resource("terminal", body.id or "")
-        path = f"/v1/processes/{body.id}/terminal/ws"
+        process = services.processes.get(body.id or "")
+        process.check_terminal()
+        resource = Resource("terminal", process.id)
+        path = f"/v1/processes/{process.id}/terminal/ws"
     text, expires_s = services.tickets.ticket(resource, ttl_s=body.ttl, token=token_of(request))
     made = TicketCreated(
         ticket=text, path=f"{path}?{TICKET}={text}", expires_at=rfc3339(round(expires_s * 1000))
@@ -39,6 +41,6 @@ routes = [
     ApiRoute(
         method="POST", path="/v1/tickets", handler=_create, tag="tickets", scope="host", status=201,
         summary="Make a ticket for one terminal or one port, good for minutes, for a browser.",
-        body=CreateTicket, result=TicketCreated, errors=[PortForbidden],
+        body=CreateTicket, result=TicketCreated, errors=[PortForbidden, ProcessNotFound, Conflict],
     ),
 ]  # fmt: skip

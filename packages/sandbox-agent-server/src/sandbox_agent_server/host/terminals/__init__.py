@@ -1,0 +1,1 @@
+"""Terminals: what somebody who comes later is shown first."""
