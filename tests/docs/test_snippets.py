@@ -103,7 +103,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     for command in ("init -q", "add .", "-c user.name=a -c user.email=a@b commit -qm Begin"):
         subprocess.run(["git", *command.split()], cwd=repository, check=True)
     readme.write_text("A repository with a change.\n", encoding="utf-8")
-    server = ServerProcess(directory).start()
+    home = directory / "home"
+    home.mkdir()
+    server = ServerProcess(directory, env={"HOME": str(home)}).start()
     yield Place(directory, repository, server)
     server.stop()
 
@@ -116,6 +118,7 @@ def test_python_runs(
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "screen.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (tmp_path / "parser.py").write_text("# what prompts carry\n", encoding="utf-8")
+    (tmp_path / "src").mkdir()
     blocks = [block for block in BLOCKS[page] if block.language == "python"]
     for block in blocks:
         compiled(block, block.text)

@@ -19,6 +19,7 @@ from sandbox_agent_core.api.config import (
     SkillsConfig,
     SkillSource,
 )
+from sandbox_agent_core.api.files import FileEntry, FileStat, FileWritten
 from sandbox_agent_core.api.long_work import RewindResult, SteerResult
 from sandbox_agent_core.api.policy import PermissionPolicy, PermissionRule
 from sandbox_agent_core.api.processes import ProcessConfig, ProcessGap, ProcessInfo
@@ -102,6 +103,7 @@ from sandbox_agent_core.view import Transcript
 from sandbox_agent_client import errors
 from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._async.event_stream import EventStream
+from sandbox_agent_client._async.files import FileReader, Files
 from sandbox_agent_client._async.processes import Process, Processes
 from sandbox_agent_client._async.requests import (
     AfterTool,
@@ -118,6 +120,7 @@ from sandbox_agent_client._page import Page
 from sandbox_agent_client._result import BackgroundTask, FollowUp, PromptResult, StructuredResult
 from sandbox_agent_client._sync.client import SandboxAgentSync
 from sandbox_agent_client._sync.event_stream import EventStreamSync
+from sandbox_agent_client._sync.files import FileReaderSync, FilesSync
 from sandbox_agent_client._sync.processes import ProcessesSync, ProcessSync
 from sandbox_agent_client._sync.requests import (
     AfterToolSync,
@@ -168,6 +171,13 @@ __all__ = [
     "EventStreamSync",
     "Fault",
     "File",
+    "FileEntry",
+    "FileReader",
+    "FileReaderSync",
+    "FileStat",
+    "FileWritten",
+    "Files",
+    "FilesSync",
     "FollowUp",
     "ForkedFrom",
     "Health",

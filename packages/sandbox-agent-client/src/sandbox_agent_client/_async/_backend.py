@@ -7,7 +7,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
@@ -24,6 +24,7 @@ __all__ = [
     "Portal",
     "Replies",
     "finish",
+    "in_thread",
     "is_end_of_task",
     "let_others_begin",
     "response_socket",
@@ -35,6 +36,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 STOP_GRACE_S = 1.0
@@ -210,6 +212,11 @@ async def finish(make: Callable[[], Coroutine[Any, Any, object]], *, timeout_s: 
             await asyncio.wait([task])
         elif not task.cancelled():
             task.exception()  # the caller was cancelled: nobody else looks at it
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What blocks, such as a file of this machine, while the loop goes on."""
+    return await asyncio.to_thread(work, *args, **kwargs)
 
 
 async def let_others_begin() -> None:

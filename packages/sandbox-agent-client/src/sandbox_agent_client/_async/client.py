@@ -23,6 +23,7 @@ from sandbox_agent_client._async._backend import (
 )
 from sandbox_agent_client._async.config import Config
 from sandbox_agent_client._async.connection import Connection
+from sandbox_agent_client._async.files import Files
 from sandbox_agent_client._async.installation import InstallationWatch, OnInstall
 from sandbox_agent_client._async.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
 from sandbox_agent_client._async.processes import Processes
@@ -67,6 +68,8 @@ class SandboxAgent(Service):
     """MCP servers and skills of directories, for the sessions there."""
     processes: Processes
     """Commands that are run, and processes that run on."""
+    fs: Files
+    """Files and directories of the sandbox."""
 
     def __init__(
         self,
@@ -84,6 +87,7 @@ class SandboxAgent(Service):
         self._keep_alive = keep_alive
         self.config = Config(connection)
         self.processes = Processes(connection)
+        self.fs = Files(connection)
         self._watch = partial(InstallationWatch, connection.transport, report=report)
 
     def __repr__(self) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
+import httpx
 from sandbox_agent_core.api.sessions import SessionInfo
 from sandbox_agent_core.errors import ClientClosed, SandboxAgentError, SessionNotFound
 from sandbox_agent_core.frames.entry import LogEntry
@@ -25,6 +26,7 @@ from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls import turns as turn_calls
 from sandbox_agent_client._calls.events import AnySource
+from sandbox_agent_client._failures import read_json
 from sandbox_agent_client._places import Place, SessionPlace, read_entry
 from sandbox_agent_client.persistence.replay import settings_of_fork
 
@@ -33,6 +35,8 @@ __all__ = ["Connection", "WatchedTurn"]
 logger = logging.getLogger(__name__)
 
 PAGE_ENTRIES = 1000
+SETTLE_TIMEOUT_S = 300.0
+"""From the last byte of an upload to the answer: an archive of many files is put in its place then."""
 LEAVE_TIMEOUT_S = 30.0
 """For the cancel and the end of a turn whose stream was left."""
 
@@ -63,7 +67,8 @@ class Connection:
         """Turns that are being cancelled, and what tells of their ends."""
         self.is_local = False
         """Paths of its sandbox are paths of this machine."""
-        self.called_at = time.monotonic()
+        self._called_at = time.monotonic()
+        self._open_answers = 0
         self.is_answered_by_hand = False
         """Somebody has called `respond`: who only watches a stream may do so later."""
         self._reconnect_timeout_s = reconnect_timeout_s
@@ -82,9 +87,49 @@ class Connection:
     def is_closed(self) -> bool:
         return self.transport.is_closed
 
+    @property
+    def called_at(self) -> float:
+        """When it was last used: now, while something is transferred."""
+        if self._open_answers:
+            self._called_at = time.monotonic()
+        return self._called_at
+
+    @called_at.setter
+    def called_at(self, moment: float) -> None:
+        self._called_at = moment
+
     async def call(self, call: Call[T]) -> T:
-        self.called_at = time.monotonic()
+        self._called_at = time.monotonic()
         return await self.transport.call(call)
+
+    @asynccontextmanager
+    async def open(
+        self,
+        call: Call[Any],
+        *,
+        content: Any = None,
+        headers: Mapping[str, str] | None = None,
+        read_s: float | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        """As `Transport.open`."""
+        opening = self.transport.open(call, content=content, headers=headers, read_s=read_s)
+        self._open_answers += 1
+        try:
+            async with opening as response:
+                yield response
+        finally:
+            self._called_at = time.monotonic()
+            self._open_answers -= 1
+
+    async def send(
+        self, call: Call[T], content: Any, *, headers: Mapping[str, str] | None = None
+    ) -> T:
+        """Bytes of any length as the body of a call; its answer."""
+        given = {"Content-Type": "application/octet-stream", **(headers or {})}
+        opening = self.open(call, content=content, headers=given, read_s=SETTLE_TIMEOUT_S)
+        async with opening as response:
+            answer = await response.aread()
+        return call.parse(read_json(answer, "The server's answer"))
 
     async def follow(
         self, info: SessionInfo, after: int, interrupt: Interrupt, *, is_awaited: bool = False

@@ -197,6 +197,67 @@ class Transport:
             await Event().wait(delay_s)
         return await self._send(call, key, read_s)
 
+    @asynccontextmanager
+    async def open(
+        self,
+        call: Call[Any],
+        *,
+        content: Any = None,
+        headers: Mapping[str, str] | None = None,
+        read_s: float | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        """A success whose body is read as it comes. `content`: bytes, or what they come from piece by piece.
+
+        Raises:
+            SandboxAgentError: as `call`; ServerUnreachable, Timeout also while the body is read.
+        """
+        if self.is_closed:
+            raise ClientClosed("The client is closed.")
+        await self.whereabouts.ready(wakes=True)
+        timeout = httpx.Timeout(self._timeout_s, read=read_s or self._timeout_s)
+        async with AsyncExitStack() as stack:
+            response = await self._opened(stack, call, content, headers or {}, timeout)
+            with http_failures(f"{call.method} {shown_url(self._url(call.path))}"):
+                yield response
+
+    async def _opened(
+        self,
+        stack: AsyncExitStack,
+        call: Call[Any],
+        content: Any,
+        headers: Mapping[str, str],
+        timeout: httpx.Timeout,
+    ) -> httpx.Response:
+        can_repeat = content is None or isinstance(content, bytes)
+        recoveries = 0
+        while True:
+            used = self.endpoint
+            url = self._url(call.path)
+            opening = self._http.stream(
+                call.method,
+                url,
+                content=content,
+                headers={**self._headers(accept="*/*"), **headers},
+                timeout=timeout,
+            )
+            try:
+                with http_failures(f"{call.method} {shown_url(url)}"):
+                    response = await stack.enter_async_context(opening)
+                    if response.is_success:
+                        return response
+                    failure = error_of_response(response.status_code, await response.aread())
+                if is_problem(response):
+                    raise failure
+            except (ServerUnreachable, Timeout) as exc:
+                failure = exc
+            how = await self.whereabouts.recovered(used, failure, wakes=True)
+            is_safe = can_repeat or (
+                isinstance(failure, ServerUnreachable) and not was_sent(failure)
+            )
+            if how == "no" or not is_safe or recoveries == MAX_RECOVERIES:
+                raise failure
+            recoveries += 1
+
     async def events(self, call: Call[Any]) -> AsyncGenerator[SseEvent, None]:
         """The server-sent events that answer a call, until the server ends them.
 

@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as websocket_connect
@@ -24,6 +24,7 @@ __all__ = [
     "Portal",
     "Replies",
     "finish",
+    "in_thread",
     "is_end_of_task",
     "let_others_begin",
     "open_now",
@@ -36,6 +37,7 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 STOP_GRACE_S = 5.0
@@ -196,6 +198,11 @@ def is_end_of_task(_exc: BaseException) -> bool:
 def finish(make: Callable[[], object], *, timeout_s: float) -> None:
     """Run clean-up. `timeout_s` is for the twin: here every call has its own deadline."""
     make()
+
+
+def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What blocks may do so here."""
+    return work(*args, **kwargs)
 
 
 def let_others_begin() -> None:

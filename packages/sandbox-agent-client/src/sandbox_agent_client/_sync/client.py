@@ -34,6 +34,7 @@ from sandbox_agent_client._sync._backend import (
 )
 from sandbox_agent_client._sync.config import Config
 from sandbox_agent_client._sync.connection import Connection
+from sandbox_agent_client._sync.files import FilesSync
 from sandbox_agent_client._sync.installation import InstallationWatch, OnInstall
 from sandbox_agent_client._sync.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
 from sandbox_agent_client._sync.processes import ProcessesSync
@@ -68,6 +69,8 @@ class SandboxAgentSync(Service):
     """MCP servers and skills of directories, for the sessions there."""
     processes: ProcessesSync
     """Commands that are run, and processes that run on."""
+    fs: FilesSync
+    """Files and directories of the sandbox."""
 
     def __init__(
         self,
@@ -85,6 +88,7 @@ class SandboxAgentSync(Service):
         self._keep_alive = keep_alive
         self.config = Config(connection)
         self.processes = ProcessesSync(connection)
+        self.fs = FilesSync(connection)
         self._watch = partial(InstallationWatch, connection.transport, report=report)
 
     def __repr__(self) -> str:

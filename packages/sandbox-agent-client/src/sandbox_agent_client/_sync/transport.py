@@ -198,6 +198,67 @@ class Transport:
             Event().wait(delay_s)
         return self._send(call, key, read_s)
 
+    @contextmanager
+    def open(
+        self,
+        call: Call[Any],
+        *,
+        content: Any = None,
+        headers: Mapping[str, str] | None = None,
+        read_s: float | None = None,
+    ) -> Iterator[httpx.Response]:
+        """A success whose body is read as it comes. `content`: bytes, or what they come from piece by piece.
+
+        Raises:
+            SandboxAgentError: as `call`; ServerUnreachable, Timeout also while the body is read.
+        """
+        if self.is_closed:
+            raise ClientClosed("The client is closed.")
+        self.whereabouts.ready(wakes=True)
+        timeout = httpx.Timeout(self._timeout_s, read=read_s or self._timeout_s)
+        with ExitStack() as stack:
+            response = self._opened(stack, call, content, headers or {}, timeout)
+            with http_failures(f"{call.method} {shown_url(self._url(call.path))}"):
+                yield response
+
+    def _opened(
+        self,
+        stack: ExitStack,
+        call: Call[Any],
+        content: Any,
+        headers: Mapping[str, str],
+        timeout: httpx.Timeout,
+    ) -> httpx.Response:
+        can_repeat = content is None or isinstance(content, bytes)
+        recoveries = 0
+        while True:
+            used = self.endpoint
+            url = self._url(call.path)
+            opening = self._http.stream(
+                call.method,
+                url,
+                content=content,
+                headers={**self._headers(accept="*/*"), **headers},
+                timeout=timeout,
+            )
+            try:
+                with http_failures(f"{call.method} {shown_url(url)}"):
+                    response = stack.enter_context(opening)
+                    if response.is_success:
+                        return response
+                    failure = error_of_response(response.status_code, response.read())
+                if is_problem(response):
+                    raise failure
+            except (ServerUnreachable, Timeout) as exc:
+                failure = exc
+            how = self.whereabouts.recovered(used, failure, wakes=True)
+            is_safe = can_repeat or (
+                isinstance(failure, ServerUnreachable) and not was_sent(failure)
+            )
+            if how == "no" or not is_safe or recoveries == MAX_RECOVERIES:
+                raise failure
+            recoveries += 1
+
     def events(self, call: Call[Any]) -> Generator[SseEvent, None, None]:
         """The server-sent events that answer a call, until the server ends them.
 

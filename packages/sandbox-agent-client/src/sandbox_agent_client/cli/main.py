@@ -15,6 +15,7 @@ from sandbox_agent_client.cli.attach import add_attach_command
 from sandbox_agent_client.cli.chat import add_chat_command
 from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.config import mcp_app, skills_app
+from sandbox_agent_client.cli.copying import add_cp_command
 from sandbox_agent_client.cli.credentials import credentials_app
 from sandbox_agent_client.cli.doctor import add_doctor_command
 from sandbox_agent_client.cli.image import image_app
@@ -54,6 +55,7 @@ add_run_command(app, panel=WORK)
 add_chat_command(app, panel=WORK)
 add_attach_command(app, panel=WORK)
 add_acp_command(app, panel=WORK)
+add_cp_command(app, panel=WORK)
 app.add_typer(sessions_app, name="sessions", rich_help_panel=WORK)
 app.add_typer(requests_app, name="requests", rich_help_panel=WORK)
 add_process_commands(app, panel=PLACES)

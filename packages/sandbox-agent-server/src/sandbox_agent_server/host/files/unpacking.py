@@ -22,12 +22,12 @@ from sandbox_agent_core.errors import (
     PayloadTooLarge,
     SandboxAgentError,
 )
+from sandbox_agent_core.tar_reader import Member, TarReader
 
 from sandbox_agent_server.host.files.beneath import O_PATH, open_beneath
 from sandbox_agent_server.host.files.paths import Paths
 from sandbox_agent_server.host.files.removal import remove_tree
 from sandbox_agent_server.host.files.renaming import scratch_name
-from sandbox_agent_server.host.files.tar_reader import Member, TarReader
 from sandbox_agent_server.host.files.told import refused, told
 from sandbox_agent_server.limits import HostLimits
 
