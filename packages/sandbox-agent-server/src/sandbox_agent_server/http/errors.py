@@ -76,10 +76,13 @@ def _why_nothing_is_at(path: str) -> str:
 
 
 def _methods_offered(request: Request) -> str:
-    """Of all routes at this path: Starlette tells those of the first one only."""
+    """Of all routes of this path: Starlette tells those of the first one only. `/x/config` is not `/x/{id}`, though that
+    would match, too."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    matching = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
     methods: set[str] = set()
-    for route in request.app.routes:
-        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+    for route in matching:
+        if route.path == matching[0].path:
             methods |= route.methods or set()
     return ", ".join(sorted(methods))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -132,22 +132,31 @@ def _security(scope: str) -> list[dict[str, Any]]:
 
 
 def _parameters(route: ApiRoute) -> list[dict[str, Any]]:
-    key = [_IDEMPOTENCY_KEY] if route.is_idempotent else []
-    return _of_path(route.documented_path) + _of_query(route.query) + key
-
-
-def _of_path(path: str) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        *_of_path(route.documented_path, route.in_path),
+        *_listed("query", route.query),
+        *_listed("header", route.headers),
+        *([_IDEMPOTENCY_KEY] if route.is_idempotent else []),
+    ]
+
+
+def _of_path(path: str, schemas: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": dict(schemas.get(name, {"type": "string"})),
+        }
         for name in re.findall(r"{(\w+)}", path)
     ]
 
 
-def _of_query(queries: Sequence[Query]) -> list[dict[str, Any]]:
+def _listed(where: str, queries: Sequence[Query]) -> list[dict[str, Any]]:
     return [
         {
             "name": query.name,
-            "in": "query",
+            "in": where,
             "schema": query.schema,
             "description": query.description,
             **({"required": True} if query.required else {}),
@@ -164,10 +173,7 @@ def _responses(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
             schema = {"anyOf": [schema, of_model[route.extra["all"]]]}
         content["application/json"] = {"schema": schema}
     if route.streams is not None:
-        schema = {"type": "string", "description": route.streams}
-        if route.streams_events:
-            schema |= {"contentMediaType": "application/json", "contentSchema": dict(ANY_EVENT)}
-        content["text/event-stream"] = {"schema": schema}
+        content["text/event-stream"] = {"schema": _stream_event(route)}
     content |= {kind: dict(_BYTES) for kind in route.gives}
     success: dict[str, Any] = {"description": "Success"}
     if content:
@@ -187,6 +193,18 @@ def _responses(route: ApiRoute, of_model: dict[Any, Any]) -> dict[str, Any]:
     for error in dict.fromkeys(possible):
         _add_error(responses, error)
     return responses
+
+
+def _stream_event(route: ApiRoute) -> dict[str, Any]:
+    """One event of a stream, as the standard names its parts."""
+    data: dict[str, Any] = {"type": "string", "contentMediaType": "application/json"}
+    if route.streams_events:
+        data["contentSchema"] = dict(ANY_EVENT)
+    return {
+        "type": "object",
+        "description": f"One event of the stream. {route.streams}",
+        "properties": {"id": {"type": "string"}, "event": {"type": "string"}, "data": data},
+    }
 
 
 def _add_error(responses: dict[str, Any], error: type[SandboxAgentError]) -> None:
@@ -217,7 +235,7 @@ def _add_websocket(operations: dict[str, Any], websocket: ApiWebSocket) -> None:
             "tags": [websocket.tag],
             "operationId": "_".join([*re.findall(r"\w+", websocket.path), "websocket"]),
             "security": _security(websocket.scope),
-            "parameters": _of_path(websocket.path) + _of_query(websocket.query),
+            "parameters": _of_path(websocket.path, {}) + _listed("query", websocket.query),
             "responses": {},
         },
     )

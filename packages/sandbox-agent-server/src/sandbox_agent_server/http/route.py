@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,10 @@ class ApiRoute:
     result: type[BaseModel] | None = None
     status: int = 200
     query: Sequence[Query] = ()
+    in_path: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    """Schemas of parameters of the path that are no text of any kind."""
+    headers: Sequence[Query] = ()
+    """Those that are peculiar to it."""
     errors: Sequence[type[SandboxAgentError]] = ()
     takes: Sequence[str] = ()
     """Media types of a body that is bytes."""

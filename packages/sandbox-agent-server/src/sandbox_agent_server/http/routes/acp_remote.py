@@ -142,6 +142,10 @@ _AGENT = Query(
     "agent", {"type": "string"},
     "The agent; `Acp-Agent` is the same. Default: the first that is installed. Of `initialize`.",
 )  # fmt: skip
+_CONNECTION = Query(
+    CONNECTION_ID, {"type": "string"}, "Of the answer to `initialize`.", required=True
+)  # fmt: skip
+_SESSION = Query(_SESSION_ID, {"type": "string"}, "The stream of one session.")
 
 routes = [
     ApiRoute(
@@ -154,11 +158,12 @@ routes = [
         method="GET", path="/acp", handler=_get, scope="prompt", tag="acp",
         summary="Messages to an ACP client: of its connection, or with `Acp-Session-Id` of a session. As an upgrade, "
         "the WebSocket for all of them.",
-        streams="`data:` is one JSON-RPC message, in ASCII. A comment every 10 s of silence.",
+        headers=[_CONNECTION, _SESSION], streams="`data:` is one JSON-RPC message, in ASCII. A comment every 10 s of silence.",
         errors=[InvalidRequest, NotFound, Conflict, NotAcceptable, LimitReached],
     ),
     ApiRoute(
         method="DELETE", path="/acp", handler=_delete, scope="prompt", tag="acp", status=202,
+        headers=[_CONNECTION],
         summary="Ends an ACP connection and its streams. Its sessions, and their turns, go on.",
         errors=[InvalidRequest, NotFound],
     ),

@@ -169,10 +169,12 @@ routes = [
 ]  # fmt: skip
 
 _PATH: Final = "/v1/ports/{port}/{path:path}"
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+"""Not TRACE, which would show the headers that a gateway adds."""
 
 proxy_routes: list[BaseRoute] = [
-    Route("/v1/ports/{port}", _Any()),
-    Route(_PATH, _Any()),
+    Route("/v1/ports/{port}", _Any(), methods=_METHODS),
+    Route(_PATH, _Any(), methods=_METHODS),
     WebSocketRoute(_PATH, _port_websocket),
 ]
 
@@ -185,8 +187,9 @@ described = [
     ApiRoute(
         method=method, path="/v1/ports/{port}/{path}", handler=_unreachable, tag="ports", scope="host",
         summary="What the port of the sandbox answers; WebSockets too.",
+        in_path={"port": {"type": "integer", "minimum": 1, "maximum": _LAST_PORT}},
         errors=[PortForbidden, PortUnreachable, LimitReached, Timeout],
     )
-    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+    for method in _METHODS
 ]  # fmt: skip
 """The proxy, for the description of the API only."""
