@@ -132,7 +132,15 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         data_dir=settings.data_dir,
     )
     sessions = SessionManager(
-        index, settings, factory, installs, ledger, config_store, paths, version=__version__
+        index,
+        settings,
+        factory,
+        installs,
+        ledger,
+        config_store,
+        paths,
+        version=__version__,
+        find_work_tree=git_service.files_of,
     )
     probe = AgentProbe(
         factory,

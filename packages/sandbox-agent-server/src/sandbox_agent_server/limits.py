@@ -98,6 +98,22 @@ class HostLimits(_Bounds):
         ge=1,
         description="New and changed files that are looked at for what has changed; with more it is refused.",
     )
+    turn_diff_hold_s: float = Field(
+        1.0,
+        ge=0,
+        description="How long a prompt is held back at most until the files before it are known; else its turn has no diff.",
+    )
+    turn_diff_timeout_s: float = Field(
+        10.0,
+        gt=0,
+        description="How long the files may be read around a turn; after that the session has no diffs any more.",
+    )
+    max_turn_diff_bytes: int = Field(
+        128 * 1024, ge=0, description="Largest patch in a `turn.diff`; a larger one is cut."
+    )
+    max_turn_diff_files: int = Field(
+        500, ge=1, description="Files that a `turn.diff` lists; it counts all."
+    )
     max_diff_tree_bytes: int = Field(
         512 * _MIB, ge=1024, description="Size of them together; with more it is refused."
     )

@@ -128,6 +128,10 @@ class Settings(_Frozen):
         ge=1 * _MIB,
         description="Remove the oldest sessions at rest while all logs together are larger.",
     )
+    turn_diffs: bool = Field(
+        True,
+        description="Tell what each turn has done to the files (`turn.diff`), in sessions that do not say otherwise.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "text", "json"] = "auto"
     allow_hosts: tuple[str, ...] = Field(
@@ -317,7 +321,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 _FROM_ENV = (
     "host", "port", "token", "no_token", "insecure", "data_dir", "log_level", "log_format", "ready_file",
     "exit_with_parent", "agents_dir", "agents_source", "npm_registry", "auto_install", "require_preinstalled", "durability",
-    "retention_days", "retention_bytes", "trust_workspace", "confine", "root",
+    "retention_days", "retention_bytes", "trust_workspace", "confine", "root", "turn_diffs",
 )  # fmt: skip
 _LISTS_FROM_ENV = ("allow_hosts", "cors_origins", "warm", "allow_ports", "deny_ports")
 

@@ -2,58 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, model_validator
 
 from sandbox_agent_core.api.base import RequestBody, ResponseBody
-from sandbox_agent_core.wire.model import WireModel
+from sandbox_agent_core.changes import ChangedFile, ChangeTotals
 
 __all__ = [
-    "ChangeTotals",
-    "ChangedFile",
-    "FileStatus",
     "GitCloneProgress",
     "GitCloneRequest",
     "GitCloneResult",
     "GitCredentials",
     "GitDiff",
     "GitStatus",
+    "SessionDiff",
 ]
 
-FileStatus = Literal["added", "modified", "deleted", "renamed", "copied", "type_changed"]
-"""`type_changed`: a file became a link, or the other way round. A change of the mode alone is `modified`."""
-
 _Text = Annotated[str, Field(min_length=1, max_length=4096)]
-
-
-class ChangedFile(WireModel):
-    """A file that differs. Paths are relative to the root of the work tree, with `/`."""
-
-    path: str
-    """Where it is now; of a deleted one, where it was."""
-    old_path: str | None = None
-    """Where it came from, when it was renamed or copied."""
-    status: FileStatus
-    """What became of it."""
-    additions: int | None = None
-    """Lines; absent for what is binary."""
-    deletions: int | None = None
-    """Lines; absent for what is binary."""
-    binary: bool = False
-    """It is no text, or too large to be compared line by line."""
-    old_mode: str | None = None
-    """As git writes it (`100644`, `100755`, `120000` for a link, `160000` for a submodule), if it changed."""
-    mode: str | None = None
-    """The same, now."""
-
-
-class ChangeTotals(WireModel):
-    """Of all changed files together, also those that did not fit."""
-
-    files: int = 0
-    additions: int = 0
-    deletions: int = 0
 
 
 class GitCredentials(RequestBody):
@@ -148,3 +114,20 @@ class GitDiff(ResponseBody):
     Bytes that are no UTF-8 are replaced by U+FFFD."""
     truncated: bool = False
     """There are more files than are listed here, or the patch ends before its end, after a whole file's."""
+
+
+class SessionDiff(ResponseBody):
+    """What turns of a session have changed, from before the first of them to after the last."""
+
+    path: str | None = None
+    """The directory that the files are relative to; absent when nothing was changed."""
+    turn_ids: list[str] = Field(default_factory=list)
+    """The turns that changed something, oldest first."""
+    files: list[ChangedFile] = Field(default_factory=list)
+    totals: ChangeTotals = Field(default_factory=ChangeTotals)
+    patch: str = ""
+    """As that of a `GitDiff`."""
+    truncated: bool = False
+    """There are more files than are listed here, or the patch ends before its end."""
+    skipped: str | None = None
+    """Why there is nothing to tell of a turn, or of some of them."""

@@ -153,6 +153,10 @@ class CreateSession(RequestBody):
         max_length=TITLE_MAX_CHARS,
         description="What people call the session. Default: what its agent calls it, if it does.",
     )
+    diffs: bool | None = Field(
+        default=None,
+        description="Whether `turn.diff` tells what each turn has done to the files. Default: the server's setting.",
+    )
     context: str | None = Field(
         default=None,
         description="Earlier conversation, put before the first prompt (how a client carries a "

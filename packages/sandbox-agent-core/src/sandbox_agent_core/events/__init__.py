@@ -68,6 +68,7 @@ from sandbox_agent_core.events.tool import (
 from sandbox_agent_core.events.turn import (
     LimitKind,
     StopReason,
+    TurnDiff,
     TurnDropped,
     TurnEnded,
     TurnLimits,
@@ -141,6 +142,7 @@ __all__ = [
     "ToolStarted",
     "ToolStatus",
     "ToolUpdated",
+    "TurnDiff",
     "TurnDropped",
     "TurnEnded",
     "TurnLimits",

@@ -45,6 +45,7 @@ from sandbox_agent_core.events.settings import (
 from sandbox_agent_core.events.task import TaskEnded, TaskStarted, TaskUpdated
 from sandbox_agent_core.events.tool import ToolCompleted, ToolStarted, ToolUpdated
 from sandbox_agent_core.events.turn import (
+    TurnDiff,
     TurnDropped,
     TurnEnded,
     TurnQueued,
@@ -68,6 +69,7 @@ Event = (
     | TurnStarted
     | TurnSteered
     | TurnEnded
+    | TurnDiff
     | TurnDropped
     | MessageDelta
     | MessageCompleted

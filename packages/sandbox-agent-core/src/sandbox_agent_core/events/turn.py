@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from sandbox_agent_core.changes import ChangedFile, ChangeTotals
 from sandbox_agent_core.content import ContentBlock
 from sandbox_agent_core.events.envelope import UniversalEvent
 from sandbox_agent_core.events.fault import Fault
@@ -17,6 +18,7 @@ __all__ = [
     "LimitKind",
     "StopReason",
     "TokenUsage",
+    "TurnDiff",
     "TurnDropped",
     "TurnEnded",
     "TurnLimits",
@@ -123,6 +125,31 @@ class TurnEnded(UniversalEvent):
     """`{amount, currency, estimated?}` of this turn, if the agent says, or the price of its model is known."""
     output: Any = None
     """What it answered by the JSON schema that the prompt asked for, when it keeps to schemas by itself."""
+
+
+class TurnDiff(UniversalEvent):
+    """What became of the files while a turn ran, whoever wrote them and by what means. It follows `turn.ended`; a turn
+    that left everything as it was has none."""
+
+    type: Literal["turn.diff"] = "turn.diff"
+    path: str = ""
+    """The root of the repository, or the workspace: what the files are relative to."""
+    files: list[ChangedFile] = Field(default_factory=list)
+    """`{path, oldPath?, status, additions?, deletions?, binary, oldMode?, mode?}` of each. Ignored files are not in it."""
+    totals: ChangeTotals = Field(default_factory=ChangeTotals)
+    """`{files, additions, deletions}` of all, also of those that are not listed."""
+    patch: str = ""
+    """Unified, as `git diff` writes it. `GET …/diff` has more of one that is truncated."""
+    truncated: bool = False
+    """There are more files than are listed, or the patch ends before its end."""
+    skipped: str | None = None
+    """Why nothing is known of the files: `slow`, `too_much`, `no_git` or `failed`."""
+    detail: str | None = None
+    """The same in words."""
+    before: str | None = None
+    """The tree of git that the files were before. The server keeps it with the session."""
+    after: str | None = None
+    """The same, after."""
 
 
 class TurnDropped(UniversalEvent):

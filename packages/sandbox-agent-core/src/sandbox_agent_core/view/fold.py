@@ -47,6 +47,7 @@ from sandbox_agent_core.events import (
     ToolCompleted,
     ToolStarted,
     ToolUpdated,
+    TurnDiff,
     TurnDropped,
     TurnEnded,
     TurnQueued,
@@ -64,6 +65,7 @@ from sandbox_agent_core.view.model import (
     SessionEnd,
     SteeredPrompt,
     Transcript,
+    TurnChanges,
 )
 from sandbox_agent_core.view.requests import Requests
 from sandbox_agent_core.view.segments import Segments
@@ -184,6 +186,15 @@ class TranscriptFolder:
         turn.stop_reason, turn.error, turn.limit = event.stop_reason, event.error, event.limit
         turn.usage, turn.cost, turn.model_calls = event.usage, event.cost, event.model_calls
         turn.ended_at = event.time
+
+    def _turn_diff(self, event: TurnDiff) -> None:
+        self._segments.turn(event.turn_id).changes = TurnChanges(
+            path=event.path,
+            files=event.files,
+            totals=event.totals,
+            truncated=event.truncated,
+            skipped=event.skipped,
+        )
 
     def _unqueue(self, turn_id: str | None) -> None:
         self._view.queued = [one for one in self._view.queued if one.turn_id != turn_id]
@@ -319,6 +330,7 @@ _REDUCERS: Final[dict[type[UniversalEvent], Callable[[TranscriptFolder, Any], No
     TurnStarted: TranscriptFolder._turn_started,
     TurnSteered: TranscriptFolder._turn_steered,
     TurnEnded: TranscriptFolder._turn_ended,
+    TurnDiff: TranscriptFolder._turn_diff,
     TurnDropped: TranscriptFolder._turn_dropped,
     MessageDelta: lambda folder, event: folder._streams.delta(event),
     MessageCompleted: lambda folder, event: folder._streams.completed(event),

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
+from sandbox_agent_core.changes import ChangedFile, ChangeTotals
 from sandbox_agent_core.content import ContentBlock
 from sandbox_agent_core.events.fault import Fault
 from sandbox_agent_core.events.message import Role
@@ -37,6 +38,7 @@ __all__ = [
     "ToolItem",
     "Transcript",
     "Turn",
+    "TurnChanges",
 ]
 
 
@@ -207,6 +209,16 @@ class SteeredPrompt(_View):
     time: datetime
 
 
+class TurnChanges(_View):
+    """What became of the files while a turn ran. `turn.diff` has the patch."""
+
+    path: str = ""
+    files: list[ChangedFile] = Field(default_factory=list)
+    totals: ChangeTotals = Field(default_factory=ChangeTotals)
+    truncated: bool = False
+    skipped: str | None = None
+
+
 class Turn(_View):
     """A prompt and what came of it, or a turn of the agent's own. Without an id: what happened between turns."""
 
@@ -231,6 +243,8 @@ class Turn(_View):
     """While it runs, what it has used so far, of agents that tell; so is `cost`."""
     cost: Cost | None = None
     model_calls: int | None = None
+    changes: TurnChanges | None = None
+    """Absent: it changed no files, or nothing is known yet."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
 

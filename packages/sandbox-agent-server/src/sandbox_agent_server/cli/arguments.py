@@ -182,6 +182,12 @@ def _parser() -> argparse.ArgumentParser:
         "and their own keys and settings",
     )
     add(
+        "--turn-diffs",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="tell what each turn has done to the files, in sessions that do not say otherwise (default on)",
+    )
+    add(
         "--confine",
         action=argparse.BooleanOptionalAction,
         default=None,

@@ -120,6 +120,9 @@ class Conversation:
         self._is_written = asyncio.Event()
         self._gives_up = asyncio.Event()
         self._tasks = TaskOwner(log.session_id)
+        self._holds = 0
+        self._held: deque[tuple[AgentConnection, Frame]] = deque()
+        """What is in the log and on its way."""
 
     # Steps
 
@@ -291,7 +294,7 @@ class Conversation:
             annotations=annotations,
             answer_annotations=answer_annotations,
         )
-        step.after_commit(lambda: connection.send(frame))
+        step.after_commit(lambda: self._pass_on(connection, frame))
         answer = connection.expect(id) if expects and id is not None else None
         try:
             self.log.append(step)
@@ -305,7 +308,23 @@ class Conversation:
     def to_agent(self, frame: Frame) -> None:
         """A frame that is in the log already; dropped when the agent is gone."""
         if self._connection is not None:
-            self._connection.send(frame)
+            self._pass_on(self._connection, frame)
+
+    def hold(self) -> None:
+        """Nothing is sent to the agent until `release`, and then all of it in order."""
+        self._holds += 1
+
+    def release(self) -> None:
+        self._holds -= 1
+        while self._held and not self._holds:
+            connection, frame = self._held.popleft()
+            connection.send(frame)
+
+    def _pass_on(self, connection: AgentConnection, frame: Frame) -> None:
+        if self._holds:
+            self._held.append((connection, frame))
+        else:
+            connection.send(frame)
 
     # The agent's end
 

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from sandbox_agent_core.api.long_work import ForkSession
@@ -50,6 +51,7 @@ from sandbox_agent_server.sessions.listing import EVERY_SESSION, SCANNED_AT_MOST
 from sandbox_agent_server.sessions.mcp_servers import check_mcp_servers
 from sandbox_agent_server.sessions.session import Session
 from sandbox_agent_server.sessions.state import SessionSettings, SessionState
+from sandbox_agent_server.sessions.turn_diffs import FindWorkTree
 from sandbox_agent_server.settings import Settings
 from sandbox_agent_server.store.index import IndexRow, SessionIndex
 
@@ -72,7 +74,10 @@ class SessionManager:
         paths: Paths,
         *,
         version: str,
+        find_work_tree: FindWorkTree | None = None,
     ) -> None:
+        """`find_work_tree`: for what turns have changed; nobody tells that without."""
+        self._find_work_tree = find_work_tree
         self._archive = SessionArchive(index, settings, self._native_modes)
         self._settings = settings
         self._factory = factory
@@ -423,6 +428,9 @@ class SessionManager:
             version=self._version,
             prices=self._settings.prices,
             earlier_resolution=lambda id: self._archive.resolution(session_id, id),
+            find_work_tree=self._find_work_tree or _nothing,
+            tells_diffs=self._settings.turn_diffs and self._find_work_tree is not None,
+            in_use=lambda: self.session(session_id),
         )
         session.conversation.observers.append(lambda step: self._observe(session, step))
         self._remember_secrets(session, secrets)
@@ -554,6 +562,10 @@ class SessionManager:
         while True:
             await self._archive.remove_old()
             await asyncio.sleep(RETENTION_EVERY_S)
+
+
+def _nothing(_directory: Path, _store: Path) -> None:
+    return None
 
 
 def _already_exists(session_id: str) -> SessionAlreadyExists:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from sandbox_agent_core.api.long_work import ReviewTarget, RewindRequest, RewindResult
 from sandbox_agent_core.api.requests import AnswerRequest
@@ -55,12 +56,16 @@ from sandbox_agent_server.sessions.prompt_content import check_prompt
 from sandbox_agent_server.sessions.rewinding import Rewinding
 from sandbox_agent_server.sessions.state import SessionState
 from sandbox_agent_server.sessions.turn import ClientRequest, Turn, TurnOutcome, Work
+from sandbox_agent_server.sessions.turn_diffs import FindWorkTree, TurnDiffs
 from sandbox_agent_server.sessions.turns import Turns
 from sandbox_agent_server.settings import ModelPrice
 
 __all__ = ["Session"]
 
 logger = logging.getLogger(__name__)
+
+_DIFF_PATIENCE_S: Final = 2.0
+"""How long the end of a session waits for what its last turn has changed."""
 
 
 class Session:
@@ -77,6 +82,9 @@ class Session:
         version: str,
         prices: Mapping[str, ModelPrice],
         earlier_resolution: Callable[[str], Mapping[str, Any] | None],
+        find_work_tree: FindWorkTree,
+        tells_diffs: bool,
+        in_use: Callable[[], AbstractContextManager[object]],
     ) -> None:
         self.log = log
         self._prices = prices
@@ -98,6 +106,14 @@ class Session:
             version=version,
         )
         self._tasks = TaskOwner(log.session_id)
+        self.diffs = TurnDiffs(
+            self.conversation,
+            limits,
+            self._tasks,
+            find=find_work_tree,
+            in_use=in_use,
+            is_on=tells_diffs if state.settings.diffs is None else state.settings.diffs,
+        )
         self.turns = Turns(self.conversation, self.agent, limits, self._tasks)
         self.conversation.requests.stop_turn = self._stop_turn
         self.long_work = LongWork(
@@ -144,6 +160,7 @@ class Session:
             or self.agent.is_starting
             or not self.turns.is_idle
             or self.log.is_stalled
+            or self.diffs.is_busy
         )
 
     @property
@@ -225,6 +242,7 @@ class Session:
         try:
             await self.agent.stop()
             self.turns.stopped(outcome)
+            await self.diffs.settle(_DIFF_PATIENCE_S)
         finally:
             self.turns.abandon()
             await self.conversation.close()

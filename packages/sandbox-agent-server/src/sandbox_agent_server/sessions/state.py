@@ -59,6 +59,7 @@ class SessionSettings(BaseModel):
     agent_options: dict[str, Any] = Field(default_factory=dict)
     metadata: dict[str, Any] = Field(default_factory=dict)
     title: str | None = None
+    diffs: bool | None = None
     forked_from: ForkedFrom | None = None
     context: str | None = None
     """The conversation of an earlier sandbox, or of the session that this is a fork of, as text."""

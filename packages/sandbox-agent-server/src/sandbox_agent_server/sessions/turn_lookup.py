@@ -23,7 +23,7 @@ from sandbox_agent_server.jsonio import dumps, loads
 from sandbox_agent_server.log.file import LogFile, Place
 from sandbox_agent_server.log.log import SessionLog
 
-__all__ = ["look_up_turn", "look_up_turns"]
+__all__ = ["entries_with", "look_up_turn", "look_up_turns"]
 
 _READ_BYTES: Final = 1024 * 1024
 _HEAD_BYTES: Final = 512
@@ -87,11 +87,27 @@ def _read(turn: dict[str, Any], event: Event) -> None:
 
 
 def _entries_of(log: SessionLog, turn_ids: list[str]) -> Iterator[LogEntry]:
-    """Those of the turns, but for what was streamed. Lines that are damaged are none. Raises: OSError."""
-    marks = [b'"turnId":%b' % dumps(id) for id in turn_ids]
+    """Those of the turns, but for what was streamed. Raises: OSError."""
+    return _marked(log, [b'"turnId":%b' % dumps(id) for id in turn_ids], _UPDATE)
+
+
+def entries_with(log: SessionLog, marks: list[bytes]) -> Iterator[LogEntry]:
+    """Those that have one of the marks before their payload. Blocks. Raises: StorageError."""
+    try:
+        yield from _marked(log, marks)
+    except OSError as exc:
+        raise StorageError(f"cannot read the log {str(log.file.path)!r}: {exc}") from exc
+
+
+def _marked(
+    log: SessionLog, marks: list[bytes], unwanted: bytes | None = None
+) -> Iterator[LogEntry]:
+    """Lines that are damaged are none. Raises: OSError."""
     for line in _lines(log.file):
         head = line[:_HEAD_BYTES]
-        if _UPDATE in head or not any(mark in head for mark in marks):
+        if unwanted is not None and unwanted in head:
+            continue
+        if not any(mark in head for mark in marks):
             continue
         try:
             yield LogEntry.from_wire(log.session_id, loads(line))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sandbox_agent_core.api.git import ChangedFile, ChangeTotals, FileStatus
+from sandbox_agent_core.changes import ChangedFile, ChangeTotals, FileStatus
 from sandbox_agent_core.errors import LimitReached
 
 from sandbox_agent_server.host.git.trees import WorkTree

@@ -54,6 +54,18 @@ class GitService:
         """Whether a resolved path is one for callers."""
         return self._paths.root is None or path.is_relative_to(self._paths.root)
 
+    def files_of(self, directory: Path, store: Path) -> WorkTree | None:
+        """The work tree that a directory belongs to: its repository's, else itself. None when there is nothing in it.
+        `store`: where ours is kept. Blocks. Raises: OSError.
+        """
+        real = directory.resolve()
+        repository = find_repository(real, within=self.may_use)
+        root = real if repository is None else repository.work_tree
+        if repository is None and not store.exists() and next(real.iterdir(), None) is None:
+            return None
+        excluded = [self._data_dir.resolve()]
+        return WorkTree(self.git, store, root, repository, self._limits, excluded=excluded)
+
     async def clone(
         self,
         wanted: GitCloneRequest,

@@ -74,7 +74,9 @@ class WorkTree:
         self._store = store
         self._repository = repository
         self._limits = limits
-        self._excluded = [path for path in excluded if path.is_relative_to(work_tree)]
+        self._excluded = [
+            path for path in excluded if path != work_tree and path.is_relative_to(work_tree)
+        ]
         self._tree: str | None = None
         self._large: dict[bytes, tuple[int, int, int]] = {}
 
@@ -99,6 +101,14 @@ class WorkTree:
             self._tree = await self._write(seen.large)
             self._large = seen.large
         return self._tree
+
+    async def has(self, *trees: str) -> bool:
+        """Whether these are still kept. Raises: GitFailed, Timeout."""
+        if not await asyncio.to_thread((self._store / "HEAD").exists):
+            return False
+        asked = "".join(f"{tree}\n" for tree in trees).encode()
+        answer = await self.run("cat-file", "--batch-check=%(objecttype)", stdin=asked)
+        return answer.stdout.split() == [b"tree"] * len(trees)
 
     async def empty_tree(self) -> str:
         return (await self.run("hash-object", "-t", "tree", "-w", "--stdin")).text

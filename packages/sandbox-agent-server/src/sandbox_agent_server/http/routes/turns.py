@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
+from sandbox_agent_core.api.git import SessionDiff
 from sandbox_agent_core.api.sessions import (
     CancelRequest,
     CancelResult,
@@ -14,7 +15,15 @@ from sandbox_agent_core.api.sessions import (
     PromptResult,
 )
 from sandbox_agent_core.api.turns import TurnInfo
-from sandbox_agent_core.errors import CostUnknown, SessionNotFound, TurnNotFound
+from sandbox_agent_core.errors import (
+    CostUnknown,
+    GitFailed,
+    GitNotInstalled,
+    LimitReached,
+    SessionNotFound,
+    Timeout,
+    TurnNotFound,
+)
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -63,6 +72,12 @@ async def _cancel(request: Request) -> Response:
         return json_response(result)
 
 
+async def _diff(request: Request) -> Response:
+    turn_id = request.query_params.get("turn") or None
+    with services_of(request).sessions.session(request.path_params["session_id"]) as session:
+        return json_response(await session.diffs.diff(turn_id))
+
+
 async def _ends(turns: Iterable[Turn], *, timeout_s: float) -> None:
     """All of them have ended, or the time is over."""
     try:
@@ -85,6 +100,13 @@ routes = [
         method="GET", path="/v1/sessions/{session_id}/turns/{turn_id}", handler=_get, scope="read", tag="turns",
         summary="One turn: whether it has ended, how, and what it used.", result=TurnInfo,
         errors=[SessionNotFound, TurnNotFound],
+    ),
+    ApiRoute(
+        method="GET", path="/v1/sessions/{session_id}/diff", handler=_diff, scope="read", tag="turns",
+        summary="What turns have changed, as `turn.diff` tells it, with more of a long patch.", result=SessionDiff,
+        query=[Query("turn", {"type": "string"},
+                     "Only this turn. Default: from before the first that changed something to after the last.")],
+        errors=[SessionNotFound, TurnNotFound, GitFailed, GitNotInstalled, LimitReached, Timeout],
     ),
     ApiRoute(
         method="POST", path="/v1/sessions/{session_id}/cancel", handler=_cancel, scope="prompt", tag="turns",
