@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -27,8 +28,6 @@ command = ["{sys.executable}", "{_PLAIN}"]
 command = ["{sys.executable}", "{_PLAIN}", "--stubborn"]
 [agents.broken]
 command = ["/no/such/program"]
-[limits]
-acp_request_timeout_s = 1.0
 """
 
 
@@ -312,10 +311,13 @@ def test_methods_that_nobody_knows_pass_as_they_are(plain: AcpClient) -> None:
     assert plain.result("_plain/echo", params)["params"] == params
 
 
-def test_a_request_that_is_never_answered_has_an_end(plain: AcpClient) -> None:
-    session_id = plain.new_session()
-    late = plain.call("_plain/never", {"sessionId": session_id})
-    assert late["error"]["data"]["limit"] == "acp_request_timeout_s"
+def test_a_request_that_is_never_answered_has_an_end(
+    make_server: Callable[..., ServerProcess],
+) -> None:
+    server = make_server(config=f"{_CONFIG}\n[limits]\nacp_request_timeout_s = 0.5\n").start()
+    with AcpClient(server, "waiting", agent="plain") as client:
+        late = client.call("_plain/never", {})
+        assert late["error"]["data"]["limit"] == "acp_request_timeout_s"
 
 
 def test_a_prompt_of_three_megabytes_is_taken(plain: AcpClient) -> None:
@@ -428,6 +430,49 @@ def test_delete_is_prompt_and_ends_the_whole_tree(server: ServerProcess) -> None
             pids = [int(pid) for pid in text.split()[1:]]
             assert client.http.delete(client.path).status_code == 204
             assert [pid for pid in pids if _is_alive(pid)] == []
+
+
+def test_a_client_may_come_again_while_it_is_being_forgotten(server: ServerProcess) -> None:
+    with AcpClient(server, "again", agent="stubborn") as client:
+        client.initialize()
+        client.new_session()
+        deleting = threading.Thread(target=lambda: client.http.delete(client.path), daemon=True)
+        deleting.start()
+        until(lambda: client.http.get(client.path).status_code == 404)
+        client.initialize()
+        session_id = client.new_session()
+        deleting.join()
+        assert client.prompt(session_id, "still here")["result"] == {"stopReason": "end_turn"}
+        with client.stream() as stream:
+            until(lambda: "still here" in str(stream.items))
+            assert stream.items[0][0] == 1
+        client.http.delete(client.path)
+
+
+@pytest.mark.parametrize("server_id", ["x" * 5000, "a/../b", "%2e%2e", "\u00e4 \U0001f600"])
+def test_any_text_is_an_id_and_no_path(server: ServerProcess, server_id: str) -> None:
+    with AcpClient(server, server_id) as client:
+        client.initialize()
+        listed = [one["serverId"] for one in client.http.get("/v1/acp").json()["servers"]]
+        assert server_id in listed
+        folders = {path.parent for path in server.data_dir.glob("**/connection.json")}
+        assert {folder.parent for folder in folders} == {server.data_dir / "acp"}
+        assert client.http.delete(client.path).status_code == 204
+
+
+def test_a_message_over_several_lines_is_one(plain: AcpClient) -> None:
+    session_id = plain.new_session()
+    message = {
+        "jsonrpc": "2.0",
+        "id": "x",
+        "method": "session/prompt",
+        "params": prompt_of(session_id, "a\nb"),
+    }
+    body = b"\xef\xbb\xbf\r\n" + json.dumps(message, indent=2).encode() + b"\n"
+    assert plain.post(body).json()["result"] == {"stopReason": "end_turn"}
+    session = plain.http.get("/v1/sessions").json()["sessions"][0]
+    events = plain.http.get(f"/v1/sessions/{session['id']}/events").json()["events"]
+    assert [event["seq"] for event in events][-1] == session["lastSeq"]
 
 
 def _is_alive(pid: int) -> bool:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final, cast
 
+import orjson
 from sandbox_agent_core.errors import (
     AgentError,
     InvalidRequest,
@@ -107,11 +109,16 @@ class AcpConnection:
         return self.log.file.size_bytes + self._control.conversation.log.file.size_bytes
 
     @property
+    def is_introduced(self) -> bool:
+        """Its agent runs without a session."""
+        return self._control.is_running
+
+    @property
     def is_idle(self) -> bool:
         """Nobody waits for anything, and no process runs for it."""
         return not (
             self._asked
-            or self._control.is_running
+            or self.is_introduced
             or self.log.has_followers
             or any(each.is_live for each in self._held.all())
         )
@@ -160,7 +167,7 @@ class AcpConnection:
         """
         frame = frame if frame is not None else read_frame(raw)
         self._mark(is_at_work=True)
-        line = raw.strip()
+        line = raw.removeprefix(BOM_UTF8).strip()
         kept = line if b"\n" not in line and b"\r" not in line else None
         if "method" not in frame:
             self._answer_of_client(frame, may_answer=may_answer, actor=actor)
@@ -402,6 +409,9 @@ def read_frame(raw: bytes) -> Frame:
     """Raises: Refused."""
     try:
         frame = loads(raw.decode("utf-8-sig"))
+        if b"NaN" in raw or b"Infinity" in raw:
+            # Python reads them; JSON has no such numbers.
+            orjson.loads(raw.removeprefix(BOM_UTF8))
     except (ValueError, RecursionError) as exc:
         raise Refused(None, PARSE_ERROR, f"not JSON: {exc}") from exc
     if not isinstance(frame, dict):

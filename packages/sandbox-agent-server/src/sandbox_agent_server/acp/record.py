@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, Field, ValidationError
 
-__all__ = ["AcpRecord", "directory_of", "load_records"]
+__all__ = ["AcpRecord", "load_records"]
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +18,9 @@ _NAME: Final = "connection.json"
 
 class AcpRecord(BaseModel):
     server_id: str
-    """Chosen by the client."""
+    """Chosen by the client: any text, of any length."""
+    folder: str
+    """In which it is kept. One of its own, because a client that is being forgotten may come again meanwhile."""
     agent: str
     created_ms: int
     is_at_work: bool = False
@@ -41,12 +42,6 @@ class AcpRecord(BaseModel):
             logger.error("acp %s: cannot be kept: %s", self.server_id, exc)
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
-
-
-def directory_of(root: Path, server_id: str) -> Path:
-    """A client's id may be any text, of any length."""
-    name = hashlib.sha256(server_id.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return root / name
 
 
 def load_records(root: Path) -> list[AcpRecord]:

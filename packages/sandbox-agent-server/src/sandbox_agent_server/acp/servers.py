@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from sandbox_agent_core.errors import Conflict, InvalidRequest, LimitReached, SessionNotFound
+from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.spi.agent import AgentAdapter
 
 from sandbox_agent_server.acp.attached import Attached
@@ -17,7 +18,7 @@ from sandbox_agent_server.acp.connection import AcpConnection
 from sandbox_agent_server.acp.control import Control
 from sandbox_agent_server.acp.links import Links
 from sandbox_agent_server.acp.outbox import Outbox
-from sandbox_agent_server.acp.record import AcpRecord, directory_of, load_records
+from sandbox_agent_server.acp.record import AcpRecord, load_records
 from sandbox_agent_server.agents.runner.factory import AgentFactory
 from sandbox_agent_server.log.durability import Syncer
 from sandbox_agent_server.log.file import remove_log
@@ -113,8 +114,13 @@ class AcpServers:
             return connection
         assert agent is not None
         self._make_room()
-        record = AcpRecord(server_id=server_id, agent=agent, created_ms=time.time_ns() // 1_000_000)
-        record.save(directory_of(self._root, server_id))
+        record = AcpRecord(
+            server_id=server_id,
+            folder=new_id("acp"),
+            agent=agent,
+            created_ms=time.time_ns() // 1_000_000,
+        )
+        record.save(self._root / record.folder)
         return self._make(record)
 
     async def remove(self, server_id: str) -> None:
@@ -123,7 +129,7 @@ class AcpServers:
         if connection is not None:
             await connection.close()
             self._sessions.quota.give_back(connection.size_bytes)
-            await asyncio.to_thread(remove_log, directory_of(self._root, server_id))
+            await asyncio.to_thread(remove_log, self._root / connection.record.folder)
 
     async def shut_down(self) -> None:
         """After the sessions: what became of them is among the messages."""
@@ -156,8 +162,18 @@ class AcpServers:
             if session_id in each.record.sessions.values() and each.is_idle:
                 self._remove_soon(server_id)
 
+    def _check_room(self) -> None:
+        """As many agents may run without a session as with one. Raises: LimitReached."""
+        limit = self._settings.limits.max_sessions
+        if sum(each.is_introduced for each in self._connections.values()) >= limit:
+            raise LimitReached(
+                f"{limit} agents of ACP clients have no session yet; open one, or DELETE a client",
+                limit="max_sessions",
+                value=limit,
+            )
+
     def _make(self, record: AcpRecord) -> AcpConnection:
-        directory = directory_of(self._root, record.server_id)
+        directory = self._root / record.folder
         name = f"acp {record.server_id[:64]}"
         connection = AcpConnection(
             record,
@@ -177,6 +193,7 @@ class AcpServers:
         cwd = Path.cwd()
 
         async def make_adapter() -> AgentAdapter:
+            self._check_room()
             await self._sessions.install_if_missing(record.agent, {})
             return self._factory.make(
                 record.agent,
