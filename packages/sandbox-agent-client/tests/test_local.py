@@ -152,6 +152,8 @@ async def test_a_server_setting_of_the_callers_own_does_not_get_in_the_way(
         assert client.token != "the token of some other server"
         answer = httpx.get(f"{client.base_url}/v1/agents", trust_env=False)
         assert answer.status_code == 401
+        with pytest.raises(errors.TokenInvalid):
+            await SandboxAgent.connect(client.base_url)
 
 
 async def test_a_server_that_dies_at_start_says_why_and_leaves_nothing(

@@ -168,14 +168,16 @@ class Collected:
 
 
 def result_of(command: str, answer: ProcessRunResponse) -> CommandResult:
-    """Of an answer in base64."""
+    """Of an answer in base64, or of a server that knows text only."""
+    is_text = answer.output_encoding == "utf8"
+    decode = str.encode if is_text else base64.b64decode
     return CommandResult(
         command=command,
         exit_code=answer.exit_code,
         signal=answer.signal,
         timed_out=answer.timed_out,
-        stdout_bytes=base64.b64decode(answer.stdout),
-        stderr_bytes=base64.b64decode(answer.stderr),
+        stdout_bytes=decode(answer.stdout),
+        stderr_bytes=decode(answer.stderr),
         stdout_truncated=answer.stdout_truncated,
         stderr_truncated=answer.stderr_truncated,
         duration_s=answer.duration_ms / 1000,

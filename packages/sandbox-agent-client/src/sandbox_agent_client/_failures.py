@@ -11,6 +11,7 @@ import httpx
 from sandbox_agent_core.errors import (
     InternalError,
     InvalidRequest,
+    NotServed,
     SandboxAgentError,
     ServerUnreachable,
     Timeout,
@@ -110,7 +111,13 @@ def error_of_response(status: int, body: bytes) -> SandboxAgentError:
     if problem is None:
         text = body.decode("utf-8", "replace").strip()[:_EXCERPT_CHARS]
         problem = {"detail": f"the server answered {status}: {text}" if text else None}
-    return from_problem(problem, status)
+    error = from_problem(problem, status)
+    if status == 404 and type(error) is InvalidRequest:
+        # So says a server of another make of a path that it does not know. Ours calls nothing invalid with this status.
+        return NotServed(
+            f"The server does not serve this: {error.message}. Its `health()` says which it is."
+        )
+    return error
 
 
 def is_problem(response: httpx.Response) -> bool:

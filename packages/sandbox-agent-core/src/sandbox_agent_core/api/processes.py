@@ -109,6 +109,9 @@ class ProcessRunResponse(ResponseBody):
     stdout_truncated: bool
     stderr_truncated: bool
     duration_ms: int
+    output_encoding: Literal["utf8", "base64"] = Field(
+        default="utf8", description="Of `stdout` and `stderr`, as it was asked for."
+    )
 
 
 class TerminalSize(RequestBody):

@@ -84,6 +84,7 @@
     only raised by the client
       ClientClosed                       client_closed
       NoSandbox                          no_sandbox
+      NotServed (a NotFound)             not_served
       CallbackError                      callback_error
       CommandFailed                      command_failed
       ServerUnreachable                  server_unreachable          retryable
@@ -135,6 +136,7 @@ from sandbox_agent_core.errors.client import (
     ClientClosed,
     CommandFailed,
     NoSandbox,
+    NotServed,
     OutputInvalid,
     ServerStartFailed,
     ServerUnreachable,
@@ -267,6 +269,7 @@ __all__ = [
     "NotAFile",
     "NotAcceptable",
     "NotFound",
+    "NotServed",
     "OperationNotSupported",
     "OutcomeUnknown",
     "OutputInvalid",

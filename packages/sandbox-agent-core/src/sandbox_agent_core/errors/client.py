@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sandbox_agent_core.errors.general import SandboxAgentError
+from sandbox_agent_core.errors.general import NotFound, SandboxAgentError
 
 __all__ = [
     "CallbackError",
     "ClientClosed",
     "CommandFailed",
     "NoSandbox",
+    "NotServed",
     "OutputInvalid",
     "ServerStartFailed",
     "ServerUnreachable",
@@ -32,6 +33,14 @@ class NoSandbox(SandboxAgentError, RuntimeError):
 
     code = "no_sandbox"
     title = "No Sandbox"
+
+
+class NotServed(NotFound):
+    """The server has no such route: it is an older one than this client is for, or another program that speaks a part of
+    the same API. `health()` says which version it is."""
+
+    code = "not_served"
+    title = "Not Served"
 
 
 class CallbackError(SandboxAgentError):

@@ -137,6 +137,7 @@ async def run(
         stdout_truncated=running.stdout.is_truncated,
         stderr_truncated=running.stderr.is_truncated,
         duration_ms=round((time.monotonic() - began) * 1000),
+        output_encoding=body.output_encoding,
     )
 
 
