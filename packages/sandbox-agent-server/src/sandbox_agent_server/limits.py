@@ -53,6 +53,27 @@ class HostLimits(_Bounds):
     max_archive_depth: int = Field(
         128, ge=1, le=256, description="Parts of a path in an uploaded archive."
     )
+    max_searches: int = Field(
+        4, ge=1, le=64, description="Searches of files, by name or contents, at the same time."
+    )
+    search_timeout_s: float = Field(
+        30.0, gt=0, description="How long one may take; then it answers with what it has."
+    )
+    max_search_results: int = Field(
+        10_000, ge=1, description="Files or lines that one search answers with."
+    )
+    max_search_file_bytes: int = Field(
+        16 * _MIB, ge=1024, description="Larger files are not searched for text."
+    )
+    max_watched_trees: int = Field(
+        48,
+        ge=1,
+        description="Directories that are watched at the same time, each by any number of readers. The kernel has "
+        "128 watchers for all programs of a user, as a rule.",
+    )
+    max_watched_directories: int = Field(
+        100_000, ge=1, description="Directories in all trees that are watched together."
+    )
     max_list_entries: int = Field(
         100_000, ge=1, description="Entries of a directory that are listed without a `limit`."
     )

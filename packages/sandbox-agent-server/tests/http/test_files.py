@@ -18,6 +18,7 @@ import httpx
 import pytest
 from support.server import ServerProcess, until
 
+WATCHERS = 20
 HUGE = 2 * 1024**3 + 4096
 
 
@@ -31,7 +32,8 @@ def server(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     running = ServerProcess(
         tmp_path_factory.mktemp("server"),
         env={"HOME": str(home)},
-        config="[limits]\nupload_stall_s = 0.5\nmax_upload_bytes = 100000000\n",
+        config="[limits]\nupload_stall_s = 0.5\nmax_upload_bytes = 100000000\n"
+        f"max_subscribers = {WATCHERS}\n",
     )
     yield running.start()
     running.stop()
@@ -463,3 +465,58 @@ def test_a_half_sent_archive_leaves_nothing(server: ServerProcess, here: Path) -
         connection.sendall(made.getvalue()[:2_000_000])
         until(lambda: [one.name.endswith(".part") for one in here.iterdir()] == [True])
     until(lambda: list(here.iterdir()) == [])
+
+
+def test_files_are_found_by_name_and_by_text(http: httpx.Client, here: Path) -> None:
+    (here / "src").mkdir()
+    (here / "src/main.py").write_text("print('needle')\n")
+    found = http.get("/v1/fs/find", params={"path": here.name, "query": "*.py"}).json()
+    assert [one["path"] for one in found["entries"]] == [str(here / "src/main.py")]
+    assert found["entries"][0]["size"] == 16
+    found = http.get("/v1/fs/grep", params={"path": here.name, "pattern": "need.e"}).json()
+    assert [(one["path"], one["line"]) for one in found["matches"]] == [
+        (str(here / "src/main.py"), 1)
+    ]
+    for query in ({"pattern": ""}, {"pattern": "x", "limit": "0"}, {}):
+        assert code_of(http.get("/v1/fs/grep", params=query)) == (400, "invalid_request")
+    answer = http.get("/v1/fs/grep", params={"path": here.name, "pattern": "("})
+    assert code_of(answer) == (400, "search_pattern_invalid")
+
+
+def test_watchers_beyond_the_limit_are_refused_and_all_others_share_one(
+    server: ServerProcess, http: httpx.Client, here: Path
+) -> None:
+    """Of which the first are served; each that is refused is told why."""
+    address = urlsplit(server.url)
+    assert address.hostname
+    head = (
+        f"GET /v1/fs/watch?path={here} HTTP/1.1\r\nHost: {address.netloc}\r\n"
+        f"Authorization: Bearer {server.token}\r\n\r\n"
+    ).encode()
+    before, opened, refused = server.memory_mib(), [], 0
+    try:
+        for _ in range(60):
+            connection = socket.create_connection((address.hostname, address.port or 0), timeout=30)
+            connection.sendall(head)
+            opened.append(connection)
+        for connection in opened:
+            said = b""
+            while (
+                b"event: ready" not in said and b"watch_limit" not in said and b"limit_" not in said
+            ):
+                said += connection.recv(4096)
+            refused += b"429" in said
+        assert refused == 60 - WATCHERS
+        (here / "news").touch()
+        assert b"added" in _until_change(opened[0])
+        assert server.memory_mib() < before + 30
+    finally:
+        for connection in opened:
+            connection.close()
+
+
+def _until_change(connection: socket.socket) -> bytes:
+    said = b""
+    while b"event: change" not in said:
+        said += connection.recv(4096)
+    return said

@@ -9,19 +9,27 @@ from pydantic import Field, RootModel
 from sandbox_agent_core.api.base import RequestBody, ResponseBody
 
 __all__ = [
+    "ChangeKind",
     "EntryKind",
     "EntryType",
+    "FileChange",
     "FileEntry",
     "FileEntryList",
+    "FileMatch",
     "FileStat",
     "FileWritten",
+    "FoundFiles",
+    "FoundText",
     "MoveFile",
     "MovedFile",
     "PathChanged",
+    "SearchEnd",
     "Unpacked",
 ]
 
 EntryType = Literal["file", "directory"]
+ChangeKind = Literal["added", "modified", "removed", "rescan"]
+SearchEnd = Literal["limit", "timeout"]
 EntryKind = Literal["file", "directory", "symlink", "fifo", "socket", "device"]
 
 
@@ -95,3 +103,48 @@ class Unpacked(ResponseBody):
         default_factory=list,
         description="Links of the archive that lead out of the directory, and what else was left out.",
     )
+
+
+class FoundFiles(ResponseBody):
+    entries: list[FileEntry] = Field(description="In the order of their paths.")
+    truncated: SearchEnd | None = Field(
+        default=None,
+        description="There may be more: the `limit` or the time of the server was reached.",
+    )
+    next_offset: int | None = Field(
+        default=None, description="The `offset` of what comes after these."
+    )
+
+
+class FileMatch(ResponseBody):
+    """A line of a file in which there is what was looked for."""
+
+    path: str
+    line: int = Field(description="From 1.")
+    column: int = Field(description="Of the first match in it, in characters from 1.")
+    text: str = Field(description="The line, without its end; a long one is cut.")
+    ranges: list[tuple[int, int]] = Field(
+        default_factory=list,
+        description="Each match in `text`: from, and before, in characters from 0.",
+    )
+
+
+class FoundText(ResponseBody):
+    matches: list[FileMatch] = Field(description="In the order of their paths and lines.")
+    truncated: SearchEnd | None = Field(
+        default=None,
+        description="There may be more: the `limit` or the time of the server was reached.",
+    )
+    next_offset: int | None = Field(
+        default=None, description="The `offset` of what comes after these."
+    )
+    engine: Literal["ripgrep", "python"] = Field(description="Whose regular expressions they are.")
+
+
+class FileChange(ResponseBody):
+    """Something that happened in a directory that is watched."""
+
+    kind: ChangeKind = Field(
+        description="`rescan`: too much happened, or the connection broke: look at what you need yourself."
+    )
+    path: str = Field(description="Of the file or directory; with `rescan` of what is watched.")

@@ -19,7 +19,7 @@ from sandbox_agent_server.host.files.removal import remove_tree
 from sandbox_agent_server.host.files.renaming import exchange, rename_to_new
 from sandbox_agent_server.host.files.told import told
 
-__all__ = ["Entries", "etag_of", "kind_of"]
+__all__ = ["Entries", "described_entry", "etag_of", "kind_of"]
 
 _KINDS: Final[dict[int, EntryKind]] = {
     stat.S_IFREG: "file",
@@ -68,8 +68,8 @@ class Entries:
                 names = self._names(descriptor, path, after, limit)
                 found = []
                 for name in names:
-                    with contextlib.suppress(FileNotFoundError):  # removed meanwhile
-                        entry = _of_entry(descriptor, name, _joined(path, name))
+                    entry = described_entry(descriptor, name, _joined(path, name))
+                    if entry is not None:
                         found.append({"name": name, **entry})
                 return found
             finally:
@@ -175,6 +175,14 @@ def _is_within(directory: int, place: Place) -> bool:
                 return False  # at `/`
     finally:
         os.close(here)
+
+
+def described_entry(directory: int, name: str, path: str) -> dict[str, Any] | None:
+    """The members of a FileStat about the entry itself; None when it is gone by now."""
+    try:
+        return _of_entry(directory, name, path)
+    except FileNotFoundError:
+        return None
 
 
 def _of_entry(directory: int, name: str, path: str) -> dict[str, Any]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
+
+from sandbox_agent_core.errors import LimitReached
 
 from sandbox_agent_server.host.files.entries import Entries
+from sandbox_agent_server.host.files.finding import NameQuery, find_files
+from sandbox_agent_server.host.files.grepping import TextQuery, grep_files
 from sandbox_agent_server.host.files.paths import Paths
 from sandbox_agent_server.host.files.threads import FileThreads
+from sandbox_agent_server.host.files.watching import Watches
 from sandbox_agent_server.limits import HostLimits
 
 __all__ = ["Files"]
@@ -24,6 +30,38 @@ class Files:
         self.limits = limits
         self.threads = FileThreads(limits.file_threads)
         self.entries = Entries(paths, max_entries=limits.max_list_entries)
+        self.watches = Watches(paths, self.threads, limits)
+        # A search takes its thread for long: reading and writing have theirs.
+        self._search_threads = FileThreads(limits.max_searches)
+        self._searches = 0
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.threads.run(work, *args, **kwargs)
+
+    async def find(self, path: str, query: NameQuery) -> dict[str, Any]:
+        """As `find_files`. Raises: LimitReached."""
+        timeout_s = self.limits.search_timeout_s
+        with self._search():
+            return await self._search_threads.run(
+                find_files, self.paths, path, query, timeout_s=timeout_s
+            )
+
+    async def grep(self, path: str, query: TextQuery) -> dict[str, Any]:
+        """As `grep_files`. Raises: LimitReached."""
+        with self._search():
+            return await grep_files(self.paths, self.threads, path, query, self.limits)
+
+    @contextmanager
+    def _search(self) -> Iterator[None]:
+        limit = self.limits.max_searches
+        if self._searches >= limit:
+            raise LimitReached(
+                f"{limit} searches are running; try again when one is done",
+                limit="max_searches",
+                value=limit,
+            )
+        self._searches += 1
+        try:
+            yield
+        finally:
+            self._searches -= 1

@@ -9,6 +9,8 @@ from sandbox_agent_core.api.files import (
     FileEntryList,
     FileStat,
     FileWritten,
+    FoundFiles,
+    FoundText,
     MovedFile,
     MoveFile,
     PathChanged,
@@ -30,14 +32,19 @@ from sandbox_agent_core.errors import (
     PayloadTooLarge,
     RangeNotSatisfiable,
     SandboxAgentError,
+    SearchPatternInvalid,
     UnsupportedMediaType,
+    WatchLimitReached,
 )
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sandbox_agent_server.host.files.files import Files
+from sandbox_agent_server.host.files.finding import NameQuery
+from sandbox_agent_server.host.files.grepping import TextQuery
 from sandbox_agent_server.host.files.writing import WriteOptions
 from sandbox_agent_server.http.body import query_bool, query_choice, query_int, read_body
+from sandbox_agent_server.http.file_events import FileEvents
 from sandbox_agent_server.http.large_answer import Body, LargeAnswer, json_body
 from sandbox_agent_server.http.route import ApiRoute, Query, json_response
 from sandbox_agent_server.http.services import services_of
@@ -52,6 +59,7 @@ from sandbox_agent_server.jsonio import dumps
 __all__ = ["path_of", "routes"]
 
 _GZIP = ("application/gzip", "application/x-gzip", "application/x-tgz", "application/x-tar+gzip")
+_MAX_OFFSET = 10_000_000
 _OCTAL = re.compile(r"0?[0-7]{3}")
 
 
@@ -164,6 +172,53 @@ async def _upload_batch(request: Request) -> Response:
     )
 
 
+async def _find(request: Request) -> Response:
+    files, path = services_of(request).files, path_of(request, default=".")
+    kind = query_choice(request, "kind", ("any", "file", "directory"))
+    query = NameQuery(
+        text=request.query_params.get("query", ""),
+        kind="file" if kind == "file" else "directory" if kind == "directory" else None,
+        with_ignored=query_bool(request, "ignored", default=False),
+        **_page(request, files),
+    )
+    return _json(await files.find(path, query))
+
+
+async def _grep(request: Request) -> Response:
+    files, path = services_of(request).files, path_of(request, default=".")
+    pattern = request.query_params.get("pattern", "")
+    if not pattern or "\0" in pattern or "\n" in pattern:
+        raise InvalidRequest("`pattern` is what is looked for in a line: it is not empty")
+    query = TextQuery(
+        pattern=pattern,
+        is_literal=query_bool(request, "literal", default=False),
+        ignores_case=query_bool(request, "ignoreCase", default=False),
+        glob=request.query_params.get("glob") or None,
+        with_ignored=query_bool(request, "ignored", default=False),
+        **_page(request, files),
+    )
+    return _json(await files.grep(path, query))
+
+
+def _page(request: Request, files: Files) -> dict[str, int]:
+    most = files.limits.max_search_results
+    return {
+        "limit": query_int(request, "limit", default=min(1000, most), minimum=1, maximum=most),
+        "offset": query_int(request, "offset", default=0, minimum=0, maximum=_MAX_OFFSET),
+    }
+
+
+async def _watch(request: Request) -> FileEvents:
+    services = services_of(request)
+    return FileEvents(
+        services.files.watches,
+        path_of(request, default="."),
+        services.streams,
+        recursive=query_bool(request, "recursive", default=True),
+        heartbeat_s=services.settings.limits.heartbeat_s,
+    )
+
+
 def _json(body: dict[str, object]) -> Response:
     """Not through the models: a name that is no UTF-8 is no text to them."""
     return json_response(body)
@@ -177,6 +232,11 @@ _PATH = Query(
     required=True,
 )
 _DIRECTORY = Query("path", {"type": "string", "default": "."}, _PATH.description)
+_PAGE = [
+    Query("limit", {"type": "integer", "minimum": 1, "default": 1000}, "At most so many, up to `max_search_results`."),
+    Query("offset", {"type": "integer", "minimum": 0, "default": 0}, "Leave out so many: `nextOffset` of the page before."),
+    Query("ignored", {"type": "boolean", "default": False}, "Also what a `.gitignore` names, and `.git`."),
+]  # fmt: skip
 _ANY: tuple[type[SandboxAgentError], ...] = (PathNotFound, PathForbidden, FileSystemError)
 
 routes = [
@@ -237,6 +297,38 @@ routes = [
         summary="A directory as a tar.", gives=["application/x-tar", "application/gzip"],
         query=[_DIRECTORY, Query("format", {"type": "string", "enum": ["tar", "tar.gz"], "default": "tar"}, "Packed or not.")],
         errors=[*_ANY, NotADirectory, LimitReached],
+    ),
+    ApiRoute(
+        method="GET", path="/v1/fs/find", handler=_find, scope="host", tag="files",
+        summary="Files and directories by name, in the order of their paths.", result=FoundFiles,
+        query=[
+            _DIRECTORY,
+            Query("query", {"type": "string"}, "A glob (`*.py`, `src/**/test_*`), or words that all are in the path, in any case. Empty: everything."),
+            Query("kind", {"type": "string", "enum": ["any", "file", "directory"], "default": "any"}, "Only these."),
+            *_PAGE,
+        ],
+        errors=[*_ANY, NotADirectory, LimitReached],
+    ),
+    ApiRoute(
+        method="GET", path="/v1/fs/grep", handler=_grep, scope="host", tag="files",
+        summary="Lines of files by a regular expression, in the order of their paths.", result=FoundText,
+        query=[
+            _DIRECTORY,
+            Query("pattern", {"type": "string", "minLength": 1}, "A regular expression: of ripgrep where it is installed, else of Python.", required=True),
+            Query("literal", {"type": "boolean", "default": False}, "It is a text and no expression."),
+            Query("ignoreCase", {"type": "boolean", "default": False}, "In any case."),
+            Query("glob", {"type": "string"}, "Only in files that it fits."),
+            *_PAGE,
+        ],
+        errors=[*_ANY, NotADirectory, SearchPatternInvalid, LimitReached],
+    ),
+    ApiRoute(
+        method="GET", path="/v1/fs/watch", handler=_watch, scope="host", tag="files",
+        summary="What changes in a directory, as it happens.",
+        streams="`ready` when it is watched, then a `change` for each: {kind: added|modified|removed|rescan, path}. "
+        "`rescan`: too much happened to tell. It ends when the directory is gone.",
+        query=[_DIRECTORY, Query("recursive", {"type": "boolean", "default": True}, "Also below it.")],
+        errors=[*_ANY, NotADirectory, LimitReached, WatchLimitReached],
     ),
     ApiRoute(
         method="GET", path="/v1/fs/stat", handler=_stat, scope="host", tag="files",
