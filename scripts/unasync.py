@@ -31,7 +31,7 @@ WORDS: list[tuple[str, str]] = [
     (r"(?<!\.)\bTurn\b(?! [a-z])", "TurnSync"),
     (r"\b(Process|Processes)\b(?! [a-z])", r"\1Sync"),
     (r"\b(PermissionRequest|QuestionRequest|BeforeTool|AfterTool)\b", r"\1Sync"),
-    (r"\b(FileReader|Files)\b(?! [a-z])", r"\1Sync"),
+    (r"\b(FileReader|Files|Git)\b(?! [a-z])", r"\1Sync"),
     (r"\bAsyncClient\b", "Client"),
     (r"\bAsyncGenerator\[(.+?), None\]", r"Generator[\1, None, None]"),
     (r"\bAsyncGenerator\b", "Generator"),

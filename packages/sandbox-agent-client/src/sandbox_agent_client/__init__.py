@@ -20,12 +20,21 @@ from sandbox_agent_core.api.config import (
     SkillSource,
 )
 from sandbox_agent_core.api.files import FileEntry, FileStat, FileWritten
+from sandbox_agent_core.api.git import (
+    GitCloneProgress,
+    GitCloneResult,
+    GitCredentials,
+    GitDiff,
+    GitStatus,
+    SessionDiff,
+)
 from sandbox_agent_core.api.long_work import RewindResult, SteerResult
 from sandbox_agent_core.api.policy import PermissionPolicy, PermissionRule
 from sandbox_agent_core.api.processes import ProcessConfig, ProcessGap, ProcessInfo
 from sandbox_agent_core.api.requests import Resolution
 from sandbox_agent_core.api.sessions import CancelResult, SessionHooks, SessionInfo, TaskInfo
 from sandbox_agent_core.api.turns import TurnInfo
+from sandbox_agent_core.changes import ChangedFile, ChangeTotals
 from sandbox_agent_core.content import Prompt
 from sandbox_agent_core.errors import *  # noqa: F403
 from sandbox_agent_core.events import (
@@ -105,6 +114,7 @@ from sandbox_agent_client import errors
 from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._async.event_stream import EventStream
 from sandbox_agent_client._async.files import FileReader, Files
+from sandbox_agent_client._async.git import Git
 from sandbox_agent_client._async.processes import Process, Processes
 from sandbox_agent_client._async.requests import (
     AfterTool,
@@ -122,6 +132,7 @@ from sandbox_agent_client._result import BackgroundTask, FollowUp, PromptResult,
 from sandbox_agent_client._sync.client import SandboxAgentSync
 from sandbox_agent_client._sync.event_stream import EventStreamSync
 from sandbox_agent_client._sync.files import FileReaderSync, FilesSync
+from sandbox_agent_client._sync.git import GitSync
 from sandbox_agent_client._sync.processes import ProcessesSync, ProcessSync
 from sandbox_agent_client._sync.requests import (
     AfterToolSync,
@@ -143,6 +154,7 @@ from sandbox_agent_client.persistence import (
 )
 from sandbox_agent_client.sandboxes.local import LocalProvider
 from sandbox_agent_client.sandboxes.progress import StartupStep
+from sandbox_agent_client.workspace import Workspace
 
 __all__ = [
     "AfterTool",
@@ -157,6 +169,8 @@ __all__ = [
     "BeforeTool",
     "BeforeToolSync",
     "CancelResult",
+    "ChangeTotals",
+    "ChangedFile",
     "CommandResult",
     "CommandsUpdated",
     "ConfigChanged",
@@ -181,6 +195,13 @@ __all__ = [
     "FilesSync",
     "FollowUp",
     "ForkedFrom",
+    "Git",
+    "GitCloneProgress",
+    "GitCloneResult",
+    "GitCredentials",
+    "GitDiff",
+    "GitStatus",
+    "GitSync",
     "Health",
     "HookRequested",
     "HookResolved",
@@ -247,6 +268,7 @@ __all__ = [
     "SandboxSync",
     "Session",
     "SessionCreated",
+    "SessionDiff",
     "SessionEnded",
     "SessionHooks",
     "SessionInfo",
@@ -287,6 +309,7 @@ __all__ = [
     "TurnUse",
     "UniversalEvent",
     "UsageUpdated",
+    "Workspace",
     "errors",
     "local_credentials",
 ]

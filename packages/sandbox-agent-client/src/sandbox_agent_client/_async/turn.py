@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from sandbox_agent_core.api.git import SessionDiff
 from sandbox_agent_core.api.sessions import CancelResult
 from sandbox_agent_core.api.turns import TurnInfo, TurnStatus
 from sandbox_agent_core.events import Event
 
 from sandbox_agent_client._async.turns import SessionTurns
+from sandbox_agent_client._calls import git as git_calls
 from sandbox_agent_client._calls import turns as calls
 from sandbox_agent_client._result import PromptResult
 
@@ -67,6 +69,10 @@ class Turn:
         async with aclosing(events):
             async for event in events:
                 yield event
+
+    async def diff(self) -> SessionDiff:
+        """What it has changed, as `Session.diff` tells it. Raises: TurnNotFound."""
+        return await self._turns.call(git_calls.session_diff(self.session_id, self.id))
 
     async def cancel(self, *, wait: bool = False) -> CancelResult:
         """Cancel it, running or queued. `wait`: until it has ended, as `Session.cancel` does. One that has ended

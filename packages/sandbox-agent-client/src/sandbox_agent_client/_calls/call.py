@@ -52,7 +52,8 @@ class Call(Generic[T]):
     """Relative to the base URL, quoted."""
     parse: Callable[[Any], T]
     """Reads the decoded JSON of a success; `None` when there was no body."""
-    query: Query = field(default_factory=dict)
+    query: Mapping[str, str | int | list[str]] = field(default_factory=dict)
+    """A list is the same parameter several times."""
     body: Mapping[str, Any] | None = None
     """JSON, of which every text can be encoded."""
     has_deadline: bool = True

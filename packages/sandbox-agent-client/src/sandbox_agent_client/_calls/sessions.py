@@ -78,6 +78,8 @@ class SessionOptions(TypedDict, total=False):
     """Yours: stored and given back."""
     title: str | None
     """What people call it. Default: what its agent calls it, if it does."""
+    diffs: bool | None
+    """Whether `TurnDiff` tells what each turn has done to the files. Default: as the server was told."""
 
 
 def create(request: CreateSession) -> Call[SessionInfo]:
@@ -107,10 +109,12 @@ def list_page(
     return Call(
         method="GET",
         path=path("sessions"),
-        query=query(
-            limit=limit, cursor=cursor, agent=joined(agent), status=joined(status), title=title
-        )
-        | wanted,
+        query={
+            **query(
+                limit=limit, cursor=cursor, agent=joined(agent), status=joined(status), title=title
+            ),
+            **wanted,
+        },
         parse=reads(SessionList),
     )
 

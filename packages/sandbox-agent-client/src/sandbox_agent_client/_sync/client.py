@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from os import PathLike
@@ -13,7 +14,12 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import httpx
 from sandbox_agent_core.api.sessions import CreateSession, SessionInfo, SessionStatus
-from sandbox_agent_core.errors import NoSandbox, SessionAlreadyExists, SessionNotFound
+from sandbox_agent_core.errors import (
+    InvalidRequest,
+    NoSandbox,
+    SessionAlreadyExists,
+    SessionNotFound,
+)
 from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef, TokenHeader
 
@@ -35,8 +41,10 @@ from sandbox_agent_client._sync._backend import (
 from sandbox_agent_client._sync.config import Config
 from sandbox_agent_client._sync.connection import Connection
 from sandbox_agent_client._sync.files import FilesSync
+from sandbox_agent_client._sync.git import GitSync
 from sandbox_agent_client._sync.installation import InstallationWatch, OnInstall
 from sandbox_agent_client._sync.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
+from sandbox_agent_client._sync.preparing import Preparation
 from sandbox_agent_client._sync.processes import ProcessesSync
 from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.service import Service
@@ -52,6 +60,7 @@ from sandbox_agent_client.sandboxes.launch import (
     take_over,
 )
 from sandbox_agent_client.sandboxes.sandbox import parse_ref
+from sandbox_agent_client.workspace import Workspace
 
 __all__ = ["SandboxAgentSync"]
 
@@ -71,6 +80,10 @@ class SandboxAgentSync(Service):
     """Commands that are run, and processes that run on."""
     fs: FilesSync
     """Files and directories of the sandbox."""
+    git: GitSync
+    """Repositories of the sandbox: cloned, and what has changed in them."""
+    workspace: str | None = None
+    """The directory that `start(workspace=…)` has prepared, where sessions begin that say nothing else."""
 
     def __init__(
         self,
@@ -89,6 +102,7 @@ class SandboxAgentSync(Service):
         self.config = Config(connection)
         self.processes = ProcessesSync(connection)
         self.fs = FilesSync(connection)
+        self.git = GitSync(connection)
         self._watch = partial(InstallationWatch, connection.transport, report=report)
 
     def __repr__(self) -> str:
@@ -112,6 +126,7 @@ class SandboxAgentSync(Service):
         labels: Mapping[str, str] | None = None,
         agents: Sequence[str] = (),
         wheelhouse: str | PathLike[str] | None = None,
+        workspace: Workspace | None = None,
         idle_timeout: float | None = IDLE_TIMEOUT_S,
         on_idle: OnIdle = "lapse",
         wake: Wake = "auto",
@@ -132,6 +147,9 @@ class SandboxAgentSync(Service):
         With `ref` (of `client.sandbox_ref`, or its JSON) a sandbox that exists is taken over. Leaving
         the block leaves it running, unless `keep=False`; so does a failure.
 
+        `workspace` is what is to be in it before anybody works there: a repository, files, commands. Sessions begin
+        in its directory.
+
         While a turn runs the sandbox's lifetime is extended, where it has one. Idle for `idle_timeout`
         (None: never), it is left to lapse, or paused with `on_idle="pause"`. The next call wakes a sandbox that
         sleeps, whoever paused it, and starts a server again that does not run; with `wake="never"` it raises
@@ -145,11 +163,17 @@ class SandboxAgentSync(Service):
             SandboxNotFound: there is no sandbox of that `ref` any more.
             ProviderError: the sandbox could not be made.
             ServerStartFailed: the server in it did not answer.
+            GitAuthRequired, GitFailed, WorkspaceSetupFailed: the workspace could not be prepared.
         """
 
         _check_report(report)
+        if workspace is not None and ref is not None:
+            raise InvalidRequest(
+                "`workspace` is for a new sandbox, and `ref` names one that is there"
+            )
 
         def open() -> SandboxAgentSync:
+            began_at = time.monotonic()
             known = None if ref is None else parse_ref(ref)
             wanted = StartOptions(
                 sandbox=sandbox or (known.provider if known else LOCAL),
@@ -195,9 +219,32 @@ class SandboxAgentSync(Service):
                     box, connection, idle_timeout_s=idle_timeout, on_idle=on_idle
                 )
             stays = keep if keep is not None else not launched.is_ours
-            return cls(connection, sandbox=box, keep=stays, keep_alive=keep_alive, report=report)
+            client = cls(connection, sandbox=box, keep=stays, keep_alive=keep_alive, report=report)
+            if workspace is not None:
+                client._prepare(workspace, report, began_at)
+            return client
 
         return open_now(open)
+
+    def _prepare(
+        self, workspace: Workspace, report: Callable[[str], Any] | None, began_at: float
+    ) -> None:
+        """A failure leaves nothing behind."""
+        preparation = Preparation(
+            workspace,
+            fs=self.fs,
+            git=self.git,
+            processes=self.processes,
+            report=report,
+            began_at=began_at,
+        )
+        try:
+            self.workspace = preparation.run()
+        except BaseException:
+            if self._connection.is_local:
+                preparation.undo()
+            self.destroy_sandbox()
+            raise
 
     @classmethod
     def connect(
@@ -351,7 +398,9 @@ class SandboxAgentSync(Service):
             InvalidRequest: an argument is not possible; the message names it.
         """
         members: dict[str, Any] = {**options}
-        if members.get("cwd") is not None:
+        if members.get("cwd") is None:
+            members["cwd"] = self.workspace
+        else:
             members["cwd"] = self._directory(members["cwd"])
         if members.get("additional_directories"):
             given = members["additional_directories"]

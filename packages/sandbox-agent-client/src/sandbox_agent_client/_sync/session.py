@@ -9,6 +9,7 @@ from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
+from sandbox_agent_core.api.git import SessionDiff
 from sandbox_agent_core.api.long_work import RewindResult
 from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.api.requests import OnReject, Reply, Resolution, Scope
@@ -21,6 +22,7 @@ from sandbox_agent_core.view import Transcript
 
 from sandbox_agent_client._callbacks import check_callback
 from sandbox_agent_client._calls import events as event_calls
+from sandbox_agent_client._calls import git as git_calls
 from sandbox_agent_client._calls import long_work
 from sandbox_agent_client._calls import requests as request_calls
 from sandbox_agent_client._calls import sessions as calls
@@ -354,6 +356,19 @@ class SessionSync(Prompting):
         )
         self._connection.fork_recorder(self.id, info, given)
         return SessionSync(self._connection, info)
+
+    def diff(self, turn_id: str | None = None) -> SessionDiff:
+        """What has become of the files, whoever wrote them and by what means: in one turn, or from before the first
+        that changed something to after the last. `patch` is what `git diff` would write.
+
+            result = session.prompt("Fix the tests.")
+            print((session.diff(result.turn_id)).patch)
+
+        Raises:
+            TurnNotFound: the session has no such turn.
+            GitFailed: the files of then are not kept any more.
+        """
+        return self._connection.call(git_calls.session_diff(self.id, turn_id))
 
     def rewind(
         self,

@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import closing
 
+from sandbox_agent_core.api.git import SessionDiff
 from sandbox_agent_core.api.sessions import CancelResult
 from sandbox_agent_core.api.turns import TurnInfo, TurnStatus
 from sandbox_agent_core.events import Event
 
+from sandbox_agent_client._calls import git as git_calls
 from sandbox_agent_client._calls import turns as calls
 from sandbox_agent_client._result import PromptResult
 from sandbox_agent_client._sync.turns import SessionTurns
@@ -68,6 +70,10 @@ class TurnSync:
         with closing(events):
             for event in events:
                 yield event
+
+    def diff(self) -> SessionDiff:
+        """What it has changed, as `SessionSync.diff` tells it. Raises: TurnNotFound."""
+        return self._turns.call(git_calls.session_diff(self.session_id, self.id))
 
     def cancel(self, *, wait: bool = False) -> CancelResult:
         """Cancel it, running or queued. `wait`: until it has ended, as `SessionSync.cancel` does. One that has ended

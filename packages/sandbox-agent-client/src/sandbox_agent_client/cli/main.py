@@ -17,6 +17,7 @@ from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.config import mcp_app, skills_app
 from sandbox_agent_client.cli.copying import add_cp_command
 from sandbox_agent_client.cli.credentials import credentials_app
+from sandbox_agent_client.cli.diff import add_diff_command
 from sandbox_agent_client.cli.doctor import add_doctor_command
 from sandbox_agent_client.cli.image import image_app
 from sandbox_agent_client.cli.plugins import add_plugin_commands
@@ -56,6 +57,7 @@ add_chat_command(app, panel=WORK)
 add_attach_command(app, panel=WORK)
 add_acp_command(app, panel=WORK)
 add_cp_command(app, panel=WORK)
+add_diff_command(app, panel=WORK)
 app.add_typer(sessions_app, name="sessions", rich_help_panel=WORK)
 app.add_typer(requests_app, name="requests", rich_help_panel=WORK)
 add_process_commands(app, panel=PLACES)

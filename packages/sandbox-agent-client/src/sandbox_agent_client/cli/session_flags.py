@@ -27,6 +27,7 @@ from sandbox_agent_client.cli.completion import (
 from sandbox_agent_client.cli.opening import Wanted
 from sandbox_agent_client.cli.options import TOKEN_VARIABLE, TokenEnv, Url
 from sandbox_agent_client.cli.target import Target, resolve_target
+from sandbox_agent_client.cli.workspace import Repo, WorkspaceFile, workspace_of
 
 __all__ = ["SessionFlags", "takes_session_flags"]
 
@@ -60,6 +61,8 @@ class SessionFlags:
             show_default=False,
         ),
     ] = None
+    repo: Repo = None
+    workspace: WorkspaceFile = None
     url: Url = None
     token_env: TokenEnv = TOKEN_VARIABLE
     agent: Annotated[
@@ -176,7 +179,7 @@ class SessionFlags:
             session=self.session,
             may_create=self.create,
             agent=self.agent,
-            cwd=_directory(self.cwd, target, is_new=is_new),
+            cwd=_directory(self.cwd, target, is_new=is_new and target.workspace is None),
             additional_directories=[
                 str(_directory(directory, target, is_new=True)) for directory in self.add_dir or []
             ],
@@ -200,6 +203,7 @@ class SessionFlags:
             token_env=self.token_env,
             options=options,
             wheelhouse=self.wheelhouse,
+            workspace=workspace_of(self.repo, self.workspace),
         )
 
 

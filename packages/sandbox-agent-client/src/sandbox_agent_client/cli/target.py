@@ -17,6 +17,7 @@ from sandbox_agent_client.cli.local_sessions import local_store, make_server_dir
 from sandbox_agent_client.cli.variables import URL_VARIABLE
 from sandbox_agent_client.sandboxes.local import LocalProvider
 from sandbox_agent_client.sandboxes.plugins import find_provider
+from sandbox_agent_client.workspace import Workspace
 
 __all__ = ["Target", "resolve_server", "resolve_target"]
 
@@ -31,6 +32,8 @@ class Target:
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """Of the sandbox's provider."""
     wheelhouse: Path | None = None
+    workspace: Workspace | None = None
+    """What a sandbox that is made is to have in it."""
 
     @property
     def is_local(self) -> bool:
@@ -53,6 +56,7 @@ class Target:
         async with SandboxAgent.start(
             find_provider(self.sandbox, options),
             wheelhouse=self.wheelhouse,
+            workspace=self.workspace,
             persistence=store,
             report=report,
         ) as client:
@@ -66,17 +70,22 @@ def resolve_target(
     token_env: str,
     options: Mapping[str, Any] | None = None,
     wheelhouse: Path | None = None,
+    workspace: Workspace | None = None,
 ) -> Target:
     """The options, then the environment, then the server of this machine, then a local sandbox.
 
     Raises:
         typer.BadParameter: they exclude each other, or the URL is none.
     """
-    if url is not None and (sandbox is not None or options or wheelhouse):
+    is_new = sandbox is not None or bool(options) or bool(wheelhouse) or workspace is not None
+    if url is not None and is_new:
         raise typer.BadParameter("give either --url or --sandbox with its options")
-    if sandbox is not None or options or wheelhouse:
+    if is_new:
         return Target(
-            sandbox=sandbox or LocalProvider.name, options=options or {}, wheelhouse=wheelhouse
+            sandbox=sandbox or LocalProvider.name,
+            options=options or {},
+            wheelhouse=wheelhouse,
+            workspace=workspace,
         )
     daemon = Daemon.running()
     url = url or os.environ.get(URL_VARIABLE)

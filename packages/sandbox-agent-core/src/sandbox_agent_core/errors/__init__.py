@@ -87,6 +87,7 @@
       NotServed (a NotFound)             not_served
       CallbackError                      callback_error
       CommandFailed                      command_failed
+        WorkspaceSetupFailed             workspace_setup_failed
       ServerUnreachable                  server_unreachable          retryable
       ServerStartFailed                  server_start_failed
       StreamGap                          stream_gap
@@ -141,6 +142,7 @@ from sandbox_agent_core.errors.client import (
     ServerStartFailed,
     ServerUnreachable,
     StreamGap,
+    WorkspaceSetupFailed,
 )
 from sandbox_agent_core.errors.general import (
     Conflict,
@@ -322,6 +324,7 @@ __all__ = [
     "ValueNotSupported",
     "WatchLimitReached",
     "WorkspaceNotTrusted",
+    "WorkspaceSetupFailed",
 ]
 """The tree: what a front door exports with `*`."""
 

@@ -16,6 +16,7 @@ __all__ = [
     "ServerStartFailed",
     "ServerUnreachable",
     "StreamGap",
+    "WorkspaceSetupFailed",
 ]
 
 
@@ -55,6 +56,14 @@ class CommandFailed(SandboxAgentError):
 
     code = "command_failed"
     title = "Command Failed"
+
+
+class WorkspaceSetupFailed(CommandFailed):
+    """A command of a workspace's `setup` failed, so its sandbox was removed again; `details.output` is the last that it
+    wrote."""
+
+    code = "workspace_setup_failed"
+    title = "Workspace Setup Failed"
 
 
 class OutputInvalid(SandboxAgentError):

@@ -1,0 +1,147 @@
+# Generated from `_async/preparing.py` by `scripts/unasync.py`: do not edit.
+"""A workspace put into a sandbox that has just been made, by the sandbox's own API: the same for every provider."""
+
+from __future__ import annotations
+
+import logging
+import posixpath
+import time
+from collections.abc import Callable
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from sandbox_agent_core.api.git import GitCloneProgress
+from sandbox_agent_core.errors import SandboxAgentError, WorkspaceSetupFailed
+
+from sandbox_agent_client._commands import OutputChunk
+from sandbox_agent_client._sync.files import FilesSync
+from sandbox_agent_client._sync.git import GitSync
+from sandbox_agent_client._sync.processes import ProcessesSync
+from sandbox_agent_client.workspace import FileContent, SetupCommand, Workspace
+
+__all__ = ["Preparation"]
+
+logger = logging.getLogger(__name__)
+
+LAST_OUTPUT_CHARS = 4000
+LONG_PHASES = frozenset({"receiving", "resolving", "checking_out", "filtering", "submodule"})
+"""Of a clone; the others are over before anybody has read of them."""
+
+
+class Preparation:
+    def __init__(
+        self,
+        workspace: Workspace,
+        *,
+        fs: FilesSync,
+        git: GitSync,
+        processes: ProcessesSync,
+        report: Callable[[str], Any] | None,
+        began_at: float,
+    ) -> None:
+        """`report` is told lines, with the seconds since `began_at` (of the monotonic clock)."""
+        self._workspace = workspace
+        self._fs = fs
+        self._git = git
+        self._processes = processes
+        self._report = report
+        self._began_at = began_at
+        self._told = ""
+        self._cloned: str | None = None
+
+    def run(self) -> str:
+        """The directory that all of it is in, absolute.
+
+        Raises:
+            GitAuthRequired, GitFailed, PathExists: the repository could not be cloned.
+            WorkspaceSetupFailed: a command failed. And what writing files raises.
+        """
+        root = self._root()
+        for path, content in self._workspace.files.items():
+            self._write(posixpath.join(root, path), content)
+        for command in self._workspace.setup:
+            self._set_up(command, root)
+        return root
+
+    def undo(self) -> None:
+        """Remove the clone of a preparation that failed, where the sandbox's files outlive it."""
+        if self._cloned is not None:
+            try:
+                self._fs.remove(self._cloned, recursive=True)
+            except SandboxAgentError as exc:
+                logger.warning("%s is left behind: %s", self._cloned, exc.message)
+
+    def _root(self) -> str:
+        wanted = self._workspace
+        if wanted.repo is not None:
+            self._say(f"cloning {_shown(wanted.repo)}")
+            done = self._git.clone(
+                wanted.repo,
+                wanted.path,
+                ref=wanted.ref,
+                depth=wanted.depth,
+                submodules=wanted.submodules,
+                credentials=wanted.credentials,
+                on_progress=self._on_clone,
+            )
+            self._cloned = done.path
+            return done.path
+        here = (self._processes.run(["pwd"])).check().stdout.rstrip("\n")
+        root = posixpath.join(here, fspath(wanted.path) if wanted.path is not None else "")
+        root = root.rstrip("/") or "/"
+        self._fs.mkdir(root)
+        return root
+
+    def _write(self, path: str, content: FileContent) -> None:
+        self._say(f"writing {path}")
+        if isinstance(content, PathLike):
+            self._fs.upload(Path(content), path)
+        else:
+            data = content.encode() if isinstance(content, str) else content
+            self._fs.write(path, data)
+
+    def _set_up(self, command: SetupCommand, root: str) -> None:
+        shown = command if isinstance(command, str) else " ".join(command)
+        self._say(f"running {shown}")
+        tail = ""
+
+        def keep(chunk: OutputChunk) -> None:
+            nonlocal tail
+            tail = (tail + chunk.text)[-LAST_OUTPUT_CHARS:]
+
+        done = self._processes.run(
+            command,
+            cwd=root,
+            env=self._workspace.env,
+            timeout=self._workspace.setup_timeout,
+            on_output=keep,
+        )
+        if not done.ok:
+            how = "took too long" if done.timed_out else f"exited with {done.exit_code}"
+            raise WorkspaceSetupFailed(
+                f"the workspace could not be set up: `{shown}` {how}. Its last output:\n{tail.strip()}",
+                command=shown,
+                exitCode=done.exit_code,
+                output=tail,
+            )
+
+    def _on_clone(self, progress: GitCloneProgress) -> None:
+        # Each phase once: lines are for people.
+        if progress.phase in LONG_PHASES and progress.phase != self._told:
+            self._told = progress.phase
+            self._say(f"cloning: {progress.phase.replace('_', ' ')}")
+
+    def _say(self, line: str) -> None:
+        logger.info("%s", line)
+        if self._report is not None:
+            self._report(f"[{time.monotonic() - self._began_at:.1f} s] {line}")
+
+
+def _shown(repo: str) -> str:
+    """Without credentials."""
+    scheme, has_scheme, rest = repo.partition("://")
+    if not has_scheme:
+        return repo
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
