@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sandbox_agent_core.frames import acp
-from sandbox_agent_core.frames.jsonrpc import notification, request
+from sandbox_agent_core.frames.jsonrpc import INTERNAL_ERROR, notification, request
 from sandbox_agent_core.lenient import as_dict
 
 from sandbox_agent_server.acp.remote.outlet import Outlet
@@ -106,8 +106,16 @@ class Attachment:
         try:
             with suppress(ConnectionError):
                 await follower.run()
+                await self._give_up()
         finally:
             self._is_current.set()
+
+    async def _give_up(self) -> None:
+        """The log is closed: nobody will say how what runs has ended."""
+        error = {"code": INTERNAL_ERROR, "message": "the session is closed"}
+        while self.turns:
+            _, answer = self.turns.popitem()
+            await self._outlet.send(self.session_id, answer({"error": error}))
 
     async def ask_again(self) -> None:
         """What waited for an answer before this client came."""
