@@ -61,7 +61,7 @@ const hello = { protocolVersion: 1, clientCapabilities: {}, clientInfo: { name: 
 let id;
 await editor().connectWith(await open(), async (agent) => {
   steps.version = (await agent.request(call.initialize, hello)).protocolVersion;
-  const made = await agent.request(call.session.new, { cwd: "/", mcpServers: [] });
+  const made = await agent.request(call.session.new, { cwd: process.cwd(), mcpServers: [] });
   id = made.sessionId;
   steps.modes = made.modes.availableModes.length;
   steps.prompt = (await agent.request(call.session.prompt, prompt(id, "Grüße 🎉 hello"))).stopReason;
@@ -81,7 +81,7 @@ await editor().connectWith(await open(), async (agent) => {
   steps.vendor = await failure(agent.request("_vendor/thing", { sessionId: id }));
   steps.unknown = await failure(agent.request("_vendor/other", {}));
   steps.nowhere = await failure(
-    agent.request(call.session.load, { sessionId: "nope", cwd: "/", mcpServers: [] }),
+    agent.request(call.session.load, { sessionId: "nope", cwd: process.cwd(), mcpServers: [] }),
   );
   steps.crash = await failure(agent.request(call.session.prompt, prompt(id, "crash")));
   steps.revived = (await agent.request(call.session.prompt, prompt(id, "hello"))).stopReason;
@@ -93,7 +93,7 @@ for (const [name, method] of [["load", call.session.load], ["resume", call.sessi
   said = [];
   await editor().connectWith(await open(), async (agent) => {
     await agent.request(call.initialize, hello);
-    await agent.request(method, { sessionId: id, cwd: "/", mcpServers: [] });
+    await agent.request(method, { sessionId: id, cwd: process.cwd(), mcpServers: [] });
     await agent.request(call.session.prompt, prompt(id, name));
     steps[name] = [text("user_message_chunk").slice(0, 14), text("agent_message_chunk").slice(-14)];
   });

@@ -19,6 +19,7 @@ from acp import spawn_agent_process, text_block
 from acp.client.connection import ClientSideConnection
 from acp.interfaces import Client
 from acp.schema import AllowedOutcome, RequestPermissionResponse
+from support.acp_wire import WORKSPACE
 from support.server import DEADLINE_S, ServerProcess, until
 from support.typescript_acp import TYPESCRIPT_STEPS, run_typescript
 
@@ -30,7 +31,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     process = ServerProcess(tmp_path_factory.mktemp("server")).start()
     yield process
     process.stop()
-    assert "Traceback" not in process.log()
+    assert "Traceback" not in process.log(), process.log()[-6000:]
 
 
 class Cable:
@@ -121,7 +122,7 @@ async def bridged(
     server: ServerProcess, url: str
 ) -> AsyncIterator[tuple[Editor, ClientSideConnection, str]]:
     editor = Editor()
-    arguments = [PROGRAM, "acp", "--url", url, "--agent", "mock", "--cwd", "/"]
+    arguments = [PROGRAM, "acp", "--url", url, "--agent", "mock", "--cwd", WORKSPACE]
     async with (
         asyncio.timeout(DEADLINE_S),
         spawn_agent_process(editor, *arguments, env=environment(server)) as (connection, process),
@@ -134,7 +135,7 @@ async def bridged(
 
 def test_every_step_of_a_session_with_the_typescript_sdk(server: ServerProcess) -> None:
     command = ["env", f"SANDBOX_AGENT_TOKEN={server.token}", PROGRAM, "acp"]
-    target = json.dumps([*command, "--url", server.url, "--agent", "mock", "--cwd", "/"])
+    target = json.dumps([*command, "--url", server.url, "--agent", "mock", "--cwd", WORKSPACE])
     assert run_typescript("stdio", target) == {**TYPESCRIPT_STEPS, "exit": 0}
 
 

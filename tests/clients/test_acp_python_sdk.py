@@ -14,6 +14,7 @@ from acp.http import create_http_stream
 from acp.interfaces import Client
 from acp.schema import AllowedOutcome, RequestPermissionResponse
 from acp.ws import create_websocket_stream
+from support.acp_wire import WORKSPACE
 from support.server import DEADLINE_S, ServerProcess
 
 TRANSPORTS = ("websocket", "http")
@@ -24,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     process = ServerProcess(tmp_path_factory.mktemp("server")).start()
     yield process
     process.stop()
-    assert "Traceback" not in process.log()
+    assert "Traceback" not in process.log(), process.log()[-6000:]
 
 
 class Editor(Client):
@@ -78,7 +79,7 @@ async def connected(
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_every_step_of_a_session(server: ServerProcess, transport: str) -> None:
     async with connected(server, transport) as (editor, connection):
-        session = await connection.new_session(cwd="/", mcp_servers=[])
+        session = await connection.new_session(cwd=WORKSPACE, mcp_servers=[])
         id = session.session_id
         assert session.modes is not None
 
@@ -103,7 +104,7 @@ async def test_every_step_of_a_session(server: ServerProcess, transport: str) ->
                 await connection.ext_method(name, {})
             assert refused.value.code == -32601
         with pytest.raises(RequestError) as refused:
-            await connection.load_session(session_id="nope", cwd="/", mcp_servers=[])
+            await connection.load_session(session_id="nope", cwd=WORKSPACE, mcp_servers=[])
         assert refused.value.code == -32002
 
         with pytest.raises(RequestError) as refused:
@@ -114,14 +115,14 @@ async def test_every_step_of_a_session(server: ServerProcess, transport: str) ->
         await connection.close_session(session_id=id)
 
     async with connected(server, transport) as (editor, connection):
-        await connection.load_session(session_id=id, cwd="/", mcp_servers=[])
+        await connection.load_session(session_id=id, cwd=WORKSPACE, mcp_servers=[])
         done = await connection.prompt(session_id=id, prompt=[text_block("more")])
         assert done.stop_reason == "end_turn"
         assert editor.text("user_message_chunk").startswith("Grüße 🎉 hellopermission")
         assert editor.text().endswith("You said: more")
 
     async with connected(server, transport) as (editor, connection):
-        await connection.resume_session(session_id=id, cwd="/", mcp_servers=[])
+        await connection.resume_session(session_id=id, cwd=WORKSPACE, mcp_servers=[])
         done = await connection.prompt(session_id=id, prompt=[text_block("resumed")])
         assert done.stop_reason == "end_turn"
         assert editor.text() == "You said: resumed"
@@ -132,7 +133,7 @@ async def test_a_turn_goes_on_when_its_client_is_gone(
     server: ServerProcess, transport: str
 ) -> None:
     async with connected(server, transport) as (editor, connection):
-        session = await connection.new_session(cwd="/", mcp_servers=[])
+        session = await connection.new_session(cwd=WORKSPACE, mcp_servers=[])
         prompt = connection.prompt(
             session_id=session.session_id, prompt=[text_block("stream 200 10")]
         )
@@ -140,6 +141,6 @@ async def test_a_turn_goes_on_when_its_client_is_gone(
         await editor.told.wait()
         running.cancel()
     async with connected(server, transport) as (editor, connection):
-        await connection.load_session(session_id=session.session_id, cwd="/", mcp_servers=[])
+        await connection.load_session(session_id=session.session_id, cwd=WORKSPACE, mcp_servers=[])
         await connection.prompt(session_id=session.session_id, prompt=[text_block("hello")])
     assert len([kind for kind, _ in editor.said if kind == "agent_message_chunk"]) >= 200

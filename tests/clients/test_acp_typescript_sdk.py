@@ -14,7 +14,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     process = ServerProcess(tmp_path_factory.mktemp("server")).start()
     yield process
     process.stop()
-    assert "Traceback" not in process.log()
+    assert "Traceback" not in process.log(), process.log()[-6000:]
 
 
 @pytest.mark.parametrize("transport", ["http", "websocket"])

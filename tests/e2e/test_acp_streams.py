@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from support.acp_wire import AcpSocket, AcpStreams, text_of
+from support.acp_wire import WORKSPACE, AcpSocket, AcpStreams, text_of
 from support.server import DEADLINE_S, ServerProcess, until
 
 
@@ -19,7 +19,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     process = ServerProcess(tmp_path_factory.mktemp("server"), arguments=limits).start()
     yield process
     process.stop()
-    assert "Traceback" not in process.log()
+    assert "Traceback" not in process.log(), process.log()[-6000:]
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def streams(server: ServerProcess) -> Iterator[AcpStreams]:
 
 
 def new_session(streams: AcpStreams, common: Any) -> str:
-    answer, _ = common.answer_to(streams.request("session/new", cwd="/", mcpServers=[]))
+    answer, _ = common.answer_to(streams.request("session/new", cwd=WORKSPACE, mcpServers=[]))
     session_id: str = answer["result"]["sessionId"]
     return session_id
 
@@ -72,10 +72,10 @@ def test_without_a_stream_of_the_session_its_messages_go_to_the_connections(
 def test_a_replay_comes_whole_on_the_stream_that_was_opened_before_it(
     server: ServerProcess, streams: AcpStreams
 ) -> None:
-    session_id = server.create()
+    session_id = server.create(cwd=WORKSPACE)
     server.prompt(session_id, "hello")
     common, own = streams.stream(), streams.stream(session_id)
-    load = streams.request("session/load", sessionId=session_id, cwd="/", mcpServers=[])
+    load = streams.request("session/load", sessionId=session_id, cwd=WORKSPACE, mcpServers=[])
     answer, _ = common.answer_to(load)
     assert answer["result"]["sessionId"] == session_id
     _, before = own.answer_to(streams.prompt(session_id, "again"))
@@ -100,7 +100,7 @@ def test_a_permission_can_be_answered_without_naming_its_session(streams: AcpStr
 def test_a_session_that_nobody_knows_has_a_stream_that_waits(streams: AcpStreams) -> None:
     common, own = streams.stream(), streams.stream("nope")
     assert own.response.status_code == 200
-    load = streams.request("session/load", sessionId="nope", cwd="/", mcpServers=[])
+    load = streams.request("session/load", sessionId="nope", cwd=WORKSPACE, mcpServers=[])
     assert common.answer_to(load)[0]["error"]["code"] == -32002
     prompt = streams.prompt("nope", "hello")
     assert own.answer_to(prompt)[0]["error"]["code"] == -32002

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
-from support.acp_wire import AcpSocket, text_of
+from support.acp_wire import WORKSPACE, AcpSocket, text_of
 from support.server import DEADLINE_S, ServerProcess, until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
@@ -18,7 +19,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     process = ServerProcess(tmp_path_factory.mktemp("server")).start()
     yield process
     process.stop()
-    assert "Traceback" not in process.log()
+    assert "Traceback" not in process.log(), process.log()[-6000:]
 
 
 @pytest.fixture
@@ -130,7 +131,9 @@ def test_a_session_may_be_made_with_more_than_acp_has_words_for(
     wanted = {"title": "By hand", "mode": "plan", "env": {"KEY": "secret"}, "agent": "claude"}
     own = {"sessionId": "ses_of_the_client", "session": wanted}
     for expected in ("result", "error"):
-        answer = socket.ask("session/new", cwd="/", mcpServers=[], _meta={"sandbox_agent": own})
+        answer = socket.ask(
+            "session/new", cwd=WORKSPACE, mcpServers=[], _meta={"sandbox_agent": own}
+        )
         assert expected in answer
     assert answer["error"]["data"]["code"] == "session_already_exists"
     with server.client() as client:
@@ -150,7 +153,7 @@ def test_sessions_are_listed_closed_loaded_and_deleted(
     assert session_id in [one["sessionId"] for one in listed]
     assert socket.ask("session/list", cwd="/elsewhere")["result"] == {"sessions": []}
     with AcpSocket.connected(server) as other:
-        answer = other.ask("session/load", sessionId=session_id, cwd="/", mcpServers=[])
+        answer = other.ask("session/load", sessionId=session_id, cwd=WORKSPACE, mcpServers=[])
         assert answer["result"]["sessionId"] == session_id
         assert other.seen[-1] == answer
         assert text_of(other.seen, kind="user_message_chunk") == "hello"
@@ -163,9 +166,9 @@ def test_sessions_are_listed_closed_loaded_and_deleted(
 def test_a_session_of_the_http_api_can_be_loaded_and_both_see_each_other(
     server: ServerProcess, socket: AcpSocket
 ) -> None:
-    session_id = server.create()
+    session_id = server.create(cwd=WORKSPACE)
     server.prompt(session_id, "one")
-    socket.ask("session/load", sessionId=session_id, cwd="/", mcpServers=[])
+    socket.ask("session/load", sessionId=session_id, cwd=WORKSPACE, mcpServers=[])
     socket.seen.clear()
     server.prompt(session_id, "two")
     socket.answer_to(socket.prompt(session_id, "three"))
@@ -185,7 +188,7 @@ def test_a_session_outlives_its_connection_and_is_resumed_where_it_was(
     until(lambda: server.events(session_id, "permission.requested"))
     with AcpSocket.connected(server) as second:
         own = {"cursor": cursor, "turns": ["turn_of_the_test"]}
-        params = {"sessionId": session_id, "cwd": "/", "mcpServers": []}
+        params = {"sessionId": session_id, "cwd": WORKSPACE, "mcpServers": []}
         second.ask("session/resume", **params, _meta={"sandbox_agent": own})
         again = {"turnId": "turn_of_the_test", "again": True}
         prompt = second.prompt(session_id, "permission", _meta={"sandbox_agent": again})
@@ -206,7 +209,7 @@ def test_a_prompt_given_again_after_its_end_is_answered_and_not_repeated(
         first.prompt(session_id, "hello", _meta={"sandbox_agent": {"turnId": "turn_lost"}})
     until(lambda: server.events(session_id, "turn.ended"))
     with AcpSocket.connected(server) as second:
-        params = {"sessionId": session_id, "cwd": "/", "mcpServers": []}
+        params = {"sessionId": session_id, "cwd": WORKSPACE, "mcpServers": []}
         own = {"cursor": 0, "turns": ["turn_lost"]}
         second.ask("session/load", **params, _meta={"sandbox_agent": own})
         again = {"turnId": "turn_lost", "again": True}
@@ -261,6 +264,72 @@ def test_bad_messages_are_answered_and_the_connection_stays(
     assert (answer["id"], answer["error"]["code"]) == (id, code)
     assert type(answer["id"]) is type(id)
     assert "result" in socket.ask("session/list")
+
+
+def test_no_message_of_whatever_shape_ends_the_connection(socket: AcpSocket) -> None:
+    chance = Random(4711)
+    session_id = socket.new_session()
+    methods = [
+        "session/new",
+        "session/load",
+        "session/prompt",
+        "session/cancel",
+        "session/set_mode",
+    ]
+    methods += [
+        "session/set_config_option",
+        "session/list",
+        "$/cancel_request",
+        "_x/y",
+        "",
+        "fs/read",
+    ]
+    values: list[Any] = [None, True, -1, 1.5, "", "x" * 5000, [], {}, {"a": [{}]}, session_id, "/"]
+    names = ["sessionId", "cwd", "mcpServers", "prompt", "modeId", "configId", "value", "requestId"]
+    names += ["_meta", "cursor", "additionalDirectories", "protocolVersion"]
+    for _ in range(400):
+        params: Any = {name: chance.choice(values) for name in chance.sample(names, 4)}
+        if chance.random() < 0.3:
+            params["_meta"] = {"sandbox_agent": {"turnId": chance.choice(values), "again": True}}
+        frame = {
+            "jsonrpc": chance.choice(["2.0", "1.0", None]),
+            "id": chance.choice([*values, chance.randrange(1 << 60)]),
+            "method": chance.choice(methods),
+            "params": chance.choice([params, params, params, [], None, 7]),
+        }
+        for name in chance.sample([*frame], chance.randrange(2)):
+            del frame[name]
+        socket.send(frame)
+    socket.notify("session/cancel", sessionId=session_id)
+    assert "sessions" in socket.ask("session/list")["result"]
+    assert socket.answer_to(socket.prompt(session_id, "hello"))["result"]
+
+
+def test_a_flood_of_requests_is_answered_once_it_is_read(socket: AcpSocket) -> None:
+    ids = [socket.request("_of/nobody") for _ in range(2000)]
+    answered = [socket.next()["id"] for _ in ids]
+    assert sorted(answered) == ids
+
+
+def test_who_may_not_answer_is_not_asked(server: ServerProcess) -> None:
+    with server.client() as client:
+        made = client.post("/v1/tokens", json={"scopes": ["prompt"], "actor": "ada"}).json()
+        url = f"{server.url.replace('http', 'ws', 1)}/acp?agent=mock"
+        with connect(
+            url, additional_headers={"authorization": f"Bearer {made['token']}"}
+        ) as websocket:
+            socket = AcpSocket(websocket)
+            socket.ask("initialize", protocolVersion=1)
+            session_id = socket.new_session()
+            prompt = socket.prompt(session_id, "permission")
+            until(lambda: server.events(session_id, "permission.requested"))
+            (asked,) = client.get(f"/v1/sessions/{session_id}/requests").json()["requests"]
+            path = f"/v1/sessions/{session_id}/requests/{asked['id']}"
+            assert client.post(path, json={"reply": "allow"}).status_code == 200
+            assert socket.answer_to(prompt)["result"]["stopReason"] == "end_turn"
+            assert "session/request_permission" not in [one.get("method") for one in socket.seen]
+            refused = socket.ask("session/set_mode", sessionId=session_id, modeId="bypass")
+            assert refused["error"]["data"]["code"] == "permission_denied"
 
 
 def test_what_needs_no_answer_gets_none(socket: AcpSocket) -> None:

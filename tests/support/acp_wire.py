@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from queue import Queue
-from typing import Any
+from typing import Any, Final
 
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
 from support.server import DEADLINE_S, ServerProcess
 
-__all__ = ["AcpSocket", "AcpStreams", "Stream", "text_of"]
+__all__ = ["WORKSPACE", "AcpSocket", "AcpStreams", "Stream", "text_of"]
 
 Message = dict[str, Any]
+WORKSPACE: Final = tempfile.mkdtemp(prefix="sandbox-agent-acp-")
+"""Empty; what a turn does to the files is soon told."""
+atexit.register(shutil.rmtree, WORKSPACE, ignore_errors=True)
 HELLO: Message = {"protocolVersion": 1, "clientCapabilities": {}}
 
 
@@ -78,7 +84,7 @@ class AcpSocket:
         return message
 
     def new_session(self) -> str:
-        answer = self.ask("session/new", cwd="/", mcpServers=[])
+        answer = self.ask("session/new", cwd=WORKSPACE, mcpServers=[])
         session_id: str = answer["result"]["sessionId"]
         return session_id
 

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from support.acp_wire import WORKSPACE
 from support.agents import installed_binary, load_pins, node_folder
 from support.optional import skip_without
 
@@ -42,7 +43,13 @@ def run_typescript(transport: str, target: str, token: str = "") -> dict[str, An
         skip_without(f"{pin.spec} is not installed: make agents")
     command = [node / "node", _SCRIPT, entry.parents[3], transport, target, token]
     done = subprocess.run(
-        command, capture_output=True, text=True, encoding="utf-8", timeout=TIMEOUT_S, check=False
+        command,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=TIMEOUT_S,
+        check=False,
+        cwd=WORKSPACE,
     )
     assert done.returncode == 0, done.stderr[-4000:]
     steps: dict[str, Any] = json.loads(done.stdout)

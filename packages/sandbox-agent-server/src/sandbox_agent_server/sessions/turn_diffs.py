@@ -60,7 +60,9 @@ class _Skip(Exception):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
-        self.detail = detail
+        self.detail = self.message = (
+            detail  # `message`: whose task it ends need not tell of it with a traceback
+        )
 
 
 class TurnDiffs:
