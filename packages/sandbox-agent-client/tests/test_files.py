@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import os
+import shutil
 import tarfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -148,6 +149,70 @@ async def test_files_and_directories_go_up_and_down_with_progress(
     assert (0, 3_000_000) in seen
     assert seen[-1] == (3_000_000, 3_000_000)
     assert sorted(one.name for one in local.iterdir()) == ["back", "run", "tree"]
+
+
+async def test_files_are_found_by_name_and_text(client: SandboxAgent, remote: Path) -> None:
+    for number in range(5):
+        await client.fs.write_text(remote / f"src/{number}.py", "one\nneedle here\n")
+    page = await client.fs.find("*.py", remote, kind="file", limit=3)
+    assert ([one.name for one in page.entries], page.truncated) == (
+        ["0.py", "1.py", "2.py"],
+        "limit",
+    )
+    rest = await client.fs.find("*.py", remote, limit=3, offset=page.next_offset or 0)
+    assert ([one.name for one in rest.entries], rest.truncated) == (["3.py", "4.py"], None)
+    found = await client.fs.grep("NEED.E", remote, ignore_case=True, glob="[01].py")
+    assert [(one.path, one.line, one.ranges) for one in found.matches] == [
+        (f"{remote}/src/0.py", 2, [(0, 6)]), (f"{remote}/src/1.py", 2, [(0, 6)]),
+    ]  # fmt: skip
+    assert not (await client.fs.grep("need.e", remote, literal=True)).matches
+    with pytest.raises(errors.SearchPatternInvalid):
+        await client.fs.grep("(", remote)
+
+
+async def test_changes_are_told_also_after_the_connection_broke(
+    endpoint: Endpoint, remote: Path
+) -> None:
+    relay = CuttingRelay(endpoint.url, cuts=1, after=600)
+    async with relay as url, SandboxAgent.connect(url, token=endpoint.token) as client:
+        changes = client.fs.watch(remote)
+        kinds: list[str] = []
+        number = 0
+        async with asyncio.timeout(60), contextlib.aclosing(changes):
+            waiting = asyncio.ensure_future(anext(changes))
+            while "rescan" not in kinds or kinds[-1] == "rescan":
+                # One more whenever nothing comes: whoever reconnects does not see what was in between.
+                (remote / str(number)).touch()
+                number += 1
+                done, _ = await asyncio.wait([waiting], timeout=0.3)
+                if done:
+                    kinds.append(waiting.result().kind)
+                    waiting = asyncio.ensure_future(anext(changes))
+            waiting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await waiting
+    assert "added" in kinds
+
+
+async def test_a_watch_ends_with_its_directory_and_is_refused_for_none(
+    client: SandboxAgent, remote: Path
+) -> None:
+    (remote / "d").mkdir()
+    changes = client.fs.watch(remote / "d")
+    first, number = asyncio.ensure_future(anext(changes)), 0
+    while not first.done():  # nobody tells when it begins
+        (remote / f"d/{number}").touch()
+        number += 1
+        await asyncio.wait([first], timeout=0.3)
+    shutil.rmtree(remote / "d")
+    assert {one.kind for one in await _all(changes)} >= {"removed"}
+    with pytest.raises(errors.PathNotFound):
+        await _all(client.fs.watch(remote / "nothing"))
+
+
+async def _all(changes: Any) -> list[Any]:
+    async with asyncio.timeout(60):
+        return [change async for change in changes]
 
 
 class CuttingRelay:

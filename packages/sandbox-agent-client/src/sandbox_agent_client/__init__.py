@@ -19,7 +19,15 @@ from sandbox_agent_core.api.config import (
     SkillsConfig,
     SkillSource,
 )
-from sandbox_agent_core.api.files import FileEntry, FileStat, FileWritten
+from sandbox_agent_core.api.files import (
+    FileChange,
+    FileEntry,
+    FileMatch,
+    FileStat,
+    FileWritten,
+    FoundFiles,
+    FoundText,
+)
 from sandbox_agent_core.api.git import (
     GitCloneProgress,
     GitCloneResult,
@@ -186,7 +194,9 @@ __all__ = [
     "EventStreamSync",
     "Fault",
     "File",
+    "FileChange",
     "FileEntry",
+    "FileMatch",
     "FileReader",
     "FileReaderSync",
     "FileStat",
@@ -195,6 +205,8 @@ __all__ = [
     "FilesSync",
     "FollowUp",
     "ForkedFrom",
+    "FoundFiles",
+    "FoundText",
     "Git",
     "GitCloneProgress",
     "GitCloneResult",

@@ -10,9 +10,13 @@ from urllib.parse import quote
 
 from sandbox_agent_core.api.base import ResponseBody
 from sandbox_agent_core.api.files import (
+    EntryType,
+    FileChange,
     FileEntry,
     FileStat,
     FileWritten,
+    FoundFiles,
+    FoundText,
     MovedFile,
     MoveFile,
     PathChanged,
@@ -21,18 +25,23 @@ from sandbox_agent_core.api.files import (
 from sandbox_agent_core.errors import InternalError, InvalidRequest
 
 from sandbox_agent_client._calls.call import Call, body, built, reads
+from sandbox_agent_client._failures import read_json
 
 __all__ = [
     "RemotePath",
     "archive",
+    "change_of",
     "entries",
     "file",
+    "find",
+    "grep",
     "make_directory",
     "move",
     "path_text",
     "remove",
     "stat",
     "unpack",
+    "watch",
     "write",
 ]
 
@@ -105,6 +114,48 @@ def unpack(path: RemotePath) -> Call[Unpacked]:
 
 def archive(path: RemotePath) -> Call[None]:
     return _call("GET", "archive", lambda _document: None, path=path_text(path))
+
+
+def find(
+    path: RemotePath,
+    query: str,
+    *,
+    kind: EntryType | None,
+    ignored: bool,
+    limit: int,
+    offset: int,
+) -> Call[FoundFiles]:
+    return _call(
+        "GET", "find", _exact(FoundFiles), path=path_text(path), query=query, kind=kind,
+        ignored="true" if ignored else None, limit=limit, offset=offset or None,
+    )  # fmt: skip
+
+
+def grep(
+    path: RemotePath,
+    pattern: str,
+    *,
+    literal: bool,
+    ignore_case: bool,
+    glob: str | None,
+    ignored: bool,
+    limit: int,
+    offset: int,
+) -> Call[FoundText]:
+    return _call(
+        "GET", "grep", _exact(FoundText), path=path_text(path), pattern=pattern, glob=glob,
+        literal="true" if literal else None, ignoreCase="true" if ignore_case else None,
+        ignored="true" if ignored else None, limit=limit, offset=offset or None,
+    )  # fmt: skip
+
+
+def watch(path: RemotePath, *, recursive: bool) -> Call[None]:
+    deep = None if recursive else "false"
+    return _call("GET", "watch", lambda _document: None, path=path_text(path), recursive=deep)
+
+
+def change_of(data: str) -> FileChange:
+    return _exact(FileChange)(read_json(data, "An event of the stream"))
 
 
 def _call(method: str, route: str, parse: Callable[[Any], Any], **query: object) -> Call[Any]:

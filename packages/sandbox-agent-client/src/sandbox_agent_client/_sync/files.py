@@ -4,13 +4,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 import httpx
-from sandbox_agent_core.api.files import FileEntry, FileStat, FileWritten, Unpacked
+from sandbox_agent_core.api.files import (
+    EntryType,
+    FileChange,
+    FileEntry,
+    FileStat,
+    FileWritten,
+    FoundFiles,
+    FoundText,
+    Unpacked,
+)
 from sandbox_agent_core.errors import (
     FileChanged,
     LimitReached,
@@ -24,7 +33,7 @@ from sandbox_agent_client._calls import files as calls
 from sandbox_agent_client._calls.files import RemotePath
 from sandbox_agent_client._local_file import PartFile, pieces_of
 from sandbox_agent_client._local_tree import LocalTree, TreeWriter
-from sandbox_agent_client._sync._backend import in_thread
+from sandbox_agent_client._sync._backend import Event, in_thread
 from sandbox_agent_client._sync.connection import Connection
 
 __all__ = ["FileReaderSync", "FilesSync", "OnProgress"]
@@ -35,6 +44,9 @@ Entries = list[FileEntry]
 Content = bytes | bytearray | str | IO[bytes] | Iterable[bytes]
 
 PAGE_ENTRIES = 10_000
+MAX_RECONNECTS = 7
+RECONNECT_DELAY_S = 0.1
+"""Twice as long each time: 25 s in all."""
 MAX_TRIES = 5
 """Of a download that is cut and brings nothing more, before it is given up."""
 _TAR = {"Content-Type": "application/x-tar"}
@@ -144,6 +156,92 @@ class FilesSync:
         except PathNotFound:
             return False
         return True
+
+    # -- looking for something
+
+    def find(
+        self,
+        query: str = "",
+        path: RemotePath = ".",
+        *,
+        kind: EntryType | None = None,
+        ignored: bool = False,
+        limit: int = 1000,
+        offset: int = 0,
+    ) -> FoundFiles:
+        """Files and directories below `path` by name, in the order of their paths.
+
+        `query`: a glob (`*.py`, `src/**/test_*`), or words that all are in the path, in any case. `kind`: only files, or
+        only directories. `ignored`: also what a `.gitignore` names, and `.git`. When there is more than `limit`, or the
+        server's time was over, `truncated` of the answer says which, and `next_offset` is the `offset` that goes on.
+
+        Raises:
+            NotADirectory. LimitReached: too many searches are running.
+        """
+        call = calls.find(path, query, kind=kind, ignored=ignored, limit=limit, offset=offset)
+        return self._connection.call(call)
+
+    def grep(
+        self,
+        pattern: str,
+        path: RemotePath = ".",
+        *,
+        literal: bool = False,
+        ignore_case: bool = False,
+        glob: str | None = None,
+        ignored: bool = False,
+        limit: int = 1000,
+        offset: int = 0,
+    ) -> FoundText:
+        """Lines of the files below `path` by a regular expression, in the order of their paths.
+
+        `literal`: it is a text and no expression. `glob`: only in files that it fits. Binary files are left out.
+        `engine` of the answer says whose expressions they are: ripgrep's where it is installed in the sandbox, else
+        Python's. The rest is as in `find`.
+
+        Raises:
+            SearchPatternInvalid: it is no expression. NotADirectory. LimitReached: too many searches are running.
+        """
+        call = calls.grep(
+            path, pattern, literal=literal, ignore_case=ignore_case, glob=glob, ignored=ignored,
+            limit=limit, offset=offset,
+        )  # fmt: skip
+        return self._connection.call(call)
+
+    def watch(
+        self, path: RemotePath = ".", *, recursive: bool = True
+    ) -> Generator[FileChange, None, None]:
+        """What changes in a directory from now on, until you leave the loop or the directory is gone.
+
+            for change in client.fs.watch("/repo"):
+                print(change.kind, change.path)
+
+        A change of the kind `rescan` says that something may have been missed: too much happened at once, or the
+        connection broke and was made again.
+
+        Raises:
+            NotADirectory. LimitReached, WatchLimitReached: the server, or its kernel, watches no more.
+            ServerUnreachable: it did not come back.
+        """
+        call = calls.watch(path, recursive=recursive)
+        tries = 0
+        has_begun = False
+        while True:
+            try:
+                with closing(self._connection.transport.events(call)) as events:
+                    for event in events:
+                        tries = 0
+                        if event.event == "change":
+                            yield calls.change_of(event.data)
+                        elif event.event == "ready" and has_begun:
+                            yield FileChange(kind="rescan", path=calls.path_text(path))
+                        has_begun = True
+                return
+            except ServerUnreachable:
+                tries += 1
+                if not has_begun or tries > MAX_RECONNECTS:
+                    raise
+            Event().wait(RECONNECT_DELAY_S * 2**tries)
 
     # -- changing
 
