@@ -53,3 +53,18 @@ def test_claude_has_the_servers_and_skills_of_its_directory(lab: Lab, tmp_path: 
     assert "configured:greeting: How to greet quokkas." in str(asked)
     assert [path.name for path in workspace.iterdir()] == [".sandbox-agent"]
     session.end()
+
+
+def test_claude_calls_a_function_of_the_client(lab: Lab) -> None:
+    def stamp(text: str) -> str:
+        """Puts a stamp on a text."""
+        return f"stamped here: {text}"
+
+    session = lab.new_session(AGENTS["claude"], tools=[stamp])
+    assert (session.info.mcp_servers, session.info.tools) == (["host"], ["stamp"])
+
+    # Nobody is asked for it, though Claude asks for tools of MCP servers.
+    result = session.prompt('SCENARIO:mcp TOOL<<stamp>> ARGS<<{"text": "letter"}>>')
+
+    assert "stamped here: letter" in result.text
+    session.end()

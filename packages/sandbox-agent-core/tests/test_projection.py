@@ -152,7 +152,7 @@ def test_every_entry_of_the_server_is_named_as_its_event() -> None:
         method.removeprefix(extensions.PREFIX)
         for method in methods
         if method.startswith(extensions.PREFIX)
-    } - {"", "hook", "model.responded"}  # of the agent's, and events of other names
+    } - {"", "hook", "host_tool", "model.responded"}  # of the agent's, and events of other names
     assert len(types) > 10
     assert types <= set(EVENT_CLASSES)
 

@@ -61,6 +61,8 @@ from sandbox_agent_core.events import (
     ForkedFrom,
     HookRequested,
     HookResolved,
+    HostToolCalled,
+    HostToolResolved,
     Hunk,
     LimitKind,
     Location,
@@ -127,6 +129,7 @@ from sandbox_agent_client._async.processes import Process, Processes
 from sandbox_agent_client._async.requests import (
     AfterTool,
     BeforeTool,
+    HostToolCall,
     PermissionRequest,
     QuestionRequest,
 )
@@ -145,6 +148,7 @@ from sandbox_agent_client._sync.processes import ProcessesSync, ProcessSync
 from sandbox_agent_client._sync.requests import (
     AfterToolSync,
     BeforeToolSync,
+    HostToolCallSync,
     PermissionRequestSync,
     QuestionRequestSync,
 )
@@ -162,6 +166,7 @@ from sandbox_agent_client.persistence import (
 )
 from sandbox_agent_client.sandboxes.local import LocalProvider
 from sandbox_agent_client.sandboxes.progress import StartupStep
+from sandbox_agent_client.tools import Tool
 from sandbox_agent_client.workspace import Workspace
 
 __all__ = [
@@ -217,6 +222,10 @@ __all__ = [
     "Health",
     "HookRequested",
     "HookResolved",
+    "HostToolCall",
+    "HostToolCallSync",
+    "HostToolCalled",
+    "HostToolResolved",
     "Hunk",
     "Image",
     "InstallProgress",
@@ -302,6 +311,7 @@ __all__ = [
     "TaskUpdated",
     "Text",
     "TokenUsage",
+    "Tool",
     "ToolCallFields",
     "ToolCompleted",
     "ToolStarted",

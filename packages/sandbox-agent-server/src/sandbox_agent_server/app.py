@@ -42,6 +42,7 @@ from sandbox_agent_server.http.routes import (
     feed,
     files,
     git,
+    host_tools,
     installing,
     long_work,
     ports,
@@ -57,6 +58,7 @@ from sandbox_agent_server.http.routes import turns as turn_routes
 from sandbox_agent_server.http.services import Services
 from sandbox_agent_server.http.stream import StreamCounter
 from sandbox_agent_server.http.tickets import Tickets
+from sandbox_agent_server.http.tool_door import LoopbackDoor
 from sandbox_agent_server.http.transfers import Transfers
 from sandbox_agent_server.install.added import AddedAgents
 from sandbox_agent_server.install.agents_dir import AgentsDir
@@ -87,6 +89,7 @@ ROUTES: list[ApiRoute] = [
     *ports.routes,
     *terminals.routes,
     *config.routes,
+    *host_tools.routes,
     *acp.routes,
     *processes.routes,
     *acp_remote.routes,
@@ -139,6 +142,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         ledger,
         config_store,
         paths,
+        LoopbackDoor(settings.limits),
         version=__version__,
         find_work_tree=git_service.files_of,
     )

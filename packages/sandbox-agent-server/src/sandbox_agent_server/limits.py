@@ -351,6 +351,14 @@ class Limits(HostLimits):
         gt=0,
         description="After the end of a turn, until what was said into it and not taken is a prompt of its own.",
     )
+    host_tool_lease_s: float = Field(
+        20.0,
+        gt=0,
+        description="Within which a client must say that it is at a call of its function, again and again.",
+    )
+    max_host_tool_bytes: int = Field(
+        4 * _MIB, ge=1024, description="Largest result of a client's function."
+    )
     native_timeout_s: float = Field(
         60.0, gt=0, description="Until an agent must have answered a native request."
     )

@@ -28,6 +28,7 @@ __all__ = [
     "is_end_of_task",
     "let_others_begin",
     "response_socket",
+    "run_function",
     "settle",
     "websocket_connect",
     "websocket_receive",
@@ -189,6 +190,13 @@ class Replies:
 async def settle(result: Awaitable[object] | object) -> object:
     """What a callback returned, after waiting for it if it can be waited for."""
     return await result if inspect.isawaitable(result) else result
+
+
+async def run_function(function: Callable[..., Any], arguments: dict[str, Any]) -> object:
+    """What it returns. An ordinary function runs in a thread, so that everything else goes on."""
+    if inspect.iscoroutinefunction(function):
+        return await function(**arguments)
+    return await settle(await asyncio.to_thread(function, **arguments))
 
 
 def is_end_of_task(exc: BaseException) -> bool:

@@ -23,6 +23,7 @@ __all__ = [
     "AfterTool",
     "AnyRequest",
     "BeforeTool",
+    "HostToolCall",
     "PermissionRequest",
     "QuestionRequest",
     "request_of",
@@ -272,7 +273,24 @@ class AfterTool(_OfTool):
         return self._answer(hook={}, actor=actor)
 
 
-AnyRequest = PermissionRequest | QuestionRequest | BeforeTool | AfterTool
+class HostToolCall(_Request):
+    """The agent called a function of a program (`Session.tool`). That program answers it."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id} {self.tool}>"
+
+    @property
+    def tool(self) -> str:
+        """The name of the function."""
+        return self.info.tool or ""
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """The arguments."""
+        return self.info.input or {}
+
+
+AnyRequest = PermissionRequest | QuestionRequest | BeforeTool | AfterTool | HostToolCall
 
 
 def request_of(info: RequestInfo, respond: Respond) -> AnyRequest:
@@ -283,5 +301,7 @@ def request_of(info: RequestInfo, respond: Respond) -> AnyRequest:
             return AfterTool(info, respond)
         case "hook", _:
             return BeforeTool(info, respond)
+        case "host_tool", _:
+            return HostToolCall(info, respond)
         case _:
             return QuestionRequest(info, respond)

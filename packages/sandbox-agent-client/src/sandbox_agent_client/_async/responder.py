@@ -190,7 +190,7 @@ async def _refuse(request: AnyRequest) -> None:
         await request.deny(actor=ACTOR)
     elif isinstance(request, AfterTool):
         await request.proceed(actor=ACTOR)
-    else:
+    elif isinstance(request, QuestionRequest):
         await request.decline(actor=ACTOR)
 
 

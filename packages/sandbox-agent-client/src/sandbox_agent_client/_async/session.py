@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from sandbox_agent_core.api.git import SessionDiff
 from sandbox_agent_core.api.long_work import RewindResult
@@ -21,6 +21,7 @@ from sandbox_agent_core.view import Transcript
 
 from sandbox_agent_client._async._backend import CALLBACKS_MAY_BE_ASYNC
 from sandbox_agent_client._async.connection import Connection
+from sandbox_agent_client._async.host_tools import HostTools
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.prompting import Prompting
 from sandbox_agent_client._async.reader import Subscriber
@@ -44,8 +45,11 @@ from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._directories import directory
 from sandbox_agent_client._spelling import no_attribute
 from sandbox_agent_client.mcp import McpServers
+from sandbox_agent_client.tools import Approve, Tool, tools_of
 
 __all__ = ["Session"]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Session(Prompting):
@@ -61,6 +65,7 @@ class Session(Prompting):
             known_seq=lambda: self._known_seq,
             pending=self.requests,
         )
+        self._tools = HostTools(connection.call, info.id, pending=self.requests, begin=self._serve)
         super().__init__(
             SessionTurns(
                 connection,
@@ -69,6 +74,7 @@ class Session(Prompting):
                 heard_of=self._heard_of,
                 follow=partial(self._follow, is_awaited=True),
                 pending=self.requests,
+                prepare=self._tools.register,
             )
         )
 
@@ -225,6 +231,75 @@ class Session(Prompting):
                 each()
 
         return end
+
+    @overload
+    def tool(self, function: Function) -> Function: ...
+
+    @overload
+    def tool(
+        self,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        approve: Approve = "never",
+        read_only: bool = False,
+        timeout: float = 300.0,
+    ) -> Callable[[Function], Function]: ...
+
+    def tool(
+        self,
+        function: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        approve: Approve = "never",
+        read_only: bool = False,
+        timeout: float = 300.0,
+    ) -> Any:
+        """Make a function of this program a tool of the agent: it runs here, whenever the agent calls it.
+
+            @session.tool
+            def price(item: str) -> float:
+                '''What one of them costs, in euros.'''
+                return PRICES[item]
+
+        Known to the agent from the next prompt on. An agent reads its tools when it starts, so one that runs starts
+        again then, with its memory: `tools` of `create_session` has them there from the start. The parameters are those
+        of `Tool`. Calls come while this client is open, also those from while it was not connected; when it is gone the
+        agent is told so within seconds.
+
+        Raises:
+            TypeError, InvalidRequest: what `Tool` raises. With the next prompt also what `register_tools` does.
+        """
+
+        def add(given: Callable[..., Any]) -> Callable[..., Any]:
+            made = Tool(
+                given,
+                name=name, description=description, approve=approve, read_only=read_only, timeout=timeout,
+            )  # fmt: skip
+            self._tools.add(made)
+            return given
+
+        return add if function is None else add(function)
+
+    async def register_tools(self, *tools: Tool | Callable[..., Any]) -> None:
+        """Tell the agent of its tools now instead of with the next prompt; `tools` are added to those of `tool`.
+
+        Raises:
+            Conflict: the agent is at work; it is told when it is not.
+            OperationNotSupported: it takes no tools.
+        """
+        for one in tools_of(tools):
+            self._tools.add(one)
+        await self._tools.register()
+
+    def _serve(self, notify: Callable[[Event], object]) -> None:
+        self._connection.watching(self._watch)
+        self._watch.serve(self._tools, notify)
+
+    def has_tools(self, client: str, tools: list[Tool]) -> None:
+        """For the client that made it: the agent has these already."""
+        self._tools.registered(client, tools)
 
     async def requests(self, *, status: Literal["pending", "all"] = "pending") -> list[AnyRequest]:
         """What the agent asked, oldest first."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sandbox_agent_core.api.sessions import PromptAccepted, SessionInfo
 from sandbox_agent_core.errors import ServerUnreachable
@@ -55,14 +55,16 @@ class SessionTurns:
         heard_of: Callable[[int], None],
         follow: Follow,
         pending: ListPending,
+        prepare: Callable[[], Coroutine[Any, Any, None]],
     ) -> None:
-        """`heard_of` is told of every seq that the server names."""
+        """`heard_of` is told of every seq that the server names. `prepare` goes before each turn."""
         self._connection = connection
         self._watch = watch
         self._info = info
         self.heard_of = heard_of
         self._follow = follow
         self._pending = pending
+        self._prepare = prepare
         self._has_warned = False
 
     @property
@@ -74,6 +76,7 @@ class SessionTurns:
 
     async def begin(self, begin: Call[PromptAccepted]) -> PromptAccepted:
         """Begin a turn, and do not wait for it."""
+        await self._prepare()
         accepted = await self._connection.call(begin)
         self.heard_of(accepted.seq)
         return accepted

@@ -9,6 +9,7 @@ from typing import Any
 from sandbox_agent_core.errors import CallbackError
 from sandbox_agent_core.events import Event, ToolCompleted
 
+from sandbox_agent_client._async.host_tools import HostTools
 from sandbox_agent_client._async.reader import Follow, Reader, Subscriber
 from sandbox_agent_client._async.requests import AfterTool, AnyRequest
 from sandbox_agent_client._async.responder import ListPending, Responder
@@ -32,6 +33,7 @@ class Watch:
         self._responders: list[Responder] = []
         self._listeners: set[Subscriber] = set()
         self._failures: dict[str, CallbackError] = {}
+        self._tools: list[HostTools] = []
 
     def is_heard(self, kind: type[AnyRequest]) -> bool:
         """Somebody here may answer what the agent asks."""
@@ -102,6 +104,11 @@ class Watch:
 
         return self._subscribe(Subscriber(deliver, after=None))
 
+    def serve(self, tools: HostTools, notify: Callable[[Event], object]) -> None:
+        """Tell it of calls from now on, and end it with everything else."""
+        self._tools.append(tools)
+        self._subscribe(Subscriber(notify, after=None))
+
     def _failed(self, error: CallbackError) -> None:
         turn_id = error.details.get("turnId")
         if turn_id is None:
@@ -114,6 +121,8 @@ class Watch:
         """Tell everything to end, without waiting for it."""
         for responder in self._responders:
             responder.end()
+        for tools in self._tools:
+            tools.end()
         for reader in self._readers:
             reader.end()
 
@@ -124,5 +133,7 @@ class Watch:
             await reader.stop()
         for responder in self._responders:
             await responder.stop()
+        for tools in self._tools:
+            await tools.stop()
         self._readers.clear()
         self._responders.clear()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any, TypedDict
 
 from sandbox_agent_core.agent_options import AgentOptions
+from sandbox_agent_core.api.host_tools import RegisterHostTools
 from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.api.requests import OnReject
 from sandbox_agent_core.api.sessions import (
@@ -30,6 +31,7 @@ from sandbox_agent_client._calls.call import (
     text_of,
 )
 from sandbox_agent_client.mcp import McpServers
+from sandbox_agent_client.tools import Tool
 
 __all__ = [
     "SessionOptions",
@@ -66,6 +68,8 @@ class SessionOptions(TypedDict, total=False):
     provider (`anthropic`, `openai`, …) -> URL."""
     trust_workspace: bool | None
     """Whether hooks, plugins and MCP programs that the workspace brings along run. Permissions hold either way."""
+    tools: Sequence[Tool | Callable[..., Any]] | None
+    """Functions of this program that the agent can call, as `Session.tool` says."""
     permission_policy: PermissionPolicy | Mapping[str, Any] | None
     hooks: SessionHooks | Mapping[str, bool] | None
     """`before_tool`, `after_tool`: which `Session.on_tool` will be called with."""
@@ -80,6 +84,10 @@ class SessionOptions(TypedDict, total=False):
     """What people call it. Default: what its agent calls it, if it does."""
     diffs: bool | None
     """Whether `TurnDiff` tells what each turn has done to the files. Default: as the server was told."""
+
+
+def as_wire(tools: RegisterHostTools | None) -> dict[str, Any] | None:
+    return None if tools is None else tools.model_dump(mode="json", by_alias=True)
 
 
 def create(request: CreateSession) -> Call[SessionInfo]:
@@ -148,12 +156,13 @@ def resume(
     *,
     env: Mapping[str, str] | None = None,
     mcp_servers: McpServers | None = None,
+    tools: RegisterHostTools | None = None,
 ) -> Call[SessionInfo]:
     """Raises: InvalidRequest."""
     return Call(
         method="POST",
         path=path("sessions", session_id, "resume"),
-        body=body(built(ResumeSession, env=env, mcp_servers=mcp_servers)),
+        body=body(built(ResumeSession, env=env, mcp_servers=mcp_servers, tools=as_wire(tools))),
         parse=_info,
         has_deadline=False,
     )

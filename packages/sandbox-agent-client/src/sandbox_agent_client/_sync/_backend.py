@@ -29,6 +29,7 @@ __all__ = [
     "let_others_begin",
     "open_now",
     "response_socket",
+    "run_function",
     "settle",
     "websocket_connect",
     "websocket_receive",
@@ -172,6 +173,11 @@ class Replies:
 
     def finish(self) -> None:
         """The twin carries out what was only begun."""
+
+
+def run_function(function: Callable[..., Any], arguments: dict[str, Any]) -> object:
+    """What it returns. Raises: TypeError: it would have to be awaited."""
+    return settle(function(**arguments))
 
 
 def settle(result: object) -> object:

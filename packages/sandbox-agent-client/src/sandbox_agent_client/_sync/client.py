@@ -60,6 +60,7 @@ from sandbox_agent_client.sandboxes.launch import (
     take_over,
 )
 from sandbox_agent_client.sandboxes.sandbox import parse_ref
+from sandbox_agent_client.tools import Tool, registration, tools_of
 from sandbox_agent_client.workspace import Workspace
 
 __all__ = ["SandboxAgentSync"]
@@ -405,8 +406,14 @@ class SandboxAgentSync(Service):
         if members.get("additional_directories"):
             given = members["additional_directories"]
             members["additional_directories"] = [self._directory(one) for one in given]
+        tools = tools_of(members.pop("tools", None) or ())
+        given = registration(tools) if tools else None
         watch = self._watch(on_install=on_install, agent=agent)
-        return self._create(built(CreateSession, agent=agent, id=id, **members), watch)
+        body = built(CreateSession, agent=agent, id=id, tools=calls.as_wire(given), **members)
+        session = self._create(body, watch)
+        if given is not None:
+            session.has_tools(given.client, tools)
+        return session
 
     def get_session(self, id: str) -> SessionSync:
         """Raises: SessionNotFound."""
@@ -451,6 +458,7 @@ class SandboxAgentSync(Service):
         cwd: str | PathLike[str] | None = None,
         env: Mapping[str, str] | None = None,
         mcp_servers: McpServers | None = None,
+        tools: Sequence[Tool | Callable[..., Any]] | None = None,
         on_install: OnInstall | None = None,
     ) -> SessionSync:
         """Pick a session up again, also in a sandbox that has never seen it.
@@ -458,15 +466,20 @@ class SandboxAgentSync(Service):
         A session that the server knows gets its agent started again, when it does not run. One that
         it does not know is made again from `persistence`, with the same id and settings, and its
         history is given to the agent as context; `cwd` is for that case. `env` and `mcp_servers` can
-        hold keys, so nobody stores them: give them again. `on_install` is as that of `create_session`.
+        hold keys, so nobody stores them: give them again, and `tools`, which are of this program. `on_install` is as that of `create_session`.
 
         Raises:
             SessionNotFound: neither the server nor the store knows it.
         """
+        made = tools_of(tools or ())
+        registered = registration(made) if made else None
         try:
-            call = calls.resume(id, env=env, mcp_servers=mcp_servers)
+            call = calls.resume(id, env=env, mcp_servers=mcp_servers, tools=registered)
             with self._watch(on_install=on_install, session_id=id):
-                return self._session(self._connection.call(call))
+                session = self._session(self._connection.call(call))
+                if registered is not None:
+                    session.has_tools(registered.client, made)
+                return session
         except SessionNotFound:
             request = self._stored_request(id)
             if request is None:
@@ -475,10 +488,14 @@ class SandboxAgentSync(Service):
             "cwd": None if cwd is None else self._directory(cwd),
             "env": env,
             "mcp_servers": mcp_servers,
+            "tools": calls.as_wire(registered),
         }
         members = request | {name: value for name, value in given.items() if value is not None}
         again = built(CreateSession, **members)
-        return self._create(again, self._watch(on_install=on_install, agent=again.agent))
+        session = self._create(again, self._watch(on_install=on_install, agent=again.agent))
+        if registered is not None:
+            session.has_tools(registered.client, made)
+        return session
 
     def resume_or_create_session(
         self,
@@ -495,6 +512,7 @@ class SandboxAgentSync(Service):
                 cwd=options.get("cwd"),
                 env=options.get("env"),
                 mcp_servers=options.get("mcp_servers"),
+                tools=options.get("tools"),
                 on_install=on_install,
             )
         except SessionNotFound:

@@ -24,6 +24,7 @@ __all__ = [
     "AfterToolSync",
     "AnyRequest",
     "BeforeToolSync",
+    "HostToolCallSync",
     "PermissionRequestSync",
     "QuestionRequestSync",
     "request_of",
@@ -265,7 +266,26 @@ class AfterToolSync(_OfTool):
         return self._answer(hook={}, actor=actor)
 
 
-AnyRequest = PermissionRequestSync | QuestionRequestSync | BeforeToolSync | AfterToolSync
+class HostToolCallSync(_Request):
+    """The agent called a function of a program (`SessionSync.tool`). That program answers it."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id} {self.tool}>"
+
+    @property
+    def tool(self) -> str:
+        """The name of the function."""
+        return self.info.tool or ""
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """The arguments."""
+        return self.info.input or {}
+
+
+AnyRequest = (
+    PermissionRequestSync | QuestionRequestSync | BeforeToolSync | AfterToolSync | HostToolCallSync
+)
 
 
 def request_of(info: RequestInfo, respond: Respond) -> AnyRequest:
@@ -276,5 +296,7 @@ def request_of(info: RequestInfo, respond: Respond) -> AnyRequest:
             return AfterToolSync(info, respond)
         case "hook", _:
             return BeforeToolSync(info, respond)
+        case "host_tool", _:
+            return HostToolCallSync(info, respond)
         case _:
             return QuestionRequestSync(info, respond)

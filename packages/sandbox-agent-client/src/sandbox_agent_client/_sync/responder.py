@@ -191,7 +191,7 @@ def _refuse(request: AnyRequest) -> None:
         request.deny(actor=ACTOR)
     elif isinstance(request, AfterToolSync):
         request.proceed(actor=ACTOR)
-    else:
+    elif isinstance(request, QuestionRequestSync):
         request.decline(actor=ACTOR)
 
 

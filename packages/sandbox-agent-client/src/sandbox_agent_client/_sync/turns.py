@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sandbox_agent_core.api.sessions import PromptAccepted, SessionInfo
 from sandbox_agent_core.errors import ServerUnreachable
@@ -56,14 +56,16 @@ class SessionTurns:
         heard_of: Callable[[int], None],
         follow: Follow,
         pending: ListPending,
+        prepare: Callable[[], None],
     ) -> None:
-        """`heard_of` is told of every seq that the server names."""
+        """`heard_of` is told of every seq that the server names. `prepare` goes before each turn."""
         self._connection = connection
         self._watch = watch
         self._info = info
         self.heard_of = heard_of
         self._follow = follow
         self._pending = pending
+        self._prepare = prepare
         self._has_warned = False
 
     @property
@@ -75,6 +77,7 @@ class SessionTurns:
 
     def begin(self, begin: Call[PromptAccepted]) -> PromptAccepted:
         """Begin a turn, and do not wait for it."""
+        self._prepare()
         accepted = self._connection.call(begin)
         self.heard_of(accepted.seq)
         return accepted

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sandbox_agent_client._async.requests import (
     AnswerValue,
     AnyRequest,
+    HostToolCall,
     PermissionRequest,
     QuestionRequest,
 )
@@ -60,7 +61,7 @@ async def respond(
             return await _answer(request, answers)
         case _:
             raise InvalidRequest(
-                f"Request {request.id} is for a hook of its session: programs answer it, not people."
+                f"Request {request.id} is for a hook or a function of its session: programs answer it, not people."
             )
 
 
@@ -71,6 +72,8 @@ def described(request: AnyRequest) -> str:
     if isinstance(request, QuestionRequest):
         asked = [question.question for question in request.questions]
         return " / ".join(asked) or request.message
+    if isinstance(request, HostToolCall):
+        return f"function: {request.tool}"
     return f"hook: {request.title}"
 
 

@@ -8,6 +8,7 @@ from sandbox_agent_core.content import text_of
 from sandbox_agent_core.tool_calls import title_of
 from sandbox_agent_core.view import (
     HookItem,
+    HostToolItem,
     Item,
     MessageItem,
     NoticeItem,
@@ -74,6 +75,8 @@ def _line(item: Item) -> tuple[str, str]:
         case HookItem():
             answer = item.decision or item.outcome or "not answered"
             return f"  hook {item.hook}, {title_of(item.tool_call)}: {answer}", "dim"
+        case HostToolItem():
+            return f"  function {item.tool}: {item.outcome or 'not answered'}", "dim"
         case QuestionItem():
             return f"  question: {item.message} {item.answers or item.outcome or ''}", "dim"
         case NoticeItem():

@@ -21,7 +21,7 @@ REPLAY_MAX_CHARS = 24_000
 """… and not more than this, about 6 000 tokens."""
 
 # `env` and `mcp_servers` can hold keys; `context` is made again from the log; the others have fields.
-_NOT_STORED = {"env", "mcp_servers", "context", "id", "agent", "cwd"}
+_NOT_STORED = {"tools", "env", "mcp_servers", "context", "id", "agent", "cwd"}
 
 
 async def read_entries(

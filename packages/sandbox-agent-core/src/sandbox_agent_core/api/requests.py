@@ -20,7 +20,7 @@ __all__ = [
     "Scope",
 ]
 
-RequestKind = Literal["permission", "question", "hook"]
+RequestKind = Literal["permission", "question", "hook", "host_tool"]
 Reply = Literal["allow", "once", "always", "reject"]
 Scope = Literal["once", "session"]
 OnReject = Literal["continue", "stop"]
@@ -117,7 +117,9 @@ class AnswerRequest(RequestBody):
 class Resolution(ResponseBody):
     request_id: str
     kind: RequestKind
-    outcome: Literal["selected", "answered", "declined", "decided", "cancelled"]
+    outcome: Literal[
+        "selected", "answered", "declined", "decided", "returned", "failed", "cancelled"
+    ]
     decided_by: Literal["user", "policy", "timeout", "cancel"]
     resolved_at: str
     option_id: str | None = None
@@ -168,6 +170,11 @@ class RequestInfo(ResponseBody):
         "ask, has not been answered.",
     )
     output: Any = Field(default=None, description="After a tool: what came of it.")
+    tool: str | None = Field(
+        default=None, description="Of a call of a client's function: its name."
+    )
+    input: dict[str, Any] | None = Field(default=None, description="Of such a call: the arguments.")
+    client: str | None = Field(default=None, description="Of such a call: who registered it.")
     message: str | None = None
     asked_at: str
     expires_at: str

@@ -9,6 +9,7 @@ from typing_extensions import TypedDict
 
 from sandbox_agent_core.api.base import RequestBody, ResponseBody
 from sandbox_agent_core.api.base_urls import BaseUrls, check_base_urls
+from sandbox_agent_core.api.host_tools import RegisterHostTools
 from sandbox_agent_core.api.policy import PermissionMode, PermissionPolicy
 from sandbox_agent_core.api.requests import OnReject
 from sandbox_agent_core.api.turns import LimitsRequest, TurnInfo
@@ -129,6 +130,10 @@ class CreateSession(RequestBody):
         description="Whether hooks, plugins and MCP programs that the workspace brings along run. What "
         "they may do without asking is the session's affair either way. Default: the server's setting.",
     )
+    tools: RegisterHostTools | None = Field(
+        default=None,
+        description="Functions of the client that the agent can call, as of `POST /v1/sessions/{id}/tools`.",
+    )
     permission_policy: PermissionPolicy | None = None
     hooks: SessionHooks = Field(
         default_factory=SessionHooks,
@@ -195,6 +200,9 @@ class ResumeSession(RequestBody):
     )
     mcp_servers: list[dict[str, Any]] = Field(
         default_factory=list, repr=False, description="Replaces the session's, when given."
+    )
+    tools: RegisterHostTools | None = Field(
+        default=None, description="As in CreateSession; replaces the session's, when given."
     )
 
 
@@ -336,6 +344,10 @@ class SessionInfo(ResponseBody):
     mcp_servers: list[str] = Field(
         default_factory=list,
         description="Names of the MCP servers that its agent was given: the session's own, and those of its directory.",
+    )
+    tools: list[str] = Field(
+        default_factory=list,
+        description="Names of the functions of a client that its agent can call.",
     )
     skills: list[str] = Field(
         default_factory=list, description="Names of the skills that its agent was given."

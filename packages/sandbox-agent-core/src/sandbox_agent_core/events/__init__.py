@@ -7,6 +7,7 @@ from sandbox_agent_core.events.context import CompactionTrigger, ContextCompacte
 from sandbox_agent_core.events.envelope import UniversalEvent
 from sandbox_agent_core.events.fault import ErrorReported, Fault
 from sandbox_agent_core.events.hook import HookRequested, HookResolved
+from sandbox_agent_core.events.host_tool import HostToolCalled, HostToolResolved
 from sandbox_agent_core.events.mcp import McpServerStatus, McpStatus
 from sandbox_agent_core.events.message import (
     MessageCompleted,
@@ -101,6 +102,8 @@ __all__ = [
     "ForkedFrom",
     "HookRequested",
     "HookResolved",
+    "HostToolCalled",
+    "HostToolResolved",
     "Hunk",
     "LimitKind",
     "Location",

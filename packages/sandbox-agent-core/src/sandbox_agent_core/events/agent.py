@@ -26,6 +26,8 @@ class AgentStarted(UniversalEvent):
     """Of the agent, if known."""
     mcp_servers: list[str] = Field(default_factory=list)
     """Names of the MCP servers that it was given: those of the session, and those of its directory."""
+    tools: list[str] = Field(default_factory=list)
+    """Names of the functions of a client that it can call."""
     skills: list[str] = Field(default_factory=list)
     """Names of the skills that it was given."""
     warnings: list[str] = Field(default_factory=list)

@@ -13,6 +13,7 @@ from sandbox_agent_core.events.context import ContextCompacted
 from sandbox_agent_core.events.envelope import UniversalEvent
 from sandbox_agent_core.events.fault import ErrorReported
 from sandbox_agent_core.events.hook import HookRequested, HookResolved
+from sandbox_agent_core.events.host_tool import HostToolCalled, HostToolResolved
 from sandbox_agent_core.events.mcp import McpStatus
 from sandbox_agent_core.events.message import (
     MessageCompleted,
@@ -88,6 +89,8 @@ Event = (
     | QuestionResolved
     | HookRequested
     | HookResolved
+    | HostToolCalled
+    | HostToolResolved
     | UsageUpdated
     | ContextCompacted
     | ModeChanged

@@ -11,7 +11,7 @@ run. What is not in `params`:
 
 `annotations` stamped on other entries:
 
-    session/request_permission, elicitation/create, _sandbox_agent/hook
+    session/request_permission, elicitation/create, _sandbox_agent/hook, _sandbox_agent/host_tool
                       {kind, expiresAt?, default}, of a permission or hook also
                       {command?, paths?, tool?: fields of earlier updates of its call that it leaves out,
                        hook?: before_tool | after_tool: a hook of the session is to answer}
@@ -92,6 +92,9 @@ HOOK: Final = PREFIX + "hook"
 """A request of an adapter whose session was opened with `_meta.hooks: {before_tool, after_tool}`: `{sessionId, event:
 before_tool | after_tool, toolCall, output?}` -> `{decision?: allow | deny | ask, message?, updatedInput?, context?}`.
 Without a decision it is as without a hook; after a tool only `context` counts."""
+HOST_TOOL: Final = PREFIX + "host_tool"
+"""A request that the server's own MCP server makes for the agent: `{sessionId, tool, input, client}` -> an MCP
+`CallToolResult`."""
 HOOK_RESOLVED: Final = PREFIX + "hook.resolved"
 """A hook that was asked through a permission has been answered; the answer to the permission may come later."""
 MCP_STATUS: Final = PREFIX + "mcp.status"

@@ -13,6 +13,7 @@ from sandbox_agent_core.lenient import as_dict
 from sandbox_agent_core.projection.answers import agent_answer
 from sandbox_agent_core.projection.background import background
 from sandbox_agent_core.projection.hooks import hook_requested, hook_resolved
+from sandbox_agent_core.projection.host_tools import host_tool_called, host_tool_resolved
 from sandbox_agent_core.projection.messages import completion
 from sandbox_agent_core.projection.parts import (
     Wire,
@@ -106,6 +107,8 @@ def _agent_call(entry: LogEntry, method: str, payload: Wire) -> Wire | None:
         return question_requested(entry, params)
     if method == extensions.HOOK and _has_id(payload):
         return hook_requested(entry, params)
+    if method == extensions.HOST_TOOL and _has_id(payload):
+        return host_tool_called(entry, params)
     if _is_marked(entry, "background") and (wire := background(entry, method, params)) is not None:
         return wire
     if (
@@ -142,6 +145,8 @@ def _decision(entry: LogEntry, payload: Wire) -> Wire | None:
         return question_resolved(entry)
     if entry.method == extensions.HOOK:
         return hook_resolved(entry)
+    if entry.method == extensions.HOST_TOOL:
+        return host_tool_resolved(entry)
     return None
 
 

@@ -8,6 +8,7 @@ from sandbox_agent_core.view.log_fold import LogFolder
 from sandbox_agent_core.view.model import (
     ContextUsage,
     HookItem,
+    HostToolItem,
     Item,
     MessageItem,
     NoticeItem,
@@ -28,6 +29,7 @@ from sandbox_agent_core.view.model import (
 __all__ = [
     "ContextUsage",
     "HookItem",
+    "HostToolItem",
     "Item",
     "LogFolder",
     "MessageItem",

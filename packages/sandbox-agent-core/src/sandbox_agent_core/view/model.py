@@ -168,6 +168,23 @@ class HookItem(_Item):
     resolved_at: datetime | None = None
 
 
+class HostToolItem(_Item):
+    """A function of a client that was called; `outcome` is absent while it is pending."""
+
+    type: Literal["host_tool"] = "host_tool"
+    request_id: str
+    tool: str = ""
+    input: dict[str, Any] = Field(default_factory=dict)
+    client: str | None = None
+    expires_at: datetime | None = None
+    default: str | None = None
+    outcome: Literal["returned", "failed", "cancelled"] | None = None
+    content: list[dict[str, Any]] = Field(default_factory=list)
+    decided_by: DecidedBy | None = None
+    rule: str | None = None
+    resolved_at: datetime | None = None
+
+
 class NoticeItem(_Item):
     """Something the reader should know that is no message."""
 
@@ -196,10 +213,11 @@ Item = Annotated[
     | PermissionItem
     | QuestionItem
     | HookItem
+    | HostToolItem
     | NoticeItem,
     Field(discriminator="type"),
 ]
-RequestItem = PermissionItem | QuestionItem | HookItem
+RequestItem = PermissionItem | QuestionItem | HookItem | HostToolItem
 
 
 class SteeredPrompt(_View):

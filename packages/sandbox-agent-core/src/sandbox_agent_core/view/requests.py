@@ -5,19 +5,27 @@ from __future__ import annotations
 from sandbox_agent_core.events import (
     HookRequested,
     HookResolved,
+    HostToolCalled,
+    HostToolResolved,
     PermissionRequested,
     PermissionResolved,
     QuestionRequested,
     QuestionResolved,
     UniversalEvent,
 )
-from sandbox_agent_core.view.model import HookItem, PermissionItem, QuestionItem, RequestItem
+from sandbox_agent_core.view.model import (
+    HookItem,
+    HostToolItem,
+    PermissionItem,
+    QuestionItem,
+    RequestItem,
+)
 from sandbox_agent_core.view.segments import Segments
 
 __all__ = ["Requests"]
 
-_Requested = PermissionRequested | QuestionRequested | HookRequested
-_Resolved = PermissionResolved | QuestionResolved | HookResolved
+_Requested = PermissionRequested | QuestionRequested | HookRequested | HostToolCalled
+_Resolved = PermissionResolved | QuestionResolved | HookResolved | HostToolResolved
 
 
 class Requests:
@@ -27,6 +35,7 @@ class Requests:
         self._permissions: dict[str, PermissionItem] = {}
         self._questions: dict[str, QuestionItem] = {}
         self._hooks: dict[str, HookItem] = {}
+        self._host_tools: dict[str, HostToolItem] = {}
 
     def requested(self, event: _Requested) -> None:
         item = self._of(event)
@@ -56,6 +65,11 @@ class Requests:
                 return item
             item = HookItem(seq=event.seq, time=event.time, request_id=request_id)
             self._hooks[request_id] = item
+        elif isinstance(event, (HostToolCalled, HostToolResolved)):
+            if (item := self._host_tools.get(request_id)) is not None:
+                return item
+            item = HostToolItem(seq=event.seq, time=event.time, request_id=request_id)
+            self._host_tools[request_id] = item
         else:
             if (item := self._questions.get(request_id)) is not None:
                 return item

@@ -39,7 +39,7 @@ _ASKING: Final = (None, "ask", "read-only", "plan")
 """Modes in which nothing is allowed that a person did not allow."""
 _DECIDING: Final = (
     "mode", "permission_policy", "config_options", "env", "mcp_servers", "base_url", "trust_workspace",
-    "agent_options", "additional_directories",
+    "agent_options", "additional_directories", "tools",
 )  # fmt: skip
 """What decides permissions, or what runs without asking for one."""
 

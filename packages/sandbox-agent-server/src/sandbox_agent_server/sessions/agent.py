@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sandbox_agent_core.api.host_tools import HostTool
 from sandbox_agent_core.errors import (
     AgentError,
     AgentProcessExited,
@@ -55,6 +56,8 @@ class SessionSecrets:
     mcp_servers: list[dict[str, Any]] = field(default_factory=list)
     introduction: Introduction | None = None
     """Of the ACP client that its agent works for."""
+    host_tools: tuple[HostTool, ...] | None = None
+    """Functions of a client that the agent can call."""
 
     def renewed(self, given: SessionSecrets) -> SessionSecrets:
         """With what is given laid over it: variables one by one, everything else as a whole."""
@@ -62,6 +65,7 @@ class SessionSecrets:
             self.env | given.env,
             given.mcp_servers or self.mcp_servers,
             given.introduction or self.introduction,
+            self.host_tools if given.host_tools is None else given.host_tools,
         )
 
 
@@ -99,6 +103,8 @@ class SessionAgent:
         self._connection: AgentConnection | None = None
         self._running_since = 0.0
         self._starting: asyncio.Task[None] | None = None
+        self.starts_anew = False
+        """It has nothing to remember: its next life begins a session of its own."""
         self.fork_point: ForkPoint | None = None
         """Of a session whose agent has not been started yet, and is to be a copy of another's."""
         self.adopted: Adopted | None = None
@@ -261,7 +267,8 @@ class SessionAgent:
 
     async def _introduce(self) -> None:
         conversation = self._conversation
-        earlier_id = conversation.state.agent_session_id
+        earlier_id = None if self.starts_anew else conversation.state.agent_session_id
+        self.starts_anew = False
         is_begun_anew = earlier_id is None and conversation.state.continuity == "replayed"
         adopted, self.adopted = self.adopted, None
         opened = await self._handshake().open(earlier_id, self.fork_point, adopted)

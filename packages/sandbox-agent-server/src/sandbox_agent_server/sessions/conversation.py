@@ -17,6 +17,7 @@ from typing import Any, Final, Protocol
 from sandbox_agent_core.errors import Conflict, StorageError, Unavailable
 from sandbox_agent_core.frames import Frame, acp, extensions, operations
 from sandbox_agent_core.frames.jsonrpc import (
+    INTERNAL_ERROR,
     METHOD_NOT_FOUND,
     RequestId,
     error_response,
@@ -48,7 +49,12 @@ __all__ = ["Conversation", "ConversationOwner", "StepObserver"]
 logger = logging.getLogger(__name__)
 
 _FOR_A_PERSON: Final = frozenset(
-    {acp.SESSION_REQUEST_PERMISSION, acp.ELICITATION_CREATE, extensions.HOOK}
+    {
+        acp.SESSION_REQUEST_PERMISSION,
+        acp.ELICITATION_CREATE,
+        extensions.HOOK,
+        extensions.HOST_TOOL,
+    }
 )
 
 StepObserver = Callable[[SessionStep], None]
@@ -123,6 +129,7 @@ class Conversation:
         self._holds = 0
         self._held: deque[tuple[AgentConnection, Frame]] = deque()
         """What is in the log and on its way."""
+        self._asked_for_agent: dict[Any, asyncio.Future[Frame]] = {}
 
     # Steps
 
@@ -307,6 +314,10 @@ class Conversation:
 
     def to_agent(self, frame: Frame) -> None:
         """A frame that is in the log already; dropped when the agent is gone."""
+        if (asked := self._asked_for_agent.pop(frame.get("id"), None)) is not None:
+            if not asked.done():
+                asked.set_result(frame)
+            return
         if self._connection is not None:
             self._pass_on(self._connection, frame)
 
@@ -327,6 +338,25 @@ class Conversation:
             connection.send(frame)
 
     # The agent's end
+
+    def ask_for_agent(self, wire: WireFrame) -> asyncio.Future[Frame]:
+        """A request that we make for the agent, under an id of ours, as if it had come from it: into the log, and before
+        a person or a client. The frame that answers it; an error when the agent is gone.
+
+        Raises: Unavailable, AgentProcessExited: it is gone already.
+        """
+        self._connected()
+        asked: asyncio.Future[Frame] = asyncio.get_running_loop().create_future()
+        self._asked_for_agent[wire.frame["id"]] = asked
+        self.receive([wire])
+        return asked
+
+    def withdraw_for_agent(self, id: str, wire: WireFrame) -> None:
+        """It waits for the answer to `ask_for_agent` no longer. `wire`: the notification that says so."""
+        if (asked := self._asked_for_agent.pop(id, None)) is not None:
+            asked.cancel()
+            if self._connection is not None:
+                self.receive([wire])
 
     def receive(self, batch: list[WireFrame]) -> None:
         if self._is_cut_off:
@@ -357,6 +387,10 @@ class Conversation:
             await self._owner.agent_gone(connection, ended)
         finally:
             self.requests.close()
+            asked, self._asked_for_agent = self._asked_for_agent, {}
+            for id, answer in asked.items():
+                if not answer.done():
+                    answer.set_result(error_response(id, INTERNAL_ERROR, "the agent is gone"))
 
     async def append_patiently(self, step: SessionStep, *, retry_s: float | None = None) -> None:
         """For what must be said, `storage_retry_s` long unless told otherwise. Raises: StorageError."""
@@ -424,7 +458,9 @@ class Conversation:
     def _add_request(self, step: SessionStep, wire: WireFrame, method: str) -> None:
         if self._screening.refuses(step, wire, method):
             return
-        if method in _FOR_A_PERSON:
+        # Only the server asks for functions of a client: an agent that wrote it would go around their approval.
+        is_ours = method != extensions.HOST_TOOL or wire.frame["id"] in self._asked_for_agent
+        if method in _FOR_A_PERSON and is_ours:
             self.requests.ask(step, wire)
             return
         self.stamper.agent_request(step, wire.raw, wire.frame)

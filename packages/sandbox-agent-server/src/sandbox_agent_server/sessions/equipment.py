@@ -42,6 +42,8 @@ _PLACE: Final = "equipment"
 class Equipment:
     mcp_servers: list[dict[str, Any]] = field(default_factory=list)
     """As ACP has them, with their secrets."""
+    host_tools: Sequence[str] = ()
+    """Functions of a client that are among them, as tools of one server."""
     skills: Sequence[Skill] = ()
     skills_folder: Path | None = None
     """Where they are; None where there are none."""
@@ -54,6 +56,7 @@ class Equipment:
         names = [str(server.get("name")) for server in self.mcp_servers]
         told = {
             "mcpServers": names,
+            "tools": list(self.host_tools),
             "skills": [skill.name for skill in self.skills],
             "warnings": list(self.warnings),
         }

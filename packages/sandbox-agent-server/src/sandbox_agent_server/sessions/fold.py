@@ -85,7 +85,7 @@ def fold(state: SessionState, entry: LogEntry) -> SessionState:
         return _client_call(state, entry)
     if entry.sender == "agent" and "method" not in entry.payload:
         return _agent_answer(state, entry)
-    if entry.method in (acp.SESSION_REQUEST_PERMISSION, acp.ELICITATION_CREATE, extensions.HOOK):
+    if entry.method in _ASKING:
         return _request(state, entry)
     if entry.sender != "server" and entry.method in _OF_THE_SERVER:
         return state  # an agent may write any word, also those of the server
@@ -125,6 +125,9 @@ def _asked_of(entry: LogEntry) -> dict[str, Any] | None:
         asked["toolCall"] = with_earlier(as_dict(params.get("toolCall")), earlier)
         if "output" in params:
             asked["output"] = params["output"]
+    elif annotations["kind"] == "host_tool":
+        asked["tool"], asked["client"] = as_str(params.get("tool")), as_str(params.get("client"))
+        asked["input"] = as_dict(params.get("input"))
     else:
         asked["questions"] = questions_of(params)
         asked["message"] = as_str(params.get("message"))
@@ -317,12 +320,16 @@ def _hook_resolved(state: SessionState, entry: LogEntry, _params: dict[str, Any]
 
 
 def _agent_started(state: SessionState, _entry: LogEntry, params: dict[str, Any]) -> SessionState:
-    given = (
-        tuple(text for text in as_list(params.get(name)) if isinstance(text, str))
-        for name in ("mcpServers", "skills", "warnings")
+    def names(member: str) -> tuple[str, ...]:
+        return tuple(text for text in as_list(params.get(member)) if isinstance(text, str))
+
+    return replace(
+        state,
+        mcp_servers=names("mcpServers"),
+        host_tools=names("tools"),
+        skills=names("skills"),
+        warnings=names("warnings"),
     )
-    mcp_servers, skills, warnings = given
-    return replace(state, mcp_servers=mcp_servers, skills=skills, warnings=warnings)
 
 
 def _unparsed(state: SessionState, _entry: LogEntry, _params: dict[str, Any]) -> SessionState:
@@ -354,6 +361,9 @@ _BY_METHOD: Final[dict[str, Callable[[SessionState, LogEntry, dict[str, Any]], S
     extensions.HOOK_RESOLVED: _hook_resolved,
 }
 
+_ASKING: Final = (
+    acp.SESSION_REQUEST_PERMISSION, acp.ELICITATION_CREATE, extensions.HOOK, extensions.HOST_TOOL,
+)  # fmt: skip
 _OPEN_A_SESSION: Final = (acp.SESSION_NEW, acp.SESSION_FORK, acp.SESSION_LOAD, acp.SESSION_RESUME)
 
 _OF_THE_SERVER: Final = (

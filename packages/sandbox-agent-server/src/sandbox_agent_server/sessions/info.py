@@ -58,6 +58,7 @@ def session_info(
         on_reject=settings.on_reject,
         agent_options=settings.agent_options,
         mcp_servers=list(state.mcp_servers),
+        tools=list(state.host_tools),
         skills=list(state.skills),
         warnings=list(state.warnings),
         metadata=settings.metadata,

@@ -6,10 +6,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from sandbox_agent_core.api.host_tools import HOST_SERVER, HostTool, RegisterHostTools
 from sandbox_agent_core.api.long_work import ForkSession
 from sandbox_agent_core.api.sessions import CreateSession, SessionInfo, SessionList
 from sandbox_agent_core.errors import (
@@ -17,6 +19,7 @@ from sandbox_agent_core.errors import (
     AgentProcessExited,
     InvalidRequest,
     LimitReached,
+    OperationNotSupported,
     SessionAlreadyExists,
     SessionDamaged,
     StorageError,
@@ -46,6 +49,7 @@ from sandbox_agent_server.sessions.feed_cursor import FeedCursor
 from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.sessions.forking import fork_of
 from sandbox_agent_server.sessions.given import check_env, directories_of, workspace_of
+from sandbox_agent_server.sessions.host_tools.door import ToolDoor
 from sandbox_agent_server.sessions.info import damaged_info, session_info
 from sandbox_agent_server.sessions.listing import EVERY_SESSION, SCANNED_AT_MOST, SessionFilter
 from sandbox_agent_server.sessions.mcp_servers import check_mcp_servers
@@ -72,6 +76,7 @@ class SessionManager:
         ledger: ProcessLedger,
         config: ConfigStore,
         paths: Paths,
+        door: ToolDoor,
         *,
         version: str,
         find_work_tree: FindWorkTree | None = None,
@@ -84,6 +89,9 @@ class SessionManager:
         self._installs = installs
         self._ledger = ledger
         self._equipping = Equipping(config, paths, settings)
+        self._door = door
+        self._tools_clients: dict[str, str] = {}
+        """Session -> who registered its functions last."""
         self._adapters = SessionAdapters(factory, settings, ledger, version=version)
         self._version = version
         self._live: dict[str, Session] = {}
@@ -141,7 +149,9 @@ class SessionManager:
         settings = SessionSettings.model_validate(
             {
                 "trust_workspace": self._settings.trust_workspace,
-                **body.model_dump(exclude={"id", "env", "mcp_servers", "cwd"}, exclude_none=True),
+                **body.model_dump(
+                    exclude={"id", "env", "mcp_servers", "cwd", "tools"}, exclude_none=True
+                ),
                 "cwd": str(workspace_of(body.cwd)),
                 "additional_directories": directories_of(body.additional_directories),
                 "agent_options": options.to_wire() if options is not None else {},
@@ -149,9 +159,13 @@ class SessionManager:
         )
         policy = allowing(settings.permission_policy, options)
         settings = settings.model_copy(update={"permission_policy": policy})
-        secrets = SessionSecrets(dict(body.env), body.mcp_servers, introduction)
+        tools = body.tools
+        given = None if tools is None else tuple(tools.tools)
+        _check_host_tools(definition, body.mcp_servers, given)
+        secrets = SessionSecrets(dict(body.env), body.mcp_servers, introduction, given)
         new = body.id or new_id("ses")
-        return await self._begin(new, settings, secrets, adopted=adopted)
+        client = None if tools is None else tools.client
+        return await self._begin(new, settings, secrets, adopted=adopted, tools_client=client)
 
     async def fork(self, session_id: str, body: ForkSession) -> SessionInfo:
         """Another session that begins with what was in this one: its agent copies its own memory where it can, else
@@ -187,6 +201,7 @@ class SessionManager:
         secrets: SessionSecrets,
         fork_point: ForkPoint | None = None,
         adopted: Adopted | None = None,
+        tools_client: str | None = None,
     ) -> SessionInfo:
         await self.install_if_missing(settings.agent, secrets.env)
         if self._archive.has(session_id) or session_id in self._live:
@@ -197,6 +212,7 @@ class SessionManager:
         native_modes = self._native_modes(settings.agent)
         state = SessionState.begun(settings, log.now_ms, native_modes)
         self._make(log, state, secrets)
+        self._set_tools_client(session_id, tools_client)
         with self.session(session_id) as session:
             session.agent.fork_point, session.agent.adopted = fork_point, adopted
             try:
@@ -206,8 +222,11 @@ class SessionManager:
                 raise
             return session.info()
 
-    async def resume(self, session_id: str, secrets: SessionSecrets) -> SessionInfo:
-        """Start the agent of a session again; one that runs only when `secrets` are new to it.
+    async def resume(
+        self, session_id: str, secrets: SessionSecrets, *, tools_client: str | None = None
+    ) -> SessionInfo:
+        """Start the agent of a session again; one that runs only when `secrets` are new to it. `tools_client`: whose
+        functions they have.
 
         Raises:
             Conflict: it is at work, so that it cannot be given them now.
@@ -222,11 +241,35 @@ class SessionManager:
                 self._check_room()
                 await self.install_if_missing(session.state.settings.agent, secrets.env)
             renewed = session.agent.secrets.renewed(secrets)
+            if renewed.host_tools:
+                definition = self._factory.definition(session.state.settings.agent)
+                _check_host_tools(definition, renewed.mcp_servers, renewed.host_tools)
             if session.agent.is_running and renewed != session.agent.secrets:
+                # One that was asked nothing yet has no memory to be brought back.
+                session.agent.starts_anew = session.has_had_no_turn
                 await session.rest()
             self._remember_secrets(session, renewed)
+            if tools_client is not None:
+                self._set_tools_client(session_id, tools_client)
             await session.resume()
             return session.info()
+
+    async def register_tools(self, session_id: str, body: RegisterHostTools) -> SessionInfo:
+        """Functions of a client for the agent. One that runs starts again when they are others than before: agents ask
+        an MCP server for its tools when they start.
+
+        Raises: what `resume` raises.
+        """
+        given = SessionSecrets(host_tools=tuple(body.tools))
+        return await self.resume(session_id, given, tools_client=body.client)
+
+    def _set_tools_client(self, session_id: str, client: str | None) -> None:
+        if client is None:
+            self._tools_clients.pop(session_id, None)
+        else:
+            self._tools_clients[session_id] = client
+        if (live := self._live.get(session_id)) is not None:
+            live.tools_client = client
 
     @contextmanager
     def session(self, session_id: str) -> Iterator[Session]:
@@ -411,6 +454,7 @@ class SessionManager:
             if isinstance(result, Exception):
                 logger.error("session %s: stopping failed", session.id, exc_info=result)
         await self._ledger.end_all()
+        await self._door.close()
         await self._archive.close()
 
     # Live and not
@@ -434,6 +478,7 @@ class SessionManager:
         )
         session.conversation.observers.append(lambda step: self._observe(session, step))
         self._remember_secrets(session, secrets)
+        session.tools_client = self._tools_clients.get(session_id)
         self._live[session_id] = session
         for tell in self.on_live:
             tell(session)
@@ -443,13 +488,24 @@ class SessionManager:
         self, session_id: str, state: SessionState, secrets: SessionSecrets
     ) -> Equipment:
         settings = state.settings
-        return await self._equipping.of(
+        servers, names = secrets.mcp_servers, [tool.name for tool in secrets.host_tools or ()]
+        if names:
+            answer = partial(self._answer_mcp, session_id)
+            timeout_s = max(tool.timeout_s for tool in secrets.host_tools or ())
+            servers = [*servers, await self._door.server(session_id, answer, timeout_s=timeout_s)]
+        equipment = await self._equipping.of(
             session_id,
             settings,
             self._factory.definition(settings.agent),
-            mcp_servers=secrets.mcp_servers,
+            mcp_servers=servers,
             environment=self._factory.environment(settings.agent, secrets.env, settings.base_url),
         )
+        return replace(equipment, host_tools=names)
+
+    async def _answer_mcp(self, session_id: str, message: Any) -> dict[str, Any] | None:
+        """Raises: SessionNotFound."""
+        with self.session(session_id) as session:
+            return await session.host_tools.mcp.answer(message)
 
     async def install_if_missing(self, agent: str, env: Mapping[str, str]) -> None:
         """Raises: InstallFailed. An agent that nothing can install fails later, with its own hint."""
@@ -497,6 +553,8 @@ class SessionManager:
         """Raises: StorageError."""
         self._live.pop(log.session_id, None)
         self._secrets.pop(log.session_id, None)
+        self._tools_clients.pop(log.session_id, None)
+        self._door.shut(log.session_id)
         self._archive.remove(log)
 
     def _tell_removed(self, session_id: str) -> None:
@@ -566,6 +624,27 @@ class SessionManager:
 
 def _nothing(_directory: Path, _store: Path) -> None:
     return None
+
+
+def _check_host_tools(
+    definition: AgentDefinition,
+    servers: Sequence[Mapping[str, Any]],
+    tools: Sequence[HostTool] | None,
+) -> None:
+    """Raises: InvalidRequest, OperationNotSupported."""
+    if not tools:
+        return
+    if any(server.get("name") == HOST_SERVER for server in servers):
+        raise InvalidRequest(
+            f"{HOST_SERVER!r} is what the tools of the session are served as: call the MCP server otherwise"
+        )
+    if "http" not in definition.mcp_transports:
+        raise OperationNotSupported(
+            f"agent {definition.name!r} takes no MCP servers over HTTP, and so no functions of a client (`tools`): leave "
+            "them out, or choose another agent",
+            agent=definition.name,
+            operation="tools",
+        )
 
 
 def _already_exists(session_id: str) -> SessionAlreadyExists:

@@ -49,6 +49,7 @@ from sandbox_agent_server.sessions.agent import Equip, MakeAdapter, SessionAgent
 from sandbox_agent_server.sessions.conversation import Conversation
 from sandbox_agent_server.sessions.file_requests import serve_files
 from sandbox_agent_server.sessions.fold import SessionStep
+from sandbox_agent_server.sessions.host_tools.calls import HostToolCalls
 from sandbox_agent_server.sessions.info import session_info
 from sandbox_agent_server.sessions.long_work import LongWork, Steered
 from sandbox_agent_server.sessions.prices import estimated_cost
@@ -125,6 +126,15 @@ class Session:
             definition=definition,
             check_open=self._check_open,
         )
+        self.tools_client: str | None = None
+        """Who registered the functions that the agent can call."""
+        self.host_tools = HostToolCalls(
+            self.conversation,
+            limits,
+            tools=lambda: self.agent.secrets.host_tools or (),
+            client=lambda: self.tools_client,
+            version=version,
+        )
         self.conversation.stamper.notes_at_end = self._notes_at_end
         self.turns.stop_tasks_of = self._stop_tasks_of
         self.conversation.stamper.common_commands = self.long_work.commands
@@ -176,6 +186,12 @@ class Session:
         if self.state.tasks:
             return "background"
         return "idle" if self.agent.is_running else "dormant"
+
+    @property
+    def has_had_no_turn(self) -> bool:
+        state = self.state
+        is_new = state.continuity == "fresh" and state.settings.forked_from is None
+        return is_new and not state.turn_seq and not state.own_turn_seq
 
     def info(self) -> SessionInfo:
         return session_info(

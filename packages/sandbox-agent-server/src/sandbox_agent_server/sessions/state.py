@@ -91,7 +91,8 @@ class SessionState:
     agent_info: dict[str, Any] | None = None
     capabilities: dict[str, Any] = field(default_factory=dict)
     mcp_servers: tuple[str, ...] = ()
-    """That the agent was given when it was last started; so are the next two."""
+    """That the agent was given when it was last started; so are the next three."""
+    host_tools: tuple[str, ...] = ()
     skills: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     continuity: Continuity = "fresh"
@@ -164,7 +165,7 @@ class SessionState:
             "commands": self.commands,
             "agentInfo": self.agent_info,
             "capabilities": self.capabilities,
-            "equipment": [self.mcp_servers, self.skills, self.warnings],
+            "equipment": [self.mcp_servers, self.skills, self.warnings, self.host_tools],
             "continuity": self.continuity,
             "contextDue": self.context_due,
             "turnId": self.turn_id,
@@ -197,7 +198,7 @@ class SessionState:
 
     @classmethod
     def _read(cls, wire: Mapping[str, Any], native_modes: Mapping[str, str]) -> SessionState:
-        equipment = [tuple(names) for names in wire.get("equipment", ((), (), ()))]
+        equipment = [tuple(names) for names in wire.get("equipment", ((), (), (), ()))]
         return cls(
             settings=SessionSettings.model_validate(wire["settings"]),
             created_ms=wire["createdMs"],
@@ -212,6 +213,7 @@ class SessionState:
             mcp_servers=equipment[0],
             skills=equipment[1],
             warnings=equipment[2],
+            host_tools=equipment[3],
             continuity=wire["continuity"],
             context_due=wire["contextDue"],
             turn_id=wire["turnId"],

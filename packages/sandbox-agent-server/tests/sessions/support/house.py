@@ -11,6 +11,7 @@ from sandbox_agent_core.api.sessions import CreateSession, SessionInfo
 from sandbox_agent_core.frames import LogEntry, acp
 from sandbox_agent_server.host.config.store import ConfigStore
 from sandbox_agent_server.host.files.paths import Paths
+from sandbox_agent_server.http.tool_door import LoopbackDoor
 from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.runtime.ledger import ProcessLedger
 from sandbox_agent_server.sessions.manager import SessionManager
@@ -56,7 +57,7 @@ class House:
         self.manager = SessionManager(
             self.index, read, self.acme.factory(**self.settings), installs,
             ProcessLedger(self.index, marker="of-the-tests"),
-            ConfigStore(self.data_dir, paths=Paths(), max_bytes=65536), Paths(), version="1",
+            ConfigStore(self.data_dir, paths=Paths(), max_bytes=65536), Paths(), LoopbackDoor(read.limits), version="1",
         )  # fmt: skip
         await self.manager.recover()
         return self.manager

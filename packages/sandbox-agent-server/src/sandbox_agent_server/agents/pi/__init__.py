@@ -16,6 +16,7 @@ DEFINITION = AgentDefinition(
     find=find,
     takes_system_prompt=True,
     takes_skills=True,
+    mcp_transports=(),
     session_options=PiOptions,
     lacks=("mcp", "questions"),
     install_hint=INSTALL_HINT,

@@ -122,8 +122,10 @@ async def _resume(request: Request) -> Response:
     sessions, session_id = _manager(request)
     body = await read_body(request, ResumeSession, services_of(request).settings.limits)
     check_settings(caller_of(request), body)
-    secrets = SessionSecrets(env=body.env, mcp_servers=body.mcp_servers)
-    return json_response(await sessions.resume(session_id, secrets))
+    tools = None if body.tools is None else tuple(body.tools.tools)
+    secrets = SessionSecrets(env=body.env, mcp_servers=body.mcp_servers, host_tools=tools)
+    client = None if body.tools is None else body.tools.client
+    return json_response(await sessions.resume(session_id, secrets, tools_client=client))
 
 
 async def _transcript(request: Request) -> LargeAnswer:

@@ -30,6 +30,7 @@ __all__ = [
     "cancelled",
     "deny",
     "hook_answer",
+    "host_tool_answer",
     "read_request",
     "resolve_by_user",
 ]
@@ -37,7 +38,7 @@ __all__ = [
 _DESCRIBING = frozenset({"title", "kind", "name", "rawInput", "content", "locations"})
 """Fields of a tool call by which a person knows what it is."""
 
-Kind = Literal["permission", "question", "hook"]
+Kind = Literal["permission", "question", "hook", "host_tool"]
 Hook = Literal["before_tool", "after_tool"]
 Decider = Literal["user", "policy", "timeout", "cancel"]
 
@@ -53,6 +54,7 @@ _METHODS: Final[dict[str, str]] = {
     "permission": acp.SESSION_REQUEST_PERMISSION,
     "question": acp.ELICITATION_CREATE,
     "hook": extensions.HOOK,
+    "host_tool": extensions.HOST_TOOL,
 }
 _KINDS: Final[dict[str, Any]] = {method: kind for kind, method in _METHODS.items()}
 _ALWAYS = ("allow_always", "reject_always")
@@ -160,6 +162,8 @@ def read_request(
     default = on_timeout
     if kind == "question":
         default = "decline"
+    elif kind == "host_tool":
+        default = "error"
     elif kind == "hook":
         hook = "after_tool" if params.get("event") == "after_tool" else "before_tool"
         default = "deny" if hook == "before_tool" and on_timeout == "deny" else "none"
@@ -206,6 +210,8 @@ def cancelled(request: PendingRequest, decided_by: Decider, **annotations: Any) 
         result: dict[str, Any] = {"outcome": {"outcome": "cancelled"}}
     elif request.kind == "hook":
         result = {"decision": "deny"} if request.hook == "before_tool" else {}
+    elif request.kind == "host_tool":
+        result = told_error("Nobody waits for this call any more.")
     else:
         result = {"action": "cancel"}
     return _answer(request, result, "cancelled", decided_by, **annotations)
@@ -218,6 +224,14 @@ def decline(request: PendingRequest, decided_by: Decider, **annotations: Any) ->
 def deny(request: PendingRequest, decided_by: Decider, **annotations: Any) -> Answer:
     if request.kind == "question":
         return decline(request, decided_by, **annotations)
+    if request.kind == "host_tool":
+        why = (
+            f"{annotations['rule']!r} denies it"
+            if "rule" in annotations
+            else "no answer came in time"
+        )
+        told = f"The call was not carried out: {why}."
+        return host_tool_answer(request, told_error(told), decided_by, **annotations)
     if request.kind == "hook":
         denial = {"decision": "deny"} if request.hook == "before_tool" else {}
         return hook_answer(request, denial, decided_by, **annotations)
@@ -226,6 +240,18 @@ def deny(request: PendingRequest, decided_by: Decider, **annotations: Any) -> An
 
 def allow(request: PendingRequest, decided_by: Decider, **annotations: Any) -> Answer:
     return select(request, ("allow_once", "allow_always"), decided_by, **annotations)
+
+
+def host_tool_answer(
+    request: PendingRequest, result: dict[str, Any], decided_by: Decider, **annotations: Any
+) -> Answer:
+    """`result`: an MCP `CallToolResult`."""
+    outcome = "failed" if result.get("isError") else "returned"
+    return _answer(request, result, outcome, decided_by, **annotations)
+
+
+def told_error(text: str) -> dict[str, Any]:
+    return {"content": [{"type": "text", "text": text}], "isError": True}
 
 
 def hook_answer(

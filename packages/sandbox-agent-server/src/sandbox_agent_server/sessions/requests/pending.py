@@ -12,8 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from sandbox_agent_core.api.host_tools import HostTool
 from sandbox_agent_core.api.requests import AnswerRequest
-from sandbox_agent_core.errors import RequestAlreadyResolved, RequestNotFound, StorageError
+from sandbox_agent_core.errors import (
+    InvalidRequest,
+    RequestAlreadyResolved,
+    RequestNotFound,
+    StorageError,
+)
 from sandbox_agent_core.frames import Frame, extensions
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.frames.jsonrpc import same_id
@@ -31,6 +37,7 @@ from sandbox_agent_server.sessions.requests.answers import (
     cancelled,
     deny,
     hook_answer,
+    host_tool_answer,
     read_request,
     resolve_by_user,
     subject_of,
@@ -47,6 +54,7 @@ from sandbox_agent_server.sessions.requests.hooks import (
     is_asked_through_permission,
     is_wanted,
 )
+from sandbox_agent_server.sessions.requests.host_calls import as_host_call, is_asked_by_us
 from sandbox_agent_server.sessions.requests.options import grant_of
 from sandbox_agent_server.sessions.requests.policy import Decision, decide
 from sandbox_agent_server.sessions.requests.tellings import Tellings
@@ -86,6 +94,8 @@ class PendingRequests:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self.stop_turn: Callable[[str | None], None] = lambda _turn_id: None
         """Told the turn that a refusal is to end, where its agent cannot be told."""
+        self.host_tools: Callable[[], Mapping[str, HostTool]] = dict
+        """The functions of a client that the agent can call, by name."""
 
     def __len__(self) -> int:
         return len(self._open)
@@ -110,6 +120,8 @@ class PendingRequests:
             told=(told := self._tellings.of(tool_id)),
             so_far=None if told is None else self._stamper.tool_so_far(tool_id),
         )
+        if request.kind == "host_tool":
+            request = as_host_call(request, self.host_tools(), now_ms=step.time_ms)
         size = len(wire.raw)
         answer = self._decide(step, request, size)
         if is_asked_through_permission(request, step.state) and (answer is None or answer.allows):
@@ -206,6 +218,10 @@ class PendingRequests:
         request = self._open.get(request_id)
         if request is None:
             raise self._why_not_open(request_id)
+        if request.kind == "host_tool":
+            raise InvalidRequest(
+                f"{request_id!r} is a call of a client's function: the client answers it, at `…/tools/{request_id}`"
+            )
         state, details = self._new_step().state, AnswerDetails.of_body(body)
         if request.kind == "hook":
             return self._settle(request, answered(request, body, state), sender_is_user=True)
@@ -244,6 +260,32 @@ class PendingRequests:
         self._open[request.id] = replace(request, hook=None)
         return {**params, "kind": "hook", "resolvedAt": rfc3339(step.time_ms)}
 
+    # From the client whose function it is
+
+    def host_call(self, request_id: str) -> str:
+        """The id under which it waits. Raises: RequestNotFound, RequestAlreadyResolved."""
+        request = self._open.get(request_id)
+        if request is None or request.kind != "host_tool":
+            raise self._why_not_open(request_id)
+        return str(request.rpc_id)
+
+    def answer_host_call(self, request_id: str, result: dict[str, Any]) -> None:
+        """Raises: RequestNotFound, RequestAlreadyResolved, StorageError."""
+        self.host_call(request_id)
+        request = self._open[request_id]
+        self._settle(request, host_tool_answer(request, result, "user"), sender_is_user=True)
+
+    def fail_host_call(self, rpc_id: str, result: dict[str, Any]) -> bool:
+        """False: that cannot be recorded at the moment."""
+        for request in list(self._open.values()):
+            if request.kind == "host_tool" and request.rpc_id == rpc_id:
+                answer = host_tool_answer(request, result, "timeout")
+                try:
+                    self._settle(request, answer, sender_is_user=False)
+                except StorageError:
+                    return False
+        return True
+
     def answer_frame(self, frame: Frame, *, actor: str | None = None) -> None:
         """The response of an ACP client to a request of the agent, as it is.
 
@@ -253,7 +295,8 @@ class PendingRequests:
             StorageError: not recorded, so not delivered; the request stays open.
         """
         for request in self._open.values():
-            if same_id(request.rpc_id, frame.get("id")):
+            # A client of ACP alone knows nothing of functions, and its refusal is no answer of theirs.
+            if request.kind != "host_tool" and same_id(request.rpc_id, frame.get("id")):
                 answer = answered_by_frame(request, frame)
                 if actor is not None:
                     answer = replace(answer, annotations={**answer.annotations, "actor": actor})
@@ -286,6 +329,9 @@ class PendingRequests:
             return deny(request, "policy", rule="limit max_pending_bytes")
         if request.kind == "question":
             return None
+        if request.kind == "host_tool":
+            decision = self._judge(step.state, request)
+            return _act_on(decision, request) if decision.action == "deny" else None
         if request.kind == "hook" and not is_wanted(request, step.state):
             return hook_answer(request, {}, "policy", rule="no hooks")
         if request.hook == "after_tool":
@@ -298,7 +344,7 @@ class PendingRequests:
     def _judge(self, state: SessionState, request: PendingRequest) -> Decision:
         """By the session's policy and mode."""
         settings = state.settings
-        return decide(
+        decision = decide(
             settings.permission_policy,
             request.facts,
             cwd=settings.cwd,
@@ -306,6 +352,9 @@ class PendingRequests:
             mode=state.options.permission_mode,
             is_granted=grant_of(request.facts) in state.grants,
         )
+        if decision.action == "ask" and is_asked_by_us(request, self.host_tools()):
+            return Decision("allow", "tool of the client")
+        return decision
 
     def _arm(self, request: PendingRequest) -> None:
         delay = request.expires_ms / 1000 - time.time()
