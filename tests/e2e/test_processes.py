@@ -84,7 +84,7 @@ def test_a_command_tells_how_it_ended_and_what_it_wrote(client: httpx.Client) ->
     assert result.pop("durationMs") >= 0
     assert result == {
         "exitCode": 3, "timedOut": False, "stdout": "out\n", "stderr": "err\n",
-        "stdoutTruncated": False, "stderrTruncated": False,
+        "stdoutTruncated": False, "stderrTruncated": False, "outputEncoding": "utf8",
     }  # fmt: skip
     killed = client.post(RUN, json=sh("kill -9 $$")).json()
     assert (killed.get("exitCode"), killed["signal"]) == (None, "SIGKILL")
@@ -370,7 +370,7 @@ def test_roots_and_bounds_hold(server: ServerProcess, tmp_path: Path) -> None:
             return client.post(PROCESSES, json={"command": "sleep", "args": ["600"]}).status_code
 
         with ThreadPoolExecutor(8) as pool:
-            assert set(pool.map(attempt, range(1000))) == {429}
+            assert set(pool.map(attempt, range(300))) == {429}
         assert own.memory_mib() - before < 10
         refused = client.post(RUN, json={"command": "true"})
         assert problem(refused) == (429, "limit_reached")

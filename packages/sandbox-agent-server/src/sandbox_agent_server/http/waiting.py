@@ -24,15 +24,28 @@ async def unless_it_leaves(request: Request, work: Coroutine[Any, Any, Result]) 
 
     Raises: ClientDisconnect, and what `work` raises.
     """
-    found: list[Result] = []
+    task = asyncio.current_task()
+    assert task is not None
+    has_left = False
 
-    async def keep() -> None:
-        found.append(await work)
+    def leave(_watch: asyncio.Task[None]) -> None:
+        nonlocal has_left
+        has_left = True
+        task.cancel()
 
-    await first_of(keep(), until_disconnected(request.receive))
-    if not found:
-        raise ClientDisconnect
-    return found[0]
+    # One task beside the request's own: this is in the way of every command that is run.
+    watch = asyncio.create_task(until_disconnected(request.receive), name="client")
+    watch.add_done_callback(leave)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if not has_left:
+            raise
+        task.uncancel()
+        raise ClientDisconnect from None
+    finally:
+        watch.remove_done_callback(leave)
+        watch.cancel()
 
 
 async def wait_for_entries(

@@ -74,6 +74,13 @@ class Children:
         if self._is_parent and (stat := proc_table.read_one(pid)) is not None:
             self._own[pid] = stat.start_time
 
+    def start_time_of(self, pid: int) -> int | None:
+        """Of what was started here. None where nobody knows."""
+        if self._is_parent:
+            return self._own.get(pid)
+        stat = proc_table.read_one(pid)
+        return stat.start_time if stat is not None else None
+
     def disown(self, pid: int, start_time: int) -> None:
         """It has been collected."""
         if self._own.get(pid) == start_time:

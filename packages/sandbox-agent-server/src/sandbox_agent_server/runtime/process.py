@@ -18,7 +18,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from sandbox_agent_server.runtime import proc_table
 from sandbox_agent_server.runtime.children import the_children
 from sandbox_agent_server.runtime.confined_start import confined_thread
 from sandbox_agent_server.runtime.errors import why_not_started
@@ -61,12 +60,9 @@ class Process:
         """Done when the program has ended. For waiting on with `asyncio.wait`, not for awaiting."""
         self._pidfd: int | None = None
         # It is not reaped, so it has a start time, wherever there is such a thing.
-        self._leader = proc_table.read_one(self.pid)
-        self._tree = ProcessTree(
-            marker=marker,
-            leader=self._leader and (self._leader.pid, self._leader.start_time),
-            is_ours=True,
-        )
+        self._start_time = the_children.start_time_of(self.pid)
+        leader = None if self._start_time is None else (self.pid, self._start_time)
+        self._tree = ProcessTree(marker=marker, leader=leader, is_ours=True)
         self._watch()
 
     @classmethod
@@ -194,8 +190,8 @@ class Process:
         with suppress(subprocess.TimeoutExpired):
             self._set_exited(_status(self._launched.wait(_REAP_PATIENCE_S)))
         self._tree.ended()
-        if self._leader is not None:
-            the_children.disown(self.pid, self._leader.start_time)
+        if self._start_time is not None:
+            the_children.disown(self.pid, self._start_time)
 
     def _watch(self) -> None:
         try:

@@ -57,7 +57,8 @@ class _Run:
     def __init__(self, process: Process, max_output_bytes: int) -> None:
         self.process = process
         self.stdout, self.stderr = _Collected(max_output_bytes), _Collected(max_output_bytes)
-        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.over: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        """Whether it has ended; False: `give_up`."""
         self._open = 3
         assert process.stderr is not None
         self._readers = [
@@ -71,6 +72,10 @@ class _Run:
         if data:
             self._stdin.write(data)
         self._stdin.end()
+
+    def give_up(self) -> None:
+        if not self.over.done():
+            self.over.set_result(False)
 
     async def end(self) -> None:
         """Kill all of it, at once."""
@@ -87,7 +92,7 @@ class _Run:
     def _on_one_end(self) -> None:
         self._open -= 1
         if self._open == 0 and not self.over.done():
-            self.over.set_result(None)
+            self.over.set_result(True)
 
 
 async def run(
@@ -109,11 +114,11 @@ async def run(
     owner = f"run {process.pid}"
     loop = asyncio.get_running_loop()
     noting = loop.call_later(_NOTE_AFTER_S, functools.partial(ledger.note, process.pid, owner))
+    timeout = loop.call_later(_timeout_s(body, config), running.give_up)
     timed_out = False
     try:
         running.feed(given)
-        await asyncio.wait([running.over], timeout=_timeout_s(body, config))
-        timed_out = not running.over.done()
+        timed_out = not await running.over
         if timed_out:
             await running.end()
         else:
@@ -126,6 +131,7 @@ async def run(
         if noting.when() <= loop.time():
             ledger.forget(owner)
         noting.cancel()
+        timeout.cancel()
     status = process.exited.result() if process.exited.done() else None
     is_known = status is not None and not timed_out
     return ProcessRunResponse(
