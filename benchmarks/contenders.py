@@ -69,6 +69,9 @@ class Server(ABC):
 
     def __init__(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix=f"benchmark-{self.name}-"))
+        self.workspace = self.home / "workspace"
+        """Of sessions. Nothing changes in it, while in its home a server writes its log."""
+        self.workspace.mkdir()
         self.port = _free_port()
         self.listening_after_s = 0.0
         self._process: subprocess.Popen[bytes] | None = None
@@ -245,7 +248,7 @@ class OurServer(Server):
         return [*server, *files]
 
     def open_session(self, *, agent: str = "burst") -> Session:
-        body = {"agent": agent, "cwd": str(self.home)}
+        body = {"agent": agent, "cwd": str(self.workspace)}
         return Session(self, self.call("POST", "/v1/sessions", body)["id"])
 
     def stream_path(self, session: Session) -> str:
@@ -258,28 +261,15 @@ class OurServer(Server):
         return f"{self.stream_path(session)}&after=0", {}
 
 
-class PeerServer(Server):
-    name = "peer"
+class AcpOverHttp(Server):
+    """Sessions at `/v1/acp`, which both servers have."""
 
-    def __init__(self, binary: Path) -> None:
-        super().__init__()
-        self._binary = binary
-
-    def prepare(self) -> None:
-        folder = self.home / ".local/share/sandbox-agent/bin/agent_processes"
-        folder.mkdir(parents=True)
-        launcher = folder / "mock-acp"
-        launcher.write_text(f"#!/bin/sh\nexec {' '.join(AGENT_COMMAND)}\n", encoding="utf-8")
-        launcher.chmod(0o755)
-
-    def command(self) -> Sequence[str]:
-        where = ["--host", "127.0.0.1", "--port", str(self.port)]
-        return [str(self._binary), "server", *where, "--token", TOKEN, "--no-telemetry"]
+    acp_agent: str
 
     def open_session(self) -> Session:
         session = Session(self, self.next_id())
         self._acp(session, "initialize", {"protocolVersion": 1, "clientCapabilities": {}})
-        created = self._acp(session, "session/new", {"cwd": str(self.home), "mcpServers": []})
+        created = self._acp(session, "session/new", {"cwd": str(self.workspace), "mcpServers": []})
         session.agent_session_id = created["result"]["sessionId"]
         return session
 
@@ -301,8 +291,35 @@ class PeerServer(Server):
     def _send_acp(self, session: Session, method: str, params: Any) -> PendingResponse:
         session.request_count += 1
         request = {"jsonrpc": "2.0", "id": session.request_count, "method": method}
-        path = f"/v1/acp/{session.id}?agent=mock"
+        path = f"/v1/acp/{session.id}?agent={self.acp_agent}"
         return self.send("POST", path, {**request, "params": params})
+
+
+class OurServerOverAcp(AcpOverHttp, OurServer):
+    acp_agent = "burst"
+
+    def open_session(self, *, agent: str = "burst") -> Session:
+        return AcpOverHttp.open_session(self)
+
+
+class PeerServer(AcpOverHttp):
+    name = "peer"
+    acp_agent = "mock"
+
+    def __init__(self, binary: Path) -> None:
+        super().__init__()
+        self._binary = binary
+
+    def prepare(self) -> None:
+        folder = self.home / ".local/share/sandbox-agent/bin/agent_processes"
+        folder.mkdir(parents=True)
+        launcher = folder / "mock-acp"
+        launcher.write_text(f"#!/bin/sh\nexec {' '.join(AGENT_COMMAND)}\n", encoding="utf-8")
+        launcher.chmod(0o755)
+
+    def command(self) -> Sequence[str]:
+        where = ["--host", "127.0.0.1", "--port", str(self.port)]
+        return [str(self._binary), "server", *where, "--token", TOKEN, "--no-telemetry"]
 
 
 def _free_port() -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .contenders import OurServer, PeerServer
+from .contenders import OurServer, OurServerOverAcp, PeerServer
 
 __all__ = ["Measurement", "Plan", "Row", "median", "percentile"]
 
@@ -27,6 +27,9 @@ class Plan:
 
     def ours(self) -> OurServer | None:
         return None if self.skips_ours else OurServer()
+
+    def ours_over_acp(self) -> OurServerOverAcp | None:
+        return None if self.skips_ours else OurServerOverAcp()
 
     def peer(self) -> PeerServer | None:
         return PeerServer(self.peer_binary) if self.peer_binary else None

@@ -5,7 +5,9 @@ from __future__ import annotations
 from benchmarks.row import Measurement
 
 from . import (
+    acp,
     agents,
+    big_file,
     big_updates,
     burst,
     catch_up,
@@ -13,15 +15,21 @@ from . import (
     dormant,
     fan_out,
     footprint,
+    host,
     latency,
     slow_reader,
     soak,
     start,
+    terminal,
 )
 
 MEASUREMENTS: dict[str, Measurement] = {
     "burst": burst.measure,
     "latency": latency.measure,
+    "acp": acp.measure,
+    "host": host.measure,
+    "terminal": terminal.measure,
+    "big-file": big_file.measure,
     "catch-up": catch_up.measure,
     "slow-reader": slow_reader.measure,
     "fan-out": fan_out.measure,
