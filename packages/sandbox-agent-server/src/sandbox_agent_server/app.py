@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from sandbox_agent_server import __version__
 from sandbox_agent_server.acp.servers import AcpServers
@@ -56,6 +57,7 @@ from sandbox_agent_server.http.routes import (
 from sandbox_agent_server.http.routes import sessions as session_routes
 from sandbox_agent_server.http.routes import turns as turn_routes
 from sandbox_agent_server.http.services import Services
+from sandbox_agent_server.http.static_paths import StaticPaths
 from sandbox_agent_server.http.stream import StreamCounter
 from sandbox_agent_server.http.tickets import Tickets
 from sandbox_agent_server.http.tool_door import LoopbackDoor
@@ -203,12 +205,13 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
             summary="This description.",
         ),
     ]
+    served: list[BaseRoute] = [
+        *(route.to_starlette() for route in routes),
+        *WEBSOCKETS,
+        *ports.proxy_routes,
+    ]
     app = Starlette(
-        routes=[
-            *(route.to_starlette() for route in routes),
-            *WEBSOCKETS,
-            *ports.proxy_routes,
-        ],
+        routes=[StaticPaths(served), *served],
         exception_handlers=exception_handlers(),
         middleware=[
             Middleware(
