@@ -13,7 +13,7 @@ import httpx
 import pytest
 from pydantic import BaseModel, Field
 from sandbox_agent_client import SandboxAgent, SandboxAgentSync, SessionSync, Tool
-from sandbox_agent_client.errors import InvalidRequest, OperationNotSupported
+from sandbox_agent_client.errors import AgentError, InvalidRequest, OperationNotSupported
 from support.server import ServerProcess, until
 
 AGENT = """
@@ -60,6 +60,8 @@ for line in sys.stdin:
         case "session/prompt":
             prompt = frame["id"]
             threading.Thread(target=play, args=(frame,), daemon=True).start()
+        case "session/weather":
+            send(id=frame["id"], result={"asked": frame["params"]})
         case None if frame.get("id") == "x":
             say(frame.get("error", frame.get("result")), prompt)
 """
@@ -287,3 +289,16 @@ def ask(server: ServerProcess) -> Callable[..., httpx.Response]:
         return httpx.post(server.url + path, headers=headers, json=body, timeout=30)
 
     return ask
+
+
+def test_requests_that_the_api_has_no_call_for_reach_the_agent(client: SandboxAgentSync) -> None:
+    session = client.create_session("calling")
+    asked = session.request("session/weather", {"where": "here"})
+    assert asked == {"asked": {"sessionId": "calling", "where": "here"}}
+    with pytest.raises(InvalidRequest, match="POST …/prompt"):
+        session.request("session/prompt", {"prompt": []})
+    with pytest.raises(InvalidRequest, match="mode"):
+        session.request("session/set_mode", {"modeId": "bypass"})
+    mock = client.create_session("mock")
+    with pytest.raises(AgentError):
+        mock.request("session/weather")

@@ -398,6 +398,17 @@ class Session(Prompting):
         """
         return (await self._connection.call(long_work.native(self.id, method, params))).result
 
+    async def request(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
+        """A request of ACP that there is no method for here, as `session/…` of a newer agent or one that begins with `_`;
+        what the agent answers. An ACP agent is told its own `sessionId` in `params`, where they have none. Agents with a
+        protocol of their own take theirs, as of `native`. It passes by policy and permissions, and is in the log.
+
+        Raises:
+            InvalidRequest: the session has a method for that, which the message names.
+            OperationNotSupported, AgentError, Timeout, PermissionDenied: as `native`.
+        """
+        return (await self._connection.call(long_work.request(self.id, method, params))).result
+
     # -- going back, and elsewhere
 
     async def fork(

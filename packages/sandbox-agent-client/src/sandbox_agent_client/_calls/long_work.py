@@ -22,7 +22,7 @@ from sandbox_agent_core.content import Prompt, parse_prompt
 
 from sandbox_agent_client._calls.call import Call, body, built, path, reads
 
-__all__ = ["compact", "fork", "native", "review", "rewind", "steer", "target_of"]
+__all__ = ["compact", "fork", "native", "request", "review", "rewind", "steer", "target_of"]
 
 
 def steer(session_id: str, prompt: Prompt) -> Call[SteerResult]:
@@ -82,9 +82,20 @@ def rewind(session_id: str, **members: Any) -> Call[RewindResult]:
 
 def native(session_id: str, method: str, params: Mapping[str, Any] | None) -> Call[NativeResult]:
     """Raises: InvalidRequest."""
+    return _asked(session_id, "native", method, params)
+
+
+def request(session_id: str, method: str, params: Mapping[str, Any] | None) -> Call[NativeResult]:
+    """Raises: InvalidRequest."""
+    return _asked(session_id, "request", method, params)
+
+
+def _asked(
+    session_id: str, how: str, method: str, params: Mapping[str, Any] | None
+) -> Call[NativeResult]:
     return Call(
         method="POST",
-        path=path("sessions", session_id, "native"),
+        path=path("sessions", session_id, how),
         body=body(
             built(NativeRequest, method=method, params=None if params is None else dict(params))
         ),

@@ -40,6 +40,19 @@ _OURS: Final = frozenset(
 )  # fmt: skip
 """Requests of ACP with which the server drives the session itself."""
 
+_INSTEAD: Final = {
+    acp.SESSION_NEW: "`POST /v1/sessions`",
+    acp.SESSION_LOAD: "`POST …/resume`",
+    acp.SESSION_RESUME: "`POST …/resume`",
+    acp.SESSION_FORK: "`POST …/fork`",
+    acp.SESSION_PROMPT: "`POST …/prompt`",
+    acp.SESSION_CANCEL: "`POST …/cancel`",
+    acp.SESSION_SET_MODE: "`PATCH` of the session with `mode`",
+    acp.SESSION_SET_MODEL: "`PATCH` of the session with `model`",
+    acp.SESSION_SET_CONFIG_OPTION: "`PATCH` of the session with `configOptions`",
+    "session/close": "`DELETE` of the session",
+    "session/delete": "`DELETE` of the session with `purge=true`",
+}
 _REVIEWED: Final = {
     "uncommitted": "the uncommitted changes in this workspace (staged, unstaged and new files)",
     "branch": "the changes of the current branch against the branch `{branch}`",
@@ -160,6 +173,17 @@ class LongWork:
 
     # The agent's own protocol
 
+    async def request(self, method: str, params: dict[str, Any]) -> Any:
+        """As `native`, with the agent's id of the session where ACP has it. What the API has a call for is named.
+
+        Raises: InvalidRequest, and what `native` raises.
+        """
+        _check_acp(method)
+        if self._speaks_acp:
+            await self._agent.start()
+            params = {"sessionId": self._conversation.state.agent_session_id, **params}
+        return await self.native(method, params)
+
     async def native(self, method: str, params: dict[str, Any]) -> Any:
         """What the agent answers to a request of its own protocol; one that is dormant is started.
 
@@ -209,9 +233,10 @@ class LongWork:
 def _check_acp(method: str) -> None:
     """Raises: InvalidRequest."""
     if method in _OURS or method.startswith(extensions.PREFIX):
+        instead = _INSTEAD.get(method, "the operation of the API for it")
         raise InvalidRequest(
-            f"{method!r} is for the server to ask, which would lose track of the session: use the operation of the "
-            "API for it"
+            f"{method!r} is for the server to ask, which would lose track of the session, and of what it allows: use "
+            f"{instead}"
         )
 
 

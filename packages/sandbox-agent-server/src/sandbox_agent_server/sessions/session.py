@@ -339,6 +339,11 @@ class Session:
         self._check_open()
         return await self.long_work.native(method, params)
 
+    async def request(self, method: str, params: dict[str, Any]) -> Any:
+        """Raises what `LongWork.request` raises."""
+        self._check_open()
+        return await self.long_work.request(method, params)
+
     def _estimated_cost(self, usage: Mapping[str, Any], model: str | None) -> dict[str, Any] | None:
         return estimated_cost(usage, model or self.state.options.model, self._prices)
 

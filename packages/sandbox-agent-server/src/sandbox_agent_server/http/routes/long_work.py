@@ -110,6 +110,19 @@ async def _native(request: Request) -> Response:
     return await services.once.answer(request, body, native)
 
 
+async def _request(request: Request) -> Response:
+    services = services_of(request)
+    body = await read_body(request, NativeRequest, services.settings.limits)
+
+    async def ask(begun: Callable[[], None]) -> Response:
+        with services.sessions.session(request.path_params["session_id"]) as session:
+            begun()
+            result = await session.request(body.method, body.params)
+        return json_response({"result": result})
+
+    return await services.once.answer(request, body, ask)
+
+
 _START_ERRORS = [
     AgentNotInstalled, AgentAuthRequired, AgentStartFailed, AgentError, LimitReached, StorageError,
 ]  # fmt: skip
@@ -151,6 +164,13 @@ routes = [
     ApiRoute(
         method="POST", path=f"{_SESSION}/native", handler=_native, scope="admin", tag="sessions",
         summary="A request of the agent's own protocol, as it is. Nothing of this server decides about it.",
+        body=NativeRequest, result=NativeResult, is_idempotent=True,
+        errors=[SessionNotFound, SessionClosed, OperationNotSupported, Timeout, PayloadTooLarge, *_START_ERRORS],
+    ),
+    ApiRoute(
+        method="POST", path=f"{_SESSION}/request", handler=_request, scope="admin", tag="sessions",
+        summary="A request of ACP, or of the agent's own protocol, that the API has no call for. Of an ACP agent it gets the "
+        "agent's id of the session.",
         body=NativeRequest, result=NativeResult, is_idempotent=True,
         errors=[SessionNotFound, SessionClosed, OperationNotSupported, Timeout, PayloadTooLarge, *_START_ERRORS],
     ),
