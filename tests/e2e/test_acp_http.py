@@ -6,6 +6,7 @@ import json
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -473,6 +474,26 @@ def test_a_message_over_several_lines_is_one(plain: AcpClient) -> None:
     session = plain.http.get("/v1/sessions").json()["sessions"][0]
     events = plain.http.get(f"/v1/sessions/{session['id']}/events").json()["events"]
     assert [event["seq"] for event in events][-1] == session["lastSeq"]
+
+
+def test_a_client_that_does_nothing_holds_nothing_open(
+    client: AcpClient, server: ServerProcess
+) -> None:
+    client.initialize()
+    session_id = client.new_session()
+    client.prompt(session_id, "text")
+    until(lambda: _open_files(server) != [])
+    client.result("session/close", {"sessionId": session_id})
+    until(lambda: _open_files(server) == [])
+
+
+def _open_files(server: ServerProcess) -> list[str]:
+    """Of what ACP clients were told."""
+    found = []
+    for path in Path(f"/proc/{server.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(str(path.readlink()))
+    return [name for name in found if f"{server.data_dir}/acp/" in name]
 
 
 def _is_alive(pid: int) -> bool:

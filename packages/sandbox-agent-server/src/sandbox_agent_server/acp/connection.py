@@ -366,6 +366,7 @@ class AcpConnection:
         raw = dumps(frame)
         self._outbox.put(raw, frame, session_id=session_id)
         asked.answer.set_result(raw)
+        asyncio.get_running_loop().call_soon(self._rest_if_idle)
 
     def put(self, attached: Attached, rpc_id: Any) -> Any:
         return self._outstanding.put(attached, rpc_id)
@@ -375,6 +376,12 @@ class AcpConnection:
 
     def gone(self, attached: Attached) -> None:
         self._outstanding.gone(attached)
+        # Not now: what there is to say of it is written after this.
+        asyncio.get_running_loop().call_soon(self._rest_if_idle)
+
+    def _rest_if_idle(self) -> None:
+        if self.is_idle:
+            self._outbox.rest()
 
     def offers(self, method: str) -> bool:
         capabilities = as_dict(as_dict(self.record.hello).get("clientCapabilities"))

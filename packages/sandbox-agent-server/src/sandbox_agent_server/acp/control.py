@@ -90,6 +90,7 @@ class Control:
         if self._connection is not None:
             await self._connection.stop()
             self._connection = None
+            self.conversation.log.rest()
 
     async def _start(self, introduction: Introduction | None) -> None:
         if self.is_running:
