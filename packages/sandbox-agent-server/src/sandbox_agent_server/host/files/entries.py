@@ -7,8 +7,9 @@ import errno
 import heapq
 import os
 import stat
-import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from sandbox_agent_core.api.files import EntryKind
@@ -65,10 +66,10 @@ class Entries:
         with self._paths.directory(path) as named, told(path):
             descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=named)
             try:
-                names = self._names(descriptor, path, after, limit)
                 found = []
-                for name in names:
-                    entry = described_entry(descriptor, name, _joined(path, name))
+                above = path.rstrip("/") + "/"
+                for name in self._names(descriptor, path, after, limit):
+                    entry = described_entry(descriptor, name, above + name)
                     if entry is not None:
                         found.append({"name": name, **entry})
                 return found
@@ -211,14 +212,14 @@ def _described(path: str, status: os.stat_result) -> dict[str, Any]:
 
 def _rfc3339(nanoseconds: int) -> str | None:
     seconds, rest = divmod(nanoseconds, 1_000_000_000)
+    beginning = _rfc3339_second(seconds)
+    return None if beginning is None else f"{beginning}.{rest:09}+00:00"
+
+
+@lru_cache(maxsize=1024)
+def _rfc3339_second(seconds: int) -> str | None:
     try:
-        t = time.gmtime(seconds)
+        moment = datetime.fromtimestamp(seconds, UTC)
     except (OverflowError, ValueError, OSError):
         return None
-    if not 0 <= t.tm_year <= 9999:
-        return None
-    return f"{t.tm_year:04}-{t.tm_mon:02}-{t.tm_mday:02}T{t.tm_hour:02}:{t.tm_min:02}:{t.tm_sec:02}.{rest:09}+00:00"
-
-
-def _joined(directory: str, name: str) -> str:
-    return f"{directory.rstrip('/')}/{name}"
+    return moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 __all__ = ["FileThreads"]
@@ -30,22 +32,23 @@ class FileThreads:
         **kwargs: P.kwargs,
     ) -> T:
         """As `run`. `undo` is for a result that nobody takes any more, because who waited was cancelled."""
-        future = asyncio.ensure_future(
-            asyncio.get_running_loop().run_in_executor(
-                self._executor, lambda: work(*args, **kwargs)
-            )
-        )
+        running = self._executor.submit(partial(work, *args, **kwargs))
         try:
-            return await asyncio.shield(future)
+            return await asyncio.wrap_future(running)
         except asyncio.CancelledError:
-            while not future.done():
-                try:
-                    await asyncio.wait({future})
-                except asyncio.CancelledError:
-                    continue
-            if undo is not None and not future.cancelled() and future.exception() is None:
-                undo(future.result())
+            await _until_done(running)
+            if undo is not None and not running.cancelled() and running.exception() is None:
+                undo(running.result())
             raise
 
     def shut_down(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+async def _until_done(running: Future[T]) -> None:
+    """However often who waits is cancelled."""
+    loop, is_done = asyncio.get_running_loop(), asyncio.Event()
+    running.add_done_callback(lambda _done: loop.call_soon_threadsafe(is_done.set))
+    while not is_done.is_set():
+        with suppress(asyncio.CancelledError):
+            await is_done.wait()

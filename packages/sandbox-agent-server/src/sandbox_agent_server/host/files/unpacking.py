@@ -19,6 +19,7 @@ from sandbox_agent_core.errors import (
     DiskFull,
     NotADirectory,
     NotAFile,
+    PathNotFound,
     PayloadTooLarge,
     SandboxAgentError,
 )
@@ -27,7 +28,7 @@ from sandbox_agent_core.tar_reader import Member, TarReader
 from sandbox_agent_server.host.files.beneath import O_PATH, open_beneath
 from sandbox_agent_server.host.files.paths import Paths
 from sandbox_agent_server.host.files.removal import remove_tree
-from sandbox_agent_server.host.files.renaming import scratch_name
+from sandbox_agent_server.host.files.renaming import rename_to_new, scratch_name
 from sandbox_agent_server.host.files.told import refused, told
 from sandbox_agent_server.limits import HostLimits
 
@@ -45,7 +46,7 @@ class Unpacking:
     """Its methods block. `finish` or `abort` ends it; nothing is seen in the directory before `finish`."""
 
     def __init__(self, paths: Paths, path: str, limits: HostLimits, *, is_gzip: bool) -> None:
-        """Makes the directory if need be. Raises: NotADirectory, PathForbidden, DiskFull."""
+        """Makes the directories above it if need be. Raises: NotADirectory, PathForbidden, DiskFull."""
         self._path = path
         self._limits = limits
         self._tar = TarReader()
@@ -59,19 +60,27 @@ class Unpacking:
         self._file_time = 0
         self._parent: tuple[str, int] | None = None
         self._scratch = ""
+        self._target = self._base = self._top = -1
+        self._name = ""
         with told(path):
-            paths.make_directory(path)
-            with paths.directory(path) as opened:
-                self._target = os.dup(opened)
-            self._top = -1
             try:
+                self._find(paths, path)
                 name = scratch_name()
-                os.mkdir(name, 0o700, dir_fd=self._target)
+                os.mkdir(name, 0o777 if self._name else 0o700, dir_fd=self._base)
                 self._scratch = name
-                self._top = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=self._target)
-            except OSError:
+                self._top = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=self._base)
+            except BaseException:
                 self.abort()
                 raise
+
+    def _find(self, paths: Paths, path: str) -> None:
+        """The directory, or where it will be, which is then all that is renamed."""
+        try:
+            with paths.directory(path) as opened:
+                self._target, self._base = os.dup(opened), os.dup(opened)
+        except PathNotFound:
+            with paths.place(path, make=True) as place:
+                self._base, self._name = os.dup(place.directory), place.name
 
     def feed(self, pieces: Sequence[bytes]) -> None:
         """Raises: ArchiveInvalid, PayloadTooLarge, DiskFull, InvalidRequest (a name that cannot be)."""
@@ -264,8 +273,9 @@ class Unpacking:
         self._leave()
         with told(self._path):
             self._remove_what_leads_out()
-            self._check_merge("")
-            self._merge("")
+            if not self._is_put_whole():
+                self._check_merge("")
+                self._merge("")
         self.abort()
         told_paths = self._paths[:_TOLD_PATHS]
         return {
@@ -273,6 +283,18 @@ class Unpacking:
             "truncated": len(self._paths) > _TOLD_PATHS,
             "skipped": self._skipped[:_TOLD_PATHS],
         }
+
+    def _is_put_whole(self) -> bool:
+        """Where there was no directory, by one renaming; unless somebody has made one meanwhile."""
+        if not self._name:
+            return False
+        try:
+            rename_to_new(self._base, self._scratch, self._base, self._name)
+        except FileExistsError:
+            self._target = open_beneath(self._base, self._name, _DIRECTORY)
+            return False
+        self._scratch = ""
+        return True
 
     def _remove_what_leads_out(self) -> None:
         for name in self._links:
@@ -346,11 +368,12 @@ class Unpacking:
         self._file = self._top = -1
         if self._scratch:
             with contextlib.suppress(OSError):
-                remove_tree(self._target, self._scratch)
+                remove_tree(self._base, self._scratch)
             self._scratch = ""
-        if self._target >= 0:
-            os.close(self._target)
-            self._target = -1
+        for descriptor in (self._target, self._base):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._target = self._base = -1
 
     @contextlib.contextmanager
     def _told(self, name: str) -> Iterator[None]:
