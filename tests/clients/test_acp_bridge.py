@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acp import spawn_agent_process, text_block
+from acp import RequestError, spawn_agent_process, text_block
 from acp.client.connection import ClientSideConnection
 from acp.interfaces import Client
 from acp.schema import AllowedOutcome, RequestPermissionResponse
 from support.acp_wire import WORKSPACE
+from support.ports import free_port
 from support.server import DEADLINE_S, ServerProcess, until
 from support.typescript_acp import TYPESCRIPT_STEPS, run_typescript
 
@@ -171,6 +172,25 @@ async def test_a_question_stays_open_over_a_cut_and_is_asked_once(
         assert editor.times_asked == 1
     (resolved,) = server.events(id, "permission.resolved")
     assert resolved["data"]["decidedBy"] == "user"
+
+
+async def test_a_server_that_died_ends_the_turn_and_the_editor_goes_on(tmp_path: Path) -> None:
+    server = ServerProcess(tmp_path, arguments=["--port", str(free_port())]).start()
+    try:
+        async with bridged(server, server.url) as (editor, connection, id):
+            prompt = connection.prompt(session_id=id, prompt=[text_block("slow 60")])
+            running = asyncio.create_task(prompt)
+            await editor.told.wait()
+            await asyncio.to_thread(server.kill)
+            await asyncio.to_thread(server.start)
+            with pytest.raises(RequestError) as failed:
+                await running
+            assert failed.value.data == {"code": "unavailable"}
+            done = await connection.prompt(session_id=id, prompt=[text_block("hello")])
+            assert done.stop_reason == "end_turn"
+            assert "".join(editor.said).endswith("You said: hello")
+    finally:
+        server.stop()
 
 
 def run(*arguments: str, said: str = "", **env: str) -> subprocess.CompletedProcess[str]:
