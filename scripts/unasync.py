@@ -29,7 +29,7 @@ WORDS: list[tuple[str, str]] = [
     (r"(?<!\.)\bSession\b(?! )", "SessionSync"),
     (r"(?<!\.)\bSandbox\b(?! [a-z])", "SandboxSync"),
     (r"(?<!\.)\bTurn\b(?! [a-z])", "TurnSync"),
-    (r"\b(Process|Processes)\b(?! [a-z])", r"\1Sync"),
+    (r"\b(Process|Processes|Terminal|Terminals|Ports)\b(?! [a-z])", r"\1Sync"),
     (r"\b(FileReader|Files|Git)\b(?! [a-z])", r"\1Sync"),
     (r"\b(PermissionRequest|QuestionRequest|BeforeTool|AfterTool|HostToolCall)\b", r"\1Sync"),
     (r"\bAsyncClient\b", "Client"),

@@ -134,7 +134,7 @@ async def test_a_connected_client_has_no_sandbox(provider: DirectoryProvider) ->
 def test_a_port_of_the_sandbox_is_reached_without_async_too() -> None:
     with SandboxAgentSync.start("local") as client:
         port = int(client.base_url.rpartition(":")[2])
-        assert client.sandbox.port_url(port) == client.base_url
+        assert client.sandbox.port_url(port).url == client.base_url
         assert client.sandbox.capabilities.ports
 
 

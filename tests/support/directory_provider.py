@@ -19,6 +19,7 @@ from sandbox_agent_core.provisioning import ensure_running, provision, read_toke
 from sandbox_agent_core.spi.provider import (
     Check,
     Endpoint,
+    PortUrl,
     Preflight,
     SandboxInfo,
     SandboxRef,
@@ -102,9 +103,9 @@ class DirectoryProvider:
         self.calls.append("resume")
         self._signal(ref, signal.SIGCONT)
 
-    async def port_url(self, ref: SandboxRef, port: int) -> str:
+    async def port_url(self, ref: SandboxRef, port: int) -> PortUrl:
         self._at(ref)
-        return f"http://127.0.0.1:{port}"
+        return PortUrl(url=f"http://127.0.0.1:{port}")
 
     async def extend(self, ref: SandboxRef, seconds: float) -> None:
         self.calls.append(f"extend {seconds:g}")

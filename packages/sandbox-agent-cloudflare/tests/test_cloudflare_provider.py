@@ -224,7 +224,7 @@ async def test_tunnels_are_named_and_secrets_are_only_where_they_belong(
             assert (state / private).stat().st_mode & 0o077 == 0
         with pytest.raises(errors.InvalidRequest):
             await provider.port_url(ref, 3000)
-        assert (await provider.port_url(ref, 8080)).startswith("http://127.0.0.1:")
+        assert (await provider.port_url(ref, 8080)).url.startswith("http://127.0.0.1:")
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from sandbox_agent_client import SandboxAgent
 from sandbox_agent_client._async import transport
 from sandbox_agent_core.errors import (
     InvalidRequest,
+    PortNotOpen,
     ProviderError,
     ProviderTimeout,
     ProviderUnavailable,
@@ -159,7 +160,7 @@ async def test_another_port_can_be_reached(server_image: str) -> None:
                 except httpx.TransportError:
                     await asyncio.sleep(0.05)
         assert answer.text == "hello\n"
-        with pytest.raises(ProviderError):
+        with pytest.raises(PortNotOpen):
             await provider.port_url(ref, 8001)
     finally:
         await provider.destroy(ref)

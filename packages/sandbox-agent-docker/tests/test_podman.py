@@ -49,7 +49,7 @@ async def test_a_container_of_podman_is_made_for_the_owner_paused_stopped_and_re
         )
         assert done.stdout.split() == ["1001", "CapEff:", "0000000000000000"]
         assert (tmp_path / "made").stat().st_uid == 1001
-        assert (await provider.port_url(ref, 2468)).startswith("http://127.0.0.1:")
+        assert (await provider.port_url(ref, 2468)).url.startswith("http://127.0.0.1:")
         await provider.pause(ref)
         assert [one.state for one in await provider.list()] == ["paused"]
         await provider.resume(ref)

@@ -92,7 +92,7 @@ async def work_there() -> None:
         session = await client.create_session("mock")
         assert (await session.prompt("text hello")).stop_reason == "end_turn"
         assert client.sandbox is not None
-        url = await provider.port_url(client.sandbox.ref, 2468)
+        url = (await provider.port_url(client.sandbox.ref, 2468)).url
         assert url.startswith("http://127.0.0.1:")
         # A line that breaks is laid again, to the same port.
         (tunnel,) = provider._daemon._tunnels._open.values()  # type: ignore[union-attr]

@@ -79,12 +79,14 @@ async def test_other_ports_are_reached_in_a_public_sandbox_only(
     fake: FakeE2B, e2b: ThroughTheFake
 ) -> None:
     async with SandboxAgent.start(e2b) as client:
-        with pytest.raises(ProviderError, match="public_traffic"):
-            await client.sandbox.port_url(8000)
+        reached = await client.sandbox.port_url(8000)
+        assert reached.via == "provider"
+        assert list(reached.headers) == ["e2b-traffic-access-token"]
     port = free_port()
     public = ThroughTheFake(fake.url, server_port=port, public_traffic=True)
     async with SandboxAgent.start(public) as client, httpx.AsyncClient(trust_env=False) as http:
         url = await client.sandbox.port_url(port)
+        assert url.headers == {}
         assert (await http.get(f"{url}/v1/sessions")).status_code == httpx.codes.UNAUTHORIZED
 
 

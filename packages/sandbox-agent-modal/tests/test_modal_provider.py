@@ -195,8 +195,8 @@ async def test_options_reach_modal_and_secrets_only_where_they_belong(
         ref = client.sandbox.ref
         url = (await ModalProvider.endpoint(provider, ref)).url
         assert url.startswith("https://")
-        assert (await ModalProvider.port_url(provider, ref, 3000)).startswith("https://")
-        with pytest.raises(errors.ProviderError, match="ports"):
+        assert (await ModalProvider.port_url(provider, ref, 3000)).url.startswith("https://")
+        with pytest.raises(errors.PortNotOpen, match="ports"):
             await provider.port_url(ref, 3001)
 
 

@@ -220,8 +220,8 @@ async def test_options_reach_vercel_and_secrets_only_where_they_belong(
     )
     async with SandboxAgent.start(provider, env={"A": "a-secret"}) as client:
         assert client.token is not None
-        assert (await provider.port_url(client.sandbox.ref, 3000)).startswith("http")
-        with pytest.raises(errors.ProviderError, match="ports"):
+        assert (await provider.port_url(client.sandbox.ref, 3000)).url.startswith("http")
+        with pytest.raises(errors.PortNotOpen, match="ports"):
             await provider.port_url(client.sandbox.ref, 3001)
         (created,) = [body for kind, body in vercel.bodies if kind == "create"]
         assert "env" not in created

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sandbox_agent_core.spi.provider import Endpoint, SandboxRef
+from sandbox_agent_core.spi.provider import Endpoint, PortUrl, SandboxRef
 from sandbox_agent_modal import ModalProvider
 from support.fakes.modal import TOKEN_ID, TOKEN_SECRET, local_url
 
@@ -22,5 +22,6 @@ class ThroughTheFake(ModalProvider):
         endpoint = await super().endpoint(ref)
         return replace(endpoint, url=local_url(endpoint.url))
 
-    async def port_url(self, ref: SandboxRef, port: int) -> str:
-        return local_url(await super().port_url(ref, port))
+    async def port_url(self, ref: SandboxRef, port: int) -> PortUrl:
+        found = await super().port_url(ref, port)
+        return replace(found, url=local_url(found.url))

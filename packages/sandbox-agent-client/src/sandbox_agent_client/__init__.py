@@ -38,6 +38,7 @@ from sandbox_agent_core.api.git import (
 )
 from sandbox_agent_core.api.long_work import RewindResult, SteerResult
 from sandbox_agent_core.api.policy import PermissionPolicy, PermissionRule
+from sandbox_agent_core.api.ports import ListeningPort
 from sandbox_agent_core.api.processes import ProcessConfig, ProcessGap, ProcessInfo
 from sandbox_agent_core.api.requests import Resolution
 from sandbox_agent_core.api.sessions import CancelResult, SessionHooks, SessionInfo, TaskInfo
@@ -113,6 +114,7 @@ from sandbox_agent_core.frames import LogEntry
 from sandbox_agent_core.spi.confinement import Confinement
 from sandbox_agent_core.spi.provider import (
     Endpoint,
+    PortUrl,
     SandboxInfo,
     SandboxProvider,
     SandboxRef,
@@ -125,6 +127,7 @@ from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._async.event_stream import EventStream
 from sandbox_agent_client._async.files import FileReader, Files
 from sandbox_agent_client._async.git import Git
+from sandbox_agent_client._async.ports import Ports
 from sandbox_agent_client._async.processes import Process, Processes
 from sandbox_agent_client._async.requests import (
     AfterTool,
@@ -135,6 +138,7 @@ from sandbox_agent_client._async.requests import (
 )
 from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.session import Session
+from sandbox_agent_client._async.terminals import Terminal, Terminals
 from sandbox_agent_client._async.turn import Turn
 from sandbox_agent_client._calls.sessions import SessionOptions
 from sandbox_agent_client._commands import CommandResult, OutputChunk
@@ -144,6 +148,7 @@ from sandbox_agent_client._sync.client import SandboxAgentSync
 from sandbox_agent_client._sync.event_stream import EventStreamSync
 from sandbox_agent_client._sync.files import FileReaderSync, FilesSync
 from sandbox_agent_client._sync.git import GitSync
+from sandbox_agent_client._sync.ports import PortsSync
 from sandbox_agent_client._sync.processes import ProcessesSync, ProcessSync
 from sandbox_agent_client._sync.requests import (
     AfterToolSync,
@@ -154,6 +159,7 @@ from sandbox_agent_client._sync.requests import (
 )
 from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.session import SessionSync
+from sandbox_agent_client._sync.terminals import TerminalsSync, TerminalSync
 from sandbox_agent_client._sync.turn import TurnSync
 from sandbox_agent_client.content import Audio, File, Image, Link, Text
 from sandbox_agent_client.credentials import Credential, LocalCredentials, local_credentials
@@ -232,6 +238,7 @@ __all__ = [
     "InstallResult",
     "LimitKind",
     "Link",
+    "ListeningPort",
     "LocalCredentials",
     "LocalProvider",
     "Location",
@@ -260,6 +267,9 @@ __all__ = [
     "PermissionRule",
     "PlanEntry",
     "PlanUpdated",
+    "PortUrl",
+    "Ports",
+    "PortsSync",
     "Process",
     "ProcessConfig",
     "ProcessGap",
@@ -309,6 +319,10 @@ __all__ = [
     "TaskInfo",
     "TaskStarted",
     "TaskUpdated",
+    "Terminal",
+    "TerminalSync",
+    "Terminals",
+    "TerminalsSync",
     "Text",
     "TokenUsage",
     "Tool",

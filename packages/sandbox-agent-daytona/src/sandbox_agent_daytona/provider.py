@@ -24,6 +24,7 @@ from sandbox_agent_core.spi.images import ImageSpec, SandboxImage, snapshot_name
 from sandbox_agent_core.spi.labels import OURS, own_labels
 from sandbox_agent_core.spi.provider import (
     Endpoint,
+    PortUrl,
     SandboxInfo,
     SandboxRef,
     SandboxSpec,
@@ -240,7 +241,7 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
             token_header="X-Sandbox-Agent-Token",  # noqa: S106 - the name of a header
         )
 
-    async def port_url(self, ref: SandboxRef, port: int) -> str:
+    async def port_url(self, ref: SandboxRef, port: int) -> PortUrl:
         """Daytona's own token is in the URL, for `link_lifetime` seconds.
 
         Raises:
@@ -254,7 +255,8 @@ class DaytonaProvider(MachineProvider["AsyncSandbox"]):
                 expires_in_seconds=round(self._link_lifetime_s),
                 request_timeout=self._request_timeout_s,
             )
-            return (await call(ask, sandbox=ref.id)).url
+            expires_at = datetime.now(UTC) + timedelta(seconds=self._link_lifetime_s)
+            return PortUrl(url=(await call(ask, sandbox=ref.id)).url, expires_at=expires_at)
 
     async def pause(self, ref: SandboxRef) -> None:
         """Stop it, or freeze it with `pause_as="freeze"`. Stopped, its files stay and its processes are gone.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox_agent_core.errors import ProviderError, SandboxAsleep
+from sandbox_agent_core.errors import PortNotOpen, SandboxAsleep
 
 from sandbox_agent_docker.containers import Container
 from sandbox_agent_docker.daemon import Daemon
@@ -31,7 +31,8 @@ class Reach:
 
     async def url(self, container: Container, port: int) -> str:
         """Raises:
-        ProviderError: it is stopped (`details.state`), or the port is not published.
+        SandboxAsleep: it is stopped or paused (`details.state`).
+        PortNotOpen: the port is not published.
         ProviderUnavailable: ssh does not get there.
         """
         host, number = self.address(container, port)
@@ -60,7 +61,7 @@ class Reach:
         is_near = self.daemon.address.is_local or self._is_tunnelled
         if container.addresses and not container.published and is_near:
             return container.addresses[0], port
-        raise ProviderError(
+        raise PortNotOpen(
             f"Port {port} of the Docker sandbox {container.name!r} is not published. Give it in `ports`; a "
             "container in internal networks only can be reached from the daemon's own machine.",
             provider=PROVIDER,

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from sandbox_agent_core.errors import (
     InvalidRequest,
     ProviderAuthError,
-    ProviderError,
     SandboxAsleep,
     SandboxNotFound,
 )
@@ -239,17 +238,6 @@ class E2BProvider(MachineProvider["AsyncSandbox"]):
         return Endpoint(
             url=self._url(sandbox.get_host(port)), headers={TRAFFIC_HEADER: token} if token else {}
         )
-
-    async def port_url(self, ref: SandboxRef, port: int) -> str:
-        async with self._running(ref) as sandbox:
-            reached = await self._reach(sandbox, port)
-        if reached.headers:
-            raise ProviderError(
-                f"Port {port} of the E2B sandbox {ref.id!r} wants E2B's token. Start it with public_traffic=True.",
-                provider=self.name,
-                sandbox=ref.id,
-            )
-        return reached.url
 
     def _url(self, host: str) -> str:
         return f"https://{host}"

@@ -11,7 +11,7 @@ from functools import partial
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from sandbox_agent_core.errors import InvalidRequest, ProviderError, SandboxNotFound
+from sandbox_agent_core.errors import InvalidRequest, PortNotOpen, SandboxNotFound
 from sandbox_agent_core.provisioning.calls import to_its_end
 from sandbox_agent_core.provisioning.provider import (
     READY_TIMEOUT_S,
@@ -341,7 +341,7 @@ class ModalProvider(MachineProvider["Sandbox"]):
     async def _reach(self, sandbox: Sandbox, port: int) -> Endpoint:
         tunnels = await self._account.ask(sandbox.tunnels.aio(), sandbox=sandbox.object_id)
         if port not in tunnels:
-            raise ProviderError(
+            raise PortNotOpen(
                 f"Port {port} of the Modal sandbox {sandbox.object_id!r} has no tunnel. Give it in `ports`.",
                 provider=self.name,
                 sandbox=sandbox.object_id,

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sandbox_agent_core.errors import (
-    ProviderError,
+    PortNotOpen,
     ProviderTimeout,
     SandboxAgentError,
     SandboxNotFound,
@@ -119,7 +119,7 @@ def url_of(sandbox: Sandbox, port: int) -> str:
     for route in sandbox.routes:
         if route.port == port:
             return str(route.url)
-    raise ProviderError(
+    raise PortNotOpen(
         f"Port {port} of the Vercel sandbox {sandbox.name!r} is not public. Give it in `ports`.",
         provider=PROVIDER,
         sandbox=sandbox.name,

@@ -241,7 +241,9 @@ def websocket_socket(connection: ClientConnection) -> Any | None:
     return connection.transport.get_extra_info("socket")
 
 
-async def websocket_receive(connection: ClientConnection, *, timeout_s: float) -> str | bytes:
+async def websocket_receive(
+    connection: ClientConnection, *, timeout_s: float | None
+) -> str | bytes:
     """Raises: TimeoutError, and what websockets raises."""
     async with asyncio.timeout(timeout_s):
         return await connection.recv()

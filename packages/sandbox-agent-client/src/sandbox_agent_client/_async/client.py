@@ -33,11 +33,13 @@ from sandbox_agent_client._async.files import Files
 from sandbox_agent_client._async.git import Git
 from sandbox_agent_client._async.installation import InstallationWatch, OnInstall
 from sandbox_agent_client._async.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
+from sandbox_agent_client._async.ports import Ports
 from sandbox_agent_client._async.preparing import Preparation
 from sandbox_agent_client._async.processes import Processes
 from sandbox_agent_client._async.sandbox import Sandbox
 from sandbox_agent_client._async.service import Service
 from sandbox_agent_client._async.session import Session
+from sandbox_agent_client._async.terminals import Terminals
 from sandbox_agent_client._async.transport import DEFAULT_TIMEOUT_S, Transport
 from sandbox_agent_client._async.whereabouts import Wake
 from sandbox_agent_client._callbacks import check_callback
@@ -84,6 +86,10 @@ class SandboxAgent(Service):
     """Repositories of the sandbox: cloned, and what has changed in them."""
     workspace: str | None = None
     """The directory that `start(workspace=…)` has prepared, where sessions begin that say nothing else."""
+    terminal: Terminals
+    """Programs on terminals, to look at and to type into."""
+    ports: Ports
+    """What listens, and where it is reached."""
 
     def __init__(
         self,
@@ -103,6 +109,8 @@ class SandboxAgent(Service):
         self.processes = Processes(connection)
         self.fs = Files(connection)
         self.git = Git(connection)
+        self.terminal = Terminals(connection)
+        self.ports = Ports(connection)
         self._watch = partial(InstallationWatch, connection.transport, report=report)
 
     def __repr__(self) -> str:

@@ -13,13 +13,14 @@ from sandbox_agent_core.errors import ClientClosed, ServerUnreachable, Timeout
 from sandbox_agent_core.spi.provider import Endpoint
 from sandbox_agent_core.wire.sse import SseDecoder, SseEvent
 
-from sandbox_agent_client._async._backend import Event
+from sandbox_agent_client._async._backend import ClientConnection, Event
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.polling import polled_batches
 from sandbox_agent_client._async.sse import check_stream, sse_batches
-from sandbox_agent_client._async.websocket import websocket_batches
+from sandbox_agent_client._async.websocket import open_websocket, websocket_batches
 from sandbox_agent_client._async.whereabouts import Ask, Wake, Whereabouts
 from sandbox_agent_client._calls import Call, encoded
+from sandbox_agent_client._calls.call import Query
 from sandbox_agent_client._calls.events import AnySource, Position
 from sandbox_agent_client._endpoint import (
     headers_of,
@@ -301,9 +302,8 @@ class Transport:
                         timeout_s=self._timeout_s, silence_s=self.silence_s, what=what,
                     )  # fmt: skip
                 case "ws":
-                    socket_url = httpx.URL(self._url(source.websocket_path), params=dict(query))
                     opening = websocket_batches(
-                        str(socket_url.copy_with(scheme=_WEBSOCKET_SCHEMES[socket_url.scheme])),
+                        self._websocket_url(source.websocket_path, query),
                         headers=headers, interrupt=interrupt, timeout_s=self._timeout_s,
                         silence_s=self.silence_s, what=what,
                     )  # fmt: skip
@@ -317,6 +317,22 @@ class Transport:
                     )  # fmt: skip
             yield await stack.enter_async_context(opening)
 
+    async def websocket(self, path: str, query: Query, *, what: str) -> ClientConnection:
+        """A WebSocket of the server; whoever gets it closes it.
+
+        Raises:
+            SandboxAgentError: as `call`.
+        """
+        if self.is_closed:
+            raise ClientClosed("The client is closed.")
+        await self.whereabouts.ready(wakes=True)
+        return await open_websocket(
+            self._websocket_url(path, query),
+            headers=self._headers(),
+            timeout_s=self._timeout_s,
+            what=what,
+        )
+
     async def close(self) -> None:
         self.is_closed = True
         if self._owns_http:
@@ -324,6 +340,10 @@ class Transport:
 
     def _url(self, path: str) -> str:
         return self.endpoint.url.rstrip("/") + path
+
+    def _websocket_url(self, path: str, query: Query) -> str:
+        url = httpx.URL(self._url(path), params=dict(query))
+        return str(url.copy_with(scheme=_WEBSOCKET_SCHEMES[url.scheme]))
 
     def _headers(self, *, accept: str | None = None, has_body: bool = False) -> dict[str, str]:
         headers = headers_of(self.endpoint)

@@ -21,7 +21,7 @@ from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._failures import read_json, stream_silence, websocket_failures
 from sandbox_agent_client._network import is_loopback
 
-__all__ = ["websocket_batches"]
+__all__ = ["open_websocket", "websocket_batches"]
 
 
 class _WithoutSecrets(logging.Filter):
@@ -38,6 +38,27 @@ _wire_logger.addFilter(_WithoutSecrets())
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Twice the longest line that the server takes from an agent."""
 CLOSE_TIMEOUT_S = 2.0
+
+
+async def open_websocket(
+    url: str, *, headers: Mapping[str, str], timeout_s: float, what: str
+) -> ClientConnection:
+    """One that is read for as long as it lives: pings show that it does.
+
+    Raises:
+        SandboxAgentError: the server refused the handshake, or the connection failed.
+    """
+    with websocket_failures(what):
+        return await websocket_connect(
+            url,
+            additional_headers=dict(headers),
+            open_timeout=timeout_s,
+            close_timeout=CLOSE_TIMEOUT_S,
+            max_size=MAX_MESSAGE_BYTES,
+            compression=None,
+            logger=_wire_logger,
+            proxy=None if is_loopback(url) else True,
+        )
 
 
 @asynccontextmanager

@@ -223,6 +223,6 @@ def websocket_socket(connection: ClientConnection) -> Any | None:
     return connection.socket
 
 
-def websocket_receive(connection: ClientConnection, *, timeout_s: float) -> str | bytes:
+def websocket_receive(connection: ClientConnection, *, timeout_s: float | None) -> str | bytes:
     """Raises: TimeoutError, and what websockets raises."""
     return connection.recv(timeout=timeout_s)

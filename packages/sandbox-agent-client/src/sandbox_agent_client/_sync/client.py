@@ -44,11 +44,13 @@ from sandbox_agent_client._sync.files import FilesSync
 from sandbox_agent_client._sync.git import GitSync
 from sandbox_agent_client._sync.installation import InstallationWatch, OnInstall
 from sandbox_agent_client._sync.keepalive import IDLE_TIMEOUT_S, KeepAlive, OnIdle
+from sandbox_agent_client._sync.ports import PortsSync
 from sandbox_agent_client._sync.preparing import Preparation
 from sandbox_agent_client._sync.processes import ProcessesSync
 from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.service import Service
 from sandbox_agent_client._sync.session import SessionSync
+from sandbox_agent_client._sync.terminals import TerminalsSync
 from sandbox_agent_client._sync.transport import DEFAULT_TIMEOUT_S, Transport
 from sandbox_agent_client._sync.whereabouts import Wake
 from sandbox_agent_client.mcp import McpServers
@@ -85,6 +87,10 @@ class SandboxAgentSync(Service):
     """Repositories of the sandbox: cloned, and what has changed in them."""
     workspace: str | None = None
     """The directory that `start(workspace=…)` has prepared, where sessions begin that say nothing else."""
+    terminal: TerminalsSync
+    """Programs on terminals, to look at and to type into."""
+    ports: PortsSync
+    """What listens, and where it is reached."""
 
     def __init__(
         self,
@@ -104,6 +110,8 @@ class SandboxAgentSync(Service):
         self.processes = ProcessesSync(connection)
         self.fs = FilesSync(connection)
         self.git = GitSync(connection)
+        self.terminal = TerminalsSync(connection)
+        self.ports = PortsSync(connection)
         self._watch = partial(InstallationWatch, connection.transport, report=report)
 
     def __repr__(self) -> str:

@@ -73,7 +73,8 @@ class Connection:
         self.is_answered_by_hand = False
         """Somebody has called `respond`: who only watches a stream may do so later."""
         self._reconnect_timeout_s = reconnect_timeout_s
-        self._interrupts: set[Interrupt] = set()
+        self.interrupts: set[Interrupt] = set()
+        """Of all that is followed: set when the client is closed."""
         self._watches: set[Watch] = set()
         self._recorders: dict[str, Recorder] = {}
         # Two recorders of one session would each hold back entries, and outlive its deletion.
@@ -148,7 +149,7 @@ class Connection:
         self, source: AnySource, place: Place, interrupt: Interrupt, *, is_awaited: bool = False
     ) -> Generator[LogEntry, None, None]:
         """As `follow`, of any source."""
-        self._interrupts.add(interrupt)
+        self.interrupts.add(interrupt)
         entries = follow(
             self.transport,
             source,
@@ -162,7 +163,7 @@ class Connection:
                 for entry in entries:
                     yield entry
         finally:
-            self._interrupts.discard(interrupt)
+            self.interrupts.discard(interrupt)
 
     def history(
         self, info: SessionInfo, after: int, *, deltas: bool = True
@@ -293,7 +294,7 @@ class Connection:
         watches, self._watches = self._watches, set()
         for watch in watches:
             watch.end()
-        for interrupt in list(self._interrupts):
+        for interrupt in list(self.interrupts):
             interrupt.set()
         for watch in watches:
             watch.stop()

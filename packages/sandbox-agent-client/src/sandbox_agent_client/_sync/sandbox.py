@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from sandbox_agent_core.errors import CapabilityNotSupported, InvalidRequest, PortNotOpen
 from sandbox_agent_core.spi.provider import (
     Capabilities,
+    PortUrl,
     SandboxImage,
     SandboxRef,
     SupportsPause,
@@ -17,11 +20,14 @@ from sandbox_agent_core.spi.provider import (
 from sandbox_agent_client._callbacks import check_callback
 from sandbox_agent_client._sync._backend import CALLBACKS_MAY_BE_ASYNC, Portal
 from sandbox_agent_client._sync.ending import ENDING_BEFORE_S, Ending
+from sandbox_agent_client._sync.ports import proxied
 from sandbox_agent_client._sync.transport import Transport
 from sandbox_agent_client.sandboxes.progress import StartupStep
 from sandbox_agent_client.sandboxes.sandbox import Launched
 
 __all__ = ["SandboxSync"]
+
+logger = logging.getLogger(__name__)
 
 LOG_LINES = 200
 
@@ -123,13 +129,24 @@ class SandboxSync:
         """The last lines of the log of its server."""
         return self._portal.run(lambda: self._launched.logs(tail=tail))
 
-    def port_url(self, port: int) -> str:
+    def port_url(self, port: int) -> PortUrl:
         """Where a port of the sandbox is reached from here: a development server that the agent has started, say.
 
+            found = client.sandbox.port_url(3000)
+            webbrowser.open(found.url)
+
+        At the provider's own address for it, or else through the sandbox's server (`found.via` says which; see
+        `client.ports.url`). `found.headers` are what a gateway wants; a browser opens the URL where there are none.
+
         Raises:
-            errors.ProviderError: that port is not open to the outside; the message says how to open it.
+            errors.SandboxNotFound: it is gone.
+            errors.PortForbidden: the provider has no address for it, and the server keeps it closed.
         """
-        return self._portal.run(lambda: self._launched.port_url(port))
+        try:
+            return self._portal.run(lambda: self._launched.port_url(port))
+        except (PortNotOpen, CapabilityNotSupported, InvalidRequest) as exc:
+            logger.info("port %s goes through the server of the sandbox: %s", port, exc.message)
+        return proxied(self._transport, port)
 
     def snapshot(self, *, name: str | None = None) -> SandboxImage:
         """Its files as an image that others are made from; it runs on.

@@ -15,6 +15,7 @@ from sandbox_agent_core.spi.provider import Endpoint
 from sandbox_agent_core.wire.sse import SseDecoder, SseEvent
 
 from sandbox_agent_client._calls import Call, encoded
+from sandbox_agent_client._calls.call import Query
 from sandbox_agent_client._calls.events import AnySource, Position
 from sandbox_agent_client._endpoint import (
     headers_of,
@@ -36,11 +37,11 @@ from sandbox_agent_client._stream_choice import (
     TransportKind,
     silence_after,
 )
-from sandbox_agent_client._sync._backend import Event
+from sandbox_agent_client._sync._backend import ClientConnection, Event
 from sandbox_agent_client._sync.interrupt import Interrupt
 from sandbox_agent_client._sync.polling import polled_batches
 from sandbox_agent_client._sync.sse import check_stream, sse_batches
-from sandbox_agent_client._sync.websocket import websocket_batches
+from sandbox_agent_client._sync.websocket import open_websocket, websocket_batches
 from sandbox_agent_client._sync.whereabouts import Ask, Wake, Whereabouts
 
 __all__ = ["DEFAULT_TIMEOUT_S", "Transport"]
@@ -302,9 +303,8 @@ class Transport:
                         timeout_s=self._timeout_s, silence_s=self.silence_s, what=what,
                     )  # fmt: skip
                 case "ws":
-                    socket_url = httpx.URL(self._url(source.websocket_path), params=dict(query))
                     opening = websocket_batches(
-                        str(socket_url.copy_with(scheme=_WEBSOCKET_SCHEMES[socket_url.scheme])),
+                        self._websocket_url(source.websocket_path, query),
                         headers=headers, interrupt=interrupt, timeout_s=self._timeout_s,
                         silence_s=self.silence_s, what=what,
                     )  # fmt: skip
@@ -318,6 +318,22 @@ class Transport:
                     )  # fmt: skip
             yield stack.enter_context(opening)
 
+    def websocket(self, path: str, query: Query, *, what: str) -> ClientConnection:
+        """A WebSocket of the server; whoever gets it closes it.
+
+        Raises:
+            SandboxAgentError: as `call`.
+        """
+        if self.is_closed:
+            raise ClientClosed("The client is closed.")
+        self.whereabouts.ready(wakes=True)
+        return open_websocket(
+            self._websocket_url(path, query),
+            headers=self._headers(),
+            timeout_s=self._timeout_s,
+            what=what,
+        )
+
     def close(self) -> None:
         self.is_closed = True
         if self._owns_http:
@@ -325,6 +341,10 @@ class Transport:
 
     def _url(self, path: str) -> str:
         return self.endpoint.url.rstrip("/") + path
+
+    def _websocket_url(self, path: str, query: Query) -> str:
+        url = httpx.URL(self._url(path), params=dict(query))
+        return str(url.copy_with(scheme=_WEBSOCKET_SCHEMES[url.scheme]))
 
     def _headers(self, *, accept: str | None = None, has_body: bool = False) -> dict[str, str]:
         headers = headers_of(self.endpoint)

@@ -22,7 +22,7 @@ from sandbox_agent_client._sync._backend import (
 )
 from sandbox_agent_client._sync.interrupt import Interrupt
 
-__all__ = ["websocket_batches"]
+__all__ = ["open_websocket", "websocket_batches"]
 
 
 class _WithoutSecrets(logging.Filter):
@@ -39,6 +39,27 @@ _wire_logger.addFilter(_WithoutSecrets())
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Twice the longest line that the server takes from an agent."""
 CLOSE_TIMEOUT_S = 2.0
+
+
+def open_websocket(
+    url: str, *, headers: Mapping[str, str], timeout_s: float, what: str
+) -> ClientConnection:
+    """One that is read for as long as it lives: pings show that it does.
+
+    Raises:
+        SandboxAgentError: the server refused the handshake, or the connection failed.
+    """
+    with websocket_failures(what):
+        return websocket_connect(
+            url,
+            additional_headers=dict(headers),
+            open_timeout=timeout_s,
+            close_timeout=CLOSE_TIMEOUT_S,
+            max_size=MAX_MESSAGE_BYTES,
+            compression=None,
+            logger=_wire_logger,
+            proxy=None if is_loopback(url) else True,
+        )
 
 
 @contextmanager

@@ -21,12 +21,14 @@ from sandbox_agent_client.cli.diff import add_diff_command
 from sandbox_agent_client.cli.doctor import add_doctor_command
 from sandbox_agent_client.cli.image import image_app
 from sandbox_agent_client.cli.plugins import add_plugin_commands
+from sandbox_agent_client.cli.ports import ports_app
 from sandbox_agent_client.cli.processes import add_process_commands
 from sandbox_agent_client.cli.requests import requests_app
 from sandbox_agent_client.cli.run import add_run_command
 from sandbox_agent_client.cli.sandboxes import sandboxes_app
 from sandbox_agent_client.cli.server import server_app
 from sandbox_agent_client.cli.sessions import sessions_app
+from sandbox_agent_client.cli.shell import add_shell_command
 from sandbox_agent_client.cli.tokens import tokens_app
 from sandbox_agent_client.cli.wheelhouse import wheelhouse_app
 
@@ -61,6 +63,8 @@ add_diff_command(app, panel=WORK)
 app.add_typer(sessions_app, name="sessions", rich_help_panel=WORK)
 app.add_typer(requests_app, name="requests", rich_help_panel=WORK)
 add_process_commands(app, panel=PLACES)
+add_shell_command(app, panel=PLACES)
+app.add_typer(ports_app, name="ports", rich_help_panel=PLACES)
 app.add_typer(server_app, name="server", rich_help_panel=PLACES)
 app.add_typer(sandboxes_app, name="sandboxes", rich_help_panel=PLACES)
 app.add_typer(image_app, name="image", rich_help_panel=PLACES)

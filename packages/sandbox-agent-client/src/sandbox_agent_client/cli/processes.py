@@ -36,7 +36,7 @@ from sandbox_agent_client.errors import (
     SandboxAgentError,
 )
 
-__all__ = ["add_process_commands"]
+__all__ = ["NOT_FOUND", "ExecCommand", "add_process_commands", "status_of", "typed"]
 
 CHUNK_BYTES = 48 * 1024
 STOP_TIMEOUT_S = 30.0
@@ -205,7 +205,7 @@ async def _run(
                 await to_the_end(process.stop, timeout_s=STOP_TIMEOUT_S)
             with suppress(SandboxAgentError):
                 await process.delete()
-    return _status(info)
+    return status_of(info)
 
 
 async def _list(target: Target, *, ended: bool, as_json: bool) -> None:
@@ -266,31 +266,40 @@ async def _feed(process: Process, *, types: bool) -> None:
     # What has ended reads no more.
     with suppress(ProcessNotRunning, ProcessNotFound):
         if types:
-            async with aclosing(_typed(sys.stdin.fileno())) as chunks:
+            async with aclosing(typed(sys.stdin.fileno())) as chunks:
                 async for chunk in chunks:
                     await process.write(chunk)
         await process.close_stdin()
 
 
-async def _typed(fd: int) -> AsyncGenerator[bytes, None]:
+async def typed(fd: int) -> AsyncGenerator[bytes, None]:
     """What comes on a descriptor, to its end."""
     if _never_waits(fd):
         while data := os.read(fd, CHUNK_BYTES):
             yield data
         return
     loop = asyncio.get_running_loop()
-    readable = asyncio.Event()
-    loop.add_reader(fd, readable.set)
+    while True:
+        arrived: asyncio.Future[bytes] = loop.create_future()
+        loop.add_reader(fd, _read_now, fd, arrived)
+        try:
+            data = await arrived
+        finally:
+            loop.remove_reader(fd)
+        if not data:
+            return
+        yield data
+
+
+def _read_now(fd: int, arrived: asyncio.Future[bytes]) -> None:
+    """At once, while it is known to be readable: a read that waits would hold up everything."""
+    asyncio.get_running_loop().remove_reader(fd)
+    if arrived.done():
+        return
     try:
-        while True:
-            await readable.wait()
-            readable.clear()
-            data = os.read(fd, CHUNK_BYTES)
-            if not data:
-                return
-            yield data
-    finally:
-        loop.remove_reader(fd)
+        arrived.set_result(os.read(fd, CHUNK_BYTES))
+    except OSError:  # the terminal is gone
+        arrived.set_result(b"")
 
 
 def _never_waits(fd: int) -> bool:
@@ -304,7 +313,8 @@ def _not_started(exc: ProcessStartFailed) -> int:
     return NOT_FOUND
 
 
-def _status(info: ProcessInfo) -> int:
+def status_of(info: ProcessInfo) -> int:
+    """What a command exits with that ran it."""
     if info.timed_out:
         return ExitCode.TIMEOUT
     if info.signal is not None:

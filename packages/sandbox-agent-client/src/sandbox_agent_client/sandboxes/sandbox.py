@@ -13,6 +13,7 @@ from sandbox_agent_core.errors import InvalidRequest, ProviderTimeout, SandboxAg
 from sandbox_agent_core.spi.provider import (
     Capabilities,
     Endpoint,
+    PortUrl,
     SandboxImage,
     SandboxProvider,
     SandboxRef,
@@ -105,7 +106,7 @@ class Launched:
     async def logs(self, *, tail: int) -> str:
         return await require(self.provider, SupportsLogs).logs(self.ref, tail=tail)
 
-    async def port_url(self, port: int) -> str:
+    async def port_url(self, port: int) -> PortUrl:
         return await require(self.provider, SupportsPorts).port_url(self.ref, port)
 
     async def snapshot(self, *, name: str | None) -> SandboxImage:

@@ -239,7 +239,8 @@ class ProviderConformance:
                 pytest.skip("the fixture `open_port` is not given")
             url = await client.sandbox.port_url(open_port)
             async with httpx.AsyncClient(trust_env=False) as http:
-                assert (await http.get(url)).status_code < httpx.codes.INTERNAL_SERVER_ERROR
+                answer = await http.get(url.url, headers=url.headers)
+                assert answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR
             ref = client.sandbox.ref
         with pytest.raises(SandboxNotFound):
             await provider.port_url(ref, open_port)

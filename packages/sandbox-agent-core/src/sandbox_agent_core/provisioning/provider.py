@@ -29,6 +29,7 @@ from sandbox_agent_core.spi.options import check_create_options, check_environme
 from sandbox_agent_core.spi.provider import (
     Check,
     Endpoint,
+    PortUrl,
     Preflight,
     SandboxRef,
     SandboxSpec,
@@ -219,13 +220,15 @@ class MachineProvider(ABC, Generic[S]):
             ends_at = await self._ends_at(sandbox, ref)
         return replace(reached, token=token, ends_at=ends_at)
 
-    async def port_url(self, ref: SandboxRef, port: int) -> str:
+    async def port_url(self, ref: SandboxRef, port: int) -> PortUrl:
         """Raises:
         SandboxNotFound: it is gone.
-        ProviderError: it does not run, or the port is not open to the outside.
+        PortNotOpen: the port is not open to the outside.
+        ProviderError: it does not run.
         """
         async with self._running(ref) as sandbox:
-            return (await self._reach(sandbox, port)).url
+            reached = await self._reach(sandbox, port)
+        return PortUrl(url=reached.url, headers=reached.headers)
 
     async def ensure_server(self, ref: SandboxRef) -> None:
         async with self._running(ref) as sandbox:

@@ -26,6 +26,7 @@ __all__ = [
     "Endpoint",
     "ImageSpec",
     "InstallsServer",
+    "PortUrl",
     "Preflight",
     "SandboxImage",
     "SandboxInfo",
@@ -115,6 +116,22 @@ class Endpoint:
     """What events are tried over first, where the network in between is known to hold the others back."""
     ends_at: datetime | None = None
     """When the provider ends the sandbox by itself (destroys, stops or pauses it), where that is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortUrl:
+    """Where a port of a sandbox is reached. `str()` is the URL."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What a gateway wants with every request; with none, a browser can open the URL."""
+    via: Literal["provider", "proxy"] = "provider"
+    """By an address that the provider has for the port, or through the sandbox's server."""
+    expires_at: datetime | None = None
+    """Until when the URL has to be opened, where something in it is short-lived."""
+
+    def __str__(self) -> str:
+        return self.url
 
 
 SandboxState = Literal["running", "paused", "stopped", "unknown"]
@@ -264,12 +281,13 @@ class SupportsExtend(SandboxProvider, Protocol):
 
 @runtime_checkable
 class SupportsPorts(SandboxProvider, Protocol):
-    async def port_url(self, ref: SandboxRef, port: int) -> str:
-        """Where a port of the sandbox is reached from here, by a browser too.
+    async def port_url(self, ref: SandboxRef, port: int) -> PortUrl:
+        """Where a port of the sandbox is reached from here.
 
         Raises:
             SandboxNotFound: it is gone.
-            ProviderError: that port is not open to the outside; the message says how to open it.
+            PortNotOpen: that port is not open to the outside; the message says how to open it. The client then goes
+                through the server of the sandbox.
         """
         ...
 

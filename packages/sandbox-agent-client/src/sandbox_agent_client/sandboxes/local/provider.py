@@ -26,6 +26,7 @@ from sandbox_agent_core.spi.options import check_environment
 from sandbox_agent_core.spi.provider import (
     Check,
     Endpoint,
+    PortUrl,
     Preflight,
     SandboxInfo,
     SandboxRef,
@@ -136,10 +137,10 @@ class LocalProvider:
             raise ServerStartFailed(f"The local sandbox {ref.id!r} does not listen yet.")
         return Endpoint(url=url, token=server.token())
 
-    async def port_url(self, ref: SandboxRef, port: int) -> str:
+    async def port_url(self, ref: SandboxRef, port: int) -> PortUrl:
         """Its ports are this machine's. Raises: SandboxNotFound when its server does not run any more."""
         _running(ref)
-        return f"http://127.0.0.1:{port}"
+        return PortUrl(url=f"http://127.0.0.1:{port}")
 
     async def destroy(self, ref: SandboxRef) -> None:
         """Stop the server and its agents. Destroying one that is already gone succeeds."""
