@@ -216,11 +216,20 @@ async def _list(target: Target, *, ended: bool, as_json: bool) -> None:
         for info in infos:
             print(json_module.dumps(info.model_dump(mode="json", by_alias=True, exclude_none=True)))
     elif infos:
+        # One that nobody else has started something at need not say whose all of it is.
+        has_actors = any(info.actor for info in infos)
         rows = [
-            (info.id, str(info.pid or ""), _state(info), info.actor or "", _line(info))
+            (
+                info.id,
+                str(info.pid or ""),
+                _state(info),
+                *((info.actor or "",) if has_actors else ()),
+                _line(info),
+            )
             for info in infos
         ]
-        print_table(("id", "pid", "state", "actor", "command"), rows)
+        actor = ("actor",) if has_actors else ()
+        print_table(("id", "pid", "state", *actor, "command"), rows)
     else:
         print("No process runs." if not ended else "No process was started.")
 
