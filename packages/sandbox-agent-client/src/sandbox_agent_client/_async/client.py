@@ -84,7 +84,7 @@ class SandboxAgent(Service):
     """Files and directories of the sandbox."""
     git: Git
     """Repositories of the sandbox: cloned, and what has changed in them."""
-    workspace: str | None = None
+    workspace: str | None
     """The directory that `start(workspace=…)` has prepared, where sessions begin that say nothing else."""
     terminal: Terminals
     """Programs on terminals, to look at and to type into."""
@@ -111,6 +111,7 @@ class SandboxAgent(Service):
         self.git = Git(connection)
         self.terminal = Terminals(connection)
         self.ports = Ports(connection)
+        self.workspace = None
         self._watch = partial(InstallationWatch, connection.transport, report=report)
 
     def __repr__(self) -> str:

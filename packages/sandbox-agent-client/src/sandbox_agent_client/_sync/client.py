@@ -85,7 +85,7 @@ class SandboxAgentSync(Service):
     """Files and directories of the sandbox."""
     git: GitSync
     """Repositories of the sandbox: cloned, and what has changed in them."""
-    workspace: str | None = None
+    workspace: str | None
     """The directory that `start(workspace=…)` has prepared, where sessions begin that say nothing else."""
     terminal: TerminalsSync
     """Programs on terminals, to look at and to type into."""
@@ -112,6 +112,7 @@ class SandboxAgentSync(Service):
         self.git = GitSync(connection)
         self.terminal = TerminalsSync(connection)
         self.ports = PortsSync(connection)
+        self.workspace = None
         self._watch = partial(InstallationWatch, connection.transport, report=report)
 
     def __repr__(self) -> str:
