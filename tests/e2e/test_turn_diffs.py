@@ -201,13 +201,15 @@ def test_files_that_make_git_wait_cost_the_diff_and_not_the_turn(
 def test_too_much_is_said_and_what_is_kept_goes_with_the_session(
     tmp_path: Path, workspace: Path
 ) -> None:
-    config = CONFIG + "[limits]\nmax_diff_tree_files = 5\n"
+    config = CONFIG + "[limits]\nmax_diff_tree_files = 5\nmax_turn_diff_files = 1\n"
     server = ServerProcess(tmp_path, config=config).start()
     try:
         session = shell(server, workspace)
-        server.prompt(session, "echo 1 > one")
+        server.prompt(session, "echo 1 > one; echo 2 > two")
         kept = server.data_dir / "sessions" / session / "files"
-        diffs(server, session, 1)
+        data = diffs(server, session, 1)[0]["data"]
+        assert ([file["path"] for file in data["files"]], data["truncated"]) == (["one"], True)
+        assert data["totals"]["files"] == 2
         assert kept.is_dir()
         server.prompt(session, "for n in 1 2 3 4 5 6; do echo $n > file$n; done")
         assert diffs(server, session, 2)[1]["data"]["skipped"] == "too_much"

@@ -32,10 +32,12 @@ from sandbox_agent_client.cli.provider_options import (
     chosen_providers,
 )
 from sandbox_agent_client.cli.variables import TOKEN_VARIABLE, URL_VARIABLE
+from sandbox_agent_client.cli.workspace import Repo, WorkspaceFile, workspace_of
 from sandbox_agent_client.sandboxes.inventory import Item, name_of, take_inventory
 from sandbox_agent_client.sandboxes.local import LocalProvider
 from sandbox_agent_client.sandboxes.plugins import find_provider
 from sandbox_agent_client.sandboxes.sandbox import revive
+from sandbox_agent_client.workspace import Workspace
 
 __all__ = ["add_sandbox_life_commands"]
 
@@ -92,6 +94,8 @@ def _create(
             show_default=False,
         ),
     ] = None,
+    repo: Repo = None,
+    workspace: WorkspaceFile = None,
     json: Json = False,
 ) -> None:
     """Make a sandbox that stays until it is destroyed. Prints its id; --json its reference, for the SDK."""
@@ -103,6 +107,7 @@ def _create(
             env=environment(env or []),
             labels=_labels(label or []),
             wheelhouse=wheelhouse,
+            workspace=workspace_of(repo, workspace),
             as_json=json,
         )
     )
@@ -160,6 +165,7 @@ async def _start(
     env: Mapping[str, str],
     labels: Mapping[str, str],
     wheelhouse: Path | None,
+    workspace: Workspace | None,
     as_json: bool,
 ) -> None:
     def report(step: str) -> None:
@@ -172,6 +178,7 @@ async def _start(
         env=env,
         labels=labels,
         wheelhouse=wheelhouse,
+        workspace=workspace,
         report=report,
     ) as client:
         ref = client.sandbox.ref

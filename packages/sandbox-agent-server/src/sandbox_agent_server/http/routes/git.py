@@ -114,7 +114,7 @@ routes = [
     ),
     ApiRoute(
         method="GET", path="/v1/git/diff", handler=_diff, scope="host", tag="git",
-        summary="The same with the patch.", result=GitDiff,
+        summary="The same with the patch.", result=GitDiff, gives=["text/x-diff"],
         query=[
             _PATH, _BASE,
             Query("paths", {"type": "string"}, "Only this file, or what is below this directory, relative to `path`. "
