@@ -477,7 +477,12 @@ def test_files_are_found_by_name_and_by_text(http: httpx.Client, here: Path) -> 
     assert [(one["path"], one["line"]) for one in found["matches"]] == [
         (str(here / "src/main.py"), 1)
     ]
-    for query in ({"pattern": ""}, {"pattern": "x", "limit": "0"}, {}):
+    for query in (
+        {"pattern": ""},
+        {"pattern": "x", "limit": "0"},
+        {"pattern": "x", "limit": "10001"},
+        {},
+    ):
         assert code_of(http.get("/v1/fs/grep", params=query)) == (400, "invalid_request")
     answer = http.get("/v1/fs/grep", params={"path": here.name, "pattern": "("})
     assert code_of(answer) == (400, "search_pattern_invalid")
@@ -520,3 +525,43 @@ def _until_change(connection: socket.socket) -> bytes:
     while b"event: change" not in said:
         said += connection.recv(4096)
     return said
+
+
+def test_with_a_root_callers_stay_beneath_it(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    (root / "d").mkdir(parents=True)
+    (tmp_path / "secret").write_text("secret")
+    (root / "out").symlink_to(tmp_path)
+    server = ServerProcess(tmp_path, arguments=["--root", str(root)]).start()
+    try:
+        with server.client() as http:
+            assert put(http, "d/file", b"in").json()["path"] == str(root / "d/file")
+            assert get(http, root / "d/file").content == b"in"
+            outside = [
+                "/etc/passwd",
+                str(tmp_path / "secret"),
+                f"{root}/out/secret",
+                f"{root}/../secret",
+            ]
+            for path in outside:
+                for method, route in (
+                    ("GET", "file"),
+                    ("PUT", "file"),
+                    ("GET", "stat"),
+                    ("DELETE", "entry"),
+                ):
+                    answer = http.request(method, f"/v1/fs/{route}", params={"path": path})
+                    assert code_of(answer) == (403, "path_forbidden"), (method, route, path)
+            for route in ("entries", "archive", "find", "watch", "grep"):
+                for path in ("/etc", f"{root}/out"):
+                    params = {"path": path, "pattern": "x"}
+                    answer = http.get(f"/v1/fs/{route}", params=params)
+                    assert code_of(answer) == (403, "path_forbidden"), (route, path)
+            for body in ({"from": "d/file", "to": "/tmp/x"}, {"from": "/etc/hosts", "to": "d/x"}):
+                assert code_of(http.post("/v1/fs/move", json=body)) == (403, "path_forbidden")
+            tar = {"content-type": "application/x-tar"}
+            answer = http.post("/v1/fs/upload-batch?path=out", content=b"\0" * 1024, headers=tar)
+            assert code_of(answer) == (403, "path_forbidden")
+        assert (tmp_path / "secret").read_text() == "secret"
+    finally:
+        server.stop()

@@ -175,3 +175,11 @@ async def test_more_searches_than_there_may_be_are_refused(tree: Path) -> None:
     with files._search(), pytest.raises(LimitReached) as refused:
         await files.find(str(tree), NameQuery(text="", limit=1))
     assert refused.value.details["limit"] == "max_searches"
+
+
+async def test_a_file_that_is_too_large_is_not_searched(tree: Path, engine: str) -> None:
+    del engine
+    (tree / "large").write_text("needle\n" + "x" * 5000)
+    (tree / "small").write_text("needle\n")
+    answer = await grep(tree, "needle", limits={"max_search_file_bytes": 4096})
+    assert places(tree, answer) == [("small", 1, 1)]
