@@ -85,6 +85,8 @@ class StreamConnection:
         self._of_session: dict[str, _Stream] = {}
         self._expected: dict[str, float] = {}
         """Sessions whose streams may be about to come, and until when that is waited for."""
+        self._known: set[str] = set()
+        """Sessions that there are: a client may name any."""
         self._on_common: set[str] = set()
         """Sessions that did not have a stream: what they say goes on there until the client asks something of them,
         because two streams have no order."""
@@ -103,6 +105,7 @@ class StreamConnection:
         """A stream holds back who fills it."""
 
     def opened(self, session_id: str) -> None:
+        self._known.add(session_id)
         self._expected[session_id] = self._clock() + self._limits.acp_stream_wait_s
 
     def asks(self, session_id: str) -> None:
@@ -128,8 +131,12 @@ class StreamConnection:
             return stream
         if stream is not None:
             stream.reader_came.clear()
-        self._on_common.add(session_id)
+        self._stay_on_common(session_id)
         return self._common
+
+    def _stay_on_common(self, session_id: str) -> None:
+        if session_id in self._known:
+            self._on_common.add(session_id)
 
     # What reads and writes
 
@@ -150,13 +157,16 @@ class StreamConnection:
         self, session_id: str | None
     ) -> Callable[[SendBody, Drain], Coroutine[Any, Any, None]]:
         """Of a stream, for one reader at a time. Raises: Conflict."""
-        stream = self._common
-        if session_id is not None:
-            stream = self._of_session.setdefault(session_id, self._new_stream())
-        self._check_free(stream)
+        known = self._common if session_id is None else self._of_session.get(session_id)
+        if known is not None and known.has_reader:
+            raise Conflict("this stream is being read already: a connection has one reader of each")
 
         async def events(send: SendBody, drain: Drain) -> None:
-            self._check_free(stream)
+            stream = self._common
+            if session_id is not None:
+                stream = self._of_session.setdefault(session_id, self._new_stream())
+            if stream.has_reader or self._is_closed:
+                return  # another came, or the end did, between the check and the answer
             self.use()
             stream.has_reader = True
             stream.reader_came.set()
@@ -182,11 +192,6 @@ class StreamConnection:
     def _new_stream(self) -> _Stream:
         return _Stream(self._limits.max_acp_buffered_bytes)
 
-    def _check_free(self, stream: _Stream) -> None:
-        """Raises: Conflict."""
-        if stream.has_reader:
-            raise Conflict("this stream is being read already: a connection has one reader of each")
-
     async def _write(self, stream: _Stream, send: SendBody, drain: Drain) -> None:
         while True:
             try:
@@ -205,7 +210,7 @@ class StreamConnection:
         if session_id is None or self._is_closed:
             return
         self._of_session.pop(session_id, None)
-        self._on_common.add(session_id)
+        self._stay_on_common(session_id)
         for message in stream.take_all():
             self._common.put_now(message)
 

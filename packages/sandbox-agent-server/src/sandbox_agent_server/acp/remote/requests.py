@@ -115,8 +115,8 @@ class SessionRequests:
         env = as_dict(own_meta(params).get("session")).get("env")
         body = body_of(ResumeSession, {"mcpServers": params.get("mcpServers")}, env=env)
         self._rights.check_settings(body)
-        self._outlet.opened(session_id)
         with self._manager.session(session_id) as session:
+            self._outlet.opened(session_id)
             is_at_work = session.agent.is_running and not session.turns.is_idle
             given = SessionSecrets(env=dict(body.env), mcp_servers=body.mcp_servers)
             if is_at_work or session.state.tasks:
