@@ -562,6 +562,14 @@ def test_with_a_root_callers_stay_beneath_it(tmp_path: Path) -> None:
             tar = {"content-type": "application/x-tar"}
             answer = http.post("/v1/fs/upload-batch?path=out", content=b"\0" * 1024, headers=tar)
             assert code_of(answer) == (403, "path_forbidden")
-        assert (tmp_path / "secret").read_text() == "secret"
+            assert (tmp_path / "secret").read_text() == "secret"
+            with http.stream("GET", "/v1/fs/watch") as watch:
+                lines = watch.iter_lines()
+                while next(lines) != "event: ready":
+                    pass
+                # Who watches comes to an end, and holds nobody up.
+                assert server.stop() == 0
+                assert [line for line in lines if line.startswith("event: change")] == []
     finally:
         server.stop()
+    assert "Traceback" not in server.log()

@@ -78,7 +78,8 @@ class _Server(uvicorn.Server):
             self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Sessions after them: with those goes whatever still runs for the data directory.
+        # Sessions after processes: with those goes whatever still runs for the data directory.
+        self._services.files.shut_down()
         await self._services.processes.shut_down()
         await self._services.sessions.shut_down()
         await self._services.acp.shut_down()

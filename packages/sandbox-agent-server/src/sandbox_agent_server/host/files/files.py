@@ -38,6 +38,10 @@ class Files:
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.threads.run(work, *args, **kwargs)
 
+    def shut_down(self) -> None:
+        """Whoever watches comes to an end; uploads that are cut clean up in their threads."""
+        self.watches.end()
+
     async def find(self, path: str, query: NameQuery) -> dict[str, Any]:
         """As `find_files`. Raises: LimitReached."""
         timeout_s = self.limits.search_timeout_s

@@ -41,9 +41,6 @@ class FileThreads:
                 undo(running.result())
             raise
 
-    def shut_down(self) -> None:
-        self._executor.shutdown(wait=False, cancel_futures=True)
-
 
 async def _until_done(running: Future[T]) -> None:
     """However often who waits is cancelled."""

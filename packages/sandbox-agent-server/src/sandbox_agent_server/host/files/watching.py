@@ -141,6 +141,11 @@ class Watches:
                 self._trees.discard(tree)
                 tree.stop.set()
 
+    def end(self) -> None:
+        """All of it, when the server stops; readers come to their ends."""
+        for tree in list(self._trees):
+            self._tell(tree, [], False)
+
     async def _open(self, path: str, *, recursive: bool) -> _Tree:
         limits = self._limits
         if len(self._trees) >= limits.max_watched_trees:
