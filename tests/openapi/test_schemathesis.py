@@ -16,6 +16,8 @@ from support.server import ServerProcess
 
 PROGRAM = Path(sys.executable).with_name("schemathesis")
 HOOKS = Path(__file__).with_name("schemathesis_hooks.py")
+LEFT_OUT = r"^/v1/(fs/watch$|ports/\{port\})"
+"""A stream that does not end, so that each request would be waited for; and what others answer on their ports."""
 EXCLUDED = [
     # Other checks of our own, or of the wrong thing: an agent that is not there is a 400 though its name is a string.
     "not_a_server_error", "positive_data_acceptance",
@@ -53,8 +55,8 @@ def test_every_operation_keeps_to_the_description(server: ServerProcess, tmp_pat
     done = subprocess.run(
         [
             PROGRAM, "run", f"{server.url}/openapi.json", "--header", f"Authorization: Bearer {server.token}",
-            "--phases", "coverage,fuzzing", "--max-examples", "2", "--generation-deterministic", "--no-color",
-            "--exclude-checks", ",".join(EXCLUDED), "--request-timeout", "20",
+            "--phases", "coverage,fuzzing", "--max-examples", "1", "--generation-deterministic", "--no-color",
+            "--exclude-checks", ",".join(EXCLUDED), "--request-timeout", "10", "--exclude-path-regex", LEFT_OUT,
         ],
         cwd=tmp_path,
         env={
