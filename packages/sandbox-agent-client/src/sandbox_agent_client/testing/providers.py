@@ -72,6 +72,21 @@ asyncio.run(main())
 """
 
 
+_WEB_PROGRAM = """
+import http.server
+class Answers(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"from the sandbox")
+    def log_message(self, *_args):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Answers)
+print(server.server_port)
+server.serve_forever()
+"""
+
+
 @pytest.mark.anyio
 class ProviderConformance:
     # -- what a provider's test module gives
@@ -232,8 +247,9 @@ class ProviderConformance:
         self, provider: SandboxProvider, start_options: dict[str, Any], open_port: int | None
     ) -> None:
         async with SandboxAgent.start(provider, **start_options) as client:
+            await _check_proxy(client)
             if not isinstance(provider, SupportsPorts):
-                await _check_unable(client.sandbox.port_url(8000))
+                assert (await client.sandbox.port_url(8000)).via == "proxy"
                 pytest.skip("this provider opens no ports")
             if open_port is None:
                 pytest.skip("the fixture `open_port` is not given")
@@ -353,6 +369,18 @@ async def _check_listed(provider: SandboxProvider, ref: SandboxRef, *states: str
     if isinstance(provider, SupportsList):
         (found,) = [info for info in await provider.list() if info.ref.id == ref.id]
         assert found.state in states
+
+
+async def _check_proxy(client: SandboxAgent) -> None:
+    """What listens in the sandbox is reached through its server, also behind the provider's gateway."""
+    async with await client.processes.spawn(["python3", "-u", "-c", _WEB_PROGRAM]) as process:
+        async for chunk in process.logs(follow=True):
+            port = int(chunk.text)
+            break
+        found = await client.ports.url(port)
+        async with httpx.AsyncClient(trust_env=False) as http:
+            answer = await http.get(found.url, headers=found.headers)
+        assert (answer.status_code, answer.text) == (httpx.codes.OK, "from the sandbox")
 
 
 async def _check_unable(doing: Coroutine[Any, Any, object]) -> None:
