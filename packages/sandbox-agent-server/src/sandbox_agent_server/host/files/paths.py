@@ -62,7 +62,11 @@ class Paths:
         """
         if "\0" in given:
             raise InvalidRequest("a path has no NUL in it")
-        if len(os.fsencode(given)) > _MAX_PATH_BYTES:
+        try:
+            size = len(os.fsencode(given))
+        except UnicodeEncodeError as exc:
+            raise InvalidRequest("half a character is in the path: it names no file") from exc
+        if size > _MAX_PATH_BYTES:
             raise InvalidRequest(f"a path may have {_MAX_PATH_BYTES} bytes")
         if given == "~" or given.startswith("~/"):
             given = given[2:]
