@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -194,6 +195,25 @@ def test_files_that_make_git_wait_cost_the_diff_and_not_the_turn(
         (told,) = diffs(server, session, 1)
         assert told["data"]["skipped"] == "slow"
         assert (repo / "mine").exists()
+    finally:
+        server.stop()
+
+
+def test_no_prompt_waits_in_vain_twice(tmp_path: Path, repo: Path) -> None:
+    config = CONFIG + "[limits]\nturn_diff_hold_s = 2\n"
+    server = ServerProcess(tmp_path, config=config).start()
+    try:
+        (repo / "sub").mkdir()
+        os.mkfifo(repo / "sub/.gitignore")
+        session = shell(server, repo)
+        server.prompt(session, "echo 1 > mine")
+        (repo / "sub/.gitignore").write_text("")  # now git gets to read it
+        (repo / "sub/.gitignore").unlink()
+        assert diffs(server, session, 1)[0]["data"]["skipped"] == "slow"
+        server.prompt(session, "echo 2 > mine")
+        assert diffs(server, session, 2)[1]["data"]["skipped"] == "slow"
+        server.prompt(session, "echo 3 > mine")
+        assert [file["path"] for file in diffs(server, session, 3)[2]["data"]["files"]] == ["mine"]
     finally:
         server.stop()
 

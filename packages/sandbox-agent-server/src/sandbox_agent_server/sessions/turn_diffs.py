@@ -89,6 +89,8 @@ class TurnDiffs:
         self._open: tuple[str | None, str | None] = (None, None)
         """As the state has them: the turn of a prompt, and the agent's own."""
         self._given_up: _Skip | None = None
+        self._is_slow = False
+        """The last reading took longer than a prompt may be held for."""
         self._ends: set[asyncio.Task[None]] = set()
         if is_on:
             conversation.observers.append(self._look)
@@ -121,7 +123,9 @@ class TurnDiffs:
         # Whoever needs it asks for it.
         before.tree.add_done_callback(lambda task: task.cancelled() or task.exception())
         self._before[turn_id] = before
-        if may_hold and self._given_up is None:
+        if may_hold and self._is_slow:
+            before.is_late = True  # no prompt waits in vain twice
+        elif may_hold and self._given_up is None:
             # The agent must not change them while they are read. What it began by itself nobody can hold back.
             self._conversation.hold()
             self._tasks.spawn(self._release(before), name="hold")
@@ -138,6 +142,7 @@ class TurnDiffs:
         if self._given_up is not None:
             raise self._given_up
         async with self._at_work:
+            begun = asyncio.get_running_loop().time()
             try:
                 async with asyncio.timeout(self._limits.turn_diff_timeout_s):
                     work_tree = await self._found_work_tree()
@@ -150,6 +155,9 @@ class TurnDiffs:
                 raise self._give_up("no_git", exc.message) from exc
             except (SandboxAgentError, OSError) as exc:
                 raise _Skip("failed", getattr(exc, "message", str(exc))) from exc
+            finally:
+                took = asyncio.get_running_loop().time() - begun
+                self._is_slow = took > self._limits.turn_diff_hold_s
 
     def _give_up(self, reason: str, detail: str) -> _Skip:
         """It would be no different at the next turn, and hold that up."""
@@ -188,7 +196,7 @@ class TurnDiffs:
             raise _Skip(
                 _SLOW,
                 f"the files were not read within {self._limits.turn_diff_hold_s:g} s of the prompt, and the agent had "
-                "begun; the next turn finds most of it read",
+                "begun; once they are read in time again, a turn tells of them",
             )
         new = await self._tree()
         if new is None or new == old:
