@@ -48,7 +48,11 @@ def ask(
 
 @pytest.mark.parametrize(
     ("path", "parameter", "entry", "member"),
-    [("mcp", "mcpName", LOCAL, "servers"), ("skills", "skillName", SKILLS, "skills")],
+    [
+        ("mcp", "mcpName", LOCAL, "servers"),
+        ("skills", "skillName", SKILLS, "skills"),
+        ("skills", "skillName", {"sources": []}, "skills"),
+    ],
 )
 def test_entries_are_put_got_listed_and_deleted(
     server: ServerProcess,

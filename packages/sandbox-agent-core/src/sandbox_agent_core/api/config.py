@@ -218,7 +218,7 @@ class SkillSource(RequestBody):
 class SkillsConfig(RequestBody):
     """Skills: folders with a `SKILL.md`, and where they come from."""
 
-    sources: list[SkillSource] = Field(min_length=1, max_length=64)
+    sources: list[SkillSource] = Field(max_length=64)
 
 
 class McpConfigList(ResponseBody):
