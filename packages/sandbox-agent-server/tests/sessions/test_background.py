@@ -215,7 +215,7 @@ async def test_a_server_that_died_leaves_no_task_and_no_own_turn_open(
     last = events(house, TurnEnded)[-1]
     assert (last.turn_id, last.stop_reason) == (own, "interrupted")
     assert events(house, MessageCompleted)[-1].turn_id == own
-    info = house.manager.info("ses_1")
+    info = house.manager.reader.info("ses_1")
     assert (info.status, info.tasks, info.current_turn_id) == ("dormant", [], None)
 
 

@@ -152,7 +152,9 @@ async def test_a_fork_is_not_made_where_its_agent_cannot_start(house: House, ses
     house.answers[acp.SESSION_FORK] = dies
     with pytest.raises(Exception, match="exited with code 3"):
         await house.manager.fork("ses_1", ForkSession(id="ses_2"))
-    assert [one.id for one in house.manager.list(cursor=None, limit=10).sessions] == ["ses_1"]
+    assert [one.id for one in house.manager.reader.list(cursor=None, limit=10).sessions] == [
+        "ses_1"
+    ]
 
 
 async def test_a_fork_has_the_secrets_of_the_session_while_the_server_has_them(

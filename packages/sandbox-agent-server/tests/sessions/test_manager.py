@@ -75,13 +75,13 @@ async def test_what_a_session_is_does_not_change_when_it_is_let_go(house: House)
     with house.manager.session("ses_1") as session:
         house.agent.die(0)
         await until(lambda: not session.state.is_running)
-        live = house.manager.info("ses_1")
+        live = house.manager.reader.info("ses_1")
     await until(lambda: house.live() is None)
-    row = house.manager.info("ses_1")
+    row = house.manager.reader.info("ses_1")
     assert row == live
     assert row.status == "dormant"
     assert row.last_seq == len(house.entries())
-    assert house.manager.list(cursor=None, limit=10).sessions == [row]
+    assert house.manager.reader.list(cursor=None, limit=10).sessions == [row]
 
 
 async def test_a_session_is_live_as_long_as_somebody_does_something_with_it(house: House) -> None:
@@ -110,14 +110,14 @@ async def test_what_waits_for_an_answer_is_told_live_and_from_the_row(house: Hou
     await house.create()
     house.prompt()
     house.agent.write(permission(1), permission(2))
-    await until(lambda: house.manager.info("ses_1").pending_requests == 2)
-    one, other = house.manager.pending_requests("ses_1")
+    await until(lambda: house.manager.reader.info("ses_1").pending_requests == 2)
+    one, other = house.manager.reader.pending_requests("ses_1")
     with house.manager.session("ses_1") as session:
         session.answer(one["id"], AnswerRequest.model_validate({"reply": "once"}))
-    assert list(house.manager.pending_requests("ses_1")) == [other]
+    assert list(house.manager.reader.pending_requests("ses_1")) == [other]
     await its_agent_ends(house)
-    assert list(house.manager.pending_requests("ses_1")) == []
-    first, second = house.manager.requests("ses_1", cursor=None, limit=99)[0]
+    assert list(house.manager.reader.pending_requests("ses_1")) == []
+    first, second = house.manager.reader.requests("ses_1", cursor=None, limit=99)[0]
     assert (first["id"], first["resolution"]["decidedBy"]) == (one["id"], "user")
     assert (second["id"], second["resolution"]["decidedBy"]) == (other["id"], "cancel")
 
@@ -126,45 +126,45 @@ async def test_what_was_ever_asked_is_told_page_by_page(house: House) -> None:
     await house.create()
     house.prompt()
     house.agent.write(*(permission(number) for number in range(5)))
-    await until(lambda: house.manager.info("ses_1").pending_requests == 5)
+    await until(lambda: house.manager.reader.info("ses_1").pending_requests == 5)
     await its_agent_ends(house)
     seen: list[str] = []
     cursor = None
     for count in (2, 2, 1):
-        page, cursor = house.manager.requests("ses_1", cursor=cursor, limit=2)
+        page, cursor = house.manager.reader.requests("ses_1", cursor=cursor, limit=2)
         assert len(page) == count
         seen += [one["id"] for one in page]
     assert cursor is None
-    everything, _ = house.manager.requests("ses_1", cursor=None, limit=99)
+    everything, _ = house.manager.reader.requests("ses_1", cursor=None, limit=99)
     assert seen == [one["id"] for one in everything]
     with pytest.raises(InvalidRequest):
-        house.manager.requests("ses_1", cursor="x", limit=2)
+        house.manager.reader.requests("ses_1", cursor="x", limit=2)
 
 
 async def test_sessions_are_listed_newest_first_page_by_page(house: House) -> None:
     for number in range(5):
         await house.create(f"ses_{number}")
-    first = house.manager.list(cursor=None, limit=2)
-    second = house.manager.list(cursor=first.next_cursor, limit=2)
-    last = house.manager.list(cursor=second.next_cursor, limit=2)
+    first = house.manager.reader.list(cursor=None, limit=2)
+    second = house.manager.reader.list(cursor=first.next_cursor, limit=2)
+    last = house.manager.reader.list(cursor=second.next_cursor, limit=2)
     listed = [one.id for page in (first, second, last) for one in page.sessions]
     assert listed == [f"ses_{number}" for number in (4, 3, 2, 1, 0)]
     assert last.next_cursor is None
     for cursor in ("x", "-1", "1_0", "", "9" * 30):
         with pytest.raises(InvalidRequest):
-            house.manager.list(cursor=cursor, limit=2)
+            house.manager.reader.list(cursor=cursor, limit=2)
 
 
 async def test_a_filter_that_hardly_anything_matches_looks_at_so_many_sessions_for_a_page(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sandbox_agent_server.sessions.manager.SCANNED_AT_MOST", 2)
+    monkeypatch.setattr("sandbox_agent_server.sessions.reader.SCANNED_AT_MOST", 2)
     for number in range(5):
         await house.create(f"ses_{number}", metadata={"n": number})
     wanted = SessionFilter(metadata={"n": "0"})
     pages, cursor = [], None
     while not pages or cursor is not None:
-        page = house.manager.list(cursor=cursor, limit=5, wanted=wanted)
+        page = house.manager.reader.list(cursor=cursor, limit=5, wanted=wanted)
         pages.append([one.id for one in page.sessions])
         cursor = page.next_cursor
     assert pages == [[], [], ["ses_0"]]
@@ -172,11 +172,11 @@ async def test_a_filter_that_hardly_anything_matches_looks_at_so_many_sessions_f
 
 async def test_what_is_not_there_is_not_found(house: House) -> None:
     for id in ("ses_9", "../ses_1", ""):
-        for ask in (house.manager.info, house.manager.log):
+        for ask in (house.manager.reader.info, house.manager.reader.log):
             with pytest.raises(SessionNotFound):
                 ask(id)
         with pytest.raises(SessionNotFound):
-            house.manager.requests(id, cursor=None, limit=99)[0]
+            house.manager.reader.requests(id, cursor=None, limit=99)[0]
         with pytest.raises(SessionNotFound):
             await house.manager.purge(id)
 
@@ -204,7 +204,7 @@ async def test_a_session_that_cannot_be_made_leaves_nothing(
         await asyncio.wait_for(creating, 5)
     assert house.live() is None
     assert not house.directory().exists()
-    assert house.manager.list(cursor=None, limit=9).sessions == []
+    assert house.manager.reader.list(cursor=None, limit=9).sessions == []
     assert house.agent.is_closed
     await settled()
     assert not house.directory().exists()
@@ -265,7 +265,7 @@ async def test_a_session_that_ended_takes_no_prompt_until_it_is_resumed(house: H
     await house.create()
     await house.manager.end("ses_1")
     await house.manager.end("ses_1")
-    assert (house.manager.info("ses_1").status, house.live()) == ("ended", None)
+    assert (house.manager.reader.info("ses_1").status, house.live()) == ("ended", None)
     with pytest.raises(SessionClosed):
         house.prompt()
     assert (await house.manager.resume("ses_1", SessionSecrets())).status == "idle"
@@ -278,23 +278,23 @@ async def test_what_is_purged_is_gone_to_the_last_byte(house: House) -> None:
     await house.create("ses_2")
     house.prompt()
     house.acme.made[0].write(permission(1))
-    await until(lambda: house.manager.requests("ses_1", cursor=None, limit=99)[0])
+    await until(lambda: house.manager.reader.requests("ses_1", cursor=None, limit=99)[0])
     await house.manager.purge("ses_1")
     assert not house.directory().exists()
     assert house.directory("ses_2").exists()
     assert house.index.requests("ses_1") == []
-    assert [one.id for one in house.manager.list(cursor=None, limit=9).sessions] == ["ses_2"]
+    assert [one.id for one in house.manager.reader.list(cursor=None, limit=9).sessions] == ["ses_2"]
     assert "ses_1" not in house.manager._secrets
     assert house.acme.made[0].is_closed
     with pytest.raises(SessionNotFound):
-        house.manager.info("ses_1")
+        house.manager.reader.info("ses_1")
     await house.create("ses_1")
     assert len(house.entries()) < 10
 
 
 async def test_purging_ends_who_reads_the_log(house: House) -> None:
     await house.create()
-    log = house.manager.log("ses_1")
+    log = house.manager.reader.log("ses_1")
     await house.manager.purge("ses_1")
     assert log.is_closed
 
@@ -308,7 +308,7 @@ async def test_on_a_full_disk_there_can_be_purged(house: House, disk: Any) -> No
         await house.manager.purge("ses_2")
     assert not house.directory("ses_1").exists()
     assert not house.directory("ses_2").exists()
-    assert house.manager.list(cursor=None, limit=9).sessions == []
+    assert house.manager.reader.list(cursor=None, limit=9).sessions == []
 
 
 async def test_what_cannot_be_read_any_more_can_be_purged(house: House) -> None:
@@ -321,15 +321,15 @@ async def test_what_cannot_be_read_any_more_can_be_purged(house: House) -> None:
     await house.manager.purge("ses_1")
     assert not house.directory().exists()
     with pytest.raises(SessionNotFound):
-        house.manager.info("ses_1")
+        house.manager.reader.info("ses_1")
 
 
 # After a restart, and a death
 
 
 def told(house: House, id: str = "ses_1") -> tuple[Any, Any]:
-    info = house.manager.info(id)
-    return info, list(house.manager.requests(id, cursor=None, limit=99)[0])
+    info = house.manager.reader.info(id)
+    return info, list(house.manager.reader.requests(id, cursor=None, limit=99)[0])
 
 
 async def test_a_server_that_dies_while_it_makes_the_index_again_leaves_the_rest_to_the_next(
@@ -359,7 +359,7 @@ async def test_a_server_that_dies_while_it_makes_the_index_again_leaves_the_rest
         house.index._lock.close()
     await house.open()
 
-    assert {one.id for one in house.manager.list(cursor=None, limit=9).sessions} == {
+    assert {one.id for one in house.manager.reader.list(cursor=None, limit=9).sessions} == {
         "ses_a",
         "ses_b",
     }
@@ -375,11 +375,11 @@ async def test_with_or_without_its_index_a_server_tells_the_same(house: House, i
     for id, agent in (("ses_b", house.acme.made[0]), ("ses_a", house.acme.made[1])):
         house.prompt(id)
         agent.write(permission(1))
-        await until(lambda id=id: house.manager.info(id).pending_requests)  # type: ignore[misc]
+        await until(lambda id=id: house.manager.reader.info(id).pending_requests)  # type: ignore[misc]
     await house.close()
     await house.open()
     before = {id: told(house, id) for id in ("ses_a", "ses_b")}
-    listed = house.manager.list(cursor=None, limit=9)
+    listed = house.manager.reader.list(cursor=None, limit=9)
     await house.close()
 
     path = house.data_dir / INDEX_NAME
@@ -393,7 +393,7 @@ async def test_with_or_without_its_index_a_server_tells_the_same(house: House, i
     await house.open()
 
     assert {id: told(house, id) for id in ("ses_a", "ses_b")} == before
-    after = house.manager.list(cursor=None, limit=9)
+    after = house.manager.reader.list(cursor=None, limit=9)
     assert after.sessions == listed.sessions
     assert house.index.total_bytes() == sum(
         len((house.directory(id) / LOG_NAME).read_bytes()) for id in ("ses_a", "ses_b")
@@ -405,7 +405,7 @@ async def test_what_a_dead_server_left_open_is_ended_before_anybody_sees_it(hous
     house.prompt(text="one")
     house.prompt(text="two")
     house.agent.write(permission(1))
-    await until(lambda: house.manager.info("ses_1").pending_requests)
+    await until(lambda: house.manager.reader.info("ses_1").pending_requests)
     await house.dies()
     await house.open()
     info, requests = told(house)
@@ -426,7 +426,7 @@ async def test_an_index_that_is_behind_its_log_catches_up(house: House) -> None:
     assert row is not None
     house.prompt()
     house.agent.write(permission(1))
-    await until(lambda: house.manager.info("ses_1").pending_requests)
+    await until(lambda: house.manager.reader.info("ses_1").pending_requests)
     await ends_its_turn(house)
     await its_agent_ends(house)
     expected = told(house)
@@ -446,7 +446,7 @@ async def test_an_index_that_is_ahead_of_its_log_believes_the_log(house: House) 
     with house.manager.session("ses_1") as session:
         assert shapes(house.entries())[-1] == "server agent.exited"
         assert session.state == house.live().state  # type: ignore[union-attr]
-    assert house.manager.info("ses_1").last_seq == len(lines)
+    assert house.manager.reader.info("ses_1").last_seq == len(lines)
 
 
 async def test_a_session_that_cannot_be_recovered_is_no_matter_to_the_others(house: House) -> None:
@@ -455,8 +455,8 @@ async def test_a_session_that_cannot_be_recovered_is_no_matter_to_the_others(hou
     await house.dies()
     (house.directory("ses_1") / LOG_NAME).write_bytes(b"")
     await house.open()
-    assert house.manager.info("ses_2").status == "dormant"
-    assert house.manager.info("ses_1").status == "damaged"
+    assert house.manager.reader.info("ses_2").status == "dormant"
+    assert house.manager.reader.info("ses_1").status == "damaged"
     with pytest.raises(SessionDamaged):
         house.prompt("ses_1")
 
@@ -469,7 +469,7 @@ async def test_with_power_failures_in_mind_a_torn_log_is_indexed_again(house: Ho
         file.write(b"\0\0\0")
     (house.data_dir / INDEX_NAME).unlink()
     await house.open(durability="power")
-    assert house.manager.info("ses_1").status == "dormant"
+    assert house.manager.reader.info("ses_1").status == "dormant"
     assert shapes(house.entries())[-1] == "server log.repaired"
 
 
@@ -485,12 +485,12 @@ async def test_what_the_index_cannot_take_now_it_takes_later(
     monkeypatch.setattr(house.index, "save", refuse)
     house.prompt()
     house.agent.write(permission(1))
-    await until(lambda: house.manager.info("ses_1").pending_requests)
+    await until(lambda: house.manager.reader.info("ses_1").pending_requests)
     await ends_its_turn(house)
-    assert house.manager.requests("ses_1", cursor=None, limit=99)[0] == []
+    assert house.manager.reader.requests("ses_1", cursor=None, limit=99)[0] == []
     monkeypatch.setattr(house.index, "save", save)
     await its_agent_ends(house)
-    (one,) = house.manager.requests("ses_1", cursor=None, limit=99)[0]
+    (one,) = house.manager.reader.requests("ses_1", cursor=None, limit=99)[0]
     assert one["resolution"]["decidedBy"] == "cancel"
 
 
@@ -564,7 +564,7 @@ def removing(house: House) -> Any:
         read = house.manager._archive._settings
         house.manager._archive._settings = read.model_copy(update=settings)
         await house.manager._archive.remove_old()
-        left = house.manager.list(cursor=None, limit=99).sessions
+        left = house.manager.reader.list(cursor=None, limit=99).sessions
         assert {path.name for path in (house.data_dir / "sessions").iterdir()} == {
             one.id for one in left
         }
@@ -593,7 +593,7 @@ async def test_what_is_more_than_is_kept_is_removed_oldest_first(
 
 async def test_what_is_live_or_being_read_is_never_removed(house: House, removing: Any) -> None:
     await at_rest(house, "ses_1", "ses_2", "ses_3", age_days=9)
-    read = house.manager.log("ses_2")
+    read = house.manager.reader.log("ses_2")
     await house.manager.resume("ses_3", SessionSecrets())
     assert await removing(retention_days=1, retention_bytes=1) == ["ses_2", "ses_3"]
     del read

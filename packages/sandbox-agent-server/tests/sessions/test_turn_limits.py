@@ -69,7 +69,7 @@ async def ends(house: House, turn: Any, answer: Any = None) -> Any:
     prompts = [one for one in house.agent.sent if one.get("method") == acp.SESSION_PROMPT]
     house.agent.write(answer or response(prompts[-1]["id"], {"stopReason": "cancelled"}))
     await settled()
-    return await look_up_turn(house.manager.log("ses_1"), turn.id)
+    return await look_up_turn(house.manager.reader.log("ses_1"), turn.id)
 
 
 # Round trips
@@ -309,7 +309,7 @@ async def test_a_running_turn_tells_what_it_has_used_so_far(house: House) -> Non
     assert told.cost.amount == 0.02
     await house.dies()
     await house.open()
-    told = await look_up_turn(house.manager.log("ses_1"), turn.id)
+    told = await look_up_turn(house.manager.reader.log("ses_1"), turn.id)
     assert told.stop_reason == "interrupted"
 
 

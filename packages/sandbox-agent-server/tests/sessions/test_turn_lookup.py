@@ -57,7 +57,7 @@ async def test_after_the_death_of_the_server_a_turn_is_told_to_be_interrupted(
     running, waiting = house.prompt(), house.prompt()
     await house.dies()
     await house.open()
-    log = house.manager.log("ses_1")
+    log = house.manager.reader.log("ses_1")
     told = await look_up_turns(log, [first.id, running.id, waiting.id])
     assert [(turn.status, turn.stop_reason) for turn in told] == [
         ("ended", "end_turn"),

@@ -207,7 +207,7 @@ async def test_a_turn_whose_agent_cannot_be_started_begins_and_ends_for_all_to_s
     assert ends(house) == Counter([turn.id])
     assert shapes(house.entries())[-2:] == ["client session/prompt", "server turn.ended"]
     await until(lambda: house.live() is None)
-    assert house.manager.info("ses_1").current_turn_id is None
+    assert house.manager.reader.info("ses_1").current_turn_id is None
     house.acme.make = lambda: ScriptedAdapter({acp.SESSION_PROMPT: {"stopReason": "end_turn"}})
     assert await outcome(house.prompt()) == "end_turn"
 
@@ -358,7 +358,7 @@ async def test_however_long_the_disk_is_full_a_turn_has_one_end(
     assert shapes(house.entries())[-1] == "server turn.ended"
     (ended,) = [one for one in house.entries() if one.method == extensions.TURN_ENDED]
     assert ended.payload["params"]["error"]["code"] == "storage_error"
-    assert house.manager.info("ses_1").current_turn_id is None
+    assert house.manager.reader.info("ses_1").current_turn_id is None
 
 
 async def test_while_the_disk_is_full_no_agent_is_started_for_the_queue(
@@ -396,22 +396,22 @@ async def test_an_end_that_could_not_be_written_is_none_and_comes_later(
             await house.manager.end("ses_1")
         assert [await outcome(turn) for turn in turns] == ["error", "interrupted"]
         assert house.agent.is_closed
-        info = house.manager.info("ses_1")
+        info = house.manager.reader.info("ses_1")
         assert (info.status, info.ended_at) == ("dormant", None)
         if "starts" in then:
             await house.close()
             await house.open()
-            assert house.manager.info("ses_1").ended_at is None
+            assert house.manager.reader.info("ses_1").ended_at is None
     if "again" in then:
         await house.manager.end("ses_1")
-        assert house.manager.info("ses_1").status == "ended"
+        assert house.manager.reader.info("ses_1").status == "ended"
         assert shapes(house.entries())[-1] == "server session.ended"
     else:
         await until(lambda: not house.index.open_sessions())
-        assert house.manager.info("ses_1").status == "dormant"
+        assert house.manager.reader.info("ses_1").status == "dormant"
     assert ends(house) == Counter(turn.id for turn in turns)
     assert sum(one.method == extensions.AGENT_EXITED for one in house.entries()) == 1
-    assert house.manager.info("ses_1").pending_requests == 0
+    assert house.manager.reader.info("ses_1").pending_requests == 0
 
 
 async def test_the_ends_of_what_runs_fit_into_a_full_quota(house: House) -> None:
@@ -468,7 +468,7 @@ async def test_a_start_that_hangs_holds_prompts_back_until_it_is_over(house: Hou
     house.answers[acp.SESSION_NEW] = silence
     turn = house.prompt()
     await settled()
-    assert house.manager.info("ses_1").status == "starting"
+    assert house.manager.reader.info("ses_1").status == "starting"
     asked = house.agent.sent[-1]
     house.agent.write(response(asked["id"], {"sessionId": "s2"}))
     await until(lambda: prompted(house))

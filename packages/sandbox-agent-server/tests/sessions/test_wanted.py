@@ -50,7 +50,7 @@ async def test_an_agent_that_takes_none_is_not_given_a_session_with_some(
 
     assert refusal.value.details == {"agent": "acme", "operation": "additionalDirectories"}
     assert acp.SESSION_NEW not in house.agent.methods
-    assert house.manager.list(cursor=None, limit=10).sessions == []
+    assert house.manager.reader.list(cursor=None, limit=10).sessions == []
 
 
 async def test_one_that_is_told_at_launch_need_announce_nothing(

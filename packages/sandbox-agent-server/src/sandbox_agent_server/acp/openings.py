@@ -63,7 +63,7 @@ class Openings:
         if named is None:
             raise InvalidRequest("`sessionId` must be a text")
         known = self._held.get(named)
-        found = known.session_id if known else self._sessions.of_agent(self._agent, named)
+        found = known.session_id if known else self._sessions.reader.of_agent(self._agent, named)
         if asked.method == acp.SESSION_FORK:
             if found is None:
                 raise SessionNotFound(f"there is no session {named!r}", sessionId=named)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sandbox_agent_core.api.host_tools import HOST_SERVER, HostTool, RegisterHostTools
 from sandbox_agent_core.api.long_work import ForkSession
-from sandbox_agent_core.api.sessions import CreateSession, SessionInfo, SessionList
+from sandbox_agent_core.api.sessions import CreateSession, SessionInfo
 from sandbox_agent_core.errors import (
     AgentError,
     AgentProcessExited,
@@ -44,20 +44,17 @@ from sandbox_agent_server.sessions.adapters import SessionAdapters
 from sandbox_agent_server.sessions.agent import SessionSecrets
 from sandbox_agent_server.sessions.archive import SessionArchive
 from sandbox_agent_server.sessions.equipment import Equipment, Equipping
-from sandbox_agent_server.sessions.feed import Feed
-from sandbox_agent_server.sessions.feed_cursor import FeedCursor
 from sandbox_agent_server.sessions.fold import SessionStep
 from sandbox_agent_server.sessions.forking import fork_of
 from sandbox_agent_server.sessions.given import check_env, directories_of, workspace_of
 from sandbox_agent_server.sessions.host_tools.door import ToolDoor
-from sandbox_agent_server.sessions.info import damaged_info, session_info
-from sandbox_agent_server.sessions.listing import EVERY_SESSION, SCANNED_AT_MOST, SessionFilter
 from sandbox_agent_server.sessions.mcp_servers import check_mcp_servers
+from sandbox_agent_server.sessions.reader import SessionReader
 from sandbox_agent_server.sessions.session import Session
 from sandbox_agent_server.sessions.state import SessionSettings, SessionState
 from sandbox_agent_server.sessions.turn_diffs import FindWorkTree
 from sandbox_agent_server.settings import Settings
-from sandbox_agent_server.store.index import IndexRow, SessionIndex
+from sandbox_agent_server.store.index import SessionIndex
 
 __all__ = ["SessionManager"]
 
@@ -97,6 +94,7 @@ class SessionManager:
         self._live: dict[str, Session] = {}
         self._secrets: dict[str, SessionSecrets] = {}
         """Of sessions that were given some, live or not."""
+        self.reader = SessionReader(self._archive, self._live)
         self.on_live: list[Callable[[Session], None]] = []
         """Told of each session that becomes live, before anything happens in it."""
         self.on_removed: list[Callable[[str], None]] = []
@@ -114,15 +112,6 @@ class SessionManager:
         self._adapters.pool.fill()
         if self._settings.retention_days or self._settings.retention_bytes:
             self._tasks.spawn(self._retain(), name="retention")
-
-    def agent_uptimes(self) -> Mapping[str, float]:
-        """Agents of which a process runs, and for how many seconds the oldest has."""
-        found: dict[str, float] = {}
-        for session in self._live.values():
-            if (uptime_s := session.agent.uptime_s) is not None:
-                agent = session.state.settings.agent
-                found[agent] = max(uptime_s, found.get(agent, 0.0))
-        return found
 
     # Sessions
 
@@ -290,127 +279,10 @@ class SessionManager:
             session.users -= 1
             self._let_go(session)
 
-    def log(self, session_id: str) -> SessionLog:
-        """To read it, also when it says nothing of a session any more.
-
-        Raises: SessionNotFound, SessionDamaged, StorageError.
-        """
-        live = self._live.get(session_id)
-        if live is not None:
-            return live.log
-        row = self._archive.row(session_id)
-        try:
-            return self._archive.open(row)[0]
-        except SessionDamaged:
-            return self._archive.readable_log(session_id)
-
-    def info(self, session_id: str) -> SessionInfo:
-        """Raises: SessionNotFound."""
-        return self._info(self._archive.row(session_id))
-
-    def list(
-        self, *, cursor: str | None, limit: int, wanted: SessionFilter = EVERY_SESSION
-    ) -> SessionList:
-        """Newest first. A page of what `wanted` leaves may have fewer than `limit`, even none, and not be the last.
-
-        Raises: InvalidRequest for a cursor that is not one of ours.
-        """
-        rows, has_more = self._archive.page(
-            before_key=_key_of(cursor), limit=limit if wanted.is_empty else SCANNED_AT_MOST
-        )
-        found: list[SessionInfo] = []
-        for row in rows:
-            if (info := self._wanted_info(row, wanted)) is not None:
-                found.append(info)
-                if len(found) == limit:
-                    break
-        has_more = has_more or (bool(rows) and row is not rows[-1])
-        return SessionList.model_construct(
-            sessions=found, next_cursor=str(row.key) if has_more else None
-        )
-
-    def _wanted_info(self, row: IndexRow, wanted: SessionFilter) -> SessionInfo | None:
-        if wanted.is_empty:
-            return self._info(row)
-        settings = row.state.get("settings")
-        if isinstance(settings, dict) and not wanted.may_match(
-            settings.get("agent"), settings.get("metadata")
-        ):
-            return None
-        info = self._info(row)
-        return info if wanted.matches(info) else None
-
-    def feed(self, cursor: FeedCursor | None, *, agents: Collection[str] = ()) -> Feed:
-        """All sessions as one log, from a cursor or from now on; only those of the `agents`, if there are any.
-
-        Raises: InvalidRequest, StorageError.
-        """
-        if not agents:
-            return Feed(self._archive, cursor)
-        return Feed(self._archive, cursor, wants=lambda id: self._archive.agent_of(id) in agents)
-
-    def pending_requests(self, session_id: str) -> Sequence[dict[str, Any]]:
-        """What waits for an answer, oldest first. Raises: SessionNotFound, SessionDamaged."""
-        row = self._archive.row(session_id)
-        live = self._live.get(session_id)
-        state = self._archive.look(row).state if live is None else live.state
-        return tuple(state.pending.values())
-
-    def all_pending(
-        self, *, agents: Collection[str], kinds: Collection[str], after: tuple[str, str, str] | None
-    ) -> Iterator[dict[str, Any]]:
-        """What waits for an answer in all sessions, oldest first, each with its `sessionId`. `after`: those behind
-        the one that was asked at that time, of that session, with that id."""
-        waiting = [
-            ((asked["askedAt"], session.id, asked["id"]), asked)
-            for session in self._live.values()
-            if not agents or session.state.settings.agent in agents
-            for asked in session.state.pending.values()
-            if not kinds or asked["kind"] in kinds
-        ]
-        for place, asked in sorted(waiting, key=lambda one: one[0]):
-            if after is None or place > after:
-                yield {"sessionId": place[1], **asked}
-
-    def requests(
-        self, session_id: str, *, cursor: str | None, limit: int
-    ) -> tuple[Sequence[dict[str, Any]], str | None]:
-        """A page of what the agent ever asked, oldest first, and the cursor of the next.
-
-        Raises:
-            SessionNotFound, SessionDamaged, InvalidRequest for a cursor that is not one of ours.
-        """
-        self._archive.row(session_id)
-        rows, has_more = self._archive.requests(
-            session_id, after_key=_key_of(cursor) or 0, limit=limit
-        )
-        shown = [
-            one.asked if one.resolution is None else {**one.asked, "resolution": one.resolution}
-            for one in rows
-        ]
-        return shown, str(rows[-1].key) if has_more else None
-
     @property
     def quota(self) -> Quota:
         """Of all that is kept of what is said."""
         return self._archive.quota
-
-    def of_agent(self, agent: str, agent_session_id: str) -> str | None:
-        """The newest session that is this one to its agent, of the newest `SCANNED_AT_MOST`."""
-        for session in self._live.values():
-            state = session.state
-            if (state.settings.agent, state.agent_session_id) == (agent, agent_session_id):
-                return session.id
-        rows, _ = self._archive.page(before_key=None, limit=SCANNED_AT_MOST)
-        for row in rows:
-            settings = row.state.get("settings")
-            if (
-                row.state.get("agentSessionId") == agent_session_id
-                and isinstance(settings, dict)
-                and settings.get("agent") == agent
-            ):
-                return row.id
-        return None
 
     async def interrupt(self, session_id: str) -> None:
         """Stop its agent, whatever it does; it can be resumed. Raises: SessionNotFound."""
@@ -575,22 +447,6 @@ class SessionManager:
                 value=limit,
             )
 
-    def _info(self, row: IndexRow) -> SessionInfo:
-        live = self._live.get(row.id)
-        if live is not None:
-            return live.info()
-        try:
-            state, seq, updated_ms = self._archive.look(row)
-        except SessionDamaged as exc:
-            return damaged_info(row, exc.details["reason"])
-        return session_info(
-            row.id,
-            state,
-            status="dormant" if state.ended_ms is None else "ended",
-            last_seq=seq,
-            updated_ms=updated_ms,
-        )
-
     def _observe(self, session: Session, step: SessionStep) -> None:
         if step.is_change:
             self._archive.save(session.log, step.state, step.changes)
@@ -651,10 +507,3 @@ def _already_exists(session_id: str) -> SessionAlreadyExists:
     return SessionAlreadyExists(
         f"session {session_id!r} exists; resume it, or choose another id", sessionId=session_id
     )
-
-
-def _key_of(cursor: str | None) -> int | None:
-    # int() also takes "1_0" and Arabic digits, and SQLite takes 64 bit.
-    if cursor is None or (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
-        return None if cursor is None else int(cursor)
-    raise InvalidRequest(f"`cursor` {cursor[:64]!r} is not a `nextCursor` of an earlier page")

@@ -100,7 +100,7 @@ class House:
         return self.data_dir / "sessions" / id
 
     def entries(self, id: str = "ses_1") -> list[LogEntry]:
-        return list(entries_after(self.manager.log(id), 0))
+        return list(entries_after(self.manager.reader.log(id), 0))
 
 
 def _refuse(*_args: Any, **_kwargs: Any) -> None:

@@ -35,7 +35,7 @@ class Attachments:
         """The session as this client follows it; from now on, if it did not. Raises: SessionNotFound."""
         if (known := self._attached.get(session_id)) is not None and not known[1].done():
             return known[0]
-        last_seq = self._manager.log(session_id).last_seq
+        last_seq = self._manager.reader.log(session_id).last_seq
         return self.follow(session_id, after=last_seq, shown_after=last_seq)
 
     def follow(
@@ -49,7 +49,7 @@ class Attachments:
     ) -> Attachment:
         """From there on, whatever it followed before; prompts that wait for their answers go on waiting."""
         attachment = Attachment(
-            self._manager.log(session_id),
+            self._manager.reader.log(session_id),
             self._outlet,
             self.questions,
             self._new_id,

@@ -99,7 +99,7 @@ class SessionRequests:
 
     async def _resume(self, params: dict[str, Any]) -> dict[str, Any]:
         session_id = await self._wake(params)
-        last_seq = self._manager.log(session_id).last_seq
+        last_seq = self._manager.reader.log(session_id).last_seq
         cursor = _cursor(params)
         shown_after = last_seq if cursor is None else min(cursor, last_seq)
         after = shown_after
@@ -127,7 +127,9 @@ class SessionRequests:
     async def _follow(
         self, session_id: str, params: dict[str, Any], *, after: int, shown_after: int
     ) -> dict[str, Any]:
-        pending = frozenset(asked["id"] for asked in self._manager.pending_requests(session_id))
+        pending = frozenset(
+            asked["id"] for asked in self._manager.reader.pending_requests(session_id)
+        )
         own = [turn for turn in as_list(own_meta(params).get("turns")) if isinstance(turn, str)]
         attachment = self._attached.follow(
             session_id,
@@ -141,7 +143,9 @@ class SessionRequests:
 
     async def _list(self, params: dict[str, Any]) -> dict[str, Any]:
         wanted = SessionFilter(agents=frozenset({self._agent}), statuses=_LISTED)
-        page = self._manager.list(cursor=as_str(params.get("cursor")), limit=_PAGE, wanted=wanted)
+        page = self._manager.reader.list(
+            cursor=as_str(params.get("cursor")), limit=_PAGE, wanted=wanted
+        )
         cwd = params.get("cwd")
         sessions = [listed(one) for one in page.sessions if cwd in (None, one.cwd)]
         return compact(sessions=sessions, nextCursor=page.next_cursor)

@@ -39,7 +39,7 @@ _DEFAULT_PAGE = 100
 
 async def _events(request: Request) -> ASGIApp:
     services = services_of(request)
-    log = services.sessions.log(request.path_params["session_id"])
+    log = services.sessions.reader.log(request.path_params["session_id"])
     query = read_stream_query(request)
     if not wants_stream(request):
         limits = services.settings.limits
@@ -99,7 +99,7 @@ async def _page(log: SessionLog, query: StreamQuery, limit: int, max_bytes: int)
 async def _websocket(websocket: WebSocket) -> None:
     services = services_of(websocket)
     try:
-        log = services.sessions.log(websocket.path_params["session_id"])
+        log = services.sessions.reader.log(websocket.path_params["session_id"])
         query = read_stream_query(websocket)
         services.streams.check()
     except SandboxAgentError as exc:

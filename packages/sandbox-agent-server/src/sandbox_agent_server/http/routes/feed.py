@@ -65,7 +65,7 @@ async def _feed(request: Request) -> ASGIApp:
 
 
 def _open(services: Services, query: FeedQuery) -> Feed:
-    return services.sessions.feed(query.cursor, agents=query.agents)
+    return services.sessions.reader.feed(query.cursor, agents=query.agents)
 
 
 def _stream(services: Services, query: FeedQuery) -> SseResponse:

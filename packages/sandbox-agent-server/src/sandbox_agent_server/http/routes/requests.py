@@ -38,8 +38,8 @@ async def _list(request: Request) -> LargeAnswer:
 
     def page() -> dict[str, Any]:
         if status == "pending":
-            return {"requests": sessions.pending_requests(session_id)}
-        asked, next_cursor = sessions.requests(session_id, cursor=cursor, limit=limit)
+            return {"requests": sessions.reader.pending_requests(session_id)}
+        asked, next_cursor = sessions.reader.requests(session_id, cursor=cursor, limit=limit)
         return {"requests": asked} | ({"nextCursor": next_cursor} if next_cursor else {})
 
     limits = services.settings.limits
@@ -52,7 +52,7 @@ async def _list_all(request: Request) -> LargeAnswer:
     services = services_of(request)
     limit = query_int(request, "limit", default=_LIST_LIMIT, minimum=1, maximum=1000)
     wanted = partial(
-        services.sessions.all_pending,
+        services.sessions.reader.all_pending,
         agents=query_list(request, "agent"),
         kinds=query_list(request, "kind", get_args(RequestKind)),
         after=_place_of(request.query_params.get("cursor")),

@@ -33,14 +33,14 @@ async def _health(request: Request) -> Response:
 async def _agents(request: Request) -> Response:
     services = services_of(request)
     found = await services.agents.list(**_config_query(request))
-    uptimes = services.sessions.agent_uptimes()
+    uptimes = services.sessions.reader.agent_uptimes()
     return json_response(AgentList(agents=[_with_status(info, uptimes) for info in found.agents]))
 
 
 async def _agent(request: Request) -> Response:
     services = services_of(request)
     info = await services.agents.info(request.path_params["agent"], **_config_query(request))
-    return json_response(_with_status(info, services.sessions.agent_uptimes()))
+    return json_response(_with_status(info, services.sessions.reader.agent_uptimes()))
 
 
 def _with_status(info: AgentInfo, uptimes: Mapping[str, float]) -> AgentInfo:

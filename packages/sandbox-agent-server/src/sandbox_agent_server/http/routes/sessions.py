@@ -72,7 +72,7 @@ async def _list(request: Request) -> LargeAnswer:
     cursor = request.query_params.get("cursor")
     wanted = _filter(request)
     return page_of(
-        partial(services.sessions.list, cursor=cursor, limit=limit, wanted=wanted),
+        partial(services.sessions.reader.list, cursor=cursor, limit=limit, wanted=wanted),
         services.answers,
         max_bytes=services.settings.limits.max_page_bytes,
     )
@@ -95,7 +95,7 @@ def _filter(request: Request) -> SessionFilter:
 
 async def _get(request: Request) -> Response:
     sessions, session_id = _manager(request)
-    return json_response(sessions.info(session_id))
+    return json_response(sessions.reader.info(session_id))
 
 
 async def _patch(request: Request) -> Response:
@@ -131,7 +131,7 @@ async def _resume(request: Request) -> Response:
 async def _transcript(request: Request) -> LargeAnswer:
     services = services_of(request)
     sessions, session_id = _manager(request)
-    log = sessions.log(session_id)
+    log = sessions.reader.log(session_id)
     return LargeAnswer(
         partial(transcript_body, log, services.settings.data_dir),
         services.answers,

@@ -54,7 +54,7 @@ async def _prompt(request: Request) -> Response:
 
 
 async def _get(request: Request) -> Response:
-    log = services_of(request).sessions.log(request.path_params["session_id"])
+    log = services_of(request).sessions.reader.log(request.path_params["session_id"])
     return json_response(await look_up_turn(log, request.path_params["turn_id"]))
 
 
