@@ -89,9 +89,7 @@ class FileAnswer:
         headers = Headers(scope=scope)
         with self._transfers.hold():
             try:
-                file, span, first = await self._files.threads.run_undoing(
-                    lambda opened: opened[0].close(), self._begin, headers
-                )
+                file, span, first = await self._begun(headers)
             except RangeNotSatisfiable as exc:
                 about = {"content-range": f"bytes */{exc.details['size']}"}
                 await problem_response(exc, about)(scope, receive, send)
@@ -101,22 +99,41 @@ class FileAnswer:
             finally:
                 file.close()
 
-    def _begin(self, headers: Headers) -> tuple[OpenFile, Span, bytes]:
-        file = OpenFile(self._files.paths, self._path)
+    async def _begun(self, headers: Headers) -> tuple[OpenFile, Span, bytes]:
+        """In a thread only if something would have to be waited for, or is large."""
+        file = self._files.at_once.open_file(self._path)
+        if file is not None:
+            try:
+                span = _chosen(file, headers)
+                size = self._first_bytes(file, span)
+                first = file.read_cached(span.start, size) if size <= _SMALL_PIECE else None
+            except BaseException:
+                file.close()
+                raise
+            if first is not None:
+                return file, span, first
         try:
-            # Ranges are of what has a size: files of /proc are made when they are read, and say 0.
-            span = choose(
-                headers if file.size else {},
-                etag=file.etag,
-                modified_s=file.modified_s,
-                size=file.size,
+            return await self._files.threads.run_undoing(
+                lambda begun: begun[0].close(), self._begin, headers, file
             )
-            wanted = span.stop - span.start if file.size else _SMALL_PIECE
-            first = b"" if span.status == 304 else file.read(span.start, min(wanted, self._piece))
+        except BaseException:
+            if file is not None:
+                file.close()  # the thread may never have begun
+            raise
+
+    def _begin(self, headers: Headers, file: OpenFile | None) -> tuple[OpenFile, Span, bytes]:
+        file = file or OpenFile.opened(self._files.paths, self._path)
+        try:
+            span = _chosen(file, headers)
+            return file, span, file.read(span.start, self._first_bytes(file, span))
         except BaseException:
             file.close()
             raise
-        return file, span, first
+
+    def _first_bytes(self, file: OpenFile, span: Span) -> int:
+        if span.status == 304:
+            return 0
+        return min(span.stop - span.start if file.size else _SMALL_PIECE, self._piece)
 
     @property
     def _piece(self) -> int:
@@ -161,6 +178,14 @@ class FileAnswer:
                 await first_of(send_all(), until_disconnected(receive))
         except SandboxAgentError:
             scope.get(ABORT, _nothing)()
+
+
+def _chosen(file: OpenFile, headers: Headers) -> Span:
+    """Raises: RangeNotSatisfiable, FileChanged."""
+    # Ranges are of what has a size: files of /proc are made when they are read, and say 0.
+    return choose(
+        headers if file.size else {}, etag=file.etag, modified_s=file.modified_s, size=file.size
+    )
 
 
 def _headers(file: OpenFile, span: Span, size: int | None) -> list[tuple[bytes, bytes]]:

@@ -13,7 +13,7 @@ import sys
 from collections import deque
 from typing import Final
 
-__all__ = ["O_PATH", "open_beneath", "walk_beneath"]
+__all__ = ["O_PATH", "inside_of", "open_beneath", "open_cached", "walk_beneath"]
 
 O_PATH: Final = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK)
 """A descriptor that names and does not open. Where there is none, a device is only opened without waiting for it."""
@@ -22,6 +22,10 @@ _OPENAT2: Final = 437
 """On every architecture of Linux but alpha."""
 _RESOLVE_NO_MAGICLINKS: Final = 0x02
 _RESOLVE_BENEATH: Final = 0x08
+_WITHIN: Final = _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS
+_RESOLVE_CACHED: Final = 0x20
+"""Linux 5.12."""
+_AT_FDCWD: Final = -100
 _MAX_LINKS: Final = 40
 """As in the kernel."""
 _MAX_DEPTH: Final = 512
@@ -67,12 +71,22 @@ def open_beneath(
     return walk_beneath(root, relative, flags, mode, root_path=root_path)
 
 
-def _openat2(root: int, relative: str, flags: int, mode: int) -> int:
-    how = _OpenHow(
-        flags | os.O_CLOEXEC,
-        mode if flags & os.O_CREAT else 0,
-        _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS,
-    )
+def open_cached(path: str, flags: int = O_PATH, *, root: int | None = None) -> int:
+    """A descriptor of what a path names, as far as the kernel has it in memory: it asks no file system and never waits.
+    With a `root` as `open_beneath`, but for absolute links.
+
+    Raises:
+        OSError: EAGAIN when it has not, and whatever else; `os.open` and `open_beneath` know better.
+    """
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS), path)
+    if root is None:
+        return _openat2(_AT_FDCWD, path, flags, 0, _RESOLVE_CACHED)
+    return _openat2(root, path, flags, 0, _WITHIN | _RESOLVE_CACHED)
+
+
+def _openat2(root: int, relative: str, flags: int, mode: int, resolve: int = _WITHIN) -> int:
+    how = _OpenHow(flags | os.O_CLOEXEC, mode if flags & os.O_CREAT else 0, resolve)
     name = os.fsencode(relative) or b"."
     found: int = _libc.syscall(_OPENAT2, root, name, ctypes.byref(how), ctypes.sizeof(how))
     if found < 0:

@@ -20,7 +20,7 @@ from sandbox_agent_server.host.files.removal import remove_tree
 from sandbox_agent_server.host.files.renaming import exchange, rename_to_new
 from sandbox_agent_server.host.files.told import told
 
-__all__ = ["Entries", "described_entry", "etag_of", "kind_of"]
+__all__ = ["Entries", "described", "described_entry", "etag_of", "kind_of"]
 
 _KINDS: Final[dict[int, EntryKind]] = {
     stat.S_IFREG: "file",
@@ -50,7 +50,7 @@ class Entries:
     def stat(self, path: str, *, follow: bool = True) -> dict[str, Any]:
         """The members of a FileStat. Raises: PathNotFound, PathForbidden."""
         if follow:
-            return _described(path, self._paths.status(path))
+            return described(path, self._paths.status(path))
         with self._paths.place(path) as place, told(path):
             return _of_entry(place.directory, place.name, path)
 
@@ -188,16 +188,17 @@ def described_entry(directory: int, name: str, path: str) -> dict[str, Any] | No
 
 def _of_entry(directory: int, name: str, path: str) -> dict[str, Any]:
     status = os.lstat(name, dir_fd=directory)
-    described = _described(path, status)
+    entry = described(path, status)
     if stat.S_ISLNK(status.st_mode):
         with contextlib.suppress(OSError):
-            described["symlinkTarget"] = os.readlink(name, dir_fd=directory)
-    return described
+            entry["symlinkTarget"] = os.readlink(name, dir_fd=directory)
+    return entry
 
 
-def _described(path: str, status: os.stat_result) -> dict[str, Any]:
+def described(path: str, status: os.stat_result) -> dict[str, Any]:
+    """The members of a FileStat."""
     kind = kind_of(status.st_mode)
-    described = {
+    members = {
         "path": path,
         "entryType": "directory" if kind == "directory" else "file",
         "size": status.st_size,
@@ -206,8 +207,8 @@ def _described(path: str, status: os.stat_result) -> dict[str, Any]:
         "mode": f"{stat.S_IMODE(status.st_mode):04o}",
     }
     if kind == "file":
-        described["etag"] = etag_of(status)
-    return described
+        members["etag"] = etag_of(status)
+    return members
 
 
 def _rfc3339(nanoseconds: int) -> str | None:

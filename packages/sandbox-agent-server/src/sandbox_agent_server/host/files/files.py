@@ -8,7 +8,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from sandbox_agent_core.errors import LimitReached
 
-from sandbox_agent_server.host.files.entries import Entries
+from sandbox_agent_server.host.files.at_once import AtOnce
+from sandbox_agent_server.host.files.entries import Entries, described
 from sandbox_agent_server.host.files.finding import NameQuery, find_files
 from sandbox_agent_server.host.files.grepping import TextQuery, grep_files
 from sandbox_agent_server.host.files.paths import Paths
@@ -23,13 +24,14 @@ T = TypeVar("T")
 
 
 class Files:
-    """What is behind it blocks, so it is given to `run`."""
+    """What is behind it blocks, so it is given to `run`; all but `at_once`."""
 
     def __init__(self, paths: Paths, limits: HostLimits) -> None:
         self.paths = paths
         self.limits = limits
         self.threads = FileThreads(limits.file_threads)
         self.entries = Entries(paths, max_entries=limits.max_list_entries)
+        self.at_once = AtOnce(paths)
         self.watches = Watches(paths, self.threads, limits)
         # A search takes its thread for long: reading and writing have theirs.
         self._search_threads = FileThreads(limits.max_searches)
@@ -37,6 +39,12 @@ class Files:
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self.threads.run(work, *args, **kwargs)
+
+    async def stat(self, path: str, *, follow: bool = True) -> dict[str, Any]:
+        """As that of the entries. Raises: PathNotFound, PathForbidden."""
+        if follow and (status := self.at_once.status(path)) is not None:
+            return described(path, status)
+        return await self.run(self.entries.stat, path, follow=follow)
 
     def shut_down(self) -> None:
         """Whoever watches comes to an end; uploads that are cut clean up in their threads."""

@@ -23,7 +23,12 @@ from sandbox_agent_core.errors import (
     PathNotFound,
 )
 
-from sandbox_agent_server.host.files.beneath import O_PATH, inside_of, open_beneath
+from sandbox_agent_server.host.files.beneath import (
+    O_PATH,
+    inside_of,
+    open_beneath,
+    open_cached,
+)
 from sandbox_agent_server.host.files.told import refused, told
 
 __all__ = ["Paths", "Place"]
@@ -102,6 +107,22 @@ class Paths:
             if relative is None:
                 raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
             return open_beneath(root, relative or ".", flags, mode, root_path=self.root)
+        finally:
+            os.close(root)
+
+    def name_cached(self, path: str) -> int:
+        """A descriptor that names what an `absolute` path leads to and does not open it. Does not block.
+
+        Raises: OSError, also where `open` would find it.
+        """
+        if self.root is None:
+            return open_cached(path)
+        root = open_cached(self.root, _DIRECTORY)
+        try:
+            relative = inside_of(self.root, path)
+            if relative is None:
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), path)
+            return open_cached(relative or ".", root=root)
         finally:
             os.close(root)
 

@@ -148,7 +148,7 @@ async def _move(request: Request) -> Response:
 async def _stat(request: Request) -> Response:
     files, path = services_of(request).files, path_of(request)
     follow = query_bool(request, "follow", default=True)
-    return _json(await files.run(files.entries.stat, path, follow=follow))
+    return _json(await files.stat(path, follow=follow))
 
 
 async def _archive(request: Request) -> ArchiveAnswer:
