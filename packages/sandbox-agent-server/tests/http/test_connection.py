@@ -74,6 +74,29 @@ def problem_of(answer: bytes) -> tuple[int, str]:
     return problem["status"], problem["type"].rpartition(":")[2]
 
 
+# Answers
+
+
+def test_the_head_of_an_answer_comes_with_its_body(patient: ServerProcess) -> None:
+    with connected(patient) as connection:
+        for _ in range(20):
+            connection.sendall(b"GET /v1/agents HTTP/1.1\r\n" + HOST + b"\r\n")
+            head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 401 ")
+            assert json.loads(body)["status"] == 401
+
+
+def test_the_head_of_a_stream_does_not_wait_for_its_first_event(
+    patient: ServerProcess,
+) -> None:
+    command = {"command": "sleep", "args": ["60"]}
+    with patient.client() as http:
+        process = http.post("/v1/processes", json=command).raise_for_status().json()["id"]
+        with http.stream("GET", f"/v1/processes/{process}/logs?follow=true") as answer:
+            assert answer.status_code == 200  # nothing was put out
+        http.post(f"/v1/processes/{process}/kill").raise_for_status()
+
+
 # Bytes
 
 

@@ -1,7 +1,7 @@
 """An HTTP connection that costs little until a request is whole: its head, its body and its silence are bounded.
 
-uvicorn's own has no bound for a head and no time for anything but keep-alive. What is sent does not come
-through here: uvicorn writes it straight to the socket.
+uvicorn's own has no bound for a head and no time for anything but keep-alive. But for the head of an answer, what is
+sent does not come through here: uvicorn writes it straight to the socket.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from websockets.exceptions import InvalidState
 from websockets.http11 import Request
 
 from sandbox_agent_server.http.admission import Admission
+from sandbox_agent_server.http.held_head import HeldHead
 from sandbox_agent_server.http.stream import (
     ABORT,
     BODY_BY_PROGRESS,
@@ -229,6 +230,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
+        HeldHead(cycle, self.loop)
         super()._start_asgi_task(cycle, app)
 
     # Waiting, and its end
