@@ -3,6 +3,9 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sandbox_agent_core import redact
 from sandbox_agent_core.redact import is_secret_name, mask, secret_values, secrets_in
 
 
@@ -62,6 +65,24 @@ def test_what_looks_like_a_secret_is_masked(text: str, masked: str) -> None:
 )
 def test_ordinary_text_is_left_alone(text: str) -> None:
     assert mask(text) == text
+
+
+_WORDS = (
+    "sk-ant-", "SK-", "ghs_", "github_pat_", "glpat-", "hf_", "npm_", "pypi-", "e2b_", "dtn_", "xoxb-", "AKIA", "ASIA", "AIza",
+    "eyJ", "Bearer ", "bearer.", "BASIC ", "ba\u017fic ", "sandbox-agent ", "Sec-WebSocket-Protocol: ", "https://", "user:",
+    "@host", "api_key", "ACCESS-KEY", "private\u212aey", "token", "Secret", "pa\u017f\u017fword", "PASSWD", "passphrase",
+    "credential", "authorization", "-----BEGIN PRIVATE KEY-----", "=", ": ", " ", "--", "\n", ".", "'", "Abcdefgh12345678",
+    "ABCDEFGH12345678", "x" * 32, "GET /v1/fs/stat 200",
+)  # fmt: skip
+
+
+@given(text=st.lists(st.sampled_from(_WORDS), max_size=6).map("".join))
+@settings(max_examples=300, deadline=None)
+def test_looking_for_marks_first_changes_nothing(text: str) -> None:
+    masked = mask(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(redact, "_may_hold_secret", lambda _text: True)
+        assert mask(text) == masked
 
 
 def test_known_values_are_masked_wherever_they_are() -> None:

@@ -18,6 +18,7 @@ _ESCAPED = {
     for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
     if code != 0x09
 }
+_encode = json.JSONEncoder(default=str).encode
 _CONTEXT = ("request_id", "session_id", "duration_ms")
 
 
@@ -28,7 +29,9 @@ class _Text(logging.Formatter):
         lines = [line]
         if record.exc_info:
             lines += [f"  {each}" for each in self.formatException(record.exc_info).split("\n")]
-        return mask("\n".join(each.translate(_ESCAPED) for each in lines))
+        return mask(
+            "\n".join(each if each.isprintable() else each.translate(_ESCAPED) for each in lines)
+        )
 
 
 class _Json(logging.Formatter):
@@ -42,13 +45,15 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             fields["exception"] = mask(self.formatException(record.exc_info))
-        return json.dumps(fields, default=str)
+        return _encode(fields)
 
 
 def configure_logging(level: str, log_format: str) -> None:
     is_text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Text() if is_text else _Json())
+    # No line of ours says them, and each costs a record some of its time.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # uvicorn's own access log has no session and no request id: ours replaces it.
     logging.getLogger("uvicorn.access").disabled = True

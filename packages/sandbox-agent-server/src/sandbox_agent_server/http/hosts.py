@@ -22,6 +22,7 @@ class Hosts:
     def __init__(self, bound_host: str, allow_hosts: Iterable[str]) -> None:
         self._allowed = {host.lower() for host in allow_hosts}
         self._is_checked = is_loopback(bound_host)
+        self._last_known: str | None = None
 
     def check(self, host: str) -> None:
         """Raises: PermissionDenied."""
@@ -32,8 +33,13 @@ class Hosts:
             )
 
     def knows(self, host: str) -> bool:
+        if not self._is_checked or host == self._last_known:
+            return True
         name = _hostname(host)
-        return not self._is_checked or is_loopback(name) or name in self._allowed
+        if not is_loopback(name) and name not in self._allowed:
+            return False
+        self._last_known = host
+        return True
 
 
 def _hostname(host: str) -> str:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
+from functools import lru_cache
 
 from sandbox_agent_core.errors import FileChanged, RangeNotSatisfiable
 
-__all__ = ["Span", "choose", "is_etag_in"]
+__all__ = ["Span", "choose", "http_date", "is_etag_in"]
 
 _RANGE = re.compile(r"bytes\s*=\s*(\d{0,19})\s*-\s*(\d{0,19})", re.ASCII | re.IGNORECASE)
 
@@ -71,7 +72,17 @@ def _may_be_part(if_range: str | None, etag: str, modified_s: float) -> bool:
     if if_range is None or if_range.strip() == etag:
         return True
     # A date has to be the very one: a second is long enough for two writes.
-    return if_range.strip() == formatdate(modified_s, usegmt=True)
+    return if_range.strip() == http_date(modified_s)
+
+
+def http_date(time_s: float) -> str:
+    """As HTTP has it, of seconds since 1970."""
+    return _http_date(int(time_s))
+
+
+@lru_cache(maxsize=1024)
+def _http_date(time_s: int) -> str:
+    return formatdate(time_s, usegmt=True)
 
 
 def _seconds(date: str | None) -> float | None:

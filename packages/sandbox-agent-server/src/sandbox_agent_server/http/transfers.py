@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from email.utils import formatdate
 from typing import Any, Final
 
 from sandbox_agent_core.errors import (
@@ -25,7 +24,7 @@ from sandbox_agent_server.host.files.unpacking import Unpacking
 from sandbox_agent_server.host.files.writing import Replacement, WriteOptions, Written
 from sandbox_agent_server.http.body import whole_number
 from sandbox_agent_server.http.errors import problem_response
-from sandbox_agent_server.http.ranges import Span, choose
+from sandbox_agent_server.http.ranges import Span, choose, http_date
 from sandbox_agent_server.http.stream import (
     ABORT,
     BODY_BY_PROGRESS,
@@ -191,7 +190,7 @@ def _chosen(file: OpenFile, headers: Headers) -> Span:
 def _headers(file: OpenFile, span: Span, size: int | None) -> list[tuple[bytes, bytes]]:
     headers = {
         "etag": file.etag,
-        "last-modified": formatdate(file.modified_s, usegmt=True),
+        "last-modified": http_date(file.modified_s),
         "accept-ranges": "bytes",
     }
     if span.status != 304:

@@ -7,6 +7,8 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sandbox_agent_core.errors import (
     InvalidRequest,
     NotADirectory,
@@ -145,3 +147,12 @@ def test_a_working_directory_is_the_real_one(root: Path, monkeypatch: pytest.Mon
     for paths, path, error in refusals:
         with pytest.raises(error):
             paths.resolve_directory(path)
+
+
+@given(parts=st.lists(st.sampled_from(["a", "é", "..", ".", "", "...", "a b", "~"]), max_size=8))
+def test_a_path_is_written_as_paths_are(parts: list[str]) -> None:
+    given_path = "/".join(parts)
+    paths = Paths(home=Path("/home"))
+    assert paths.absolute("/" + given_path) == str(Path("/" + given_path.lstrip("/")))
+    if not given_path.startswith(("/", "~")):
+        assert paths.absolute(given_path, climbs=True) == str(Path("/home", given_path))

@@ -78,13 +78,13 @@ class Paths:
             base = self.home
         if given.startswith("/"):
             # As on a command line: `/a//b/.` is `/a/b`, and `..` is for the kernel to say.
-            return self._inside(str(Path("/" + given.lstrip("/"))))
+            return self._inside(_plain(given))
         if not climbs and ".." in given.split("/"):
             raise InvalidRequest(
                 f"invalid relative path: {given!r} has `..` in it; give an absolute path",
                 path=given,
             )
-        return str(Path(self.root or base or self.home, given))
+        return _plain(f"{self.root or base or self.home}/{given}")
 
     def _inside(self, path: str) -> str:
         if self.root is None:
@@ -292,6 +292,11 @@ class Paths:
         if self.root is not None and inside_of(self.root, real) is None:
             raise refused(path, OSError(errno.EXDEV, ""))
         return Path(real)
+
+
+def _plain(path: str) -> str:
+    """As `str(Path(path))`, which takes ten times as long; but with one slash at the beginning."""
+    return "/" + "/".join([part for part in path.split("/") if part not in ("", ".")])
 
 
 def _real_path(descriptor: int, path: str) -> str:
