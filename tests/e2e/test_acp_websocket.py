@@ -52,6 +52,16 @@ def test_a_prompt_is_answered_after_all_that_was_said_in_its_turn(socket: AcpSoc
     assert sorted(map(cursor_of, told)) == list(map(cursor_of, told))
 
 
+def test_the_draft_of_version_2_is_not_spoken_unless_it_is_switched_on(
+    server: ServerProcess,
+) -> None:
+    with AcpSocket.connected(server, hello=None) as socket:
+        hello = {"protocolVersion": 2, "info": {"name": "t", "version": "0"}}
+        result = socket.ask("initialize", **hello)["result"]
+        assert result["protocolVersion"] == 1
+        assert "agentCapabilities" in result
+
+
 def test_a_permission_is_put_to_the_client_and_its_answer_counts(
     server: ServerProcess, socket: AcpSocket
 ) -> None:

@@ -13,7 +13,7 @@ from support.optional import skip_without
 
 __all__ = ["TYPESCRIPT_STEPS", "run_typescript"]
 
-_SCRIPT = Path(__file__).parents[1] / "clients/acp_typescript_sdk.mjs"
+_SCRIPTS = Path(__file__).parents[1] / "clients"
 TIMEOUT_S = 100
 TYPESCRIPT_STEPS: dict[str, Any] = {
     "version": 1,
@@ -35,13 +35,15 @@ TYPESCRIPT_STEPS: dict[str, Any] = {
 }
 
 
-def run_typescript(transport: str, target: str, token: str = "") -> dict[str, Any]:
+def run_typescript(
+    transport: str, target: str, token: str = "", *, script: str = "acp_typescript_sdk.mjs"
+) -> dict[str, Any]:
     """What its steps came to."""
     pin = load_pins()["acp-sdk"]
     entry, node = installed_binary(pin), node_folder()
     if entry is None or node is None:
         skip_without(f"{pin.spec} is not installed: make agents")
-    command = [node / "node", _SCRIPT, entry.parents[3], transport, target, token]
+    command = [node / "node", _SCRIPTS / script, entry.parents[3], transport, target, token]
     done = subprocess.run(
         command,
         capture_output=True,

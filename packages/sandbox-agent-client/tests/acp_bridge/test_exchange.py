@@ -98,6 +98,14 @@ def test_what_the_editor_can_do_on_its_machine_is_not_said_in_the_sandbox() -> N
     assert said == {"elicitation": {"form": {}}}
 
 
+def test_the_bridge_speaks_version_1_to_servers_that_know_another() -> None:
+    for asked, said in ((2, 1), (1, 1), ("x", "x")):
+        ends = Ends()
+        ends.says("initialize", 0, protocolVersion=asked)
+        ends.connect()
+        assert ends.take("initialize")["params"]["protocolVersion"] == said
+
+
 def test_a_prompt_in_flight_is_given_again_under_its_own_name(ends: Ends) -> None:
     ends.says("session/prompt", 2, sessionId="s", prompt=[])
     turn = own(ends.take("session/prompt"))["turnId"]

@@ -185,7 +185,9 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         port_proxy=PortProxy(limits),
         port_rules=PortRules(allow=settings.allow_ports, deny=settings.deny_ports),
         port_watch=PortWatch(every_s=limits.port_look_s),
-        remote_acp=AcpConnections(sessions, agents, limits, version=__version__),
+        remote_acp=AcpConnections(
+            sessions, agents, limits, version=__version__, with_draft=settings.acp_v2
+        ),
         version=__version__,
     )
 

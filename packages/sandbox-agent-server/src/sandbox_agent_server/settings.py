@@ -132,6 +132,10 @@ class Settings(_Frozen):
         True,
         description="Tell what each turn has done to the files (`turn.diff`), in sessions that do not say otherwise.",
     )
+    acp_v2: bool = Field(
+        False,
+        description="Speak the draft of ACP's version 2 on `/acp` to clients that ask for it. It may change.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "text", "json"] = "auto"
     allow_hosts: tuple[str, ...] = Field(
@@ -321,7 +325,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 _FROM_ENV = (
     "host", "port", "token", "no_token", "insecure", "data_dir", "log_level", "log_format", "ready_file",
     "exit_with_parent", "agents_dir", "agents_source", "npm_registry", "auto_install", "require_preinstalled", "durability",
-    "retention_days", "retention_bytes", "trust_workspace", "confine", "root", "turn_diffs",
+    "retention_days", "retention_bytes", "trust_workspace", "confine", "root", "turn_diffs", "acp_v2",
 )  # fmt: skip
 _LISTS_FROM_ENV = ("allow_hosts", "cors_origins", "warm", "allow_ports", "deny_ports")
 

@@ -228,6 +228,10 @@ class Exchange:
             offered = as_dict(params.get("clientCapabilities"))
             kept = {name: offered[name] for name in offered if name not in _NOT_IN_THE_SANDBOX}
             params = {**params, "clientCapabilities": kept}
+            version = params.get("protocolVersion")
+            if isinstance(version, int | float) and version > acp.PROTOCOL_VERSION:
+                # How it finds its way back after a lost connection is that of this version.
+                params["protocolVersion"] = acp.PROTOCOL_VERSION
         elif method == acp.SESSION_PROMPT:
             params = with_meta(params, {"turnId": self._make_id("turn")})
         elif method == acp.SESSION_NEW:

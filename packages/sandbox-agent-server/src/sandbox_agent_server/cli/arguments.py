@@ -188,6 +188,12 @@ def _parser() -> argparse.ArgumentParser:
         help="tell what each turn has done to the files, in sessions that do not say otherwise (default on)",
     )
     add(
+        "--acp-v2",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="speak the draft of ACP's version 2 on /acp to clients that ask for it (default off)",
+    )
+    add(
         "--confine",
         action=argparse.BooleanOptionalAction,
         default=None,

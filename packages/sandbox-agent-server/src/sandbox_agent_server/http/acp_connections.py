@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from sandbox_agent_core.errors import LimitReached, NotFound, SandboxAgentError
 from sandbox_agent_core.frames import Frame
+from sandbox_agent_core.lenient import as_dict
 from starlette.requests import HTTPConnection
 
 from sandbox_agent_server.acp.remote.client import RemoteClient
+from sandbox_agent_server.acp.remote.dialects import dialect_of
 from sandbox_agent_server.acp.remote.greeting import chosen_agent
 from sandbox_agent_server.acp.remote.outlet import Outlet
 from sandbox_agent_server.acp.remote.refusals import rpc_error
@@ -31,13 +33,21 @@ AGENT_HEADER: Final = "Acp-Agent"
 
 class AcpConnections:
     def __init__(
-        self, manager: SessionManager, agents: AgentInventory, limits: Limits, *, version: str
+        self,
+        manager: SessionManager,
+        agents: AgentInventory,
+        limits: Limits,
+        *,
+        version: str,
+        with_draft: bool,
     ) -> None:
+        """`with_draft`: version 2 of ACP is spoken to who asks for it."""
         self.limits = limits
         self._sockets: set[Callable[[], Awaitable[None]]] = set()
         self._manager = manager
         self._agents = agents
         self._version = version
+        self._with_draft = with_draft
         self._open: set[str] = set()
         self._streams: dict[str, tuple[StreamConnection, Caller]] = {}
 
@@ -61,7 +71,7 @@ class AcpConnections:
         self, hello: Frame, outlet: Outlet, connection: HTTPConnection
     ) -> tuple[RemoteClient | None, dict[str, Any]]:
         """The client that `initialize` makes, and the answer to it; no client when that is an error."""
-        caller, params = caller_of(connection), hello.get("params")
+        caller, params = caller_of(connection), as_dict(hello.get("params"))
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": hello.get("id")}
         try:
             agent = await chosen_agent(self._agents, agent_of(connection))
@@ -72,9 +82,10 @@ class AcpConnections:
                 outlet,
                 Rights(caller, partial(check_settings, caller)),
                 self.limits,
+                dialect_of(params, with_draft=self._with_draft),
                 version=self._version,
             )
-            result = await client.greet(params if isinstance(params, dict) else {})
+            result = await client.greet(params)
         except SandboxAgentError as exc:
             return None, {**answer, "error": rpc_error(exc)}
         return client, {**answer, "result": result}

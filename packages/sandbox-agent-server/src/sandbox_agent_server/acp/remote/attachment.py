@@ -10,17 +10,18 @@ from typing import Any, Final
 
 from sandbox_agent_core.frames import acp
 from sandbox_agent_core.frames.jsonrpc import INTERNAL_ERROR, notification, request
-from sandbox_agent_core.lenient import as_dict
+from sandbox_agent_core.lenient import as_dict, dicts_with
 
 from sandbox_agent_server.acp.remote.outlet import Outlet
 from sandbox_agent_server.acp.remote.reading import (
     Asked,
     Item,
     Passed,
+    PromptAnswered,
+    Reader,
     Resolved,
     Said,
-    TurnOver,
-    read_entries,
+    Standing,
 )
 from sandbox_agent_server.acp.remote.vocabulary import META
 from sandbox_agent_server.jsonio import dumps
@@ -43,6 +44,9 @@ class Question:
     session_id: str
     request_id: str
     rpc_id: Any
+    method: str
+    options: tuple[str, ...]
+    """Of a permission: what may be chosen."""
 
 
 class Attachment:
@@ -51,6 +55,7 @@ class Attachment:
     def __init__(
         self,
         log: SessionLog,
+        reader: Reader,
         outlet: Outlet,
         questions: dict[int, Question],
         new_id: Callable[[], int],
@@ -68,6 +73,7 @@ class Attachment:
         self.turns: dict[str, Answer] = {}
         """The prompts of this client that are not answered, by their turns."""
         self._log = log
+        self._reader = reader
         self._outlet = outlet
         self._questions = questions
         self._new_id = new_id
@@ -76,24 +82,26 @@ class Attachment:
         self._now = log.last_seq
         self._pending = pending
         self._held: list[Asked] = []
-        self._is_current = asyncio.Event()
+        self._passed = -1
+        self._has_moved = asyncio.Event()
+        self._is_over = False
         self._asks = asks
         self._own_turns = own_turns
         self.over: dict[str, dict[str, Any]] = {}
-        """How those of `own_turns` ended that did so meanwhile: an answer that got lost on its way."""
-
-    @property
-    def is_current(self) -> bool:
-        return self._is_current.is_set()
+        """The answers to those of `own_turns` that came meanwhile, and got lost on their way."""
 
     async def current(self) -> None:
         """Until everything is out that was in the log when this was made."""
-        await self._is_current.wait()
+        await self.reached(self._now)
+
+    async def reached(self, seq: int) -> None:
+        """Until everything up to there is out, or nothing goes out any more."""
+        while not self._is_over and self._passed < seq:
+            self._has_moved.clear()
+            await self._has_moved.wait()
 
     async def run(self, *, heartbeat_s: float) -> None:
         """Until the log is closed, or the client has left."""
-        if self._now <= self._after:
-            self._is_current.set()
         follower = Follower(
             self._log,
             self._after,
@@ -105,10 +113,18 @@ class Attachment:
         )
         try:
             with suppress(ConnectionError):
+                if self._now <= self._after:
+                    await self._send([Standing(self._reader.standing())])
+                self._pass(self._after)
                 await follower.run()
                 await self._give_up()
         finally:
-            self._is_current.set()
+            self._is_over = True
+            self._has_moved.set()
+
+    def _pass(self, seq: int) -> None:
+        self._passed = seq
+        self._has_moved.set()
 
     async def _give_up(self) -> None:
         """The log is closed: nobody will say how what runs has ended."""
@@ -124,7 +140,7 @@ class Attachment:
             await self._ask(asked)
 
     def _render(self, batch: Batch) -> list[Item]:
-        return read_entries(batch.entries, self.session_id)
+        return self._reader.read(batch.entries)
 
     async def _send(self, items: list[Item]) -> None:
         for item in items:
@@ -135,11 +151,13 @@ class Attachment:
                     await self._put(item)
                 case Resolved():
                     await self._withdraw(item.request_id)
-                case TurnOver():
+                case PromptAnswered():
                     await self._end(item)
+                case Standing():
+                    for message in item.messages:
+                        await self._outlet.send(self.session_id, message)
                 case Passed():
-                    if item.seq >= self._now:
-                        self._is_current.set()
+                    self._pass(item.seq)
 
     async def _say(self, said: Said) -> None:
         if said.seq > self._shown_after and not self._knows(said):
@@ -152,7 +170,7 @@ class Attachment:
         elif asked.request_id in self._pending:
             self._held.append(asked)
 
-    async def _end(self, over: TurnOver) -> None:
+    async def _end(self, over: PromptAnswered) -> None:
         if over.turn_id in self._own_turns:
             self.over[over.turn_id] = over.answer
         if (answer := self.turns.pop(over.turn_id, None)) is not None:
@@ -167,7 +185,9 @@ class Attachment:
         if asked.method not in self._asks:
             return
         id = self._new_id()
-        self._questions[id] = Question(self.session_id, asked.request_id, asked.rpc_id)
+        self._questions[id] = Question(
+            self.session_id, asked.request_id, asked.rpc_id, asked.method, _options_of(asked)
+        )
         own = {"cursor": asked.seq, "requestId": asked.request_id}
         meta = {**as_dict(asked.params.get("_meta")), META: own}
         params = {**asked.params, "sessionId": self.session_id, "_meta": meta}
@@ -181,3 +201,8 @@ class Attachment:
                 del self._questions[id]
                 cancel = notification(acp.CANCEL_REQUEST, {"requestId": id})
                 await self._outlet.send(self.session_id, dumps(cancel))
+
+
+def _options_of(asked: Asked) -> tuple[str, ...]:
+    offered = dicts_with(asked.params.get("options"), "optionId")
+    return tuple(option["optionId"] for option in offered)

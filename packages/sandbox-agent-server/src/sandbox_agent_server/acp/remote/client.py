@@ -31,11 +31,10 @@ from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
 
 from sandbox_agent_server.acp.remote.attachment import Attachment
 from sandbox_agent_server.acp.remote.attachments import Attachments
-from sandbox_agent_server.acp.remote.greeting import greeting
+from sandbox_agent_server.acp.remote.dialects import Dialect
 from sandbox_agent_server.acp.remote.opened import session_id_of
 from sandbox_agent_server.acp.remote.outlet import Outlet
 from sandbox_agent_server.acp.remote.refusals import RpcError, rpc_error
-from sandbox_agent_server.acp.remote.requests import SessionRequests
 from sandbox_agent_server.acp.remote.rights import Rights
 from sandbox_agent_server.acp.remote.vocabulary import (
     SESSION_DELETE,
@@ -68,6 +67,7 @@ class RemoteClient:
         outlet: Outlet,
         rights: Rights,
         limits: Limits,
+        dialect: Dialect,
         *,
         version: str,
     ) -> None:
@@ -77,10 +77,11 @@ class RemoteClient:
         self._outlet = outlet
         self._rights = rights
         self._limits = limits
+        self._dialect = dialect
         self._version = version
         self._tasks = TaskOwner(f"acp client of {agent}")
-        self._attached = Attachments(manager, outlet, limits, self._tasks)
-        self._requests = SessionRequests(agent, manager, self._attached, outlet, rights, limits)
+        self._attached = Attachments(manager, outlet, limits, self._tasks, dialect.reader)
+        self._requests = dialect.requests(agent, manager, self._attached, outlet, rights, limits)
         self._asked: dict[bytes, Callable[[], object]] = {}
         """Requests of the client that are not answered: how each is given up."""
         self._at_work = 0
@@ -90,11 +91,12 @@ class RemoteClient:
     async def greet(self, params: dict[str, Any]) -> dict[str, Any]:
         """The result of `initialize`. Raises: InvalidRequest."""
         asks = {acp.SESSION_REQUEST_PERMISSION}
-        if isinstance(as_dict(params.get("clientCapabilities")).get("elicitation"), dict):
+        capabilities = as_dict(params.get(self._dialect.capabilities))
+        if isinstance(capabilities.get("elicitation"), dict):
             asks.add(acp.ELICITATION_CREATE)
         if self._rights.bearer.may("answer"):
             self._attached.asks = frozenset(asks)
-        return await greeting(self._agents, self._agent, params, version=self._version)
+        return await self._dialect.greet(self._agents, self._agent, params, version=self._version)
 
     async def close(self) -> None:
         """The client is gone. Sessions and their turns go on."""
@@ -200,7 +202,7 @@ class RemoteClient:
             with self._manager.session(question.session_id) as session:
                 if question.request_id not in session.state.pending:
                     raise RequestNotFound("it is open no longer")
-                answer = {**frame, "id": question.rpc_id}
+                answer = {**self._dialect.understood(frame, question), "id": question.rpc_id}
                 session.conversation.requests.answer_frame(answer, actor=self._rights.bearer.actor)
         except SandboxAgentError as exc:
             logger.info("acp: an answer to %s is ignored: %s", question.request_id, exc.message)

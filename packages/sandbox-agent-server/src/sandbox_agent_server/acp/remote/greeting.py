@@ -13,7 +13,7 @@ from sandbox_agent_core.lenient import as_dict, as_str
 from sandbox_agent_server.acp.remote.vocabulary import META
 from sandbox_agent_server.agents.runner.inventory import AgentInventory
 
-__all__ = ["chosen_agent", "greeting"]
+__all__ = ["chosen_agent", "greeting", "introduced"]
 
 _MOCK: Final = "mock"
 _ASK_S: Final = 10.0
@@ -53,15 +53,21 @@ async def greeting(
     asked = params.get("protocolVersion")
     if isinstance(asked, bool) or not isinstance(asked, int | float):
         raise InvalidRequest("`initialize` needs a `protocolVersion`, which is a number: 1")
-    info = await agents.info(name)
-    config = await _config(agents, name) if info.installed else None
+    agent_info, capabilities = await introduced(agents, name)
     return {
         "protocolVersion": PROTOCOL_VERSION,
-        "agentCapabilities": _capabilities(config),
-        "agentInfo": _agent_info(info, config),
+        "agentCapabilities": capabilities,
+        "agentInfo": agent_info,
         "authMethods": [],
         "_meta": {META: {"version": version, "agent": name}},
     }
+
+
+async def introduced(agents: AgentInventory, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Who the agent is, and what can be done with it: `agentInfo` and `agentCapabilities`."""
+    info = await agents.info(name)
+    config = await _config(agents, name) if info.installed else None
+    return _agent_info(info, config), _capabilities(config)
 
 
 async def _config(agents: AgentInventory, name: str) -> AgentConfig | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sandbox_agent_core.frames import LogEntry, acp, extensions, operations
 from sandbox_agent_core.frames.jsonrpc import AUTH_REQUIRED, INTERNAL_ERROR, notification
@@ -15,14 +15,34 @@ from sandbox_agent_server.acp.remote.vocabulary import META
 from sandbox_agent_server.jsonio import dumps
 from sandbox_agent_server.log.entry import Entry
 
-__all__ = ["Asked", "Item", "Passed", "Resolved", "Said", "TurnOver", "read_entries"]
+__all__ = [
+    "FOR_A_PERSON",
+    "SPLIT_BYTES",
+    "Asked",
+    "Item",
+    "Passed",
+    "PromptAnswered",
+    "Reader",
+    "Reading",
+    "Resolved",
+    "Said",
+    "Standing",
+    "asked_of",
+    "ended_by_agent",
+    "ended_by_server",
+    "is_told",
+    "message",
+    "piecewise",
+    "read_entries",
+    "without_settled",
+]
 
-_SPLIT_BYTES: Final = 512 * 1024
+SPLIT_BYTES: Final = 512 * 1024
 """Python's `websockets` closes at a message of 1 MiB."""
 _PIECE_CHARS: Final = 64 * 1024
 """As JSON at most 12 bytes each."""
 _CHUNKS: Final = (acp.USER_MESSAGE_CHUNK, acp.AGENT_MESSAGE_CHUNK, acp.AGENT_THOUGHT_CHUNK)
-_FOR_A_PERSON: Final = (acp.SESSION_REQUEST_PERMISSION, acp.ELICITATION_CREATE)
+FOR_A_PERSON: Final = (acp.SESSION_REQUEST_PERMISSION, acp.ELICITATION_CREATE)
 _UNKNOWN_REASON: Final = "end_turn"
 
 
@@ -51,11 +71,20 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnOver:
+class PromptAnswered:
+    """In version 1 with the end of its turn, in version 2 with its beginning."""
+
     seq: int
     turn_id: str
     answer: dict[str, Any]
     """`{result}` or `{error}`, as the agent said it or as the server knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How things are where a client begins to follow."""
+
+    messages: list[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +94,30 @@ class Passed:
     seq: int
 
 
-Item = Said | Asked | Resolved | TurnOver | Passed
+Item = Said | Asked | Resolved | PromptAnswered | Standing | Passed
+
+
+class Reader(Protocol):
+    """Of one session's log for one client, in the words of its version. `read` may be called in a thread."""
+
+    def read(self, entries: Iterable[Entry]) -> list[Item]: ...
+
+    def standing(self) -> list[bytes]:
+        """What tells a client that begins to follow how things are; for one that has nothing to read before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Of version 1. A `Reader`."""
+
+    session_id: str
+
+    def read(self, entries: Iterable[Entry]) -> list[Item]:
+        return read_entries(entries, self.session_id)
+
+    def standing(self) -> list[bytes]:
+        return []
 
 
 def read_entries(entries: Iterable[Entry], session_id: str) -> list[Item]:
@@ -76,12 +128,13 @@ def read_entries(entries: Iterable[Entry], session_id: str) -> list[Item]:
         item = _read(entry.to_log_entry(session_id), len(entry.line))
         if item is not None:
             items.append(item)
+    return [*without_settled(items), Passed(last)]
+
+
+def without_settled(items: list[Item]) -> list[Item]:
+    """What a policy decides at once is put to nobody."""
     resolved = {item.request_id for item in items if isinstance(item, Resolved)}
-    # What a policy decides at once is put to nobody.
-    items = [
-        item for item in items if not (isinstance(item, Asked) and item.request_id in resolved)
-    ]
-    return [*items, Passed(last)]
+    return [item for item in items if not (isinstance(item, Asked) and item.request_id in resolved)]
 
 
 def _read(entry: LogEntry, size_bytes: int) -> Item | None:
@@ -89,15 +142,13 @@ def _read(entry: LogEntry, size_bytes: int) -> Item | None:
     if "method" not in entry.payload:
         return _answer(entry, notes)
     if entry.sender == "agent":
-        if method in _FOR_A_PERSON:
-            return _asked(entry, notes)
-        if entry.payload.get("id") is None and not ({"replay", "otherSession"} & notes.keys()):
-            return _from_agent(entry, size_bytes)
-        return None
+        if method in FOR_A_PERSON:
+            return asked_of(entry, notes)
+        return _from_agent(entry, size_bytes) if is_told(entry, notes) else None
     if entry.sender == "client" and method in operations.BEGIN_A_TURN:
         return _prompted(entry)
     if method in (extensions.TURN_ENDED, extensions.TURN_DROPPED):
-        return _ended_by_server(entry)
+        return ended_by_server(entry)
     if method == extensions.TOOL_COMPLETED:
         return _closed_call(entry)
     return None
@@ -106,9 +157,14 @@ def _read(entry: LogEntry, size_bytes: int) -> Item | None:
 def _answer(entry: LogEntry, notes: dict[str, Any]) -> Item | None:
     if entry.sender != "agent":
         # The end of what the agent asked, by whomever.
-        if entry.method in _FOR_A_PERSON and entry.item_id is not None:
+        if entry.method in FOR_A_PERSON and entry.item_id is not None:
             return Resolved(entry.seq, entry.item_id)
         return None
+    return ended_by_agent(entry, notes)
+
+
+def ended_by_agent(entry: LogEntry, notes: dict[str, Any]) -> PromptAnswered | None:
+    """By its answer to what began the turn."""
     if entry.method not in operations.BEGIN_A_TURN or entry.turn_id is None:
         return None
     if "error" in entry.payload:
@@ -118,10 +174,10 @@ def _answer(entry: LogEntry, notes: dict[str, Any]) -> Item | None:
     else:
         result = as_dict(entry.payload.get("result"))
         answer = {"result": {**result, "stopReason": _acp_reason(stop_reason(result))}}
-    return TurnOver(entry.seq, entry.turn_id, answer)
+    return PromptAnswered(entry.seq, entry.turn_id, answer)
 
 
-def _asked(entry: LogEntry, notes: dict[str, Any]) -> Asked | None:
+def asked_of(entry: LogEntry, notes: dict[str, Any]) -> Asked | None:
     if entry.item_id is None or "kind" not in notes or notes.get("refused"):
         return None
     params = as_dict(entry.payload.get("params"))
@@ -131,17 +187,22 @@ def _asked(entry: LogEntry, notes: dict[str, Any]) -> Asked | None:
     return Asked(entry.seq, entry.item_id, entry.payload["id"], entry.payload["method"], params)
 
 
-def _from_agent(entry: LogEntry, size_bytes: int) -> Said | None:
-    """A notification. What only the server understands is for its own clients."""
+def is_told(entry: LogEntry, notes: dict[str, Any]) -> bool:
+    """A notification of the agent that is news. What only the server understands is for its own clients."""
     method = entry.payload["method"]
-    if method.startswith(extensions.PREFIX) or method == acp.CANCEL_REQUEST:
-        return None
+    if entry.payload.get("id") is not None or {"replay", "otherSession"} & notes.keys():
+        return False
+    return not method.startswith(extensions.PREFIX) and method != acp.CANCEL_REQUEST
+
+
+def _from_agent(entry: LogEntry, size_bytes: int) -> Said:
+    method = entry.payload["method"]
     params = as_dict(entry.payload.get("params"))
     update = as_dict(params.get("update"))
     parts: list[dict[str, Any]] = [params]
-    if size_bytes > _SPLIT_BYTES and update.get("sessionUpdate") in _CHUNKS:
-        parts = [{**params, "update": part} for part in _split(update)]
-    return Said(entry.seq, [_message(entry, method, part) for part in parts])
+    if size_bytes > SPLIT_BYTES and update.get("sessionUpdate") in _CHUNKS:
+        parts = [{**params, "update": part} for part in piecewise(update)]
+    return Said(entry.seq, [message(entry, method, part) for part in parts])
 
 
 def _prompted(entry: LogEntry) -> Said | None:
@@ -150,14 +211,14 @@ def _prompted(entry: LogEntry) -> Said | None:
     params = as_dict(entry.payload.get("params"))
     data = turn_data(entry.payload["method"], params, entry.annotations)
     messages = [
-        _message(entry, acp.SESSION_UPDATE, {"update": part})
+        message(entry, acp.SESSION_UPDATE, {"update": part})
         for block in dicts_in(data.get("content"))
-        for part in _split({"sessionUpdate": acp.USER_MESSAGE_CHUNK, "content": block})
+        for part in piecewise({"sessionUpdate": acp.USER_MESSAGE_CHUNK, "content": block})
     ]
     return Said(entry.seq, messages, by_turn=entry.turn_id)
 
 
-def _ended_by_server(entry: LogEntry) -> TurnOver | None:
+def ended_by_server(entry: LogEntry) -> PromptAnswered | None:
     params = as_dict(entry.payload.get("params"))
     turn_id = as_str(params.get("turnId")) or entry.turn_id
     if turn_id is None or entry.sender == "agent":
@@ -167,16 +228,16 @@ def _ended_by_server(entry: LogEntry) -> TurnOver | None:
         code = AUTH_REQUIRED if fault.get("code") == "agent_auth_required" else INTERNAL_ERROR
         data = {"code": fault.get("code"), **as_dict(fault.get("data"))}
         error = {"code": code, "message": str(fault.get("message")), "data": data}
-        return TurnOver(entry.seq, turn_id, {"error": error})
+        return PromptAnswered(entry.seq, turn_id, {"error": error})
     reason = as_str(params.get("stopReason")) or "cancelled"
-    return TurnOver(entry.seq, turn_id, {"result": {"stopReason": _acp_reason(reason)}})
+    return PromptAnswered(entry.seq, turn_id, {"result": {"stopReason": _acp_reason(reason)}})
 
 
 def _closed_call(entry: LogEntry) -> Said:
     """The agent left it open, and will not speak of it again."""
     call_id = as_dict(entry.payload.get("params")).get("toolCallId")
     update = {"sessionUpdate": acp.TOOL_CALL_UPDATE, "toolCallId": call_id, "status": "failed"}
-    return Said(entry.seq, [_message(entry, acp.SESSION_UPDATE, {"update": update})])
+    return Said(entry.seq, [message(entry, acp.SESSION_UPDATE, {"update": update})])
 
 
 def _acp_reason(reason: str) -> str:
@@ -186,14 +247,14 @@ def _acp_reason(reason: str) -> str:
     return "cancelled" if reason in ("interrupted", "error") else _UNKNOWN_REASON
 
 
-def _message(entry: LogEntry, method: str, params: dict[str, Any]) -> bytes:
+def message(entry: LogEntry, method: str, params: dict[str, Any]) -> bytes:
     """With our id of the session, and the cursor."""
     meta = {**as_dict(params.get("_meta")), META: {"cursor": entry.seq}}
     named = {**params, "sessionId": entry.session_id, "_meta": meta}
     return dumps(notification(method, named))
 
 
-def _split(update: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def piecewise(update: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """A chunk of a message as several, where its text is too long for one."""
     content = as_dict(update.get("content"))
     text = content.get("text")

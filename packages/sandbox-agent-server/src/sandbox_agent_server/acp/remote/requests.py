@@ -30,7 +30,9 @@ from sandbox_agent_server.sessions.listing import SessionFilter
 from sandbox_agent_server.sessions.manager import SessionManager
 from sandbox_agent_server.sessions.session import Session
 
-__all__ = ["SessionRequests"]
+__all__ = ["Handler", "SessionRequests"]
+
+Handler = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 _LISTED: Final = frozenset({"starting", "idle", "running", "background", "waiting", "dormant"})
 _PAGE: Final = 50
@@ -52,7 +54,10 @@ class SessionRequests:
         self._outlet = outlet
         self._rights = rights
         self._limits = limits
-        self._handlers: dict[str, Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]] = {
+        self._handlers = self._own_methods()
+
+    def _own_methods(self) -> dict[str, Handler]:
+        return {
             acp.SESSION_NEW: self._new,
             acp.SESSION_LOAD: self._load,
             acp.SESSION_RESUME: self._resume,
@@ -137,6 +142,7 @@ class SessionRequests:
             shown_after=shown_after,
             pending=pending,
             own_turns=frozenset(own[: self._limits.max_queued_turns + 1]),
+            is_resumed=True,
         )
         await attachment.current()
         return {**self._told(session_id), "_meta": {META: {"pending": sorted(pending)}}}
