@@ -40,7 +40,7 @@ def read_one(pid: int) -> ProcessStat | None:
     finally:
         os.close(descriptor)
     # The second field is the program's name in parentheses, which may itself hold both and blanks.
-    fields = text[text.rfind(b")") + 2 :].split()
+    fields = text[text.rfind(b")") + 2 :].split(maxsplit=20)
     # One whose first thread has ended looks like a zombie while its other threads run on.
     is_zombie = fields[0] == b"Z" and int(fields[17]) <= 1
     return ProcessStat(pid, int(fields[1]), int(fields[3]), int(fields[19]), is_zombie)

@@ -95,10 +95,11 @@ class Git:
             GitNotInstalled. Timeout.
         """
         flags = [part for one in config for part in ("-c", one)]
-        argv = ["git", *_FLAGS, *flags, *args]
+        # Git goes to the directory by itself: what starts in ours is started at half the price.
+        argv = ["git", "-C", str(cwd), *_FLAGS, *flags, *args]
         patience = self._timeout_s if timeout_s is None else timeout_s
         try:
-            process = await Process.spawn(argv, cwd=cwd, env={**self._environ, **env})
+            process = await Process.spawn(argv, cwd=".", env={**self._environ, **env})
         except ProcessNotFound as exc:
             raise GitNotInstalled(
                 "there is no `git` on the server's PATH; install it in the sandbox (`apt-get install git`), or use "

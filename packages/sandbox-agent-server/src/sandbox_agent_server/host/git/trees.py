@@ -91,7 +91,7 @@ class WorkTree:
         if not await asyncio.to_thread((self._store / "HEAD").exists):
             await self._set_up()
         candidates = await self._candidates()
-        seen = await asyncio.to_thread(self._look, candidates)
+        seen = await asyncio.to_thread(self._look, candidates) if candidates else _Seen([], [], {})
         if gone := seen.no_files + [path for path in seen.large if path not in self._large]:
             await self.run("update-index", "-z", "--force-remove", "--stdin", stdin=_listed(gone))
         if seen.changed:
