@@ -77,7 +77,10 @@ def _may_hold_secret(text: str) -> bool:
     if not text.isascii():
         return True  # `ſ` is an `s` to whoever ignores case, and no `s` in lower case
     lowered = text.lower()
-    return any(mark in lowered for mark in _MARKS)
+    for mark in _MARKS:  # noqa: SIM110 - for every line of every log: `any` takes three times as long
+        if mark in lowered:
+            return True
+    return False
 
 
 def secret_values(env: Mapping[str, str]) -> list[str]:

@@ -230,7 +230,8 @@ class HttpConnection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._running = cycle
-        HeldHead(cycle, self.loop)
+        if cycle.scope["method"] != "HEAD":  # whose answer is all head
+            HeldHead(cycle, self.loop)
         super()._start_asgi_task(cycle, app)
 
     # Waiting, and its end

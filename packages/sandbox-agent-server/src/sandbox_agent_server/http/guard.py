@@ -75,10 +75,10 @@ class Guard:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        origin = headers.get("origin")
+        origin, host = headers.get("origin"), headers.get("host", "")
         try:
-            self._hosts.check(headers.get("host", ""))
-            self._check_origin(origin, headers.get("host", ""))
+            self._hosts.check(host)
+            self._check_origin(origin, host)
         except SandboxAgentError as exc:
             await _refuse(exc, scope, receive, send)
             return
