@@ -217,6 +217,11 @@ class SessionAgent:
                     exc.message,
                 )
 
+    def redaction(self) -> Redaction:
+        """Of what it was started with last, or will be next."""
+        servers = [*self.secrets.mcp_servers, *self._equipment.mcp_servers]
+        return Redaction(self.secrets.env, servers, inherited=os.environ)
+
     async def _open(self) -> None:
         try:
             await self._open_connection()
@@ -231,7 +236,7 @@ class SessionAgent:
         connection = AgentConnection(
             conversation.log.session_id,
             self._make_adapter(self._wanted_state(), secrets, equipment),
-            Redaction(secrets.env, secrets.mcp_servers, inherited=os.environ),
+            self.redaction(),
             conversation,
         )
         try:

@@ -113,6 +113,7 @@ class Session:
             self._tasks,
             find=find_work_tree,
             in_use=in_use,
+            shown=lambda value: self.agent.redaction().shown(value),
             is_on=tells_diffs if state.settings.diffs is None else state.settings.diffs,
         )
         self.turns = Turns(self.conversation, self.agent, limits, self._tasks)

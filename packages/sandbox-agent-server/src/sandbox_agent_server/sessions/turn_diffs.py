@@ -74,14 +74,16 @@ class TurnDiffs:
         *,
         find: FindWorkTree,
         in_use: Callable[[], AbstractContextManager[object]],
+        shown: Callable[[Any], Any],
         is_on: bool,
     ) -> None:
-        """`in_use`: around work that goes on when the turn has ended. `is_on`: else only what was told is told again."""
+        """`shown`: a value of JSON as it may be seen. `in_use`: around work that goes on when the turn has ended. `is_on`: else only what was told is told again."""
         self._conversation = conversation
         self._limits = limits
         self._tasks = tasks
         self._find = find
         self._in_use = in_use
+        self._shown = shown
         self._store = conversation.log.file.path.parent / "files"
         self._work_tree: WorkTree | None = None
         self._at_work = asyncio.Lock()
@@ -169,7 +171,8 @@ class TurnDiffs:
             try:
                 found = await self._found(before)
                 if found is not None:
-                    told = (extensions.TURN_DIFF, {"turnId": turn_id, **found})
+                    seen = await asyncio.to_thread(self._shown, found)
+                    told = (extensions.TURN_DIFF, {"turnId": turn_id, **seen})
                     self._conversation.state_entries(told)
             except StorageError as exc:
                 logger.error(
@@ -270,7 +273,7 @@ class TurnDiffs:
             update={
                 "files": changes.files,
                 "totals": changes.totals,
-                "patch": text.text,
+                "patch": await asyncio.to_thread(self._shown, text.text),
                 "truncated": changes.truncated or text.truncated,
             }
         )

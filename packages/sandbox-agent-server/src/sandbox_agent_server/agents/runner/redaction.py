@@ -68,6 +68,10 @@ class Redaction:
         """What is held back, because nothing follows it."""
         return self._pieces.let_go()
 
+    def shown(self, value: Any) -> Any:
+        """What was made of the agent's work, as JSON, without what is called a secret."""
+        return _masked(value, self._secrets)
+
     def text(self, text: str) -> str:
         return mask(text, secrets=self._given)
 
