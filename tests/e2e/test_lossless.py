@@ -211,6 +211,7 @@ def test_a_killed_agent_is_reported_within_a_second_with_its_last_words(
 
     server.prompt(session_id, "slow", wait=False)
     until(lambda: server.events(session_id, "message.delta"))
+    until(lambda: len(children_of(server.pid)) == 1)  # git may still look at the files
     (pid,) = children_of(server.pid)
     killed = time.time()
     subprocess.run(["kill", "-KILL", str(pid)], check=True)

@@ -116,6 +116,13 @@ def test_every_method_reaches_the_program_with_its_body(
     assert answer.json()["sha256"] == hashlib.sha256(body).hexdigest()
 
 
+def test_a_method_that_shows_what_gateways_add_does_not(
+    server: ServerProcess, program: WebProgram
+) -> None:
+    answer = httpx.request("TRACE", at(server, program, "/a"), headers=server.headers, timeout=30)
+    assert (answer.status_code, "GET" in answer.headers["allow"]) == (405, True)
+
+
 def test_the_path_and_the_query_arrive_byte_for_byte(
     server: ServerProcess, program: WebProgram
 ) -> None:

@@ -89,8 +89,8 @@ def test_the_page_shows_a_turn_asks_and_finds_it_again_after_a_reload(
         page.value("document.getElementById('text').value = 'permission'")
         page.click("Send")
         page.click("Allow")
-        page.see("Done")
-        shown = page.value("document.getElementById('log').innerText")
+        log = "document.getElementById('log').innerText"
+        until(lambda: page.value(log).endswith("\nDone"))
+        shown = page.value(log)
         page.send("Page.reload")
-        page.see("Done")
-        assert page.value("document.getElementById('log').innerText") == shown
+        until(lambda: page.value(log) == shown)

@@ -19,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Column
 
 from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client.cli.commands import Commands
@@ -179,12 +180,18 @@ class Bar:
     def __init__(self, title: str) -> None:
         console = Console(stderr=True, highlight=False)
         self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
+            # The figures are what is looked at: a long name gives way to them.
+            TextColumn(
+                "{task.description}",
+                markup=False,
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
+            BarColumn(bar_width=20),
             DownloadColumn(),
             TransferSpeedColumn(),
             TimeRemainingColumn(),
             console=console,
+            expand=True,
             transient=True,
             disable=not console.is_terminal,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sandbox_agent_core.errors import (
     InvalidRequest,
@@ -18,7 +18,9 @@ from starlette.routing import Match, Route, WebSocketRoute
 
 from sandbox_agent_server.jsonio import dumps
 
-__all__ = ["exception_handlers", "problem_response"]
+__all__ = ["USUAL_METHODS", "exception_handlers", "problem_response"]
+
+USUAL_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def problem_response(error: SandboxAgentError, headers: dict[str, str] | None = None) -> Response:
@@ -83,7 +85,8 @@ def _methods_offered(request: Request) -> str:
     methods: set[str] = set()
     for route in matching:
         if route.path == matching[0].path:
-            methods |= route.methods or set()
+            # One without a list takes them all, also those that have no name yet.
+            methods |= route.methods or USUAL_METHODS
     return ", ".join(sorted(methods))
 
 

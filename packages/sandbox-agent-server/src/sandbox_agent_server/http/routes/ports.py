@@ -18,6 +18,7 @@ from sandbox_agent_core.errors import (
     SandboxAgentError,
     Timeout,
 )
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -27,6 +28,7 @@ from starlette.websockets import WebSocket
 from sandbox_agent_server.host.ports.listening import Listener, listeners, owners
 from sandbox_agent_server.http.body import whole_number
 from sandbox_agent_server.http.callers import admission_of, caller_of
+from sandbox_agent_server.http.errors import USUAL_METHODS
 from sandbox_agent_server.http.port_headers import Header, is_beneath, prefix_of, visit_cookie
 from sandbox_agent_server.http.port_socket import serve_port_websocket
 from sandbox_agent_server.http.route import ApiRoute, document, json_response
@@ -147,6 +149,8 @@ class _Any:
     """Every method: Starlette takes an object for an application, and asks nothing of it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] in _NEVER:
+            raise HTTPException(405)
         await _port(scope, receive, send)
 
 
@@ -169,12 +173,12 @@ routes = [
 ]  # fmt: skip
 
 _PATH: Final = "/v1/ports/{port}/{path:path}"
-_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-"""Not TRACE, which would show the headers that a gateway adds."""
+_NEVER: Final = ("TRACE", "CONNECT")
+"""The first would show the headers that a gateway adds."""
 
 proxy_routes: list[BaseRoute] = [
-    Route("/v1/ports/{port}", _Any(), methods=_METHODS),
-    Route(_PATH, _Any(), methods=_METHODS),
+    Route("/v1/ports/{port}", _Any()),
+    Route(_PATH, _Any()),
     WebSocketRoute(_PATH, _port_websocket),
 ]
 
@@ -190,6 +194,6 @@ described = [
         in_path={"port": {"type": "integer", "minimum": 1, "maximum": _LAST_PORT}},
         errors=[PortForbidden, PortUnreachable, LimitReached, Timeout],
     )
-    for method in _METHODS
+    for method in sorted(USUAL_METHODS)
 ]  # fmt: skip
 """The proxy, for the description of the API only."""
