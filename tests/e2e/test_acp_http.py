@@ -244,13 +244,18 @@ def test_two_processes_that_number_alike_are_told_apart(plain: AcpClient) -> Non
                     outcome = {"outcome": "selected", "optionId": choice}
                     plain.respond(asked[session_id], {"outcome": outcome})
         assert first[0]["result"] == second[0]["result"] == {"stopReason": "end_turn"}
-        said = {
-            m["params"]["sessionId"]: m["params"]["update"]["content"]["text"]
-            for _, m in stream.items
-            if m.get("method") == "session/update"
-        }
+        until(lambda: len(_said(stream)) == 2)  # the POST may be answered first
+        said = _said(stream)
         assert '"yes"' in said[one]
         assert '"no"' in said[other]
+
+
+def _said(stream: Stream) -> dict[str, str]:
+    return {
+        m["params"]["sessionId"]: m["params"]["update"]["content"]["text"]
+        for _, m in list(stream.items)
+        if m.get("method") == "session/update"
+    }
 
 
 def _permissions(stream: Stream) -> set[str]:
