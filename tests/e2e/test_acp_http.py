@@ -15,6 +15,7 @@ import pytest
 from support import plain_agent
 from support.acp_client import JSON, AcpClient, Stream, prompt_of
 from support.fixtures import claude_env
+from support.processes import is_running
 from support.scripted_llm import ScriptedLLM
 from support.server import ServerProcess, until
 
@@ -431,7 +432,7 @@ def test_delete_is_prompt_and_ends_the_whole_tree(server: ServerProcess) -> None
             ]
             pids = [int(pid) for pid in text.split()[1:]]
             assert client.http.delete(client.path).status_code == 204
-            assert [pid for pid in pids if _is_alive(pid)] == []
+            assert [pid for pid in pids if is_running(pid)] == []
 
 
 def test_a_client_may_come_again_while_it_is_being_forgotten(server: ServerProcess) -> None:
@@ -474,7 +475,8 @@ def test_a_message_over_several_lines_is_one(plain: AcpClient) -> None:
     assert plain.post(body).json()["result"] == {"stopReason": "end_turn"}
     session = plain.http.get("/v1/sessions").json()["sessions"][0]
     events = plain.http.get(f"/v1/sessions/{session['id']}/events").json()["events"]
-    assert [event["seq"] for event in events][-1] == session["lastSeq"]
+    # What the turn has done to the files is told after it.
+    assert events[-1]["seq"] >= session["lastSeq"]
 
 
 def test_a_client_that_does_nothing_holds_nothing_open(
@@ -495,15 +497,6 @@ def _open_files(server: ServerProcess) -> list[str]:
         with suppress(FileNotFoundError):
             found.append(str(path.readlink()))
     return [name for name in found if f"{server.data_dir}/acp/" in name]
-
-
-def _is_alive(pid: int) -> bool:
-    """A zombie is none, and who is to bury it may be somebody else."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def test_a_session_that_is_ended_elsewhere_says_so_to_its_client(plain: AcpClient) -> None:

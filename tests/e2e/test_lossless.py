@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.processes import is_running
 from support.server import DEADLINE_S, ServerProcess, sse_items, until
 from websockets.sync.client import connect as connect_websocket
 
@@ -164,7 +165,7 @@ def test_kill_9_in_the_middle_of_a_burst_loses_nothing_that_anyone_saw(
     assert events[1]["data"]["stopReason"] == "interrupted"
     numbers = chunk_numbers(entries)
     assert numbers == list(range(len(numbers)))
-    until(lambda: not any(is_alive(pid) for pid in processes))
+    until(lambda: not any(is_running(pid) for pid in processes))
 
     assert server.prompt(session_id, "hello again")["stopReason"] == "end_turn"
     (resumed,) = server.events(session_id, "session.resumed")
@@ -234,7 +235,7 @@ def test_delete_ends_an_agent_that_ignores_everything(
     assert len(processes) >= 2
     with server.client(timeout=5) as client:
         assert client.delete(f"/v1/sessions/{session_id}").status_code == 204
-    assert not any(is_alive(pid) for pid in processes)
+    assert not any(is_running(pid) for pid in processes)
     (ended,) = server.events(session_id, "turn.ended")
     assert ended["data"]["stopReason"] == "cancelled"
 
@@ -254,7 +255,7 @@ def test_a_stop_takes_at_most_five_seconds_whatever_the_agent_does(
     assert process is not None
     process.send_signal(number)
     assert process.wait(timeout=5) == 0
-    assert not any(is_alive(pid) for pid in processes)
+    assert not any(is_running(pid) for pid in processes)
     server.start()
     (ended,) = server.events(session_id, "turn.ended")
     assert ended["data"]["stopReason"] == "interrupted"
@@ -386,11 +387,3 @@ def children_of(pid: int) -> list[int]:
         if not more:
             return sorted(found)
         found |= more
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from support.processes import is_running
 from support.server import DEADLINE_S, ServerProcess, until
 
 # Starts one child of each kind, and ends when a prompt says so. A child writes its pid into a file of its name.
@@ -169,14 +170,6 @@ class World:
         for path in self.pids_dir.iterdir():
             with suppress(ProcessLookupError, ValueError):
                 os.kill(int(path.read_text(encoding="ascii")), signal.SIGKILL)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from support.processes import is_running
 from support.server import TOKEN, ServerProcess, until
 
 RUN = "/v1/processes/run"
@@ -62,13 +63,6 @@ def output(client: httpx.Client, process_id: str, **params: Any) -> bytes:
 
 def problem(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, answer.json()["type"].rpartition(":")[2]
-
-
-def is_running(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        return stat.rpartition(")")[2].split()[0] != "Z"
-    return False
 
 
 def pids_of(client: httpx.Client, process_id: str, count: int) -> list[int]:

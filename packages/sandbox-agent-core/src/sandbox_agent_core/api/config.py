@@ -32,7 +32,17 @@ _TRANSPORTS: Final = {"http": "http", "streamablehttp": "http", "sse": "sse"}
 _ENV_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class McpLocalConfig(RequestBody):
+class _McpConfig(RequestBody):
+    enabled: bool | None = Field(default=None, description="False: sessions do not get it.")
+    timeout_ms: int | None = Field(
+        default=None,
+        ge=1,
+        le=3_600_000,
+        description="Of a call of its tools, with agents that have one for each server.",
+    )
+
+
+class McpLocalConfig(_McpConfig):
     """A program in the sandbox that speaks MCP on its standard input and output."""
 
     type: Literal["local"] = "local"
@@ -47,13 +57,6 @@ class McpLocalConfig(RequestBody):
     cwd: str | None = Field(
         default=None,
         description="Where it runs; relative to the directory. Default: the session's.",
-    )
-    enabled: bool | None = Field(default=None, description="False: sessions do not get it.")
-    timeout_ms: int | None = Field(
-        default=None,
-        ge=1,
-        le=3_600_000,
-        description="Of a call of its tools, with agents that have one for each server.",
     )
 
     @field_validator("command")
@@ -76,7 +79,7 @@ class McpLocalConfig(RequestBody):
         return env
 
 
-class McpRemoteConfig(RequestBody):
+class McpRemoteConfig(_McpConfig):
     """A server at a URL."""
 
     type: Literal["remote"] = "remote"
@@ -101,13 +104,6 @@ class McpRemoteConfig(RequestBody):
         default=None,
         repr=False,
         description="False: none. An object is for agents that log in by themselves and take settings for it.",
-    )
-    enabled: bool | None = Field(default=None, description="False: sessions do not get it.")
-    timeout_ms: int | None = Field(
-        default=None,
-        ge=1,
-        le=3_600_000,
-        description="Of a call of its tools, with agents that have one for each server.",
     )
 
     @field_validator("url")
