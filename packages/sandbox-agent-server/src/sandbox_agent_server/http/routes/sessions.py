@@ -32,6 +32,7 @@ from sandbox_agent_core.errors import (
     ValueNotSupported,
     WorkspaceNotTrusted,
 )
+from sandbox_agent_core.view import Transcript
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -191,6 +192,6 @@ routes = [
     ),
     ApiRoute(
         method="GET", path="/v1/sessions/{session_id}/transcript", handler=_transcript, scope="read", tag="events",
-        summary="The session folded into turns, messages and tool calls.", errors=[SessionNotFound],
+        summary="The session folded into turns, messages and tool calls.", result=Transcript, errors=[SessionNotFound],
     ),
 ]  # fmt: skip

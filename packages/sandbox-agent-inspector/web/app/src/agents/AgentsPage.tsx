@@ -1,0 +1,4 @@
+/** Agents: versions, installation, credentials, what they can. */
+export function AgentsPage() {
+  return null;
+}

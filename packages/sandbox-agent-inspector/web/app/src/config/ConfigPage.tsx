@@ -1,0 +1,4 @@
+/** MCP servers and skills of a directory. */
+export function ConfigPage() {
+  return null;
+}

@@ -1,0 +1,4 @@
+/** Ports that somebody listens on, and previews. */
+export function PortsView() {
+  return null;
+}

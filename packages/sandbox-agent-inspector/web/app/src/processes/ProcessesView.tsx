@@ -1,0 +1,4 @@
+/** Processes and their logs. */
+export function ProcessesView() {
+  return null;
+}

@@ -1,0 +1,4 @@
+/** What waits for a person, over all sessions. */
+export function Inbox() {
+  return null;
+}

@@ -1,0 +1,4 @@
+/** Where a session is made. */
+export function NewSession() {
+  return null;
+}

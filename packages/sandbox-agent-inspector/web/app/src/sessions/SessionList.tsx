@@ -1,0 +1,4 @@
+/** All sessions. */
+export function SessionList() {
+  return null;
+}

@@ -1,0 +1,4 @@
+/** The frame around everything. */
+export function App() {
+  return <main>sandbox-agent</main>;
+}

@@ -1,0 +1,4 @@
+/** Terminals. */
+export function TerminalsView(_props: { directory: string }) {
+  return null;
+}

@@ -1,0 +1,30 @@
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vite';
+
+// The server answers `index.html` with a fresh nonce in place of this; see `http/inspector.py` of the server.
+const NONCE = '__CSP_NONCE__';
+
+export default defineConfig({
+  base: '/ui/',
+  plugins: [react()],
+  resolve: { conditions: ['sandbox-agent-source', 'module', 'browser', 'development|production'] },
+  html: { cspNonce: NONCE },
+  // `npm run dev` beside a real server: SANDBOX_AGENT_URL=http://127.0.0.1:2468, started with --cors-origin of the page.
+  server: {
+    host: '127.0.0.1',
+    proxy: {
+      '/v1': { target: process.env.SANDBOX_AGENT_URL ?? 'http://127.0.0.1:2468', ws: true },
+      '/openapi.json': { target: process.env.SANDBOX_AGENT_URL ?? 'http://127.0.0.1:2468' },
+    },
+  },
+  worker: { format: 'es' },
+  build: {
+    outDir: '../../src/sandbox_agent_inspector/static',
+    emptyOutDir: true,
+    target: 'es2022',
+    manifest: true,
+    // A `data:` URL would need a hole in the policy.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+});

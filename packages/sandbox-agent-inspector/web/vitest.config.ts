@@ -1,0 +1,9 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  resolve: { conditions: ['sandbox-agent-source', 'module', 'browser', 'development|production'] },
+  ssr: {
+    resolve: { conditions: ['sandbox-agent-source', 'module', 'node', 'development|production'] },
+  },
+  test: { include: ['{client,react,app}/tests/**/*.test.{ts,tsx}'] },
+});
