@@ -1,1 +1,1 @@
-export {};
+export { FOREIGN_MAX_CHARS, foreign, shortened } from './foreign.ts';

@@ -1,0 +1,23 @@
+// Controls and formats (bidi marks, zero-width, soft hyphen, tags), separators of lines, and letters that show nothing.
+const DECEPTIVE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]|\u034f|\u17b4|\u17b5/gu;
+/** So much of a name is shown; the whole is in its tooltip. */
+export const FOREIGN_MAX_CHARS = 160;
+
+/** A name that somebody else chose, with everything visible that would deceive: `⟨U+202E⟩`. */
+export function foreign(text: string): string {
+  return text.replace(DECEPTIVE, (mark) => {
+    const code = mark.codePointAt(0) ?? 0;
+    return `⟨U+${code.toString(16).toUpperCase().padStart(4, '0')}⟩`;
+  });
+}
+
+/** Cut in the middle: the end of a path says most. */
+export function shortened(text: string, maxChars = FOREIGN_MAX_CHARS): string {
+  const letters = [
+    ...text.slice(0, maxChars * 4),
+    ...text.slice(maxChars * 4).slice(-maxChars * 2),
+  ];
+  if (letters.length <= maxChars) return text.length <= maxChars * 2 ? text : letters.join('');
+  const half = Math.floor((maxChars - 1) / 2);
+  return `${letters.slice(0, half).join('')}…${letters.slice(-half).join('')}`;
+}
