@@ -1,1 +1,2 @@
 export { FOREIGN_MAX_CHARS, foreign, shortened } from './foreign.ts';
+export * from './markdown/index.ts';
