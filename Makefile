@@ -26,12 +26,23 @@ $(READY): requirements-dev.txt VERSION $(wildcard packages/*/pyproject.toml)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python $(EDITABLE) -r requirements-dev.txt
 	@touch $@
 
+INSPECTOR := packages/sandbox-agent-inspector
+
+.PHONY: inspector
+inspector: $(READY) ## Build the Inspector, when its sources have changed; needs Node.js
+	@$(BIN)/python $(INSPECTOR)/web_build.py
+
+# For what works without it, where there is no Node.js.
+.PHONY: inspector-if-possible
+inspector-if-possible: $(READY)
+	@$(BIN)/python $(INSPECTOR)/web_build.py --if-possible
+
 .PHONY: run
-run: $(READY) ## Start a sandbox and run a session of the mock agent in front of you
+run: $(READY) inspector-if-possible ## Start a sandbox and run a session of the mock agent in front of you
 	@$(BIN)/python scripts/demo.py
 
 .PHONY: test
-test: $(READY) agents ## All tests, with the real agent programs where npm is there
+test: $(READY) agents inspector-if-possible ## All tests, with the real agent programs where npm is there
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 .PHONY: agents
@@ -73,7 +84,7 @@ docs-serve: $(READY) ## The site at http://127.0.0.1:8000, built again as pages 
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve
 
 .PHONY: coverage
-coverage: $(READY) agents ## Tests with coverage, servers and agents in other processes included
+coverage: $(READY) agents inspector-if-possible ## Tests with coverage, servers and agents in other processes included
 	@rm -f .coverage .coverage.*
 	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/python -m pytest -n auto --dist loadgroup --cov --cov-report=
 	$(BIN)/coverage report --skip-covered
@@ -97,4 +108,5 @@ release-check: $(READY) ## Build sdists and wheels, and try them in clean enviro
 
 .PHONY: clean
 clean: ## Remove everything that can be made again
+	rm -rf $(INSPECTOR)/web/node_modules $(INSPECTOR)/src/sandbox_agent_inspector/static
 	rm -rf $(VENV) .agents .agents-newest .providers-newest dist site .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis

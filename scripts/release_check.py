@@ -96,7 +96,7 @@ def _install(
         return [f"there is no Python {' or '.join(wanted) or 'from 3.11 on'} here"]
     client = next(one for one in distributions if one.name == "sandbox-agent-client")
     version = client.version
-    providers = [extra for extra in client.extras if extra not in ("local", "testing")]
+    providers = [extra for extra in client.extras if extra not in ("local", "inspector", "testing")]
     failures = []
     for minor, python in pythons.items():
         say(f"Python {minor}: everything")

@@ -172,7 +172,14 @@ OPENCODE: Final = tuple(
     _gone("GET", path, NO_OPENCODE)
     for path in ("/opencode/global/health", "/opencode/session", "/opencode/event")
 )
-PAGES: Final = (_gone("GET", "/ui/", "the inspector is not there yet"),)
+PAGES: Final = (
+    PeerRoute(
+        "GET",
+        "/ui/",
+        200,
+        better="another web app: the Inspector, when it is installed (`sandbox-agent-server[inspector]`)",
+    ),
+)
 
 ROUTES: Final = (
     *SERVICE, *PAGES, *ACP, *FILES, *CONFIG, *PROCESSES, *DESKTOP, *OPENCODE,

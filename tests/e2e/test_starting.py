@@ -14,7 +14,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sandbox_agent_server.http.inspector import find_inspector
 from sandbox_agent_server.limits import Limits
+from support.optional import skip_without
 from support.server import DEADLINE_S, TOKEN, ServerProcess, until
 
 PROGRAM = Path(sys.executable).with_name("sandbox-agent-server")
@@ -175,16 +177,26 @@ def test_a_limit_comes_from_a_flag_a_variable_or_the_file(start: Start, tmp_path
         assert answer.json()["details"]["value"] == limit
 
 
-def test_a_made_token_is_shown_once_and_nowhere_else(start: Start, tmp_path: Path) -> None:
+def test_a_made_token_is_shown_at_the_start_and_nowhere_else(start: Start) -> None:
     server = start("--log-level", "debug")
     token = server.announced.split("token")[1].split()[0]
     assert len(token) >= 32
-    assert server.announced.count(token) == 1
+    in_a_link = server.announced.count(f"{server.url}/ui/#token={token}\n")
+    assert in_a_link == (find_inspector() is not None)
+    assert server.announced.count(token) == 1 + in_a_link
     assert server.status(token) == 200
     assert server.status("wrong-token") == 401
     assert token not in server.stop()
     other = start()
     assert token not in other.announced
+
+
+def test_a_token_that_was_given_is_not_in_the_link(start: Start) -> None:
+    server = start(SANDBOX_AGENT_TOKEN="of-the-variable")
+    assert "of-the-variable" not in server.announced
+    if find_inspector() is None:
+        skip_without("the Inspector is not built: make inspector")
+    assert f"Inspector  {server.url}/ui/ " in server.announced
 
 
 def test_a_token_by_variable_is_seen_by_nobody(make_server: MakeServer) -> None:

@@ -31,6 +31,7 @@ from sandbox_agent_server.http.errors import exception_handlers
 from sandbox_agent_server.http.guard import Guard
 from sandbox_agent_server.http.health import HealthFirst
 from sandbox_agent_server.http.idempotency import OnceOnly
+from sandbox_agent_server.http.inspector import FOLDER, Inspector, find_inspector
 from sandbox_agent_server.http.large_answer import ByteBudget
 from sandbox_agent_server.http.openapi import describe
 from sandbox_agent_server.http.port_proxy import PortProxy
@@ -211,6 +212,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         *(route.to_starlette() for route in routes),
         *WEBSOCKETS,
         *ports.proxy_routes,
+        *Inspector(find_inspector()).routes,
     ]
     app = Starlette(
         routes=[StaticPaths(served), *served],
@@ -230,7 +232,9 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
                 bound_host=settings.host,
                 allow_hosts=settings.allow_hosts,
                 cors_origins=settings.cors_origins,
-                open_paths=[route.path for route in routes if route.is_open],
+                public=[FOLDER],
+                # Without its slash it is a redirect.
+                open_paths=[*(route.path for route in routes if route.is_open), FOLDER.rstrip("/")],
                 find_token=token_store.find,
                 calls=calls,
                 tickets=office,

@@ -135,14 +135,26 @@ def _token(settings: Settings) -> str | None:
 
 
 def _announce(url: str, settings: Settings, generated: str | None) -> None:
+    """A token that was given is not repeated: who starts a server in a sandbox keeps its output where agents can read."""
+    from sandbox_agent_server.http.inspector import find_inspector, inspector_link  # noqa: PLC0415
+
     lines = [f"sandbox-agent-server {__version__}", f"  url    {url}"]
     if generated is not None:
         lines.append(f"  token  {generated}   (generated; shown only this once)")
     elif settings.no_token:
         lines.append("  token  none: whoever reaches this address can run programs here")
+    if find_inspector() is not None:
+        link = inspector_link(_reachable(url), generated)
+        asks = "   (asks for your token)" if settings.token else ""
+        lines.append(f"  Inspector  {link}{asks}")
     lines.append(f"  logs   {settings.data_dir / 'sessions'}")
     lines.append(f"  API    {url}/openapi.json")
     print("\n".join(lines), flush=True)
+
+
+def _reachable(url: str) -> str:
+    """For a browser on this machine: an address that means all of them is none to go to."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def _write_ready_file(path: Path, url: str) -> None:
