@@ -1,2 +1,3 @@
+export * from './conversation/index.ts';
 export { FOREIGN_MAX_CHARS, foreign, shortened } from './foreign.ts';
 export * from './markdown/index.ts';

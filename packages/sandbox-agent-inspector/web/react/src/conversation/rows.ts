@@ -1,0 +1,192 @@
+/** A transcript as a flat list of rows with stable ids. A turn that did not change keeps its rows. */
+import type {
+  MessageItem,
+  NoticeItem,
+  PlanItem,
+  QueuedPrompt,
+  ReasoningItem,
+  ToolItem,
+  Transcript,
+  Turn,
+} from 'sandbox-agent-client';
+import {
+  type GroupItems,
+  itemKey,
+  type PromptBlock,
+  type RequestItem,
+  type TurnItem,
+} from './items.ts';
+
+interface RowOf {
+  /** Stable over the life of the session: the key of the row, and of what people chose for it. */
+  readonly key: string;
+  readonly turn: Turn;
+}
+
+export type ConversationRow = RowOf &
+  (
+    | { readonly kind: 'prompt'; readonly blocks: readonly PromptBlock[] }
+    | { readonly kind: 'steered'; readonly blocks: readonly PromptBlock[]; readonly time: string }
+    | { readonly kind: 'origin'; readonly origin: 'agent' | 'compact' | 'review' }
+    | { readonly kind: 'message'; readonly item: MessageItem }
+    | { readonly kind: 'reasoning'; readonly item: ReasoningItem }
+    | { readonly kind: 'tool'; readonly item: ToolItem }
+    | { readonly kind: 'quiet'; readonly items: readonly ToolItem[] }
+    | { readonly kind: 'plan'; readonly item: PlanItem }
+    | { readonly kind: 'request'; readonly item: RequestItem }
+    | { readonly kind: 'notice'; readonly item: NoticeItem }
+    | { readonly kind: 'error' }
+    | { readonly kind: 'working' }
+    | { readonly kind: 'summary'; readonly number: number }
+    | { readonly kind: 'queued'; readonly prompt: QueuedPrompt; readonly position: number }
+  );
+
+export type RowKind = ConversationRow['kind'];
+
+const UNGROUPED: GroupItems = (items) => items;
+const NO_TURN: Turn = {};
+
+/** Makes the rows of one session, and remembers those of turns that have not changed. */
+export class RowModel {
+  private readonly group: GroupItems;
+  private readonly ofTurn = new WeakMap<
+    Turn,
+    { number: number; rows: readonly ConversationRow[] }
+  >();
+  private last: { transcript: Transcript; rows: readonly ConversationRow[] } | null = null;
+
+  constructor(group: GroupItems = UNGROUPED) {
+    this.group = group;
+  }
+
+  rows(transcript: Transcript): readonly ConversationRow[] {
+    if (this.last?.transcript === transcript) return this.last.rows;
+    const rows: ConversationRow[] = [];
+    let number = 0;
+    for (const turn of transcript.turns ?? []) {
+      if (turn.id) number += 1;
+      for (const row of this.turnRows(turn, number)) rows.push(row);
+    }
+    (transcript.queued ?? []).forEach((prompt, index) => {
+      const key = `queued:${prompt.turnId ?? index}`;
+      rows.push({ kind: 'queued', key, turn: NO_TURN, prompt, position: index + 1 });
+    });
+    this.last = { transcript, rows };
+    return rows;
+  }
+
+  private turnRows(turn: Turn, number: number): readonly ConversationRow[] {
+    const known = this.ofTurn.get(turn);
+    if (known?.number === number) return known.rows;
+    const rows = turnRows(turn, number, this.group);
+    this.ofTurn.set(turn, { number, rows });
+    return rows;
+  }
+}
+
+export function turnKeyOf(turn: Turn): string {
+  return turn.id ?? `between:${turn.items?.[0]?.seq ?? 0}`;
+}
+
+export function turnRows(turn: Turn, number: number, group: GroupItems): ConversationRow[] {
+  const turnKey = turnKeyOf(turn);
+  const rows: ConversationRow[] = [];
+  if (turn.origin && turn.origin !== 'prompt') {
+    rows.push({ kind: 'origin', key: `origin:${turnKey}`, turn, origin: turn.origin });
+  } else if (turn.prompt && turn.prompt.length > 0) {
+    rows.push({ kind: 'prompt', key: `prompt:${turnKey}`, turn, blocks: turn.prompt });
+  }
+  const steered = turn.steered ?? [];
+  let steeredCount = 0;
+  const steerUntil = (time: string | null) => {
+    for (; steeredCount < steered.length; steeredCount += 1) {
+      const prompt = steered[steeredCount];
+      if (!prompt || (time !== null && prompt.time > time)) return;
+      const key = `steered:${turnKey}:${steeredCount}`;
+      rows.push({ kind: 'steered', key, turn, blocks: prompt.content ?? [], time: prompt.time });
+    }
+  };
+  for (const one of group(ownItems(turn))) {
+    const row = isGroup(one) ? quietRow(one, turn) : itemRow(one, turn, turnKey);
+    if (row === null) continue;
+    // A time says when an item was begun or completed: only words said before that are above it.
+    if (steeredCount < steered.length) steerUntil(isGroup(one) ? (one[0]?.time ?? null) : one.time);
+    rows.push(row);
+  }
+  steerUntil(null);
+  if (turn.error) rows.push({ kind: 'error', key: `error:${turnKey}`, turn });
+  if (turn.id && turn.startedAt) {
+    // One row that is first "working", then the summary, so that the end of a turn moves nothing.
+    const key = `end:${turnKey}`;
+    const isOver = turn.stopReason || turn.endedAt;
+    rows.push(isOver ? { kind: 'summary', key, turn, number } : { kind: 'working', key, turn });
+  }
+  return rows;
+}
+
+/** The items with a row of their own: what a sub-agent said and did is inside of its card. */
+function ownItems(turn: Turn): TurnItem[] {
+  const items = turn.items ?? [];
+  const calls = new Set<string>();
+  for (const item of items) if (item.type === 'tool') calls.add(item.toolCallId);
+  return items.filter((item) => {
+    const parent = 'parentToolCallId' in item ? item.parentToolCallId : null;
+    return !parent || !calls.has(parent) || (item.type === 'tool' && item.toolCallId === parent);
+  });
+}
+
+function isGroup(one: TurnItem | readonly ToolItem[]): one is readonly ToolItem[] {
+  return Array.isArray(one);
+}
+
+function quietRow(items: readonly ToolItem[], turn: Turn): ConversationRow | null {
+  const first = items[0];
+  if (!first) return null;
+  return { kind: 'quiet', key: `quiet:${first.toolCallId}`, turn, items };
+}
+
+function itemRow(item: TurnItem, turn: Turn, turnKey: string): ConversationRow | null {
+  const key = itemKey(item, turnKey);
+  switch (item.type) {
+    case 'message': {
+      const isEmpty = !item.text && !item.attachments?.length && !item.streaming;
+      return isEmpty ? null : { kind: 'message', key, turn, item };
+    }
+    case 'reasoning':
+      return item.text?.trim() || item.streaming ? { kind: 'reasoning', key, turn, item } : null;
+    case 'tool':
+      return { kind: 'tool', key, turn, item };
+    case 'plan':
+      return { kind: 'plan', key, turn, item };
+    case 'notice':
+      return { kind: 'notice', key, turn, item };
+    default:
+      return { kind: 'request', key, turn, item };
+  }
+}
+
+/** Key of the row that an event of this `seq` is shown in: its own, or the one before. */
+export function rowKeyOfSeq(rows: readonly ConversationRow[], seq: number): string | null {
+  let best: { key: string; seq: number } | null = null;
+  let next: { key: string; seq: number } | null = null;
+  for (const row of rows) {
+    for (const at of seqsOf(row)) {
+      if (at <= seq && (best === null || at >= best.seq)) best = { key: row.key, seq: at };
+      if (at > seq && (next === null || at < next.seq)) next = { key: row.key, seq: at };
+    }
+  }
+  return best?.key ?? next?.key ?? null;
+}
+
+function seqsOf(row: ConversationRow): readonly number[] {
+  if (row.kind === 'quiet') return row.items.map((item) => item.seq);
+  return 'item' in row ? [row.item.seq] : [];
+}
+
+/** Key of the first row of a turn. */
+export function rowKeyOfTurn(rows: readonly ConversationRow[], turnId: string): string | null {
+  const found = rows.find(
+    (row) => row.turn.id === turnId || (row.kind === 'queued' && row.prompt.turnId === turnId),
+  );
+  return found?.key ?? null;
+}
