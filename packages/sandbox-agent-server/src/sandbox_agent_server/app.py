@@ -31,7 +31,12 @@ from sandbox_agent_server.http.errors import exception_handlers
 from sandbox_agent_server.http.guard import Guard
 from sandbox_agent_server.http.health import HealthFirst
 from sandbox_agent_server.http.idempotency import OnceOnly
-from sandbox_agent_server.http.inspector import FOLDER, Inspector, find_inspector
+from sandbox_agent_server.http.inspector import (
+    FOLDER,
+    Inspector,
+    InspectorAddresses,
+    find_inspector,
+)
 from sandbox_agent_server.http.large_answer import ByteBudget
 from sandbox_agent_server.http.openapi import describe
 from sandbox_agent_server.http.port_proxy import PortProxy
@@ -226,6 +231,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
                 health=services.health,
             ),
             Middleware(AccessLog),
+            Middleware(InspectorAddresses),
             Middleware(
                 Guard,
                 token=token,

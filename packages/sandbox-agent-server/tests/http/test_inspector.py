@@ -12,7 +12,12 @@ from asgi_call import HeaderList, code_of, request
 from sandbox_agent_server.http import inspector
 from sandbox_agent_server.http.errors import exception_handlers
 from sandbox_agent_server.http.guard import Guard
-from sandbox_agent_server.http.inspector import FOLDER, Inspector, inspector_link
+from sandbox_agent_server.http.inspector import (
+    FOLDER,
+    Inspector,
+    InspectorAddresses,
+    inspector_link,
+)
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
@@ -38,10 +43,11 @@ def app(static: Path | None, **options: Any) -> ASGIApp:
     routes = Inspector(static, **options).routes
     inner = Starlette(routes=routes, exception_handlers=exception_handlers())
     inner.router.redirect_slashes = False
-    return Guard(
+    guard = Guard(
         inner, token="t", bound_host="127.0.0.1", allow_hosts=(), cors_origins=(), public=[FOLDER],
         open_paths=["/ui"],
     )  # fmt: skip
+    return InspectorAddresses(guard)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +59,19 @@ async def test_every_path_of_the_app_is_its_page_without_a_token(static: Path, p
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
     assert b"/ui/assets/index-B4x_9.js" in answer.body
+
+
+# As they are decoded: `/ui/files/a%20b/.env`, `/ui/files/100%25`.
+@pytest.mark.parametrize(
+    "path",
+    ["/ui/files/a b/.env", "/ui/files/.git/config", "/ui/files/100%", "/ui/files/\u202egpj.exe", "/ui/files/<img src=x>",
+     "/ui/files/a;b", "/ui/files/two\nlines", "/ui/files/a b/", "/ui/files/back\\slash", "/ui/files/...", "/ui/files/%20"],
+)  # fmt: skip
+async def test_an_address_with_any_name_in_it_is_the_page(static: Path, path: str) -> None:
+    for method in ("GET", "HEAD"):
+        answer = await request(app(static), method, path, HERE)
+        assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert (await request(app(static), "POST", path, HERE)).status == 401
 
 
 async def test_each_answer_has_a_nonce_of_its_own_and_a_policy_with_it(static: Path) -> None:

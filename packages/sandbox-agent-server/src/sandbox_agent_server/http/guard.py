@@ -26,10 +26,10 @@ from sandbox_agent_server.http.tickets import (
 )
 from sandbox_agent_server.store.tokens import StoredToken
 
-__all__ = ["Guard"]
+__all__ = ["PLAIN_NAMES", "Guard"]
 
 _POLICY_VIOLATION = 1008
-_BELOW = re.compile(r"(?:[\w-][\w.-]*/)*(?:[\w-][\w.-]*)?", re.ASCII)
+PLAIN_NAMES = re.compile(r"(?:[\w-][\w.-]*/)*(?:[\w-][\w.-]*)?", re.ASCII)
 """Plain names only. What somebody behind us could read in another way (dots, `//`, `%2e`, `\\`, `;`) is not
 public."""
 
@@ -159,7 +159,7 @@ class Guard:
             return False
         path: str = scope["path"]
         return any(
-            path.startswith(folder) and _BELOW.fullmatch(path, len(folder))
+            path.startswith(folder) and PLAIN_NAMES.fullmatch(path, len(folder))
             for folder in self._public
         )
 

@@ -16,14 +16,18 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 from sandbox_agent_core.errors import NotFound
 from sandbox_agent_core.installed_from import pip_install
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["FOLDER", "Inspector", "find_inspector", "inspector_link"]
+from sandbox_agent_server.http.guard import PLAIN_NAMES
+
+__all__ = ["FOLDER", "Inspector", "InspectorAddresses", "find_inspector", "inspector_link"]
 
 FOLDER: Final = "/ui/"
 _PACKAGE: Final = "sandbox_agent_inspector"
@@ -146,6 +150,36 @@ class Inspector:
                 "cache-control": "no-store",
             },
         )
+
+
+class InspectorAddresses:
+    """In front of the guard, to which only plain names are public: an address of the app with the name of a file in it,
+    which may be any, is the app's page. What goes on is the page's own path, so nobody can be led anywhere else."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (
+            scope["type"] == "http"
+            and scope["method"] in ("GET", "HEAD")
+            and scope["path"].startswith(FOLDER)
+            and not PLAIN_NAMES.fullmatch(below := scope["path"].removeprefix(FOLDER))
+            and _is_of_names(below)
+        ):
+            scope = {**scope, "path": FOLDER, "raw_path": FOLDER.encode()}
+        await self._app(scope, receive, send)
+
+
+def _is_of_names(path: str) -> bool:
+    """However often, and as whose, somebody reads it: nothing leads up."""
+    while True:
+        names = path.replace("\\", "/").removesuffix("/").split("/")
+        if "\0" in path or any(name in ("", ".", "..") for name in names):
+            return False
+        if (decoded := unquote(path)) == path:
+            return True
+        path = decoded
 
 
 async def _to_folder(request: Request) -> Response:
