@@ -172,7 +172,8 @@ export class TerminalScreen {
   /** Progress of several lines goes up and writes them again; what scrolled out long ago stays as it is. */
   #up(count: number): void {
     const rows = this.#rows();
-    this.#row = rows[Math.max(0, rows.length - LIVE_ROWS, rows.lastIndexOf(this.#row) - count)] ?? this.#row;
+    this.#row =
+      rows[Math.max(0, rows.length - LIVE_ROWS, rows.lastIndexOf(this.#row) - count)] ?? this.#row;
   }
 
   #rows(): Row[] {

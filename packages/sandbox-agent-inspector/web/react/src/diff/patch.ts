@@ -15,6 +15,8 @@ interface Reading {
 }
 
 const HUNK = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)$/;
+const HEADER =
+  /^(old mode|new mode|new file mode|deleted file mode|rename from|rename to|copy from|copy to) (.*)$/;
 
 export function fileDiffsOfPatch(patch: string): FileDiff[] {
   const lines = patch.split('\n');
@@ -78,7 +80,8 @@ export function fileDiffsOf(
       whole: null,
       replaced: false,
       lineEndings: known?.lineEndings ?? null,
-      truncated: known?.truncated ?? (truncated && (told.additions ?? 0) + (told.deletions ?? 0) > 0),
+      truncated:
+        known?.truncated ?? (truncated && (told.additions ?? 0) + (told.deletions ?? 0) > 0),
     };
   });
   return [...named, ...parsed.values()];
@@ -106,21 +109,35 @@ function named(file: Reading, oldPath: string | null, path: string | null): void
 }
 
 function readHeader(text: string, file: Reading): void {
-  const after = (prefix: string) => (text.startsWith(prefix) ? text.slice(prefix.length) : null);
-  let rest: string | null;
-  if ((rest = after('old mode ')) !== null) file.oldMode = rest;
-  else if ((rest = after('new mode ')) !== null) file.mode = rest;
-  else if (after('new file mode ') !== null) file.status = 'added';
-  else if (after('deleted file mode ') !== null) file.status = 'deleted';
-  else if ((rest = after('rename from ')) !== null) {
-    file.status = 'renamed';
-    file.oldPath = unquoted(rest);
-  } else if ((rest = after('rename to ')) !== null) file.path = unquoted(rest);
-  else if ((rest = after('copy from ')) !== null) {
-    file.status = 'copied';
-    file.oldPath = unquoted(rest);
-  } else if ((rest = after('copy to ')) !== null) file.path = unquoted(rest);
-  else if (text.startsWith('Binary files ') || text === 'GIT binary patch') file.binary = true;
+  if (text.startsWith('Binary files ') || text === 'GIT binary patch') {
+    file.binary = true;
+    return;
+  }
+  const found = HEADER.exec(text);
+  const rest = found?.[2] ?? '';
+  switch (found?.[1]) {
+    case 'old mode':
+      file.oldMode = rest;
+      break;
+    case 'new mode':
+      file.mode = rest;
+      break;
+    case 'new file mode':
+      file.status = 'added';
+      break;
+    case 'deleted file mode':
+      file.status = 'deleted';
+      break;
+    case 'rename from':
+    case 'copy from':
+      file.status = text.startsWith('copy') ? 'copied' : 'renamed';
+      file.oldPath = unquoted(rest);
+      break;
+    case 'rename to':
+    case 'copy to':
+      file.path = unquoted(rest);
+      break;
+  }
 }
 
 /** The lines of a hunk, by the counts in its head: a removed `-- x` looks like the head of a file. */

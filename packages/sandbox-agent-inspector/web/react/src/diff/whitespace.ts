@@ -12,7 +12,9 @@ export function withoutWhitespaceChanges(file: FileDiff): FileDiff {
 }
 
 /** Runs of changes in a hunk: removed lines, then added ones. */
-export function changeRuns(lines: readonly DiffLine[]): { from: number; mid: number; to: number }[] {
+export function changeRuns(
+  lines: readonly DiffLine[],
+): { from: number; mid: number; to: number }[] {
   const runs: { from: number; mid: number; to: number }[] = [];
   for (let at = 0; at < lines.length; ) {
     if (lines[at]?.kind === 'context') {
@@ -32,7 +34,10 @@ function settled(lines: DiffHunk['lines']): DiffLine[] {
   const result: DiffLine[] = [];
   let at = 0;
   for (const { from, mid, to } of changeRuns(lines)) {
-    result.push(...lines.slice(at, from), ...compared(lines.slice(from, mid), lines.slice(mid, to)));
+    result.push(
+      ...lines.slice(at, from),
+      ...compared(lines.slice(from, mid), lines.slice(mid, to)),
+    );
     at = to;
   }
   result.push(...lines.slice(at));

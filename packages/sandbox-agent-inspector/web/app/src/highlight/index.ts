@@ -1,0 +1,2 @@
+export { CodeLineView, tokenClass } from './CodeLineView.tsx';
+export { useHighlight } from './useHighlight.ts';
