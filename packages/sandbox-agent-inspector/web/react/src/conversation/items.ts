@@ -12,9 +12,10 @@ export type TurnItem = NonNullable<Turn['items']>[number];
 export type PromptBlock = NonNullable<Turn['prompt']>[number];
 export type RequestItem = PermissionItem | QuestionItem | HookItem | HostToolItem;
 
-/** Puts adjacent calls that need no attention into one list. */
+/** Puts adjacent calls that need no attention into one list. `turn`: the whole that the items are of. */
 export type GroupItems = (
   items: readonly TurnItem[],
+  turn: Turn,
 ) => ReadonlyArray<TurnItem | readonly ToolItem[]>;
 
 /** The id of an item over its life. `seq` is none: a completion gives an item another one. */
@@ -24,7 +25,8 @@ export function itemKey(item: TurnItem, turnKey: string): string {
     case 'reasoning':
       return `${item.type}:${item.id ?? `@${turnKey}`}`;
     case 'tool':
-      return `tool:${item.toolCallId}`;
+      // Agents that count their calls anew in every turn use an id twice.
+      return `tool:${turnKey}:${item.toolCallId}`;
     case 'plan':
       return `plan:${turnKey}`;
     case 'notice':

@@ -106,7 +106,7 @@ export function turnRows(turn: Turn, number: number, group: GroupItems): Convers
       rows.push({ kind: 'steered', key, turn, blocks: prompt.content ?? [], time: prompt.time });
     }
   };
-  for (const one of group(ownItems(turn))) {
+  for (const one of group(ownItems(turn), turn)) {
     const row = isGroup(one) ? quietRow(one, turn) : itemRow(one, turn, turnKey);
     if (row === null) continue;
     // A time says when an item was begun or completed: only words said before that are above it.
@@ -142,7 +142,7 @@ function isGroup(one: TurnItem | readonly ToolItem[]): one is readonly ToolItem[
 function quietRow(items: readonly ToolItem[], turn: Turn): ConversationRow | null {
   const first = items[0];
   if (!first) return null;
-  return { kind: 'quiet', key: `quiet:${first.toolCallId}`, turn, items };
+  return { kind: 'quiet', key: `quiet:${turnKeyOf(turn)}:${first.toolCallId}`, turn, items };
 }
 
 function itemRow(item: TurnItem, turn: Turn, turnKey: string): ConversationRow | null {

@@ -1,21 +1,10 @@
-/** The items of a turn as rows: quiet calls together, what a sub-agent does within it. */
+/** Which items of a turn belong together: quiet calls, and what a sub-agent does within its call. */
 import type { ToolItem, Turn } from 'sandbox-agent-client';
 import { type ToolSort, toolSort } from './kinds.ts';
 import type { Item } from './shapes.ts';
 
-export interface ItemRow {
-  readonly type: 'item';
-  readonly id: string;
-  readonly item: Item;
-}
-
-export interface QuietGroup {
-  readonly type: 'quiet';
-  readonly id: string;
-  readonly items: readonly ToolItem[];
-}
-
-export type ToolRow = ItemRow | QuietGroup;
+/** An item, or adjacent calls that only look at things. */
+export type Grouped = Item | readonly ToolItem[];
 
 const QUIET: ReadonlySet<ToolSort> = new Set([
   'read',
@@ -27,13 +16,8 @@ const QUIET: ReadonlySet<ToolSort> = new Set([
   'skill',
 ]);
 
-const groups = new WeakMap<readonly Item[], readonly ToolRow[]>();
 const children = new WeakMap<readonly Item[], ReadonlyMap<string, readonly Item[]>>();
 const NONE: readonly Item[] = [];
-
-export function itemId(item: Item): string {
-  return `${item.type}-${item.seq}`;
-}
 
 /** What was done within each call, by its id. */
 export function childrenOf(turn: Turn | null | undefined, toolCallId: string): readonly Item[] {
@@ -62,80 +46,47 @@ export function parentOf(item: Item): string | null {
   return 'parentToolCallId' in item ? (item.parentToolCallId ?? null) : null;
 }
 
-/**
- * Adjacent calls that only look at things become one row; the others stay as they are. What has a parent among the
- * items is left out: it is shown there. The same items give the same rows.
- */
-export function groupQuiet(items: readonly Item[]): readonly ToolRow[] {
-  const known = groups.get(items);
-  if (known) return known;
-  const nested = childrenIn(items);
-  const within = new Set([...nested.values()].flat());
-  const parents = new Map(
-    items.flatMap((item) =>
-      item.type === 'tool' ? [[item.toolCallId, parentOf(item)] as const] : [],
-    ),
-  );
-  const rows = groupRows(
-    items.filter((item) => !within.has(item) || isCyclic(item, parents)),
-    items,
-  );
-  groups.set(items, rows);
-  return rows;
-}
-
-/** The same for what is within a call. */
-export function groupChildren(turn: Turn, toolCallId: string): readonly ToolRow[] {
-  const items = childrenOf(turn, toolCallId);
-  const known = groups.get(items);
-  if (known) return known;
-  const rows = groupRows(items, turn.items ?? NONE);
-  groups.set(items, rows);
-  return rows;
-}
-
-function groupRows(shown: readonly Item[], all: readonly Item[]): ToolRow[] {
-  const rows: ToolRow[] = [];
-  const asked = new Set(
-    all.flatMap((item) =>
-      (item.type === 'permission' || item.type === 'hook') && item.toolCall
-        ? [item.toolCall.toolCallId]
-        : [],
-    ),
-  );
+/** Adjacent calls that only look at things become one list; the others stay as they are. */
+export function groupQuiet(items: readonly Item[], turn: Turn = { items: [...items] }): Grouped[] {
+  const all = turn.items ?? NONE;
+  const asked = askedIn(all);
   const nested = childrenIn(all);
+  const grouped: Grouped[] = [];
   let quiet: ToolItem[] = [];
   const flush = () => {
-    const [first] = quiet;
-    if (first) rows.push({ type: 'quiet', id: `quiet-${first.seq}`, items: quiet });
+    if (quiet.length > 0) grouped.push(quiet);
     quiet = [];
   };
-  for (const item of shown) {
+  for (const item of items) {
     if (item.type === 'tool' && isQuiet(item, nested.has(item.toolCallId), asked)) {
       quiet.push(item);
       continue;
     }
     flush();
-    rows.push({ type: 'item', id: itemId(item), item });
+    grouped.push(item);
   }
   flush();
-  return rows;
+  return grouped;
+}
+
+export function isGroup(one: Grouped): one is readonly ToolItem[] {
+  return Array.isArray(one);
+}
+
+/** The calls that somebody was asked about. */
+function askedIn(items: readonly Item[]): ReadonlySet<string> {
+  const asked = new Set<string>();
+  for (const item of items) {
+    const isQuestion = item.type === 'permission' || item.type === 'hook';
+    if (isQuestion && item.toolCall) asked.add(item.toolCall.toolCallId);
+  }
+  return asked;
 }
 
 function isQuiet(item: ToolItem, hasChildren: boolean, asked: ReadonlySet<string>): boolean {
   if (item.status === 'failed' || asked.has(item.toolCallId)) return false;
   if (item.diffs?.length) return false;
   return QUIET.has(toolSort(item, hasChildren));
-}
-
-/** A call whose ancestors come back to it has no place but the top. */
-function isCyclic(item: Item, parents: ReadonlyMap<string, string | null>): boolean {
-  const seen = new Set<string>();
-  for (let at = parentOf(item); at !== null; at = parents.get(at) ?? null) {
-    if (seen.has(at)) return true;
-    seen.add(at);
-  }
-  return false;
 }
 
 const COUNTED: readonly [ToolSort, string, (count: number) => string][] = [

@@ -13,14 +13,11 @@ export { type Disclosure, Disclosures, useDisclosure } from './disclosures.ts';
 export { formatBytes, formatCount, formatDuration, formatElapsed } from './format.ts';
 export {
   childrenOf,
-  groupChildren,
+  type Grouped,
   groupQuiet,
-  type ItemRow,
-  itemId,
+  isGroup,
   parentOf,
-  type QuietGroup,
   quietSummary,
-  type ToolRow,
 } from './grouping.ts';
 export { decodedSize, type ImageHeader, imageHeader } from './image-size.ts';
 export { type ToolSort, toolSort } from './kinds.ts';

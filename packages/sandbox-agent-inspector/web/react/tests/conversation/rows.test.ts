@@ -58,7 +58,12 @@ describe('rows', () => {
       tool('lost', 5, { parentToolCallId: 'gone' }),
     ];
     const rows = new RowModel().rows({ turns: [turn('t1', items, ended)] });
-    expect(rows.map((row) => row.key)).toEqual(['prompt:t1', 'tool:task', 'tool:lost', 'end:t1']);
+    expect(rows.map((row) => row.key)).toEqual([
+      'prompt:t1',
+      'tool:t1:task',
+      'tool:t1:lost',
+      'end:t1',
+    ]);
   });
 
   it('have what was said meanwhile where it was said', () => {
@@ -110,8 +115,8 @@ describe('rows', () => {
         turn('t2', [tool('c', 20), message('b', 30, { id: 'm' })]),
       ],
     });
-    expect(rowKeyOfSeq(rows, 20)).toBe('tool:c');
-    expect(rowKeyOfSeq(rows, 25)).toBe('tool:c');
+    expect(rowKeyOfSeq(rows, 20)).toBe('tool:t2:c');
+    expect(rowKeyOfSeq(rows, 25)).toBe('tool:t2:c');
     expect(rowKeyOfSeq(rows, 99)).toBe('message:m');
     expect(rowKeyOfSeq(rows, 1)).toBe('message:@t1');
     expect(rowKeyOfTurn(rows, 't2')).toBe('prompt:t2');
@@ -124,7 +129,7 @@ describe('rows', () => {
     });
     expect(rows.map((row) => row.key)).toEqual([
       'prompt:__proto__',
-      'tool:constructor',
+      'tool:__proto__:constructor',
       'end:__proto__',
     ]);
   });
