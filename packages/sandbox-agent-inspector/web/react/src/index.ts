@@ -4,4 +4,5 @@ export * from './diff/index.ts';
 export { FOREIGN_MAX_CHARS, foreign, shortened } from './foreign.ts';
 export { languageOfName, languageOfPath } from './highlight/languages.ts';
 export * from './markdown/index.ts';
+export * from './timeline/index.ts';
 export * from './tools/index.ts';
