@@ -1,1 +1,56 @@
 export type * from './api/schema.ts';
+export { SandboxAgent, type SandboxAgentOptions } from './client.ts';
+export { ApiError, NetworkError } from './errors.ts';
+export { Feed, type FeedItem, type FeedOptions } from './feed.ts';
+export {
+  type ConfigOption,
+  type ContentBlock,
+  emptyTranscript,
+  type HookItem,
+  type HostToolItem,
+  type Item,
+  type MessageItem,
+  type NoticeItem,
+  type PermissionItem,
+  type PlanItem,
+  type QuestionItem,
+  type QueuedPrompt,
+  type ReasoningItem,
+  type RequestItem,
+  type SteeredPrompt,
+  type Task,
+  type ToolItem,
+  type Transcript,
+  type Turn,
+  type TurnChanges,
+} from './fold/model.ts';
+export { fold, TranscriptFolder } from './fold/transcript.ts';
+export {
+  type Query,
+  type QueryValue,
+  type RequestRecord,
+  type SendOptions,
+  Transport,
+  type TransportOptions,
+} from './http/transport.ts';
+export { Work } from './http/work.ts';
+export type { AgentQuery } from './resources/agents.ts';
+export type { ConfigGroup } from './resources/config.ts';
+export type { FileChange, Upload, UploadProgress, WriteOptions } from './resources/files.ts';
+export { bytesOf, type ProcessLogEvent } from './resources/processes.ts';
+export type {
+  EventQuery,
+  Idempotent,
+  PageOf,
+  SessionQuery,
+} from './resources/sessions.ts';
+export {
+  TerminalConnection,
+  type TerminalMessage,
+  type TerminalOptions,
+} from './resources/terminals.ts';
+export type { Connection } from './stores/connection.ts';
+export { EventLog } from './stores/event-log.ts';
+export type { OutboxPrompt, SendPromptOptions } from './stores/outbox.ts';
+export { type ServerSnapshot, ServerStore } from './stores/server-store.ts';
+export { type SessionSnapshot, SessionStore } from './stores/session-store.ts';

@@ -6,3 +6,9 @@ export { languageOfName, languageOfPath } from './highlight/languages.ts';
 export * from './markdown/index.ts';
 export * from './timeline/index.ts';
 export * from './tools/index.ts';
+export * from './server/hooks.ts';
+export {
+  ServerProvider,
+  type ServerProviderProps,
+  useServerStore,
+} from './server/ServerProvider.tsx';

@@ -1,0 +1,204 @@
+/** Everything that a page shows of one server, fed by one stream. */
+
+import type { Event, Health, RequestInfo, SessionInfo } from '../api/schema.ts';
+import type { SandboxAgent } from '../client.ts';
+import { Feed } from '../feed.ts';
+import { onWake } from '../wake.ts';
+import { Activity } from './activity.ts';
+import { type Connection, ConnectionState } from './connection.ts';
+import { type Listener, Publisher } from './publisher.ts';
+import { RequestInbox } from './request-inbox.ts';
+import { SessionDirectory } from './session-directory.ts';
+import { SessionStore } from './session-store.ts';
+
+export interface ServerSnapshot {
+  readonly connection: Connection;
+  /** Newest first; those that did not change keep their identity. */
+  readonly sessions: readonly SessionInfo[];
+  /** All pages of the list were read. */
+  readonly sessionsComplete: boolean;
+  /** What waits for a person, in all sessions, oldest first. */
+  readonly requests: readonly RequestInfo[];
+  readonly health: Health | null;
+  /** What each session that works does now, in one line. */
+  readonly activity: ReadonlyMap<string, string>;
+}
+
+/** How many sessions are kept ready behind the ones that are shown. */
+const KEPT_SESSIONS = 6;
+
+export class ServerStore {
+  readonly client: SandboxAgent;
+  readonly #publisher = new Publisher(() => this.#publish());
+  readonly #connection: ConnectionState;
+  readonly #directory: SessionDirectory;
+  readonly #inbox: RequestInbox;
+  readonly #activity = new Activity();
+  readonly #opened = new Map<string, SessionStore>();
+  #health: Health | null = null;
+  #feed: Feed | null = null;
+  #running: AbortController | null = null;
+  #snapshot: ServerSnapshot;
+
+  constructor(client: SandboxAgent) {
+    this.client = client;
+    const changed = () => this.#publisher.schedule();
+    this.#connection = new ConnectionState(changed);
+    this.#directory = new SessionDirectory(client, (id) => this.#infoChanged(id));
+    this.#inbox = new RequestInbox(client, changed);
+    this.#snapshot = this.#read();
+  }
+
+  getSnapshot(): ServerSnapshot {
+    return this.#snapshot;
+  }
+
+  /** Listeners are told once a frame. */
+  subscribe(listener: Listener): () => void {
+    return this.#publisher.subscribe(listener);
+  }
+
+  /** Follow the server. Starting twice is starting once. */
+  start(): void {
+    if (this.#running) return;
+    const running = new AbortController();
+    this.#running = running;
+    this.#connection.connecting();
+    this.#follow(running.signal).catch((error: unknown) => {
+      if (!running.signal.aborted) this.#connection.failed(error);
+      if (this.#running === running) this.#running = null;
+    });
+  }
+
+  /** Let go of the server; what is known stays. */
+  stop(): void {
+    this.#running?.abort();
+    this.#running = null;
+    this.#feed = null;
+  }
+
+  /** Try to connect now, not when it is due. */
+  retry(): void {
+    if (this.#running) this.#feed?.wake();
+    else this.start();
+  }
+
+  /** The session's store; the same as long as somebody looks at it, and a while longer. */
+  session(id: string): SessionStore {
+    let store = this.#opened.get(id);
+    if (store) {
+      // The last in the map is the last that was asked for.
+      this.#opened.delete(id);
+    } else {
+      store = new SessionStore(id, {
+        client: this.client,
+        info: (one) => this.#directory.get(one),
+        tell: (info) => this.#directory.tell(info),
+        connected: (signal) => this.#connection.connected(signal),
+      });
+    }
+    this.#opened.set(id, store);
+    this.#closeUnwatched();
+    return store;
+  }
+
+  /** Ask the server what a session is like now. */
+  refreshSession(id: string): void {
+    this.#directory.refresh(id);
+  }
+
+  async #follow(signal: AbortSignal): Promise<void> {
+    const feed = new Feed(this.client.transport, {
+      signal,
+      ...(this.#feed?.cursor ? { after: this.#feed.cursor } : {}),
+    });
+    this.#feed = feed;
+    const offline = onWake(() => this.#connection.networkChanged());
+    try {
+      for await (const item of feed) {
+        if (signal.aborted) return;
+        switch (item.type) {
+          case 'connected':
+            this.#connection.live();
+            this.#connected(item.resumed, signal);
+            break;
+          case 'disconnected':
+            this.#connection.lost(item.error, item.attempt);
+            break;
+          case 'events':
+            this.#connection.brought(item.events.length);
+            this.#take(item.events);
+            break;
+          case 'checkpoint':
+            this.#connection.checkpoint();
+        }
+      }
+    } finally {
+      offline();
+    }
+  }
+
+  #connected(resumed: boolean, signal: AbortSignal): void {
+    // What is read now may be of before an event that is under way: the events know their place.
+    void this.#directory.list(signal);
+    this.#inbox.refresh();
+    void this.#readHealth(signal);
+    if (!resumed) for (const store of this.#opened.values()) void store.catchUp().catch(() => {});
+  }
+
+  async #readHealth(signal: AbortSignal): Promise<void> {
+    try {
+      this.#health = await this.client.health({ signal });
+      this.#publisher.schedule();
+    } catch {
+      // The feed tells of a server that is gone.
+    }
+  }
+
+  #take(events: readonly Event[]): void {
+    const bySession = new Map<string, Event[]>();
+    for (const event of events) {
+      this.#directory.apply(event);
+      this.#inbox.apply(event);
+      this.#activity.apply(event);
+      if (!this.#opened.has(event.sessionId)) continue;
+      const some = bySession.get(event.sessionId);
+      if (some) some.push(event);
+      else bySession.set(event.sessionId, [event]);
+    }
+    for (const [id, some] of bySession) this.#opened.get(id)?.receive(some);
+    this.#publisher.schedule();
+  }
+
+  #infoChanged(id: string | null): void {
+    if (id !== null) this.#opened.get(id)?.infoChanged();
+    this.#publisher.schedule();
+  }
+
+  #closeUnwatched(): void {
+    let spare = this.#opened.size - KEPT_SESSIONS;
+    for (const [id, store] of this.#opened) {
+      if (spare <= 0) return;
+      // One that was asked for just now has no listener yet.
+      if (store.isWatched || id === [...this.#opened.keys()].at(-1)) continue;
+      store.close();
+      this.#opened.delete(id);
+      spare -= 1;
+    }
+  }
+
+  #publish(): void {
+    this.#snapshot = this.#read();
+  }
+
+  #read(): ServerSnapshot {
+    return {
+      connection: this.#connection.current,
+      sessions: this.#directory.sessions(),
+      sessionsComplete: this.#directory.isComplete,
+      requests: this.#inbox.requests,
+      health: this.#health,
+      activity: this.#activity.lines(),
+    };
+  }
+}

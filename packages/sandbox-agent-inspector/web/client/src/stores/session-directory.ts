@@ -1,0 +1,147 @@
+/** All sessions of a server: read as a list, kept true by events, asked for again where an event says too little. */
+
+import type { Event, SessionInfo } from '../api/schema.ts';
+import type { SandboxAgent } from '../client.ts';
+import { ApiError } from '../errors.ts';
+import { isSame } from '../same.ts';
+import { afterEvent, isMore } from './session-info.ts';
+
+const PAGE = 200;
+/** Events come in crowds: one question behind them is enough. */
+const SETTLE_MS = 150;
+const PARALLEL = 4;
+
+export class SessionDirectory {
+  readonly #client: SandboxAgent;
+  readonly #changed: (id: string | null) => void;
+  readonly #known = new Map<string, SessionInfo>();
+  /** Of each session the last event after which the server has to be asked. */
+  readonly #told = new Map<string, number>();
+  readonly #due = new Map<string, ReturnType<typeof setTimeout>>();
+  readonly #queue = new Set<string>();
+  readonly #asking = new Set<string>();
+  #sessions: readonly SessionInfo[] | null = [];
+  #listing: AbortController | null = null;
+  isComplete = false;
+
+  /** `changed` is told which session, or null for the list. */
+  constructor(client: SandboxAgent, changed: (id: string | null) => void) {
+    this.#client = client;
+    this.#changed = changed;
+  }
+
+  get(id: string): SessionInfo | null {
+    return this.#known.get(id) ?? null;
+  }
+
+  /** Newest first. */
+  sessions(): readonly SessionInfo[] {
+    this.#sessions ??= [...this.#known.values()].sort(newestFirst);
+    return this.#sessions;
+  }
+
+  /** Take in an event. */
+  apply(event: Event): void {
+    const id = event.sessionId;
+    const info = this.#known.get(id);
+    if (isMore(event)) this.#told.set(id, event.seq);
+    if (!info || isMore(event)) this.refresh(id, SETTLE_MS);
+    if (!info) return;
+    const next = afterEvent(info, event);
+    if (next !== info) this.#put(next);
+  }
+
+  /** What somebody else has read. */
+  tell(info: SessionInfo): void {
+    const known = this.#known.get(info.id);
+    // An answer of before an event that was taken in would take it back.
+    if (info.lastSeq < (this.#told.get(info.id) ?? 0)) {
+      this.refresh(info.id, SETTLE_MS);
+      if (known) return;
+    }
+    const isBehind = known && known.lastSeq > info.lastSeq;
+    const next = isBehind ? { ...info, lastSeq: known.lastSeq, updatedAt: known.updatedAt } : info;
+    if (!known || !isSame(known, next)) this.#put(next);
+  }
+
+  /** Ask the server. */
+  refresh(id: string, delayMs = 0): void {
+    if (this.#due.has(id)) return;
+    this.#due.set(
+      id,
+      setTimeout(() => {
+        this.#due.delete(id);
+        this.#queue.add(id);
+        this.#ask();
+      }, delayMs),
+    );
+  }
+
+  /** Read the whole list, page by page; what is not in it any more is gone. */
+  async list(signal: AbortSignal): Promise<void> {
+    this.#listing?.abort();
+    const listing = new AbortController();
+    this.#listing = listing;
+    const gone = new Set(this.#known.keys());
+    try {
+      let cursor: string | undefined;
+      do {
+        const page = await this.#client.sessions.list({
+          limit: PAGE,
+          signal: AbortSignal.any([signal, listing.signal]),
+          ...(cursor ? { cursor } : {}),
+        });
+        for (const info of page.sessions) {
+          gone.delete(info.id);
+          this.tell(info);
+        }
+        cursor = page.nextCursor ?? undefined;
+      } while (cursor);
+      // One that was made meanwhile is behind no page: it may be new and yet not in the list that was begun before.
+      for (const id of gone) this.refresh(id);
+      this.isComplete = true;
+      this.#changed(null);
+    } catch {
+      // The feed tells of a server that is gone, and the list is read again when it is back.
+    }
+  }
+
+  #ask(): void {
+    for (const id of this.#queue) {
+      if (this.#asking.size >= PARALLEL) return;
+      if (this.#asking.has(id)) continue;
+      this.#queue.delete(id);
+      this.#asking.add(id);
+      this.#client.sessions
+        .get(id)
+        .then(
+          (info) => this.tell(info),
+          (error: unknown) => {
+            if (error instanceof ApiError && error.status === 404) this.#remove(id);
+          },
+        )
+        .finally(() => {
+          this.#asking.delete(id);
+          this.#ask();
+        });
+    }
+  }
+
+  #put(info: SessionInfo): void {
+    this.#known.set(info.id, info);
+    this.#sessions = null;
+    this.#changed(info.id);
+  }
+
+  #remove(id: string): void {
+    if (!this.#known.delete(id)) return;
+    this.#told.delete(id);
+    this.#sessions = null;
+    this.#changed(id);
+  }
+}
+
+function newestFirst(one: SessionInfo, other: SessionInfo): number {
+  if (one.createdAt !== other.createdAt) return one.createdAt < other.createdAt ? 1 : -1;
+  return one.id < other.id ? 1 : -1;
+}
