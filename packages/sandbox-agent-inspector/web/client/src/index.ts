@@ -1,28 +1,12 @@
+export type { ConfigOption, ContentBlock, Item, RequestItem } from './api/items.ts';
 export type * from './api/schema.ts';
 export { SandboxAgent, type SandboxAgentOptions } from './client.ts';
 export { ApiError, NetworkError } from './errors.ts';
 export { Feed, type FeedItem, type FeedOptions } from './feed.ts';
 export {
-  type ConfigOption,
-  type ContentBlock,
   emptyTranscript,
-  type HookItem,
-  type HostToolItem,
-  type Item,
-  type MessageItem,
-  type NoticeItem,
-  type PermissionItem,
-  type PlanItem,
-  type QuestionItem,
-  type QueuedPrompt,
-  type ReasoningItem,
-  type RequestItem,
-  type SteeredPrompt,
-  type Task,
-  type ToolItem,
-  type Transcript,
-  type Turn,
-  type TurnChanges,
+  type Transcript as FoldedTranscript,
+  type Turn as FoldedTurn,
 } from './fold/model.ts';
 export { fold, TranscriptFolder } from './fold/transcript.ts';
 export {

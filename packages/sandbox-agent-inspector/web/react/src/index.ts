@@ -4,11 +4,6 @@ export * from './diff/index.ts';
 export { FOREIGN_MAX_CHARS, foreign, shortened } from './foreign.ts';
 export { languageOfName, languageOfPath } from './highlight/languages.ts';
 export * from './markdown/index.ts';
+export * from './server/index.ts';
 export * from './timeline/index.ts';
 export * from './tools/index.ts';
-export * from './server/hooks.ts';
-export {
-  ServerProvider,
-  type ServerProviderProps,
-  useServerStore,
-} from './server/ServerProvider.tsx';

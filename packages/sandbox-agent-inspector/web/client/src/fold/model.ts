@@ -4,12 +4,12 @@
  * The types of the API, but with what the fold always writes: lists, texts and flags that have a default.
  */
 
+import type { ConfigOption, ContentBlock } from '../api/items.ts';
 import type * as api from '../api/schema.ts';
 
-type Written<T, K extends keyof T> = Omit<T, K> & { [P in K]-?: NonNullable<T[P]> };
+export type { ConfigOption, ContentBlock };
 
-export type ContentBlock = NonNullable<api.Turn['prompt']>[number];
-export type ConfigOption = NonNullable<api.Transcript['configOptions']>[number];
+type Written<T, K extends keyof T> = Omit<T, K> & { [P in K]-?: NonNullable<T[P]> };
 
 export type MessageItem = Written<
   api.MessageItem,

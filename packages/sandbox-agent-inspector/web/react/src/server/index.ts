@@ -1,0 +1,12 @@
+export {
+  useClient,
+  useConnection,
+  useInbox,
+  useServer,
+  useServerSelector,
+  useSession,
+  useSessionSelector,
+  useSessionStore,
+  useSessions,
+} from './hooks.ts';
+export { ServerProvider, type ServerProviderProps, useServerStore } from './ServerProvider.tsx';
