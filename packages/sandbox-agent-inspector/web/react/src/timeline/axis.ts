@@ -20,40 +20,41 @@ interface Span {
 }
 
 const IDLE_MS = 30_000;
-/** What is left of an idle time, so that it can be seen that there was one. */
-const GAP_MS = 2_000;
+/** What is left of an idle time, of all that is not idle: it can be seen that there was one. */
+const GAP_PART = 1 / 25;
 
 /** The axis of all spans; what is open goes on until `now`. */
 export function axisOf(spans: Iterable<Span>, now: number): Axis {
+  const busy = busyTimes(spans, now);
+  const total = busy.reduce((sum, { start, end }) => sum + end - start, 0);
+  const gapLength = Math.min(IDLE_MS, Math.max(1, total * GAP_PART));
   const pieces: AxisPiece[] = [];
   const gaps: { at: number; duration: number }[] = [];
-  let start = Number.NaN;
-  let end = Number.NaN;
   let offset = 0;
-  const close = () => {
+  for (const { start, end } of busy) {
+    const before = pieces.at(-1);
+    if (before) {
+      gaps.push({ at: offset, duration: start - before.end });
+      offset += gapLength;
+    }
     pieces.push({ start, end, offset });
     offset += end - start;
-  };
-  for (const span of spans) {
-    const until = Math.max(span.end, span.open ? now : span.end);
-    if (Number.isNaN(span.start) || Number.isNaN(until)) continue;
-    if (Number.isNaN(start)) {
-      start = span.start;
-      end = until;
-    } else if (span.start > end + IDLE_MS) {
-      close();
-      gaps.push({ at: offset, duration: span.start - end });
-      offset += GAP_MS;
-      start = span.start;
-      end = until;
-    } else {
-      // Clocks step back: an earlier start belongs to what is there.
-      end = Math.max(end, until);
-    }
   }
-  if (Number.isNaN(start)) return { pieces, length: 0, gaps };
-  close();
   return { pieces, length: offset, gaps };
+}
+
+/** The times in which something went on, with no long pause in any of them. */
+function busyTimes(spans: Iterable<Span>, now: number): { start: number; end: number }[] {
+  const busy: { start: number; end: number }[] = [];
+  for (const span of spans) {
+    const end = Math.max(span.end, span.open ? now : span.end);
+    if (Number.isNaN(span.start) || Number.isNaN(end)) continue;
+    const last = busy.at(-1);
+    // Clocks step back: an earlier start belongs to what is there.
+    if (last && span.start <= last.end + IDLE_MS) last.end = Math.max(last.end, end);
+    else busy.push({ start: span.start, end });
+  }
+  return busy;
 }
 
 /** Where a time is on the axis, in its milliseconds. */

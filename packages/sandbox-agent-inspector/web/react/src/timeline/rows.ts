@@ -174,7 +174,7 @@ function words(old: TimelineRow, event: EventLike, told: { title: string; detail
   switch (old.family) {
     case 'turn':
       // The prompt stays the title of its turn; how it ended stands beside it.
-      return event.type === 'turn.ended' ? { detail: told.title } : {};
+      return textMember(event.data, 'stopReason') === 'end_turn' ? {} : { detail: told.title };
     case 'message':
     case 'reasoning':
       return event.type.endsWith('.completed') && old.types.length === 1

@@ -78,8 +78,8 @@ const TELLERS: Readonly<Record<string, Teller>> = {
   'turn.started': say((data) => textMember(data, 'text') || textMember(data, 'origin')),
   'turn.steered': say((data) => textMember(data, 'text')),
   'turn.ended': say(
-    (data) => textMember(data, 'stopReason'),
-    (data) => faultOf(data) || textMember(data, 'limit'),
+    (data) => [textMember(data, 'stopReason'), faultOf(data)].filter(Boolean).join(': '),
+    (data) => textMember(data, 'limit'),
   ),
   'turn.diff': say(changed),
   'turn.dropped': say((data) => textMember(data, 'reason')),
@@ -87,9 +87,9 @@ const TELLERS: Readonly<Record<string, Teller>> = {
   'message.completed': say((data) => textMember(data, 'text')),
   'reasoning.delta': say((data) => textMember(data, 'text')),
   'reasoning.completed': say((data) => textMember(data, 'text')),
-  'tool.started': say(toolTitle, (data) => textMember(data, 'status')),
-  'tool.updated': say(toolTitle, (data) => textMember(data, 'status')),
-  'tool.completed': say(toolTitle, (data) => textMember(data, 'status')),
+  'tool.started': say(toolTitle),
+  'tool.updated': say(toolTitle),
+  'tool.completed': say(toolTitle),
   'task.started': say((data) => textMember(data, 'title')),
   'task.ended': say(
     (data) => textMember(data, 'status'),

@@ -52,7 +52,7 @@ describe('rows', () => {
       ['message:7', [7], 0],
     ]);
     expect(rows.map((row) => row.state)).toEqual(['ok', 'failed', 'ok', 'ok']);
-    expect(rows[0]).toMatchObject({ title: 'Fix the test', detail: 'end_turn', open: false });
+    expect(rows[0]).toMatchObject({ title: 'Fix the test', detail: '', open: false });
     expect(rows[2]).toMatchObject({ title: 'pytest -q', detail: 'Allow, ana' });
   });
 

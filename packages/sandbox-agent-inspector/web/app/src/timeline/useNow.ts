@@ -1,0 +1,13 @@
+import { useEffect, useState } from 'react';
+
+/** The time, each second while something goes on; 0 while nothing does. */
+export function useNow(isActive: boolean): number {
+  const [now, setNow] = useState(0);
+  useEffect(() => {
+    if (!isActive) return setNow(0);
+    setNow(Date.now());
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, [isActive]);
+  return now;
+}
