@@ -186,6 +186,26 @@ def test_only_what_is_asked_for_comes(server: ServerProcess, client: httpx.Clien
     assert client.get("/v1/events?after=yesterday").status_code == 400
 
 
+def test_deltas_come_of_the_sessions_that_are_looked_at(
+    server: ServerProcess, client: httpx.Client
+) -> None:
+    shown, other = server.create(), server.create()
+    start = client.get("/v1/events").json()["nextCursor"]
+    for session_id in (shown, other):
+        server.prompt(session_id, "text")
+
+    def with_deltas(**query: str) -> set[str]:
+        answer = client.get("/v1/events", params={"after": start, "limit": 1000, **query})
+        kinds = [(event["sessionId"], event["type"]) for event in answer.json()["events"]]
+        assert {(id, "message.completed") for id in (shown, other)} <= set(kinds)
+        return {id for id, kind in kinds if kind == "message.delta"}
+
+    assert with_deltas() == with_deltas(deltasOf="") == {shown, other}
+    assert with_deltas(deltasOf=shown) == with_deltas(deltas="false", deltasOf=shown) == {shown}
+    assert with_deltas(deltasOf=f"{shown},{other}") == {shown, other}
+    assert with_deltas(deltas="false") == with_deltas(deltasOf="ses_nobody") == set()
+
+
 def test_after_the_death_of_the_server_a_stream_goes_on_at_its_last_id(make_server: Any) -> None:
     server = make_server().start()
     with server.client() as client:

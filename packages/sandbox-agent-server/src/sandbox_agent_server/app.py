@@ -75,6 +75,7 @@ from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.runtime.ledger import ProcessLedger
 from sandbox_agent_server.runtime.marker import PROCESS_MARKER, directory_marker
 from sandbox_agent_server.sessions.manager import SessionManager
+from sandbox_agent_server.sessions.turn_index import TurnIndex
 from sandbox_agent_server.settings import Settings
 from sandbox_agent_server.store.index import SessionIndex
 from sandbox_agent_server.store.tokens import TokenStore
@@ -175,6 +176,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         agents=agents,
         installs=installs,
         sessions=sessions,
+        turns=TurnIndex(),
         git=git_service,
         config=config_store,
         acp=AcpServers(settings, factory, sessions, ledger),

@@ -20,6 +20,7 @@ from sandbox_agent_core.ids import SESSION_ID_PATTERN
 
 __all__ = [
     "BUSY_STATUSES",
+    "PROMPT_MAX_CHARS",
     "TITLE_MAX_CHARS",
     "AgentImplementation",
     "CancelRequest",
@@ -55,6 +56,8 @@ BUSY_STATUSES: Final[frozenset[SessionStatus]] = frozenset(
 
 
 TITLE_MAX_CHARS: Final = 200
+PROMPT_MAX_CHARS: Final = 200
+"""Of a prompt, where sessions and turns are listed."""
 
 
 class SessionHooks(RequestBody):
@@ -277,6 +280,11 @@ class SessionInfo(ResponseBody):
     title: str | None = Field(
         default=None, description="As somebody called it, or as its agent does."
     )
+    first_prompt: str | None = Field(
+        default=None,
+        description="The beginning of it, in one line: for lists, of a session without a title.",
+    )
+    last_prompt: str | None = Field(default=None, description="The beginning of the newest.")
     status: SessionStatus
     created_at: str = Field(description="RFC 3339, UTC.")
     updated_at: str = Field(description="Time of the last log entry.")

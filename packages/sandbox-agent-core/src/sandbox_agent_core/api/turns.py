@@ -12,7 +12,7 @@ from sandbox_agent_core.events.tokens import TokenUsage
 from sandbox_agent_core.events.turn import LimitKind, StopReason, TurnOrigin
 from sandbox_agent_core.events.usage import Cost
 
-__all__ = ["LimitsRequest", "TurnInfo", "TurnStatus"]
+__all__ = ["LimitsRequest", "TurnInfo", "TurnList", "TurnStatus", "TurnSummary"]
 
 TurnStatus = Literal["queued", "running", "ended"]
 """`ended`: also one that was dropped from the queue and never ran; it has no `startedAt`."""
@@ -81,4 +81,38 @@ class TurnInfo(ResponseBody):
     ended_at: str | None = None
     seq: int = Field(
         description="Cursor before the turn: read events after it to see all of the turn."
+    )
+
+
+class TurnSummary(ResponseBody):
+    """A turn in a list: where it is, when it was, and what it was about."""
+
+    id: str
+    status: TurnStatus
+    origin: TurnOrigin = "prompt"
+    prompt: str = Field(
+        default="", description="The beginning of it, in one line; empty when nobody prompted."
+    )
+    stop_reason: StopReason | None = Field(
+        default=None, description="As in `turn.ended`; null until it has ended."
+    )
+    queued_at: str | None = Field(
+        default=None, description="RFC 3339, UTC; null when it did not wait."
+    )
+    started_at: str | None = None
+    ended_at: str | None = None
+    seq: int = Field(
+        description="Of its `turn.started`; of one that has not begun, of its `turn.queued`."
+    )
+
+
+class TurnList(ResponseBody):
+    turns: list[TurnSummary] = Field(description="Oldest first.")
+    next_cursor: int | None = Field(
+        default=None,
+        description="Pass as `after` for the turns behind these; null: there are none.",
+    )
+    previous_cursor: int | None = Field(
+        default=None,
+        description="Pass as `before` for those in front of these; null: there are none.",
     )

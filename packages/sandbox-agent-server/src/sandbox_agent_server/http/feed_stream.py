@@ -39,6 +39,11 @@ class FeedQuery:
     agents: frozenset[str]
     types: frozenset[str]
     """Of events; none: all of them."""
+    deltas_of: frozenset[str] = frozenset()
+    """Sessions whose deltas are sent whatever `deltas` says; of others they are not, if there are any."""
+
+    def has_deltas(self, session_id: str) -> bool:
+        return session_id in self.deltas_of if self.deltas_of else self.deltas
 
 
 def read_feed_query(request: HTTPConnection) -> FeedQuery:
@@ -48,6 +53,7 @@ def read_feed_query(request: HTTPConnection) -> FeedQuery:
         cursor=None if text is None else read_cursor(text),
         view="frames" if query_choice(request, "view", ("universal", "frames")) == "frames" else "universal",
         deltas=query_bool(request, "deltas", default=True),
+        deltas_of=query_list(request, "deltasOf"),
         agents=query_list(request, "agent"),
         types=_types(query_list(request, "types")),
     )  # fmt: skip
@@ -74,7 +80,8 @@ def encode_piece(piece: FeedPiece, query: FeedQuery) -> list[bytes]:
     """JSON of the events that are wanted, each with its session."""
     session_id = piece.session_id
     head = b'{"sessionId":' + dumps(session_id) + b","
-    is_whole = query.view == "frames" and query.deltas and not query.types
+    has_deltas = query.has_deltas(session_id)
+    is_whole = query.view == "frames" and has_deltas and not query.types
     lines: list[bytes] = []
     for entry in piece.entries:
         if is_whole:
@@ -86,7 +93,7 @@ def encode_piece(piece: FeedPiece, query: FeedQuery) -> list[bytes]:
                 lines.append(head + entry.line[1:])
             continue
         kind = wire["type"]
-        if (not query.deltas and is_delta(kind)) or (query.types and kind not in query.types):
+        if (not has_deltas and is_delta(kind)) or (query.types and kind not in query.types):
             continue
         lines.append(head + entry.line[1:] if query.view == "frames" else dumps(wire))
     return lines

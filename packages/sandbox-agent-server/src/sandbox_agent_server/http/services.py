@@ -27,6 +27,7 @@ from sandbox_agent_server.http.tickets import Tickets
 from sandbox_agent_server.http.transfers import Transfers
 from sandbox_agent_server.install.jobs import InstallJobs
 from sandbox_agent_server.sessions.manager import SessionManager
+from sandbox_agent_server.sessions.turn_index import TurnIndex
 from sandbox_agent_server.settings import Settings
 from sandbox_agent_server.store.tokens import TokenStore
 
@@ -39,6 +40,7 @@ class Services:
     agents: AgentInventory
     installs: InstallJobs
     sessions: SessionManager
+    turns: TurnIndex
     config: ConfigStore
     acp: AcpServers
     git: GitService

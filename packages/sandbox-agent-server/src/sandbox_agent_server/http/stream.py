@@ -94,10 +94,12 @@ class StreamQuery:
     after: int
     view: EventView
     deltas: bool
+    before: int | None = None
+    """Of a page that ends in front of this seq."""
 
 
 def read_stream_query(request: HTTPConnection) -> StreamQuery:
-    """`after` (or `Last-Event-ID`, which a reconnecting browser sends), `view` and `deltas`.
+    """`after` (or `Last-Event-ID`, which a reconnecting browser sends), `before`, `view` and `deltas`.
 
     Raises:
         InvalidRequest: a value is not what it should be.
@@ -114,6 +116,7 @@ def read_stream_query(request: HTTPConnection) -> StreamQuery:
         after,
         "frames" if view == "frames" else "universal",
         query_bool(request, "deltas", default=True),
+        query_int(request, "before", default=0, minimum=1, maximum=MAX_SEQ) or None,
     )
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sandbox_agent_core.api.policy import PermissionMode
+from sandbox_agent_core.api.sessions import PROMPT_MAX_CHARS
 from sandbox_agent_core.frames import LogEntry, acp, extensions, operations
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.lenient import as_dict, as_list, as_str, as_text, dicts_in, dicts_with
 from sandbox_agent_core.projection import is_apart
 from sandbox_agent_core.projection.questions import questions_of
+from sandbox_agent_core.projection.turns import prompt_data
 from sandbox_agent_core.tool_calls import with_earlier
 
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions, agent_session_id_of
@@ -147,14 +149,27 @@ def _client_call(state: SessionState, entry: LogEntry) -> SessionState:
         return replace(state, is_running=True, ended_ms=None)
     if entry.method in operations.BEGIN_A_TURN and entry.turn_id is not None:
         is_told = entry.method == acp.SESSION_PROMPT
+        prompt = _words_of(entry) if is_told else None
         return replace(
             state,
+            first_prompt=state.first_prompt or prompt,
+            last_prompt=prompt or state.last_prompt,
             turn_id=entry.turn_id,
             turn_seq=entry.seq,
             queued=_without(state.queued, entry.turn_id),
             context_due=state.context_due and not is_told,
         )
     return state
+
+
+def _words_of(entry: LogEntry) -> str | None:
+    """The beginning of what was typed, in one line; None for what nobody typed."""
+    if "operation" in as_dict(entry.annotations):
+        return None
+    text = prompt_data(as_dict(entry.payload.get("params")).get("prompt"))["text"]
+    # More would only be taken apart to be thrown away.
+    words = " ".join(text[: 4 * PROMPT_MAX_CHARS].split())
+    return words[:PROMPT_MAX_CHARS] or None
 
 
 def _agent_answer(state: SessionState, entry: LogEntry) -> SessionState:

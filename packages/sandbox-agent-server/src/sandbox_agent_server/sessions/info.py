@@ -26,6 +26,8 @@ def session_info(
         agent=settings.agent,
         cwd=settings.cwd,
         title=state.title,
+        first_prompt=state.first_prompt,
+        last_prompt=state.last_prompt,
         status=status,
         created_at=rfc3339(state.created_ms),
         updated_at=rfc3339(updated_ms or state.created_ms),

@@ -3,7 +3,7 @@ than its reading."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,6 +24,8 @@ class SessionFilter:
     statuses: frozenset[str] = frozenset()
     title: str | None = None
     """A part of it, whatever the case."""
+    words: frozenset[str] = frozenset()
+    """Casefolded. Each of them in something that a person may remember of a session."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """Of each member its text, or its JSON."""
 
@@ -40,10 +42,18 @@ class SessionFilter:
             self.may_match(info.agent, info.metadata)
             and (not self.statuses or info.status in self.statuses)
             and (self.title is None or self.title.casefold() in (info.title or "").casefold())
+            and (not self.words or _is_about(info, self.words))
         )
 
 
 EVERY_SESSION: Final = SessionFilter()
+
+
+def _is_about(info: SessionInfo, words: Iterable[str]) -> bool:
+    known = [info.title, info.first_prompt, info.last_prompt, info.id, info.agent, info.cwd]
+    known += [f"{name}:{text}" for name, value in info.metadata.items() for text in _texts(value)]
+    text = "\n".join(filter(None, known)).casefold()
+    return all(word in text for word in words)
 
 
 def _has(metadata: object, wanted: Mapping[str, str]) -> bool:

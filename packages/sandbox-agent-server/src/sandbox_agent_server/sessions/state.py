@@ -16,7 +16,7 @@ from sandbox_agent_core.api.policy import PermissionPolicy
 from sandbox_agent_core.api.requests import OnReject
 from sandbox_agent_core.api.sessions import SessionHooks
 from sandbox_agent_core.events import ForkedFrom
-from sandbox_agent_core.lenient import as_dict, dicts_in
+from sandbox_agent_core.lenient import as_dict, as_str, dicts_in
 
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions
 from sandbox_agent_server.sessions.background import TaskState
@@ -30,7 +30,7 @@ __all__ = [
 
 MAX_GRANTS: Final = 256
 """What was always allowed in a session and is remembered here; of more the oldest is asked for again."""
-STATE_VERSION: Final = 3
+STATE_VERSION: Final = 4
 
 Continuity = Literal["fresh", "native", "replayed", "lost"]
 
@@ -86,6 +86,9 @@ class SessionState:
     agent_session_id: str | None = None
     agent_title: str | None = None
     """What the agent calls it."""
+    first_prompt: str | None = None
+    """The beginning of it: what a list calls a session that has no title."""
+    last_prompt: str | None = None
     commands: tuple[str, ...] = ()
     """Names of the slash commands that the agent takes."""
     agent_info: dict[str, Any] | None = None
@@ -162,6 +165,7 @@ class SessionState:
             "options": self.options.to_wire(),
             "agentSessionId": self.agent_session_id,
             "agentTitle": self.agent_title,
+            "prompts": [self.first_prompt, self.last_prompt],
             "commands": self.commands,
             "agentInfo": self.agent_info,
             "capabilities": self.capabilities,
@@ -198,6 +202,7 @@ class SessionState:
 
     @classmethod
     def _read(cls, wire: Mapping[str, Any], native_modes: Mapping[str, str]) -> SessionState:
+        first_prompt, last_prompt = (as_str(prompt) for prompt in wire["prompts"])
         equipment = [tuple(names) for names in wire.get("equipment", ((), (), (), ()))]
         return cls(
             settings=SessionSettings.model_validate(wire["settings"]),
@@ -207,6 +212,8 @@ class SessionState:
             options=ConfigOptions.from_wire(wire["options"], native_modes=native_modes),
             agent_session_id=wire["agentSessionId"],
             agent_title=wire["agentTitle"],
+            first_prompt=first_prompt,
+            last_prompt=last_prompt,
             commands=tuple(wire["commands"]),
             agent_info=wire["agentInfo"],
             capabilities=wire["capabilities"],
@@ -238,6 +245,7 @@ _WIRE_TYPES: Final[dict[str, Any]] = {
     "options": dict,
     "agentSessionId": _TEXT,
     "agentTitle": _TEXT,
+    "prompts": list,
     "commands": list,
     "agentInfo": (dict, type(None)),
     "capabilities": dict,

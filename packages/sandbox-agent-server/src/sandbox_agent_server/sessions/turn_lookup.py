@@ -23,13 +23,13 @@ from sandbox_agent_server.jsonio import dumps, loads
 from sandbox_agent_server.log.file import LogFile, Place
 from sandbox_agent_server.log.log import SessionLog
 
-__all__ = ["entries_with", "look_up_turn", "look_up_turns"]
+__all__ = ["HEAD_BYTES", "UPDATE", "entries_with", "look_up_turn", "look_up_turns"]
 
 _READ_BYTES: Final = 1024 * 1024
-_HEAD_BYTES: Final = 512
+HEAD_BYTES: Final = 512
 """Of a line: what stands before its payload."""
 _AT_THE_END: Final = ("error", "limit", "usage", "cost", "model_calls", "output")
-_UPDATE: Final = b'"method":"%b"' % acp.SESSION_UPDATE.encode()
+UPDATE: Final = b'"method":"%b"' % acp.SESSION_UPDATE.encode()
 
 
 async def look_up_turn(log: SessionLog, turn_id: str) -> TurnInfo:
@@ -88,7 +88,7 @@ def _read(turn: dict[str, Any], event: Event) -> None:
 
 def _entries_of(log: SessionLog, turn_ids: list[str]) -> Iterator[LogEntry]:
     """Those of the turns, but for what was streamed. Raises: OSError."""
-    return _marked(log, [b'"turnId":%b' % dumps(id) for id in turn_ids], _UPDATE)
+    return _marked(log, [b'"turnId":%b' % dumps(id) for id in turn_ids], UPDATE)
 
 
 def entries_with(log: SessionLog, marks: list[bytes]) -> Iterator[LogEntry]:
@@ -104,7 +104,7 @@ def _marked(
 ) -> Iterator[LogEntry]:
     """Lines that are damaged are none. Raises: OSError."""
     for line in _lines(log.file):
-        head = line[:_HEAD_BYTES]
+        head = line[:HEAD_BYTES]
         if unwanted is not None and unwanted in head:
             continue
         if not any(mark in head for mark in marks):

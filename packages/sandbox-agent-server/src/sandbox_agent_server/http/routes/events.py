@@ -19,6 +19,7 @@ from starlette.websockets import WebSocket
 
 from sandbox_agent_server.http.body import query_int, query_seconds
 from sandbox_agent_server.http.large_answer import Body, LargeAnswer, json_body
+from sandbox_agent_server.http.pages_before import page_before
 from sandbox_agent_server.http.route import ApiRoute, ApiWebSocket, Query
 from sandbox_agent_server.http.services import services_of
 from sandbox_agent_server.http.stream import (
@@ -53,11 +54,21 @@ async def _events(request: Request) -> ASGIApp:
                 counter=services.streams,
                 receive=request.receive,
             )
+        if query.before is not None:
+            return LargeAnswer(
+                partial(
+                    page_before, log, query, min(count, limits.max_page), limits.max_page_bytes
+                ),
+                services.answers,
+                max_bytes=limits.max_page_bytes,
+            )
         return LargeAnswer(
             partial(_page, log, query, min(count, limits.max_page), limits.max_page_bytes),
             services.answers,
             max_bytes=limits.max_page_bytes,
         )
+    if query.before is not None:
+        raise InvalidRequest("`before` is for pages: a stream begins behind `after` and has no end")
     return sse_of_log(
         log, query, services.streams, heartbeat_s=services.settings.limits.heartbeat_s
     )
@@ -131,6 +142,9 @@ routes = [
         summary="The session's log from a cursor: a page, or a live stream.", result=EventPage,
         query=[
             *_CURSOR,
+            Query("before", {"type": "integer", "minimum": 1, "maximum": MAX_SEQ},
+                  "The last events in front of this seq, still in order: from the newest backwards, begin with the greatest "
+                  "number and go on with `previousCursor`. Not for a stream, and it waits for nothing."),
             Query("limit", {"type": "integer", "minimum": 1, "default": _DEFAULT_PAGE},
                   "Events in a page, at most `max_page` (1000); not for a stream."),
             Query("wait", {"type": "number", "minimum": 0, "default": 0},

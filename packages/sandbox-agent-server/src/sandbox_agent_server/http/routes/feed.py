@@ -176,6 +176,8 @@ routes = [
                   "As for one session; a frame has its `sessionId` besides."),
             Query("deltas", {"type": "boolean", "default": True},
                   "false leaves out what a later `*.completed` event carries whole."),
+            Query("deltasOf", {"type": "string"},
+                  "Those of these sessions alone, with commas: what a page shows of many sessions."),
             Query("agent", {"type": "string"}, "Only sessions of this agent; several with commas."),
             Query("types", {"type": "string"},
                   "Only events of these types, with commas; `permission.*` is all that begin so."),

@@ -86,6 +86,7 @@ def _filter(request: Request) -> SessionFilter:
         agents=query_list(request, "agent"),
         statuses=query_list(request, "status", get_args(SessionStatus)),
         title=parameters.get("title") or None,
+        words=frozenset(parameters.get("q", "").casefold().split()),
         metadata={
             name.removeprefix(_METADATA): value
             for name, value in parameters.items()
@@ -161,6 +162,9 @@ routes = [
             Query("agent", {"type": "string"}, "Only of this agent; several with commas, or by giving it again."),
             Query("status", {"type": "string", "enum": [*get_args(SessionStatus)]}, "Only of this status; several as agents."),
             Query("title", {"type": "string"}, "Only with this in the title, whatever the case."),
+            Query("q", {"type": "string"},
+                  "Only with each of these words in the title, the first or the last prompt, the id, the agent, the working "
+                  "directory or the metadata (as `key:value`), whatever the case."),
             Query("metadata.KEY", {"type": "string"},
                   "Only with this in `metadata`: a text as it is, anything else as JSON. Several: all of them."),
             Query("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": _LIST_LIMIT},
