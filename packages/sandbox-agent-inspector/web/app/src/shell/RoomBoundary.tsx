@@ -1,6 +1,6 @@
 /** A room that fails takes nothing else with it: what happened is said in its place, with a way on. */
 import { Component, type ComponentType, type ErrorInfo, lazy, type ReactNode } from 'react';
-import { notify } from './notify.tsx';
+import { copyText } from './clipboard.ts';
 import styles from './RoomBoundary.module.css';
 
 interface BoundaryProps {
@@ -85,15 +85,7 @@ export class RoomBoundary extends Component<BoundaryProps, BoundaryState> {
           <button type="button" data-main onClick={() => this.setState({ error: null })}>
             Try again
           </button>
-          <button
-            type="button"
-            onClick={() => {
-              navigator.clipboard.writeText(this.#details()).then(
-                () => notify({ title: 'Details copied', tone: 'ok' }),
-                () => notify({ title: 'The browser does not let us copy', tone: 'error' }),
-              );
-            }}
-          >
+          <button type="button" onClick={() => void copyText(this.#details(), 'Details')}>
             Copy details
           </button>
           <button type="button" onClick={() => window.location.reload()}>

@@ -33,9 +33,10 @@ export function useRoute(): Route {
   }, [pathname, query]);
 }
 
-/** For `href`: what a new tab would open. */
+/** For `href`: what a new tab would open. Addresses that are not of the app stay as they are. */
 export function useHref(path: string): string {
-  return appPlace(ROOT, usePathname()).base + path;
+  const { base } = appPlace(ROOT, usePathname());
+  return path.startsWith('/') ? base + path : path;
 }
 
 /** A whole URL to hand to somebody: without the token. */

@@ -39,7 +39,8 @@ export const DEFAULTS: PreferenceValues = {
   leftWidth: 280,
   rightWidth: 420,
   leftOpen: true,
-  rightOpen: false,
+  // Beside a narrow conversation it would be in the way until somebody asks for it.
+  rightOpen: typeof window !== 'undefined' && window.innerWidth >= 1400,
   panelTab: 'events',
   alwaysFollow: false,
   singleKeys: true,

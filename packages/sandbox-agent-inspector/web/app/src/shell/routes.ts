@@ -20,7 +20,9 @@ export type SessionPlace =
   | { kind: 'turn'; turnId: string }
   | { kind: 'event'; seq: number }
   | { kind: 'files'; path: string | null; lines: string | null }
-  | { kind: 'diff'; turnId: string | null };
+  | { kind: 'diff'; turnId: string | null }
+  /** What happens beside the conversation, on a screen that shows one thing at a time. */
+  | { kind: 'activity' };
 
 export interface NewSessionFields {
   agent?: string;
@@ -45,6 +47,7 @@ export const paths = {
   event: (id: string, seq: number) => `/s/${part(id)}/e/${seq}`,
   diff: (id: string, turnId?: string | null) =>
     `/s/${part(id)}/diff${turnId ? `/${part(turnId)}` : ''}`,
+  activity: (id: string) => `/s/${part(id)}/activity`,
   /** Files of a session; `lines` is as in `L10-L20`. */
   sessionFiles: (id: string, path?: string | null, lines?: string | null) =>
     `/s/${part(id)}/files${filePath(path, lines)}`,
@@ -100,6 +103,9 @@ function sessionPlace(parts: string[], query: string): SessionPlace | null {
   }
   if (kind === 'e' && value && rest.length === 1 && /^\d{1,15}$/.test(value)) {
     return { kind: 'event', seq: Number(value) };
+  }
+  if (kind === 'activity' && rest.length === 0) {
+    return { kind: 'activity' };
   }
   if (kind === 'files') {
     return { kind: 'files', ...fileAt(rest, query) };

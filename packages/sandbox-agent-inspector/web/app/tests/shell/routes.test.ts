@@ -12,6 +12,7 @@ test.each([
   [paths.session('a b/ü%'), { room: 'session', id: 'a b/ü%', at: { kind: 'end' } }],
   [paths.turn('s', 't/1'), { room: 'session', id: 's', at: { kind: 'turn', turnId: 't/1' } }],
   [paths.event('s', 42), { room: 'session', id: 's', at: { kind: 'event', seq: 42 } }],
+  [paths.activity('s'), { room: 'session', id: 's', at: { kind: 'activity' } }],
   [paths.diff('s'), { room: 'session', id: 's', at: { kind: 'diff', turnId: null } }],
   [paths.diff('s', 't'), { room: 'session', id: 's', at: { kind: 'diff', turnId: 't' } }],
   [

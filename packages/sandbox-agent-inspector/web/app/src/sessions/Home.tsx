@@ -1,0 +1,106 @@
+/** The middle of the page before a session is open. */
+import { Plus, Terminal } from 'lucide-react';
+import { useState } from 'react';
+import { useClient, useInbox, useServer } from 'sandbox-agent-react';
+import { navigate, paths } from '../shell/navigation.ts';
+import { Inbox, Room } from '../shell/rooms.tsx';
+import { Button, Kbd, Skeleton } from '../ui/index.ts';
+import { CodeSamples } from './CodeSamples.tsx';
+import styles from './Home.module.css';
+import { samplesOf } from './samples.ts';
+
+export function Home() {
+  const { sessions, sessionsComplete } = useServer();
+  const waiting = useInbox().length;
+  // Once it stands there it stays: the last answer must not take the page away from whoever gave it.
+  const [showsInbox, setShowsInbox] = useState(false);
+  if (waiting > 0 && !showsInbox) {
+    setShowsInbox(true);
+  }
+  if (showsInbox) {
+    return (
+      <Room name="The inbox">
+        <Inbox />
+      </Room>
+    );
+  }
+  if (sessions.length === 0 && !sessionsComplete) {
+    return (
+      <div className={styles.page}>
+        <div className={styles.column}>
+          <Skeleton lines={[40, 70, 60]} />
+        </div>
+      </div>
+    );
+  }
+  return sessions.length === 0 ? <FirstSteps /> : <Choose />;
+}
+
+function Choose() {
+  return (
+    <div className={styles.page}>
+      <div className={styles.column} data-small>
+        <h1 className={styles.title}>Choose a session, or start one</h1>
+        <div className={styles.actions}>
+          <Button
+            look="primary"
+            size="large"
+            icon={<Plus size={18} aria-hidden />}
+            onPress={() => navigate(paths.newSession())}
+          >
+            New session
+          </Button>
+        </div>
+        <dl className={styles.keys}>
+          <div>
+            <dt>
+              <Kbd keys="Ctrl K" />
+            </dt>
+            <dd>Find a session or a command</dd>
+          </div>
+          <div>
+            <dt>
+              <Kbd keys="n" />
+            </dt>
+            <dd>Start a session</dd>
+          </div>
+          <div>
+            <dt>
+              <Kbd keys="?" />
+            </dt>
+            <dd>All keys</dd>
+          </div>
+        </dl>
+      </div>
+    </div>
+  );
+}
+
+function FirstSteps() {
+  const client = useClient();
+  return (
+    <div className={styles.page}>
+      <div className={styles.column}>
+        <span className={styles.glyph} aria-hidden>
+          <Terminal size={22} />
+        </span>
+        <h1 className={styles.title}>No sessions yet</h1>
+        <p className={styles.lead}>
+          A session is one agent at work in one folder. Start it here, or from code; either way you
+          see it and steer it here.
+        </p>
+        <div className={styles.actions}>
+          <Button
+            look="primary"
+            size="large"
+            icon={<Plus size={18} aria-hidden />}
+            onPress={() => navigate(paths.newSession())}
+          >
+            New session
+          </Button>
+        </div>
+        <CodeSamples samples={samplesOf(client.url, { agent: 'claude' }, 'Fix the failing test')} />
+      </div>
+    </div>
+  );
+}

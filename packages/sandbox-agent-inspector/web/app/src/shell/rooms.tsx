@@ -1,0 +1,54 @@
+/** The rooms. The list and the conversation are there at once; the others come when they are first opened. */
+import { type ReactNode, Suspense } from 'react';
+import { Skeleton } from '../ui/index.ts';
+import { lazyRoom, RoomBoundary } from './RoomBoundary.tsx';
+
+export { ChatView } from '../chat/ChatView.tsx';
+export { Timeline } from '../timeline/Timeline.tsx';
+
+export const TurnDiff = lazyRoom(async () => (await import('../chat/TurnDiff.tsx')).TurnDiff);
+export const Inbox = lazyRoom(async () => (await import('../requests/Inbox.tsx')).Inbox);
+export const NewSession = lazyRoom(
+  async () => (await import('../sessions/NewSession.tsx')).NewSession,
+);
+export const FilesView = lazyRoom(async () => (await import('../files/FilesView.tsx')).FilesView);
+export const TerminalsView = lazyRoom(
+  async () => (await import('../terminals/TerminalsView.tsx')).TerminalsView,
+);
+export const ProcessesView = lazyRoom(
+  async () => (await import('../processes/ProcessesView.tsx')).ProcessesView,
+);
+export const PortsView = lazyRoom(async () => (await import('../ports/PortsView.tsx')).PortsView);
+export const AgentsPage = lazyRoom(
+  async () => (await import('../agents/AgentsPage.tsx')).AgentsPage,
+);
+export const ConfigPage = lazyRoom(
+  async () => (await import('../config/ConfigPage.tsx')).ConfigPage,
+);
+export const ServerPage = lazyRoom(
+  async () => (await import('../server/ServerPage.tsx')).ServerPage,
+);
+
+interface RoomProps {
+  name: string;
+  /** When this changes, a room that failed is tried again. */
+  resetKey?: string;
+  children: ReactNode;
+}
+
+/** A room in its own boundary. While its code comes, grey lines stand where its words will be. */
+export function Room({ name, resetKey, children }: RoomProps) {
+  return (
+    <RoomBoundary name={name} resetKey={resetKey}>
+      <Suspense
+        fallback={
+          <div style={{ padding: 24 }}>
+            <Skeleton />
+          </div>
+        }
+      >
+        {children}
+      </Suspense>
+    </RoomBoundary>
+  );
+}

@@ -1,0 +1,49 @@
+/** How much room there is. Two columns begin at 800 px, three at 1200. */
+import { useSyncExternalStore } from 'react';
+
+export type ScreenWidth = 'narrow' | 'medium' | 'wide';
+
+const MEDIUM = '(min-width: 800px)';
+const WIDE = '(min-width: 1200px)';
+
+function read(): ScreenWidth {
+  if (window.matchMedia(WIDE).matches) {
+    return 'wide';
+  }
+  return window.matchMedia(MEDIUM).matches ? 'medium' : 'narrow';
+}
+
+function subscribe(listener: () => void): () => void {
+  const queries = [window.matchMedia(MEDIUM), window.matchMedia(WIDE)];
+  for (const query of queries) {
+    query.addEventListener('change', listener);
+  }
+  return () => {
+    for (const query of queries) {
+      query.removeEventListener('change', listener);
+    }
+  };
+}
+
+export function useScreenWidth(): ScreenWidth {
+  return useSyncExternalStore(subscribe, read, () => 'wide');
+}
+
+/**
+ * The height that is left above a phone's keyboard. Browsers that know `interactive-widget` shrink the page by
+ * themselves; the others tell it only here.
+ */
+export function followVisibleHeight(): () => void {
+  const viewport = window.visualViewport;
+  if (!viewport) {
+    return () => {};
+  }
+  const apply = () => {
+    // A pinch also makes the visible part smaller; that is no keyboard.
+    const height = viewport.scale > 1.01 ? window.innerHeight : viewport.height;
+    document.documentElement.style.setProperty('--visible-height', `${Math.round(height)}px`);
+  };
+  apply();
+  viewport.addEventListener('resize', apply);
+  return () => viewport.removeEventListener('resize', apply);
+}
