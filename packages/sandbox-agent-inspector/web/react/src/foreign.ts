@@ -21,3 +21,11 @@ export function shortened(text: string, maxChars = FOREIGN_MAX_CHARS): string {
   const half = Math.floor((maxChars - 1) / 2);
   return `${letters.slice(0, half).join('')}…${letters.slice(-half).join('')}`;
 }
+
+/** Code and output, likewise: their tabs are theirs. */
+export function foreignCode(text: string): string {
+  return DECEPTIVE_IN_CODE.test(text) ? text.replace(/[^\t\n]+/gu, foreign) : text;
+}
+
+const DECEPTIVE_IN_CODE =
+  /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]|\u034f|\u17b4|\u17b5/u;

@@ -1,7 +1,7 @@
 export * from './ansi/index.ts';
 export * from './conversation/index.ts';
 export * from './diff/index.ts';
-export { FOREIGN_MAX_CHARS, foreign, shortened } from './foreign.ts';
+export { FOREIGN_MAX_CHARS, foreign, foreignCode, shortened } from './foreign.ts';
 export { languageOfName, languageOfPath } from './highlight/languages.ts';
 export * from './markdown/index.ts';
 export * from './server/index.ts';

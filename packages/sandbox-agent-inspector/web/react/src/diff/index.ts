@@ -1,4 +1,11 @@
 export {
+  DiffTable,
+  type DiffTableProps,
+  markedPieces,
+  type RenderCode,
+  WINDOWED_ROWS,
+} from './DiffTable.tsx';
+export {
   changedLines,
   type DiffHunk,
   type DiffLine,
