@@ -208,7 +208,7 @@ function focusChange(root: HTMLElement | null, step: 1 | -1): boolean {
   const stops = [...scope.querySelectorAll<HTMLElement>('[data-change]')];
   if (stops.length === 0) return false;
   const active = document.activeElement;
-  const at = stops.findIndex((stop) => stop === active);
+  const at = active instanceof HTMLElement ? stops.indexOf(active) : -1;
   let next = stops[at + step];
   if (at === -1 && active) {
     const isBehind = (stop: HTMLElement) =>
