@@ -1,0 +1,123 @@
+import type { SessionInfo } from 'sandbox-agent-client';
+import {
+  foreign,
+  isInside,
+  otherInput,
+  relativeTo,
+  useRequestCard,
+  whyAsked,
+} from 'sandbox-agent-react';
+import { DiffList } from '../diff/index.ts';
+import { Foreign } from '../ui/index.ts';
+import styles from './Card.module.css';
+
+const MAX_PATHS = 12;
+
+/** What a tool is about to do: all that a person has to see to allow it. */
+export function ToolSubject({ session }: { session: SessionInfo | null }) {
+  const { request, cardState } = useRequestCard();
+  const { tool, command, paths } = request;
+  const cwd = session?.cwd ?? '';
+  const runsIn = request.cwd ?? (command ? cwd : '');
+  const diffs = tool?.diffs ?? [];
+  const plan = tool?.kind === 'switch_mode' ? planOf(tool.input) : null;
+  const shown = new Set(diffs.map((diff) => diff.path));
+  const others = paths.filter((path) => !shown.has(path));
+  const outside = paths.filter((path) => cwd && !isInside(path, cwd, session?.additionalDirectories));
+  const rest = otherInput(request);
+  return (
+    <div className={styles.subject}>
+      {command && <pre className={styles.command}>{foreign(command)}</pre>}
+      {!command && tool?.title && diffs.length === 0 && !plan && (
+        <p className={styles.subjectTitle}>
+          <Foreign text={tool.title} maxChars={400} />
+        </p>
+      )}
+      {plan && <pre className={styles.plan}>{foreign(plan)}</pre>}
+      {runsIn && (
+        <p className={styles.faint}>
+          in <Foreign text={runsIn} maxChars={120} className={styles.path} />
+        </p>
+      )}
+      {others.length > 0 && (
+        <ul className={styles.paths}>
+          {others.slice(0, MAX_PATHS).map((path) => (
+            <li key={path}>
+              <Foreign text={relativeTo(cwd, path)} maxChars={120} className={styles.path} />
+            </li>
+          ))}
+          {others.length > MAX_PATHS && <li>and {others.length - MAX_PATHS} more</li>}
+        </ul>
+      )}
+      {outside.length > 0 && (
+        <p className={styles.outside}>
+          Outside of the workspace:{' '}
+          <Foreign text={outside.slice(0, 3).join(', ')} maxChars={200} className={styles.path} />
+          {outside.length > 3 && ` and ${outside.length - 3} more`}
+        </p>
+      )}
+      {diffs.length > 0 && <DiffList files={diffs} directory={cwd} />}
+      {rest && <Facts facts={rest} />}
+      {tool?.says && tool.says !== command && (
+        <p className={styles.says}>
+          <Foreign text={session?.agent ?? 'The agent'} maxChars={40} /> says: “
+          <Foreign text={tool.says} maxChars={600} />”
+        </p>
+      )}
+      {request.output !== undefined && request.output !== null && (
+        <pre className={styles.code}>{foreign(asText(request.output))}</pre>
+      )}
+      {cardState !== 'resolved' && session && <p className={styles.why}>{whyAsked(request, session)}</p>}
+    </div>
+  );
+}
+
+/** A function of a client: it answers, not a person. */
+export function HostCall() {
+  const { request } = useRequestCard();
+  return (
+    <div className={styles.subject}>
+      <HostCallInput />
+      <p className={styles.why}>
+        Waits for the client{' '}
+        <Foreign text={request.call?.client ?? 'that registered it'} maxChars={80} />, whose function
+        it is: it is answered by that program, not here.
+      </p>
+    </div>
+  );
+}
+
+export function HostCallInput() {
+  const { call } = useRequestCard().request;
+  if (!call) return null;
+  return (
+    <>
+      <pre className={styles.command}>{foreign(call.tool)}</pre>
+      {Object.keys(call.input).length > 0 && <Facts facts={call.input} />}
+    </>
+  );
+}
+
+function Facts({ facts }: { facts: Readonly<Record<string, unknown>> }) {
+  return (
+    <dl className={styles.facts}>
+      {Object.entries(facts).map(([name, value]) => (
+        <div key={name}>
+          <dt>
+            <Foreign text={name} maxChars={60} />
+          </dt>
+          <dd>{foreign(asText(value))}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value, null, 2) ?? '');
+}
+
+function planOf(input: Readonly<Record<string, unknown>> | null): string | null {
+  const plan = input?.plan;
+  return typeof plan === 'string' && plan.trim() ? plan : null;
+}
