@@ -1,4 +1,5 @@
 export * from './ansi/index.ts';
+export * from './composer/index.ts';
 export * from './conversation/index.ts';
 export * from './diff/index.ts';
 export { FOREIGN_MAX_CHARS, foreign, foreignCode, shortened } from './foreign.ts';
@@ -6,4 +7,5 @@ export { languageOfName, languageOfPath } from './highlight/languages.ts';
 export * from './markdown/index.ts';
 export * from './server/index.ts';
 export * from './timeline/index.ts';
+export * from './requests/index.ts';
 export * from './tools/index.ts';

@@ -2,9 +2,8 @@ import { Diamond } from 'lucide-react';
 import {
   asksTo,
   Deadline,
-  foreign,
   useRequestCard,
-  useServer,
+  useSessions,
 } from 'sandbox-agent-react';
 import { Foreign } from '../ui/index.ts';
 import { Actions } from './Actions.tsx';
@@ -17,8 +16,7 @@ import { HostCall, ToolSubject } from './Subject.tsx';
 /** What is in a card, whichever request it is. */
 export function CardContent() {
   const { request, titleId, cardState } = useRequestCard();
-  const { sessions } = useServer();
-  const session = sessions.find((one) => one.id === request.sessionId);
+  const session = useSessions().find((one) => one.id === request.sessionId);
   const isOpen = cardState === 'pending' || cardState === 'failed';
   if (!isOpen) return <CardState session={session ?? null} />;
   return (
@@ -45,7 +43,18 @@ export function CardContent() {
   );
 }
 
-/** Of a name that stands in a sentence of ours. */
-export function named(text: string | null | undefined, other: string): string {
-  return text ? foreign(text) : other;
+/** In the conversation of a phone, where the sheet below has the buttons. */
+export function AnsweredBelow() {
+  const { request, titleId } = useRequestCard();
+  const session = useSessions().find((one) => one.id === request.sessionId);
+  return (
+    <header className={styles.header}>
+      <Diamond aria-hidden className={styles.glyph} />
+      <h3 id={titleId} className={styles.title}>
+        <Foreign text={session?.agent ?? 'The agent'} maxChars={40} /> {asksTo(request)}
+      </h3>
+      <Deadline className={styles.deadline} />
+      <p className={styles.faint}>Answer it below.</p>
+    </header>
+  );
 }

@@ -1,5 +1,5 @@
 import type { SessionInfo } from 'sandbox-agent-client';
-import { foreign, refusal, useRequestCard, useSessionStore } from 'sandbox-agent-react';
+import { foreign, refusal, useRequestCard, useServerStore } from 'sandbox-agent-react';
 import { useEffect, useId, useRef, useState } from 'react';
 import { notify } from '../shell/notify.tsx';
 import { Button, Foreign, TextField } from '../ui/index.ts';
@@ -16,7 +16,7 @@ export function RefusePanel({
   onClose: () => void;
 }) {
   const { choices, takes, takesPress, answer, request } = useRequestCard();
-  const store = useSessionStore(request.sessionId);
+  const store = useServerStore();
   const [message, setMessage] = useState('');
   const [onReject, setOnReject] = useState<OnReject>(null);
   const [how, setHow] = useState(choices.deny?.id ?? choices.refusals[0]?.id ?? '');
@@ -34,7 +34,7 @@ export function RefusePanel({
     const state = await answer(body);
     if (!prompt || state.phase !== 'resolved' || !state.isMine) return;
     try {
-      await store.send(prompt);
+      await store.session(request.sessionId).send(prompt);
     } catch (error) {
       notify({
         title: 'Denied, but the reason was not sent',

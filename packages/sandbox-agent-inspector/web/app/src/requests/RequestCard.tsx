@@ -1,29 +1,21 @@
-import { RequestCardRoot, usePermission } from 'sandbox-agent-react';
+import { usePermission } from 'sandbox-agent-react';
+import { useMedia } from '../composer/useMedia.ts';
 import { usePreferences } from '../shell/preferences.ts';
-import styles from './Card.module.css';
-import { CardContent } from './CardContent.tsx';
-import { useCurrentCard } from './current.ts';
+import { CardFrame } from './CardFrame.tsx';
 
 interface RequestCardProps {
   sessionId: string;
   requestId: string;
-  /** In a list of several sessions: says whose it is. */
-  context?: React.ReactNode;
-  className?: string;
+  /** On a phone the sheet over the composer answers, and the conversation only says that it does. */
+  place?: 'conversation' | 'sheet';
 }
 
 /** A permission, a question, a hook or a call of a client: answered in place, or what became of it. */
-export function RequestCard({ sessionId, requestId, context, className = '' }: RequestCardProps) {
+export function RequestCard({ sessionId, requestId, place = 'conversation' }: RequestCardProps) {
   const actor = usePreferences((state) => state.actor);
   const handle = usePermission(sessionId, requestId, { actor });
-  const ref = useCurrentCard(sessionId, requestId);
+  const isPhone = useMedia('(max-width: 600px)');
   if (!handle) return null;
-  return (
-    <div ref={ref} className={styles.place}>
-      <RequestCardRoot handle={handle} className={`${styles.card} ${className}`}>
-        {context}
-        <CardContent />
-      </RequestCardRoot>
-    </div>
-  );
+  const isBelow = isPhone && place === 'conversation' && handle.request.kind !== 'host_tool';
+  return <CardFrame handle={handle} isSheet={place === 'sheet'} isBelow={isBelow} />;
 }

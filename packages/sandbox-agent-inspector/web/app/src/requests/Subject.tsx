@@ -3,7 +3,7 @@ import {
   foreign,
   isInside,
   otherInput,
-  relativeTo,
+  relativePath,
   useRequestCard,
   whyAsked,
 } from 'sandbox-agent-react';
@@ -43,7 +43,7 @@ export function ToolSubject({ session }: { session: SessionInfo | null }) {
         <ul className={styles.paths}>
           {others.slice(0, MAX_PATHS).map((path) => (
             <li key={path}>
-              <Foreign text={relativeTo(cwd, path)} maxChars={120} className={styles.path} />
+              <Foreign text={relativePath(path, cwd)} maxChars={120} className={styles.path} />
             </li>
           ))}
           {others.length > MAX_PATHS && <li>and {others.length - MAX_PATHS} more</li>}

@@ -1,4 +1,4 @@
-import type { PlanEntry, SessionInfo, Transcript } from 'sandbox-agent-client';
+import type { PlanEntry, PlanItem, SessionInfo, Transcript } from 'sandbox-agent-client';
 
 export interface PromptCapabilities {
   image: boolean;
@@ -51,23 +51,30 @@ export interface PlanProgress {
   current: string | null;
 }
 
-/** How far the newest plan is; null: there is none, or it belongs to an earlier turn and is done. */
-export function planProgress(transcript: Transcript): PlanProgress | null {
+/** The newest plan; null: there is none, or it belongs to an earlier turn and is done. */
+export function currentPlan(transcript: Transcript): PlanItem | null {
   const turns = transcript.turns ?? [];
   for (const turn of turns.slice(-3).toReversed()) {
     const plan = (turn.items ?? []).findLast((item) => item.type === 'plan');
-    if (plan?.type === 'plan') return progressOf(plan.entries ?? [], turn === turns.at(-1));
+    if (plan?.type !== 'plan') continue;
+    return turn === turns.at(-1) || !(plan.entries ?? []).every(isDone) ? plan : null;
   }
   return null;
 }
 
-function progressOf(entries: readonly PlanEntry[], isNewest: boolean): PlanProgress | null {
-  const done = entries.filter((entry) => entry.status === 'completed').length;
-  if (entries.length === 0 || (done === entries.length && !isNewest)) return null;
+/** How far a plan is. */
+export function planProgress(plan: PlanItem | null): PlanProgress | null {
+  const entries = plan?.entries ?? [];
+  if (entries.length === 0) return null;
+  const done = entries.filter(isDone).length;
   const current =
     entries.find((entry) => entry.status === 'in_progress') ??
     entries.find((entry) => (entry.status ?? 'pending') === 'pending');
   return { done, total: entries.length, current: current?.content ?? null };
+}
+
+function isDone(entry: PlanEntry): boolean {
+  return entry.status === 'completed';
 }
 
 function member(value: unknown, name: string): unknown {

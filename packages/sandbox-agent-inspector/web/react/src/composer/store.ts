@@ -48,6 +48,7 @@ export class ComposerStore {
   readonly #listeners = new Set<() => void>();
   #snapshot = EMPTY;
   #lastId = 0;
+  #sending: AbortController | null = null;
 
   constructor(
     client: SandboxAgent,
@@ -79,9 +80,13 @@ export class ComposerStore {
     if (sending || !isReady || (!text.trim() && attachments.length === 0)) return;
     this.#set({ sending: { text, how }, problem: null, refused: [] });
     const content = attachments.length > 0 ? blocksOf(text.trim(), attachments) : text.trim();
+    const sendingNow = new AbortController();
+    this.#sending = sendingNow;
     try {
-      await this.#session.send(content, { steer: how === 'steer' });
+      const { signal } = sendingNow;
+      await this.#session.send(content, { steer: how === 'steer', signal });
     } catch (error) {
+      if (sendingNow.signal.aborted) return;
       const problem = error instanceof Error ? error : new Error(String(error));
       this.#set({ sending: null, problem });
       return;
@@ -92,6 +97,12 @@ export class ComposerStore {
     for (const attachment of attachments) this.#release(attachment);
     this.#set({ sending: null, attachments: left });
     this.drafts.sent(this.#sessionId, text);
+  }
+
+  /** Give up what waits for the connection: it is a draft again. */
+  withdraw(): void {
+    this.#sending?.abort();
+    this.#set({ sending: null });
   }
 
   attach(files: readonly File[]): void {

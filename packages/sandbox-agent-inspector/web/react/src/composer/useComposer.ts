@@ -1,4 +1,4 @@
-import type { Command, OutboxPrompt, QueuedPrompt, SessionInfo } from 'sandbox-agent-client';
+import type { Command, OutboxPrompt, QueuedPrompt, SessionInfo, SessionSnapshot } from 'sandbox-agent-client';
 import {
   type ChangeEvent,
   type ClipboardEvent,
@@ -14,7 +14,7 @@ import {
   useState,
   useSyncExternalStore,
 } from 'react';
-import { useClient, useConnection, useSession, useSessionStore } from '../hooks.ts';
+import { useClient, useConnection, useSessionSelector, useSessionStore } from '../server/hooks.ts';
 import { type Completion, complete } from './completion.ts';
 import { NO_RECALL, type Recall, recallable, recalled, recallNewer, recallOlder } from './history.ts';
 import { keyOf } from './keys.ts';
@@ -22,6 +22,7 @@ import {
   type Blocked,
   blockedBy,
   canSteer,
+  currentPlan,
   type PlanProgress,
   planProgress,
   promptTexts,
@@ -31,6 +32,11 @@ import { type CompletionHandle, useCompletion } from './useCompletion.ts';
 
 const ESCAPE_MS = 2000;
 const NO_COMMANDS: readonly Command[] = [];
+const NO_QUEUE: readonly QueuedPrompt[] = [];
+
+const commandsOf = ({ transcript }: SessionSnapshot) => transcript.commands ?? NO_COMMANDS;
+const queueOf = ({ transcript }: SessionSnapshot) => transcript.queued ?? NO_QUEUE;
+const planOf = ({ transcript }: SessionSnapshot) => currentPlan(transcript);
 
 export interface ComposerHandle extends ComposerSnapshot {
   store: ComposerStore;
@@ -82,7 +88,13 @@ export function useComposer(
 ): ComposerHandle {
   const client = useClient();
   const session = useSessionStore(sessionId);
-  const { info, transcript, outbox, state } = useSession(sessionId);
+  // Part by part: a turn that streams changes none of them.
+  const info = useSessionSelector(sessionId, (snapshot) => snapshot.info);
+  const outbox = useSessionSelector(sessionId, (snapshot) => snapshot.outbox);
+  const state = useSessionSelector(sessionId, (snapshot) => snapshot.state);
+  const commands = useSessionSelector(sessionId, commandsOf);
+  const queue = useSessionSelector(sessionId, queueOf);
+  const planItem = useSessionSelector(sessionId, planOf);
   const connection = useConnection();
   const store = composerOf(client, session, sessionId);
   const snapshot = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getSnapshot);
@@ -104,7 +116,6 @@ export function useComposer(
     if (at !== null) inputRef.current?.setSelectionRange(at, at);
   });
 
-  const commands = transcript.commands ?? NO_COMMANDS;
   const completion = useCompletion(client, {
     text,
     caret: Math.min(caret, text.length),
@@ -168,7 +179,7 @@ export function useComposer(
     if (key === 'send' || key === 'queue') send('queue');
     else if (key === 'steer') send(canSteer(info) && isRunning ? 'steer' : 'queue');
     else if (key === 'older') {
-      const known = () => recallable(promptTexts(transcript), store.history.all());
+      const known = () => recallable(promptTexts(session.getSnapshot().transcript), store.history.all());
       isTaken = walk(recallOlder(isRecalling ? recall : NO_RECALL, known));
     } else if (key === 'newer') isTaken = walk(recallNewer(recall));
     else isTaken = key === 'escape' && escape();
@@ -180,7 +191,7 @@ export function useComposer(
   const hasContent = text.trim() !== '' || snapshot.attachments.length > 0;
   const isReady = snapshot.attachments.every((one) => one.state.phase === 'ready');
   const blocked = useMemo(() => blockedBy(info, state), [info, state]);
-  const plan = useMemo(() => planProgress(transcript), [transcript]);
+  const plan = useMemo(() => planProgress(planItem), [planItem]);
 
   return {
     ...snapshot,
@@ -195,7 +206,7 @@ export function useComposer(
     isConnected: connection.state === 'live',
     send,
     outbox,
-    queue: transcript.queued ?? [],
+    queue,
     unqueue: async ({ turnId }) => {
       if (turnId) await client.sessions.cancel(sessionId, { turnId });
     },

@@ -1,18 +1,13 @@
 import type {
   Diff,
-  HookItem,
-  HostToolItem,
-  PermissionItem,
   Question,
-  QuestionItem,
   RequestInfo,
+  RequestItem,
   Resolution,
   ToolCallFields,
   ToolItem,
 } from 'sandbox-agent-client';
 
-/** A request of the conversation. */
-export type RequestItem = PermissionItem | QuestionItem | HookItem | HostToolItem;
 export type RequestKind = RequestInfo['kind'];
 export type OptionKind = 'allow_once' | 'allow_always' | 'reject_once' | 'reject_always';
 

@@ -1,9 +1,9 @@
-import type { AnswerRequest, ToolItem } from 'sandbox-agent-client';
+import type { AnswerRequest, RequestItem, ToolItem, Transcript } from 'sandbox-agent-client';
 import { useCallback, useEffect, useMemo, useSyncExternalStore } from 'react';
-import { useClient, useConnection, useServer, useSession } from '../hooks.ts';
+import { useClient, useConnection, useInbox, useSessions, useSessionSelector } from '../server/hooks.ts';
 import { type AnswerState, answersOf, IDLE } from './answers.ts';
 import { type AnswerAbilities, type Choices, choicesOf, readAbilities } from './choices.ts';
-import { fromInfo, fromItem, type RequestItem, type RequestModel } from './model.ts';
+import { fromInfo, fromItem, type RequestModel } from './model.ts';
 
 export interface RequestHandle {
   request: RequestModel;
@@ -30,10 +30,10 @@ export function usePermission(
   requestId: string,
   options: RequestOptions = {},
 ): RequestHandle | null {
-  const { transcript } = useSession(sessionId);
-  const { requests } = useServer();
+  const turns = useSessionSelector(sessionId, turnsOf);
+  const requests = useInbox();
   const found = useMemo(() => {
-    const item = findItem(transcript.turns ?? [], requestId);
+    const item = findItem(turns, requestId);
     const info = requests.find((one) => one.id === requestId && one.sessionId === sessionId);
     if (item) {
       const model = fromItem(sessionId, item.item, item.tool);
@@ -41,7 +41,7 @@ export function usePermission(
       return info?.hook ? { ...model, hook: info.hook } : model;
     }
     return info ? fromInfo(sessionId, info) : null;
-  }, [transcript, requests, sessionId, requestId]);
+  }, [turns, requests, sessionId, requestId]);
   return useHandle(found, options);
 }
 
@@ -57,7 +57,7 @@ export function useRequestModel(
 function useHandle(found: RequestModel | null, { actor }: RequestOptions): RequestHandle | null {
   const client = useClient();
   const { state: connection } = useConnection();
-  const { sessions } = useServer();
+  const sessions = useSessions();
   const answers = answersOf(client);
   const sessionId = found?.sessionId ?? '';
   const requestId = found?.id ?? '';
@@ -95,12 +95,15 @@ function missing(request: RequestModel): RequestHandle {
   };
 }
 
-interface Turnish {
-  items?: readonly { type: string }[];
+type Turns = NonNullable<Transcript['turns']>;
+const NO_TURNS: Turns = [];
+
+function turnsOf({ transcript }: { transcript: Transcript }): Turns {
+  return transcript.turns ?? NO_TURNS;
 }
 
 function findItem(
-  turns: readonly Turnish[],
+  turns: Turns,
   requestId: string,
 ): { item: RequestItem; tool?: ToolItem } | null {
   for (const turn of turns.toReversed()) {

@@ -1,0 +1,20 @@
+export {
+  type Attachment,
+  type AttachmentState,
+  MAX_ATTACHMENT_BYTES,
+  MAX_ATTACHMENTS,
+  MAX_INLINE_IMAGE_BYTES,
+} from './attachments.ts';
+export { Composer, ComposerInput, CompletionList, useComposerContext } from './Composer.tsx';
+export type { Completion } from './completion.ts';
+export { DraftStore } from './drafts.ts';
+export {
+  type Blocked,
+  canSteer,
+  type PlanProgress,
+  type PromptCapabilities,
+  promptCapabilities,
+} from './session.ts';
+export { type ComposerSnapshot, ComposerStore, type SendHow } from './store.ts';
+export { type ComposerHandle, textOf, useComposer } from './useComposer.ts';
+export type { CompletionHandle } from './useCompletion.ts';
