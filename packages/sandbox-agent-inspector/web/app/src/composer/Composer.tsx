@@ -1,11 +1,11 @@
 import { Paperclip, Send, Square } from 'lucide-react';
+import { useRef, useState } from 'react';
 import {
   CompletionList,
   ComposerInput,
   Composer as ComposerRoot,
   useComposerContext,
 } from 'sandbox-agent-react';
-import { useRef, useState } from 'react';
 import { RequestSheet } from '../requests/RequestSheet.tsx';
 import { notify } from '../shell/notify.tsx';
 import { useShortcut } from '../shell/shortcuts.ts';

@@ -1,6 +1,6 @@
+import { Button } from 'react-aria-components';
 import { formatCount, useSessionSelector } from 'sandbox-agent-react';
 import { Tip } from '../ui/index.ts';
-import { Button } from 'react-aria-components';
 import styles from './Composer.module.css';
 
 /** How full the context window is. */

@@ -1,6 +1,6 @@
+import { useState } from 'react';
 import { ApiError } from 'sandbox-agent-client';
 import { foreign, useClient, useComposerContext } from 'sandbox-agent-react';
-import { useState } from 'react';
 import { Banner, Button, Foreign } from '../ui/index.ts';
 import styles from './Composer.module.css';
 
@@ -48,7 +48,9 @@ export function ComposerNotice({ sessionId }: { sessionId: string }) {
     );
   }
   if (!isConnected && text.trim() !== '') {
-    return <p className={styles.hint}>Not connected: it will be sent when the connection is back.</p>;
+    return (
+      <p className={styles.hint}>Not connected: it will be sent when the connection is back.</p>
+    );
   }
   if (blocked?.why === 'ended') return <Ended sessionId={sessionId} />;
   if (isEscapeArmed) {

@@ -1,7 +1,7 @@
 import { ChevronDown } from 'lucide-react';
+import { useEffect, useState } from 'react';
 import type { PatchSession, SessionInfo } from 'sandbox-agent-client';
 import { foreign, shortened, useClient, useSessionSelector } from 'sandbox-agent-react';
-import { useEffect, useState } from 'react';
 import { notify } from '../shell/notify.tsx';
 import { Button, Menu, type MenuGroup } from '../ui/index.ts';
 import styles from './Composer.module.css';

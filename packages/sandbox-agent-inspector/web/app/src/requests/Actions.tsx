@@ -1,6 +1,6 @@
+import { useEffect, useRef, useState } from 'react';
 import type { SessionInfo } from 'sandbox-agent-client';
 import { type Choice, foreign, useRequestCard } from 'sandbox-agent-react';
-import { useEffect, useRef, useState } from 'react';
 import { Banner, Button, Foreign, keyLabel } from '../ui/index.ts';
 import styles from './Actions.module.css';
 import { AlwaysPanel } from './AlwaysPanel.tsx';

@@ -1,5 +1,5 @@
-import { type Choice, foreign, useRequestCard } from 'sandbox-agent-react';
 import { useId, useState } from 'react';
+import { type Choice, foreign, useRequestCard } from 'sandbox-agent-react';
 import { Button, Foreign } from '../ui/index.ts';
 import styles from './Actions.module.css';
 

@@ -1,10 +1,5 @@
 import { Diamond } from 'lucide-react';
-import {
-  asksTo,
-  Deadline,
-  useRequestCard,
-  useSessions,
-} from 'sandbox-agent-react';
+import { asksTo, Deadline, useRequestCard, useSessions } from 'sandbox-agent-react';
 import { Foreign } from '../ui/index.ts';
 import { Actions } from './Actions.tsx';
 import styles from './Card.module.css';

@@ -1,5 +1,5 @@
-import { type RequestHandle, RequestCardRoot, stateOf } from 'sandbox-agent-react';
 import type { ReactNode } from 'react';
+import { RequestCardRoot, type RequestHandle, stateOf } from 'sandbox-agent-react';
 import styles from './Card.module.css';
 import { AnsweredBelow, CardContent } from './CardContent.tsx';
 import { useCurrentCard } from './current.ts';

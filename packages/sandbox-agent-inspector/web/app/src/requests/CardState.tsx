@@ -1,4 +1,5 @@
 import { Ban, Check, Clock, CornerDownRight, MessageSquare, WifiOff, X } from 'lucide-react';
+import { useState } from 'react';
 import type { SessionInfo } from 'sandbox-agent-client';
 import {
   ago,
@@ -10,7 +11,6 @@ import {
   useNow,
   useRequestCard,
 } from 'sandbox-agent-react';
-import { useState } from 'react';
 import { Button, Disclosure, Foreign } from '../ui/index.ts';
 import { Answers } from './Answers.tsx';
 import styles from './Card.module.css';
@@ -102,7 +102,7 @@ const UNDECIDED: Readonly<Record<string, string>> = {
 };
 
 function Ago({ time }: { time: string | null }) {
-  const now = useNow();
+  const now = useNow(time !== null);
   if (!time) return null;
   return (
     <time className={styles.faint} dateTime={time} title={new Date(time).toLocaleString()}>

@@ -1,5 +1,5 @@
-import { commandField, editedInput, useRequestCard, withInput } from 'sandbox-agent-react';
 import { useEffect, useRef, useState } from 'react';
+import { commandField, editedInput, useRequestCard, withInput } from 'sandbox-agent-react';
 import { Button, TextField } from '../ui/index.ts';
 import styles from './Actions.module.css';
 

@@ -1,7 +1,13 @@
 import { CircleCheck } from 'lucide-react';
-import type { RequestInfo, SessionInfo } from 'sandbox-agent-client';
-import { fromInfo, useConnection, useInbox, useRequestModel, useSessions } from 'sandbox-agent-react';
 import { useMemo } from 'react';
+import type { RequestInfo, SessionInfo } from 'sandbox-agent-client';
+import {
+  fromInfo,
+  useConnection,
+  useInbox,
+  useRequestModel,
+  useSessions,
+} from 'sandbox-agent-react';
 import { paths, useHref, useNavigate } from '../shell/navigation.ts';
 import { usePreferences } from '../shell/preferences.ts';
 import { EmptyState, Foreign, Kbd, Skeleton, TextField } from '../ui/index.ts';
@@ -40,7 +46,7 @@ export function Inbox() {
       )}
       {requests.length === 0 &&
         (state === 'connecting' ? (
-          <Skeleton lines={4} />
+          <Skeleton />
         ) : (
           <EmptyState icon={<CircleCheck />} title="Nothing waits for you">
             When an agent asks for a permission or has a question, it is here, whichever session it

@@ -1,14 +1,14 @@
+import { useId, useRef } from 'react';
 import type { Question } from 'sandbox-agent-client';
 import {
   foreign,
+  linkTarget,
   optionsOf,
   type QuestionFormHandle,
-  safeUrl,
   takesOther,
   useQuestionForm,
   useRequestCard,
 } from 'sandbox-agent-react';
-import { useId, useRef } from 'react';
 import { Banner, Button, Foreign, TextField } from '../ui/index.ts';
 import actions from './Actions.module.css';
 import styles from './Questions.module.css';
@@ -63,8 +63,8 @@ export function QuestionForm() {
 }
 
 function PageLink({ url }: { url: string }) {
-  const safe = safeUrl(url);
-  if (!safe) {
+  const safe = linkTarget(url);
+  if (safe?.kind !== 'web') {
     return (
       <p className={styles.message}>
         <Foreign text={url} maxChars={300} />

@@ -1,6 +1,6 @@
+import { useEffect, useId, useRef, useState } from 'react';
 import type { SessionInfo } from 'sandbox-agent-client';
 import { foreign, refusal, useRequestCard, useServerStore } from 'sandbox-agent-react';
-import { useEffect, useId, useRef, useState } from 'react';
 import { notify } from '../shell/notify.tsx';
 import { Button, Foreign, TextField } from '../ui/index.ts';
 import styles from './Actions.module.css';

@@ -1,5 +1,6 @@
 import type { SessionInfo } from 'sandbox-agent-client';
 import {
+  fileDiffOf,
   foreign,
   isInside,
   otherInput,
@@ -7,9 +8,9 @@ import {
   useRequestCard,
   whyAsked,
 } from 'sandbox-agent-react';
-import { DiffList } from '../diff/index.ts';
 import { Foreign } from '../ui/index.ts';
 import styles from './Card.module.css';
+import { Changes } from './Changes.tsx';
 
 const MAX_PATHS = 12;
 
@@ -23,7 +24,9 @@ export function ToolSubject({ session }: { session: SessionInfo | null }) {
   const plan = tool?.kind === 'switch_mode' ? planOf(tool.input) : null;
   const shown = new Set(diffs.map((diff) => diff.path));
   const others = paths.filter((path) => !shown.has(path));
-  const outside = paths.filter((path) => cwd && !isInside(path, cwd, session?.additionalDirectories));
+  const outside = paths.filter(
+    (path) => cwd && !isInside(path, cwd, session?.additionalDirectories),
+  );
   const rest = otherInput(request);
   return (
     <div className={styles.subject}>
@@ -56,7 +59,7 @@ export function ToolSubject({ session }: { session: SessionInfo | null }) {
           {outside.length > 3 && ` and ${outside.length - 3} more`}
         </p>
       )}
-      {diffs.length > 0 && <DiffList files={diffs} directory={cwd} />}
+      {diffs.length > 0 && <Changes files={diffs.map(fileDiffOf)} />}
       {rest && <Facts facts={rest} />}
       {tool?.says && tool.says !== command && (
         <p className={styles.says}>
@@ -67,7 +70,9 @@ export function ToolSubject({ session }: { session: SessionInfo | null }) {
       {request.output !== undefined && request.output !== null && (
         <pre className={styles.code}>{foreign(asText(request.output))}</pre>
       )}
-      {cardState !== 'resolved' && session && <p className={styles.why}>{whyAsked(request, session)}</p>}
+      {cardState !== 'resolved' && session && (
+        <p className={styles.why}>{whyAsked(request, session)}</p>
+      )}
     </div>
   );
 }
@@ -80,8 +85,8 @@ export function HostCall() {
       <HostCallInput />
       <p className={styles.why}>
         Waits for the client{' '}
-        <Foreign text={request.call?.client ?? 'that registered it'} maxChars={80} />, whose function
-        it is: it is answered by that program, not here.
+        <Foreign text={request.call?.client ?? 'that registered it'} maxChars={80} />, whose
+        function it is: it is answered by that program, not here.
       </p>
     </div>
   );

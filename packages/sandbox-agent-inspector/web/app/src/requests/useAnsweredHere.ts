@@ -1,6 +1,6 @@
+import { useEffect, useMemo, useRef, useState } from 'react';
 import type { RequestInfo } from 'sandbox-agent-client';
 import { useClient, useInbox } from 'sandbox-agent-react';
-import { useEffect, useMemo, useRef, useState } from 'react';
 
 const keyOf = (one: RequestInfo) => `${one.sessionId ?? ''}\n${one.id}`;
 

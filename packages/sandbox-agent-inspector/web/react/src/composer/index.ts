@@ -5,7 +5,7 @@ export {
   MAX_ATTACHMENTS,
   MAX_INLINE_IMAGE_BYTES,
 } from './attachments.ts';
-export { Composer, ComposerInput, CompletionList, useComposerContext } from './Composer.tsx';
+export { CompletionList, Composer, ComposerInput, useComposerContext } from './Composer.tsx';
 export type { Completion } from './completion.ts';
 export { DraftStore } from './drafts.ts';
 export {
@@ -16,5 +16,5 @@ export {
   promptCapabilities,
 } from './session.ts';
 export { type ComposerSnapshot, ComposerStore, type SendHow } from './store.ts';
-export { type ComposerHandle, textOf, useComposer } from './useComposer.ts';
 export type { CompletionHandle } from './useCompletion.ts';
+export { type ComposerHandle, textOf, useComposer } from './useComposer.ts';

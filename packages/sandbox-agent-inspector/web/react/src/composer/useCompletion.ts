@@ -1,5 +1,5 @@
-import type { Command, SandboxAgent } from 'sandbox-agent-client';
 import { useCallback, useEffect, useMemo, useState } from 'react';
+import type { Command, SandboxAgent } from 'sandbox-agent-client';
 import {
   type Completion,
   fileCompletions,
@@ -102,7 +102,7 @@ async function lookUp(
   const directory = /^(?:.*\/)?$/.exec(query)?.[0];
   if (directory !== undefined && !directory.startsWith('/') && !directory.includes('..')) {
     const path = directory ? `${cwd.replace(/\/+$/, '')}/${directory}` : cwd;
-    const { entries } = await client.files.list(path, { signal });
+    const entries = await client.files.list(path, { signal });
     return fileCompletions(entries.slice(0, 200), cwd, '');
   }
   const { entries } = await client.files.find(cwd, { query, limit: 200, signal });

@@ -1,4 +1,3 @@
-import type { Command, OutboxPrompt, QueuedPrompt, SessionInfo, SessionSnapshot } from 'sandbox-agent-client';
 import {
   type ChangeEvent,
   type ClipboardEvent,
@@ -14,9 +13,23 @@ import {
   useState,
   useSyncExternalStore,
 } from 'react';
+import type {
+  Command,
+  OutboxPrompt,
+  QueuedPrompt,
+  SessionInfo,
+  SessionSnapshot,
+} from 'sandbox-agent-client';
 import { useClient, useConnection, useSessionSelector, useSessionStore } from '../server/hooks.ts';
 import { type Completion, complete } from './completion.ts';
-import { NO_RECALL, type Recall, recallable, recalled, recallNewer, recallOlder } from './history.ts';
+import {
+  NO_RECALL,
+  type Recall,
+  recallable,
+  recalled,
+  recallNewer,
+  recallOlder,
+} from './history.ts';
 import { keyOf } from './keys.ts';
 import {
   type Blocked,
@@ -124,7 +137,7 @@ export function useComposer(
   });
 
   const { isRunning, stop, isStopping } = useStop(sessionId, info);
-  const { isEscapeArmed, escape } = useEscape(isRunning, stop);
+  const { isEscapeArmed, pressEscape } = useEscape(isRunning, stop);
   const [recall, setRecall] = useState<Recall>(NO_RECALL);
 
   const send = useCallback((how: SendHow = 'queue') => void store.send(how), [store]);
@@ -179,10 +192,11 @@ export function useComposer(
     if (key === 'send' || key === 'queue') send('queue');
     else if (key === 'steer') send(canSteer(info) && isRunning ? 'steer' : 'queue');
     else if (key === 'older') {
-      const known = () => recallable(promptTexts(session.getSnapshot().transcript), store.history.all());
+      const known = () =>
+        recallable(promptTexts(session.getSnapshot().transcript), store.history.all());
       isTaken = walk(recallOlder(isRecalling ? recall : NO_RECALL, known));
     } else if (key === 'newer') isTaken = walk(recallNewer(recall));
-    else isTaken = key === 'escape' && escape();
+    else isTaken = key === 'escape' && pressEscape();
     if (isTaken) event.preventDefault();
   };
 
@@ -247,8 +261,7 @@ export function useComposer(
       'aria-autocomplete': 'list',
       'aria-expanded': isExpanded,
       'aria-controls': isExpanded ? listId : undefined,
-      'aria-activedescendant':
-        isExpanded && completion ? optionId(completion.index) : undefined,
+      'aria-activedescendant': isExpanded && completion ? optionId(completion.index) : undefined,
     },
   };
 }
@@ -265,7 +278,9 @@ function isTyped(item: Completion, { trigger }: CompletionHandle, text: string):
 
 export function textOf(blocks: NonNullable<QueuedPrompt['prompt']>): string {
   return blocks
-    .flatMap((block) => (block.type === 'text' && typeof block.text === 'string' ? [block.text] : []))
+    .flatMap((block) =>
+      block.type === 'text' && typeof block.text === 'string' ? [block.text] : [],
+    )
     .join('\n');
 }
 
@@ -299,7 +314,7 @@ function useEscape(isRunning: boolean, stop: () => Promise<void>) {
     const timer = setTimeout(() => setArmed(false), ESCAPE_MS);
     return () => clearTimeout(timer);
   }, [isArmed]);
-  const escape = (): boolean => {
+  const pressEscape = (): boolean => {
     if (!isRunning) return false;
     setArmed(!isArmed);
     if (isArmed) void stop().catch(() => undefined);

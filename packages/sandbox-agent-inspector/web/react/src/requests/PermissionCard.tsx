@@ -1,4 +1,3 @@
-import type { AnswerRequest } from 'sandbox-agent-client';
 import {
   type ComponentPropsWithoutRef,
   createContext,
@@ -8,6 +7,7 @@ import {
   useMemo,
   useRef,
 } from 'react';
+import type { AnswerRequest } from 'sandbox-agent-client';
 import { foreign } from '../foreign.ts';
 import type { Choice } from './choices.ts';
 import { useAnswerGuard } from './useAnswerGuard.ts';
@@ -162,7 +162,11 @@ export function Deadline(props: ComponentPropsWithoutRef<'time'>) {
   const left = useDeadline(request.expiresAt);
   if (left === null) return null;
   return (
-    <time {...props} dateTime={request.expiresAt ?? undefined} data-soon={left < 60_000 || undefined}>
+    <time
+      {...props}
+      dateTime={request.expiresAt ?? undefined}
+      data-soon={left < 60_000 || undefined}
+    >
       {left > 0 ? `${defaultWords(request)} in ${remaining(left)}` : `${defaultWords(request)} now`}
     </time>
   );

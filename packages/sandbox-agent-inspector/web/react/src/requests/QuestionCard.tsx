@@ -1,12 +1,7 @@
-import type { Question } from 'sandbox-agent-client';
 import { useCallback, useId, useMemo, useState } from 'react';
+import type { Question } from 'sandbox-agent-client';
 import { foreign } from '../foreign.ts';
-import {
-  Deadline,
-  Outcome,
-  RequestCardRoot,
-  useRequestCard,
-} from './PermissionCard.tsx';
+import { Deadline, Outcome, RequestCardRoot, useRequestCard } from './PermissionCard.tsx';
 import {
   bodyOf,
   choose,

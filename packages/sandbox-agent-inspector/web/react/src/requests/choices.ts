@@ -29,8 +29,7 @@ export interface Choices {
 }
 
 const NOTHING: Choices = { allow: null, deny: null, always: [], refusals: [], others: [] };
-const LASTING_ID =
-  /project|user|save|global|persist|workspace|repo|amendment|permanent|forever/i;
+const LASTING_ID = /project|user|save|global|persist|workspace|repo|amendment|permanent|forever/i;
 const LASTING_NAME =
   /\b(?:in|for|on) (?:this |the |all )?(?:project|user|workspace|repo\w*|machine|global\w*)\b|\b(?:future|all|every|other) sessions?\b|\bpermanent|\bforever\b|\bsave\b/i;
 
@@ -62,9 +61,7 @@ export function choicesOf(request: RequestModel): Choices {
     });
   }
   return {
-    allow: allow
-      ? { ...chosen(allow, 'Only this once.'), label: 'Allow once' }
-      : null,
+    allow: allow ? { ...chosen(allow, 'Only this once.'), label: 'Allow once' } : null,
     deny: deny
       ? { ...chosen(deny, 'Only this once.'), label: 'Deny' }
       : { id: 'reject', label: 'Deny', holds: 'Only this once.', body: { reply: 'reject' } },

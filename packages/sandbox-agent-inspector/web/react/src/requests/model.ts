@@ -287,7 +287,9 @@ function isQuestion(value: unknown): value is Question {
   return isRecord(value) && typeof value.id === 'string' && typeof value.question === 'string';
 }
 
-function outcomeOf(told: Omit<RequestOutcome, 'outcome'>): Omit<RequestOutcome, 'outcome'> {
+/** Of an item, or of what an answer is answered with: each kind has some of these. */
+function outcomeOf(from: RequestItem | Resolution): Omit<RequestOutcome, 'outcome'> {
+  const told = from as Partial<Omit<RequestOutcome, 'outcome'>>;
   return {
     decidedBy: told.decidedBy ?? null,
     optionId: told.optionId,

@@ -67,7 +67,10 @@ export function answerOf(question: Question, draft: QuestionDraft): Answer | und
     const isNumeric = question.answerType === 'number' || question.answerType === 'integer';
     const typed = isNumeric ? Number(text) : text;
     return question.multiSelect && typeof typed === 'string'
-      ? typed.split('\n').map((line) => line.trim()).filter(Boolean)
+      ? typed
+          .split('\n')
+          .map((line) => line.trim())
+          .filter(Boolean)
       : typed;
   }
   const values = draft.chosen.flatMap((index) => {

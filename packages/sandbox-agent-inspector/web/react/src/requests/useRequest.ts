@@ -1,6 +1,12 @@
-import type { AnswerRequest, RequestItem, ToolItem, Transcript } from 'sandbox-agent-client';
 import { useCallback, useEffect, useMemo, useSyncExternalStore } from 'react';
-import { useClient, useConnection, useInbox, useSessions, useSessionSelector } from '../server/hooks.ts';
+import type { AnswerRequest, RequestItem, ToolItem, Transcript } from 'sandbox-agent-client';
+import {
+  useClient,
+  useConnection,
+  useInbox,
+  useSessionSelector,
+  useSessions,
+} from '../server/hooks.ts';
 import { type AnswerState, answersOf, IDLE } from './answers.ts';
 import { type AnswerAbilities, type Choices, choicesOf, readAbilities } from './choices.ts';
 import { fromInfo, fromItem, type RequestModel } from './model.ts';
@@ -67,7 +73,10 @@ function useHandle(found: RequestModel | null, { actor }: RequestOptions): Reque
   useEffect(() => answers.setConnected(isConnected), [answers, isConnected]);
   const answer = useCallback(
     (body: AnswerRequest) =>
-      answers.answer(sessionId, requestId, { ...body, ...(actor?.trim() && { actor: actor.trim() }) }),
+      answers.answer(sessionId, requestId, {
+        ...body,
+        ...(actor?.trim() && { actor: actor.trim() }),
+      }),
     [answers, sessionId, requestId, actor],
   );
   const withdraw = useCallback(
@@ -102,10 +111,7 @@ function turnsOf({ transcript }: { transcript: Transcript }): Turns {
   return transcript.turns ?? NO_TURNS;
 }
 
-function findItem(
-  turns: Turns,
-  requestId: string,
-): { item: RequestItem; tool?: ToolItem } | null {
+function findItem(turns: Turns, requestId: string): { item: RequestItem; tool?: ToolItem } | null {
   for (const turn of turns.toReversed()) {
     const items = turn.items ?? [];
     const item = items.find((one) => isRequest(one) && one.requestId === requestId);
