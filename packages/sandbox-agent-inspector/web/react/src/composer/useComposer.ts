@@ -320,5 +320,5 @@ function useEscape(isRunning: boolean, stop: () => Promise<void>) {
     if (isArmed) void stop().catch(() => undefined);
     return true;
   };
-  return { isEscapeArmed: isArmed && isRunning, escape };
+  return { isEscapeArmed: isArmed && isRunning, pressEscape };
 }
