@@ -9,7 +9,7 @@ export class Segments {
   readonly #withoutId = new Set<TurnDraft>();
   readonly #changed = new Set<TurnDraft>();
   #published: Turn[] = [];
-  #isReordered = false;
+  #isStale = false;
 
   /** The turn, made if it is new: a log that is read from its middle has turns without a start. */
   turn(turnId: string | undefined): TurnDraft {
@@ -63,14 +63,14 @@ export class Segments {
       const id = turn.id;
       turn.adopt(id === undefined ? byFirst.get(turn.drafts[0]?.item) : byId.get(id));
     }
+    this.#isStale = true;
   }
 
   publish(): Turn[] {
-    if (this.#changed.size > 0 || this.#isReordered) {
-      // Its length changes only with an append or a drop, and a change names its turn, so the rest is as it was.
+    if (this.#changed.size > 0 || this.#isStale) {
       this.#published = this.#all.map((turn) => turn.publish());
       this.#changed.clear();
-      this.#isReordered = false;
+      this.#isStale = false;
     }
     return this.#published;
   }
@@ -91,6 +91,6 @@ export class Segments {
     this.#all.splice(index, 1);
     this.#withoutId.delete(turn);
     this.#changed.delete(turn);
-    this.#isReordered = true;
+    this.#isStale = true;
   }
 }

@@ -340,7 +340,14 @@ export class TranscriptFolder {
   #notice(event: Event): void {
     const notice = noticeOf(event);
     if (!notice) return;
-    const item: NoticeItem = { seq: event.seq, time: event.time, type: 'notice', ...notice };
+    const item: NoticeItem = {
+      seq: event.seq,
+      time: event.time,
+      type: 'notice',
+      ...notice,
+      code: notice.code ?? undefined,
+      detail: notice.detail ?? undefined,
+    };
     this.#segments.put(new ItemDraft(item), event.turnId);
   }
 }
