@@ -9,6 +9,7 @@ import type {
   Transcript,
   Turn,
 } from 'sandbox-agent-client';
+import { groupQuiet, parentOf } from '../tools/index.ts';
 import {
   type GroupItems,
   itemKey,
@@ -37,13 +38,12 @@ export type ConversationRow = RowOf &
     | { readonly kind: 'notice'; readonly item: NoticeItem }
     | { readonly kind: 'error' }
     | { readonly kind: 'working' }
-    | { readonly kind: 'summary'; readonly number: number }
+    | { readonly kind: 'summary' /** 0: not known yet. */; readonly number: number }
     | { readonly kind: 'queued'; readonly prompt: QueuedPrompt; readonly position: number }
   );
 
 export type RowKind = ConversationRow['kind'];
 
-const UNGROUPED: GroupItems = (items) => items;
 const NO_TURN: Turn = {};
 
 /** Makes the rows of one session, and remembers those of turns that have not changed. */
@@ -53,25 +53,31 @@ export class RowModel {
     Turn,
     { number: number; rows: readonly ConversationRow[] }
   >();
-  private last: { transcript: Transcript; rows: readonly ConversationRow[] } | null = null;
+  private last: {
+    transcript: Transcript;
+    complete: boolean;
+    rows: readonly ConversationRow[];
+  } | null = null;
 
-  constructor(group: GroupItems = UNGROUPED) {
+  constructor(group: GroupItems = groupQuiet) {
     this.group = group;
   }
 
-  rows(transcript: Transcript): readonly ConversationRow[] {
-    if (this.last?.transcript === transcript) return this.last.rows;
+  /** Turns are numbered once the history is `complete`. */
+  rows(transcript: Transcript, complete = true): readonly ConversationRow[] {
+    const { last } = this;
+    if (last?.transcript === transcript && last.complete === complete) return last.rows;
     const rows: ConversationRow[] = [];
     let number = 0;
     for (const turn of transcript.turns ?? []) {
-      if (turn.id) number += 1;
+      if (turn.id && complete) number += 1;
       for (const row of this.turnRows(turn, number)) rows.push(row);
     }
     (transcript.queued ?? []).forEach((prompt, index) => {
       const key = `queued:${prompt.turnId ?? index}`;
       rows.push({ kind: 'queued', key, turn: NO_TURN, prompt, position: index + 1 });
     });
-    this.last = { transcript, rows };
+    this.last = { transcript, complete, rows };
     return rows;
   }
 
@@ -107,7 +113,7 @@ export function turnRows(turn: Turn, number: number, group: GroupItems): Convers
     }
   };
   for (const one of group(ownItems(turn), turn)) {
-    const row = isGroup(one) ? quietRow(one, turn) : itemRow(one, turn, turnKey);
+    const row = isGroup(one) ? quietRow(one, turn, turnKey) : itemRow(one, turn, turnKey);
     if (row === null) continue;
     // A time says when an item was begun or completed: only words said before that are above it.
     if (steeredCount < steered.length) steerUntil(isGroup(one) ? (one[0]?.time ?? null) : one.time);
@@ -130,8 +136,10 @@ function ownItems(turn: Turn): TurnItem[] {
   const calls = new Set<string>();
   for (const item of items) if (item.type === 'tool') calls.add(item.toolCallId);
   return items.filter((item) => {
-    const parent = 'parentToolCallId' in item ? item.parentToolCallId : null;
-    return !parent || !calls.has(parent) || (item.type === 'tool' && item.toolCallId === parent);
+    const parent = parentOf(item);
+    return (
+      parent === null || !calls.has(parent) || (item.type === 'tool' && item.toolCallId === parent)
+    );
   });
 }
 
@@ -139,7 +147,7 @@ function isGroup(one: TurnItem | readonly ToolItem[]): one is readonly ToolItem[
   return Array.isArray(one);
 }
 
-function quietRow(items: readonly ToolItem[], turn: Turn): ConversationRow | null {
+function quietRow(items: readonly ToolItem[], turn: Turn, turnKey: string): ConversationRow | null {
   const first = items[0];
   if (!first) return null;
   return { kind: 'quiet', key: `quiet:${turnKeyOf(turn)}:${first.toolCallId}`, turn, items };

@@ -8,10 +8,11 @@ import { type ConversationRow, RowModel } from './rows.ts';
 /** The rows of a transcript; those of turns that did not change keep their identity. */
 export function useConversationRows(
   transcript: Transcript,
+  complete: boolean,
   group?: GroupItems,
 ): readonly ConversationRow[] {
   const model = useMemo(() => new RowModel(group), [group]);
-  return model.rows(transcript);
+  return model.rows(transcript, complete);
 }
 
 /** Whether the reader is taken along, and how much came meanwhile. */

@@ -1,0 +1,261 @@
+/** What a session is called, who works in it and how, and what can be done with it. */
+import type { SessionInfo } from 'sandbox-agent-client';
+import { formatElapsed, type useSession, useNow } from 'sandbox-agent-react';
+import {
+  ChevronDown,
+  Download,
+  Ellipsis,
+  GitBranch,
+  Hash,
+  Link,
+  Play,
+  ScanSearch,
+  Shrink,
+  Square,
+  Undo2,
+} from 'lucide-react';
+import { useRef, useState } from 'react';
+import { StatusGlyph } from '../sessions/StatusGlyph.tsx';
+import { titleOf } from '../sessions/naming.ts';
+import { linkTo, paths } from '../shell/navigation.ts';
+import { useCommand } from '../shell/shortcuts.ts';
+import { Button, Foreign, IconButton, Menu, type MenuGroup } from '../ui/index.ts';
+import { copyText } from './copy.ts';
+import { formatCost } from './format.ts';
+import { useOperations } from './operations.tsx';
+import styles from './SessionHeader.module.css';
+
+type Snapshot = ReturnType<typeof useSession>;
+
+export function SessionHeader({ snapshot }: { snapshot: Snapshot }) {
+  const { info, transcript } = snapshot;
+  if (info === null) {
+    return (
+      <header className={styles.header}>
+        <h1 className={styles.title}>
+          <Foreign text={snapshot.id} maxChars={40} />
+        </h1>
+      </header>
+    );
+  }
+  const running = transcript.turns.findLast((turn) => turn.id && turn.startedAt && !turn.endedAt);
+  const cost = info.usage?.cost ?? transcript.usage?.cost ?? null;
+  return (
+    <header className={styles.header}>
+      <StatusGlyph status={info.status} waits={(info.pendingRequests ?? 0) > 0} />
+      <Title info={info} />
+      <Settings info={info} />
+      <div className={styles.facts}>
+        {running?.startedAt && <Elapsed since={running.startedAt} />}
+        {cost !== null && cost.amount > 0 && (
+          <span title="Cost of the session so far">{formatCost(cost)}</span>
+        )}
+      </div>
+      <SessionMenu snapshot={snapshot} info={info} />
+    </header>
+  );
+}
+
+function Elapsed({ since }: { since: string }) {
+  const now = useNow(true);
+  return <span title="This turn runs since">{formatElapsed(now - Date.parse(since))}</span>;
+}
+
+function Title({ info }: { info: SessionInfo }) {
+  const { rename } = useOperations();
+  const [draft, setDraft] = useState<string | null>(null);
+  const isDone = useRef(false);
+  const title = titleOf(info);
+  const start = () => {
+    isDone.current = false;
+    setDraft(info.title ?? '');
+  };
+  useCommand(start, { label: 'Rename session', group: 'Session', id: 'session.rename' });
+  const finish = (isSaved: boolean) => {
+    // Leaving the field by Enter or Escape also blurs it.
+    if (isDone.current) return;
+    isDone.current = true;
+    setDraft(null);
+    const next = draft?.trim() ?? '';
+    if (isSaved && next !== (info.title ?? '')) void rename(next);
+  };
+  if (draft !== null) {
+    return (
+      <input
+        className={styles.titleField}
+        aria-label="Title of the session"
+        placeholder={title}
+        value={draft}
+        maxLength={200}
+        // biome-ignore lint/a11y/noAutofocus: somebody asked to write here
+        autoFocus
+        onFocus={(event) => event.target.select()}
+        onChange={(event) => setDraft(event.target.value)}
+        onBlur={() => finish(true)}
+        onKeyDown={(event) => {
+          if (event.nativeEvent.isComposing) return;
+          if (event.key === 'Enter') finish(true);
+          if (event.key === 'Escape') {
+            event.stopPropagation();
+            finish(false);
+          }
+        }}
+      />
+    );
+  }
+  return (
+    <h1 className={styles.title}>
+      <button type="button" className={styles.titleButton} title="Rename" onClick={start}>
+        <Foreign text={title} maxChars={120} />
+      </button>
+    </h1>
+  );
+}
+
+function Settings({ info }: { info: SessionInfo }) {
+  const { set, busy } = useOperations();
+  const isFixed = info.status === 'ended' || info.status === 'damaged' || busy === 'set';
+  return (
+    <div className={styles.settings}>
+      <Foreign className={styles.agent} text={info.agent} maxChars={24} />
+      <Choice
+        label="Model"
+        options={info.models ?? []}
+        value={info.model ?? null}
+        isFixed={isFixed}
+        onChange={(model) => set({ model })}
+      />
+      <Choice
+        label="Mode"
+        options={info.modes ?? []}
+        value={info.mode ?? null}
+        isFixed={isFixed}
+        onChange={(mode) => set({ mode })}
+      />
+    </div>
+  );
+}
+
+interface ChoiceProps {
+  label: string;
+  options: NonNullable<SessionInfo['models']>;
+  value: string | null;
+  isFixed: boolean;
+  onChange: (id: string) => void;
+}
+
+function Choice({ label, options, value, isFixed, onChange }: ChoiceProps) {
+  const current = options.find((option) => option.id === value);
+  const name = current?.name || value;
+  if (!name) return null;
+  const shown = <Foreign text={name} maxChars={28} />;
+  if (options.length < 2) return <span className={styles.setting}>{shown}</span>;
+  return (
+    <Menu
+      label={label}
+      trigger={
+        <Button
+          look="quiet"
+          size="small"
+          isDisabled={isFixed}
+          aria-label={`${label}: ${name}`}
+          className={styles.setting}
+        >
+          {shown}
+          <ChevronDown aria-hidden />
+        </Button>
+      }
+      entries={options.map((option) => ({
+        id: option.id,
+        label: option.name || option.id,
+        ...(option.description ? { description: option.description } : {}),
+      }))}
+      selected={value}
+      onSelect={onChange}
+    />
+  );
+}
+
+function SessionMenu({ snapshot, info }: { snapshot: Snapshot; info: SessionInfo }) {
+  const operations = useOperations();
+  const isOver = info.status === 'ended' || info.status === 'dormant';
+  const lastPrompt = snapshot.transcript.turns.findLast(
+    (turn) => turn.id && turn.origin === 'prompt' && !turn.rewound,
+  );
+  const rewind = () => {
+    if (lastPrompt?.id) operations.askRewind(lastPrompt.id);
+  };
+  const actions: Record<string, () => unknown> = {
+    link: () => copyText(linkTo(paths.session(info.id)), 'Link'),
+    id: () => copyText(info.id, 'Id'),
+    fork: () => operations.fork(),
+    rewind,
+    compact: operations.compact,
+    review: operations.review,
+    export: operations.askExport,
+    resume: operations.resume,
+    end: operations.askEnd,
+  };
+  useCommand(() => operations.fork(), { label: 'Fork session', group: 'Session' });
+  useCommand(operations.compact, {
+    label: 'Compact the context',
+    group: 'Session',
+    when: !isOver,
+  });
+  useCommand(operations.review, { label: 'Review the changes', group: 'Session', when: !isOver });
+  useCommand(operations.askExport, { label: 'Export session', group: 'Session' });
+  const groups: MenuGroup[] = [
+    {
+      id: 'copy',
+      entries: [
+        { id: 'link', label: 'Copy link', icon: <Link /> },
+        { id: 'id', label: 'Copy id', icon: <Hash /> },
+        { id: 'export', label: 'Export…', icon: <Download /> },
+      ],
+    },
+    {
+      id: 'work',
+      entries: [
+        {
+          id: 'fork',
+          label: 'Fork',
+          description: 'A new session that begins with all of this one.',
+          icon: <GitBranch />,
+        },
+        {
+          id: 'rewind',
+          label: 'Take back the last turn…',
+          icon: <Undo2 />,
+          disabled: !lastPrompt,
+        },
+        {
+          id: 'compact',
+          label: 'Compact the context',
+          description: 'The agent goes on with a summary.',
+          icon: <Shrink />,
+          disabled: isOver,
+        },
+        { id: 'review', label: 'Review the changes', icon: <ScanSearch />, disabled: isOver },
+      ],
+    },
+    {
+      id: 'life',
+      entries: isOver
+        ? [{ id: 'resume', label: 'Resume', icon: <Play /> }]
+        : [{ id: 'end', label: 'End session…', icon: <Square />, danger: true }],
+    },
+  ];
+  return (
+    <Menu
+      label="Session"
+      placement="bottom end"
+      trigger={
+        <IconButton label="What to do with this session">
+          <Ellipsis />
+        </IconButton>
+      }
+      groups={groups}
+      onAction={(id) => actions[id]?.()}
+    />
+  );
+}
