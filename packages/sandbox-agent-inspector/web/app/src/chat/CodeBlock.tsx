@@ -67,10 +67,7 @@ interface LinesProps {
 
 function HighlightedLines({ lines, language, open }: LinesProps) {
   // The last line of what is being written is no whole line yet.
-  const whole = useMemo(
-    () => (open ? lines.slice(0, -1) : lines).join('\n'),
-    [lines, open],
-  );
+  const whole = useMemo(() => (open ? lines.slice(0, -1) : lines).join('\n'), [lines, open]);
   const colored = useHighlight(whole, languageOfName(language));
   return (
     <code>

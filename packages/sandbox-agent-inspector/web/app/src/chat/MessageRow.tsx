@@ -1,6 +1,6 @@
+import { Copy, Link, ListTree } from 'lucide-react';
 import type { MessageItem, ReasoningItem } from 'sandbox-agent-client';
 import { formatDuration } from 'sandbox-agent-react';
-import { Copy, Link, ListTree } from 'lucide-react';
 import { linkTo, paths, useNavigate } from '../shell/navigation.ts';
 import { Disclosure, IconButton } from '../ui/index.ts';
 import { useChat } from './context.ts';
@@ -8,7 +8,7 @@ import { copyText } from './copy.ts';
 import { disclosures, useDisclosed } from './disclosed.ts';
 import { Prose } from './Prose.tsx';
 import styles from './rows.module.css';
-import { Attachment } from './tools/index.ts';
+import { Attachment } from './tool-slots.tsx';
 
 /** Copy, link and timeline: what every message offers. */
 export function MessageActions({ text, seq }: { text: string; seq: number }) {

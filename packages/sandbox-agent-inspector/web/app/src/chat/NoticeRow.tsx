@@ -73,11 +73,7 @@ function foreignLines(text: string): string {
 function Detail({ rowKey, label, text }: { rowKey: string; label: string; text: string }) {
   const isOpen = useDisclosed(rowKey);
   return (
-    <Disclosure
-      summary={label}
-      isOpen={isOpen}
-      onToggle={(open) => disclosures.set(rowKey, open)}
-    >
+    <Disclosure summary={label} isOpen={isOpen} onToggle={(open) => disclosures.set(rowKey, open)}>
       <div className={styles.thoughts}>
         <Prose text={text} cacheKey={rowKey} />
       </div>

@@ -1,7 +1,7 @@
-import type { QueuedPrompt, Turn } from 'sandbox-agent-client';
-import { type PromptBlock, promptText } from 'sandbox-agent-react';
 import { Copy, Ellipsis, GitBranch, Link, Undo2 } from 'lucide-react';
 import { useState } from 'react';
+import type { QueuedPrompt, Turn } from 'sandbox-agent-client';
+import { type PromptBlock, promptText } from 'sandbox-agent-react';
 import { linkTo, paths } from '../shell/navigation.ts';
 import { Button, IconButton, Menu } from '../ui/index.ts';
 import { useChat } from './context.ts';
@@ -9,7 +9,7 @@ import { copyText } from './copy.ts';
 import { clockTime } from './format.ts';
 import { useOperations } from './operations.tsx';
 import styles from './rows.module.css';
-import { Attachment } from './tools/index.ts';
+import { Attachment } from './tool-slots.tsx';
 
 const FOLDED_LINES = 12;
 

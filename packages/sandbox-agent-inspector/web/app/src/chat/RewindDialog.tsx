@@ -1,6 +1,6 @@
+import { useEffect, useState } from 'react';
 import type { RewindResult } from 'sandbox-agent-client';
 import { useClient, useServerStore } from 'sandbox-agent-react';
-import { useEffect, useState } from 'react';
 import { notify } from '../shell/notify.tsx';
 import { Banner, Button, Dialog, Foreign, Skeleton, Switch } from '../ui/index.ts';
 import { wordsOf } from './operations.tsx';

@@ -1,9 +1,5 @@
-/** What a session is called, who works in it and how, and what can be done with it. */
-import type { SessionInfo } from 'sandbox-agent-client';
-import { formatElapsed, type useSession, useNow } from 'sandbox-agent-react';
 import {
   ChevronDown,
-  Download,
   Ellipsis,
   GitBranch,
   Hash,
@@ -15,8 +11,10 @@ import {
   Undo2,
 } from 'lucide-react';
 import { useRef, useState } from 'react';
-import { StatusGlyph } from '../sessions/StatusGlyph.tsx';
+import type { SessionInfo, SessionSnapshot } from 'sandbox-agent-client';
+import { formatElapsed, useNow } from 'sandbox-agent-react';
 import { titleOf } from '../sessions/naming.ts';
+import { StatusGlyph } from '../sessions/StatusGlyph.tsx';
 import { linkTo, paths } from '../shell/navigation.ts';
 import { useCommand } from '../shell/shortcuts.ts';
 import { Button, Foreign, IconButton, Menu, type MenuGroup } from '../ui/index.ts';
@@ -25,9 +23,7 @@ import { formatCost } from './format.ts';
 import { useOperations } from './operations.tsx';
 import styles from './SessionHeader.module.css';
 
-type Snapshot = ReturnType<typeof useSession>;
-
-export function SessionHeader({ snapshot }: { snapshot: Snapshot }) {
+export function SessionHeader({ snapshot }: { snapshot: SessionSnapshot }) {
   const { info, transcript } = snapshot;
   if (info === null) {
     return (
@@ -176,7 +172,7 @@ function Choice({ label, options, value, isFixed, onChange }: ChoiceProps) {
   );
 }
 
-function SessionMenu({ snapshot, info }: { snapshot: Snapshot; info: SessionInfo }) {
+function SessionMenu({ snapshot, info }: { snapshot: SessionSnapshot; info: SessionInfo }) {
   const operations = useOperations();
   const isOver = info.status === 'ended' || info.status === 'dormant';
   const lastPrompt = snapshot.transcript.turns.findLast(
@@ -192,7 +188,6 @@ function SessionMenu({ snapshot, info }: { snapshot: Snapshot; info: SessionInfo
     rewind,
     compact: operations.compact,
     review: operations.review,
-    export: operations.askExport,
     resume: operations.resume,
     end: operations.askEnd,
   };
@@ -203,14 +198,12 @@ function SessionMenu({ snapshot, info }: { snapshot: Snapshot; info: SessionInfo
     when: !isOver,
   });
   useCommand(operations.review, { label: 'Review the changes', group: 'Session', when: !isOver });
-  useCommand(operations.askExport, { label: 'Export session', group: 'Session' });
   const groups: MenuGroup[] = [
     {
       id: 'copy',
       entries: [
         { id: 'link', label: 'Copy link', icon: <Link /> },
         { id: 'id', label: 'Copy id', icon: <Hash /> },
-        { id: 'export', label: 'Export…', icon: <Download /> },
       ],
     },
     {

@@ -1,7 +1,14 @@
 /** What stands at the end of a turn: that it runs, why it failed, what it came to. */
-import type { Turn } from 'sandbox-agent-client';
-import { formatDuration, formatElapsed, useNow, useServer, useSessionStore } from 'sandbox-agent-react';
+
 import { useState } from 'react';
+import type { Turn } from 'sandbox-agent-client';
+import {
+  formatDuration,
+  formatElapsed,
+  useNow,
+  useServer,
+  useSessionStore,
+} from 'sandbox-agent-react';
 import { paths, useNavigate } from '../shell/navigation.ts';
 import { notify } from '../shell/notify.tsx';
 import { Banner, Button, Disclosure, Foreign } from '../ui/index.ts';

@@ -8,7 +8,8 @@ export async function copyText(text: string, what: string): Promise<void> {
   } catch {
     notify({
       title: `${what} could not be copied`,
-      detail: 'The browser does not let this page write to the clipboard. Select the text and copy it.',
+      detail:
+        'The browser does not let this page write to the clipboard. Select the text and copy it.',
       tone: 'error',
       key: 'copied',
     });

@@ -15,7 +15,8 @@ export function clockTime(time: string, now: Date = new Date()): string {
 /** "$0.09"; small amounts keep two digits that say something. */
 export function formatCost(cost: Cost): string {
   const { amount, currency = 'USD', estimated } = cost;
-  const digits = amount === 0 || amount >= 0.01 ? 2 : Math.min(6, 1 - Math.floor(Math.log10(amount)));
+  const digits =
+    amount === 0 || amount >= 0.01 ? 2 : Math.min(6, 1 - Math.floor(Math.log10(amount)));
   let text: string;
   try {
     text = amount.toLocaleString('en', {
@@ -61,16 +62,16 @@ export function stopWords(turn: Turn): string | null {
 
 const LIMITS: Readonly<Record<string, string>> = {
   timeout: 'stopped: out of time',
-  max_turns: 'stopped: as many steps as it may take',
-  max_cost: 'stopped: as much as it may cost',
+  max_turns: 'stopped at its limit of steps',
+  max_cost: 'stopped at its limit of cost',
 };
 
 const STOPS: Readonly<Record<string, string>> = {
   cancelled: 'stopped by you',
   error: 'failed',
   interrupted: 'interrupted',
-  max_tokens: 'cut off: the answer was as long as the model can',
-  max_turn_requests: 'stopped: as many steps as the agent takes',
+  max_tokens: 'cut off at the model’s limit',
+  max_turn_requests: 'stopped at the agent’s limit of steps',
   refusal: 'the model refused',
   unknown: 'ended, nobody said why',
 };

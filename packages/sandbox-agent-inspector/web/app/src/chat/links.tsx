@@ -1,6 +1,7 @@
 /** Links of messages. One to another host is asked about once; files of the workspace open here. */
-import type { LinkProps, LinkTarget } from 'sandbox-agent-react';
+
 import type { MouseEvent } from 'react';
+import type { LinkProps, LinkTarget } from 'sandbox-agent-react';
 import { create } from 'zustand';
 import { paths, useHref, useNavigate } from '../shell/navigation.ts';
 import { ConfirmDialog } from '../ui/index.ts';

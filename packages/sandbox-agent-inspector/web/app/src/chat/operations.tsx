@@ -1,6 +1,5 @@
 /** What can be done with a session besides talking to it, with the questions that come before. */
-import type { SessionInfo } from 'sandbox-agent-client';
-import { useClient, useServerStore } from 'sandbox-agent-react';
+
 import {
   createContext,
   lazy,
@@ -10,6 +9,8 @@ import {
   useMemo,
   useState,
 } from 'react';
+import type { SessionInfo } from 'sandbox-agent-client';
+import { useClient, useServerStore } from 'sandbox-agent-react';
 import { navigate, paths } from '../shell/navigation.ts';
 import { notify } from '../shell/notify.tsx';
 import { Button, ConfirmDialog } from '../ui/index.ts';
@@ -24,7 +25,6 @@ export interface Operations {
   fork(beforeTurnId?: string): Promise<void>;
   askRewind(turnId: string): void;
   askEnd(): void;
-  askExport(): void;
   /** What is on its way, in a word. */
   busy: string | null;
 }
@@ -34,10 +34,6 @@ const Context = createContext<Operations | null>(null);
 const RewindDialog = lazy(async () => ({
   default: (await import('./RewindDialog.tsx')).RewindDialog,
 }));
-const ExportDialog = lazy(async () => ({
-  default: (await import('../export/ExportDialog.tsx')).ExportDialog,
-}));
-
 export function useOperations(): Operations {
   const operations = useContext(Context);
   if (operations === null) throw new Error('useOperations needs an OperationsProvider.');
@@ -56,7 +52,6 @@ export function OperationsProvider({
   const [busy, setBusy] = useState<string | null>(null);
   const [rewindTo, setRewindTo] = useState<string | null>(null);
   const [isEnding, setEnding] = useState(false);
-  const [isExporting, setExporting] = useState(false);
 
   const operations = useMemo<Operations>(() => {
     const { sessions } = client;
@@ -94,7 +89,6 @@ export function OperationsProvider({
         }),
       askRewind: setRewindTo,
       askEnd: () => setEnding(true),
-      askExport: () => setExporting(true),
     };
   }, [client, store, sessionId, busy]);
 
@@ -103,13 +97,8 @@ export function OperationsProvider({
       {children}
       <Suspense>
         {rewindTo !== null && (
-          <RewindDialog
-            sessionId={sessionId}
-            turnId={rewindTo}
-            onClose={() => setRewindTo(null)}
-          />
+          <RewindDialog sessionId={sessionId} turnId={rewindTo} onClose={() => setRewindTo(null)} />
         )}
-        {isExporting && <ExportDialog sessionId={sessionId} onClose={() => setExporting(false)} />}
       </Suspense>
       <ConfirmDialog
         title="End this session?"

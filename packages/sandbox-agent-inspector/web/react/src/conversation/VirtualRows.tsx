@@ -41,6 +41,7 @@ export interface VirtualRowsProps<R extends { readonly key: string }> {
   /** Space above the first row, in px. */
   startMargin?: number;
   before?: ReactNode;
+  after?: ReactNode;
   onNearStart?(): void;
   ref?: Ref<VirtualRowsHandle>;
 }
@@ -55,6 +56,7 @@ export function VirtualRows<R extends { readonly key: string }>({
   markedKey = null,
   startMargin = 0,
   before,
+  after,
   onNearStart,
   ref,
 }: VirtualRowsProps<R>) {
@@ -153,6 +155,7 @@ export function VirtualRows<R extends { readonly key: string }>({
           </VirtualRow>
         )}
       </Virtualizer>
+      {after}
     </div>
   );
 }

@@ -13,7 +13,8 @@ export {
   type RequestItem,
   type TurnItem,
 } from './items.ts';
-export { type Place, ScrollKeeper } from './keeper.ts';
+export { type FollowView, type Place, ScrollKeeper } from './keeper.ts';
+export { PlaceMemory } from './places.ts';
 export {
   type ConversationRow,
   type RowKind,

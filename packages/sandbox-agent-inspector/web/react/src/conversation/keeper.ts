@@ -22,16 +22,22 @@ const SCROLL_KEYS = new Set([...UP_KEYS, 'PageDown', 'End', 'ArrowDown', ' ']);
 /** A wheel and a finger go on moving the page after their last event. */
 const INERTIA_MS = 400;
 
+/** What a reader is told of where they are. */
+export interface FollowView extends FollowState {
+  readonly isAtEnd: boolean;
+}
+
 export class ScrollKeeper {
   alwaysFollow = false;
   /** Key of the row whose beginning must not be pushed out: a reply that is being written. */
   replyKey: string | null = null;
   private state: FollowState = FOLLOWING;
+  private view: FollowView = { ...FOLLOWING, isAtEnd: true };
   private readonly listeners = new Set<() => void>();
   private scroller: HTMLElement | null = null;
   private resizes: ResizeObserver | null = null;
   private readonly rows = new Set<HTMLElement>();
-  private anchor: { element: Element; top: number; clicked: boolean } | null = null;
+  private anchor: { element: Element; top: number } | null = null;
   private lastTop = 0;
   private movedAt = Number.NEGATIVE_INFINITY;
   private isDragging = false;
@@ -43,7 +49,7 @@ export class ScrollKeeper {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   };
-  readonly getSnapshot = (): FollowState => this.state;
+  readonly getSnapshot = (): FollowView => this.view;
 
   dispatch(input: FollowInput): void {
     const next = follow(this.state, input, { always: this.alwaysFollow });
@@ -51,6 +57,20 @@ export class ScrollKeeper {
     const left = this.state.mode === 'following' && next.mode === 'free';
     this.state = next;
     if (left) this.takeAnchor();
+    this.tell();
+  }
+
+  private tell(): void {
+    const { scroller } = this;
+    const isAtEnd =
+      !scroller ||
+      this.state.mode === 'following' ||
+      scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop <= END_DISTANCE_PX;
+    const { mode, asked, unread } = this.state;
+    const { view } = this;
+    const isSame = view.mode === mode && view.asked === asked && view.unread === unread;
+    if (isSame && view.isAtEnd === isAtEnd) return;
+    this.view = { mode, asked, unread, isAtEnd };
     for (const listener of this.listeners) listener();
   }
 
@@ -110,6 +130,7 @@ export class ScrollKeeper {
       this.hold();
     }
     this.lastTop = scroller.scrollTop;
+    this.tell();
   }
 
   /** Go to a row and stay there until the reader moves. The row has to be mounted soon. */
@@ -141,6 +162,15 @@ export class ScrollKeeper {
     const view = scroller.getBoundingClientRect();
     const { top, bottom } = row.getBoundingClientRect();
     return bottom > view.top + 8 && top < view.bottom - 8;
+  }
+
+  isWholeInView(key: string): boolean {
+    const { scroller } = this;
+    const row = this.rowOf(key);
+    if (!scroller || !row) return false;
+    const view = scroller.getBoundingClientRect();
+    const { top, bottom } = row.getBoundingClientRect();
+    return top >= view.top && bottom <= view.bottom;
   }
 
   firstKey(): string | null {
@@ -178,14 +208,20 @@ export class ScrollKeeper {
     if (!row || !this.scroller) return;
     const moved = row.getBoundingClientRect().top - this.viewTop() - place.offset;
     if (Math.abs(moved) > 0.5) this.scroller.scrollTop += moved;
-    this.anchor = { element: row, top: place.offset, clicked: false };
+    this.anchor = { element: row, top: place.offset };
   }
 
   private checkReply(scroller: HTMLElement): void {
     const row = this.replyKey === null ? null : this.rowOf(this.replyKey);
     if (!row) return;
-    const replyHeight = row.getBoundingClientRect().height;
-    this.dispatch({ type: 'grew', replyHeight, viewHeight: scroller.clientHeight });
+    const { height, top } = row.getBoundingClientRect();
+    const viewHeight = scroller.clientHeight;
+    this.dispatch({ type: 'grew', replyHeight: height, viewHeight });
+    if (this.state.mode === 'following') return;
+    // One that came as a whole begins below: its beginning is brought where that of a growing one would be.
+    const missing = top - this.viewTop() - viewHeight / 3;
+    if (missing > 0) scroller.scrollTop += missing;
+    this.takeAnchor();
   }
 
   private takeAnchor(): void {
@@ -195,7 +231,7 @@ export class ScrollKeeper {
       return;
     }
     const top = row.getBoundingClientRect().top - this.viewTop();
-    this.anchor = { element: row, top, clicked: false };
+    this.anchor = { element: row, top };
   }
 
   /** The first whole row in view; of one that fills the view, that one. */
@@ -280,8 +316,9 @@ export class ScrollKeeper {
 
   private anchorAt(target: EventTarget | null): void {
     if (!(target instanceof Element) || !target.closest(ROW) || !this.scroller) return;
+    this.goingTo = null;
     const top = target.getBoundingClientRect().top - this.viewTop();
-    this.anchor = { element: target, top, clicked: true };
+    this.anchor = { element: target, top };
   }
 
   private onSelection(): void {
@@ -303,6 +340,7 @@ export class ScrollKeeper {
       if (top > before && distance <= END_DISTANCE_PX) this.dispatch({ type: 'arrived', distance });
       this.movedAt = Math.max(this.movedAt, this.isDragging ? performance.now() : this.movedAt);
     }
+    this.tell();
     if (this.state.mode !== 'free' || this.goingTo) return;
     if (byReader || !this.anchor?.element.isConnected) this.takeAnchor();
     else this.anchor.top = this.anchor.element.getBoundingClientRect().top - this.viewTop();

@@ -150,7 +150,7 @@ function isGroup(one: TurnItem | readonly ToolItem[]): one is readonly ToolItem[
 function quietRow(items: readonly ToolItem[], turn: Turn, turnKey: string): ConversationRow | null {
   const first = items[0];
   if (!first) return null;
-  return { kind: 'quiet', key: `quiet:${turnKeyOf(turn)}:${first.toolCallId}`, turn, items };
+  return { kind: 'quiet', key: `quiet:${turnKey}:${first.toolCallId}`, turn, items };
 }
 
 function itemRow(item: TurnItem, turn: Turn, turnKey: string): ConversationRow | null {

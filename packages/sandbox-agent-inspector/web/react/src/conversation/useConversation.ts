@@ -1,8 +1,7 @@
 import { useMemo, useSyncExternalStore } from 'react';
 import type { Transcript } from 'sandbox-agent-client';
-import type { FollowState } from './follow.ts';
 import type { GroupItems } from './items.ts';
-import type { ScrollKeeper } from './keeper.ts';
+import type { FollowView, ScrollKeeper } from './keeper.ts';
 import { type ConversationRow, RowModel } from './rows.ts';
 
 /** The rows of a transcript; those of turns that did not change keep their identity. */
@@ -16,6 +15,6 @@ export function useConversationRows(
 }
 
 /** Whether the reader is taken along, and how much came meanwhile. */
-export function useFollow(keeper: ScrollKeeper): FollowState {
+export function useFollow(keeper: ScrollKeeper): FollowView {
   return useSyncExternalStore(keeper.subscribe, keeper.getSnapshot, keeper.getSnapshot);
 }

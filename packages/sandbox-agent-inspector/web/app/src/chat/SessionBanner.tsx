@@ -1,0 +1,59 @@
+/** What a session is when it is not simply there: asleep, ended, damaged, starting. */
+
+import type { ReactNode } from 'react';
+import type { SessionSnapshot } from 'sandbox-agent-client';
+import { Banner, Foreign } from '../ui/index.ts';
+import styles from './ChatView.module.css';
+import { useChat } from './context.ts';
+import { ResumeButton } from './operations.tsx';
+
+export function SessionBanner({ snapshot }: { snapshot: SessionSnapshot }) {
+  const content = useContent(snapshot);
+  return content === null ? null : <div className={styles.banner}>{content}</div>;
+}
+
+function useContent({ info, transcript, state, problem }: SessionSnapshot): ReactNode {
+  const { agent } = useChat();
+  if (state === 'failed') {
+    return (
+      <Banner tone="err" title="The rest of the conversation could not be read">
+        <p>{problem?.message}</p>
+      </Banner>
+    );
+  }
+  switch (info?.status) {
+    case 'dormant':
+      return <Banner title={`${agent} is asleep: your next message wakes it`} />;
+    case 'ended': {
+      const { ended } = transcript;
+      const reason = ended && !USUAL_ENDS.has(ended.reason) ? ended.reason : null;
+      return (
+        <Banner title="This session has ended" actions={<ResumeButton />}>
+          {reason && (
+            <p>
+              <Foreign text={reason} />
+              {ended?.detail && (
+                <>
+                  {': '}
+                  <Foreign text={ended.detail} />
+                </>
+              )}
+            </p>
+          )}
+        </Banner>
+      );
+    }
+    case 'damaged':
+      return (
+        <Banner tone="err" title="The log of this session is damaged">
+          <p>{info.damage ?? 'It cannot be gone on with. What can be read is shown.'}</p>
+        </Banner>
+      );
+    case 'starting':
+      return <Banner title={`${agent} starts…`} />;
+    default:
+      return null;
+  }
+}
+
+const USUAL_ENDS: ReadonlySet<string> = new Set(['client', 'ended', 'user', 'requested']);
