@@ -1,6 +1,6 @@
 /** Tool calls in one line each. */
 import type { PlanItem, ToolItem, Turn } from 'sandbox-agent-client';
-import { describeTool, quietSummary } from 'sandbox-agent-react';
+import { describeTool, type PromptBlock, quietSummary } from 'sandbox-agent-react';
 import { Foreign } from '../ui/index.ts';
 
 export function ToolCall({ item }: { item: ToolItem; turn: Turn; sessionId: string }) {
@@ -26,6 +26,6 @@ export function PlanCard({ item }: { item: PlanItem }) {
   );
 }
 
-export function Attachment({ block }: { block: { type: string } }) {
-  return <Foreign text={block.type} />;
+export function Attachment({ block }: { block: PromptBlock }) {
+  return <Foreign text={block.type ?? 'attachment'} />;
 }
