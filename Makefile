@@ -9,6 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PACKAGES := $(wildcard packages/*)
+INSPECTOR := packages/sandbox-agent-inspector
 EDITABLE := $(foreach package,$(PACKAGES),-e $(package))
 
 .PHONY: help
@@ -25,8 +26,6 @@ $(READY): requirements-dev.txt VERSION $(wildcard packages/*/pyproject.toml)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python $(EDITABLE) -r requirements-dev.txt
 	@touch $@
-
-INSPECTOR := packages/sandbox-agent-inspector
 
 .PHONY: inspector
 inspector: $(READY) ## Build the Inspector, when its sources have changed; needs Node.js
@@ -66,6 +65,8 @@ lint: $(READY) ## Formatting, style, types, who imports whom, generated files
 	$(BIN)/python scripts/unasync.py --check
 	$(BIN)/python scripts/gen_docs.py --check
 	$(BIN)/python scripts/gen_metadata.py --check
+	$(BIN)/python scripts/gen_typescript.py --check
+	$(BIN)/python $(INSPECTOR)/web_build.py --check
 
 .PHONY: fmt
 fmt: $(READY) ## Format, and write the generated files again
@@ -74,6 +75,8 @@ fmt: $(READY) ## Format, and write the generated files again
 	$(BIN)/ruff format .
 	$(BIN)/python scripts/gen_docs.py
 	$(BIN)/python scripts/gen_metadata.py
+	$(BIN)/python scripts/gen_typescript.py
+	$(BIN)/python $(INSPECTOR)/web_build.py --format
 
 .PHONY: docs
 docs: $(READY) ## The documentation as a site, in site/; a broken link fails

@@ -1,6 +1,7 @@
 """Builds the web app into the package. `hatch_build.py` calls it for a distribution, `make inspector` for a checkout.
 
-`python web_build.py` builds when the sources are not those of what is there; `--install` only installs what Node needs.
+`python web_build.py` builds when the sources are not those of what is there; `--install` only installs what Node needs,
+`--check` and `--format` look after the sources themselves.
 """
 
 from __future__ import annotations
@@ -166,6 +167,24 @@ def build() -> bool:
     return True
 
 
+def check(*, writes: bool) -> None:
+    """Types, style and formatting of the sources; `writes`: mend what can be.
+
+    Raises: BuildFailed.
+    """
+    node = find_node()
+    with _alone():
+        install(node)
+    biome = [
+        str(node.node),
+        str(WEB / "node_modules" / "@biomejs" / "biome" / "bin" / "biome"),
+        "check",
+    ]
+    _run(node, [*biome, *(["--write"] if writes else []), "."], cwd=WEB)
+    if not writes:
+        _run(node, [*node.npm, "run", "--silent", "typecheck"], cwd=WEB)
+
+
 def _compress(folder: Path) -> None:
     """Once, and as well as it goes, so that no server does it for each that asks."""
     for path in sorted(folder.rglob("*")):
@@ -208,6 +227,8 @@ def main() -> int:
     parser.add_argument(
         "--install", action="store_true", help="only install what building and checking it needs"
     )
+    parser.add_argument("--check", action="store_true", help="types and style of the sources")
+    parser.add_argument("--format", action="store_true", help="write them as the style wants them")
     parser.add_argument(
         "--if-possible",
         action="store_true",
@@ -215,6 +236,8 @@ def main() -> int:
     )
     args = parser.parse_args()
     try:
+        if args.check or args.format:
+            return _checked(writes=args.format)
         if args.install:
             with _alone():
                 install(find_node())
@@ -223,6 +246,16 @@ def main() -> int:
     except BuildFailed as exc:
         print(f"web_build: {exc}", file=sys.stderr)
         return 0 if args.if_possible else 1
+    return 0
+
+
+def _checked(*, writes: bool) -> int:
+    try:
+        find_node()
+    except BuildFailed as exc:
+        print(f"the Inspector's sources are not looked at: {exc}", file=sys.stderr)
+        return int("CI" in os.environ)
+    check(writes=writes)
     return 0
 
 

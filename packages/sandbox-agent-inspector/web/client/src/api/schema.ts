@@ -366,6 +366,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions/{session_id}/turns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Its turns, oldest first: where each is in the log, when it was, and the beginning of its prompt. */
+        get: operations["get_sessions_session_id_turns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sessions/{session_id}/turns/{turn_id}": {
         parameters: {
             query?: never;
@@ -1041,6 +1058,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This description. */
+        get: operations["get_root_openapi_json"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/ports/{port}/{path}": {
         parameters: {
             query?: never;
@@ -1085,245 +1119,136 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /**
-         * AcpEnvelope
-         * @description A JSON-RPC message of the Agent Client Protocol. Members that are not named here pass as they are.
-         */
+        /** @description A JSON-RPC message of the Agent Client Protocol. Members that are not named here pass as they are. */
         AcpEnvelope: {
-            /**
-             * Jsonrpc
-             * @default 2.0
-             */
+            /** @default 2.0 */
             jsonrpc?: string;
             /**
-             * Id
              * @description Of a request, and of the answer to one.
              * @default null
              */
             id?: unknown;
-            /**
-             * Method
-             * @default null
-             */
+            /** @default null */
             method?: string | null;
-            /**
-             * Params
-             * @default null
-             */
+            /** @default null */
             params?: unknown;
-            /**
-             * Result
-             * @default null
-             */
+            /** @default null */
             result?: unknown;
-            /**
-             * Error
-             * @default null
-             */
+            /** @default null */
             error?: unknown;
         } & {
             [key: string]: unknown;
         };
-        /** AcpServerInfo */
         AcpServerInfo: {
-            /**
-             * Serverid
-             * @description Chosen by the client.
-             */
+            /** @description Chosen by the client. */
             serverId: string;
-            /** Agent */
             agent: string;
-            /** Createdatms */
             createdAtMs: number;
         } & {
             [key: string]: unknown;
         };
-        /** AcpServerList */
         AcpServerList: {
-            /**
-             * Servers
-             * @description By their ids.
-             */
+            /** @description By their ids. */
             servers: components["schemas"]["AcpServerInfo"][];
         } & {
             [key: string]: unknown;
         };
-        /**
-         * AgentAbilities
-         * @description What a user interface can expect of an agent. What the server does for every agent alike is true of every agent.
-         */
+        /** @description What a user interface can expect of an agent. What the server does for every agent alike is true of every agent. */
         AgentAbilities: {
-            /**
-             * Planmode
-             * @description A mode in which it plans and changes nothing.
-             */
+            /** @description A mode in which it plans and changes nothing. */
             planMode: boolean;
-            /**
-             * Permissions
-             * @description It asks before it does something.
-             */
+            /** @description It asks before it does something. */
             permissions: boolean;
-            /**
-             * Questions
-             * @description Its model can ask a person a question.
-             */
+            /** @description Its model can ask a person a question. */
             questions: boolean;
-            /** Toolcalls */
             toolCalls: boolean;
-            /** Toolresults */
             toolResults: boolean;
-            /** Textmessages */
             textMessages: boolean;
-            /**
-             * Images
-             * @description In a prompt.
-             */
+            /** @description In a prompt. */
             images: boolean;
-            /**
-             * Fileattachments
-             * @description Files that are in the prompt itself.
-             */
+            /** @description Files that are in the prompt itself. */
             fileAttachments: boolean;
-            /**
-             * Sessionlifecycle
-             * @description Events tell when a session starts, resumes, ends.
-             */
+            /** @description Events tell when a session starts, resumes, ends. */
             sessionLifecycle: boolean;
-            /** Errorevents */
             errorEvents: boolean;
-            /**
-             * Reasoning
-             * @description What the model thinks, if it shows that.
-             */
+            /** @description What the model thinks, if it shows that. */
             reasoning: boolean;
-            /**
-             * Status
-             * @description Events tell what a turn is doing.
-             */
+            /** @description Events tell what a turn is doing. */
             status: boolean;
-            /** Commandexecution */
             commandExecution: boolean;
-            /** Filechanges */
             fileChanges: boolean;
-            /** Mcptools */
             mcpTools: boolean;
-            /** Streamingdeltas */
             streamingDeltas: boolean;
-            /**
-             * Itemstarted
-             * @description A tool call is told when it begins.
-             */
+            /** @description A tool call is told when it begins. */
             itemStarted: boolean;
-            /**
-             * Sharedprocess
-             * @description One process for several sessions.
-             */
+            /** @description One process for several sessions. */
             sharedProcess: boolean;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * AgentConfig
-         * @description What the agent itself offers, from a session in an empty directory.
-         */
+        /** @description What the agent itself offers, from a session in an empty directory. */
         AgentConfig: {
             /**
-             * Agentinfo
              * @description ACP `agentInfo`.
              * @default null
              */
             agentInfo?: {
                 [key: string]: unknown;
             } | null;
-            /**
-             * Capabilities
-             * @description ACP `agentCapabilities` as the agent stated them.
-             */
+            /** @description ACP `agentCapabilities` as the agent stated them. */
             capabilities?: {
                 [key: string]: unknown;
             };
-            /**
-             * Modes
-             * @description `{id, name, description?}`.
-             */
+            /** @description `{id, name, description?}`. */
             modes?: {
                 [key: string]: unknown;
             }[];
-            /**
-             * Models
-             * @description `{id, name, description?}`.
-             */
+            /** @description `{id, name, description?}`. */
             models?: {
                 [key: string]: unknown;
             }[];
-            /**
-             * Thoughtlevels
-             * @description `{id, name, description?}`.
-             */
+            /** @description `{id, name, description?}`. */
             thoughtLevels?: {
                 [key: string]: unknown;
             }[];
-            /**
-             * Configoptions
-             * @description ACP config options, complete.
-             */
+            /** @description ACP config options, complete. */
             configOptions?: {
                 [key: string]: unknown;
             }[];
             /**
-             * Mode
              * @description What a new session starts with.
              * @default null
              */
             mode?: string | null;
-            /**
-             * Model
-             * @default null
-             */
+            /** @default null */
             model?: string | null;
-            /**
-             * Thoughtlevel
-             * @default null
-             */
+            /** @default null */
             thoughtLevel?: string | null;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * AgentCredential
-         * @description A place where the server looked for an agent's credentials and found some. Never a secret.
-         */
+        /** @description A place where the server looked for an agent's credentials and found some. Never a secret. */
         AgentCredential: {
-            /**
-             * Source
-             * @description `$NAME` of a variable, or the path of a login file.
-             */
+            /** @description `$NAME` of a variable, or the path of a login file. */
             source: string;
             /**
-             * Provider
              * @description Who takes it: `anthropic`, `openai`, …
              * @default null
              */
             provider?: string | null;
             /**
-             * Kind
              * @description `api_key` or `oauth`.
              * @default null
              */
             kind?: string | null;
             /**
-             * Expiresat
              * @description RFC 3339, UTC.
              * @default null
              */
             expiresAt?: string | null;
-            /**
-             * Expired
-             * @default false
-             */
+            /** @default false */
             expired?: boolean;
             /**
-             * Problem
              * @description Why it cannot be used, or not for long; what to do.
              * @default null
              */
@@ -1331,81 +1256,50 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /**
-         * AgentImplementation
-         * @description What an agent says of itself.
-         */
+        /** @description What an agent says of itself. */
         AgentImplementation: {
-            /** Name */
             name: string;
-            /** Title */
             title?: string;
-            /** Version */
             version?: string;
         } & {
             [key: string]: unknown;
         };
-        /** AgentInfo */
         AgentInfo: {
-            /** Id */
             id: string;
             /**
-             * Title
              * @description Empty from a server that does not tell.
              * @default
              */
             title?: string;
-            /** Installed */
             installed: boolean;
-            /**
-             * Version
-             * @default null
-             */
+            /** @default null */
             version?: string | null;
-            /**
-             * Path
-             * @default null
-             */
+            /** @default null */
             path?: string | null;
             /**
-             * Installhint
              * @description What to run when it is not installed.
              * @default null
              */
             installHint?: string | null;
-            /**
-             * Permissionmodes
-             * @description Modes that every agent has, whatever its own are called.
-             */
+            /** @description Modes that every agent has, whatever its own are called. */
             permissionModes?: string[];
             /**
-             * Credentialsavailable
              * @description Whether it finds something to log in with in its environment or its login files; null when it is not known where it looks.
              * @default null
              */
             credentialsAvailable?: boolean | null;
-            /**
-             * Credentials
-             * @description Best first.
-             */
+            /** @description Best first. */
             credentials?: components["schemas"]["AgentCredential"][];
-            /**
-             * Baseurlproviders
-             * @description Providers that `baseUrl` of a session can name; the first is the main one.
-             */
+            /** @description Providers that `baseUrl` of a session can name; the first is the main one. */
             baseUrlProviders?: string[];
             /**
-             * Agentoptionsschema
              * @description JSON schema of `agentOptions` of a session; null when the agent takes none. Properties that can loosen a policy or trust are marked `risky`.
              * @default null
              */
             agentOptionsSchema?: {
                 [key: string]: unknown;
             } | null;
-            /**
-             * Allowedagentoptions
-             * @description Those that this server takes (`allowed_options` of its configuration).
-             */
+            /** @description Those that this server takes (`allowed_options` of its configuration). */
             allowedAgentOptions?: string[];
             /**
              * @description Null from a server that does not tell.
@@ -1418,7 +1312,6 @@ export interface components {
              */
             serverStatus?: components["schemas"]["AgentServerStatus"] | null;
             /**
-             * Configoptions
              * @description With `?config=true`: what a new session can be set to (model, mode, thought level, the agent's own), as ACP config options, of an agent that is installed and answers.
              * @default null
              */
@@ -1431,7 +1324,6 @@ export interface components {
              */
             config?: components["schemas"]["AgentConfig"] | null;
             /**
-             * Configerror
              * @description Why there is no `config`: a problem document.
              * @default null
              */
@@ -1441,25 +1333,16 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /** AgentList */
         AgentList: {
-            /** Agents */
             agents: components["schemas"]["AgentInfo"][];
         } & {
             [key: string]: unknown;
         };
-        /**
-         * AgentServerStatus
-         * @description Of the processes of an agent, all of its sessions together.
-         */
+        /** @description Of the processes of an agent, all of its sessions together. */
         AgentServerStatus: {
-            /**
-             * Status
-             * @enum {string}
-             */
+            /** @enum {string} */
             status: "running" | "stopped";
             /**
-             * Uptimems
              * @description Of the one that runs longest.
              * @default null
              */
@@ -1467,37 +1350,29 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /**
-         * AnswerRequest
-         * @description Exactly one of `optionId`, `reply` (permissions), `answers`, `decline` (questions) and `hook`.
-         */
+        /** @description Exactly one of `optionId`, `reply` (permissions), `answers`, `decline` (questions) and `hook`. */
         AnswerRequest: {
             /**
-             * Optionid
              * @description One of the offered `options`.
              * @default null
              */
             optionId?: string | null;
             /**
-             * Reply
              * @description Chosen by kind: `once` (also `allow`), `always`, `reject`.
              * @default null
              */
             reply?: ("allow" | "once" | "always" | "reject") | null;
             /**
-             * Scope
              * @description Of `allow` and `reject`: for this once (default), or for the rest of the session. What the agent offers for no longer than once, the session remembers.
              * @default null
              */
             scope?: ("once" | "session") | null;
             /**
-             * Message
              * @description With a rejection: why, for the model. Of an agent whose `permissionAnswers` have `message`.
              * @default null
              */
             message?: string | null;
             /**
-             * Updatedinput
              * @description With an allowance, for this once: what the tool gets instead, in the shape of `toolCall.rawInput`. What rules and the mode deny is refused. Of an agent whose `permissionAnswers` have `updatedInput`.
              * @default null
              */
@@ -1505,13 +1380,11 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             /**
-             * Onreject
              * @description With a rejection: whether the turn goes on. `stop` is possible everywhere, `continue` of an agent whose `permissionAnswers` have `onReject`. Default: the session's, else as the agent does it.
              * @default null
              */
             onReject?: ("continue" | "stop") | null;
             /**
-             * Answers
              * @description Question id -> answer (a list where several may be chosen).
              * @default null
              */
@@ -1519,7 +1392,6 @@ export interface components {
                 [key: string]: string | boolean | number | string[];
             } | null;
             /**
-             * Decline
              * @description Do not answer the question.
              * @default false
              */
@@ -1530,275 +1402,157 @@ export interface components {
              */
             hook?: components["schemas"]["HookAnswer"] | null;
             /**
-             * Actor
              * @description Who decided; recorded.
              * @default null
              */
             actor?: string | null;
         };
-        /** AudioBlock */
         AudioBlock: {
             /**
-             * Type
              * @default audio
              * @constant
              */
             type?: "audio";
-            /** Data */
             data: string;
-            /** Mimetype */
             mimeType: string;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * CancelRequest
-         * @description At most one of `turnId` and `taskId`; `tasks` with neither.
-         */
+        /** @description At most one of `turnId` and `taskId`; `tasks` with neither. */
         CancelRequest: {
             /**
-             * Turnid
              * @description Only this turn, running or queued. Default: the running and all queued.
              * @default null
              */
             turnId?: string | null;
             /**
-             * Taskid
              * @description Only this background task.
              * @default null
              */
             taskId?: string | null;
             /**
-             * Tasks
              * @description Whether all background tasks are stopped, too. Default: only when no turn runs and none is queued, so that what a person stops is what the agent does at the moment.
              * @default null
              */
             tasks?: boolean | null;
         };
-        /** CancelResult */
         CancelResult: {
-            /**
-             * Cancelled
-             * @description Turn ids. Empty when nothing was running or queued.
-             */
+            /** @description Turn ids. Empty when nothing was running or queued. */
             cancelled: string[];
-            /**
-             * Tasks
-             * @description Ids of the background tasks that were told to stop.
-             */
+            /** @description Ids of the background tasks that were told to stop. */
             tasks?: string[];
-            /**
-             * Turns
-             * @description With `wait`: the turns of `cancelled`, with how they ended, what they used and cost. One that did not end within `cancel_wait_s` is still `running`.
-             */
+            /** @description With `wait`: the turns of `cancelled`, with how they ended, what they used and cost. One that did not end within `cancel_wait_s` is still `running`. */
             turns?: components["schemas"]["TurnInfo"][];
         } & {
             [key: string]: unknown;
         };
-        /**
-         * ChangeTotals
-         * @description Of all changed files together, also those that did not fit.
-         */
+        /** @description Of all changed files together, also those that did not fit. */
         ChangeTotals: {
-            /**
-             * Files
-             * @default 0
-             */
+            /** @default 0 */
             files?: number;
-            /**
-             * Additions
-             * @default 0
-             */
+            /** @default 0 */
             additions?: number;
-            /**
-             * Deletions
-             * @default 0
-             */
+            /** @default 0 */
             deletions?: number;
         };
-        /**
-         * ChangedFile
-         * @description A file that differs. Paths are relative to the root of the work tree, with `/`.
-         */
+        /** @description A file that differs. Paths are relative to the root of the work tree, with `/`. */
         ChangedFile: {
-            /** Path */
             path: string;
-            /**
-             * Oldpath
-             * @default null
-             */
+            /** @default null */
             oldPath?: string | null;
-            /**
-             * Status
-             * @enum {string}
-             */
+            /** @enum {string} */
             status: "added" | "modified" | "deleted" | "renamed" | "copied" | "type_changed";
-            /**
-             * Additions
-             * @default null
-             */
+            /** @default null */
             additions?: number | null;
-            /**
-             * Deletions
-             * @default null
-             */
+            /** @default null */
             deletions?: number | null;
-            /**
-             * Binary
-             * @default false
-             */
+            /** @default false */
             binary?: boolean;
-            /**
-             * Oldmode
-             * @default null
-             */
+            /** @default null */
             oldMode?: string | null;
-            /**
-             * Mode
-             * @default null
-             */
+            /** @default null */
             mode?: string | null;
         };
-        /**
-         * Choice
-         * @description A mode, a model or a thought level that can be chosen.
-         */
+        /** @description A mode, a model or a thought level that can be chosen. */
         Choice: {
-            /** Id */
             id: string;
-            /** Name */
             name: string;
-            /** Description */
             description?: string;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * Command
-         * @description A slash command that prompts may start with.
-         */
+        /** @description A slash command that prompts may start with. */
         Command: {
-            /** Name */
             name: string;
-            /**
-             * Description
-             * @default
-             */
+            /** @default  */
             description?: string;
-            /**
-             * Input
-             * @default null
-             */
+            /** @default null */
             input?: unknown;
         } & {
             [key: string]: unknown;
         };
-        /** CompactRequest */
         CompactRequest: {
             /**
-             * Instructions
              * @description What the summary is to keep, for agents that take that.
              * @default null
              */
             instructions?: string | null;
         };
-        /** ContextUsage */
         ContextUsage: {
-            /**
-             * Contextused
-             * @default null
-             */
+            /** @default null */
             contextUsed?: number | null;
-            /**
-             * Contextsize
-             * @default null
-             */
+            /** @default null */
             contextSize?: number | null;
             /** @default null */
             cost?: components["schemas"]["Cost"] | null;
-            /**
-             * Model
-             * @default null
-             */
+            /** @default null */
             model?: string | null;
         };
-        /** Cost */
         Cost: {
-            /** Amount */
             amount: number;
-            /**
-             * Currency
-             * @default USD
-             */
+            /** @default USD */
             currency?: string;
-            /**
-             * Estimated
-             * @default false
-             */
+            /** @default false */
             estimated?: boolean;
         };
-        /** CreateSession */
         CreateSession: {
-            /**
-             * Agent
-             * @description Name of the agent, as in `GET /v1/agents`.
-             */
+            /** @description Name of the agent, as in `GET /v1/agents`. */
             agent: string;
             /**
-             * Id
              * @description Chosen by the caller; else made.
              * @default null
              */
             id?: string | null;
             /**
-             * Cwd
              * @description Absolute path of the workspace; default: the server's own directory.
              * @default null
              */
             cwd?: string | null;
-            /**
-             * Additionaldirectories
-             * @description Absolute paths that the agent works on besides; for permissions and `fs/*` requests they are as the workspace. Refused by an agent that takes none.
-             */
+            /** @description Absolute paths that the agent works on besides; for permissions and `fs/*` requests they are as the workspace. Refused by an agent that takes none. */
             additionalDirectories?: string[];
-            /**
-             * Mcpservers
-             * @description ACP `McpServer` objects, passed to the agent.
-             */
+            /** @description ACP `McpServer` objects, passed to the agent. */
             mcpServers?: {
                 [key: string]: unknown;
             }[];
-            /**
-             * Model
-             * @default null
-             */
+            /** @default null */
             model?: string | null;
             /**
-             * Mode
              * @description `ask`, `accept-edits`, `read-only`, `plan` or `bypass`, which every agent has; or a mode id of the agent's own (`modes` of the session), after `native:` where it has the same name. Default: `ask`.
              * @default null
              */
             mode?: string | null;
-            /**
-             * Thoughtlevel
-             * @default null
-             */
+            /** @default null */
             thoughtLevel?: string | null;
             /**
-             * Systemprompt
              * @description Added to the agent's own; to an agent that takes none it is said before the first prompt.
              * @default null
              */
             systemPrompt?: string | null;
-            /**
-             * Env
-             * @description Added to the agent's environment. Never logged or stored.
-             */
+            /** @description Added to the agent's environment. Never logged or stored. */
             env?: {
                 [key: string]: string;
             };
             /**
-             * Baseurl
              * @description Where its model requests go instead of to the provider: a URL for the agent's main provider, or `{provider: URL}`. http or https, without keys in it: it is stored and shown.
              * @default null
              */
@@ -1806,7 +1560,6 @@ export interface components {
                 [key: string]: string;
             } | null;
             /**
-             * Trustworkspace
              * @description Whether hooks, plugins and MCP programs that the workspace brings along run. What they may do without asking is the session's affair either way. Default: the server's setting.
              * @default null
              */
@@ -1821,273 +1574,173 @@ export interface components {
             /** @description Ask whoever follows the session before and after each tool. */
             hooks?: components["schemas"]["SessionHooks"];
             /**
-             * Onreject
              * @description Whether a turn goes on after a permission was refused, by whomever, unless the answer says it. `stop` is possible everywhere; `continue` is refused by an agent that cannot be told so. Default: as the agent does it.
              * @default null
              */
             onReject?: ("continue" | "stop") | null;
-            /**
-             * Agentoptions
-             * @description What only this agent has: `agentOptionsSchema` of `GET /v1/agents` says what it takes. Stored and shown, so no secrets belong in it.
-             */
+            /** @description What only this agent has: `agentOptionsSchema` of `GET /v1/agents` says what it takes. Stored and shown, so no secrets belong in it. */
             agentOptions?: {
                 [key: string]: unknown;
             };
-            /**
-             * Metadata
-             * @description Yours; stored and given back.
-             */
+            /** @description Yours; stored and given back. */
             metadata?: {
                 [key: string]: unknown;
             };
             /**
-             * Title
              * @description What people call the session. Default: what its agent calls it, if it does.
              * @default null
              */
             title?: string | null;
             /**
-             * Diffs
              * @description Whether `turn.diff` tells what each turn has done to the files. Default: the server's setting.
              * @default null
              */
             diffs?: boolean | null;
             /**
-             * Context
              * @description Earlier conversation, put before the first prompt (how a client carries a transcript into a new sandbox).
              * @default null
              */
             context?: string | null;
         };
-        /** CreateTicket */
         CreateTicket: {
-            /**
-             * For
-             * @enum {string}
-             */
+            /** @enum {string} */
             for: "terminal" | "port";
             /**
-             * Id
              * @description Of the process, when it is for a `terminal`.
              * @default null
              */
             id?: string | null;
             /**
-             * Port
              * @description When it is for a `port`.
              * @default null
              */
             port?: number | null;
             /**
-             * Ttl
              * @description Seconds that it is good for.
              * @default 300
              */
             ttl?: number;
         };
-        /** CreateToken */
         CreateToken: {
-            /**
-             * Actor
-             * @description Who holds it. Answers given with it are recorded as this actor's, whatever they say.
-             */
+            /** @description Who holds it. Answers given with it are recorded as this actor's, whatever they say. */
             actor: string;
-            /**
-             * Scopes
-             * @description What it may do, besides reading.
-             */
+            /** @description What it may do, besides reading. */
             scopes: ("read" | "prompt" | "answer" | "host" | "admin")[];
             /**
-             * Expiresins
              * @description Seconds; default: until revoked.
              * @default null
              */
             expiresInS?: number | null;
         };
-        /**
-         * Diff
-         * @description A change of one file.
-         */
+        /** @description A change of one file. */
         Diff: {
-            /** Path */
             path: string;
-            /**
-             * Oldtext
-             * @default null
-             */
+            /** @default null */
             oldText?: string | null;
-            /** Newtext */
             newText: string;
-            /**
-             * Iswholefile
-             * @default null
-             */
+            /** @default null */
             isWholeFile?: boolean | null;
-            /** Hunks */
             hunks?: components["schemas"]["Hunk"][];
         };
-        /**
-         * EmbeddedResource
-         * @description A resource with its content: `{uri, mimeType?, text}` or `{uri, mimeType?, blob}`.
-         */
+        /** @description A resource with its content: `{uri, mimeType?, text}` or `{uri, mimeType?, blob}`. */
         EmbeddedResource: {
             /**
-             * Type
              * @default resource
              * @constant
              */
             type?: "resource";
-            /** Resource */
             resource: {
                 [key: string]: unknown;
             };
         } & {
             [key: string]: unknown;
         };
-        /** EventPage */
         EventPage: {
-            /**
-             * Events
-             * @description In the view asked for, in order of `seq`.
-             */
+            /** @description In the view asked for, in order of `seq`. */
             events: (components["schemas"]["Event"] | components["schemas"]["FrameEntry"])[];
-            /**
-             * Nextcursor
-             * @description Pass as `after` for the next page.
-             */
+            /** @description Pass as `after` for the next page. */
             nextCursor: number;
-            /** Hasmore */
+            /** @description There are entries behind `nextCursor`. */
             hasMore: boolean;
+            /**
+             * @description Of a page that was asked for with `before`: pass it as `before` for the page in front of this one; null when this one begins with the first entry, or behind `after`.
+             * @default null
+             */
+            previousCursor?: number | null;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * Fault
-         * @description An error inside another event.
-         */
+        /** @description An error inside another event. */
         Fault: {
-            /** Code */
             code: string;
-            /** Message */
             message: string;
-            /**
-             * Rpccode
-             * @default null
-             */
+            /** @default null */
             rpcCode?: number | null;
-            /**
-             * Data
-             * @default null
-             */
+            /** @default null */
             data?: unknown;
         };
-        /**
-         * FeedPage
-         * @description Of all sessions.
-         */
+        /** @description Of all sessions. */
         FeedPage: {
-            /**
-             * Events
-             * @description In the view asked for; of each session in order of `seq`.
-             */
+            /** @description In the view asked for; of each session in order of `seq`. */
             events: (components["schemas"]["Event"] | components["schemas"]["FrameEntry"])[];
-            /**
-             * Nextcursor
-             * @description Pass as `after` for the next page. Opaque.
-             */
+            /** @description Pass as `after` for the next page. Opaque. */
             nextCursor: string;
-            /** Hasmore */
             hasMore: boolean;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * FileEntry
-         * @description A line of a directory. Of a symbolic link it tells about the link itself.
-         */
+        /** @description A line of a directory. Of a symbolic link it tells about the link itself. */
         FileEntry: {
-            /**
-             * Path
-             * @description Absolute.
-             */
+            /** @description Absolute. */
             path: string;
             /**
-             * Entrytype
              * @description `directory`, or `file` for all else; `kind` says more.
              * @enum {string}
              */
             entryType: "file" | "directory";
-            /**
-             * Size
-             * @description Bytes.
-             */
+            /** @description Bytes. */
             size: number;
             /**
-             * Modified
              * @description RFC 3339 with nanoseconds, UTC.
              * @default null
              */
             modified?: string | null;
             /**
-             * Kind
              * @description What it is. Servers of version 0.4 do not tell.
              * @default null
              */
             kind?: ("file" | "directory" | "symlink" | "fifo" | "socket" | "device") | null;
             /**
-             * Mode
              * @description Permissions, in octal: `0644`.
              * @default null
              */
             mode?: string | null;
             /**
-             * Symlinktarget
              * @description Of a symbolic link, as it is written in it.
              * @default null
              */
             symlinkTarget?: string | null;
             /**
-             * Etag
              * @description Of a file: changes when it is written. For `If-Match` and `If-None-Match`.
              * @default null
              */
             etag?: string | null;
-            /** Name */
             name: string;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * FileEntryList
-         * @description A directory, sorted by name.
-         */
+        /** @description A directory, sorted by name. */
         FileEntryList: components["schemas"]["FileEntry"][];
-        /**
-         * FileMatch
-         * @description A line of a file in which there is what was looked for.
-         */
+        /** @description A line of a file in which there is what was looked for. */
         FileMatch: {
-            /** Path */
             path: string;
-            /**
-             * Line
-             * @description From 1.
-             */
+            /** @description From 1. */
             line: number;
-            /**
-             * Column
-             * @description Of the first match in it, in characters from 1.
-             */
+            /** @description Of the first match in it, in characters from 1. */
             column: number;
-            /**
-             * Text
-             * @description The line, without its end; a long one is cut.
-             */
+            /** @description The line, without its end; a long one is cut. */
             text: string;
-            /**
-             * Ranges
-             * @description Each match in `text`: from, and before, in characters from 0.
-             */
+            /** @description Each match in `text`: from, and before, in characters from 0. */
             ranges?: [
                 number,
                 number
@@ -2095,53 +1748,38 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /**
-         * FileStat
-         * @description What a path leads to.
-         */
+        /** @description What a path leads to. */
         FileStat: {
-            /**
-             * Path
-             * @description Absolute.
-             */
+            /** @description Absolute. */
             path: string;
             /**
-             * Entrytype
              * @description `directory`, or `file` for all else; `kind` says more.
              * @enum {string}
              */
             entryType: "file" | "directory";
-            /**
-             * Size
-             * @description Bytes.
-             */
+            /** @description Bytes. */
             size: number;
             /**
-             * Modified
              * @description RFC 3339 with nanoseconds, UTC.
              * @default null
              */
             modified?: string | null;
             /**
-             * Kind
              * @description What it is. Servers of version 0.4 do not tell.
              * @default null
              */
             kind?: ("file" | "directory" | "symlink" | "fifo" | "socket" | "device") | null;
             /**
-             * Mode
              * @description Permissions, in octal: `0644`.
              * @default null
              */
             mode?: string | null;
             /**
-             * Symlinktarget
              * @description Of a symbolic link, as it is written in it.
              * @default null
              */
             symlinkTarget?: string | null;
             /**
-             * Etag
              * @description Of a file: changes when it is written. For `If-Match` and `If-None-Match`.
              * @default null
              */
@@ -2149,14 +1787,10 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /** FileWritten */
         FileWritten: {
-            /** Path */
             path: string;
-            /** Byteswritten */
             bytesWritten: number;
             /**
-             * Etag
              * @description Of what was written, for a later `If-Match`.
              * @default null
              */
@@ -2164,112 +1798,67 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /**
-         * ForkSession
-         * @description Members left out are as in the session that is forked, but for those that say otherwise.
-         */
+        /** @description Members left out are as in the session that is forked, but for those that say otherwise. */
         ForkSession: {
             /**
-             * Id
              * @description Chosen by the caller; else made.
              * @default null
              */
             id?: string | null;
             /**
-             * Beforeturnid
              * @description Begin with what was before this turn. Default: with all of it; while a turn runs, with what was before that.
              * @default null
              */
             beforeTurnId?: string | null;
             /**
-             * Cwd
              * @description Another workspace. Agents fork by themselves only in the same one; else the transcript is given to the fork.
              * @default null
              */
             cwd?: string | null;
-            /**
-             * Mode
-             * @default null
-             */
+            /** @default null */
             mode?: string | null;
-            /**
-             * Model
-             * @default null
-             */
+            /** @default null */
             model?: string | null;
-            /**
-             * Metadata
-             * @default null
-             */
+            /** @default null */
             metadata?: {
                 [key: string]: unknown;
             } | null;
             /**
-             * Title
              * @description Default: none of its own.
              * @default null
              */
             title?: string | null;
-            /**
-             * Env
-             * @description Over that of the session. Never stored: after a restart of the server it must be given again.
-             */
+            /** @description Over that of the session. Never stored: after a restart of the server it must be given again. */
             env?: {
                 [key: string]: string;
             };
-            /**
-             * Mcpservers
-             * @description Instead of those of the session, which are never stored either.
-             */
+            /** @description Instead of those of the session, which are never stored either. */
             mcpServers?: {
                 [key: string]: unknown;
             }[];
         };
-        /**
-         * ForkedFrom
-         * @description Where a session comes from that was not begun anew.
-         */
+        /** @description Where a session comes from that was not begun anew. */
         ForkedFrom: {
-            /** Sessionid */
             sessionId: string;
-            /** Seq */
             seq: number;
-            /**
-             * Beforeturnid
-             * @default null
-             */
+            /** @default null */
             beforeTurnId?: string | null;
-            /**
-             * How
-             * @enum {string}
-             */
+            /** @enum {string} */
             how: "native" | "transcript";
-            /**
-             * Reason
-             * @default null
-             */
+            /** @default null */
             reason?: string | null;
-            /**
-             * Prompts
-             * @default 0
-             */
+            /** @default 0 */
             prompts?: number;
         };
-        /** FoundFiles */
         FoundFiles: {
-            /**
-             * Entries
-             * @description In the order of their paths.
-             */
+            /** @description In the order of their paths. */
             entries: components["schemas"]["FileEntry"][];
             /**
-             * Truncated
              * @description There may be more: the `limit` or the time of the server was reached.
              * @default null
              */
             truncated?: ("limit" | "timeout") | null;
             /**
-             * Nextoffset
              * @description The `offset` of what comes after these.
              * @default null
              */
@@ -2277,27 +1866,20 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /** FoundText */
         FoundText: {
-            /**
-             * Matches
-             * @description In the order of their paths and lines.
-             */
+            /** @description In the order of their paths and lines. */
             matches: components["schemas"]["FileMatch"][];
             /**
-             * Truncated
              * @description There may be more: the `limit` or the time of the server was reached.
              * @default null
              */
             truncated?: ("limit" | "timeout") | null;
             /**
-             * Nextoffset
              * @description The `offset` of what comes after these.
              * @default null
              */
             nextOffset?: number | null;
             /**
-             * Engine
              * @description Whose regular expressions they are.
              * @enum {string}
              */
@@ -2305,208 +1887,100 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /** GitCloneProgress */
         GitCloneProgress: {
-            /** Phase */
             phase: string;
-            /**
-             * Percent
-             * @default null
-             */
+            /** @default null */
             percent?: number | null;
-            /**
-             * Done
-             * @default null
-             */
+            /** @default null */
             done?: number | null;
-            /**
-             * Total
-             * @default null
-             */
+            /** @default null */
             total?: number | null;
-            /**
-             * Receivedbytes
-             * @default null
-             */
+            /** @default null */
             receivedBytes?: number | null;
         } & {
             [key: string]: unknown;
         };
-        /** GitCloneRequest */
         GitCloneRequest: {
-            /** Url */
             url: string;
-            /**
-             * Path
-             * @default null
-             */
+            /** @default null */
             path?: string | null;
-            /**
-             * Ref
-             * @default null
-             */
+            /** @default null */
             ref?: string | null;
-            /**
-             * Depth
-             * @default null
-             */
+            /** @default null */
             depth?: number | null;
-            /**
-             * Filter
-             * @default null
-             */
+            /** @default null */
             filter?: string | null;
-            /**
-             * Sparse
-             * @default null
-             */
+            /** @default null */
             sparse?: string[] | null;
-            /**
-             * Submodules
-             * @default false
-             */
+            /** @default false */
             submodules?: boolean;
             /** @default null */
             credentials?: components["schemas"]["GitCredentials"] | null;
         };
-        /** GitCloneResult */
         GitCloneResult: {
-            /** Path */
             path: string;
-            /** Url */
             url: string;
-            /**
-             * Head
-             * @default null
-             */
+            /** @default null */
             head?: string | null;
-            /**
-             * Branch
-             * @default null
-             */
+            /** @default null */
             branch?: string | null;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * GitCredentials
-         * @description For this one clone: neither kept nor written into the repository.
-         */
+        /** @description For this one clone: neither kept nor written into the repository. */
         GitCredentials: {
-            /**
-             * Username
-             * @default null
-             */
+            /** @default null */
             username?: string | null;
-            /**
-             * Password
-             * @default null
-             */
+            /** @default null */
             password?: string | null;
-            /**
-             * Token
-             * @default null
-             */
+            /** @default null */
             token?: string | null;
         };
-        /**
-         * GitDiff
-         * @description As `GitStatus`, with the patch.
-         */
+        /** @description As `GitStatus`, with the patch. */
         GitDiff: {
-            /** Path */
             path: string;
-            /**
-             * Base
-             * @default null
-             */
+            /** @default null */
             base?: string | null;
-            /** Files */
             files?: components["schemas"]["ChangedFile"][];
             totals?: components["schemas"]["ChangeTotals"];
-            /**
-             * Patch
-             * @default
-             */
+            /** @default  */
             patch?: string;
-            /**
-             * Truncated
-             * @default false
-             */
+            /** @default false */
             truncated?: boolean;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * GitStatus
-         * @description What differs from a commit: in commits, in the index, in the work tree, and untracked, all together.
-         */
+        /** @description What differs from a commit: in commits, in the index, in the work tree, and untracked, all together. */
         GitStatus: {
-            /** Path */
             path: string;
-            /**
-             * Branch
-             * @default null
-             */
+            /** @default null */
             branch?: string | null;
-            /**
-             * Head
-             * @default null
-             */
+            /** @default null */
             head?: string | null;
-            /**
-             * Upstream
-             * @default null
-             */
+            /** @default null */
             upstream?: string | null;
-            /**
-             * Ahead
-             * @default null
-             */
+            /** @default null */
             ahead?: number | null;
-            /**
-             * Behind
-             * @default null
-             */
+            /** @default null */
             behind?: number | null;
-            /**
-             * Base
-             * @default null
-             */
+            /** @default null */
             base?: string | null;
-            /** Files */
             files?: components["schemas"]["ChangedFile"][];
             totals?: components["schemas"]["ChangeTotals"];
-            /**
-             * Truncated
-             * @default false
-             */
+            /** @default false */
             truncated?: boolean;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * Health
-         * @description Whoever shows no token gets `status` alone.
-         */
+        /** @description Whoever shows no token gets `status` alone. */
         Health: {
-            /**
-             * Status
-             * @description `ok`.
-             */
+            /** @description `ok`. */
             status: string;
-            /**
-             * Version
-             * @default null
-             */
+            /** @default null */
             version?: string | null;
-            /**
-             * Uptimes
-             * @default null
-             */
+            /** @default null */
             uptimeS?: number | null;
             /**
-             * Heartbeats
              * @description After so many seconds of silence an event stream has a heartbeat. None: an older server.
              * @default null
              */
@@ -2514,25 +1988,19 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /**
-         * HookAnswer
-         * @description What a hook says. Without a decision it is as if there were no hook.
-         */
+        /** @description What a hook says. Without a decision it is as if there were no hook. */
         HookAnswer: {
             /**
-             * Decision
              * @description Before a tool: it runs, it does not, or a person decides whatever the policy says.
              * @default null
              */
             decision?: ("allow" | "deny" | "ask") | null;
             /**
-             * Message
              * @description With `deny`: why, for the model.
              * @default null
              */
             message?: string | null;
             /**
-             * Updatedinput
              * @description With `allow`: what the tool gets instead, in the shape of `toolCall.rawInput`.
              * @default null
              */
@@ -2540,121 +2008,64 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             /**
-             * Context
              * @description After a tool: what the model is told besides.
              * @default null
              */
             context?: string | null;
         };
-        /**
-         * HookItem
-         * @description What a hook of the session was asked; `outcome` is absent while it is pending.
-         */
+        /** @description What a hook of the session was asked; `outcome` is absent while it is pending. */
         HookItem: {
-            /** Seq */
             seq: number;
-            /**
-             * Time
-             * Format: date-time
-             */
+            /** Format: date-time */
             time: string;
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "hook";
-            /** Requestid */
             requestId: string;
-            /**
-             * Hook
-             * @default
-             */
+            /** @default  */
             hook?: string;
             /** @default null */
             toolCall?: components["schemas"]["ToolCallFields"] | null;
-            /**
-             * Command
-             * @default null
-             */
+            /** @default null */
             command?: string | null;
-            /** Paths */
             paths?: string[];
-            /**
-             * Output
-             * @default null
-             */
+            /** @default null */
             output?: unknown;
-            /**
-             * Expiresat
-             * @default null
-             */
+            /** @default null */
             expiresAt?: string | null;
-            /**
-             * Default
-             * @default null
-             */
+            /** @default null */
             default?: string | null;
-            /**
-             * Outcome
-             * @default null
-             */
+            /** @default null */
             outcome?: ("decided" | "cancelled") | null;
-            /**
-             * Decision
-             * @default null
-             */
+            /** @default null */
             decision?: ("allow" | "deny" | "ask") | null;
-            /**
-             * Message
-             * @default null
-             */
+            /** @default null */
             message?: string | null;
-            /**
-             * Updatedinput
-             * @default null
-             */
+            /** @default null */
             updatedInput?: {
                 [key: string]: unknown;
             } | null;
-            /**
-             * Context
-             * @default null
-             */
+            /** @default null */
             context?: string | null;
-            /**
-             * Decidedby
-             * @default null
-             */
+            /** @default null */
             decidedBy?: ("user" | "policy" | "timeout" | "cancel") | null;
-            /**
-             * Rule
-             * @default null
-             */
+            /** @default null */
             rule?: string | null;
-            /**
-             * Actor
-             * @default null
-             */
+            /** @default null */
             actor?: string | null;
-            /**
-             * Resolvedat
-             * @default null
-             */
+            /** @default null */
             resolvedAt?: string | null;
         };
-        /**
-         * HookSupport
-         * @description How the hooks of a session reach its caller; null: they are not asked.
-         */
+        /** @description How the hooks of a session reach its caller; null: they are not asked. */
         HookSupport: {
             /**
-             * Beforetool
              * @description `permission`: only what the agent asks a permission for is seen.
              * @default null
              */
             beforeTool?: ("native" | "permission") | null;
             /**
-             * Aftertool
              * @description `observed`: by `tool.completed`, without effect.
              * @default null
              */
@@ -2662,57 +2073,37 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /**
-         * HostTool
-         * @description A function of the client, as agents are told of it.
-         */
+        /** @description A function of the client, as agents are told of it. */
         HostTool: {
-            /** Name */
             name: string;
-            /**
-             * Description
-             * @default
-             */
+            /** @default  */
             description?: string;
-            /**
-             * Inputschema
-             * @description JSON schema of its arguments, an object.
-             */
+            /** @description JSON schema of its arguments, an object. */
             inputSchema?: {
                 [key: string]: unknown;
             };
             /**
-             * Approve
              * @description `ask`: whoever answers permissions is asked before each call. Rules and the mode of the session that deny it hold either way.
              * @default never
              * @enum {string}
              */
             approve?: "never" | "ask";
             /**
-             * Readonly
              * @description It changes nothing, so it may be called in `read-only` and `plan`.
              * @default false
              */
             readOnly?: boolean;
             /**
-             * Timeouts
              * @description Until a call must have been answered.
              * @default 300
              */
             timeoutS?: number;
         };
-        /**
-         * HostToolAnswer
-         * @description What came of a call. Without `content`: the client is at it, and says so again within the lease.
-         */
+        /** @description What came of a call. Without `content`: the client is at it, and says so again within the lease. */
         HostToolAnswer: {
-            /**
-             * Client
-             * @description That which registered the tools.
-             */
+            /** @description That which registered the tools. */
             client: string;
             /**
-             * Content
              * @description MCP content blocks: text, image, audio, resource.
              * @default null
              */
@@ -2720,7 +2111,6 @@ export interface components {
                 [key: string]: unknown;
             }[] | null;
             /**
-             * Structured
              * @description MCP `structuredContent`.
              * @default null
              */
@@ -2728,186 +2118,105 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             /**
-             * Iserror
              * @description The model is told that it failed, with `content` as the reason.
              * @default false
              */
             isError?: boolean;
         };
-        /**
-         * HostToolItem
-         * @description A function of a client that was called; `outcome` is absent while it is pending.
-         */
+        /** @description A function of a client that was called; `outcome` is absent while it is pending. */
         HostToolItem: {
-            /** Seq */
             seq: number;
-            /**
-             * Time
-             * Format: date-time
-             */
+            /** Format: date-time */
             time: string;
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "host_tool";
-            /** Requestid */
             requestId: string;
-            /**
-             * Tool
-             * @default
-             */
+            /** @default  */
             tool?: string;
-            /** Input */
             input?: {
                 [key: string]: unknown;
             };
-            /**
-             * Client
-             * @default null
-             */
+            /** @default null */
             client?: string | null;
-            /**
-             * Expiresat
-             * @default null
-             */
+            /** @default null */
             expiresAt?: string | null;
-            /**
-             * Default
-             * @default null
-             */
+            /** @default null */
             default?: string | null;
-            /**
-             * Outcome
-             * @default null
-             */
+            /** @default null */
             outcome?: ("returned" | "failed" | "cancelled") | null;
-            /** Content */
             content?: {
                 [key: string]: unknown;
             }[];
-            /**
-             * Decidedby
-             * @default null
-             */
+            /** @default null */
             decidedBy?: ("user" | "policy" | "timeout" | "cancel") | null;
-            /**
-             * Rule
-             * @default null
-             */
+            /** @default null */
             rule?: string | null;
-            /**
-             * Resolvedat
-             * @default null
-             */
+            /** @default null */
             resolvedAt?: string | null;
         };
-        /** HostToolList */
         HostToolList: {
-            /**
-             * Tools
-             * @description Names of those that the agent can call.
-             */
+            /** @description Names of those that the agent can call. */
             tools: string[];
         } & {
             [key: string]: unknown;
         };
-        /** HostToolState */
         HostToolState: {
-            /**
-             * Leases
-             * @description Within which the client says again that it is at it.
-             */
+            /** @description Within which the client says again that it is at it. */
             leaseS: number;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * Hunk
-         * @description Lines that changed, with three unchanged ones around them where there are any.
-         */
+        /** @description Lines that changed, with three unchanged ones around them where there are any. */
         Hunk: {
-            /**
-             * Oldstart
-             * @default null
-             */
+            /** @default null */
             oldStart?: number | null;
-            /**
-             * Newstart
-             * @default null
-             */
+            /** @default null */
             newStart?: number | null;
-            /** Lines */
             lines: string[];
         };
-        /** ImageBlock */
         ImageBlock: {
             /**
-             * Type
              * @default image
              * @constant
              */
             type?: "image";
-            /** Data */
             data: string;
-            /** Mimetype */
             mimeType: string;
-            /**
-             * Uri
-             * @default null
-             */
+            /** @default null */
             uri?: string | null;
         } & {
             [key: string]: unknown;
         };
-        /** InstallArtifact */
         InstallArtifact: {
             /**
-             * Kind
              * @default native_agent
              * @enum {string}
              */
             kind?: "native_agent" | "agent_process";
-            /**
-             * Path
-             * @description The program to run.
-             */
+            /** @description The program to run. */
             path: string;
-            /**
-             * Source
-             * @enum {string}
-             */
+            /** @enum {string} */
             source: "registry" | "fallback" | "local_path" | "builtin";
-            /**
-             * Version
-             * @default null
-             */
+            /** @default null */
             version?: string | null;
         } & {
             [key: string]: unknown;
         };
-        /** InstallProgress */
         InstallProgress: {
-            /** Agent */
             agent: string;
             /**
-             * Step
              * @description `waiting`: for another installation of the same agent. `bringing_node`: the agent wants a newer Node.js than there is. `starting`: what does not start is not installed.
              * @enum {string}
              */
             step: "waiting" | "resolving" | "downloading" | "unpacking" | "bringing_node" | "running_npm" | "running_pip" | "starting" | "finishing";
-            /**
-             * Version
-             * @default null
-             */
+            /** @default null */
             version?: string | null;
-            /**
-             * Donebytes
-             * @default null
-             */
+            /** @default null */
             doneBytes?: number | null;
             /**
-             * Totalbytes
              * @description When the registry says it.
              * @default null
              */
@@ -2915,50 +2224,38 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /** InstallRequest */
         InstallRequest: {
             /**
-             * Version
              * @description A version or a tag such as `latest`; else the one that was tested. `agentVersion` is another name for it.
              * @default null
              */
             version?: string | null;
             /**
-             * Reinstall
              * @description Also when it is there already.
              * @default false
              */
             reinstall?: boolean;
             /**
-             * Agentprocessversion
              * @description Taken for compatibility: agents have no adapter process here.
              * @default null
              */
             agentProcessVersion?: string | null;
         };
-        /** InstallResult */
         InstallResult: {
-            /** Already Installed */
             already_installed: boolean;
-            /**
-             * Artifacts
-             * @description What was installed; none if it was there.
-             */
+            /** @description What was installed; none if it was there. */
             artifacts?: components["schemas"]["InstallArtifact"][];
             /**
-             * Version
              * @description The version that is installed now.
              * @default null
              */
             version?: string | null;
             /**
-             * Path
              * @description Its program.
              * @default null
              */
             path?: string | null;
             /**
-             * Note
              * @description What a person should know: another copy comes first on the PATH.
              * @default null
              */
@@ -2966,12 +2263,8 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /**
-         * InstallStatus
-         * @description Whether an agent is being installed now, also when a session that waits for it has begun that.
-         */
+        /** @description Whether an agent is being installed now, also when a session that waits for it has begun that. */
         InstallStatus: {
-            /** Running */
             running: boolean;
             /**
              * @description The latest of what runs; null when it has only begun.
@@ -2981,53 +2274,39 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /**
-         * LimitsRequest
-         * @description Of one turn. The server stops it at the first that is reached, whoever is connected: `limit` of `turn.ended`.
-         */
+        /** @description Of one turn. The server stops it at the first that is reached, whoever is connected: `limit` of `turn.ended`. */
         LimitsRequest: {
             /**
-             * Timeoutseconds
              * @description From the acceptance of the prompt: the wait in the queue and for people is in it. A turn that has not begun by then is dropped.
              * @default null
              */
             timeoutSeconds?: number | null;
             /**
-             * Maxturns
              * @description Round trips to the model. After the tools of the last one it is stopped, unless the turn ends.
              * @default null
              */
             maxTurns?: number | null;
             /**
-             * Maxcost
              * @description USD, as its agent tells it or the price table reckons it, looked at after each answer of the model: stopped is what would go on. 409 `cost_unknown` for an agent of which nobody knows it; a turn whose cost cannot be told any more is stopped.
              * @default null
              */
             maxCost?: number | null;
         };
-        /** ListeningPort */
         ListeningPort: {
-            /** Port */
             port: number;
-            /**
-             * Address
-             * @description Where it listens: `127.0.0.1`, `0.0.0.0` (everywhere), `::1`, …
-             */
+            /** @description Where it listens: `127.0.0.1`, `0.0.0.0` (everywhere), `::1`, … */
             address: string;
             /**
-             * Pid
              * @description Of the process that listens, where the server may see it.
              * @default null
              */
             pid?: number | null;
             /**
-             * Program
              * @description Its name.
              * @default null
              */
             program?: string | null;
             /**
-             * Isserver
              * @description It is this server's own.
              * @default false
              */
@@ -3035,46 +2314,30 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /**
-         * Location
-         * @description A file that the call works on.
-         */
+        /** @description A file that the call works on. */
         Location: {
-            /** Path */
             path: string;
-            /**
-             * Line
-             * @default null
-             */
+            /** @default null */
             line?: number | null;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * McpConfigList
-         * @description Name -> server, of one directory.
-         */
+        /** @description Name -> server, of one directory. */
         McpConfigList: {
-            /** Servers */
             servers: {
                 [key: string]: components["schemas"]["McpServerConfig"];
             };
         } & {
             [key: string]: unknown;
         };
-        /**
-         * McpLocalConfig
-         * @description A program in the sandbox that speaks MCP on its standard input and output.
-         */
+        /** @description A program in the sandbox that speaks MCP on its standard input and output. */
         McpLocalConfig: {
             /**
-             * Enabled
              * @description False: sessions do not get it.
              * @default null
              */
             enabled?: boolean | null;
             /**
-             * Timeoutms
              * @description Of a call of its tools, with agents that have one for each server.
              * @default null
              */
@@ -3084,12 +2347,9 @@ export interface components {
              * @enum {string}
              */
             type: "local";
-            /** Command */
             command: string;
-            /** Args */
             args?: string[];
             /**
-             * Env
              * @description Added to its environment. `${NAME}` in a value is what the variable `NAME` has in the environment of the session's agent, so that a key need not be in the file.
              * @default null
              */
@@ -3097,25 +2357,19 @@ export interface components {
                 [key: string]: string;
             } | null;
             /**
-             * Cwd
              * @description Where it runs; relative to the directory. Default: the session's.
              * @default null
              */
             cwd?: string | null;
         };
-        /**
-         * McpRemoteConfig
-         * @description A server at a URL.
-         */
+        /** @description A server at a URL. */
         McpRemoteConfig: {
             /**
-             * Enabled
              * @description False: sessions do not get it.
              * @default null
              */
             enabled?: boolean | null;
             /**
-             * Timeoutms
              * @description Of a call of its tools, with agents that have one for each server.
              * @default null
              */
@@ -3125,16 +2379,13 @@ export interface components {
              * @enum {string}
              */
             type: "remote";
-            /** Url */
             url: string;
             /**
-             * Transport
              * @description `http` (also `streamable-http`), or `sse` for one of the older kind. Default: `http`.
              * @default null
              */
             transport?: ("http" | "sse") | null;
             /**
-             * Headers
              * @description Sent with each request. `${NAME}` as in `env` of a program.
              * @default null
              */
@@ -3142,7 +2393,6 @@ export interface components {
                 [key: string]: string;
             } | null;
             /**
-             * Envheaders
              * @description Header -> name of the variable that has its value.
              * @default null
              */
@@ -3150,13 +2400,11 @@ export interface components {
                 [key: string]: string;
             } | null;
             /**
-             * Bearertokenenvvar
              * @description Name of the variable that has the token for `Authorization: Bearer`.
              * @default null
              */
             bearerTokenEnvVar?: string | null;
             /**
-             * Oauth
              * @description False: none. An object is for agents that log in by themselves and take settings for it.
              * @default null
              */
@@ -3164,103 +2412,60 @@ export interface components {
                 [key: string]: unknown;
             } | null;
         };
-        /**
-         * McpServerConfig
-         * @description An MCP server: `type` is `local` (also `stdio`), or `remote` (also `http` or `sse`).
-         */
+        /** @description An MCP server: `type` is `local` (also `stdio`), or `remote` (also `http` or `sse`). */
         McpServerConfig: components["schemas"]["McpLocalConfig"] | components["schemas"]["McpRemoteConfig"];
-        /** MessageItem */
         MessageItem: {
-            /** Seq */
             seq: number;
-            /**
-             * Time
-             * Format: date-time
-             */
+            /** Format: date-time */
             time: string;
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "message";
-            /**
-             * Id
-             * @default null
-             */
+            /** @default null */
             id?: string | null;
             /**
-             * Role
              * @default assistant
              * @enum {string}
              */
             role?: "user" | "assistant";
-            /**
-             * Text
-             * @default
-             */
+            /** @default  */
             text?: string;
-            /** Attachments */
             attachments?: (components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"])[];
-            /**
-             * Parenttoolcallid
-             * @default null
-             */
+            /** @default null */
             parentToolCallId?: string | null;
-            /**
-             * Streaming
-             * @default false
-             */
+            /** @default false */
             streaming?: boolean;
-            /**
-             * Late
-             * @default false
-             */
+            /** @default false */
             late?: boolean;
         };
-        /** MoveFile */
         MoveFile: {
-            /**
-             * From
-             * @description What is moved: a file, a directory, or a link itself.
-             */
+            /** @description What is moved: a file, a directory, or a link itself. */
             from: string;
-            /**
-             * To
-             * @description Its new path, not the directory that it goes into.
-             */
+            /** @description Its new path, not the directory that it goes into. */
             to: string;
             /**
-             * Overwrite
              * @description Replace what is there. Default: refuse.
              * @default null
              */
             overwrite?: boolean | null;
         };
-        /** MovedFile */
         MovedFile: {
-            /** From */
             from: string;
-            /** To */
             to: string;
         } & {
             [key: string]: unknown;
         };
-        /** NativeRequest */
         NativeRequest: {
-            /**
-             * Method
-             * @description Of the agent's own protocol, as it is called there.
-             */
+            /** @description Of the agent's own protocol, as it is called there. */
             method: string;
-            /** Params */
             params?: {
                 [key: string]: unknown;
             };
         };
-        /** NativeResult */
         NativeResult: {
             /**
-             * Result
              * @description What the agent answered, as it is.
              * @default null
              */
@@ -3268,75 +2473,40 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /**
-         * NoticeItem
-         * @description Something the reader should know that is no message.
-         */
+        /** @description Something the reader should know that is no message. */
         NoticeItem: {
-            /** Seq */
             seq: number;
-            /**
-             * Time
-             * Format: date-time
-             */
+            /** Format: date-time */
             time: string;
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "notice";
-            /**
-             * Notice
-             * @enum {string}
-             */
+            /** @enum {string} */
             notice: "error" | "agent_exited" | "session_resumed" | "context_compacted" | "log_repaired" | "log_damaged" | "mcp_status";
-            /**
-             * Code
-             * @default null
-             */
+            /** @default null */
             code?: string | null;
-            /**
-             * Text
-             * @default
-             */
+            /** @default  */
             text?: string;
-            /**
-             * Detail
-             * @default null
-             */
+            /** @default null */
             detail?: string | null;
         };
-        /**
-         * PatchSession
-         * @description Members left out stay as they are.
-         */
+        /** @description Members left out stay as they are. */
         PatchSession: {
-            /**
-             * Mode
-             * @default null
-             */
+            /** @default null */
             mode?: string | null;
-            /**
-             * Model
-             * @default null
-             */
+            /** @default null */
             model?: string | null;
-            /**
-             * Thoughtlevel
-             * @default null
-             */
+            /** @default null */
             thoughtLevel?: string | null;
-            /**
-             * Configoptions
-             * @description Option id -> value, see `configOptions` of the session.
-             */
+            /** @description Option id -> value, see `configOptions` of the session. */
             configOptions?: {
                 [key: string]: string | boolean;
             };
             /** @default null */
             permissionPolicy?: components["schemas"]["PermissionPolicy"] | null;
             /**
-             * Metadata
              * @description Replaces the whole.
              * @default null
              */
@@ -3344,404 +2514,240 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             /**
-             * Title
              * @description Empty: as the agent calls it. Told to agents that take it.
              * @default null
              */
             title?: string | null;
         };
-        /** PathChanged */
         PathChanged: {
-            /** Path */
             path: string;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * PermissionItem
-         * @description `outcome` is absent while it is pending.
-         */
+        /** @description `outcome` is absent while it is pending. */
         PermissionItem: {
-            /** Seq */
             seq: number;
-            /**
-             * Time
-             * Format: date-time
-             */
+            /** Format: date-time */
             time: string;
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "permission";
-            /** Requestid */
             requestId: string;
             /** @default null */
             toolCall?: components["schemas"]["ToolCallFields"] | null;
-            /**
-             * Command
-             * @default null
-             */
+            /** @default null */
             command?: string | null;
-            /** Paths */
             paths?: string[];
-            /** Options */
             options?: components["schemas"]["PermissionOption"][];
-            /**
-             * Expiresat
-             * @default null
-             */
+            /** @default null */
             expiresAt?: string | null;
-            /**
-             * Default
-             * @default null
-             */
+            /** @default null */
             default?: string | null;
-            /**
-             * Outcome
-             * @default null
-             */
+            /** @default null */
             outcome?: ("selected" | "cancelled") | null;
-            /**
-             * Optionid
-             * @default null
-             */
+            /** @default null */
             optionId?: string | null;
-            /**
-             * Optionkind
-             * @default null
-             */
+            /** @default null */
             optionKind?: string | null;
-            /**
-             * Optionname
-             * @default null
-             */
+            /** @default null */
             optionName?: string | null;
-            /**
-             * Decidedby
-             * @default null
-             */
+            /** @default null */
             decidedBy?: ("user" | "policy" | "timeout" | "cancel") | null;
-            /**
-             * Rule
-             * @default null
-             */
+            /** @default null */
             rule?: string | null;
-            /**
-             * Reply
-             * @default null
-             */
+            /** @default null */
             reply?: string | null;
-            /**
-             * Scope
-             * @default null
-             */
+            /** @default null */
             scope?: string | null;
-            /**
-             * Message
-             * @default null
-             */
+            /** @default null */
             message?: string | null;
-            /**
-             * Updatedinput
-             * @default null
-             */
+            /** @default null */
             updatedInput?: {
                 [key: string]: unknown;
             } | null;
-            /**
-             * Onreject
-             * @default null
-             */
+            /** @default null */
             onReject?: string | null;
-            /**
-             * Actor
-             * @default null
-             */
+            /** @default null */
             actor?: string | null;
-            /**
-             * Resolvedat
-             * @default null
-             */
+            /** @default null */
             resolvedAt?: string | null;
         };
-        /**
-         * PermissionOption
-         * @description Choose by `kind`, answer with `option_id`: ids are the agent's own and mean nothing to us.
-         */
+        /** @description Choose by `kind`, answer with `option_id`: ids are the agent's own and mean nothing to us. */
         PermissionOption: {
-            /** Optionid */
             optionId: string;
-            /**
-             * Name
-             * @default
-             */
+            /** @default  */
             name?: string;
-            /**
-             * Kind
-             * @default null
-             */
+            /** @default null */
             kind?: string | null;
         };
-        /** PermissionPolicy */
         PermissionPolicy: {
-            /** Rules */
             rules?: components["schemas"]["PermissionRule"][];
             /**
-             * Default
              * @description When no rule applies.
              * @default ask
              * @enum {string}
              */
             default?: "allow" | "deny" | "ask";
             /**
-             * Timeouts
              * @description Seconds a request waits for a person.
              * @default 3600
              */
             timeoutS?: number;
             /**
-             * Ontimeout
              * @default deny
              * @enum {string}
              */
             onTimeout?: "deny" | "allow";
         };
         /**
-         * PermissionRule
          * @description Applies when every member that is given matches. The first rule that applies decides.
          *
          *     Patterns are shell globs (`*` also crosses `/` and spaces) over the whole text.
          */
         PermissionRule: {
-            /**
-             * Action
-             * @enum {string}
-             */
+            /** @enum {string} */
             action: "allow" | "deny" | "ask";
             /**
-             * Toolkind
              * @description ACP kind: read, edit, execute, fetch, …
              * @default null
              */
             toolKind?: string | null;
             /**
-             * Toolname
              * @description Glob over the tool's programmatic name.
              * @default null
              */
             toolName?: string | null;
             /**
-             * Command
              * @description Glob over the command line; arguments given as a list are quoted for a shell. To allow, a command with shell syntax (`;`, `|`, `$(`, …) matches by its exact text only.
              * @default null
              */
             command?: string | null;
             /**
-             * Path
              * @description Glob over the tool call's paths, absolute or relative to the workspace; all of them must match for allow, one is enough for deny and ask.
              * @default null
              */
             path?: string | null;
             /**
-             * Name
              * @description Recorded as the decider; default `rule N`.
              * @default null
              */
             name?: string | null;
         };
-        /** PlanEntry */
         PlanEntry: {
-            /** Content */
             content: string;
             /**
-             * Priority
              * @default medium
              * @enum {string}
              */
             priority?: "high" | "medium" | "low";
             /**
-             * Status
              * @default pending
              * @enum {string}
              */
             status?: "pending" | "in_progress" | "completed";
         };
-        /**
-         * PlanItem
-         * @description The latest plan of a turn.
-         */
+        /** @description The latest plan of a turn. */
         PlanItem: {
-            /** Seq */
             seq: number;
-            /**
-             * Time
-             * Format: date-time
-             */
+            /** Format: date-time */
             time: string;
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "plan";
-            /** Entries */
             entries?: components["schemas"]["PlanEntry"][];
         };
-        /** PortList */
         PortList: {
-            /**
-             * Ports
-             * @description By their numbers.
-             */
+            /** @description By their numbers. */
             ports: components["schemas"]["ListeningPort"][];
         } & {
             [key: string]: unknown;
         };
-        /**
-         * ProcessConfig
-         * @description The bounds of processes; they can be set while the server runs, and outlive it.
-         */
+        /** @description The bounds of processes; they can be set while the server runs, and outlive it. */
         ProcessConfig: {
-            /**
-             * Maxconcurrentprocesses
-             * @description That run at the same time.
-             */
+            /** @description That run at the same time. */
             maxConcurrentProcesses: number;
-            /** Defaultruntimeoutms */
             defaultRunTimeoutMs: number;
-            /** Maxruntimeoutms */
             maxRunTimeoutMs: number;
-            /**
-             * Maxoutputbytes
-             * @description Of each stream in an answer of `run`.
-             */
+            /** @description Of each stream in an answer of `run`. */
             maxOutputBytes: number;
-            /**
-             * Maxlogbytesperprocess
-             * @description On the disk.
-             */
+            /** @description On the disk. */
             maxLogBytesPerProcess: number;
-            /** Maxinputbytesperrequest */
             maxInputBytesPerRequest: number;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * ProcessConfigChange
-         * @description What is not given stays as it is.
-         */
+        /** @description What is not given stays as it is. */
         ProcessConfigChange: {
-            /**
-             * Maxconcurrentprocesses
-             * @default null
-             */
+            /** @default null */
             maxConcurrentProcesses?: number | null;
-            /**
-             * Defaultruntimeoutms
-             * @default null
-             */
+            /** @default null */
             defaultRunTimeoutMs?: number | null;
-            /**
-             * Maxruntimeoutms
-             * @default null
-             */
+            /** @default null */
             maxRunTimeoutMs?: number | null;
-            /**
-             * Maxoutputbytes
-             * @default null
-             */
+            /** @default null */
             maxOutputBytes?: number | null;
-            /**
-             * Maxlogbytesperprocess
-             * @default null
-             */
+            /** @default null */
             maxLogBytesPerProcess?: number | null;
-            /**
-             * Maxinputbytesperrequest
-             * @default null
-             */
+            /** @default null */
             maxInputBytesPerRequest?: number | null;
         };
-        /** ProcessCreateRequest */
         ProcessCreateRequest: {
-            /**
-             * Command
-             * @description The program: its path, or its name on the PATH. No shell reads it; for one, start `sh` with the arguments `["-c", "…"]`.
-             */
+            /** @description The program: its path, or its name on the PATH. No shell reads it; for one, start `sh` with the arguments `["-c", "…"]`. */
             command: string;
-            /**
-             * Args
-             * @description Its arguments, without its name.
-             */
+            /** @description Its arguments, without its name. */
             args?: string[];
             /**
-             * Cwd
              * @description Where it runs. Default: the server's working directory, from which a relative one counts, too; with `--root` both are the root. `~` is the home of the server's user.
              * @default null
              */
             cwd?: string | null;
-            /**
-             * Env
-             * @description On top of the server's own environment.
-             */
+            /** @description On top of the server's own environment. */
             env?: {
                 [key: string]: string;
             };
             /**
-             * Tty
              * @description On a terminal, with `pty` as its one stream.
              * @default false
              */
             tty?: boolean;
             /**
-             * Interactive
              * @description Only noted: that somebody means to type into it.
              * @default false
              */
             interactive?: boolean;
             /**
-             * Cols
              * @description Of its terminal.
              * @default 80
              */
             cols?: number;
             /**
-             * Rows
              * @description Of its terminal.
              * @default 24
              */
             rows?: number;
             /**
-             * Timeoutms
              * @description Then it is killed, with all that came from it. Default: never.
              * @default null
              */
             timeoutMs?: number | null;
             /**
-             * Whenlogfull
              * @description `drop`: the oldest output goes when there is more than `maxLogBytesPerProcess`. `wait`: the process is held back until somebody who follows the log has taken what there is; nothing is lost.
              * @default drop
              * @enum {string}
              */
             whenLogFull?: "drop" | "wait";
         };
-        /**
-         * ProcessGap
-         * @description Output that was asked for and is dropped: there was more than `maxLogBytesPerProcess`.
-         */
+        /** @description Output that was asked for and is dropped: there was more than `maxLogBytesPerProcess`. */
         ProcessGap: {
-            /**
-             * After
-             * @description The cursor that was asked from.
-             */
+            /** @description The cursor that was asked from. */
             after: number;
-            /**
-             * Sequence
-             * @description The first entry that is still there, or will be.
-             */
+            /** @description The first entry that is still there, or will be. */
             sequence: number;
             /**
-             * Bytes
              * @description How much is missing from there on; none: not known.
              * @default null
              */
@@ -3749,77 +2755,46 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /** ProcessInfo */
         ProcessInfo: {
-            /**
-             * Id
-             * @description `proc_N`; never given twice.
-             */
+            /** @description `proc_N`; never given twice. */
             id: string;
-            /** Command */
             command: string;
-            /** Args */
             args: string[];
-            /** Tty */
             tty: boolean;
-            /** Interactive */
             interactive: boolean;
-            /**
-             * Owner
-             * @enum {string}
-             */
+            /** @enum {string} */
             owner: "user" | "system" | "desktop";
-            /**
-             * Status
-             * @enum {string}
-             */
+            /** @enum {string} */
             status: "running" | "exited";
             /**
-             * Pid
              * @description While it runs.
              * @default null
              */
             pid?: number | null;
             /**
-             * Exitcode
              * @description None while it runs, when a signal ended it, and when the server ended before it could know.
              * @default null
              */
             exitCode?: number | null;
             /**
-             * Signal
              * @description Which signal ended it: `SIGTERM`.
              * @default null
              */
             signal?: string | null;
-            /**
-             * Timedout
-             * @default null
-             */
+            /** @default null */
             timedOut?: boolean | null;
-            /**
-             * Createdatms
-             * @description Milliseconds since 1970.
-             */
+            /** @description Milliseconds since 1970. */
             createdAtMs: number;
-            /**
-             * Exitedatms
-             * @default null
-             */
+            /** @default null */
             exitedAtMs?: number | null;
-            /**
-             * Cwd
-             * @default null
-             */
+            /** @default null */
             cwd?: string | null;
             /**
-             * Actor
              * @description Whose token started it; none: the server's own.
              * @default null
              */
             actor?: string | null;
             /**
-             * Outputbytes
              * @description All that it has written.
              * @default 0
              */
@@ -3827,64 +2802,40 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /** ProcessInputRequest */
         ProcessInputRequest: {
-            /**
-             * Data
-             * @default
-             */
+            /** @default  */
             data?: string;
             /**
-             * Encoding
              * @default base64
              * @enum {string}
              */
             encoding?: "base64" | "utf8" | "text";
             /**
-             * Eof
              * @description It is the last: stdin ends after it (on a terminal: ^D is typed).
              * @default false
              */
             eof?: boolean;
         };
-        /** ProcessInputResponse */
         ProcessInputResponse: {
-            /** Byteswritten */
             bytesWritten: number;
         } & {
             [key: string]: unknown;
         };
-        /** ProcessListResponse */
         ProcessListResponse: {
-            /** Processes */
             processes: components["schemas"]["ProcessInfo"][];
         } & {
             [key: string]: unknown;
         };
-        /**
-         * ProcessLogEntry
-         * @description What one read of a process's output brought.
-         */
+        /** @description What one read of a process's output brought. */
         ProcessLogEntry: {
-            /**
-             * Sequence
-             * @description From 1, over all streams of the process, without gaps.
-             */
+            /** @description From 1, over all streams of the process, without gaps. */
             sequence: number;
-            /**
-             * Stream
-             * @enum {string}
-             */
+            /** @enum {string} */
             stream: "stdout" | "stderr" | "pty";
-            /**
-             * Timestampms
-             * @description Milliseconds since 1970.
-             */
+            /** @description Milliseconds since 1970. */
             timestampMs: number;
-            /** Data */
             data: string;
             /**
-             * Encoding
              * @default base64
              * @constant
              */
@@ -3892,19 +2843,12 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /** ProcessLogsResponse */
         ProcessLogsResponse: {
-            /** Processid */
             processId: string;
-            /**
-             * Stream
-             * @enum {string}
-             */
+            /** @enum {string} */
             stream: "stdout" | "stderr" | "combined" | "pty";
-            /** Entries */
             entries: components["schemas"]["ProcessLogEntry"][];
             /**
-             * Nextcursor
              * @description Ask `since` it for what comes after these.
              * @default 0
              */
@@ -3914,91 +2858,65 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /** ProcessRunRequest */
         ProcessRunRequest: {
-            /**
-             * Command
-             * @description The program: its path, or its name on the PATH. No shell reads it; for one, start `sh` with the arguments `["-c", "…"]`.
-             */
+            /** @description The program: its path, or its name on the PATH. No shell reads it; for one, start `sh` with the arguments `["-c", "…"]`. */
             command: string;
-            /**
-             * Args
-             * @description Its arguments, without its name.
-             */
+            /** @description Its arguments, without its name. */
             args?: string[];
             /**
-             * Cwd
              * @description Where it runs. Default: the server's working directory, from which a relative one counts, too; with `--root` both are the root. `~` is the home of the server's user.
              * @default null
              */
             cwd?: string | null;
-            /**
-             * Env
-             * @description On top of the server's own environment.
-             */
+            /** @description On top of the server's own environment. */
             env?: {
                 [key: string]: string;
             };
             /**
-             * Timeoutms
              * @description Then it is killed, with all that came from it. Default: `defaultRunTimeoutMs` (30 s); 0 and what is larger: `maxRunTimeoutMs` (5 min).
              * @default null
              */
             timeoutMs?: number | null;
             /**
-             * Maxoutputbytes
              * @description Of stdout and of stderr, each; the rest is read and dropped. Default and most: `maxOutputBytes` (1 MiB).
              * @default null
              */
             maxOutputBytes?: number | null;
             /**
-             * Input
              * @description For its stdin, which then ends.
              * @default
              */
             input?: string;
             /**
-             * Inputencoding
              * @default utf8
              * @enum {string}
              */
             inputEncoding?: "base64" | "utf8" | "text";
             /**
-             * Outputencoding
              * @description `utf8`: what is no UTF-8 is replaced (U+FFFD). `base64`: the bytes as they are.
              * @default utf8
              * @enum {string}
              */
             outputEncoding?: "utf8" | "base64";
         };
-        /** ProcessRunResponse */
         ProcessRunResponse: {
             /**
-             * Exitcode
              * @description None: a signal ended it, or the timeout.
              * @default null
              */
             exitCode?: number | null;
             /**
-             * Signal
              * @description Which signal ended it: `SIGKILL`.
              * @default null
              */
             signal?: string | null;
-            /** Timedout */
             timedOut: boolean;
-            /** Stdout */
             stdout: string;
-            /** Stderr */
             stderr: string;
-            /** Stdouttruncated */
             stdoutTruncated: boolean;
-            /** Stderrtruncated */
             stderrTruncated: boolean;
-            /** Durationms */
             durationMs: number;
             /**
-             * Outputencoding
              * @description Of `stdout` and `stderr`, as it was asked for.
              * @default utf8
              * @enum {string}
@@ -4007,22 +2925,13 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /** PromptAccepted */
         PromptAccepted: {
-            /** Turnid */
             turnId: string;
-            /**
-             * Position
-             * @description 0: it runs now; n: n turns are before it.
-             */
+            /** @description 0: it runs now; n: n turns are before it. */
             position: number;
-            /**
-             * Seq
-             * @description Cursor before the turn: read events after it to see all of the turn.
-             */
+            /** @description Cursor before the turn: read events after it to see all of the turn. */
             seq: number;
             /**
-             * Emulated
              * @description True: the agent has no such operation, and is asked for it in words.
              * @default null
              */
@@ -4030,18 +2939,11 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /**
-         * PromptRequest
-         * @description Exactly one of `text` and `content`.
-         */
+        /** @description Exactly one of `text` and `content`. */
         PromptRequest: {
-            /**
-             * Text
-             * @default null
-             */
+            /** @default null */
             text?: string | null;
             /**
-             * Content
              * @description ACP content blocks: text, image, audio, resource, resource_link.
              * @default null
              */
@@ -4049,7 +2951,6 @@ export interface components {
                 [key: string]: unknown;
             }[] | null;
             /**
-             * Outputschema
              * @description JSON schema of the answer, its root an object. Agents that keep to schemas give it as `output` of `turn.ended`; others are asked for it in words, and the answer is their text.
              * @default null
              */
@@ -4062,16 +2963,10 @@ export interface components {
              */
             limits?: components["schemas"]["LimitsRequest"] | null;
         };
-        /** PromptResult */
         PromptResult: {
-            /** Turnid */
             turnId: string;
-            /** Stopreason */
             stopReason: string;
-            /**
-             * Usage
-             * @default null
-             */
+            /** @default null */
             usage?: {
                 [key: string]: unknown;
             } | null;
@@ -4081,19 +2976,16 @@ export interface components {
              */
             cost?: components["schemas"]["Cost"] | null;
             /**
-             * Modelcalls
              * @description As in `turn.ended`.
              * @default null
              */
             modelCalls?: number | null;
             /**
-             * Limit
              * @description As in `turn.ended`.
              * @default null
              */
             limit?: ("timeout" | "max_turns" | "max_cost") | null;
             /**
-             * Output
              * @description As in `turn.ended`.
              * @default null
              */
@@ -4101,221 +2993,109 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /** Question */
         Question: {
-            /** Id */
             id: string;
-            /** Question */
             question: string;
-            /**
-             * Header
-             * @default null
-             */
+            /** @default null */
             header?: string | null;
-            /** Options */
             options?: components["schemas"]["QuestionOption"][];
-            /**
-             * Multiselect
-             * @default false
-             */
+            /** @default false */
             multiSelect?: boolean;
-            /**
-             * Answertype
-             * @default null
-             */
+            /** @default null */
             answerType?: string | null;
-            /**
-             * Required
-             * @default false
-             */
+            /** @default false */
             required?: boolean;
         };
-        /**
-         * QuestionItem
-         * @description `outcome` is absent while it is pending.
-         */
+        /** @description `outcome` is absent while it is pending. */
         QuestionItem: {
-            /** Seq */
             seq: number;
-            /**
-             * Time
-             * Format: date-time
-             */
+            /** Format: date-time */
             time: string;
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "question";
-            /** Requestid */
             requestId: string;
-            /**
-             * Message
-             * @default
-             */
+            /** @default  */
             message?: string;
-            /** Questions */
             questions?: components["schemas"]["Question"][];
-            /**
-             * Url
-             * @default null
-             */
+            /** @default null */
             url?: string | null;
-            /**
-             * Toolcallid
-             * @default null
-             */
+            /** @default null */
             toolCallId?: string | null;
-            /**
-             * Expiresat
-             * @default null
-             */
+            /** @default null */
             expiresAt?: string | null;
-            /**
-             * Default
-             * @default null
-             */
+            /** @default null */
             default?: string | null;
-            /**
-             * Outcome
-             * @default null
-             */
+            /** @default null */
             outcome?: ("answered" | "declined" | "cancelled") | null;
-            /**
-             * Answers
-             * @default null
-             */
+            /** @default null */
             answers?: {
                 [key: string]: unknown;
             } | null;
-            /**
-             * Decidedby
-             * @default null
-             */
+            /** @default null */
             decidedBy?: ("user" | "policy" | "timeout" | "cancel") | null;
-            /**
-             * Rule
-             * @default null
-             */
+            /** @default null */
             rule?: string | null;
-            /**
-             * Actor
-             * @default null
-             */
+            /** @default null */
             actor?: string | null;
-            /**
-             * Resolvedat
-             * @default null
-             */
+            /** @default null */
             resolvedAt?: string | null;
         };
-        /** QuestionOption */
         QuestionOption: {
-            /** Label */
             label: string;
-            /**
-             * Value
-             * @default null
-             */
+            /** @default null */
             value?: unknown;
-            /**
-             * Description
-             * @default null
-             */
+            /** @default null */
             description?: string | null;
         };
-        /** QueuedPrompt */
         QueuedPrompt: {
-            /**
-             * Turnid
-             * @default null
-             */
+            /** @default null */
             turnId?: string | null;
-            /** Prompt */
             prompt?: (components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"])[];
-            /**
-             * Queuedat
-             * Format: date-time
-             */
+            /** Format: date-time */
             queuedAt: string;
         };
-        /** ReasoningItem */
         ReasoningItem: {
-            /** Seq */
             seq: number;
-            /**
-             * Time
-             * Format: date-time
-             */
+            /** Format: date-time */
             time: string;
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
              */
             type: "reasoning";
-            /**
-             * Id
-             * @default null
-             */
+            /** @default null */
             id?: string | null;
-            /**
-             * Text
-             * @default
-             */
+            /** @default  */
             text?: string;
-            /** Attachments */
             attachments?: (components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"])[];
-            /**
-             * Parenttoolcallid
-             * @default null
-             */
+            /** @default null */
             parentToolCallId?: string | null;
-            /**
-             * Streaming
-             * @default false
-             */
+            /** @default false */
             streaming?: boolean;
-            /**
-             * Late
-             * @default false
-             */
+            /** @default false */
             late?: boolean;
         };
-        /**
-         * RegisterHostTools
-         * @description All of them: tools of before that are not in it are no more.
-         */
+        /** @description All of them: tools of before that are not in it are no more. */
         RegisterHostTools: {
-            /**
-             * Client
-             * @description Made by the client, random: calls are for whoever registered last.
-             */
+            /** @description Made by the client, random: calls are for whoever registered last. */
             client: string;
-            /** Tools */
             tools: components["schemas"]["HostTool"][];
         };
-        /** RequestInfo */
         RequestInfo: {
-            /** Id */
             id: string;
             /**
-             * Sessionid
              * @description In `GET /v1/requests`: whose agent asks.
              * @default null
              */
             sessionId?: string | null;
-            /**
-             * Kind
-             * @enum {string}
-             */
+            /** @enum {string} */
             kind: "permission" | "question" | "hook" | "host_tool";
-            /**
-             * Turnid
-             * @default null
-             */
+            /** @default null */
             turnId?: string | null;
             /**
-             * Toolcall
              * @description ACP tool call, as in the agent's request, with what it told of the call before.
              * @default null
              */
@@ -4323,50 +3103,36 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             /**
-             * Command
              * @description The command line that it is about; what the policy's rules match.
              * @default null
              */
             command?: string | null;
-            /**
-             * Paths
-             * @description The files that it is about, as the agent names them.
-             */
+            /** @description The files that it is about, as the agent names them. */
             paths?: string[];
-            /**
-             * Options
-             * @description `{optionId, name, kind}`.
-             */
+            /** @description `{optionId, name, kind}`. */
             options?: {
                 [key: string]: unknown;
             }[];
-            /**
-             * Questions
-             * @description `{id, question, header?, options, multiSelect}`.
-             */
+            /** @description `{id, question, header?, options, multiSelect}`. */
             questions?: {
                 [key: string]: unknown;
             }[];
             /**
-             * Hook
              * @description Which hook is asked. A permission has it while the session's hook, which its agent has no way to ask, has not been answered.
              * @default null
              */
             hook?: ("before_tool" | "after_tool") | null;
             /**
-             * Output
              * @description After a tool: what came of it.
              * @default null
              */
             output?: unknown;
             /**
-             * Tool
              * @description Of a call of a client's function: its name.
              * @default null
              */
             tool?: string | null;
             /**
-             * Input
              * @description Of such a call: the arguments.
              * @default null
              */
@@ -4374,181 +3140,99 @@ export interface components {
                 [key: string]: unknown;
             } | null;
             /**
-             * Client
              * @description Of such a call: who registered it.
              * @default null
              */
             client?: string | null;
-            /**
-             * Message
-             * @default null
-             */
+            /** @default null */
             message?: string | null;
-            /** Askedat */
             askedAt: string;
-            /** Expiresat */
             expiresAt: string;
-            /**
-             * Default
-             * @description What happens at `expiresAt`.
-             */
+            /** @description What happens at `expiresAt`. */
             default: string;
             /** @default null */
             resolution?: components["schemas"]["Resolution"] | null;
         } & {
             [key: string]: unknown;
         };
-        /** RequestList */
         RequestList: {
-            /** Requests */
             requests: components["schemas"]["RequestInfo"][];
-            /**
-             * Nextcursor
-             * @default null
-             */
+            /** @default null */
             nextCursor?: string | null;
         } & {
             [key: string]: unknown;
         };
-        /** Resolution */
         Resolution: {
-            /** Requestid */
             requestId: string;
-            /**
-             * Kind
-             * @enum {string}
-             */
+            /** @enum {string} */
             kind: "permission" | "question" | "hook" | "host_tool";
-            /**
-             * Outcome
-             * @enum {string}
-             */
+            /** @enum {string} */
             outcome: "selected" | "answered" | "declined" | "decided" | "returned" | "failed" | "cancelled";
-            /**
-             * Decidedby
-             * @enum {string}
-             */
+            /** @enum {string} */
             decidedBy: "user" | "policy" | "timeout" | "cancel";
-            /** Resolvedat */
             resolvedAt: string;
-            /**
-             * Optionid
-             * @default null
-             */
+            /** @default null */
             optionId?: string | null;
-            /**
-             * Optionkind
-             * @default null
-             */
+            /** @default null */
             optionKind?: string | null;
-            /**
-             * Answers
-             * @default null
-             */
+            /** @default null */
             answers?: {
                 [key: string]: unknown;
             } | null;
             /**
-             * Scope
              * @description How long what a person chose holds; null where it outlives the session.
              * @default null
              */
             scope?: ("once" | "session") | null;
-            /**
-             * Message
-             * @default null
-             */
+            /** @default null */
             message?: string | null;
-            /**
-             * Updatedinput
-             * @default null
-             */
+            /** @default null */
             updatedInput?: {
                 [key: string]: unknown;
             } | null;
-            /**
-             * Onreject
-             * @default null
-             */
+            /** @default null */
             onReject?: ("continue" | "stop") | null;
             /**
-             * Decision
              * @description Of a hook; null when it has no opinion.
              * @default null
              */
             decision?: ("allow" | "deny" | "ask") | null;
-            /**
-             * Context
-             * @default null
-             */
+            /** @default null */
             context?: string | null;
-            /**
-             * Rule
-             * @default null
-             */
+            /** @default null */
             rule?: string | null;
-            /**
-             * Actor
-             * @default null
-             */
+            /** @default null */
             actor?: string | null;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * ResourceLink
-         * @description A resource that the agent can read by itself.
-         */
+        /** @description A resource that the agent can read by itself. */
         ResourceLink: {
             /**
-             * Type
              * @default resource_link
              * @constant
              */
             type?: "resource_link";
-            /** Uri */
             uri: string;
-            /** Name */
             name: string;
-            /**
-             * Title
-             * @default null
-             */
+            /** @default null */
             title?: string | null;
-            /**
-             * Description
-             * @default null
-             */
+            /** @default null */
             description?: string | null;
-            /**
-             * Mimetype
-             * @default null
-             */
+            /** @default null */
             mimeType?: string | null;
-            /**
-             * Size
-             * @default null
-             */
+            /** @default null */
             size?: number | null;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * ResumeSession
-         * @description What a server forgets when it stops, because it is never written to disk.
-         */
+        /** @description What a server forgets when it stops, because it is never written to disk. */
         ResumeSession: {
-            /**
-             * Env
-             * @description As in CreateSession.
-             */
+            /** @description As in CreateSession. */
             env?: {
                 [key: string]: string;
             };
-            /**
-             * Mcpservers
-             * @description Replaces the session's, when given.
-             */
+            /** @description Replaces the session's, when given. */
             mcpServers?: {
                 [key: string]: unknown;
             }[];
@@ -4558,114 +3242,81 @@ export interface components {
              */
             tools?: components["schemas"]["RegisterHostTools"] | null;
         };
-        /** ReviewRequest */
         ReviewRequest: {
             target?: components["schemas"]["ReviewTarget"];
         };
-        /** ReviewTarget */
         ReviewTarget: {
             /**
-             * Type
              * @default uncommitted
              * @enum {string}
              */
             type?: "uncommitted" | "branch" | "commit" | "custom";
             /**
-             * Branch
              * @description Of `branch`: the base.
              * @default null
              */
             branch?: string | null;
             /**
-             * Sha
              * @description Of `commit`.
              * @default null
              */
             sha?: string | null;
             /**
-             * Instructions
              * @description Of `custom`: what is to be reviewed, and how.
              * @default null
              */
             instructions?: string | null;
         };
-        /** RewindRequest */
         RewindRequest: {
             /**
-             * Turnid
              * @description Back to before this turn, which a prompt began. Default: the last one.
              * @default null
              */
             turnId?: string | null;
             /**
-             * Files
              * @description Put files back that the agent has changed.
              * @default true
              */
             files?: boolean;
             /**
-             * Conversation
              * @description Let the agent forget the turns.
              * @default true
              */
             conversation?: boolean;
             /**
-             * Dryrun
              * @description Only say what would change.
              * @default false
              */
             dryRun?: boolean;
         };
-        /** RewindResult */
         RewindResult: {
-            /** Beforeturnid */
             beforeTurnId: string;
-            /**
-             * Turnids
-             * @description The turns that are no part of the conversation any more, or would not be, oldest first.
-             */
+            /** @description The turns that are no part of the conversation any more, or would not be, oldest first. */
             turnIds: string[];
-            /** Files */
             files: boolean;
-            /** Conversation */
             conversation: boolean;
             /**
-             * How
              * @description How the agent forgets. `native`: by itself. `transcript`: it begins anew, and is given what was before as text with the next prompt. Null when it forgets nothing.
              * @default null
              */
             how?: ("native" | "transcript") | null;
             /**
-             * Fileschanged
              * @description Files that were put back, if the agent says.
              * @default null
              */
             filesChanged?: string[] | null;
-            /**
-             * Dryrun
-             * @default false
-             */
+            /** @default false */
             dryRun?: boolean;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * Root
-         * @description Whoever shows no token gets no `version`.
-         */
+        /** @description Whoever shows no token gets no `version`. */
         Root: {
-            /**
-             * Name
-             * @default Sandbox Agent
-             */
+            /** @default Sandbox Agent */
             name?: string;
-            /**
-             * Version
-             * @default null
-             */
+            /** @default null */
             version?: string | null;
             /**
-             * Docs
              * @description Where the API is described.
              * @default /openapi.json
              */
@@ -4673,175 +3324,106 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /**
-         * SessionDiff
-         * @description What turns of a session have changed, from before the first of them to after the last.
-         */
+        /** @description What turns of a session have changed, from before the first of them to after the last. */
         SessionDiff: {
-            /**
-             * Path
-             * @default null
-             */
+            /** @default null */
             path?: string | null;
-            /** Turnids */
             turnIds?: string[];
-            /** Files */
             files?: components["schemas"]["ChangedFile"][];
             totals?: components["schemas"]["ChangeTotals"];
-            /**
-             * Patch
-             * @default
-             */
+            /** @default  */
             patch?: string;
-            /**
-             * Truncated
-             * @default false
-             */
+            /** @default false */
             truncated?: boolean;
-            /**
-             * Skipped
-             * @default null
-             */
+            /** @default null */
             skipped?: string | null;
         } & {
             [key: string]: unknown;
         };
-        /** SessionEnd */
         SessionEnd: {
-            /** Reason */
             reason: string;
-            /**
-             * Detail
-             * @default null
-             */
+            /** @default null */
             detail?: string | null;
-            /**
-             * Time
-             * Format: date-time
-             */
+            /** Format: date-time */
             time: string;
         };
-        /**
-         * SessionHooks
-         * @description Which hooks of the session are asked. Whoever follows it answers them, as it answers permissions.
-         */
+        /** @description Which hooks of the session are asked. Whoever follows it answers them, as it answers permissions. */
         SessionHooks: {
             /**
-             * Beforetool
              * @description Before a tool runs; of an agent without hooks, before it gets a permission.
              * @default false
              */
             beforeTool?: boolean;
             /**
-             * Aftertool
              * @description After it. An agent without hooks does not ask, and nothing can be added.
              * @default false
              */
             afterTool?: boolean;
         };
-        /** SessionInfo */
         SessionInfo: {
-            /** Id */
             id: string;
-            /** Agent */
             agent: string;
-            /** Cwd */
             cwd: string;
             /**
-             * Title
              * @description As somebody called it, or as its agent does.
              * @default null
              */
             title?: string | null;
             /**
-             * Status
-             * @enum {string}
-             */
-            status: "starting" | "idle" | "running" | "background" | "waiting" | "dormant" | "ended" | "damaged";
-            /**
-             * Createdat
-             * @description RFC 3339, UTC.
-             */
-            createdAt: string;
-            /**
-             * Updatedat
-             * @description Time of the last log entry.
-             */
-            updatedAt: string;
-            /**
-             * Endedat
+             * @description The beginning of it, in one line: for lists, of a session without a title.
              * @default null
              */
-            endedAt?: string | null;
+            firstPrompt?: string | null;
             /**
-             * Lastseq
-             * @description Cursor of the newest log entry.
+             * @description The beginning of the newest.
+             * @default null
              */
+            lastPrompt?: string | null;
+            /** @enum {string} */
+            status: "starting" | "idle" | "running" | "background" | "waiting" | "dormant" | "ended" | "damaged";
+            /** @description RFC 3339, UTC. */
+            createdAt: string;
+            /** @description Time of the last log entry. */
+            updatedAt: string;
+            /** @default null */
+            endedAt?: string | null;
+            /** @description Cursor of the newest log entry. */
             lastSeq: number;
             /**
-             * Damage
              * @description Of a `damaged` session: what is wrong with what is kept of it.
              * @default null
              */
             damage?: string | null;
             /**
-             * Agentsessionid
              * @description The agent's own id (ACP sessionId).
              * @default null
              */
             agentSessionId?: string | null;
-            /**
-             * Agentinfo
-             * @default null
-             */
+            /** @default null */
             agentInfo?: components["schemas"]["AgentImplementation"] | null;
-            /**
-             * Capabilities
-             * @description ACP `agentCapabilities` as the agent stated them.
-             */
+            /** @description ACP `agentCapabilities` as the agent stated them. */
             capabilities?: {
                 [key: string]: unknown;
             };
-            /**
-             * Mode
-             * @default null
-             */
+            /** @default null */
             mode?: string | null;
-            /**
-             * Modes
-             * @description `{id, name, description?}`.
-             */
+            /** @description `{id, name, description?}`. */
             modes?: components["schemas"]["Choice"][];
             /**
-             * Permissionmode
              * @description How permissions are decided; null when the agent is in a mode of its own of which nobody knows what it allows.
              * @default null
              */
             permissionMode?: ("ask" | "accept-edits" | "read-only" | "plan" | "bypass") | null;
-            /**
-             * Model
-             * @default null
-             */
+            /** @default null */
             model?: string | null;
-            /**
-             * Models
-             * @description `{id, name, description?}`.
-             */
+            /** @description `{id, name, description?}`. */
             models?: components["schemas"]["Choice"][];
-            /**
-             * Thoughtlevel
-             * @default null
-             */
+            /** @default null */
             thoughtLevel?: string | null;
-            /** Thoughtlevels */
             thoughtLevels?: components["schemas"]["Choice"][];
-            /**
-             * Additionaldirectories
-             * @description As in CreateSession.
-             */
+            /** @description As in CreateSession. */
             additionalDirectories?: string[];
             /**
-             * Baseurl
              * @description As in CreateSession.
              * @default null
              */
@@ -4849,15 +3431,11 @@ export interface components {
                 [key: string]: string;
             } | null;
             /**
-             * Trustworkspace
              * @description Whether hooks, plugins and MCP programs that the workspace brings along run.
              * @default false
              */
             trustWorkspace?: boolean;
-            /**
-             * Configoptions
-             * @description ACP config options, complete.
-             */
+            /** @description ACP config options, complete. */
             configOptions?: components["schemas"]["sandbox_agent_core__api__sessions__ConfigOption"][];
             /**
              * @description The session that it is a fork of, and how it came to its memory.
@@ -4865,37 +3443,25 @@ export interface components {
              */
             forkedFrom?: components["schemas"]["ForkedFrom"] | null;
             /**
-             * Continuity
              * @description How the agent's memory reached the process that runs now.
              * @default fresh
              * @enum {string}
              */
             continuity?: "fresh" | "native" | "replayed" | "lost";
             /**
-             * Currentturnid
              * @description The turn that runs: of a prompt, or the agent's own.
              * @default null
              */
             currentTurnId?: string | null;
-            /**
-             * Tasks
-             * @description Background tasks that run, oldest first.
-             */
+            /** @description Background tasks that run, oldest first. */
             tasks?: components["schemas"]["TaskInfo"][];
             /** @description Tokens and cost of its turns so far. */
             usage?: components["schemas"]["SessionUsage"];
-            /**
-             * Queuedturns
-             * @default 0
-             */
+            /** @default 0 */
             queuedTurns?: number;
-            /**
-             * Pendingrequests
-             * @default 0
-             */
+            /** @default 0 */
             pendingRequests?: number;
             /**
-             * Unparsed
              * @description What the agent wrote that is no protocol message (`agent.unparsed` events).
              * @default 0
              */
@@ -4903,91 +3469,48 @@ export interface components {
             permissionPolicy?: components["schemas"]["PermissionPolicy"];
             hooks?: components["schemas"]["HookSupport"];
             /**
-             * Onreject
              * @description As in CreateSession.
              * @default null
              */
             onReject?: ("continue" | "stop") | null;
-            /**
-             * Agentoptions
-             * @description As in CreateSession, in camelCase.
-             */
+            /** @description As in CreateSession, in camelCase. */
             agentOptions?: {
                 [key: string]: unknown;
             };
-            /**
-             * Mcpservers
-             * @description Names of the MCP servers that its agent was given: the session's own, and those of its directory.
-             */
+            /** @description Names of the MCP servers that its agent was given: the session's own, and those of its directory. */
             mcpServers?: string[];
-            /**
-             * Tools
-             * @description Names of the functions of a client that its agent can call.
-             */
+            /** @description Names of the functions of a client that its agent can call. */
             tools?: string[];
-            /**
-             * Skills
-             * @description Names of the skills that its agent was given.
-             */
+            /** @description Names of the skills that its agent was given. */
             skills?: string[];
-            /**
-             * Warnings
-             * @description What of the configuration of its directory its agent was not given, and why.
-             */
+            /** @description What of the configuration of its directory its agent was not given, and why. */
             warnings?: string[];
-            /** Metadata */
             metadata?: {
                 [key: string]: unknown;
             };
         } & {
             [key: string]: unknown;
         };
-        /** SessionList */
         SessionList: {
-            /** Sessions */
             sessions: components["schemas"]["SessionInfo"][];
-            /**
-             * Nextcursor
-             * @default null
-             */
+            /** @default null */
             nextCursor?: string | null;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * SessionUsage
-         * @description Of all turns of a session together, as far as its agent tells.
-         */
+        /** @description Of all turns of a session together, as far as its agent tells. */
         SessionUsage: {
-            /**
-             * Inputtokens
-             * @default 0
-             */
+            /** @default 0 */
             inputTokens?: number;
-            /**
-             * Outputtokens
-             * @default 0
-             */
+            /** @default 0 */
             outputTokens?: number;
-            /**
-             * Cachedreadtokens
-             * @default 0
-             */
+            /** @default 0 */
             cachedReadTokens?: number;
-            /**
-             * Cachedwritetokens
-             * @default 0
-             */
+            /** @default 0 */
             cachedWriteTokens?: number;
-            /**
-             * Thoughttokens
-             * @default 0
-             */
+            /** @default 0 */
             thoughtTokens?: number;
-            /**
-             * Totaltokens
-             * @default 0
-             */
+            /** @default 0 */
             totalTokens?: number;
             /**
              * @description `{amount, currency, estimated}`; `estimated` when that of any turn is.
@@ -4997,70 +3520,47 @@ export interface components {
         } & {
             [key: string]: unknown;
         };
-        /** SkillSource */
         SkillSource: {
             /**
-             * Type
              * @description `github` (`owner/repo`), `git` (a URL), or `local` (a folder in the sandbox).
              * @enum {string}
              */
             type: "github" | "git" | "local";
-            /**
-             * Source
-             * @description `owner/repo`, `owner/repo/path` or `owner/repo/path@ref`; a URL of git; or a folder, relative to the directory.
-             */
+            /** @description `owner/repo`, `owner/repo/path` or `owner/repo/path@ref`; a URL of git; or a folder, relative to the directory. */
             source: string;
             /**
-             * Ref
              * @description Branch, tag or commit. Default: the repository's own.
              * @default null
              */
             ref?: string | null;
             /**
-             * Subpath
              * @description Folder in it below which skills are looked for.
              * @default null
              */
             subpath?: string | null;
             /**
-             * Skills
              * @description Names of the skills that are taken. Default: all that are there.
              * @default null
              */
             skills?: string[] | null;
         };
-        /**
-         * SkillsConfig
-         * @description Skills: folders with a `SKILL.md`, and where they come from.
-         */
+        /** @description Skills: folders with a `SKILL.md`, and where they come from. */
         SkillsConfig: {
-            /** Sources */
             sources: components["schemas"]["SkillSource"][];
         };
-        /**
-         * SkillsConfigList
-         * @description Name -> skills, of one directory.
-         */
+        /** @description Name -> skills, of one directory. */
         SkillsConfigList: {
-            /** Skills */
             skills: {
                 [key: string]: components["schemas"]["SkillsConfig"];
             };
         } & {
             [key: string]: unknown;
         };
-        /**
-         * SteerRequest
-         * @description Exactly one of `text` and `content`. What is said into a turn has no schema and no limits of its own.
-         */
+        /** @description Exactly one of `text` and `content`. What is said into a turn has no schema and no limits of its own. */
         SteerRequest: {
-            /**
-             * Text
-             * @default null
-             */
+            /** @default null */
             text?: string | null;
             /**
-             * Content
              * @description ACP content blocks: text, image, audio, resource, resource_link.
              * @default null
              */
@@ -5068,7 +3568,6 @@ export interface components {
                 [key: string]: unknown;
             }[] | null;
             /**
-             * Outputschema
              * @description JSON schema of the answer, its root an object. Agents that keep to schemas give it as `output` of `turn.ended`; others are asked for it in words, and the answer is their text.
              * @default null
              */
@@ -5081,379 +3580,198 @@ export interface components {
              */
             limits?: components["schemas"]["LimitsRequest"] | null;
         };
-        /** SteerResult */
         SteerResult: {
             /**
-             * How
              * @description `steered`: the agent took it into the turn that runs. `started`: no turn ran, so it began one. `queued`: it is a turn of its own after those before it, because the agent cannot be steered, or did not take it.
              * @enum {string}
              */
             how: "steered" | "queued" | "started";
-            /**
-             * Turnid
-             * @description The turn that it is in now.
-             */
+            /** @description The turn that it is in now. */
             turnId: string;
             /**
-             * Position
              * @description Of a turn of its own: n turns are before it.
              * @default null
              */
             position?: number | null;
-            /**
-             * Seq
-             * @description Cursor before it: read events after it to see what comes of it.
-             */
+            /** @description Cursor before it: read events after it to see what comes of it. */
             seq: number;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * SteeredPrompt
-         * @description What was said into a turn while it ran.
-         */
+        /** @description What was said into a turn while it ran. */
         SteeredPrompt: {
-            /** Content */
             content?: (components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"])[];
-            /**
-             * Time
-             * Format: date-time
-             */
+            /** Format: date-time */
             time: string;
         };
-        /**
-         * Task
-         * @description A background task. `status` is absent while it runs.
-         */
+        /** @description A background task. `status` is absent while it runs. */
         Task: {
-            /** Id */
             id: string;
             /**
-             * Kind
              * @default other
              * @enum {string}
              */
             kind?: "shell" | "agent" | "other";
-            /**
-             * Title
-             * @default
-             */
+            /** @default  */
             title?: string;
-            /**
-             * Toolcallid
-             * @default null
-             */
+            /** @default null */
             toolCallId?: string | null;
-            /**
-             * Turnid
-             * @default null
-             */
+            /** @default null */
             turnId?: string | null;
-            /**
-             * Status
-             * @default null
-             */
+            /** @default null */
             status?: ("completed" | "failed" | "stopped") | null;
-            /**
-             * Summary
-             * @default null
-             */
+            /** @default null */
             summary?: string | null;
             /** @default null */
             error?: components["schemas"]["Fault"] | null;
-            /**
-             * Startedat
-             * @default null
-             */
+            /** @default null */
             startedAt?: string | null;
-            /**
-             * Endedat
-             * @default null
-             */
+            /** @default null */
             endedAt?: string | null;
         };
-        /**
-         * TaskInfo
-         * @description A background task that runs.
-         */
+        /** @description A background task that runs. */
         TaskInfo: {
-            /** Taskid */
             taskId: string;
-            /**
-             * Kind
-             * @enum {string}
-             */
+            /** @enum {string} */
             kind: "shell" | "agent" | "other";
-            /** Title */
             title: string;
             /**
-             * Toolcallid
              * @description The tool call that started it.
              * @default null
              */
             toolCallId?: string | null;
             /**
-             * Turnid
              * @description The turn in which it was started.
              * @default null
              */
             turnId?: string | null;
-            /**
-             * Startedat
-             * @description RFC 3339, UTC.
-             */
+            /** @description RFC 3339, UTC. */
             startedAt: string;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * TerminalSize
-         * @description Of a terminal, in characters; also the answer to a resize.
-         */
+        /** @description Of a terminal, in characters; also the answer to a resize. */
         TerminalSize: {
-            /** Cols */
             cols: number;
-            /** Rows */
             rows: number;
         };
-        /** TextBlock */
         TextBlock: {
             /**
-             * Type
              * @default text
              * @constant
              */
             type?: "text";
-            /** Text */
             text: string;
         } & {
             [key: string]: unknown;
         };
-        /** TicketCreated */
         TicketCreated: {
-            /**
-             * Ticket
-             * @description Goes into the query, as `ticket`. Never shown again.
-             */
+            /** @description Goes into the query, as `ticket`. Never shown again. */
             ticket: string;
-            /**
-             * Path
-             * @description What it opens, with the ticket in its query.
-             */
+            /** @description What it opens, with the ticket in its query. */
             path: string;
-            /**
-             * Expiresat
-             * @description RFC 3339, UTC.
-             */
+            /** @description RFC 3339, UTC. */
             expiresAt: string;
         } & {
             [key: string]: unknown;
         };
-        /** TokenCreated */
         TokenCreated: {
-            /** Id */
             id: string;
-            /** Actor */
             actor: string;
-            /** Scopes */
             scopes: ("read" | "prompt" | "answer" | "host" | "admin")[];
-            /**
-             * Createdat
-             * @description RFC 3339, UTC.
-             */
+            /** @description RFC 3339, UTC. */
             createdAt: string;
-            /**
-             * Expiresat
-             * @default null
-             */
+            /** @default null */
             expiresAt?: string | null;
-            /**
-             * Token
-             * @description The token itself. Never shown again.
-             */
+            /** @description The token itself. Never shown again. */
             token: string;
         } & {
             [key: string]: unknown;
         };
-        /** TokenInfo */
         TokenInfo: {
-            /** Id */
             id: string;
-            /** Actor */
             actor: string;
-            /** Scopes */
             scopes: ("read" | "prompt" | "answer" | "host" | "admin")[];
-            /**
-             * Createdat
-             * @description RFC 3339, UTC.
-             */
+            /** @description RFC 3339, UTC. */
             createdAt: string;
-            /**
-             * Expiresat
-             * @default null
-             */
+            /** @default null */
             expiresAt?: string | null;
         } & {
             [key: string]: unknown;
         };
-        /** TokenList */
         TokenList: {
-            /** Tokens */
             tokens: components["schemas"]["TokenInfo"][];
         } & {
             [key: string]: unknown;
         };
-        /**
-         * TokenUsage
-         * @description Tokens of one turn, as the agent counts them.
-         */
+        /** @description Tokens of one turn, as the agent counts them. */
         TokenUsage: {
-            /**
-             * Inputtokens
-             * @default null
-             */
+            /** @default null */
             inputTokens?: number | null;
-            /**
-             * Outputtokens
-             * @default null
-             */
+            /** @default null */
             outputTokens?: number | null;
-            /**
-             * Cachedreadtokens
-             * @default null
-             */
+            /** @default null */
             cachedReadTokens?: number | null;
-            /**
-             * Cachedwritetokens
-             * @default null
-             */
+            /** @default null */
             cachedWriteTokens?: number | null;
-            /**
-             * Thoughttokens
-             * @default null
-             */
+            /** @default null */
             thoughtTokens?: number | null;
-            /**
-             * Totaltokens
-             * @default null
-             */
+            /** @default null */
             totalTokens?: number | null;
         };
-        /**
-         * ToolCallFields
-         * @description What is known of a tool call.
-         */
+        /** @description What is known of a tool call. */
         ToolCallFields: {
-            /** Toolcallid */
             toolCallId: string;
-            /**
-             * Title
-             * @default
-             */
+            /** @default  */
             title?: string;
             /**
-             * Kind
              * @default other
              * @enum {string}
              */
             kind?: "read" | "edit" | "delete" | "move" | "search" | "execute" | "think" | "fetch" | "switch_mode" | "other";
-            /**
-             * Name
-             * @default null
-             */
+            /** @default null */
             name?: string | null;
-            /**
-             * Input
-             * @default null
-             */
+            /** @default null */
             input?: unknown;
-            /**
-             * Output
-             * @default null
-             */
+            /** @default null */
             output?: unknown;
-            /** Content */
             content?: (components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"])[];
-            /** Diffs */
             diffs?: components["schemas"]["Diff"][];
-            /** Locations */
             locations?: components["schemas"]["Location"][];
-            /**
-             * Terminaloutput
-             * @default null
-             */
+            /** @default null */
             terminalOutput?: string | null;
-            /**
-             * Exitcode
-             * @default null
-             */
+            /** @default null */
             exitCode?: number | null;
-            /**
-             * Parenttoolcallid
-             * @default null
-             */
+            /** @default null */
             parentToolCallId?: string | null;
         };
-        /**
-         * ToolItem
-         * @description A tool call with all that is known of it. `terminal_output` is all that its terminal printed.
-         */
+        /** @description A tool call with all that is known of it. `terminal_output` is all that its terminal printed. */
         ToolItem: {
-            /** Toolcallid */
             toolCallId: string;
-            /**
-             * Title
-             * @default
-             */
+            /** @default  */
             title?: string;
             /**
-             * Kind
              * @default other
              * @enum {string}
              */
             kind?: "read" | "edit" | "delete" | "move" | "search" | "execute" | "think" | "fetch" | "switch_mode" | "other";
-            /**
-             * Name
-             * @default null
-             */
+            /** @default null */
             name?: string | null;
-            /**
-             * Input
-             * @default null
-             */
+            /** @default null */
             input?: unknown;
-            /**
-             * Output
-             * @default null
-             */
+            /** @default null */
             output?: unknown;
-            /** Content */
             content?: (components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"])[];
-            /** Diffs */
             diffs?: components["schemas"]["Diff"][];
-            /** Locations */
             locations?: components["schemas"]["Location"][];
-            /**
-             * Terminaloutput
-             * @default null
-             */
+            /** @default null */
             terminalOutput?: string | null;
-            /**
-             * Exitcode
-             * @default null
-             */
+            /** @default null */
             exitCode?: number | null;
-            /**
-             * Parenttoolcallid
-             * @default null
-             */
+            /** @default null */
             parentToolCallId?: string | null;
-            /** Seq */
             seq: number;
-            /**
-             * Time
-             * Format: date-time
-             */
+            /** Format: date-time */
             time: string;
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -5461,209 +3779,106 @@ export interface components {
              */
             type: "tool";
             /**
-             * Status
              * @default pending
              * @enum {string}
              */
             status?: "pending" | "in_progress" | "completed" | "failed";
-            /**
-             * Reason
-             * @default null
-             */
+            /** @default null */
             reason?: string | null;
-            /**
-             * Endedat
-             * @default null
-             */
+            /** @default null */
             endedAt?: string | null;
-            /**
-             * Late
-             * @default false
-             */
+            /** @default false */
             late?: boolean;
         };
-        /** Transcript */
         Transcript: {
-            /**
-             * Sessionid
-             * @default null
-             */
+            /** @default null */
             sessionId?: string | null;
-            /**
-             * Seq
-             * @default 0
-             */
+            /** @default 0 */
             seq?: number;
-            /**
-             * Agent
-             * @default null
-             */
+            /** @default null */
             agent?: string | null;
-            /**
-             * Cwd
-             * @default null
-             */
+            /** @default null */
             cwd?: string | null;
-            /**
-             * Title
-             * @default null
-             */
+            /** @default null */
             title?: string | null;
-            /**
-             * Model
-             * @default null
-             */
+            /** @default null */
             model?: string | null;
-            /**
-             * Mode
-             * @default null
-             */
+            /** @default null */
             mode?: string | null;
-            /**
-             * Permissionmode
-             * @default null
-             */
+            /** @default null */
             permissionMode?: string | null;
-            /**
-             * Metadata
-             * @default null
-             */
+            /** @default null */
             metadata?: {
                 [key: string]: unknown;
             } | null;
-            /** Turns */
             turns?: components["schemas"]["Turn"][];
-            /** Tasks */
             tasks?: components["schemas"]["Task"][];
-            /** Queued */
             queued?: components["schemas"]["QueuedPrompt"][];
-            /** Pendingrequests */
             pendingRequests?: string[];
-            /** Configoptions */
             configOptions?: components["schemas"]["sandbox_agent_core__events__settings__ConfigOption"][];
-            /** Commands */
             commands?: components["schemas"]["Command"][];
             /** @default null */
             usage?: components["schemas"]["ContextUsage"] | null;
             /** @default null */
             ended?: components["schemas"]["SessionEnd"] | null;
         };
-        /**
-         * Turn
-         * @description A prompt and what came of it, or a turn of the agent's own. Without an id: what happened between turns.
-         */
+        /** @description A prompt and what came of it, or a turn of the agent's own. Without an id: what happened between turns. */
         Turn: {
-            /**
-             * Id
-             * @default null
-             */
+            /** @default null */
             id?: string | null;
-            /**
-             * Origin
-             * @default null
-             */
+            /** @default null */
             origin?: ("prompt" | "agent" | "compact" | "review") | null;
-            /**
-             * Taskid
-             * @default null
-             */
+            /** @default null */
             taskId?: string | null;
-            /**
-             * Emulated
-             * @default null
-             */
+            /** @default null */
             emulated?: boolean | null;
-            /**
-             * Prompt
-             * @default null
-             */
+            /** @default null */
             prompt?: (components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"])[] | null;
-            /** Steered */
             steered?: components["schemas"]["SteeredPrompt"][];
-            /**
-             * Rewound
-             * @default null
-             */
+            /** @default null */
             rewound?: boolean | null;
-            /** Items */
             items?: (components["schemas"]["MessageItem"] | components["schemas"]["ReasoningItem"] | components["schemas"]["ToolItem"] | components["schemas"]["PlanItem"] | components["schemas"]["PermissionItem"] | components["schemas"]["QuestionItem"] | components["schemas"]["HookItem"] | components["schemas"]["HostToolItem"] | components["schemas"]["NoticeItem"])[];
-            /**
-             * Stopreason
-             * @default null
-             */
+            /** @default null */
             stopReason?: ("end_turn" | "max_tokens" | "max_turn_requests" | "refusal" | "cancelled" | "interrupted" | "error" | "unknown") | string | null;
             /** @default null */
             error?: components["schemas"]["Fault"] | null;
-            /**
-             * Limit
-             * @default null
-             */
+            /** @default null */
             limit?: ("timeout" | "max_turns" | "max_cost") | null;
             /** @default null */
             usage?: components["schemas"]["TokenUsage"] | null;
             /** @default null */
             cost?: components["schemas"]["Cost"] | null;
-            /**
-             * Modelcalls
-             * @default null
-             */
+            /** @default null */
             modelCalls?: number | null;
             /** @default null */
             changes?: components["schemas"]["TurnChanges"] | null;
-            /**
-             * Startedat
-             * @default null
-             */
+            /** @default null */
             startedAt?: string | null;
-            /**
-             * Endedat
-             * @default null
-             */
+            /** @default null */
             endedAt?: string | null;
         };
-        /**
-         * TurnChanges
-         * @description What became of the files while a turn ran. `turn.diff` has the patch.
-         */
+        /** @description What became of the files while a turn ran. `turn.diff` has the patch. */
         TurnChanges: {
-            /**
-             * Path
-             * @default
-             */
+            /** @default  */
             path?: string;
-            /** Files */
             files?: components["schemas"]["ChangedFile"][];
             totals?: components["schemas"]["ChangeTotals"];
-            /**
-             * Truncated
-             * @default false
-             */
+            /** @default false */
             truncated?: boolean;
-            /**
-             * Skipped
-             * @default null
-             */
+            /** @default null */
             skipped?: string | null;
         };
-        /** TurnInfo */
         TurnInfo: {
-            /** Id */
             id: string;
-            /** Sessionid */
             sessionId: string;
-            /**
-             * Status
-             * @enum {string}
-             */
+            /** @enum {string} */
             status: "queued" | "running" | "ended";
             /**
-             * Origin
              * @default prompt
              * @enum {string}
              */
             origin?: "prompt" | "agent" | "compact" | "review";
             /**
-             * Stopreason
              * @description As in `turn.ended`; null until it has ended.
              * @default null
              */
@@ -5674,7 +3889,6 @@ export interface components {
              */
             error?: components["schemas"]["Fault"] | null;
             /**
-             * Limit
              * @description Which of its limits stopped it: `timeout`, `max_turns`, `max_cost`.
              * @default null
              */
@@ -5685,7 +3899,6 @@ export interface components {
              */
             usage?: components["schemas"]["TokenUsage"] | null;
             /**
-             * Modelcalls
              * @description Round trips to the model, of agents that tell of each.
              * @default null
              */
@@ -5696,130 +3909,122 @@ export interface components {
              */
             cost?: components["schemas"]["Cost"] | null;
             /**
-             * Output
              * @description As in `turn.ended`.
              * @default null
              */
             output?: unknown;
             /**
-             * Queuedat
              * @description RFC 3339, UTC; null when it did not wait.
              * @default null
              */
             queuedAt?: string | null;
-            /**
-             * Startedat
-             * @default null
-             */
+            /** @default null */
             startedAt?: string | null;
-            /**
-             * Endedat
-             * @default null
-             */
+            /** @default null */
             endedAt?: string | null;
-            /**
-             * Seq
-             * @description Cursor before the turn: read events after it to see all of the turn.
-             */
+            /** @description Cursor before the turn: read events after it to see all of the turn. */
             seq: number;
         } & {
             [key: string]: unknown;
         };
-        /**
-         * UnknownBlock
-         * @description A kind that this version does not know, with all its members (`model_extra`).
-         */
+        TurnList: {
+            /** @description Oldest first. */
+            turns: components["schemas"]["TurnSummary"][];
+            /**
+             * @description Pass as `after` for the turns behind these; null: there are none.
+             * @default null
+             */
+            nextCursor?: number | null;
+            /**
+             * @description Pass as `before` for those in front of these; null: there are none.
+             * @default null
+             */
+            previousCursor?: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /** @description A turn in a list: where it is, when it was, and what it was about. */
+        TurnSummary: {
+            id: string;
+            /** @enum {string} */
+            status: "queued" | "running" | "ended";
+            /**
+             * @default prompt
+             * @enum {string}
+             */
+            origin?: "prompt" | "agent" | "compact" | "review";
+            /**
+             * @description The beginning of it, in one line; empty when nobody prompted.
+             * @default
+             */
+            prompt?: string;
+            /**
+             * @description As in `turn.ended`; null until it has ended.
+             * @default null
+             */
+            stopReason?: ("end_turn" | "max_tokens" | "max_turn_requests" | "refusal" | "cancelled" | "interrupted" | "error" | "unknown") | string | null;
+            /**
+             * @description RFC 3339, UTC; null when it did not wait.
+             * @default null
+             */
+            queuedAt?: string | null;
+            /** @default null */
+            startedAt?: string | null;
+            /** @default null */
+            endedAt?: string | null;
+            /** @description Of its `turn.started`; of one that has not begun, of its `turn.queued`. */
+            seq: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /** @description A kind that this version does not know, with all its members (`model_extra`). */
         UnknownBlock: {
-            /** Type */
             type: string;
         } & {
             [key: string]: unknown;
         };
-        /** Unpacked */
         Unpacked: {
-            /**
-             * Paths
-             * @description What was written, in order; the first 1024 of it.
-             */
+            /** @description What was written, in order; the first 1024 of it. */
             paths: string[];
-            /**
-             * Truncated
-             * @description There was more than `paths` has.
-             */
+            /** @description There was more than `paths` has. */
             truncated: boolean;
-            /**
-             * Skipped
-             * @description Links of the archive that lead out of the directory, and what else was left out.
-             */
+            /** @description Links of the archive that lead out of the directory, and what else was left out. */
             skipped?: string[];
         } & {
             [key: string]: unknown;
         };
-        /**
-         * ConfigOption
-         * @description An option of an agent, as ACP has it; `value` of `set_config_option` is one of `options`, or a boolean.
-         */
+        /** @description An option of an agent, as ACP has it; `value` of `set_config_option` is one of `options`, or a boolean. */
         sandbox_agent_core__api__sessions__ConfigOption: {
-            /** Id */
             id: string;
-            /** Name */
             name: string;
-            /** Type */
             type?: string;
-            /** Category */
             category?: string;
-            /** Description */
             description?: string;
-            /** Currentvalue */
             currentValue?: unknown;
-            /** Options */
             options?: {
                 [key: string]: unknown;
             }[];
         } & {
             [key: string]: unknown;
         };
-        /**
-         * ConfigOption
-         * @description A setting that the agent offers.
-         */
+        /** @description A setting that the agent offers. */
         sandbox_agent_core__events__settings__ConfigOption: {
-            /** Id */
             id: string;
-            /**
-             * Name
-             * @default
-             */
+            /** @default  */
             name?: string;
-            /**
-             * Description
-             * @default null
-             */
+            /** @default null */
             description?: string | null;
-            /**
-             * Category
-             * @default null
-             */
+            /** @default null */
             category?: string | null;
-            /**
-             * Type
-             * @default select
-             */
+            /** @default select */
             type?: string;
-            /**
-             * Currentvalue
-             * @default null
-             */
+            /** @default null */
             currentValue?: unknown;
-            /** Options */
             options?: unknown[];
         } & {
             [key: string]: unknown;
         };
-        /**
-         * AgentExited
-         * @description The agent's process is gone. A turn that was running ends as `interrupted`.
-         */
+        /** @description The agent's process is gone. A turn that was running ends as `interrupted`. */
         AgentExited: {
             /** @description Position in the session's log. */
             seq: number;
@@ -5840,42 +4045,21 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /**
-                 * Exitcode
-                 * @default null
-                 */
+                /** @default null */
                 exitCode?: number | null;
-                /**
-                 * Signal
-                 * @default null
-                 */
+                /** @default null */
                 signal?: number | string | null;
-                /**
-                 * Stderrtail
-                 * @default
-                 */
+                /** @default  */
                 stderrTail?: string;
-                /**
-                 * Expected
-                 * @default false
-                 */
+                /** @default false */
                 expected?: boolean;
-                /**
-                 * Reason
-                 * @default null
-                 */
+                /** @default null */
                 reason?: string | null;
-                /**
-                 * Memorylimitbytes
-                 * @default null
-                 */
+                /** @default null */
                 memoryLimitBytes?: number | null;
             };
         };
-        /**
-         * AgentStarted
-         * @description The agent's process runs.
-         */
+        /** @description The agent's process runs. */
         AgentStarted: {
             /** @description Position in the session's log. */
             seq: number;
@@ -5896,32 +4080,18 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /**
-                 * Pid
-                 * @default null
-                 */
+                /** @default null */
                 pid?: number | null;
-                /** Command */
                 command?: string[];
-                /**
-                 * Version
-                 * @default null
-                 */
+                /** @default null */
                 version?: string | null;
-                /** Mcpservers */
                 mcpServers?: string[];
-                /** Tools */
                 tools?: string[];
-                /** Skills */
                 skills?: string[];
-                /** Warnings */
                 warnings?: string[];
             };
         };
-        /**
-         * AgentUnparsed
-         * @description The agent wrote something that is not a protocol message.
-         */
+        /** @description The agent wrote something that is not a protocol message. */
         AgentUnparsed: {
             /** @description Position in the session's log. */
             seq: number;
@@ -5942,32 +4112,17 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /**
-                 * Text
-                 * @default
-                 */
+                /** @default  */
                 text?: string;
-                /**
-                 * Reason
-                 * @default
-                 */
+                /** @default  */
                 reason?: string;
-                /**
-                 * Method
-                 * @default null
-                 */
+                /** @default null */
                 method?: string | null;
-                /**
-                 * Rpcid
-                 * @default null
-                 */
+                /** @default null */
                 rpcId?: unknown;
             };
         };
-        /**
-         * AgentUpdate
-         * @description Something that has no type here, passed through: a new update, an extension, a request.
-         */
+        /** @description Something that has no type here, passed through: a new update, an extension, a request. */
         AgentUpdate: {
             /** @description Position in the session's log. */
             seq: number;
@@ -5988,19 +4143,12 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Updatetype */
                 updateType: string;
-                /**
-                 * Update
-                 * @default null
-                 */
+                /** @default null */
                 update?: unknown;
             };
         };
-        /**
-         * CommandsUpdated
-         * @description The slash commands that the agent takes now: replaces the list before.
-         */
+        /** @description The slash commands that the agent takes now: replaces the list before. */
         CommandsUpdated: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6021,14 +4169,10 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Commands */
                 commands: components["schemas"]["Command"][];
             };
         };
-        /**
-         * ConfigChanged
-         * @description Settings changed. Changing one may change others.
-         */
+        /** @description Settings changed. Changing one may change others. */
         ConfigChanged: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6049,64 +4193,32 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /**
-                 * Configid
-                 * @default null
-                 */
+                /** @default null */
                 configId?: string | null;
-                /**
-                 * Value
-                 * @default null
-                 */
+                /** @default null */
                 value?: unknown;
-                /**
-                 * Options
-                 * @default null
-                 */
+                /** @default null */
                 options?: components["schemas"]["ConfigOption"][] | null;
             };
         };
-        /**
-         * ConfigOption
-         * @description A setting that the agent offers.
-         */
+        /** @description A setting that the agent offers. */
         ConfigOption: {
-            /** Id */
             id: string;
-            /**
-             * Name
-             * @default
-             */
+            /** @default  */
             name?: string;
-            /**
-             * Description
-             * @default null
-             */
+            /** @default null */
             description?: string | null;
-            /**
-             * Category
-             * @default null
-             */
+            /** @default null */
             category?: string | null;
-            /**
-             * Type
-             * @default select
-             */
+            /** @default select */
             type?: string;
-            /**
-             * Currentvalue
-             * @default null
-             */
+            /** @default null */
             currentValue?: unknown;
-            /** Options */
             options?: unknown[];
         } & {
             [key: string]: unknown;
         };
-        /**
-         * ContextCompacted
-         * @description The agent has put a summary in place of the conversation so far. The log keeps all of it.
-         */
+        /** @description The agent has put a summary in place of the conversation so far. The log keeps all of it. */
         ContextCompacted: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6128,32 +4240,19 @@ export interface components {
             sender: "client" | "agent" | "server";
             data: {
                 /**
-                 * Trigger
                  * @default auto
                  * @enum {string}
                  */
                 trigger?: "manual" | "auto";
-                /**
-                 * Pretokens
-                 * @default null
-                 */
+                /** @default null */
                 preTokens?: number | null;
-                /**
-                 * Posttokens
-                 * @default null
-                 */
+                /** @default null */
                 postTokens?: number | null;
-                /**
-                 * Summary
-                 * @default null
-                 */
+                /** @default null */
                 summary?: string | null;
             };
         };
-        /**
-         * ErrorReported
-         * @description Something failed that is not the end of a turn: a refused setting, a policy that could not run.
-         */
+        /** @description Something failed that is not the end of a turn: a refused setting, a policy that could not run. */
         ErrorReported: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6174,34 +4273,19 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Code */
                 code: string;
-                /** Message */
                 message: string;
-                /**
-                 * Retryable
-                 * @default false
-                 */
+                /** @default false */
                 retryable?: boolean;
-                /**
-                 * Rpccode
-                 * @default null
-                 */
+                /** @default null */
                 rpcCode?: number | null;
-                /**
-                 * Method
-                 * @default null
-                 */
+                /** @default null */
                 method?: string | null;
-                /**
-                 * Data
-                 * @default null
-                 */
+                /** @default null */
                 data?: unknown;
             };
         };
         /**
-         * HookRequested
          * @description The agent waits for a hook of the session, before or after a tool. Exactly one `hook.resolved` follows.
          *
          *     An agent without hooks is asked through its permissions instead: `permission.requested` with `hook`.
@@ -6226,45 +4310,24 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Requestid */
                 requestId: string;
-                /** Hook */
                 hook: string;
                 /** @default null */
                 toolCall?: components["schemas"]["ToolCallFields"] | null;
-                /**
-                 * Command
-                 * @default null
-                 */
+                /** @default null */
                 command?: string | null;
-                /** Paths */
                 paths?: string[];
-                /**
-                 * Output
-                 * @default null
-                 */
+                /** @default null */
                 output?: unknown;
-                /**
-                 * Askedat
-                 * @default null
-                 */
+                /** @default null */
                 askedAt?: string | null;
-                /**
-                 * Expiresat
-                 * @default null
-                 */
+                /** @default null */
                 expiresAt?: string | null;
-                /**
-                 * Default
-                 * @default null
-                 */
+                /** @default null */
                 default?: string | null;
             };
         };
-        /**
-         * HookResolved
-         * @description The hook was answered, or it need not be any more. Of one that was asked through a permission: that goes on now.
-         */
+        /** @description The hook was answered, or it need not be any more. Of one that was asked through a permission: that goes on now. */
         HookResolved: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6285,56 +4348,28 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Requestid */
                 requestId: string;
-                /**
-                 * Outcome
-                 * @enum {string}
-                 */
+                /** @enum {string} */
                 outcome: "decided" | "cancelled";
-                /**
-                 * Decision
-                 * @default null
-                 */
+                /** @default null */
                 decision?: ("allow" | "deny" | "ask") | null;
-                /**
-                 * Message
-                 * @default null
-                 */
+                /** @default null */
                 message?: string | null;
-                /**
-                 * Updatedinput
-                 * @default null
-                 */
+                /** @default null */
                 updatedInput?: {
                     [key: string]: unknown;
                 } | null;
-                /**
-                 * Context
-                 * @default null
-                 */
+                /** @default null */
                 context?: string | null;
-                /**
-                 * Decidedby
-                 * @default null
-                 */
+                /** @default null */
                 decidedBy?: ("user" | "policy" | "timeout" | "cancel") | null;
-                /**
-                 * Rule
-                 * @default null
-                 */
+                /** @default null */
                 rule?: string | null;
-                /**
-                 * Actor
-                 * @default null
-                 */
+                /** @default null */
                 actor?: string | null;
             };
         };
-        /**
-         * HostToolCalled
-         * @description The agent called a function of a client, and waits for it. Exactly one `host_tool.resolved` follows.
-         */
+        /** @description The agent called a function of a client, and waits for it. Exactly one `host_tool.resolved` follows. */
         HostToolCalled: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6355,40 +4390,22 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Requestid */
                 requestId: string;
-                /** Tool */
                 tool: string;
-                /** Input */
                 input?: {
                     [key: string]: unknown;
                 };
-                /**
-                 * Client
-                 * @default null
-                 */
+                /** @default null */
                 client?: string | null;
-                /**
-                 * Askedat
-                 * @default null
-                 */
+                /** @default null */
                 askedAt?: string | null;
-                /**
-                 * Expiresat
-                 * @default null
-                 */
+                /** @default null */
                 expiresAt?: string | null;
-                /**
-                 * Default
-                 * @default null
-                 */
+                /** @default null */
                 default?: string | null;
             };
         };
-        /**
-         * HostToolResolved
-         * @description The agent has been told what came of it.
-         */
+        /** @description The agent has been told what came of it. */
         HostToolResolved: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6409,33 +4426,19 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Requestid */
                 requestId: string;
-                /**
-                 * Outcome
-                 * @enum {string}
-                 */
+                /** @enum {string} */
                 outcome: "returned" | "failed" | "cancelled";
-                /** Content */
                 content?: {
                     [key: string]: unknown;
                 }[];
-                /**
-                 * Decidedby
-                 * @default null
-                 */
+                /** @default null */
                 decidedBy?: ("user" | "policy" | "timeout" | "cancel") | null;
-                /**
-                 * Rule
-                 * @default null
-                 */
+                /** @default null */
                 rule?: string | null;
             };
         };
-        /**
-         * LogDamaged
-         * @description A line inside the log cannot be read (a bad disk): its content is lost, what follows it is not.
-         */
+        /** @description A line inside the log cannot be read (a bad disk): its content is lost, what follows it is not. */
         LogDamaged: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6456,16 +4459,11 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Lostbytes */
                 lostBytes: number;
-                /** Reason */
                 reason: string;
             };
         };
-        /**
-         * LogRepaired
-         * @description The last line of the log was torn (a power cut), and was cut off. Its content is lost.
-         */
+        /** @description The last line of the log was torn (a power cut), and was cut off. Its content is lost. */
         LogRepaired: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6486,16 +4484,11 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Droppedbytes */
                 droppedBytes: number;
-                /** Reason */
                 reason: string;
             };
         };
-        /**
-         * McpStatus
-         * @description An MCP server is there, is not, or is not yet: sent when that changes.
-         */
+        /** @description An MCP server is there, is not, or is not yet: sent when that changes. */
         McpStatus: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6516,29 +4509,16 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Server */
                 server: string;
-                /**
-                 * Status
-                 * @enum {string}
-                 */
+                /** @enum {string} */
                 status: "pending" | "slow" | "connected" | "needs-auth" | "failed" | "disabled";
-                /**
-                 * Error
-                 * @default null
-                 */
+                /** @default null */
                 error?: string | null;
-                /**
-                 * Tools
-                 * @default null
-                 */
+                /** @default null */
                 tools?: number | null;
             };
         };
-        /**
-         * MessageCompleted
-         * @description What was streamed of a message since its last completion, whole. A message is all its completions.
-         */
+        /** @description What was streamed of a message since its last completion, whole. A message is all its completions. */
         MessageCompleted: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6560,39 +4540,22 @@ export interface components {
             sender: "client" | "agent" | "server";
             data: {
                 /**
-                 * Role
                  * @default assistant
                  * @enum {string}
                  */
                 role?: "user" | "assistant";
-                /**
-                 * Messageid
-                 * @default null
-                 */
+                /** @default null */
                 messageId?: string | null;
-                /**
-                 * Text
-                 * @default
-                 */
+                /** @default  */
                 text?: string;
-                /** Content */
                 content?: (components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"])[];
-                /**
-                 * Parenttoolcallid
-                 * @default null
-                 */
+                /** @default null */
                 parentToolCallId?: string | null;
-                /**
-                 * Late
-                 * @default false
-                 */
+                /** @default false */
                 late?: boolean;
             };
         };
-        /**
-         * MessageDelta
-         * @description A piece of a message, as the agent streams it. `message.completed` repeats all of them.
-         */
+        /** @description A piece of a message, as the agent streams it. `message.completed` repeats all of them. */
         MessageDelta: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6614,42 +4577,23 @@ export interface components {
             sender: "client" | "agent" | "server";
             data: {
                 /**
-                 * Role
                  * @default assistant
                  * @enum {string}
                  */
                 role?: "user" | "assistant";
-                /**
-                 * Messageid
-                 * @default null
-                 */
+                /** @default null */
                 messageId?: string | null;
-                /**
-                 * Text
-                 * @default
-                 */
+                /** @default  */
                 text?: string;
-                /**
-                 * Content
-                 * @default null
-                 */
+                /** @default null */
                 content?: components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"] | null;
-                /**
-                 * Parenttoolcallid
-                 * @default null
-                 */
+                /** @default null */
                 parentToolCallId?: string | null;
-                /**
-                 * Late
-                 * @default false
-                 */
+                /** @default false */
                 late?: boolean;
             };
         };
-        /**
-         * ModeChanged
-         * @description The session's mode is another, by the agent or because a client set it.
-         */
+        /** @description The session's mode is another, by the agent or because a client set it. */
         ModeChanged: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6670,14 +4614,10 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Modeid */
                 modeId: string;
             };
         };
-        /**
-         * PermissionModeChanged
-         * @description Permissions are decided in another way, whichever mode of its own the agent is in.
-         */
+        /** @description Permissions are decided in another way, whichever mode of its own the agent is in. */
         PermissionModeChanged: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6698,32 +4638,17 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /**
-                 * Permissionmode
-                 * @default null
-                 */
+                /** @default null */
                 permissionMode?: string | null;
-                /**
-                 * Modeid
-                 * @default null
-                 */
+                /** @default null */
                 modeId?: string | null;
-                /**
-                 * By
-                 * @default null
-                 */
+                /** @default null */
                 by?: ("agent" | "server") | null;
-                /**
-                 * Reason
-                 * @default null
-                 */
+                /** @default null */
                 reason?: string | null;
             };
         };
-        /**
-         * PermissionRequested
-         * @description The agent waits for a permission. Exactly one `permission.resolved` follows.
-         */
+        /** @description The agent waits for a permission. Exactly one `permission.resolved` follows. */
         PermissionRequested: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6744,45 +4669,24 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Requestid */
                 requestId: string;
                 /** @default null */
                 toolCall?: components["schemas"]["ToolCallFields"] | null;
-                /**
-                 * Command
-                 * @default null
-                 */
+                /** @default null */
                 command?: string | null;
-                /** Paths */
                 paths?: string[];
-                /** Options */
                 options?: components["schemas"]["PermissionOption"][];
-                /**
-                 * Askedat
-                 * @default null
-                 */
+                /** @default null */
                 askedAt?: string | null;
-                /**
-                 * Expiresat
-                 * @default null
-                 */
+                /** @default null */
                 expiresAt?: string | null;
-                /**
-                 * Default
-                 * @default null
-                 */
+                /** @default null */
                 default?: string | null;
-                /**
-                 * Hook
-                 * @default null
-                 */
+                /** @default null */
                 hook?: string | null;
             };
         };
-        /**
-         * PermissionResolved
-         * @description The permission was given, refused or withdrawn. The first answer is the only one.
-         */
+        /** @description The permission was given, refused or withdrawn. The first answer is the only one. */
         PermissionResolved: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6803,76 +4707,36 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Requestid */
                 requestId: string;
-                /**
-                 * Outcome
-                 * @enum {string}
-                 */
+                /** @enum {string} */
                 outcome: "selected" | "cancelled";
-                /**
-                 * Optionid
-                 * @default null
-                 */
+                /** @default null */
                 optionId?: string | null;
-                /**
-                 * Optionkind
-                 * @default null
-                 */
+                /** @default null */
                 optionKind?: string | null;
-                /**
-                 * Optionname
-                 * @default null
-                 */
+                /** @default null */
                 optionName?: string | null;
-                /**
-                 * Decidedby
-                 * @default null
-                 */
+                /** @default null */
                 decidedBy?: ("user" | "policy" | "timeout" | "cancel") | null;
-                /**
-                 * Rule
-                 * @default null
-                 */
+                /** @default null */
                 rule?: string | null;
-                /**
-                 * Reply
-                 * @default null
-                 */
+                /** @default null */
                 reply?: string | null;
-                /**
-                 * Scope
-                 * @default null
-                 */
+                /** @default null */
                 scope?: string | null;
-                /**
-                 * Message
-                 * @default null
-                 */
+                /** @default null */
                 message?: string | null;
-                /**
-                 * Updatedinput
-                 * @default null
-                 */
+                /** @default null */
                 updatedInput?: {
                     [key: string]: unknown;
                 } | null;
-                /**
-                 * Onreject
-                 * @default null
-                 */
+                /** @default null */
                 onReject?: string | null;
-                /**
-                 * Actor
-                 * @default null
-                 */
+                /** @default null */
                 actor?: string | null;
             };
         };
-        /**
-         * PlanUpdated
-         * @description The whole plan: replaces the one before.
-         */
+        /** @description The whole plan: replaces the one before. */
         PlanUpdated: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6893,14 +4757,10 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Entries */
                 entries: components["schemas"]["PlanEntry"][];
             };
         };
-        /**
-         * QuestionRequested
-         * @description The agent waits for an answer. Exactly one `question.resolved` follows.
-         */
+        /** @description The agent waits for an answer. Exactly one `question.resolved` follows. */
         QuestionRequested: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6921,46 +4781,23 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Requestid */
                 requestId: string;
-                /**
-                 * Message
-                 * @default
-                 */
+                /** @default  */
                 message?: string;
-                /** Questions */
                 questions?: components["schemas"]["Question"][];
-                /**
-                 * Url
-                 * @default null
-                 */
+                /** @default null */
                 url?: string | null;
-                /**
-                 * Toolcallid
-                 * @default null
-                 */
+                /** @default null */
                 toolCallId?: string | null;
-                /**
-                 * Askedat
-                 * @default null
-                 */
+                /** @default null */
                 askedAt?: string | null;
-                /**
-                 * Expiresat
-                 * @default null
-                 */
+                /** @default null */
                 expiresAt?: string | null;
-                /**
-                 * Default
-                 * @default null
-                 */
+                /** @default null */
                 default?: string | null;
             };
         };
-        /**
-         * QuestionResolved
-         * @description The question was answered, declined or withdrawn.
-         */
+        /** @description The question was answered, declined or withdrawn. */
         QuestionResolved: {
             /** @description Position in the session's log. */
             seq: number;
@@ -6981,38 +4818,21 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Requestid */
                 requestId: string;
-                /**
-                 * Outcome
-                 * @enum {string}
-                 */
+                /** @enum {string} */
                 outcome: "answered" | "declined" | "cancelled";
-                /** Answers */
                 answers?: {
                     [key: string]: unknown;
                 };
-                /**
-                 * Decidedby
-                 * @default null
-                 */
+                /** @default null */
                 decidedBy?: ("user" | "policy" | "timeout" | "cancel") | null;
-                /**
-                 * Rule
-                 * @default null
-                 */
+                /** @default null */
                 rule?: string | null;
-                /**
-                 * Actor
-                 * @default null
-                 */
+                /** @default null */
                 actor?: string | null;
             };
         };
-        /**
-         * ReasoningCompleted
-         * @description What was streamed of a reasoning since its last completion, whole.
-         */
+        /** @description What was streamed of a reasoning since its last completion, whole. */
         ReasoningCompleted: {
             /** @description Position in the session's log. */
             seq: number;
@@ -7033,34 +4853,18 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /**
-                 * Messageid
-                 * @default null
-                 */
+                /** @default null */
                 messageId?: string | null;
-                /**
-                 * Text
-                 * @default
-                 */
+                /** @default  */
                 text?: string;
-                /** Content */
                 content?: (components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"])[];
-                /**
-                 * Parenttoolcallid
-                 * @default null
-                 */
+                /** @default null */
                 parentToolCallId?: string | null;
-                /**
-                 * Late
-                 * @default false
-                 */
+                /** @default false */
                 late?: boolean;
             };
         };
-        /**
-         * ReasoningDelta
-         * @description A piece of the agent's reasoning. `reasoning.completed` repeats all of them.
-         */
+        /** @description A piece of the agent's reasoning. `reasoning.completed` repeats all of them. */
         ReasoningDelta: {
             /** @description Position in the session's log. */
             seq: number;
@@ -7081,37 +4885,19 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /**
-                 * Messageid
-                 * @default null
-                 */
+                /** @default null */
                 messageId?: string | null;
-                /**
-                 * Text
-                 * @default
-                 */
+                /** @default  */
                 text?: string;
-                /**
-                 * Content
-                 * @default null
-                 */
+                /** @default null */
                 content?: components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"] | null;
-                /**
-                 * Parenttoolcallid
-                 * @default null
-                 */
+                /** @default null */
                 parentToolCallId?: string | null;
-                /**
-                 * Late
-                 * @default false
-                 */
+                /** @default false */
                 late?: boolean;
             };
         };
-        /**
-         * SessionCreated
-         * @description The session exists. The first event of a session, with all its settings but the secret ones.
-         */
+        /** @description The session exists. The first event of a session, with all its settings but the secret ones. */
         SessionCreated: {
             /** @description Position in the session's log. */
             seq: number;
@@ -7132,108 +4918,56 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Agent */
                 agent: string;
-                /**
-                 * Cwd
-                 * @default null
-                 */
+                /** @default null */
                 cwd?: string | null;
-                /**
-                 * Additionaldirectories
-                 * @default null
-                 */
+                /** @default null */
                 additionalDirectories?: string[] | null;
-                /**
-                 * Model
-                 * @default null
-                 */
+                /** @default null */
                 model?: string | null;
-                /**
-                 * Mode
-                 * @default null
-                 */
+                /** @default null */
                 mode?: string | null;
-                /**
-                 * Thoughtlevel
-                 * @default null
-                 */
+                /** @default null */
                 thoughtLevel?: string | null;
-                /**
-                 * Configoptions
-                 * @default null
-                 */
+                /** @default null */
                 configOptions?: {
                     [key: string]: unknown;
                 } | null;
-                /**
-                 * Systemprompt
-                 * @default null
-                 */
+                /** @default null */
                 systemPrompt?: string | null;
-                /**
-                 * Baseurl
-                 * @default null
-                 */
+                /** @default null */
                 baseUrl?: string | {
                     [key: string]: string;
                 } | null;
-                /**
-                 * Trustworkspace
-                 * @default false
-                 */
+                /** @default false */
                 trustWorkspace?: boolean;
-                /**
-                 * Permissionpolicy
-                 * @default null
-                 */
+                /** @default null */
                 permissionPolicy?: {
                     [key: string]: unknown;
                 } | null;
-                /**
-                 * Hooks
-                 * @default null
-                 */
+                /** @default null */
                 hooks?: {
                     [key: string]: boolean;
                 } | null;
-                /**
-                 * Onreject
-                 * @default null
-                 */
+                /** @default null */
                 onReject?: string | null;
-                /**
-                 * Agentoptions
-                 * @default null
-                 */
+                /** @default null */
                 agentOptions?: {
                     [key: string]: unknown;
                 } | null;
-                /**
-                 * Metadata
-                 * @default null
-                 */
+                /** @default null */
                 metadata?: {
                     [key: string]: unknown;
                 } | null;
-                /**
-                 * Title
-                 * @default null
-                 */
+                /** @default null */
                 title?: string | null;
                 /** @default null */
                 forkedFrom?: components["schemas"]["ForkedFrom"] | null;
-                /**
-                 * Context
-                 * @default null
-                 */
+                /** @default null */
                 context?: string | null;
             };
         };
-        /**
-         * SessionEnded
-         * @description The session was ended. It takes no prompts, unless it is resumed.
-         */
+        /** @description The session was ended. It takes no prompts, unless it is resumed. */
         SessionEnded: {
             /** @description Position in the session's log. */
             seq: number;
@@ -7254,19 +4988,12 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Reason */
                 reason: string;
-                /**
-                 * Detail
-                 * @default null
-                 */
+                /** @default null */
                 detail?: string | null;
             };
         };
-        /**
-         * SessionResumed
-         * @description A new agent process took the session over, after a restart of the agent or of the server.
-         */
+        /** @description A new agent process took the session over, after a restart of the agent or of the server. */
         SessionResumed: {
             /** @description Position in the session's log. */
             seq: number;
@@ -7287,27 +5014,15 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /**
-                 * Continuity
-                 * @enum {string}
-                 */
+                /** @enum {string} */
                 continuity: "native" | "replayed" | "lost";
-                /**
-                 * Agentsessionid
-                 * @default null
-                 */
+                /** @default null */
                 agentSessionId?: string | null;
-                /**
-                 * Reason
-                 * @default null
-                 */
+                /** @default null */
                 reason?: string | null;
             };
         };
-        /**
-         * SessionRewound
-         * @description The session went back to before one of its turns. The log keeps what was; the fold marks it `rewound`.
-         */
+        /** @description The session went back to before one of its turns. The log keeps what was; the fold marks it `rewound`. */
         SessionRewound: {
             /** @description Position in the session's log. */
             seq: number;
@@ -7328,36 +5043,19 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Beforeturnid */
                 beforeTurnId: string;
-                /** Turnids */
                 turnIds?: string[];
-                /**
-                 * Conversation
-                 * @default false
-                 */
+                /** @default false */
                 conversation?: boolean;
-                /**
-                 * How
-                 * @default null
-                 */
+                /** @default null */
                 how?: ("native" | "transcript") | null;
-                /**
-                 * Files
-                 * @default false
-                 */
+                /** @default false */
                 files?: boolean;
-                /**
-                 * Fileschanged
-                 * @default null
-                 */
+                /** @default null */
                 filesChanged?: string[] | null;
             };
         };
-        /**
-         * SessionUpdated
-         * @description Settings of the session were changed, by its API. Carries those alone, as they are now.
-         */
+        /** @description Settings of the session were changed, by its API. Carries those alone, as they are now. */
         SessionUpdated: {
             /** @description Position in the session's log. */
             seq: number;
@@ -7378,53 +5076,29 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /**
-                 * Model
-                 * @default null
-                 */
+                /** @default null */
                 model?: string | null;
-                /**
-                 * Mode
-                 * @default null
-                 */
+                /** @default null */
                 mode?: string | null;
-                /**
-                 * Thoughtlevel
-                 * @default null
-                 */
+                /** @default null */
                 thoughtLevel?: string | null;
-                /**
-                 * Configoptions
-                 * @default null
-                 */
+                /** @default null */
                 configOptions?: {
                     [key: string]: unknown;
                 } | null;
-                /**
-                 * Permissionpolicy
-                 * @default null
-                 */
+                /** @default null */
                 permissionPolicy?: {
                     [key: string]: unknown;
                 } | null;
-                /**
-                 * Metadata
-                 * @default null
-                 */
+                /** @default null */
                 metadata?: {
                     [key: string]: unknown;
                 } | null;
-                /**
-                 * Title
-                 * @default null
-                 */
+                /** @default null */
                 title?: string | null;
             };
         };
-        /**
-         * TaskEnded
-         * @description The task is over. The agent may start a turn of its own because of it.
-         */
+        /** @description The task is over. The agent may start a turn of its own because of it. */
         TaskEnded: {
             /** @description Position in the session's log. */
             seq: number;
@@ -7445,26 +5119,16 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Taskid */
                 taskId: string;
-                /**
-                 * Status
-                 * @enum {string}
-                 */
+                /** @enum {string} */
                 status: "completed" | "failed" | "stopped";
-                /**
-                 * Summary
-                 * @default null
-                 */
+                /** @default null */
                 summary?: string | null;
                 /** @default null */
                 error?: components["schemas"]["Fault"] | null;
             };
         };
-        /**
-         * TaskStarted
-         * @description Something goes on in the background, also when its turn is over. Exactly one `task.ended` follows.
-         */
+        /** @description Something goes on in the background, also when its turn is over. Exactly one `task.ended` follows. */
         TaskStarted: {
             /** @description Position in the session's log. */
             seq: number;
@@ -7485,30 +5149,19 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Taskid */
                 taskId: string;
                 /**
-                 * Kind
                  * @default other
                  * @enum {string}
                  */
                 kind?: "shell" | "agent" | "other";
-                /**
-                 * Title
-                 * @default
-                 */
+                /** @default  */
                 title?: string;
-                /**
-                 * Toolcallid
-                 * @default null
-                 */
+                /** @default null */
                 toolCallId?: string | null;
             };
         };
-        /**
-         * TaskUpdated
-         * @description How far a task is. Not every agent says.
-         */
+        /** @description How far a task is. Not every agent says. */
         TaskUpdated: {
             /** @description Position in the session's log. */
             seq: number;
@@ -7529,24 +5182,14 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Taskid */
                 taskId: string;
-                /**
-                 * Title
-                 * @default null
-                 */
+                /** @default null */
                 title?: string | null;
-                /**
-                 * Summary
-                 * @default null
-                 */
+                /** @default null */
                 summary?: string | null;
             };
         };
-        /**
-         * ToolCompleted
-         * @description The tool call is over. Carries all that is known of it, not only what is new.
-         */
+        /** @description The tool call is over. Carries all that is known of it, not only what is new. */
         ToolCompleted: {
             /** @description Position in the session's log. */
             seq: number;
@@ -7567,76 +5210,38 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Toolcallid */
                 toolCallId: string;
-                /**
-                 * Title
-                 * @default
-                 */
+                /** @default  */
                 title?: string;
                 /**
-                 * Kind
                  * @default other
                  * @enum {string}
                  */
                 kind?: "read" | "edit" | "delete" | "move" | "search" | "execute" | "think" | "fetch" | "switch_mode" | "other";
-                /**
-                 * Name
-                 * @default null
-                 */
+                /** @default null */
                 name?: string | null;
-                /**
-                 * Input
-                 * @default null
-                 */
+                /** @default null */
                 input?: unknown;
-                /**
-                 * Output
-                 * @default null
-                 */
+                /** @default null */
                 output?: unknown;
-                /** Content */
                 content?: (components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"])[];
-                /** Diffs */
                 diffs?: components["schemas"]["Diff"][];
-                /** Locations */
                 locations?: components["schemas"]["Location"][];
-                /**
-                 * Terminaloutput
-                 * @default null
-                 */
+                /** @default null */
                 terminalOutput?: string | null;
-                /**
-                 * Exitcode
-                 * @default null
-                 */
+                /** @default null */
                 exitCode?: number | null;
-                /**
-                 * Parenttoolcallid
-                 * @default null
-                 */
+                /** @default null */
                 parentToolCallId?: string | null;
-                /**
-                 * Status
-                 * @enum {string}
-                 */
+                /** @enum {string} */
                 status: "completed" | "failed";
-                /**
-                 * Reason
-                 * @default null
-                 */
+                /** @default null */
                 reason?: string | null;
-                /**
-                 * Late
-                 * @default false
-                 */
+                /** @default false */
                 late?: boolean;
             };
         };
-        /**
-         * ToolStarted
-         * @description The agent announced a tool call. Agents may announce one twice, or late.
-         */
+        /** @description The agent announced a tool call. Agents may announce one twice, or late. */
         ToolStarted: {
             /** @description Position in the session's log. */
             seq: number;
@@ -7657,72 +5262,39 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Toolcallid */
                 toolCallId: string;
-                /**
-                 * Title
-                 * @default
-                 */
+                /** @default  */
                 title?: string;
                 /**
-                 * Kind
                  * @default other
                  * @enum {string}
                  */
                 kind?: "read" | "edit" | "delete" | "move" | "search" | "execute" | "think" | "fetch" | "switch_mode" | "other";
-                /**
-                 * Name
-                 * @default null
-                 */
+                /** @default null */
                 name?: string | null;
-                /**
-                 * Input
-                 * @default null
-                 */
+                /** @default null */
                 input?: unknown;
-                /**
-                 * Output
-                 * @default null
-                 */
+                /** @default null */
                 output?: unknown;
-                /** Content */
                 content?: (components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"])[];
-                /** Diffs */
                 diffs?: components["schemas"]["Diff"][];
-                /** Locations */
                 locations?: components["schemas"]["Location"][];
-                /**
-                 * Terminaloutput
-                 * @default null
-                 */
+                /** @default null */
                 terminalOutput?: string | null;
-                /**
-                 * Exitcode
-                 * @default null
-                 */
+                /** @default null */
                 exitCode?: number | null;
-                /**
-                 * Parenttoolcallid
-                 * @default null
-                 */
+                /** @default null */
                 parentToolCallId?: string | null;
                 /**
-                 * Status
                  * @default pending
                  * @enum {string}
                  */
                 status?: "pending" | "in_progress" | "completed" | "failed";
-                /**
-                 * Late
-                 * @default false
-                 */
+                /** @default false */
                 late?: boolean;
             };
         };
-        /**
-         * ToolUpdated
-         * @description More about a tool call. May come before its `tool.started`, or without one.
-         */
+        /** @description More about a tool call. May come before its `tool.started`, or without one. */
         ToolUpdated: {
             /** @description Position in the session's log. */
             seq: number;
@@ -7743,69 +5315,36 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Toolcallid */
                 toolCallId: string;
-                /**
-                 * Title
-                 * @default
-                 */
+                /** @default  */
                 title?: string;
                 /**
-                 * Kind
                  * @default other
                  * @enum {string}
                  */
                 kind?: "read" | "edit" | "delete" | "move" | "search" | "execute" | "think" | "fetch" | "switch_mode" | "other";
-                /**
-                 * Name
-                 * @default null
-                 */
+                /** @default null */
                 name?: string | null;
-                /**
-                 * Input
-                 * @default null
-                 */
+                /** @default null */
                 input?: unknown;
-                /**
-                 * Output
-                 * @default null
-                 */
+                /** @default null */
                 output?: unknown;
-                /** Content */
                 content?: (components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"])[];
-                /** Diffs */
                 diffs?: components["schemas"]["Diff"][];
-                /** Locations */
                 locations?: components["schemas"]["Location"][];
-                /**
-                 * Terminaloutput
-                 * @default null
-                 */
+                /** @default null */
                 terminalOutput?: string | null;
-                /**
-                 * Exitcode
-                 * @default null
-                 */
+                /** @default null */
                 exitCode?: number | null;
-                /**
-                 * Parenttoolcallid
-                 * @default null
-                 */
+                /** @default null */
                 parentToolCallId?: string | null;
-                /**
-                 * Status
-                 * @default null
-                 */
+                /** @default null */
                 status?: ("pending" | "in_progress" | "completed" | "failed") | null;
-                /**
-                 * Late
-                 * @default false
-                 */
+                /** @default false */
                 late?: boolean;
             };
         };
         /**
-         * TurnDiff
          * @description What became of the files while a turn ran, whoever wrote them and by what means. It follows `turn.ended`; a turn
          *     that left everything as it was has none.
          */
@@ -7829,50 +5368,25 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /**
-                 * Path
-                 * @default
-                 */
+                /** @default  */
                 path?: string;
-                /** Files */
                 files?: components["schemas"]["ChangedFile"][];
                 totals?: components["schemas"]["ChangeTotals"];
-                /**
-                 * Patch
-                 * @default
-                 */
+                /** @default  */
                 patch?: string;
-                /**
-                 * Truncated
-                 * @default false
-                 */
+                /** @default false */
                 truncated?: boolean;
-                /**
-                 * Skipped
-                 * @default null
-                 */
+                /** @default null */
                 skipped?: string | null;
-                /**
-                 * Detail
-                 * @default null
-                 */
+                /** @default null */
                 detail?: string | null;
-                /**
-                 * Before
-                 * @default null
-                 */
+                /** @default null */
                 before?: string | null;
-                /**
-                 * After
-                 * @default null
-                 */
+                /** @default null */
                 after?: string | null;
             };
         };
-        /**
-         * TurnDropped
-         * @description A queued prompt will never start.
-         */
+        /** @description A queued prompt will never start. */
         TurnDropped: {
             /** @description Position in the session's log. */
             seq: number;
@@ -7893,19 +5407,12 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Reason */
                 reason: string;
-                /**
-                 * Limit
-                 * @default null
-                 */
+                /** @default null */
                 limit?: ("timeout" | "max_turns" | "max_cost") | null;
             };
         };
-        /**
-         * TurnEnded
-         * @description The turn is over, by the agent's answer or because it could not answer any more.
-         */
+        /** @description The turn is over, by the agent's answer or because it could not answer any more. */
         TurnEnded: {
             /** @description Position in the session's log. */
             seq: number;
@@ -7926,56 +5433,31 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /** Stopreason */
                 stopReason: ("end_turn" | "max_tokens" | "max_turn_requests" | "refusal" | "cancelled" | "interrupted" | "error" | "unknown") | string;
                 /** @default null */
                 error?: components["schemas"]["Fault"] | null;
-                /**
-                 * Limit
-                 * @default null
-                 */
+                /** @default null */
                 limit?: ("timeout" | "max_turns" | "max_cost") | null;
                 /** @default null */
                 usage?: components["schemas"]["TokenUsage"] | null;
-                /**
-                 * Modelcalls
-                 * @default null
-                 */
+                /** @default null */
                 modelCalls?: number | null;
                 /** @default null */
                 cost?: components["schemas"]["Cost"] | null;
-                /**
-                 * Output
-                 * @default null
-                 */
+                /** @default null */
                 output?: unknown;
             };
         };
-        /**
-         * TurnLimits
-         * @description What a turn may take, as it was asked for with its prompt.
-         */
+        /** @description What a turn may take, as it was asked for with its prompt. */
         TurnLimits: {
-            /**
-             * Timeoutseconds
-             * @default null
-             */
+            /** @default null */
             timeoutSeconds?: number | null;
-            /**
-             * Maxturns
-             * @default null
-             */
+            /** @default null */
             maxTurns?: number | null;
-            /**
-             * Maxcost
-             * @default null
-             */
+            /** @default null */
             maxCost?: number | null;
         };
-        /**
-         * TurnQueued
-         * @description A prompt waits for the turns before it. Not sent for a prompt that starts at once.
-         */
+        /** @description A prompt waits for the turns before it. Not sent for a prompt that starts at once. */
         TurnQueued: {
             /** @description Position in the session's log. */
             seq: number;
@@ -7997,31 +5479,20 @@ export interface components {
             sender: "client" | "agent" | "server";
             data: {
                 /**
-                 * Origin
                  * @default prompt
                  * @enum {string}
                  */
                 origin?: "prompt" | "agent" | "compact" | "review";
-                /**
-                 * Text
-                 * @default
-                 */
+                /** @default  */
                 text?: string;
-                /** Content */
                 content?: (components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"])[];
-                /**
-                 * Position
-                 * @default null
-                 */
+                /** @default null */
                 position?: number | null;
                 /** @default null */
                 limits?: components["schemas"]["TurnLimits"] | null;
             };
         };
-        /**
-         * TurnStarted
-         * @description The prompt was given to the agent, or the agent began by itself. Exactly one `turn.ended` follows.
-         */
+        /** @description The prompt was given to the agent, or the agent began by itself. Exactly one `turn.ended` follows. */
         TurnStarted: {
             /** @description Position in the session's log. */
             seq: number;
@@ -8043,36 +5514,22 @@ export interface components {
             sender: "client" | "agent" | "server";
             data: {
                 /**
-                 * Origin
                  * @default prompt
                  * @enum {string}
                  */
                 origin?: "prompt" | "agent" | "compact" | "review";
-                /**
-                 * Emulated
-                 * @default false
-                 */
+                /** @default false */
                 emulated?: boolean;
-                /**
-                 * Taskid
-                 * @default null
-                 */
+                /** @default null */
                 taskId?: string | null;
-                /**
-                 * Text
-                 * @default
-                 */
+                /** @default  */
                 text?: string;
-                /** Content */
                 content?: (components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"])[];
                 /** @default null */
                 limits?: components["schemas"]["TurnLimits"] | null;
             };
         };
-        /**
-         * TurnSteered
-         * @description The agent took something into the turn while it ran. What it did not take is a turn of its own.
-         */
+        /** @description The agent took something into the turn while it ran. What it did not take is a turn of its own. */
         TurnSteered: {
             /** @description Position in the session's log. */
             seq: number;
@@ -8093,34 +5550,21 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /**
-                 * Text
-                 * @default
-                 */
+                /** @default  */
                 text?: string;
-                /** Content */
                 content?: (components["schemas"]["TextBlock"] | components["schemas"]["ImageBlock"] | components["schemas"]["AudioBlock"] | components["schemas"]["ResourceLink"] | components["schemas"]["EmbeddedResource"] | components["schemas"]["UnknownBlock"])[];
             };
         };
-        /**
-         * TurnUse
-         * @description What a turn has used so far.
-         */
+        /** @description What a turn has used so far. */
         TurnUse: {
-            /**
-             * Modelcalls
-             * @default 0
-             */
+            /** @default 0 */
             modelCalls?: number;
             /** @default null */
             usage?: components["schemas"]["TokenUsage"] | null;
             /** @default null */
             cost?: components["schemas"]["Cost"] | null;
         };
-        /**
-         * UsageUpdated
-         * @description The state of the context window and the cost so far; what the running turn has used until now, in `turn`.
-         */
+        /** @description The state of the context window and the cost so far; what the running turn has used until now, in `turn`. */
         UsageUpdated: {
             /** @description Position in the session's log. */
             seq: number;
@@ -8141,22 +5585,13 @@ export interface components {
             /** @enum {string} */
             sender: "client" | "agent" | "server";
             data: {
-                /**
-                 * Contextused
-                 * @default null
-                 */
+                /** @default null */
                 contextUsed?: number | null;
-                /**
-                 * Contextsize
-                 * @default null
-                 */
+                /** @default null */
                 contextSize?: number | null;
                 /** @default null */
                 cost?: components["schemas"]["Cost"] | null;
-                /**
-                 * Model
-                 * @default null
-                 */
+                /** @default null */
                 model?: string | null;
                 /** @default null */
                 turn?: components["schemas"]["TurnUse"] | null;
@@ -8343,6 +5778,8 @@ export type Transcript = components['schemas']['Transcript'];
 export type Turn = components['schemas']['Turn'];
 export type TurnChanges = components['schemas']['TurnChanges'];
 export type TurnInfo = components['schemas']['TurnInfo'];
+export type TurnList = components['schemas']['TurnList'];
+export type TurnSummary = components['schemas']['TurnSummary'];
 export type UnknownBlock = components['schemas']['UnknownBlock'];
 export type Unpacked = components['schemas']['Unpacked'];
 export type SandboxAgentCoreApiSessionsConfigOption = components['schemas']['sandbox_agent_core__api__sessions__ConfigOption'];
@@ -10459,6 +7896,8 @@ export interface operations {
                 status?: "starting" | "idle" | "running" | "background" | "waiting" | "dormant" | "ended" | "damaged";
                 /** @description Only with this in the title, whatever the case. */
                 title?: string;
+                /** @description Only with each of these words in the title, the first or the last prompt, the id, the agent, the working directory or the metadata (as `key:value`), whatever the case. */
+                q?: string;
                 /** @description Only with this in `metadata`: a text as it is, anything else as JSON. Several: all of them. */
                 "metadata.KEY"?: string;
                 /** @description Sessions in this page; of those asked for it may have fewer, and not be the last. */
@@ -11471,6 +8910,116 @@ export interface operations {
             };
             /** @description agent_error, agent_process_exited */
             502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description storage_error */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_sessions_session_id_turns: {
+        parameters: {
+            query?: {
+                /** @description Those with a greater `seq`. */
+                after?: number;
+                /** @description Those with a smaller one, the last of them: from the newest backwards, begin with the greatest number. */
+                before?: number;
+                /** @description Turns in a page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TurnList"];
+                };
+            };
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token_invalid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission_denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description head_too_large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal_error */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13089,6 +10638,8 @@ export interface operations {
                 view?: "universal" | "frames";
                 /** @description false leaves out what a later `*.completed` event carries whole. */
                 deltas?: boolean;
+                /** @description The last events in front of this seq, still in order: from the newest backwards, begin with the greatest number and go on with `previousCursor`. Not for a stream, and it waits for nothing. */
+                before?: number;
                 /** @description Events in a page, at most `max_page` (1000); not for a stream. */
                 limit?: number;
                 /** @description Seconds that a page without events waits for one, at most `max_wait_s` (60); not for a stream. */
@@ -13226,6 +10777,8 @@ export interface operations {
                 view?: "universal" | "frames";
                 /** @description false leaves out what a later `*.completed` event carries whole. */
                 deltas?: boolean;
+                /** @description Those of these sessions alone, with commas: what a page shows of many sessions. */
+                deltasOf?: string;
                 /** @description Only sessions of this agent; several with commas. */
                 agent?: string;
                 /** @description Only events of these types, with commas; `permission.*` is all that begin so. */
@@ -17917,6 +15470,87 @@ export interface operations {
             };
             /** @description not_found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description request_timeout */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description head_too_large */
+            431: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description internal_error */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_root_openapi_json: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description token_invalid */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description permission_denied */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
