@@ -6,7 +6,8 @@ const NONCE = '__CSP_NONCE__';
 
 export default defineConfig({
   base: '/ui/',
-  plugins: [react()],
+  // The parts also run in workers, where what a hot exchange needs is not.
+  plugins: [react({ exclude: [/node_modules/, /\/web\/react\/src\//] })],
   resolve: { conditions: ['sandbox-agent-source', 'module', 'browser', 'development|production'] },
   html: { cspNonce: NONCE },
   // `npm run dev` beside a real server: SANDBOX_AGENT_URL=http://127.0.0.1:2468, started with --cors-origin of the page.

@@ -64,7 +64,9 @@ export const Row = memo(function Row(props: RowProps) {
     >
       <span className={styles.seq}>{first}</span>
       <FamilyIcon family={row.family} state={row.state} />
-      <span className={styles.type}>{row.types.length === 1 ? row.types[0] : row.family}</span>
+      <span className={styles.type}>
+        {row.key.startsWith('event:') ? row.types[0] : row.family}
+      </span>
       <span className={styles.words}>
         {row.title && <Foreign text={row.title} maxChars={200} className={styles.title} />}
         {row.detail ? (

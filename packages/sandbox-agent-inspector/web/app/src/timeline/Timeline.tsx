@@ -1,4 +1,13 @@
-import { type KeyboardEvent, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import {
+  type KeyboardEvent,
+  lazy,
+  Suspense,
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+} from 'react';
 import {
   axisOf,
   eventOfSeq,
@@ -32,6 +41,11 @@ import { useNow } from './useNow.ts';
 import { useRowHeight, useWidth } from './useSizes.ts';
 import { useWheelZoom } from './useWheelZoom.ts';
 
+const ExportDialog = lazy(async () => {
+  const { ExportDialog: Loaded } = await import('../export/ExportDialog.tsx');
+  return { default: Loaded };
+});
+
 /** The window of the axis at first: bars of seconds are seen in it, and it moves with the rows. */
 const FIRST_WINDOW_MS = 10 * 60_000;
 const SMALLEST_WINDOW_MS = 20;
@@ -58,6 +72,7 @@ export function Timeline({ sessionId, seq = null }: TimelineProps) {
   const [deltas, setDeltas] = useState(false);
   const [filter, setFilter] = useState(NO_FILTER);
   const [width, setWidth] = useState(FIRST_WINDOW_MS);
+  const [isExporting, setExporting] = useState(false);
   const [selectedKey, setSelectedKey] = useState<string | null>(null);
   const [chosenSeq, setChosenSeq] = useState<number | null>(null);
   const frame = useRef<HTMLElement>(null);
@@ -157,6 +172,7 @@ export function Timeline({ sessionId, seq = null }: TimelineProps) {
         deltas={deltas}
         onDeltas={setDeltas}
         searchRef={search}
+        onExport={() => setExporting(true)}
       />
       <AxisHeader
         window={shown}
@@ -199,6 +215,11 @@ export function Timeline({ sessionId, seq = null }: TimelineProps) {
           onSeq={setChosenSeq}
           onClose={close}
         />
+      )}
+      {isExporting && (
+        <Suspense>
+          <ExportDialog sessionId={sessionId} onClose={() => setExporting(false)} />
+        </Suspense>
       )}
     </section>
   );

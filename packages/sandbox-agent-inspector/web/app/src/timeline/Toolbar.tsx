@@ -1,7 +1,8 @@
+import { Download } from 'lucide-react';
 import type { Ref } from 'react';
 import { Switch, ToggleButton, ToggleButtonGroup } from 'react-aria-components';
 import type { TimelineFilter, TypeGroup } from 'sandbox-agent-react';
-import { Kbd, SearchField } from '../ui/index.ts';
+import { IconButton, Kbd, SearchField } from '../ui/index.ts';
 import styles from './Toolbar.module.css';
 import { TypeFilter } from './TypeFilter.tsx';
 
@@ -16,6 +17,7 @@ interface ToolbarProps {
   deltas: boolean;
   onDeltas: (deltas: boolean) => void;
   searchRef: Ref<HTMLInputElement>;
+  onExport: () => void;
 }
 
 export function Toolbar(props: ToolbarProps) {
@@ -62,6 +64,9 @@ export function Toolbar(props: ToolbarProps) {
         <span className={styles.box} aria-hidden />
         deltas
       </Switch>
+      <IconButton label="Export…" onPress={props.onExport}>
+        <Download />
+      </IconButton>
     </div>
   );
 }
