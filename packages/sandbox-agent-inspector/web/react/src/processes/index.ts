@@ -1,0 +1,2 @@
+export { environmentOf, writtenCommand } from './commandLine.ts';
+export { type UsedProcesses, useProcesses } from './useProcesses.ts';
