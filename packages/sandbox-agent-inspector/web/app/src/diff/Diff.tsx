@@ -114,7 +114,10 @@ function DiffBody({
   wrap,
   ignoreWhitespace,
 }: Required<Pick<DiffProps, 'file' | 'mode' | 'wrap' | 'ignoreWhitespace'>>) {
-  const diff = useDiff(file, { mode, ignoreWhitespace });
+  // One side of it would be empty.
+  const isOneSided = file.status === 'added' || file.status === 'deleted';
+  const shownMode = isOneSided ? 'unified' : mode;
+  const diff = useDiff(file, { mode: shownMode, ignoreWhitespace });
   const coloursOf = useDiffColours(diff.file, !diff.isGated);
   const renderCode = useCallback(
     (line: DiffLine, marks: readonly Mark[]) => renderLine(line, marks, coloursOf(line)),
@@ -147,7 +150,7 @@ function DiffBody({
           renderCode={renderCode}
           handle={handle}
           className={`${styles.lines} ${wrap ? styles.wraps : styles.scrolls} ${
-            mode === 'split' ? styles.split : styles.unified
+            shownMode === 'split' ? styles.split : styles.unified
           } ${digits(file)}`}
         />
       )}

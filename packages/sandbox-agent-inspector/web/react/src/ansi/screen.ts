@@ -6,6 +6,11 @@ import { styled } from './style.ts';
 export const HEAD_CHARS = 64 * 1024;
 export const TAIL_CHARS = 256 * 1024;
 
+/** So much more may gather before the beginning of the end is let go: not line by line. */
+const TRIM_CHARS = 32 * 1024;
+/** Of a longer piece the middle is counted, not read: it would be dropped anyway. */
+const MAX_READ_CHARS = 2 * (HEAD_CHARS + TAIL_CHARS);
+
 /** A line without end is no line: it would freeze the page. */
 export const MAX_LINE_CHARS = 16 * 1024;
 const MAX_SEQUENCE_CHARS = 4096;
@@ -55,6 +60,38 @@ export class TerminalScreen {
   feed(piece: string): void {
     if (piece === '') return;
     this.#text = null;
+    if (piece.length > MAX_READ_CHARS) this.#feedEnds(piece);
+    else this.#read(piece);
+  }
+
+  #feedEnds(piece: string): void {
+    const from = piece.indexOf('\n', HEAD_CHARS) + 1;
+    const to = piece.lastIndexOf('\n', piece.length - TAIL_CHARS - TRIM_CHARS) + 1;
+    if (from <= 0 || to <= from) {
+      this.#read(piece);
+      return;
+    }
+    this.#read(piece.slice(0, from));
+    this.#isHeadFull = true;
+    for (const row of this.#tail) this.#drop(row);
+    for (let at = from; at < to; at = piece.indexOf('\n', at) + 1) this.#dropped.lines += 1;
+    this.#dropped.chars += to - from;
+    this.#tail = [];
+    this.#tailChars = 0;
+    this.#held = '';
+    this.#style = PLAIN;
+    this.#column = 0;
+    this.#row = this.#addRow();
+    this.#read(piece.slice(to));
+  }
+
+  #drop(row: Row): void {
+    if (row === this.#row && row.cells.length === 0) return;
+    this.#dropped.lines += 1;
+    this.#dropped.chars += row.chars + 1;
+  }
+
+  #read(piece: string): void {
     const text = this.#held + piece;
     this.#held = '';
     let at = 0;
@@ -104,17 +141,20 @@ export class TerminalScreen {
     (this.#isHeadFull ? this.#tail : this.#head).push(row);
     this.#account(1);
     this.#freeze();
+    if (this.#tailChars > TAIL_CHARS + TRIM_CHARS) this.#trim();
+    return row;
+  }
+
+  #trim(): void {
     let drop = 0;
     while (this.#tailChars > TAIL_CHARS && drop < this.#tail.length - 1) {
       const first = this.#tail[drop];
       if (!first) break;
       this.#tailChars -= first.chars + 1;
-      this.#dropped.lines += 1;
-      this.#dropped.chars += first.chars + 1;
+      this.#drop(first);
       drop += 1;
     }
     if (drop > 0) this.#tail.splice(0, drop);
-    return row;
   }
 
   /** A cell for each character takes memory: what nothing can write to any more is kept as spans alone. */

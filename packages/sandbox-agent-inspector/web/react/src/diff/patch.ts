@@ -24,7 +24,7 @@ export function fileDiffsOfPatch(patch: string): FileDiff[] {
   const files: FileDiff[] = [];
   let file: Reading | null = null;
   const close = () => {
-    if (file && (file.path !== null || file.oldPath !== null)) files.push(finished(file));
+    if (file && (file.path || file.oldPath)) files.push(finished(file));
     file = null;
   };
   for (let at = 0; at < lines.length; at += 1) {
@@ -90,8 +90,8 @@ export function fileDiffsOf(
 function begun(header: string): Reading {
   const [oldPath, path] = gitPaths(header.slice('diff --git '.length));
   return {
-    oldPath,
-    path,
+    oldPath: oldPath || null,
+    path: path || null,
     status: 'modified',
     binary: false,
     oldMode: null,

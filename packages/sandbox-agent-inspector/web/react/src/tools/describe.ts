@@ -138,7 +138,7 @@ function aboutOf(
   sort: ToolSort,
   known: { command: string | null; paths: readonly string[]; cwd: string | null | undefined },
 ): About {
-  const title = titleWithout(item, VERBS[sort]);
+  const title = titleWithout(item, verbOf(item, sort));
   const text = (object: string | null): About => ({ object: object ?? '', objectKind: 'text' });
   switch (sort) {
     case 'execute':

@@ -118,5 +118,5 @@ function plural(count: number, word: string): string {
 }
 
 function times(count: number): string {
-  return count === 1 ? '' : `${count}×`;
+  return count === 1 ? 'once' : `${count}×`;
 }
