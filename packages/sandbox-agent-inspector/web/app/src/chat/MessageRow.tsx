@@ -8,7 +8,7 @@ import { copyText } from './copy.ts';
 import { disclosures, useDisclosed } from './disclosed.ts';
 import { Prose } from './Prose.tsx';
 import styles from './rows.module.css';
-import { Attachment } from './tool-slots.tsx';
+import { Attachment } from './tools/index.ts';
 
 /** Copy, link and timeline: what every message offers. */
 export function MessageActions({ text, seq }: { text: string; seq: number }) {

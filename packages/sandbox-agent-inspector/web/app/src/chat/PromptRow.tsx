@@ -9,7 +9,7 @@ import { copyText } from './copy.ts';
 import { clockTime } from './format.ts';
 import { useOperations } from './operations.tsx';
 import styles from './rows.module.css';
-import { Attachment } from './tool-slots.tsx';
+import { Attachment } from './tools/index.ts';
 
 const FOLDED_LINES = 12;
 

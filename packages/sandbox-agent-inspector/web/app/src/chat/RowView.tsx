@@ -10,7 +10,7 @@ import { NoticeRow } from './NoticeRow.tsx';
 import { PromptRow, QueuedRow, SteeredRow } from './PromptRow.tsx';
 import styles from './rows.module.css';
 import { ErrorRow, SummaryRow, WorkingRow } from './TurnEnd.tsx';
-import { PlanCard, QuietRow, ToolCall } from './tool-slots.tsx';
+import { PlanCard, QuietRow, ToolCall } from './tools/index.ts';
 
 interface RowViewProps {
   row: ConversationRow;

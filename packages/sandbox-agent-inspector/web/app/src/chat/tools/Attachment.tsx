@@ -42,7 +42,7 @@ export function Attachment({ block }: { block: ContentBlock }) {
     case 'text':
       return <SourceCode text={text(block.text)} path={null} start={null} />;
     default:
-      return <Value value={block} />;
+      return <Value value={block} label="Content" />;
   }
 }
 

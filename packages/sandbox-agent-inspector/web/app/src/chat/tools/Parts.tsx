@@ -105,7 +105,7 @@ function shown(
     default:
       return (
         <Labelled label={part.label}>
-          <Value value={part.value} />
+          <Value value={part.value} label={part.label} />
         </Labelled>
       );
   }

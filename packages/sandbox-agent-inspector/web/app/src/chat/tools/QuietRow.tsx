@@ -9,9 +9,10 @@ import {
   useDisclosure,
   useSessionSelector,
 } from 'sandbox-agent-react';
+import { disclosures } from '../disclosed.ts';
 import { Elapsed } from './Elapsed.tsx';
 import { SortGlyph, StateGlyph } from './glyphs.tsx';
-import { disclosures, toolKey } from './open.ts';
+import { toolKey } from './keys.ts';
 import { ToolCall } from './ToolCall.tsx';
 import { ToolObject } from './ToolObject.tsx';
 import styles from './tool.module.css';

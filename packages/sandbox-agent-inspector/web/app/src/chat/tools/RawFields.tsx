@@ -11,7 +11,7 @@ export function RawFields({ item }: { item: ToolItem }) {
   return (
     <div className={styles.part} data-part="raw">
       <div className={styles.label}>Details</div>
-      <Value value={told} />
+      <Value value={told} label="Details" />
     </div>
   );
 }

@@ -10,10 +10,10 @@ import {
   useSessionSelector,
 } from 'sandbox-agent-react';
 import { Button, Foreign } from '../../ui/index.ts';
+import { disclosures } from '../disclosed.ts';
 import { Elapsed } from './Elapsed.tsx';
 import { StateGlyph } from './glyphs.tsx';
 import { Nested, NestedSummary } from './Nested.tsx';
-import { disclosures } from './open.ts';
 import { TerminalOutput } from './TerminalOutput.tsx';
 import styles from './tool.module.css';
 import { useStop } from './useStop.ts';

@@ -15,10 +15,11 @@ import {
 } from 'sandbox-agent-react';
 import { LineCounts } from '../../diff/index.ts';
 import { Button } from '../../ui/index.ts';
+import { disclosures } from '../disclosed.ts';
 import { Elapsed } from './Elapsed.tsx';
 import { SortGlyph, StateGlyph, stateWord } from './glyphs.tsx';
+import { toolKey } from './keys.ts';
 import { Nested, NestedSummary } from './Nested.tsx';
-import { disclosures, toolKey } from './open.ts';
 import { Parts } from './Parts.tsx';
 import { RawFields } from './RawFields.tsx';
 import { ToolMenu } from './ToolMenu.tsx';

@@ -1,17 +1,19 @@
 import { linkTarget } from 'sandbox-agent-react';
 import { Foreign } from '../../ui/index.ts';
+import { SafeLink } from '../links.tsx';
 import styles from './attachment.module.css';
 
-/** A link that an agent or a page made: where it leads is printed beside it. */
+/** A link that an agent or a page made: where it leads is printed beside it, and asked about once. */
 export function WebLink({ url, text }: { url: string; text: string }) {
   const target = linkTarget(url);
-  if (target?.kind !== 'web') return <Foreign text={text} />;
+  if (target === null) return <Foreign text={text} />;
+  const host = target.kind === 'web' && target.host !== text ? target.host : null;
   return (
     <span className={styles.link}>
-      <a href={target.href} target="_blank" rel="noopener noreferrer" title={target.href}>
+      <SafeLink target={target} host={null} title={null}>
         <Foreign text={text} />
-      </a>
-      {target.host !== text && <Foreign text={target.host} className={styles.detail} />}
+      </SafeLink>
+      {host !== null && <Foreign text={host} className={styles.detail} />}
     </span>
   );
 }
