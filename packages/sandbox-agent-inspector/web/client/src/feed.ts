@@ -13,7 +13,14 @@ export type FeedItem =
   /** All events before it have been brought: `after` of a later feed. */
   | { readonly type: 'checkpoint'; readonly cursor: string }
   /** `resumed`: without a gap to what came before. Else read again what you show. */
-  | { readonly type: 'connected'; readonly resumed: boolean }
+  | {
+      readonly type: 'connected';
+      readonly resumed: boolean;
+      /** Another query, at the same place. */
+      readonly restarted: boolean;
+      /** Whose deltas it brings; all without. */
+      readonly deltasOf: readonly string[] | undefined;
+    }
   /** It tries again in `retryInMs`. */
   | {
       readonly type: 'disconnected';
@@ -26,6 +33,8 @@ export interface FeedOptions {
   /** Begin behind this checkpoint; `0`: with all that is kept; without: now. */
   after?: string;
   deltas?: boolean;
+  /** Deltas of these sessions alone. */
+  deltasOf?: readonly string[];
   agent?: string | readonly string[];
   types?: string | readonly string[];
   signal?: AbortSignal;
@@ -45,20 +54,26 @@ export function followFeed(transport: Transport, options: FeedOptions): Feed {
 export class Feed implements AsyncIterable<FeedItem> {
   readonly #transport: Transport;
   readonly #options: FeedOptions;
-  #query: Query;
+  readonly #query: Query;
+  #deltasOf: readonly string[] | undefined;
   #cursor: string | undefined;
   /** Of each session what came since the checkpoint, which is what a new connection repeats. */
   readonly #since = new Map<string, number>();
   #connection: AbortController | null = null;
   #activeAt = 0;
   #wake: (() => void) | null = null;
+  /** The connection has begun to bring something. */
+  #isOpen = false;
+  /** What the connection was that is given up for another query. */
+  #restart: 'open' | 'opening' | null = null;
 
   constructor(transport: Transport, options: FeedOptions = {}) {
-    const { after, agent, types, deltas } = options;
+    const { after, agent, types, deltas, deltasOf } = options;
     this.#transport = transport;
     this.#options = options;
     this.#cursor = after;
     this.#query = { agent, types, deltas };
+    this.#deltasOf = deltasOf;
   }
 
   /** The last checkpoint. */
@@ -72,10 +87,11 @@ export class Feed implements AsyncIterable<FeedItem> {
     if (isOnline || Date.now() - this.#activeAt > STALE_MS) this.#connection?.abort();
   }
 
-  /** Go on with another query at the same place. Events since the checkpoint come again. */
-  restart(query: Query): void {
-    this.#query = { ...this.#query, ...query };
+  /** Go on at the same place, with the deltas of other sessions. Events since the checkpoint come again. */
+  restart(deltasOf: readonly string[]): void {
+    this.#deltasOf = deltasOf;
     this.#since.clear();
+    this.#restart = this.#connection && (this.#isOpen ? 'open' : 'opening');
     this.#connection?.abort();
   }
 
@@ -97,6 +113,7 @@ export class Feed implements AsyncIterable<FeedItem> {
           this.#forgetBadCursor(reason);
         }
         if (signal?.aborted) return;
+        if (this.#restart && error === null) continue;
         attempt += 1;
         const retryInMs = waitMs(attempt, error);
         yield { type: 'disconnected', error, attempt, retryInMs };
@@ -119,13 +136,17 @@ export class Feed implements AsyncIterable<FeedItem> {
       if (Date.now() - this.#activeAt > silenceMs) connection.abort();
     }, silenceMs / 5);
     const resumed = this.#cursor !== undefined;
+    const restarted = this.#restart === 'open';
+    this.#restart = null;
+    const deltasOf = this.#deltasOf;
     try {
       const response = await this.#transport.send('GET', '/v1/events', {
-        query: { ...this.#query, after: this.#cursor },
+        query: { ...this.#query, ...deltasQuery(deltasOf), after: this.#cursor },
         accept: 'text/event-stream',
         signal,
       });
-      yield { type: 'connected', resumed };
+      this.#isOpen = true;
+      yield { type: 'connected', resumed, restarted, deltasOf };
       const onActivity = () => {
         this.#activeAt = Date.now();
       };
@@ -140,6 +161,7 @@ export class Feed implements AsyncIterable<FeedItem> {
       clearInterval(watch);
       connection.abort();
       this.#connection = null;
+      this.#isOpen = false;
     }
   }
 
@@ -186,6 +208,12 @@ export class Feed implements AsyncIterable<FeedItem> {
       this.#wake = done;
     });
   }
+}
+
+/** Of none is `false`, for an empty list would be no filter. */
+function deltasQuery(deltasOf: readonly string[] | undefined): Query {
+  if (!deltasOf) return {};
+  return deltasOf.length > 0 ? { deltasOf } : { deltas: false };
 }
 
 function isFinal(reason: unknown): boolean {

@@ -22,11 +22,12 @@ export type { AgentQuery } from './resources/agents.ts';
 export type { ConfigGroup } from './resources/config.ts';
 export type { FileChange, Upload, UploadProgress, WriteOptions } from './resources/files.ts';
 export { bytesOf, type ProcessLogEvent } from './resources/processes.ts';
-export type {
-  EventQuery,
-  Idempotent,
-  PageOf,
-  SessionQuery,
+export {
+  type EventQuery,
+  type Idempotent,
+  LAST,
+  type PageOf,
+  type SessionQuery,
 } from './resources/sessions.ts';
 export {
   TerminalConnection,

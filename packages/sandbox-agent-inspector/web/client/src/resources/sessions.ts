@@ -42,6 +42,8 @@ export interface SessionQuery extends Pick<ListQuery, 'limit' | 'cursor' | 'titl
 export interface EventQuery {
   /** Behind this event. */
   after?: number;
+  /** The last in front of this event; `LAST` for the end. A page then has a `previousCursor`. */
+  before?: number;
   view?: 'universal' | 'frames';
   deltas?: boolean;
   limit?: number;
@@ -57,7 +59,12 @@ export interface Idempotent {
 /** A page of one of the views: `Event` of the universal one, `FrameEntry` of that of frames. */
 export interface PageOf<E> extends Pick<EventPage, 'nextCursor' | 'hasMore'> {
   events: E[];
+  /** Of a page that was asked for with `before`: the `before` of the one in front of it; null: this is the first. */
+  previousCursor?: number | null;
 }
+
+/** Greater than the `seq` of any event. */
+export const LAST = 2 ** 40 - 1;
 
 export class Sessions {
   readonly #transport: Transport;

@@ -52,7 +52,7 @@ export class Activity {
 function lineOf(event: Event): string | null | undefined {
   switch (event.type) {
     case 'turn.started':
-      return 'Starting…';
+      return 'Working…';
     case 'reasoning.delta':
       return event.data.parentToolCallId != null ? undefined : 'Thinking…';
     case 'tool.started':

@@ -45,6 +45,11 @@ export class ConnectionState {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
+  /** The same place with another query: nobody was without it. */
+  restarted(): void {
+    if (this.#current.state !== 'live') this.live();
+  }
+
   lost(error: Error | null, attempt: number): void {
     const state = isOffline() ? 'offline' : this.#hasBeenLive ? 'reconnecting' : 'connecting';
     const isSince = state === this.#current.state || this.#current.state === 'reconnecting';

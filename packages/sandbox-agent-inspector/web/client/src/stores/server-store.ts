@@ -35,6 +35,10 @@ export class ServerStore {
   readonly #inbox: RequestInbox;
   readonly #activity = new Activity();
   readonly #opened = new Map<string, SessionStore>();
+  /** Sessions whose deltas the feed was asked for, and those whose it brings. */
+  #asked: ReadonlySet<string> = new Set();
+  #covered: ReadonlySet<string> = new Set();
+  #uncovered: (() => void)[] = [];
   #health: Health | null = null;
   #feed: Feed | null = null;
   #running: AbortController | null = null;
@@ -74,7 +78,7 @@ export class ServerStore {
   stop(): void {
     this.#running?.abort();
     this.#running = null;
-    this.#feed = null;
+    this.#covered = new Set();
   }
 
   /** Try to connect now, not when it is due. */
@@ -95,6 +99,7 @@ export class ServerStore {
         info: (one) => this.#directory.get(one),
         tell: (info) => this.#directory.tell(info),
         connected: (signal) => this.#connection.connected(signal),
+        followed: (one, signal) => this.#followed(one, signal),
       });
     }
     this.#opened.set(id, store);
@@ -108,8 +113,10 @@ export class ServerStore {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
+    this.#asked = new Set(this.#opened.keys());
     const feed = new Feed(this.client.transport, {
       signal,
+      deltasOf: [...this.#asked],
       ...(this.#feed?.cursor ? { after: this.#feed.cursor } : {}),
     });
     this.#feed = feed;
@@ -119,10 +126,13 @@ export class ServerStore {
         if (signal.aborted) return;
         switch (item.type) {
           case 'connected':
-            this.#connection.live();
-            this.#connected(item.resumed, signal);
+            this.#covered = new Set(item.deltasOf);
+            if (item.restarted) this.#connection.restarted();
+            else this.#connected(item.resumed, signal);
+            for (const resolve of this.#uncovered.splice(0)) resolve();
             break;
           case 'disconnected':
+            this.#covered = new Set();
             this.#connection.lost(item.error, item.attempt);
             break;
           case 'events':
@@ -138,7 +148,28 @@ export class ServerStore {
     }
   }
 
+  /**
+   * Resolves when the feed brings the deltas of a session, too: what is read of its history from then on and what the
+   * feed brings have no gap between them.
+   */
+  async #followed(id: string, signal: AbortSignal): Promise<void> {
+    // Several are opened in one moment: one restart is enough.
+    await Promise.resolve();
+    while (!this.#covered.has(id)) {
+      if (signal.aborted) throw signal.reason;
+      if (this.#opened.has(id) && !this.#asked.has(id)) {
+        this.#asked = new Set(this.#opened.keys());
+        this.#feed?.restart([...this.#asked]);
+      }
+      await new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => resolve(), { once: true });
+        this.#uncovered.push(resolve);
+      });
+    }
+  }
+
   #connected(resumed: boolean, signal: AbortSignal): void {
+    this.#connection.live();
     // What is read now may be of before an event that is under way: the events know their place.
     void this.#directory.list(signal);
     this.#inbox.refresh();

@@ -5,6 +5,7 @@ import type { SandboxAgent } from '../client.ts';
 import { ApiError } from '../errors.ts';
 import { type ContentBlock, emptyTranscript, type Transcript } from '../fold/model.ts';
 import { TranscriptFolder } from '../fold/transcript.ts';
+import { LAST } from '../resources/sessions.ts';
 import { EventLog } from './event-log.ts';
 import { eventsAfter, historyBefore, openFrom } from './history.ts';
 import { Outbox, type OutboxPrompt, type SendPromptOptions } from './outbox.ts';
@@ -28,8 +29,10 @@ export interface SessionHost {
   readonly client: SandboxAgent;
   info(id: string): SessionInfo | null;
   tell(info: SessionInfo): void;
-  /** Resolves when the feed is connected. */
+  /** Resolves when the server can be reached. */
   connected(signal?: AbortSignal): Promise<void>;
+  /** Resolves when the feed brings all of this session. */
+  followed(id: string, signal: AbortSignal): Promise<void>;
 }
 
 const FIRST_EVENTS = 200;
@@ -50,8 +53,8 @@ export class SessionStore {
   #snapshot: SessionSnapshot;
   #state: SessionSnapshot['state'] = 'loading';
   #problem: ApiError | Error | null = null;
-  /** Everything behind it is loaded. */
-  #after = 0;
+  /** Everything from it on is loaded; null: everything. */
+  #from: number | null = LAST;
   /** What comes while history is read, to be taken in behind it. */
   #waiting: Event[] | null = [];
   #isFilling = false;
@@ -99,7 +102,7 @@ export class SessionStore {
   /** Read until the event with this `seq` is there. */
   loadUntil(seq: number): Promise<void> {
     return this.#next(async () => {
-      while (this.#after >= seq && this.#after > 0) await this.#extend(FILL_EVENTS);
+      while (this.#from !== null && this.#from > seq) await this.#extend(FILL_EVENTS);
     });
   }
 
@@ -162,10 +165,8 @@ export class SessionStore {
     this.#problem = null;
     this.#publisher.schedule();
     try {
-      await this.#host.connected(this.#signal);
-      const info = await this.#host.client.sessions.get(this.id, { signal: this.#signal });
-      this.#host.tell(info);
-      await this.#loadEnd(info.lastSeq);
+      await this.#host.followed(this.id, this.#signal);
+      await Promise.all([this.#loadInfo(), this.#loadEnd()]);
       this.#state = 'ready';
     } catch (error) {
       this.#failed(error);
@@ -175,15 +176,19 @@ export class SessionStore {
     this.#fill();
   }
 
-  async #loadEnd(lastSeq: number): Promise<void> {
+  async #loadInfo(): Promise<void> {
+    const info = await this.#host.client.sessions.get(this.id, { signal: this.#signal });
+    this.#host.tell(info);
+  }
+
+  async #loadEnd(): Promise<void> {
     const { client } = this.#host;
-    const before = lastSeq + 1;
-    const part = await historyBefore(client, this.id, before, FIRST_EVENTS, this.#signal);
-    const open = openFrom(part.events, part.after);
+    const part = await historyBefore(client, this.id, LAST, FIRST_EVENTS, this.#signal);
+    const open = openFrom(part.events);
     const rest = await eventsAfter(client, this.id, open, this.#signal);
     this.events.clear();
     this.#folder = new TranscriptFolder();
-    this.#after = part.after;
+    this.#from = part.from;
     this.#take(part.events.filter((event) => event.seq <= open));
     this.#take(rest);
     this.#takeWaiting();
@@ -207,11 +212,11 @@ export class SessionStore {
 
   /** Read what was before, while nobody needs the thread, as long as somebody looks. */
   #fill(): void {
-    if (this.#isFilling || this.#state !== 'ready' || this.#after === 0) return;
+    if (this.#isFilling || this.#state !== 'ready' || this.#from === null) return;
     this.#isFilling = true;
     const next = async (): Promise<void> => {
       await whenIdle();
-      if (this.#signal.aborted || !this.isWatched || this.#after === 0) return;
+      if (this.#signal.aborted || !this.isWatched || this.#from === null) return;
       // As much again as there is, because each part means to fold all that is there.
       await this.#next(() => this.#extend(Math.max(FILL_EVENTS, this.events.length)));
       await next();
@@ -224,12 +229,12 @@ export class SessionStore {
   }
 
   async #extend(wanted: number): Promise<void> {
-    if (this.#after === 0 || this.#state !== 'ready') return;
+    if (this.#from === null || this.#state !== 'ready') return;
     const { client } = this.#host;
-    const part = await historyBefore(client, this.id, this.#after + 1, wanted, this.#signal);
+    const part = await historyBefore(client, this.id, this.#from, wanted, this.#signal);
     this.events.prepend(part.events);
     await this.#foldAgain();
-    this.#after = part.after;
+    this.#from = part.from;
     this.#publisher.schedule();
   }
 
@@ -265,7 +270,7 @@ export class SessionStore {
       problem: this.#problem,
       info: this.#host.info(this.id),
       transcript: this.#folder.transcript(),
-      complete: this.#state === 'ready' && this.#after === 0,
+      complete: this.#state === 'ready' && this.#from === null,
       outbox: this.#outbox.prompts,
     };
   }
