@@ -8,7 +8,7 @@ import { notify } from '../shell/notify.tsx';
 import { Foreign } from '../ui/index.ts';
 import { useChat } from './context.ts';
 import styles from './EmptyChat.module.css';
-import { wordsOf } from './operations.tsx';
+import { wordsOf } from './problems.ts';
 
 const PROMPTS = [
   'What is in this folder? Give me a short tour.',

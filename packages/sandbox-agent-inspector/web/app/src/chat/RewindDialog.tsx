@@ -3,7 +3,7 @@ import type { RewindResult } from 'sandbox-agent-client';
 import { useClient, useServerStore } from 'sandbox-agent-react';
 import { notify } from '../shell/notify.tsx';
 import { Banner, Button, Dialog, Foreign, Skeleton, Switch } from '../ui/index.ts';
-import { wordsOf } from './operations.tsx';
+import { wordsOf } from './problems.ts';
 import styles from './RewindDialog.module.css';
 
 interface RewindDialogProps {

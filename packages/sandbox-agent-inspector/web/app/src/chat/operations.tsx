@@ -14,6 +14,7 @@ import { useClient, useServerStore } from 'sandbox-agent-react';
 import { navigate, paths } from '../shell/navigation.ts';
 import { notify } from '../shell/notify.tsx';
 import { Button, ConfirmDialog } from '../ui/index.ts';
+import { wordsOf } from './problems.ts';
 
 export interface Operations {
   rename(title: string): Promise<void>;
@@ -125,10 +126,6 @@ export function OperationsProvider({
       </ConfirmDialog>
     </Context.Provider>
   );
-}
-
-export function wordsOf(problem: unknown): string {
-  return problem instanceof Error ? problem.message : String(problem);
 }
 
 export function ResumeButton() {
