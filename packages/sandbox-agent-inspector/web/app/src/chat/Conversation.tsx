@@ -169,7 +169,7 @@ function JumpButton({ rows, keeper, list }: JumpButtonProps) {
         }}
       >
         {asks ? <Diamond aria-hidden /> : <ArrowDown aria-hidden />}
-        {asks ? 'needs you' : unread > 0 ? `${unread} new` : 'to the end'}
+        {asks ? 'needs you' : unread > 0 ? `${unread} new` : 'more'}
       </button>
     </div>
   );

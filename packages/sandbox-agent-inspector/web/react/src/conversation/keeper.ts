@@ -77,9 +77,7 @@ export class ScrollKeeper {
   attach(scroller: HTMLElement): () => void {
     this.scroller = scroller;
     this.lastTop = scroller.scrollTop;
-    this.resizes = new ResizeObserver(() => this.settle());
-    this.resizes.observe(scroller);
-    for (const row of this.rows) this.resizes.observe(row);
+    if (this.rows.size > 0) this.watch();
     const controller = new AbortController();
     const on = (target: EventTarget, type: string, handler: (event: Event) => void) =>
       target.addEventListener(type, handler, { passive: true, signal: controller.signal });
@@ -103,6 +101,7 @@ export class ScrollKeeper {
 
   observeRow(row: HTMLElement): () => void {
     this.rows.add(row);
+    if (this.resizes === null) this.watch();
     if (this.focusWanted !== null && row.dataset.rowKey === this.focusWanted) {
       this.focusWanted = null;
       row.focus({ preventScroll: true });
@@ -112,6 +111,19 @@ export class ScrollKeeper {
       this.rows.delete(row);
       this.resizes?.unobserve(row);
     };
+  }
+
+  /**
+   * The list measures its rows by an observer that it makes with the first of them. Observers are called in the order
+   * of their making, and ours has to come after the list has moved what it shows.
+   */
+  private watch(): void {
+    queueMicrotask(() => {
+      if (this.resizes !== null || this.scroller === null) return;
+      this.resizes = new ResizeObserver(() => this.settle());
+      this.resizes.observe(this.scroller);
+      for (const row of this.rows) this.resizes.observe(row);
+    });
   }
 
   /** Called whenever something may have moved, before it is painted. */
