@@ -13,6 +13,7 @@ import { ChatProvider } from './context.ts';
 import { EmptyChat } from './EmptyChat.tsx';
 import { LinkGate } from './links.tsx';
 import { OperationsProvider } from './operations.tsx';
+import { RunningTasks } from './RunningTasks.tsx';
 import { SessionBanner } from './SessionBanner.tsx';
 import { SessionHeader } from './SessionHeader.tsx';
 
@@ -73,6 +74,7 @@ function Content({ snapshot }: { snapshot: SessionSnapshot }) {
       ) : (
         <EmptyChat snapshot={snapshot} />
       )}
+      <RunningTasks snapshot={snapshot} />
       <SessionBanner snapshot={snapshot} />
       <Composer sessionId={snapshot.id} />
     </>

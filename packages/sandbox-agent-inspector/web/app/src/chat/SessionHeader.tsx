@@ -1,5 +1,6 @@
 import {
   ChevronDown,
+  Download,
   Ellipsis,
   GitBranch,
   Hash,
@@ -184,6 +185,7 @@ function SessionMenu({ snapshot, info }: { snapshot: SessionSnapshot; info: Sess
   const actions: Record<string, () => unknown> = {
     link: () => copyText(linkTo(paths.session(info.id)), 'Link'),
     id: () => copyText(info.id, 'Id'),
+    export: operations.askExport,
     fork: () => operations.fork(),
     rewind,
     compact: operations.compact,
@@ -198,12 +200,14 @@ function SessionMenu({ snapshot, info }: { snapshot: SessionSnapshot; info: Sess
     when: !isOver,
   });
   useCommand(operations.review, { label: 'Review the changes', group: 'Session', when: !isOver });
+  useCommand(operations.askExport, { label: 'Export session', group: 'Session' });
   const groups: MenuGroup[] = [
     {
       id: 'copy',
       entries: [
         { id: 'link', label: 'Copy link', icon: <Link /> },
         { id: 'id', label: 'Copy id', icon: <Hash /> },
+        { id: 'export', label: 'Export…', icon: <Download /> },
       ],
     },
     {

@@ -26,6 +26,7 @@ export interface Operations {
   fork(beforeTurnId?: string): Promise<void>;
   askRewind(turnId: string): void;
   askEnd(): void;
+  askExport(): void;
   /** What is on its way, in a word. */
   busy: string | null;
 }
@@ -35,6 +36,10 @@ const Context = createContext<Operations | null>(null);
 const RewindDialog = lazy(async () => ({
   default: (await import('./RewindDialog.tsx')).RewindDialog,
 }));
+const ExportDialog = lazy(async () => ({
+  default: (await import('../export/ExportDialog.tsx')).ExportDialog,
+}));
+
 export function useOperations(): Operations {
   const operations = useContext(Context);
   if (operations === null) throw new Error('useOperations needs an OperationsProvider.');
@@ -53,6 +58,7 @@ export function OperationsProvider({
   const [busy, setBusy] = useState<string | null>(null);
   const [rewindTo, setRewindTo] = useState<string | null>(null);
   const [isEnding, setEnding] = useState(false);
+  const [isExporting, setExporting] = useState(false);
 
   const operations = useMemo<Operations>(() => {
     const { sessions } = client;
@@ -90,6 +96,7 @@ export function OperationsProvider({
         }),
       askRewind: setRewindTo,
       askEnd: () => setEnding(true),
+      askExport: () => setExporting(true),
     };
   }, [client, store, sessionId, busy]);
 
@@ -100,6 +107,7 @@ export function OperationsProvider({
         {rewindTo !== null && (
           <RewindDialog sessionId={sessionId} turnId={rewindTo} onClose={() => setRewindTo(null)} />
         )}
+        {isExporting && <ExportDialog sessionId={sessionId} onClose={() => setExporting(false)} />}
       </Suspense>
       <ConfirmDialog
         title="End this session?"
