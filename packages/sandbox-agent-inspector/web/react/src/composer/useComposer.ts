@@ -43,6 +43,8 @@ import {
 import { type ComposerSnapshot, type ComposerStore, composerOf, type SendHow } from './store.ts';
 import { type CompletionHandle, useCompletion } from './useCompletion.ts';
 
+// On a server there is no layout, and React says so.
+const useIsomorphicLayoutEffect = typeof window === 'undefined' ? useEffect : useLayoutEffect;
 const ESCAPE_MS = 2000;
 const NO_COMMANDS: readonly Command[] = [];
 const NO_QUEUE: readonly QueuedPrompt[] = [];
@@ -123,7 +125,7 @@ export function useComposer(
   const listId = useId();
   const [caret, setCaret] = useState(0);
   const nextCaret = useRef<number | null>(null);
-  useLayoutEffect(() => {
+  useIsomorphicLayoutEffect(() => {
     const at = nextCaret.current;
     nextCaret.current = null;
     if (at !== null) inputRef.current?.setSelectionRange(at, at);

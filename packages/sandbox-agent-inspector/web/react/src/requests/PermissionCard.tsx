@@ -2,8 +2,11 @@ import {
   type ComponentPropsWithoutRef,
   createContext,
   type ReactNode,
+  type RefObject,
   useContext,
+  useEffect,
   useId,
+  useLayoutEffect,
   useMemo,
   useRef,
 } from 'react';
@@ -50,6 +53,7 @@ export function RequestCardRoot({
   const ref = useRef<HTMLElement>(null);
   const titleId = useId();
   const cardState = stateOf(handle);
+  useKeptFocus(ref, cardState);
   const { takes, props } = useAnswerGuard(ref, cardState === 'pending' || cardState === 'failed');
   const card = useMemo<RequestCardHandle>(
     () => ({
@@ -82,6 +86,27 @@ export function RequestCardRoot({
     </Card.Provider>
   );
 }
+
+/** After an answer the focus is on the folded card: the button that had it is gone. */
+function useKeptFocus(ref: RefObject<HTMLElement | null>, cardState: CardState): void {
+  const hadFocus = useRef(false);
+  useEffect(() => {
+    const onFocus = (event: FocusEvent) => {
+      hadFocus.current = ref.current?.contains(event.target as Node | null) ?? false;
+    };
+    document.addEventListener('focusin', onFocus);
+    return () => document.removeEventListener('focusin', onFocus);
+  }, [ref]);
+  useIsomorphicLayoutEffect(() => {
+    const isLost = document.activeElement === null || document.activeElement === document.body;
+    if (cardState !== 'pending' && hadFocus.current && isLost) {
+      ref.current?.focus({ preventScroll: true });
+    }
+  }, [ref, cardState]);
+}
+
+// On a server there is no layout, and React says so.
+const useIsomorphicLayoutEffect = typeof window === 'undefined' ? useEffect : useLayoutEffect;
 
 export function stateOf({ request, state }: RequestHandle): CardState {
   if (request.outcome) return 'resolved';

@@ -149,7 +149,7 @@ function chosen(option: RequestOption, holds: string): Choice {
 function lastingly(option: RequestOption): string {
   return outlivesSession(option)
     ? 'The agent writes this down in its own settings: it may hold after this session, too.'
-    : 'The agent allows this by itself for the rest of this session, and asks no more.';
+    : 'Holds for the rest of this session. The agent decides what is like this, and does not ask about it again.';
 }
 
 function until(option: RequestOption): string {
