@@ -7,6 +7,7 @@ import {
   useComposerContext,
 } from 'sandbox-agent-react';
 import { RequestSheet } from '../requests/RequestSheet.tsx';
+import { useRequestKeys } from '../requests/useRequestKeys.ts';
 import { notify } from '../shell/notify.tsx';
 import { useShortcut } from '../shell/shortcuts.ts';
 import { Button, IconButton, Tip } from '../ui/index.ts';
@@ -22,6 +23,7 @@ import { useMedia } from './useMedia.ts';
 export function Composer({ sessionId }: { sessionId: string }) {
   const isTouch = useMedia('(pointer: coarse)');
   const isPhone = useMedia('(max-width: 600px)');
+  useRequestKeys();
   const [isDragging, setDragging] = useState(false);
   return (
     <div className={styles.place}>
@@ -73,7 +75,7 @@ function Content({ sessionId, isPhone }: { sessionId: string; isPhone: boolean }
   return (
     <>
       <Strip />
-      <ComposerNotice sessionId={sessionId} />
+      <ComposerNotice />
       <Attachments />
       <div className={styles.writing}>
         <CompletionList className={styles.completion} />

@@ -1,20 +1,12 @@
-import { useState } from 'react';
 import { ApiError } from 'sandbox-agent-client';
-import { foreign, useClient, useComposerContext } from 'sandbox-agent-react';
-import { Banner, Button, Foreign } from '../ui/index.ts';
+import { foreign, useComposerContext } from 'sandbox-agent-react';
+import { Banner, Button } from '../ui/index.ts';
 import styles from './Composer.module.css';
 
 /** Why something is not sent, or what happens when it is: never a field without a reason. */
-export function ComposerNotice({ sessionId }: { sessionId: string }) {
+export function ComposerNotice() {
   const composer = useComposerContext();
-  const { problem, sending, isConnected, blocked, info, isEscapeArmed, store, text } = composer;
-  if (blocked?.why === 'damaged') {
-    return (
-      <Banner tone="err" title="This session is damaged and takes no prompts.">
-        {blocked.detail && <Foreign text={blocked.detail} maxChars={400} />}
-      </Banner>
-    );
-  }
+  const { problem, sending, isConnected, isEscapeArmed, store, text } = composer;
   if (problem) {
     return (
       <Banner
@@ -52,16 +44,12 @@ export function ComposerNotice({ sessionId }: { sessionId: string }) {
       <p className={styles.hint}>Not connected: it will be sent when the connection is back.</p>
     );
   }
-  if (blocked?.why === 'ended') return <Ended sessionId={sessionId} />;
   if (isEscapeArmed) {
     return (
       <p className={styles.hint} role="status">
         Press Esc again to stop the turn.
       </p>
     );
-  }
-  if (info?.status === 'dormant') {
-    return <p className={styles.hint}>Asleep: your next message wakes it.</p>;
   }
   return null;
 }
@@ -71,28 +59,4 @@ function titleOf(problem: Error): string {
   if (problem.status === 401) return 'Your message was not sent: the token is not valid any more.';
   if (problem.status === 403) return 'This token may not send prompts.';
   return 'The server did not take your message.';
-}
-
-function Ended({ sessionId }: { sessionId: string }) {
-  const client = useClient();
-  const [state, setState] = useState<{ isBusy: boolean; error: string | null }>({
-    isBusy: false,
-    error: null,
-  });
-  const resume = async () => {
-    setState({ isBusy: true, error: null });
-    try {
-      await client.sessions.resume(sessionId);
-    } catch (error) {
-      setState({ isBusy: false, error: error instanceof Error ? error.message : String(error) });
-    }
-  };
-  return (
-    <p className={styles.hint}>
-      {state.error ? foreign(state.error) : 'This session has ended: your next message resumes it.'}
-      <Button size="small" isDisabled={state.isBusy} onPress={() => void resume()}>
-        {state.isBusy ? 'Resuming…' : 'Resume'}
-      </Button>
-    </p>
-  );
 }

@@ -8,6 +8,7 @@ import {
   useRequestModel,
   useSessions,
 } from 'sandbox-agent-react';
+import { titleOf } from '../sessions/naming.ts';
 import { paths, useHref, useNavigate } from '../shell/navigation.ts';
 import { usePreferences } from '../shell/preferences.ts';
 import { EmptyState, Foreign, Kbd, Skeleton, TextField } from '../ui/index.ts';
@@ -93,7 +94,7 @@ function SessionLine({ id, session }: { id: string; session: SessionInfo | null 
           navigate(path);
         }}
       >
-        <Foreign text={session?.title || id} maxChars={80} />
+        <Foreign text={session ? titleOf(session) : id} maxChars={80} />
       </a>
       {session && (
         <span className={styles.where}>

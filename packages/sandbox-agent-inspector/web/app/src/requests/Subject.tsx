@@ -1,16 +1,21 @@
+import { useMemo } from 'react';
 import type { SessionInfo } from 'sandbox-agent-client';
 import {
   fileDiffOf,
   foreign,
   isInside,
   otherInput,
+  type RequestModel,
   relativePath,
   useRequestCard,
   whyAsked,
 } from 'sandbox-agent-react';
+import { Prose } from '../chat/Prose.tsx';
+import { Diff } from '../diff/index.ts';
 import { Foreign } from '../ui/index.ts';
 import styles from './Card.module.css';
-import { Changes } from './Changes.tsx';
+
+type RequestDiffs = NonNullable<RequestModel['tool']>['diffs'];
 
 const MAX_PATHS = 12;
 
@@ -36,7 +41,11 @@ export function ToolSubject({ session }: { session: SessionInfo | null }) {
           <Foreign text={tool.title} maxChars={400} />
         </p>
       )}
-      {plan && <pre className={styles.plan}>{foreign(plan)}</pre>}
+      {plan && (
+        <div className={styles.plan}>
+          <Prose text={plan} />
+        </div>
+      )}
       {runsIn && (
         <p className={styles.faint}>
           in <Foreign text={runsIn} maxChars={120} className={styles.path} />
@@ -59,7 +68,7 @@ export function ToolSubject({ session }: { session: SessionInfo | null }) {
           {outside.length > 3 && ` and ${outside.length - 3} more`}
         </p>
       )}
-      {diffs.length > 0 && <Changes files={diffs.map(fileDiffOf)} />}
+      {diffs.length > 0 && <Changes diffs={diffs} cwd={cwd} />}
       {rest && <Facts facts={rest} />}
       {tool?.says && tool.says !== command && (
         <p className={styles.says}>
@@ -73,6 +82,22 @@ export function ToolSubject({ session }: { session: SessionInfo | null }) {
       {cardState !== 'resolved' && session && (
         <p className={styles.why}>{whyAsked(request, session)}</p>
       )}
+    </div>
+  );
+}
+
+function Changes({ diffs, cwd }: { diffs: RequestDiffs; cwd: string }) {
+  const files = useMemo(() => diffs.map(fileDiffOf), [diffs]);
+  return (
+    <div className={styles.changes}>
+      {files.map((file, index) => (
+        <Diff
+          // biome-ignore lint/suspicious/noArrayIndexKey: one call may change a file twice
+          key={`${index}:${file.path}`}
+          file={file}
+          name={relativePath(file.path, cwd)}
+        />
+      ))}
     </div>
   );
 }

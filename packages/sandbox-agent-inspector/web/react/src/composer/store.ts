@@ -84,6 +84,9 @@ export class ComposerStore {
     this.#sending = sendingNow;
     try {
       const { signal } = sendingNow;
+      if (this.#session.getSnapshot().info?.status === 'ended') {
+        await this.#client.sessions.resume(this.#sessionId);
+      }
       await this.#session.send(content, { steer: how === 'steer', signal });
     } catch (error) {
       if (sendingNow.signal.aborted) return;
