@@ -9,6 +9,13 @@ import { CodeSamples } from './CodeSamples.tsx';
 import styles from './Home.module.css';
 import { samplesOf } from './samples.ts';
 
+const FIRST = {
+  clone: null,
+  skills: [],
+  body: { agent: 'claude' },
+  prompt: 'Fix the failing test',
+};
+
 export function Home() {
   const { sessions, sessionsComplete } = useServer();
   const waiting = useInbox().length;
@@ -99,7 +106,7 @@ function FirstSteps() {
             New session
           </Button>
         </div>
-        <CodeSamples samples={samplesOf(client.url, { agent: 'claude' }, 'Fix the failing test')} />
+        <CodeSamples samples={samplesOf(client.url, FIRST)} />
       </div>
     </div>
   );

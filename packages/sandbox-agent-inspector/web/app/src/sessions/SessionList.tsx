@@ -35,7 +35,6 @@ export function SessionList() {
 
   useShortcut('/', () => search.current?.focus(), {
     label: 'Search sessions',
-    group: 'Sessions',
   });
 
   const isLoading = all.length === 0 && !sessionsComplete && connection.state !== 'offline';

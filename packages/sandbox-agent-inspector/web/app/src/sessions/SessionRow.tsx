@@ -59,6 +59,7 @@ export function SessionRow({
       className={styles.row}
       data-open={isOpen || undefined}
       data-waiting={first ? true : undefined}
+      data-menu={isMenuOpen || undefined}
       data-ended={session.status === 'ended' || undefined}
       onContextMenu={(event) => {
         event.preventDefault();

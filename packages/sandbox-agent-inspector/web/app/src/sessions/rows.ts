@@ -32,11 +32,11 @@ export interface RowHeights {
 
 export function rowHeights(isCompact: boolean, isTouch: boolean): RowHeights {
   if (isTouch) {
-    return { heading: 36, session: 60, waiting: 124 };
+    return { heading: 36, session: 60, waiting: 116 };
   }
   return isCompact
-    ? { heading: 28, session: 32, waiting: 92 }
-    : { heading: 32, session: 52, waiting: 98 };
+    ? { heading: 28, session: 32, waiting: 84 }
+    : { heading: 32, session: 52, waiting: 90 };
 }
 
 export function listRows(

@@ -37,7 +37,7 @@ export const DEFAULTS: PreferenceValues = {
   theme: 'system',
   density: 'comfortable',
   leftWidth: 280,
-  rightWidth: 420,
+  rightWidth: 440,
   leftOpen: true,
   // Beside a narrow conversation it would be in the way until somebody asks for it.
   rightOpen: typeof window !== 'undefined' && window.innerWidth >= 1400,
