@@ -66,7 +66,14 @@ export function SidePanel({ sessionId, route, isPage = false }: SidePanelProps) 
     {
       id: 'events',
       label: 'Events',
-      content: room('The timeline', <rooms.Timeline sessionId={sessionId} />),
+      content: room(
+        'The timeline',
+        <rooms.Timeline
+          key={sessionId}
+          sessionId={sessionId}
+          seq={place.kind === 'event' ? place.seq : null}
+        />,
+      ),
     },
     {
       id: 'files',

@@ -4,8 +4,8 @@ import { Skeleton } from '../ui/index.ts';
 import { lazyRoom, RoomBoundary } from './RoomBoundary.tsx';
 
 export { ChatView } from '../chat/ChatView.tsx';
-export { Timeline } from '../timeline/Timeline.tsx';
 
+export const Timeline = lazyRoom(async () => (await import('../timeline/Timeline.tsx')).Timeline);
 export const TurnDiff = lazyRoom(async () => (await import('../chat/TurnDiff.tsx')).TurnDiff);
 export const Inbox = lazyRoom(async () => (await import('../requests/Inbox.tsx')).Inbox);
 export const NewSession = lazyRoom(
