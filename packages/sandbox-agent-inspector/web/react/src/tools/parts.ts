@@ -44,10 +44,7 @@ export function toolParts(item: ToolItem, summary: ToolSummary, cwd?: string | n
     if (block.type !== 'text' && block.type !== 'terminal')
       parts.push({ type: 'attachment', block });
   }
-  const isOver = summary.state !== 'running' && summary.state !== 'pending';
-  if (parts.length === 0 && isOver && summary.state !== 'waiting') {
-    parts.push({ type: 'note', text: emptyNote(summary) });
-  }
+  if (parts.length === 0) parts.push({ type: 'note', text: emptyNote(summary) });
   return parts;
 }
 
@@ -251,5 +248,7 @@ function emptyNote({ state }: ToolSummary): string {
   if (state === 'stopped') return 'It was stopped before it was done.';
   if (state === 'failed') return 'It failed, and the agent does not say why.';
   if (state === 'background') return 'It goes on in the background.';
+  if (state === 'waiting') return 'It begins when it is allowed.';
+  if (state === 'running' || state === 'pending') return 'No output so far';
   return 'No output';
 }

@@ -149,7 +149,8 @@ function opensByItself(
   depth: number,
 ): boolean {
   if (summary.state === 'failed') return true;
-  if (depth > 0 || summary.sort === 'agent') return false;
+  // What is asked is told by the card of the request.
+  if (depth > 0 || summary.sort === 'agent' || summary.state === 'waiting') return false;
   if (isAsked || summary.sort === 'mode' || summary.sort === 'question') return true;
   if (counts !== null) return counts.additions + counts.deletions <= OPEN_EDIT_LINES;
   return summary.state === 'running' || summary.state === 'background';
