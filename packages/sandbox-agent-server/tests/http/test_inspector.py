@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 from asgi_call import HeaderList, code_of, request
+from sandbox_agent_core.inspector import FOLDER, inspector_link
+from sandbox_agent_inspector.serving import Files
 from sandbox_agent_server.http import inspector
 from sandbox_agent_server.http.errors import exception_handlers
 from sandbox_agent_server.http.guard import Guard
 from sandbox_agent_server.http.inspector import (
-    FOLDER,
     Inspector,
     InspectorAddresses,
-    inspector_link,
 )
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
@@ -40,7 +40,7 @@ def static(tmp_path: Path) -> Path:
 
 
 def app(static: Path | None, **options: Any) -> ASGIApp:
-    routes = Inspector(static, **options).routes
+    routes = Inspector(None if static is None else Files(static, **options)).routes
     inner = Starlette(routes=routes, exception_handlers=exception_handlers())
     inner.router.redirect_slashes = False
     guard = Guard(
@@ -186,6 +186,11 @@ async def test_a_new_build_is_served_without_a_restart(static: Path) -> None:
     assert (await request(served, path="/ui/assets/index-NEW.js", headers=HERE)).body == b"new"
 
 
+async def test_it_knows_of_no_other_servers(static: Path) -> None:
+    answer = await request(app(static), path="/ui/servers.json", headers=HERE)
+    assert (answer.status, answer.body) == (204, b"")
+
+
 async def test_without_its_slash_it_is_a_redirect(static: Path) -> None:
     answer = await request(app(static), path="/ui", headers=HERE)
     assert (answer.status, answer.headers["location"]) == (307, "/ui/")
@@ -217,4 +222,5 @@ async def test_where_there_is_none_it_is_said_how_to_get_it(
 
 def test_a_link_has_the_token_where_no_server_sees_it() -> None:
     assert inspector_link("http://127.0.0.1:1/", "a-b_c") == "http://127.0.0.1:1/ui/#token=a-b_c"
+    assert inspector_link("http://a", "a#b&c=ä") == "http://a/ui/#token=a%23b%26c%3D%C3%A4"
     assert inspector_link("https://x.example/base", None) == "https://x.example/base/ui/"

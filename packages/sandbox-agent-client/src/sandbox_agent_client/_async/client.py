@@ -19,6 +19,7 @@ from sandbox_agent_core.errors import (
     SessionAlreadyExists,
     SessionNotFound,
 )
+from sandbox_agent_core.inspector import inspector_link
 from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef, TokenHeader
 
@@ -379,6 +380,13 @@ class SandboxAgent(Service):
     def token(self) -> str | None:
         """What other clients of the same server need. A secret."""
         return self._connection.transport.endpoint.token
+
+    @property
+    def inspector_url(self) -> str:
+        """Opens the Inspector of the server in a browser, if it has one: see and steer everything there. A secret: the
+        token is in its fragment. Where a gateway wants headers of its own, which no browser sends, `sandbox-agent ui`
+        reaches it."""
+        return inspector_link(self.base_url, self.token)
 
     @property
     def sandbox_ref(self) -> SandboxRef | None:

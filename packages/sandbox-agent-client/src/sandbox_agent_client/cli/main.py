@@ -30,6 +30,7 @@ from sandbox_agent_client.cli.server import server_app
 from sandbox_agent_client.cli.sessions import sessions_app
 from sandbox_agent_client.cli.shell import add_shell_command
 from sandbox_agent_client.cli.tokens import tokens_app
+from sandbox_agent_client.cli.ui import add_ui_command
 from sandbox_agent_client.cli.wheelhouse import wheelhouse_app
 
 __all__ = ["app", "main"]
@@ -57,6 +58,7 @@ def _root(
 add_run_command(app, panel=WORK)
 add_chat_command(app, panel=WORK)
 add_attach_command(app, panel=WORK)
+add_ui_command(app, panel=WORK)
 add_acp_command(app, panel=WORK)
 add_cp_command(app, panel=WORK)
 add_diff_command(app, panel=WORK)

@@ -1,0 +1,1 @@
+"""One Inspector for all servers: `sandbox-agent ui`."""
