@@ -1,4 +1,4 @@
-import { foreign, useRequestCard } from 'sandbox-agent-react';
+import { foreign, foreignCode, useRequestCard } from 'sandbox-agent-react';
 import styles from './Card.module.css';
 
 /** What was asked, and what was answered. */
@@ -9,7 +9,7 @@ export function Answers() {
     <dl className={styles.facts}>
       {request.questions.map((question) => (
         <div key={question.id}>
-          <dt>{foreign(question.question)}</dt>
+          <dt>{foreignCode(question.question)}</dt>
           <dd>{answerWords(Object.hasOwn(answers, question.id) ? answers[question.id] : null)}</dd>
         </div>
       ))}

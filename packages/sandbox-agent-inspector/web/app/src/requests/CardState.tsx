@@ -5,6 +5,7 @@ import {
   ago,
   asksTo,
   foreign,
+  foreignCode,
   type OutcomeTone,
   outcomeWords,
   requestLine,
@@ -87,7 +88,7 @@ export function CardState({ session }: { session: SessionInfo | null }) {
         )}
         {request.outcome.updatedInput && (
           <pre className={styles.code}>
-            {foreign(JSON.stringify(request.outcome.updatedInput, null, 2))}
+            {foreignCode(JSON.stringify(request.outcome.updatedInput, null, 2))}
           </pre>
         )}
       </div>

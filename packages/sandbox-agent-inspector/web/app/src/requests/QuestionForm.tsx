@@ -2,6 +2,7 @@ import { useId, useRef } from 'react';
 import type { Question } from 'sandbox-agent-client';
 import {
   foreign,
+  foreignCode,
   linkTarget,
   optionsOf,
   type QuestionFormHandle,
@@ -39,7 +40,7 @@ export function QuestionForm() {
         submit();
       }}
     >
-      {message && !isRepeated && <p className={styles.message}>{foreign(message)}</p>}
+      {message && !isRepeated && <p className={styles.message}>{foreignCode(message)}</p>}
       {url && <PageLink url={url} />}
       {questions.map((question) => (
         <QuestionField key={question.id} question={question} form={form} />
@@ -99,7 +100,7 @@ function QuestionField({ question, form }: { question: Question; form: QuestionF
         {question.header && question.header !== question.question && (
           <span className={styles.header}>{foreign(question.header)}</span>
         )}
-        {foreign(question.question)}
+        {foreignCode(question.question)}
         {question.multiSelect && <span className={styles.hint}> (any number)</span>}
       </legend>
       {options.map((option, index) => (
@@ -112,7 +113,7 @@ function QuestionField({ question, form }: { question: Question; form: QuestionF
           />
           <span>
             <Foreign text={option.label} maxChars={200} />
-            {option.description && <small>{foreign(option.description)}</small>}
+            {option.description && <small>{foreignCode(option.description)}</small>}
           </span>
         </label>
       ))}

@@ -1,8 +1,10 @@
-import { useMemo } from 'react';
+import { useMemo, useState } from 'react';
 import type { SessionInfo } from 'sandbox-agent-client';
 import {
   fileDiffOf,
   foreign,
+  foreignCode,
+  isBookkeeping,
   isInside,
   otherInput,
   type RequestModel,
@@ -12,7 +14,7 @@ import {
 } from 'sandbox-agent-react';
 import { Prose } from '../chat/Prose.tsx';
 import { Diff } from '../diff/index.ts';
-import { Foreign } from '../ui/index.ts';
+import { Disclosure, Foreign } from '../ui/index.ts';
 import styles from './Card.module.css';
 
 type RequestDiffs = NonNullable<RequestModel['tool']>['diffs'];
@@ -28,15 +30,19 @@ export function ToolSubject({ session }: { session: SessionInfo | null }) {
   const diffs = tool?.diffs ?? [];
   const plan = tool?.kind === 'switch_mode' ? planOf(tool.input) : null;
   const shown = new Set(diffs.map((diff) => diff.path));
-  const others = paths.filter((path) => !shown.has(path));
+  // Some agents tell where a command runs as one of its files.
+  const others = paths.filter((path) => !shown.has(path) && path !== runsIn && path !== cwd);
   const outside = paths.filter(
     (path) => cwd && !isInside(path, cwd, session?.additionalDirectories),
   );
   const rest = otherInput(request);
   return (
     <div className={styles.subject}>
-      {command && <pre className={styles.command}>{foreign(command)}</pre>}
-      {!command && tool?.title && diffs.length === 0 && !plan && (
+      {command && <pre className={styles.command}>{foreignCode(command)}</pre>}
+      {!command && tool?.title && tool.kind === 'execute' && (
+        <pre className={styles.command}>{foreignCode(tool.title)}</pre>
+      )}
+      {!command && tool?.title && tool.kind !== 'execute' && diffs.length === 0 && !plan && (
         <p className={styles.subjectTitle}>
           <Foreign text={tool.title} maxChars={400} />
         </p>
@@ -70,14 +76,14 @@ export function ToolSubject({ session }: { session: SessionInfo | null }) {
       )}
       {diffs.length > 0 && <Changes diffs={diffs} cwd={cwd} />}
       {rest && <Facts facts={rest} />}
-      {tool?.says && tool.says !== command && (
+      {tool?.says && tool.says !== command && !plan && (
         <p className={styles.says}>
           <Foreign text={session?.agent ?? 'The agent'} maxChars={40} /> says: “
-          <Foreign text={tool.says} maxChars={600} />”
+          <bdi>{foreignCode(tool.says)}</bdi>”
         </p>
       )}
       {request.output !== undefined && request.output !== null && (
-        <pre className={styles.code}>{foreign(asText(request.output))}</pre>
+        <pre className={styles.code}>{foreignCode(asText(request.output))}</pre>
       )}
       {cardState !== 'resolved' && session && (
         <p className={styles.why}>{whyAsked(request, session)}</p>
@@ -129,14 +135,35 @@ export function HostCallInput() {
 }
 
 function Facts({ facts }: { facts: Readonly<Record<string, unknown>> }) {
+  const [isOpen, setOpen] = useState(false);
+  const entries = Object.entries(facts);
+  const telling = entries.filter(([name]) => !isBookkeeping(name));
+  const rest = entries.filter(([name]) => isBookkeeping(name));
+  return (
+    <>
+      {telling.length > 0 && <FactList entries={telling} />}
+      {rest.length > 0 && (
+        <Disclosure
+          summary={<span className={styles.faint}>{rest.length} technical fields</span>}
+          isOpen={isOpen}
+          onToggle={setOpen}
+        >
+          <FactList entries={rest} />
+        </Disclosure>
+      )}
+    </>
+  );
+}
+
+function FactList({ entries }: { entries: readonly (readonly [string, unknown])[] }) {
   return (
     <dl className={styles.facts}>
-      {Object.entries(facts).map(([name, value]) => (
+      {entries.map(([name, value]) => (
         <div key={name}>
           <dt>
             <Foreign text={name} maxChars={60} />
           </dt>
-          <dd>{foreign(asText(value))}</dd>
+          <dd>{foreignCode(asText(value))}</dd>
         </div>
       ))}
     </dl>

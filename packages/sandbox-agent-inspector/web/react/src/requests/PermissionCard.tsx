@@ -11,7 +11,7 @@ import {
   useRef,
 } from 'react';
 import type { AnswerRequest } from 'sandbox-agent-client';
-import { foreign } from '../foreign.ts';
+import { foreign, foreignCode } from '../foreign.ts';
 import type { Choice } from './choices.ts';
 import { useAnswerGuard } from './useAnswerGuard.ts';
 import { useDeadline } from './useDeadline.ts';
@@ -142,7 +142,7 @@ function PlainCard({ agent }: { agent: string }) {
       <h3 id={titleId}>
         {foreign(agent)} {asksTo(request)}
       </h3>
-      <pre>{foreign(requestLine(request))}</pre>
+      <pre>{foreignCode(requestLine(request))}</pre>
       {cardState === 'pending' || cardState === 'failed' ? (
         <>
           <Deadline />

@@ -1,6 +1,6 @@
 import { useCallback, useId, useMemo, useState } from 'react';
 import type { Question } from 'sandbox-agent-client';
-import { foreign } from '../foreign.ts';
+import { foreign, foreignCode } from '../foreign.ts';
 import { Deadline, Outcome, RequestCardRoot, useRequestCard } from './PermissionCard.tsx';
 import {
   bodyOf,
@@ -115,7 +115,7 @@ function PlainQuestions({ agent }: { agent: string }) {
       <h3 id={titleId}>
         {foreign(agent)} {asksTo(request)}
       </h3>
-      {request.message && <p>{foreign(request.message)}</p>}
+      {request.message && <p>{foreignCode(request.message)}</p>}
       {isOpen ? (
         <form
           noValidate
@@ -148,7 +148,7 @@ function PlainQuestion({ question, form }: { question: Question; form: QuestionF
   const isFree = options.length === 0;
   return (
     <fieldset aria-describedby={problem ? `${id}-problem` : undefined}>
-      <legend>{foreign(question.question)}</legend>
+      <legend>{foreignCode(question.question)}</legend>
       {options.map((option, index) => (
         <label key={option.label}>
           <input

@@ -49,6 +49,8 @@ export function choicesOf(request: RequestModel): Choices {
   const of = (kind: RequestOption['kind']) => request.options.filter((one) => one.kind === kind);
   const [allow, ...otherAllowances] = of('allow_once');
   const [deny, ...otherRefusals] = of('reject_once');
+  // "Keep planning" says more than "deny".
+  const isPlan = request.tool?.kind === 'switch_mode';
   const lasting = of('allow_always');
   const always = lasting.map((option) => chosen(option, lastingly(option)));
   // Where the agent offers nothing that ends with the session, the server remembers it.
@@ -61,9 +63,11 @@ export function choicesOf(request: RequestModel): Choices {
     });
   }
   return {
-    allow: allow ? { ...chosen(allow, 'Only this once.'), label: 'Allow once' } : null,
+    allow: allow
+      ? { ...chosen(allow, 'Only this once.'), label: isPlan ? allow.name : 'Allow once' }
+      : null,
     deny: deny
-      ? { ...chosen(deny, 'Only this once.'), label: 'Deny' }
+      ? { ...chosen(deny, 'Only this once.'), label: isPlan ? deny.name : 'Deny' }
       : { id: 'reject', label: 'Deny', holds: 'Only this once.', body: { reply: 'reject' } },
     always,
     refusals: of('reject_always').map((option) =>

@@ -33,7 +33,15 @@ export {
 } from './PermissionCard.tsx';
 export { QuestionCard, type QuestionFormHandle, useQuestionForm } from './QuestionCard.tsx';
 export { optionsOf, type QuestionDraft, takesOther } from './questionForm.ts';
-export { ago, commandField, editedInput, isInside, otherInput, whyAsked } from './subject.ts';
+export {
+  ago,
+  commandField,
+  editedInput,
+  isBookkeeping,
+  isInside,
+  otherInput,
+  whyAsked,
+} from './subject.ts';
 export { useAnswerGuard } from './useAnswerGuard.ts';
 export { useDeadline } from './useDeadline.ts';
 export {

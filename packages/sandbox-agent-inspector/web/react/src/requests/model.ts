@@ -197,8 +197,15 @@ function about(
   const known = told ? toolOfFields({ ...told, toolCallId: asked?.id ?? '' }) : null;
   model.tool = asked ? withEarlier(asked, known) : null;
   model.command = command ?? null;
-  model.paths = paths ?? [];
+  model.paths = distinct(paths ?? []);
   model.cwd = textAt(model.tool?.input ?? null, CWD_NAMES);
+}
+
+/** Agents tell a file twice, as they call it and where it is: the whole path says more. */
+function distinct(paths: readonly string[]): string[] {
+  return [...new Set(paths)].filter(
+    (path) => path.startsWith('/') || !paths.some((other) => other.endsWith(`/${path}`)),
+  );
 }
 
 /** What the request leaves out is as the call was told before. */
@@ -211,7 +218,8 @@ function withEarlier(asked: RequestTool, known: RequestTool | null): RequestTool
     title: asked.title || known.title,
     input: asked.input ?? known.input,
     diffs: asked.diffs.length > 0 ? asked.diffs : known.diffs,
-    says: asked.says ?? known.says,
+    // What it shows by now may be what came of it.
+    says: asked.says ?? textAt(known.input, ['description']),
   };
 }
 

@@ -30,6 +30,8 @@ export function optionsOf(question: Question): readonly QuestionOption[] {
 /** Whether words of one's own can be an answer beside the options: not where the agent wants one of its values. */
 export function takesOther(question: Question): boolean {
   const options = optionsOf(question);
+  const labels = options.map((option) => option.label.toLowerCase()).sort();
+  if (labels.join() === 'no,yes') return false;
   return options.length > 0 && options.every((option) => option.value == null);
 }
 

@@ -7,6 +7,14 @@ const SHOWN = ['command', 'cmd', 'cwd', 'workdir', 'working_directory', 'descrip
 const IN_DIFF =
   /^(?:file_?path|path|old_?(?:string|text|str)|new_?(?:string|text|str)|content|contents|edits|changes|patch|diff)$/i;
 
+/** What programs tell each other of a call: nobody decides by it. */
+const BOOKKEEPING =
+  /(?:^|_)ids?$|Id$|_at(?:_ms)?$|^(?:available_decisions|parsed_cmd|proposed_\w+)$/;
+
+export function isBookkeeping(name: string): boolean {
+  return BOOKKEEPING.test(name);
+}
+
 /** The rest of the input of the tool; null: all of it is shown. */
 export function otherInput({ tool, command, paths }: RequestModel): Record<string, unknown> | null {
   if (!tool?.input) return null;
