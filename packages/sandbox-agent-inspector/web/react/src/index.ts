@@ -1,5 +1,6 @@
 export * from './ansi/index.ts';
 export * from './composer/index.ts';
+export * from './config/index.ts';
 export * from './conversation/index.ts';
 export * from './diff/index.ts';
 export * from './files/index.ts';

@@ -1,0 +1,375 @@
+import { Eye, EyeOff, Plus, X } from 'lucide-react';
+import { useEffect, useState } from 'react';
+import { ApiError, type McpServerConfig } from 'sandbox-agent-client';
+import {
+  formOfMcp,
+  type McpForm,
+  type McpProblems,
+  mcpOfForm,
+  NEW_MCP,
+  type Pair,
+  problemsOfMcp,
+} from 'sandbox-agent-react';
+import {
+  Banner,
+  Button,
+  Dialog,
+  Disclosure,
+  IconButton,
+  Select,
+  Switch,
+  TextField,
+} from '../ui/index.ts';
+import styles from './Dialogs.module.css';
+import { JsonField, parsedObject } from './JsonField.tsx';
+
+interface McpDialogProps {
+  editing: { name: string | null; config: McpServerConfig | null } | null;
+  taken: readonly string[];
+  onClose: () => void;
+  onSave: (name: string, config: McpServerConfig) => Promise<void>;
+}
+
+/** An MCP server in a form, or as the JSON that is stored. */
+export function McpDialog({ editing, taken, onClose, onSave }: McpDialogProps) {
+  const [form, setForm] = useState<McpForm>(NEW_MCP);
+  const [json, setJson] = useState<string | null>(null);
+  const [problems, setProblems] = useState<McpProblems>({});
+  const [failure, setFailure] = useState<string | null>(null);
+  const [isMore, setMore] = useState(false);
+  const [isBusy, setBusy] = useState(false);
+
+  useEffect(() => {
+    if (!editing) return;
+    setForm(editing.config && editing.name ? formOfMcp(editing.name, editing.config) : NEW_MCP);
+    setJson(null);
+    setProblems({});
+    setFailure(null);
+    setMore(Boolean(editing.config?.timeoutMs));
+  }, [editing]);
+
+  const set = (change: Partial<McpForm>) => {
+    setForm((before) => ({ ...before, ...change }));
+    setProblems({});
+    setFailure(null);
+  };
+
+  const toJson = () => setJson(JSON.stringify(mcpOfForm(form), null, 2));
+  const toForm = () => {
+    const parsed = parsedObject(json ?? '');
+    if ('problem' in parsed) {
+      setProblems({ json: parsed.problem });
+      return;
+    }
+    setForm({ ...formOfMcp(form.name, withType(parsed.value)), name: form.name });
+    setJson(null);
+    setProblems({});
+  };
+
+  const save = async () => {
+    const name = form.name.trim();
+    let config: McpServerConfig;
+    if (json === null) {
+      const found = problemsOfMcp(form);
+      if (editing?.name === null && taken.includes(name)) found.name = 'There is one of this name.';
+      setProblems(found);
+      if (Object.keys(found).length > 0) {
+        if (found.timeoutS) setMore(true);
+        return;
+      }
+      config = mcpOfForm(form);
+    } else {
+      const parsed = parsedObject(json);
+      if (name === '') {
+        setProblems({ name: 'Give it a name.' });
+        return;
+      }
+      if ('problem' in parsed) {
+        setProblems({ json: parsed.problem });
+        return;
+      }
+      config = withType(parsed.value);
+    }
+    setBusy(true);
+    try {
+      await onSave(name, config);
+      onClose();
+    } catch (error) {
+      if (error instanceof ApiError && json !== null) setProblems({ json: error.message });
+      else setFailure(error instanceof Error ? error.message : String(error));
+    } finally {
+      setBusy(false);
+    }
+  };
+
+  return (
+    <Dialog
+      title={editing?.name ? 'Edit MCP server' : 'Add an MCP server'}
+      isOpen={editing !== null}
+      onOpenChange={(isOpen) => !isOpen && onClose()}
+      footer={
+        <>
+          <Button look="quiet" onPress={json === null ? toJson : toForm} className={styles.start}>
+            {json === null ? 'As JSON' : 'As a form'}
+          </Button>
+          <Button onPress={onClose}>Cancel</Button>
+          <Button look="primary" isDisabled={isBusy} onPress={() => void save()}>
+            Save
+          </Button>
+        </>
+      }
+    >
+      <div className={styles.form}>
+        {failure !== null && (
+          <Banner tone="err" title="It was not saved">
+            {failure}
+          </Banner>
+        )}
+        <TextField
+          label="Name"
+          value={form.name}
+          onChange={(name) => set({ name })}
+          error={problems.name}
+          isDisabled={editing?.name !== null}
+          autoFocus={editing?.name === null}
+          autoComplete="off"
+          mono
+        />
+        {json !== null ? (
+          <JsonField
+            value={json}
+            onChange={(value) => {
+              setJson(value);
+              setProblems({});
+            }}
+            error={problems.json ?? null}
+          />
+        ) : (
+          <>
+            <Select
+              label="Kind"
+              value={form.kind}
+              onChange={(kind) => set({ kind: kind === 'remote' ? 'remote' : 'local' })}
+              options={KINDS}
+            />
+            {form.kind === 'local' ? (
+              <LocalFields form={form} problems={problems} set={set} />
+            ) : (
+              <RemoteFields form={form} problems={problems} set={set} />
+            )}
+            <Disclosure summary="More" isOpen={isMore} onToggle={setMore}>
+              <div className={styles.inner}>
+                <TextField
+                  label="Timeout of a call, in seconds"
+                  value={form.timeoutS}
+                  onChange={(timeoutS) => set({ timeoutS })}
+                  error={problems.timeoutS}
+                  placeholder="the agent’s own"
+                />
+                <Switch
+                  isSelected={form.isEnabled}
+                  onChange={(isEnabled) => set({ isEnabled })}
+                  description="Switched off it is kept, and given to nobody."
+                >
+                  Switched on
+                </Switch>
+              </div>
+            </Disclosure>
+          </>
+        )}
+      </div>
+    </Dialog>
+  );
+}
+
+const KINDS = [
+  {
+    id: 'local',
+    label: 'A program',
+    description: 'Started in the sandbox; speaks on its standard streams',
+  },
+  { id: 'remote', label: 'A URL', description: 'A server that runs elsewhere' },
+];
+
+const TRANSPORTS = [
+  { id: 'http', label: 'Streamable HTTP' },
+  { id: 'sse', label: 'Server-sent events (older)' },
+];
+
+interface FieldsProps {
+  form: McpForm;
+  problems: McpProblems;
+  set: (change: Partial<McpForm>) => void;
+}
+
+function LocalFields({ form, problems, set }: FieldsProps) {
+  return (
+    <>
+      <TextField
+        label="Program"
+        value={form.command}
+        onChange={(command) => set({ command })}
+        error={problems.command}
+        placeholder="npx"
+        mono
+        autoComplete="off"
+      />
+      <TextField
+        label="Arguments"
+        value={form.args}
+        onChange={(args) => set({ args })}
+        error={problems.args}
+        placeholder="-y some-mcp-server"
+        mono
+        autoComplete="off"
+      />
+      <TextField
+        label="Folder"
+        value={form.cwd}
+        onChange={(cwd) => set({ cwd })}
+        placeholder="the session’s"
+        mono
+        autoComplete="off"
+      />
+      <Pairs
+        title="Environment"
+        add="Add a variable"
+        pairs={form.env}
+        error={problems.env}
+        onChange={(env) => set({ env })}
+      />
+    </>
+  );
+}
+
+function RemoteFields({ form, problems, set }: FieldsProps) {
+  return (
+    <>
+      <TextField
+        label="Address"
+        value={form.url}
+        onChange={(url) => set({ url })}
+        error={problems.url}
+        placeholder="https://mcp.example.com/mcp"
+        type="url"
+        mono
+        autoComplete="off"
+      />
+      <Select
+        label="Transport"
+        value={form.transport}
+        onChange={(transport) => set({ transport: transport === 'sse' ? 'sse' : 'http' })}
+        options={TRANSPORTS}
+      />
+      <TextField
+        label="Variable with the bearer token"
+        value={form.bearerTokenEnvVar}
+        onChange={(bearerTokenEnvVar) => set({ bearerTokenEnvVar })}
+        placeholder="TRACKER_TOKEN"
+        description="Its value is in the environment of the agent, and in no file."
+        mono
+        autoComplete="off"
+      />
+      <Pairs
+        title="Headers"
+        add="Add a header"
+        pairs={form.headers}
+        error={problems.headers}
+        onChange={(headers) => set({ headers })}
+      />
+    </>
+  );
+}
+
+interface PairsProps {
+  title: string;
+  add: string;
+  pairs: readonly Pair[];
+  error: string | undefined;
+  onChange: (pairs: readonly Pair[]) => void;
+}
+
+/** Names and values; a value is masked until somebody wants to see it. */
+function Pairs({ title, add, pairs, error, onChange }: PairsProps) {
+  const [seen, setSeen] = useState<ReadonlySet<number>>(new Set());
+  const change = (at: number, pair: Partial<Pair>) =>
+    onChange(pairs.map((one, index) => (index === at ? { ...one, ...pair } : one)));
+  return (
+    <fieldset className={styles.pairs}>
+      <legend>{title}</legend>
+      {pairs.map((pair, index) => {
+        const isSeen = seen.has(index) || pair.value.startsWith('${') || pair.value === '';
+        return (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a pair has nothing but its place while it is typed
+          <div key={index} className={styles.pair}>
+            <TextField
+              label={`Name ${index + 1}`}
+              hideLabel
+              value={pair.name}
+              onChange={(name) => change(index, { name })}
+              placeholder="NAME"
+              mono
+              autoComplete="off"
+              className={styles.pairName}
+            />
+            <TextField
+              label={`Value of ${pair.name || index + 1}`}
+              hideLabel
+              value={pair.value}
+              onChange={(value) => {
+                setSeen((before) => new Set(before).add(index));
+                change(index, { value });
+              }}
+              type={isSeen ? 'text' : 'password'}
+              placeholder="value, or &#36;&#123;VARIABLE&#125;"
+              mono
+              autoComplete="off"
+              className={styles.pairValue}
+            />
+            <IconButton
+              label={isSeen ? 'Mask the value' : 'Show the value'}
+              onPress={() =>
+                setSeen((before) => {
+                  const next = new Set(before);
+                  if (!next.delete(index)) next.add(index);
+                  return next;
+                })
+              }
+            >
+              {isSeen ? <EyeOff /> : <Eye />}
+            </IconButton>
+            <IconButton
+              label={`Remove ${pair.name || `number ${index + 1}`}`}
+              onPress={() => {
+                setSeen(new Set());
+                onChange(pairs.filter((_one, at) => at !== index));
+              }}
+            >
+              <X />
+            </IconButton>
+          </div>
+        );
+      })}
+      {error && (
+        <p role="alert" className={styles.error}>
+          {error}
+        </p>
+      )}
+      <Button
+        size="small"
+        look="quiet"
+        icon={<Plus aria-hidden />}
+        onPress={() => onChange([...pairs, { name: '', value: '' }])}
+      >
+        {add}
+      </Button>
+    </fieldset>
+  );
+}
+
+/** The server knows other names of the two kinds, and tells what is wrong with the rest. */
+function withType(value: Record<string, unknown>): McpServerConfig {
+  const type = value.type ?? ('url' in value ? 'remote' : 'local');
+  const isRemote = type === 'remote' || type === 'http' || type === 'sse';
+  return { ...value, type: isRemote ? 'remote' : 'local' } as McpServerConfig;
+}

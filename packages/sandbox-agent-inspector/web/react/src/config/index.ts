@@ -1,0 +1,2 @@
+export * from './mcpForm.ts';
+export * from './skillForm.ts';
