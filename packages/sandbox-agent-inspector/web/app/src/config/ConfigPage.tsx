@@ -276,8 +276,8 @@ export function ConfigPage() {
           <p className={styles.note}>
             Whoever can write in the directory can write these files, an agent, too. So only what
             came through this server counts; what was changed in another way counts in sessions that
-            trust their workspace. Values may name variables (<code>&#36;&#123;NAME&#125;</code>): then no key
-            is in a file.
+            trust their workspace. Values may name variables (<code>&#36;&#123;NAME&#125;</code>):
+            then no key is in a file.
           </p>
         </>
       )}

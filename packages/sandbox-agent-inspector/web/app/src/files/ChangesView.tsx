@@ -93,7 +93,6 @@ export function ChangesView({ directory, files }: { directory: string; files: Us
       </EmptyState>
     );
   const { status, diff } = shown;
-  const totals = diff.totals ?? {};
   return (
     <div className={styles.changes}>
       <header className={styles.header}>
@@ -103,11 +102,7 @@ export function ChangesView({ directory, files }: { directory: string; files: Us
         </span>
         {status.ahead ? <Badge>{status.ahead} ahead</Badge> : null}
         {status.behind ? <Badge>{status.behind} behind</Badge> : null}
-        <span className={styles.totals}>
-          {totals.files === 1 ? '1 file' : `${totals.files ?? 0} files`}{' '}
-          <span className={styles.added}>+{totals.additions ?? 0}</span>{' '}
-          <span className={styles.deleted}>−{totals.deletions ?? 0}</span>
-        </span>
+        <span className={styles.space} />
         <Select
           label="Compared with"
           hideLabel

@@ -1,7 +1,7 @@
 import { Copy, RotateCcw, Search, Square, SquareTerminal, Trash2, Zap } from 'lucide-react';
 import { useRef, useState } from 'react';
 import type { ProcessInfo } from 'sandbox-agent-client';
-import { formatElapsed, useClient, useNow, writtenCommand } from 'sandbox-agent-react';
+import { formatElapsed, useClient, useNow } from 'sandbox-agent-react';
 import { type LogStream, ProcessLog } from 'sandbox-agent-react/terminal';
 import { navigate, paths } from '../shell/navigation.ts';
 import { notify } from '../shell/notify.tsx';
@@ -9,12 +9,13 @@ import { useTerminalsState } from '../terminals/state.ts';
 import { TerminalPane, type TerminalPaneHandle } from '../terminals/TerminalPane.tsx';
 import { Badge, Button, Foreign, IconButton, Select } from '../ui/index.ts';
 import styles from './ProcessDetail.module.css';
-import { ExitBadge } from './ProcessesView.tsx';
+import { commandOf, ExitBadge } from './ProcessesView.tsx';
 
 interface ProcessDetailProps {
   process: ProcessInfo;
   onAsk: (what: 'stop' | 'kill' | 'remove') => void;
   onRestart: () => Promise<void>;
+  onExit: () => void;
 }
 
 const STREAMS = [
@@ -24,14 +25,14 @@ const STREAMS = [
 ];
 
 /** One process: what it is, its output as it comes, and its end. */
-export function ProcessDetail({ process, onAsk, onRestart }: ProcessDetailProps) {
+export function ProcessDetail({ process, onAsk, onRestart, onExit }: ProcessDetailProps) {
   const client = useClient();
   const { state, set } = useTerminalsState(client.url);
   const [stream, setStream] = useState<LogStream>('combined');
   const log = useRef<TerminalPaneHandle>(null);
   const isRunning = process.status === 'running';
   const now = useNow(isRunning);
-  const command = writtenCommand(process.command, process.args);
+  const command = commandOf(process);
 
   return (
     <div className={styles.detail}>
@@ -158,6 +159,7 @@ export function ProcessDetail({ process, onAsk, onRestart }: ProcessDetailProps)
         fontSize={state.fontSize}
         screenReader={state.screenReader}
         isLog
+        onExit={onExit}
         transport={() => new ProcessLog(client, process.id, stream)}
         transportKey={`${process.id} ${stream}`}
       />

@@ -11,6 +11,7 @@ import {
   writtenCommand,
 } from 'sandbox-agent-react';
 import { notify } from '../shell/notify.tsx';
+import { isLoginShell } from '../terminals/shell.ts';
 import {
   Badge,
   Button,
@@ -153,6 +154,7 @@ export function ProcessesView() {
               <ProcessDetail
                 key={detail.id}
                 process={detail}
+                onExit={() => void refresh()}
                 onAsk={(what) => setAsked({ what, process: detail })}
                 onRestart={async () => {
                   const made = await client.processes.create({
@@ -190,10 +192,7 @@ export function ProcessesView() {
         onConfirm={() => asked && void carryOut(asked)}
       >
         <p className={styles.command}>
-          <Foreign
-            text={asked ? writtenCommand(asked.process.command, asked.process.args) : ''}
-            maxChars={300}
-          />
+          <Foreign text={asked ? commandOf(asked.process) : ''} maxChars={300} />
         </p>
         <p>{asked && QUESTIONS[asked.what].words}</p>
       </ConfirmDialog>
@@ -228,7 +227,7 @@ interface ProcessRowProps {
 function ProcessRow({ process, isSelected, onSelect }: ProcessRowProps) {
   const now = useNow(process.status === 'running');
   const age = (process.exitedAtMs ?? now) - process.createdAtMs;
-  const command = writtenCommand(process.command, process.args);
+  const command = commandOf(process);
   return (
     <button
       type="button"
@@ -256,6 +255,11 @@ function ProcessRow({ process, isSelected, onSelect }: ProcessRowProps) {
       {process.status === 'exited' && <ExitBadge process={process} />}
     </button>
   );
+}
+
+/** As one would type it. */
+export function commandOf(process: ProcessInfo): string {
+  return isLoginShell(process) ? 'Login shell' : writtenCommand(process.command, process.args);
 }
 
 export function ExitBadge({ process }: { process: ProcessInfo }) {
