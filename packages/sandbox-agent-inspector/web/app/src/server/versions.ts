@@ -5,10 +5,8 @@ export { version as INSPECTOR_VERSION } from '../../package.json';
 export function compareVersions(server: string, inspector: string): 'same' | 'older' | 'newer' {
   const parts = (version: string) => version.split('.').slice(0, 2).map(Number);
   const [one, other] = [parts(server), parts(inspector)];
-  for (let at = 0; at < 2; at += 1) {
-    const difference = (one[at] ?? 0) - (other[at] ?? 0);
-    if (Number.isNaN(difference) || difference === 0) continue;
-    return difference < 0 ? 'older' : 'newer';
-  }
-  return 'same';
+  if ([...one, ...other].some(Number.isNaN)) return 'same';
+  const differences = one.map((part, at) => part - (other[at] ?? 0));
+  const difference = differences.find((each) => each !== 0) ?? 0;
+  return difference === 0 ? 'same' : difference < 0 ? 'older' : 'newer';
 }

@@ -22,6 +22,7 @@ interface RowListProps {
   window: AxisWindow;
   now: number;
   onSelect: (index: number) => void;
+  onFollow: () => void;
   onKeyDown: (event: KeyboardEvent) => void;
 }
 
@@ -83,7 +84,7 @@ export function RowList(props: RowListProps) {
           size="small"
           className={styles.toEnd}
           icon={<ArrowDown />}
-          onPress={list.follow}
+          onPress={props.onFollow}
           shortcut="End"
         >
           Follow

@@ -79,7 +79,7 @@ export function Timeline({ sessionId, seq = null }: TimelineProps) {
   const search = useRef<HTMLInputElement>(null);
   const mark = useMark();
 
-  const log = useLogSource(sessionId, view, deltas);
+  const log = useLogSource(sessionId, view, deltas, seq);
   const options = view === 'frames' ? OPTIONS.frames : deltas ? OPTIONS.deltas : OPTIONS.events;
   const { rows: all, counts, events } = useTimelineRows(log.source, options);
   const rows = useMemo(() => filterRows(all, filter), [all, filter]);
@@ -93,6 +93,7 @@ export function Timeline({ sessionId, seq = null }: TimelineProps) {
     indexOfKey,
     startFollowing: seq === null,
     onNearStart: log.complete ? undefined : log.loadEarlier,
+    onNearEnd: log.loadLater,
   });
 
   const at = selectedKey === null ? -1 : indexOfKey(selectedKey);
@@ -117,6 +118,10 @@ export function Timeline({ sessionId, seq = null }: TimelineProps) {
     setChosenSeq(row.seqs.includes(wanted) ? wanted : (row.seqs[0] ?? null));
     list.scrollToRow(index, 'centre');
     mark.show(row.key);
+  };
+  const follow = () => {
+    log.toEnd?.();
+    list.follow();
   };
   const gone = useDeepLink({ seq, log, rows, reveal });
 
@@ -155,7 +160,7 @@ export function Timeline({ sessionId, seq = null }: TimelineProps) {
     else if (event.key === 'y' && selectedRow) {
       void copyText(linkTo(paths.event(sessionId, shownSeq)), 'Link');
     } else return;
-    if (event.key === 'End') list.follow();
+    if (event.key === 'End') follow();
     event.preventDefault();
     event.stopPropagation();
   };
@@ -196,6 +201,7 @@ export function Timeline({ sessionId, seq = null }: TimelineProps) {
           window={shown}
           now={now}
           onSelect={choose}
+          onFollow={follow}
           onKeyDown={onKeyDown}
         />
       ) : (

@@ -16,8 +16,11 @@ export function useDeepLink({ seq, log, rows, reveal }: DeepLink): number | null
   const [isLoaded, setLoaded] = useState(false);
   const [gone, setGone] = useState<number | null>(null);
   const { loadUntil, isRead } = log;
+  const done = useRef<number | null>(null);
 
   useEffect(() => {
+    // The same link is not followed again when another source of the same events takes over.
+    if (seq !== null && seq === done.current) return;
     setWanted(seq);
     setGone(null);
     setLoaded(false);
@@ -41,6 +44,7 @@ export function useDeepLink({ seq, log, rows, reveal }: DeepLink): number | null
     const index = rowOfSeq(rows, wanted);
     const isThere = rows[index]?.seqs.includes(wanted) ?? false;
     if (!isThere && !isLoaded) return;
+    done.current = wanted;
     setWanted(null);
     // A piece of a message is not in the log of a page any more, but its message is the next row.
     const next = rows[index + 1];

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import type { SessionStore } from 'sandbox-agent-client';
 import {
   type EventLike,
@@ -19,6 +19,10 @@ export interface Log {
   readonly isRead: boolean;
   readonly problem: Error | null;
   loadEarlier(): void;
+  /** Only of a part that is not the end. */
+  loadLater?: () => void;
+  /** Goes on with what the page has at the end, from such a part. */
+  toEnd?: () => void;
   loadUntil(seq: number): Promise<void>;
   retry(): void;
 }
@@ -26,11 +30,17 @@ export interface Log {
 const POLL_MS = 2000;
 
 /** What is shown: the events that the page has anyway, or pages of what it has not (frames, all deltas). */
-export function useLogSource(sessionId: string, view: LogView, deltas: boolean): Log {
+export function useLogSource(
+  sessionId: string,
+  view: LogView,
+  deltas: boolean,
+  linked: number | null,
+): Log {
   const store = useSessionStore(sessionId);
   const { complete, info, state } = useSession(sessionId);
   const isPaged = view === 'frames' || deltas;
   const paged = usePaged(sessionId, store, isPaged ? view : null);
+  const part = useLinkedPart(sessionId, store, isPaged ? null : linked);
   const loadEarlier = useCallback(() => void store.loadEarlier(), [store]);
   const loadUntil = useCallback((seq: number) => store.loadUntil(seq), [store]);
   const streamed = useMemo<Log>(
@@ -53,7 +63,49 @@ export function useLogSource(sessionId: string, view: LogView, deltas: boolean):
     const timer = setInterval(refresh, POLL_MS);
     return () => clearInterval(timer);
   }, [refresh, isRunning]);
-  return paged ?? streamed;
+  return paged ?? part ?? streamed;
+}
+
+/**
+ * Around an event that a link points at far back, read with one request while the page goes on to load all before its end.
+ * Once that has reached the part, the part is not needed any more: its rows have the same keys there.
+ */
+function useLinkedPart(sessionId: string, store: SessionStore, linked: number | null): Log | null {
+  const client = useClient();
+  const [left, setLeft] = useState<number | null>(null);
+  const [, setVersion] = useState(0);
+  const current = useRef<PagedSource<EventLike> | null>(null);
+  const begin = current.current?.begin ?? PagedSource.pageAround(linked ?? 0);
+  const isCovered = (store.events.at(0)?.seq ?? Number.POSITIVE_INFINITY) <= begin + 1;
+  const isWanted = linked !== null && linked !== left && !isCovered;
+  const source = useMemo(() => {
+    if (!isWanted || linked === null) return null;
+    const read = (query: { after: number; limit: number }) =>
+      client.sessions.events(sessionId, { ...query, deltas: false });
+    return new PagedSource<EventLike>(read, PagedSource.pageAround(linked));
+  }, [client, sessionId, linked, isWanted]);
+  useEffect(() => {
+    current.current = source;
+    if (!source) return;
+    const unsubscribe = source.subscribe(() => setVersion((version) => version + 1));
+    void source.loadNewer(1);
+    return unsubscribe;
+  }, [source]);
+  const loadEarlier = useCallback(() => void source?.loadEarlier(), [source]);
+  const loadLater = useCallback(() => void source?.loadNewer(1), [source]);
+  const loadUntil = useCallback(async () => {}, []);
+  if (!source) return null;
+  return {
+    source,
+    complete: source.complete,
+    isRead: source.isRead,
+    problem: source.problem,
+    loadEarlier,
+    loadLater,
+    toEnd: () => setLeft(linked),
+    loadUntil,
+    retry: loadLater,
+  };
 }
 
 function usePaged(sessionId: string, store: SessionStore, view: LogView | null): Log | null {
@@ -66,7 +118,7 @@ function usePaged(sessionId: string, store: SessionStore, view: LogView | null):
       if (view === 'universal') return client.sessions.events(sessionId, { after, limit });
       const page = await client.sessions.events(sessionId, { after, limit, view });
       return { ...page, events: page.events.map(frameEvent) };
-    }, last);
+    }, PagedSource.lastPage(last));
   }, [client, sessionId, store, view]);
   useEffect(() => {
     if (!source) return;

@@ -50,10 +50,24 @@ export class PagedSource<E extends EventLike = EventLike> implements LogSource<E
 
   constructor(
     private readonly read: (query: { after: number; limit: number }) => Promise<LogPage<E>>,
-    lastSeq: number,
+    /** Where it begins: behind this `seq`. See `lastPage` and `pageAround`. */
+    from: number,
   ) {
-    this.from = Math.max(0, lastSeq - PAGE);
-    this.cursor = this.from;
+    this.from = from;
+    this.cursor = from;
+  }
+
+  static lastPage(lastSeq: number): number {
+    return Math.max(0, lastSeq - PAGE);
+  }
+
+  static pageAround(seq: number): number {
+    return Math.max(0, seq - PAGE / 2);
+  }
+
+  /** Behind which `seq` it begins. */
+  get begin(): number {
+    return this.from;
   }
 
   get length(): number {
@@ -74,12 +88,12 @@ export class PagedSource<E extends EventLike = EventLike> implements LogSource<E
     return () => this.listeners.delete(listener);
   };
 
-  /** Reads what is new, all of it. Asked for again meanwhile, it reads once more. */
-  async loadNewer(): Promise<void> {
+  /** Reads what is new, all of it or some pages. Asked for again meanwhile, it reads once more. */
+  async loadNewer(pages = Number.POSITIVE_INFINITY): Promise<void> {
     this.again = true;
     if (this.busy) return;
     await this.reading(async () => {
-      while (this.again) {
+      for (let left = pages; this.again && left > 0; left -= 1) {
         this.again = false;
         const page = await this.read({ after: this.cursor, limit: PAGE });
         this.cursor = Math.max(this.cursor, page.nextCursor);

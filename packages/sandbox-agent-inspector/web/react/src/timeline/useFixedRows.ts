@@ -23,6 +23,7 @@ interface Options {
   /** Whether it begins at its end. */
   startFollowing: boolean;
   onNearStart?: () => void;
+  onNearEnd?: () => void;
 }
 
 const OVERSCAN = 12;
@@ -36,6 +37,7 @@ export function useFixedRows({
   indexOfKey,
   startFollowing,
   onNearStart,
+  onNearEnd,
 }: Options): FixedRows {
   const ref = useRef<HTMLDivElement>(null);
   const [following, setFollowing] = useState(startFollowing);
@@ -98,6 +100,11 @@ export function useFixedRows({
     // Again with each page, until the start is out of sight: `count` says that one came.
     if (nearStart && count >= 0) onNearStart?.();
   }, [nearStart, count, onNearStart]);
+
+  const nearEnd = view.top + view.height > height - rowHeight * 20;
+  useEffect(() => {
+    if (nearEnd && count >= 0) onNearEnd?.();
+  }, [nearEnd, count, onNearEnd]);
 
   const scrollToRow = useCallback(
     (index: number, where: 'centre' | 'nearest') => {

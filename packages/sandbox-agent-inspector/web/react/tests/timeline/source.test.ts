@@ -29,7 +29,7 @@ const seqs = (source: PagedSource) =>
 
 test('pages of a log come from its end, without holes or doubles', async () => {
   const log = logOf(2_500);
-  const source = new PagedSource(log.read, 2_500);
+  const source = new PagedSource(log.read, PagedSource.lastPage(2_500));
   await source.loadNewer();
   expect([source.length, source.at(0)?.seq, source.complete]).toEqual([1_000, 1_501, false]);
   await source.loadEarlier();
@@ -47,11 +47,21 @@ test('pages of a log come from its end, without holes or doubles', async () => {
 
 test('a link far back is reached at once', async () => {
   const log = logOf(5_000);
-  const source = new PagedSource(log.read, 5_000);
+  const source = new PagedSource(log.read, PagedSource.lastPage(5_000));
   await source.loadNewer();
   await source.loadEarlier(1_800);
   expect(source.at(0)?.seq).toBe(801);
   expect(seqs(source)).toHaveLength(4_200);
+});
+
+test('a page around an event is there with one request, and grows at both ends', async () => {
+  const log = logOf(5_000);
+  const source = new PagedSource(log.read, PagedSource.pageAround(2_500));
+  await source.loadNewer(1);
+  expect([source.begin, source.at(0)?.seq, source.length]).toEqual([2_000, 2_001, 1_000]);
+  await source.loadNewer(1);
+  await source.loadEarlier();
+  expect([source.at(0)?.seq, source.at(source.length - 1)?.seq]).toEqual([1_001, 4_000]);
 });
 
 test('a page that cannot be read is told of, and asked for again', async () => {
@@ -60,7 +70,7 @@ test('a page that cannot be read is told of, and asked for again', async () => {
   const source = new PagedSource(async (query) => {
     if (fails) throw new Error('no answer');
     return log.read(query);
-  }, 10);
+  }, PagedSource.lastPage(10));
   await source.loadNewer();
   expect([source.isRead, source.problem?.message]).toEqual([true, 'no answer']);
   fails = false;
