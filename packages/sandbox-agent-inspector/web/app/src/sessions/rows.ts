@@ -32,7 +32,7 @@ export interface RowHeights {
 
 export function rowHeights(isCompact: boolean, isTouch: boolean): RowHeights {
   if (isTouch) {
-    return { heading: 36, session: 60, waiting: 116 };
+    return { heading: 36, session: 60, waiting: 122 };
   }
   return isCompact
     ? { heading: 28, session: 32, waiting: 84 }

@@ -1,7 +1,7 @@
 /** What a search finds: at once in what the page has, and what the server finds besides. */
 
 import { useEffect, useMemo, useState } from 'react';
-import type { SessionInfo, SessionList } from 'sandbox-agent-client';
+import type { SessionInfo } from 'sandbox-agent-client';
 import { useClient, useSessions } from 'sandbox-agent-react';
 import { isFound, parseQuery, passesFilters } from './search.ts';
 
@@ -32,8 +32,9 @@ export function useFoundSessions(text: string): FoundSessions {
     const stopped = new AbortController();
     const timer = setTimeout(async () => {
       try {
-        const page = await client.transport.json<SessionList>('GET', '/v1/sessions', {
-          query: { q: words, limit: MOST_FOUND },
+        const page = await client.sessions.list({
+          q: words,
+          limit: MOST_FOUND,
           signal: stopped.signal,
         });
         if (!stopped.signal.aborted) {

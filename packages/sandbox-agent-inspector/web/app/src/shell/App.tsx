@@ -15,7 +15,7 @@ import { followOtherTabs } from './preferences.ts';
 import { RoomBoundary } from './RoomBoundary.tsx';
 import { requestLog } from './request-log.ts';
 import { followVisibleHeight } from './screen.ts';
-import { apiUrl, findHub, useServers } from './servers.ts';
+import { apiUrl, askForHub, findHub, useServers } from './servers.ts';
 import { listenToKeys } from './shortcuts.ts';
 import { useTheme } from './theme.ts';
 import { tokens } from './token.ts';
@@ -30,6 +30,11 @@ function useTokenOfServer(): [string | null, (token: string, remember: boolean) 
       setToken(next);
     },
   ];
+}
+
+async function hubRefusal(token: string): Promise<string | null> {
+  const { state } = await askForHub(token);
+  return state === 'present' ? null : 'It is not taken.';
 }
 
 export function App() {
@@ -47,6 +52,8 @@ export function App() {
   let page: ReactNode;
   if (server === null && hub.state === 'present') {
     page = <HubPage servers={hub.servers} />;
+  } else if (server === null && hub.state === 'locked') {
+    page = <ConnectPage refused={token !== null} connect={connect} refusalOf={hubRefusal} />;
   } else if (server === null && hub.state === 'unknown') {
     page = null;
   } else {

@@ -11,10 +11,13 @@ interface ConnectPageProps {
   /** There was a token, and the server said no. */
   refused: boolean;
   connect(token: string, remember: boolean): void;
+  /** Why a token is not taken; null when it is. */
+  refusalOf?(token: string): Promise<string | null>;
 }
 
 /** Why a server does not take a token, in words; null when it does. */
-async function refusalOf(url: string, token: string): Promise<string | null> {
+async function serverRefusal(token: string): Promise<string | null> {
+  const url = apiUrl(appPlace(ROOT, window.location.pathname).server);
   try {
     await new SandboxAgent({ url, token }).sessions.list({ limit: 1 });
     return null;
@@ -30,7 +33,7 @@ async function refusalOf(url: string, token: string): Promise<string | null> {
   }
 }
 
-export function ConnectPage({ refused, connect }: ConnectPageProps) {
+export function ConnectPage({ refused, connect, refusalOf = serverRefusal }: ConnectPageProps) {
   const own = ownServerUrl();
   const [url, setUrl] = useState(own);
   const [token, setToken] = useState('');
@@ -59,7 +62,7 @@ export function ConnectPage({ refused, connect }: ConnectPageProps) {
       return;
     }
     setBusy(true);
-    const refusal = await refusalOf(apiUrl(appPlace(ROOT, window.location.pathname).server), given);
+    const refusal = await refusalOf(given);
     setBusy(false);
     if (refusal) {
       setProblem({ field: 'token', text: refusal });

@@ -5,16 +5,15 @@ import { useAttention } from './attention.ts';
 import { ConnectionBar } from './ConnectionBar.tsx';
 import styles from './Frame.module.css';
 import { useFrameCommands } from './frame-commands.ts';
-import { KeysDialog } from './KeysDialog.tsx';
 import { useLastSession } from './last-session.ts';
 import { MainRoom } from './MainRoom.tsx';
 import { type Route, useRoute } from './navigation.ts';
-import { Palette } from './Palette.tsx';
+import { overlays } from './overlays.ts';
 import { PhoneBar } from './PhoneBar.tsx';
 import { DEFAULTS, PANEL, usePreferences } from './preferences.ts';
 import { RoomLinks } from './RoomLinks.tsx';
 import { focusMainIfLost } from './regions.ts';
-import { NewSession, Room } from './rooms.tsx';
+import { KeysDialog, NewSession, Palette, Room } from './rooms.tsx';
 import { ServerSwitcher } from './ServerSwitcher.tsx';
 import { SidePanel } from './SidePanel.tsx';
 import { Splitter } from './Splitter.tsx';
@@ -57,13 +56,34 @@ export function Frame() {
         <Columns route={route} isWide={screen === 'wide'} lastSession={lastSession} />
       )}
       {route.room === 'new' ? (
-        <Room name="The dialog for a new session">
+        <Room name="The dialog for a new session" isSilent>
           <NewSession />
         </Room>
       ) : null}
-      <Palette />
-      <KeysDialog />
+      <Overlays />
     </div>
+  );
+}
+
+/** Once opened they stay: their closing is a part of them. */
+function Overlays() {
+  const { palette, keys } = overlays();
+  const wanted = useRef({ palette: false, keys: false });
+  wanted.current.palette ||= palette;
+  wanted.current.keys ||= keys;
+  return (
+    <>
+      {wanted.current.palette ? (
+        <Room name="The palette" isSilent>
+          <Palette />
+        </Room>
+      ) : null}
+      {wanted.current.keys ? (
+        <Room name="The list of keys" isSilent>
+          <KeysDialog />
+        </Room>
+      ) : null}
+    </>
   );
 }
 

@@ -9,6 +9,10 @@ export function hubHref(name: string): string {
   return `${ROOT}/servers/${encodeURIComponent(name)}/`;
 }
 
+function stateWords(state: string | null): string {
+  return state === 'paused' ? 'asleep, opening wakes it' : (state ?? '');
+}
+
 export function HubPage({ servers }: { servers: readonly HubServer[] }) {
   return (
     <main className={styles.page}>
@@ -30,7 +34,7 @@ export function HubPage({ servers }: { servers: readonly HubServer[] }) {
                     <Foreign text={server.name} />
                     <small>{server.provider ?? 'server'}</small>
                   </span>
-                  <span className={styles.state}>{server.state ?? ''}</span>
+                  <span className={styles.state}>{stateWords(server.state)}</span>
                   <ChevronRight size={16} aria-hidden />
                 </a>
               </li>

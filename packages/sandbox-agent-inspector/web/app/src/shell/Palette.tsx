@@ -12,7 +12,6 @@ import {
   MenuSection,
   Modal,
   ModalOverlay,
-  Text,
   TextField,
 } from 'react-aria-components';
 import { foreign, useSessions } from 'sandbox-agent-react';
@@ -134,36 +133,39 @@ function Content() {
         <Input className={styles.input} placeholder="Find a session or a command" />
         <Kbd keys="Esc" />
       </TextField>
-      <Menu
-        className={styles.list}
-        aria-label="Results"
-        items={sections}
-        onAction={(key) => {
-          close();
-          // The dialog gives the focus back first; what is opened may want it then.
-          const entry = byId.get(String(key));
-          setTimeout(() => entry?.run(), 0);
-        }}
-        renderEmptyState={() => <p className={styles.empty}>Nothing is called that.</p>}
-      >
-        {(section) => (
-          <MenuSection id={section.id} className={styles.section}>
-            <Header className={styles.header}>{section.title}</Header>
-            <Collection items={section.entries}>
-              {(entry) => (
-                <MenuItem id={entry.id} textValue={entry.label} className={styles.item}>
-                  {entry.icon ? <span className={styles.icon}>{entry.icon}</span> : null}
-                  <Text slot="label" className={styles.label}>
-                    <bdi>{entry.label}</bdi>
-                  </Text>
-                  {entry.detail ? <span className={styles.detail}>{entry.detail}</span> : null}
-                  {entry.keys ? <Kbd keys={entry.keys} /> : null}
-                </MenuItem>
-              )}
-            </Collection>
-          </MenuSection>
-        )}
-      </Menu>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, also by keys */}
+      <section className={styles.list} tabIndex={0} aria-label="Results">
+        <Menu
+          className={styles.items}
+          aria-label="Results"
+          items={sections}
+          onAction={(key) => {
+            close();
+            // The dialog gives the focus back first; what is opened may want it then.
+            const entry = byId.get(String(key));
+            setTimeout(() => entry?.run(), 0);
+          }}
+          renderEmptyState={() => <p className={styles.empty}>Nothing is called that.</p>}
+        >
+          {(section) => (
+            <MenuSection id={section.id} className={styles.section}>
+              <Header className={styles.header}>{section.title}</Header>
+              <Collection items={section.entries}>
+                {(entry) => (
+                  <MenuItem id={entry.id} textValue={entry.label} className={styles.item}>
+                    {entry.icon ? <span className={styles.icon}>{entry.icon}</span> : null}
+                    <span className={styles.label}>
+                      <bdi>{entry.label}</bdi>
+                    </span>
+                    {entry.detail ? <span className={styles.detail}>{entry.detail}</span> : null}
+                    {entry.keys ? <Kbd keys={entry.keys} /> : null}
+                  </MenuItem>
+                )}
+              </Collection>
+            </MenuSection>
+          )}
+        </Menu>
+      </section>
     </Autocomplete>
   );
 }

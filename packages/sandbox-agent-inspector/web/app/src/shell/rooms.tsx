@@ -6,6 +6,8 @@ import { lazyRoom, RoomBoundary } from './RoomBoundary.tsx';
 export { ChatView } from '../chat/ChatView.tsx';
 
 export const Timeline = lazyRoom(async () => (await import('../timeline/Timeline.tsx')).Timeline);
+export const Palette = lazyRoom(async () => (await import('./Palette.tsx')).Palette);
+export const KeysDialog = lazyRoom(async () => (await import('./KeysDialog.tsx')).KeysDialog);
 export const TurnDiff = lazyRoom(async () => (await import('../chat/TurnDiff.tsx')).TurnDiff);
 export const Inbox = lazyRoom(async () => (await import('../requests/Inbox.tsx')).Inbox);
 export const NewSession = lazyRoom(
@@ -33,18 +35,22 @@ interface RoomProps {
   name: string;
   /** When this changes, a room that failed is tried again. */
   resetKey?: string;
+  /** It stands above the page, which has no place for it before it is there. */
+  isSilent?: boolean;
   children: ReactNode;
 }
 
 /** A room in its own boundary. While its code comes, grey lines stand where its words will be. */
-export function Room({ name, resetKey, children }: RoomProps) {
+export function Room({ name, resetKey, isSilent = false, children }: RoomProps) {
   return (
     <RoomBoundary name={name} resetKey={resetKey}>
       <Suspense
         fallback={
-          <div style={{ padding: 24 }}>
-            <Skeleton />
-          </div>
+          isSilent ? null : (
+            <div style={{ padding: 24 }}>
+              <Skeleton />
+            </div>
+          )
         }
       >
         {children}

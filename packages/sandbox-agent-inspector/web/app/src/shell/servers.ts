@@ -17,7 +17,7 @@ export interface SavedServer {
 }
 
 export type Hub =
-  | { state: 'unknown' | 'absent' }
+  | { state: 'unknown' | 'absent' | 'locked' }
   | { state: 'present'; servers: readonly HubServer[] };
 
 const KEY = 'sandbox-agent:servers';
@@ -106,19 +106,25 @@ export function forgetServer(url: string): void {
   keep(useServers.getState().saved.filter((each) => each.url !== url));
 }
 
-/** Ask once whether this page is served by a hub. An ordinary server answers with the page itself, or with nothing. */
-export async function findHub(token: string | null): Promise<void> {
-  let servers: readonly HubServer[] | null = null;
+/** Ask whether this page is served by a hub, which wants its token first. An ordinary server has no such list. */
+export async function askForHub(token: string | null): Promise<Hub> {
   try {
     const response = await fetch(`${ROOT}/servers.json`, {
       headers: token ? { Authorization: `Bearer ${token}` } : {},
     });
+    if (response.status === 401) {
+      return { state: 'locked' };
+    }
     const isJson = response.headers.get('content-type')?.includes('json');
-    servers = response.ok && isJson ? readHub(await response.json()) : null;
+    const servers = response.ok && isJson ? readHub(await response.json()) : null;
+    return servers ? { state: 'present', servers } : { state: 'absent' };
   } catch {
-    servers = null;
+    return { state: 'absent' };
   }
-  useServers.setState({ hub: servers ? { state: 'present', servers } : { state: 'absent' } });
+}
+
+export async function findHub(token: string | null): Promise<void> {
+  useServers.setState({ hub: await askForHub(token) });
 }
 
 /** The base of a server's API: below the hub's address, or right here. */

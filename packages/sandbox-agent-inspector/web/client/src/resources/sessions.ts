@@ -32,7 +32,7 @@ import { segment, type Transport } from '../http/transport.ts';
 type ListQuery = NonNullable<operations['get_sessions']['parameters']['query']>;
 
 /** Which sessions; `metadata` by its members. */
-export interface SessionQuery extends Pick<ListQuery, 'limit' | 'cursor' | 'title'> {
+export interface SessionQuery extends Pick<ListQuery, 'limit' | 'cursor' | 'title' | 'q'> {
   agent?: string | readonly string[];
   status?: SessionInfo['status'] | readonly SessionInfo['status'][];
   metadata?: Readonly<Record<string, string>>;
