@@ -96,9 +96,11 @@ function MainButton({
       look={look}
       className={look === 'primary' ? styles.allow : styles.deny}
       shortcut={keyLabel(keys)}
+      aria-label={foreign(choice.label)}
+      aria-keyshortcuts={keys.replace(' ', '+')}
       onPress={() => onPress(choice.body)}
     >
-      {choice.label}
+      <Foreign text={choice.label} maxChars={60} />
     </Button>
   );
 }
