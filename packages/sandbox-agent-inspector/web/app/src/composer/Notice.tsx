@@ -1,11 +1,16 @@
 import { ApiError } from 'sandbox-agent-client';
-import { foreign, useComposerContext } from 'sandbox-agent-react';
+import { foreign, useComposerContext, useNow } from 'sandbox-agent-react';
 import { Banner, Button } from '../ui/index.ts';
 import styles from './Composer.module.css';
+
+const SLOW_MS = 1500;
 
 /** Why something is not sent, or what happens when it is: never a field without a reason. */
 export function ComposerNotice() {
   const composer = useComposerContext();
+  const pending = composer.outbox.find((one) => one.state !== 'accepted');
+  const now = useNow(pending !== undefined);
+  const isSlow = pending?.state === 'waiting' || now - (pending?.createdAt ?? now) > SLOW_MS;
   const { problem, sending, isConnected, isEscapeArmed, store, text } = composer;
   if (problem) {
     return (
@@ -29,7 +34,7 @@ export function ComposerNotice() {
       </Banner>
     );
   }
-  if (sending && composer.outbox.some((one) => one.state === 'waiting')) {
+  if (sending && isSlow) {
     return (
       <p className={styles.hint} role="status">
         Will be sent when connected.

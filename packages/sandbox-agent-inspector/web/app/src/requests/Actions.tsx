@@ -4,11 +4,12 @@ import { type Choice, foreign, useRequestCard } from 'sandbox-agent-react';
 import { Banner, Button, Foreign, keyLabel } from '../ui/index.ts';
 import styles from './Actions.module.css';
 import { AlwaysPanel } from './AlwaysPanel.tsx';
+import { ContextPanel } from './ContextPanel.tsx';
 import { bindActions } from './current.ts';
 import { EditPanel } from './EditPanel.tsx';
 import { RefusePanel } from './RefusePanel.tsx';
 
-type Open = 'always' | 'refuse' | 'edit' | null;
+type Open = 'always' | 'refuse' | 'edit' | 'context' | null;
 
 /** The ways to answer. What lasts, and what needs words, opens a panel in their place first. */
 export function Actions({ session }: { session: SessionInfo | null }) {
@@ -42,6 +43,7 @@ export function Actions({ session }: { session: SessionInfo | null }) {
       )}
       {open === 'always' && <AlwaysPanel choices={always} onClose={close} />}
       {open === 'refuse' && <RefusePanel session={session} onClose={close} />}
+      {open === 'context' && <ContextPanel onClose={close} />}
       {open === 'edit' && <EditPanel onClose={close} />}
       {!open && (
         <>
@@ -62,6 +64,11 @@ export function Actions({ session }: { session: SessionInfo | null }) {
               </Button>
             )}
             <span className={styles.gap} />
+            {request.hook === 'after_tool' && (
+              <Button look="quiet" className={styles.edit} onPress={() => show('context')}>
+                Tell the model more…
+              </Button>
+            )}
             {canEdit && (
               <Button look="quiet" className={styles.edit} onPress={() => show('edit')}>
                 Edit…

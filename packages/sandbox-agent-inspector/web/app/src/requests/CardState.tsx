@@ -27,7 +27,7 @@ const GLYPHS: Record<OutcomeTone, typeof Check> = {
 
 /** A card that waits for nobody any more, folded into a line. */
 export function CardState({ session }: { session: SessionInfo | null }) {
-  const { request, titleId, cardState, withdraw } = useRequestCard();
+  const { request, titleId, cardState, state, withdraw } = useRequestCard();
   const [isOpen, setOpen] = useState(false);
   const line = (
     <span className={styles.line} data-mono={request.command ? true : undefined}>
@@ -40,7 +40,7 @@ export function CardState({ session }: { session: SessionInfo | null }) {
         {cardState === 'waiting' ? <WifiOff aria-hidden /> : <CornerDownRight aria-hidden />}
         <span className={styles.decided}>{UNDECIDED[cardState] ?? 'Sending…'}</span>
         {line}
-        {cardState === 'waiting' && (
+        {state.phase === 'sending' && state.canWithdraw && (
           <Button size="small" look="quiet" onPress={withdraw}>
             Take back
           </Button>

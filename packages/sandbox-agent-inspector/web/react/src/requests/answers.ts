@@ -10,7 +10,7 @@ import { fromResolution, isRecord, type RequestOutcome } from './model.ts';
 export type AnswerState =
   | { phase: 'idle' }
   /** On its way. `waits`: there is no connection; it is sent once there is one. */
-  | { phase: 'sending'; body: AnswerRequest; waits: boolean }
+  | { phase: 'sending'; body: AnswerRequest; waits: boolean; canWithdraw: boolean }
   /** `isMine`: it was decided by this page's answer. */
   | { phase: 'resolved'; outcome: RequestOutcome; isMine: boolean }
   | { phase: 'failed'; problem: Error; body: AnswerRequest }
@@ -62,7 +62,7 @@ export class AnswerStore {
     if (phase !== 'idle' && phase !== 'failed') return this.state(sessionId, requestId);
     this.#open.set(id, { sessionId, requestId, body, isTold: false });
     if (!this.#isConnected) {
-      this.#set(id, { phase: 'sending', body, waits: true });
+      this.#set(id, { phase: 'sending', body, waits: true, canWithdraw: true });
       return this.state(sessionId, requestId);
     }
     await this.#tell(id);
@@ -92,7 +92,8 @@ export class AnswerStore {
     if (!open) return;
     const { sessionId, requestId, body, isTold } = open;
     open.isTold = true;
-    this.#set(id, { phase: 'sending', body, waits: false });
+    // Trying again is still waiting, for who looks.
+    this.#set(id, { phase: 'sending', body, waits: isTold, canWithdraw: false });
     try {
       const resolution = await this.#send(sessionId, requestId, body);
       this.#close(id, { phase: 'resolved', outcome: fromResolution(resolution), isMine: true });
@@ -108,7 +109,7 @@ export class AnswerStore {
       const isMine = isTold && isSame(body, resolution);
       this.#close(id, { phase: 'resolved', outcome: fromResolution(resolution), isMine });
     } else if (error instanceof NetworkError || (error instanceof ApiError && mayPass(error))) {
-      this.#set(id, { phase: 'sending', body, waits: true });
+      this.#set(id, { phase: 'sending', body, waits: true, canWithdraw: false });
       if (this.#isConnected) this.#again(id);
     } else if (error instanceof ApiError && error.status === 404) {
       this.#close(id, { phase: 'gone' });

@@ -29,6 +29,15 @@ export interface Choices {
 }
 
 const NOTHING: Choices = { allow: null, deny: null, always: [], refusals: [], others: [] };
+const AFTER_TOOL: Choices = {
+  ...NOTHING,
+  allow: {
+    id: 'none',
+    label: 'Add nothing',
+    holds: 'The model is told no more.',
+    body: { hook: {} },
+  },
+};
 const LASTING_ID = /project|user|save|global|persist|workspace|repo|amendment|permanent|forever/i;
 const LASTING_NAME =
   /\b(?:in|for|on) (?:this |the |all )?(?:project|user|workspace|repo\w*|machine|global\w*)\b|\b(?:future|all|every|other) sessions?\b|\bpermanent|\bforever\b|\bsave\b/i;
@@ -45,6 +54,7 @@ export function readAbilities(capabilities: unknown): AnswerAbilities {
 /** The choices of a permission or of a hook before a tool, in the order of their kinds. */
 export function choicesOf(request: RequestModel): Choices {
   if (request.hook === 'before_tool') return hookChoices();
+  if (request.hook === 'after_tool') return AFTER_TOOL;
   if (request.kind !== 'permission') return NOTHING;
   const of = (kind: RequestOption['kind']) => request.options.filter((one) => one.kind === kind);
   const [allow, ...otherAllowances] = of('allow_once');
@@ -134,6 +144,12 @@ export function refusal(
 export function withInput(choice: Choice, updatedInput: Record<string, unknown>): AnswerRequest {
   if (choice.body.hook) return { hook: { ...choice.body.hook, updatedInput } };
   return { ...choice.body, updatedInput };
+}
+
+/** What the model is told after a tool, besides what came of it. */
+export function withContext(context: string): AnswerRequest {
+  const told = context.trim();
+  return { hook: told ? { context: told } : {} };
 }
 
 /** Whether an option is kept where it outlives the session: in a file of the repository or of the user. */

@@ -7,6 +7,7 @@ export {
   outlivesSession,
   readAbilities,
   refusal,
+  withContext,
   withInput,
 } from './choices.ts';
 export { AnswerGuard, GUARD_MS } from './guard.ts';
