@@ -32,7 +32,8 @@ export function Actions({ session }: { session: SessionInfo | null }) {
   };
   const close = () => setOpen(null);
   const takesInput = takes.updatedInput || request.hook === 'before_tool';
-  const canEdit = takesInput && allow !== null && request.tool?.input != null;
+  const canEdit =
+    takesInput && request.hook !== 'after_tool' && allow !== null && request.tool?.input != null;
 
   return (
     <div ref={ref} className={styles.actions}>
