@@ -123,9 +123,9 @@ export class Requests {
       this.#segments.put(draft, event.turnId);
     }
     const item = draft.change();
-    const data: Record<string, unknown> = event.data;
+    const [data, target]: Record<string, unknown>[] = [event.data, item];
     for (const name of FIELDS[kind]) {
-      if (Object.hasOwn(data, name)) Object.assign(item, { [name]: data[name] ?? undefined });
+      if (data && target && Object.hasOwn(data, name)) target[name] = data[name] ?? undefined;
     }
     return item;
   }

@@ -46,8 +46,11 @@ export class Segments {
     return last && this.#withoutId.has(last) ? last : undefined;
   }
 
-  /** Take over, of turns that another fold has published, what is equal: whoever shows them sees no change. */
-  adopt(turns: readonly Turn[]): void {
+  /**
+   * Take over, of turns that another fold has published, what is equal: whoever shows them sees no change. A step for
+   * each turn, so that others may have the thread between them.
+   */
+  *adopt(turns: readonly Turn[]): Generator<void> {
     const items = new Map<string, Item>();
     const byId = new Map<string, Turn>();
     const byFirst = new Map<Item | undefined, Turn>();
@@ -56,14 +59,15 @@ export class Segments {
       if (turn.id != null) byId.set(turn.id, turn);
       else byFirst.set(turn.items[0], turn);
     }
-    for (const turn of this.#all) {
+    for (const turn of [...this.#all]) {
+      yield;
       for (const draft of turn.drafts) {
         draft.adopt(items.get(`${draft.item.type} ${draft.item.seq}`));
       }
       const id = turn.id;
       turn.adopt(id === undefined ? byFirst.get(turn.drafts[0]?.item) : byId.get(id));
+      this.#isStale = true;
     }
-    this.#isStale = true;
   }
 
   publish(): Turn[] {

@@ -107,7 +107,8 @@ function isAnother(call: Call, event: ToolEvent): boolean {
 }
 
 function patch(item: ToolItem, fields: ToolCallFields): void {
+  const target: Record<string, unknown> = item;
   for (const name of PATCHED) {
-    if (Object.hasOwn(fields, name)) Object.assign(item, { [name]: fields[name] ?? undefined });
+    if (Object.hasOwn(fields, name)) target[name] = fields[name] ?? undefined;
   }
 }

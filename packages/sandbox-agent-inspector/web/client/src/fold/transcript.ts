@@ -97,10 +97,12 @@ export class TranscriptFolder {
 
   /**
    * Take over the turns and items of an earlier transcript of the same session that are equal, so that whoever shows
-   * them sees no change.
+   * them sees no change. It is done when the iteration is; others may have the thread, and give it events, between its
+   * steps.
    */
-  adopt(earlier: Transcript): void {
-    this.#segments.adopt(earlier.turns);
+  *adopting(earlier: Transcript): Generator<void> {
+    yield* this.#segments.adopt(earlier.turns);
+    this.#published = null;
   }
 
   #begin(event: Event): void {

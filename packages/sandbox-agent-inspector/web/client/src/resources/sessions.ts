@@ -24,6 +24,7 @@ import type {
   SteerRequest,
   SteerResult,
   TurnInfo,
+  TurnList,
 } from '../api/schema.ts';
 import type { Transcript } from '../fold/model.ts';
 import { readSse } from '../http/sse.ts';
@@ -175,6 +176,14 @@ export class Sessions {
     for await (const messages of readSse(response, { signal })) {
       for (const message of messages) yield JSON.parse(message.data) as Event;
     }
+  }
+
+  /** Where its turns are: a page of an index that is made without reading what is between them. */
+  turns(
+    id: string,
+    query: NonNullable<operations['get_sessions_session_id_turns']['parameters']['query']> = {},
+  ): Promise<TurnList> {
+    return this.#transport.json('GET', at(id, '/turns'), { query });
   }
 
   turn(id: string, turnId: string): Promise<TurnInfo> {

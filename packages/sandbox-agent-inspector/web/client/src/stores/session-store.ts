@@ -241,18 +241,23 @@ export class SessionStore {
   /** Fold all that is loaded, in slices; what happens meanwhile is folded into both. */
   async #foldAgain(): Promise<void> {
     const folder = new TranscriptFolder();
-    let startedAt = performance.now();
-    for (let index = 0; index < this.events.length; index += 1) {
-      const event = this.events.at(index);
-      if (event) folder.apply(event);
-      if (index % 100 === 99 && performance.now() - startedAt > SLICE_MS) {
-        await yieldToOthers();
-        startedAt = performance.now();
-      }
+    await inSlices(this.#folding(folder));
+    await inSlices(folder.adopting(this.#folder.transcript()));
+    // What has come meanwhile; it has no room for more.
+    for (const _step of this.#folding(folder)) {
+      // Folded in the iteration.
     }
     folder.applyOpen(this.events.openDeltas());
-    folder.adopt(this.#folder.transcript());
     this.#folder = folder;
+  }
+
+  /** A step for each event that the folder has not seen. */
+  *#folding(folder: TranscriptFolder): Generator<void> {
+    for (let index = this.events.indexOf(folder.seq + 1); index < this.events.length; index += 1) {
+      const event = this.events.at(index);
+      if (event) folder.apply(event);
+      yield;
+    }
   }
 
   #failed(error: unknown): void {
@@ -273,6 +278,16 @@ export class SessionStore {
       complete: this.#state === 'ready' && this.#from === null,
       outbox: this.#outbox.prompts,
     };
+  }
+}
+
+/** Do all steps, and let others have the thread in between. */
+async function inSlices(steps: Iterable<void>): Promise<void> {
+  let until = performance.now() + SLICE_MS;
+  for (const _step of steps) {
+    if (performance.now() < until) continue;
+    await yieldToOthers();
+    until = performance.now() + SLICE_MS;
   }
 }
 

@@ -51,7 +51,7 @@ function foldedAgain(events, problems) {
   const [first, second] = [new TranscriptFolder(), new TranscriptFolder()];
   for (const event of events) first.apply(event);
   for (const event of events) second.apply(event);
-  second.adopt(first.transcript());
+  for (const _step of second.adopting(first.transcript()));
   const [one, other] = [first.transcript(), second.transcript()];
   // One without an id is known by its first item.
   const isKnown = (turn) => turn.id !== undefined || turn.items.length > 0;
