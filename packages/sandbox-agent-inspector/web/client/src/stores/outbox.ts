@@ -34,6 +34,8 @@ export class Outbox {
   readonly #sessionId: string;
   readonly #host: OutboxHost;
   #prompts: readonly OutboxPrompt[] = [];
+  /** Turns that began while something was on its way: the feed may be faster than the answer. */
+  readonly #seen = new Set<string>();
 
   constructor(sessionId: string, host: OutboxHost) {
     this.#sessionId = sessionId;
@@ -60,7 +62,8 @@ export class Outbox {
     ]);
     try {
       const accepted = await this.#deliver(id, blocks, steer, signal);
-      this.#patch(id, { state: 'accepted', turnId: accepted.turnId });
+      if (this.#seen.has(accepted.turnId)) this.#remove(id);
+      else this.#patch(id, { state: 'accepted', turnId: accepted.turnId });
       return accepted;
     } catch (error) {
       this.#remove(id);
@@ -71,6 +74,7 @@ export class Outbox {
   /** The transcript has the turn: it is shown from there. */
   seen(turnId: string | undefined): void {
     if (turnId === undefined || this.#prompts.length === 0) return;
+    this.#seen.add(turnId);
     const rest = this.#prompts.filter((one) => one.turnId !== turnId);
     if (rest.length < this.#prompts.length) this.#set(rest);
   }
@@ -112,6 +116,7 @@ export class Outbox {
 
   #set(prompts: readonly OutboxPrompt[]): void {
     this.#prompts = prompts;
+    if (prompts.length === 0) this.#seen.clear();
     this.#host.changed();
   }
 }

@@ -1,0 +1,67 @@
+import { expect, test, vi } from 'vitest';
+import { NetworkError, SandboxAgent } from '../../src/index.ts';
+import { Outbox } from '../../src/stores/outbox.ts';
+
+function answer(body: unknown, status = 202): Response {
+  return new Response(JSON.stringify(body), { status });
+}
+
+function outboxOf(fetch: typeof globalThis.fetch) {
+  const client = new SandboxAgent({ url: 'http://server', fetch });
+  const connected = vi.fn(() => Promise.resolve());
+  return { outbox: new Outbox('ses_1', { client, connected, changed: () => {} }), connected };
+}
+
+test('a prompt whose answer was lost is sent again with the same key', async () => {
+  const keys: (string | null)[] = [];
+  const { outbox, connected } = outboxOf(async (_input, init) => {
+    keys.push(new Headers(init?.headers).get('idempotency-key'));
+    if (keys.length < 3) throw new TypeError('connection reset');
+    return answer({ turnId: 'turn_1', position: 0, seq: 4 });
+  });
+  const sending = outbox.send('Go');
+  expect(outbox.prompts.map((one) => one.state)).toEqual(['sending']);
+  expect(await sending).toMatchObject({ turnId: 'turn_1' });
+  expect(new Set(keys).size).toBe(1);
+  expect(keys).toHaveLength(3);
+  expect(connected).toHaveBeenCalledTimes(2);
+});
+
+test('it is shown until the transcript has its turn', async () => {
+  const { outbox } = outboxOf(async () => answer({ turnId: 'turn_1', position: 0, seq: 4 }));
+  await outbox.send('Go');
+  expect(outbox.prompts).toMatchObject([{ state: 'accepted', turnId: 'turn_1' }]);
+  outbox.seen('turn_2');
+  expect(outbox.prompts).toHaveLength(1);
+  outbox.seen('turn_1');
+  expect(outbox.prompts).toEqual([]);
+});
+
+test('its turn may be in the transcript before the answer to it', async () => {
+  const { outbox } = outboxOf(async () => {
+    outbox.seen('turn_1');
+    return answer({ turnId: 'turn_1', position: 0, seq: 4 });
+  });
+  await outbox.send('Go');
+  expect(outbox.prompts).toEqual([]);
+});
+
+test('what the server refuses is not sent again', async () => {
+  const { outbox, connected } = outboxOf(async () =>
+    answer({ type: 'urn:sandbox-agent:error:session_ended', detail: 'It was ended.' }, 409),
+  );
+  await expect(outbox.send('Go')).rejects.toMatchObject({ code: 'session_ended' });
+  expect(outbox.prompts).toEqual([]);
+  expect(connected).not.toHaveBeenCalled();
+});
+
+test('one that waits can be given up', async () => {
+  const giveUp = new AbortController();
+  const { outbox, connected } = outboxOf(async () => {
+    throw new TypeError('connection refused');
+  });
+  connected.mockImplementation(async () => giveUp.abort());
+  await expect(outbox.send('Go', { signal: giveUp.signal })).rejects.toBeInstanceOf(Error);
+  expect(outbox.prompts).toEqual([]);
+  expect(new NetworkError('http://server', null).retryable).toBe(true);
+});
