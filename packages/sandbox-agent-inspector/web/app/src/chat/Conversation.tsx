@@ -158,18 +158,20 @@ function JumpButton({ rows, keeper, list }: JumpButtonProps) {
   }, [waiting, keeper]);
   const asks = waiting !== null && isHidden === waiting;
   if (isAtEnd && !asks) return null;
+  const words = unread > 0 ? `${unread} new` : 'more';
   return (
     <div className={styles.jump}>
       <button
         type="button"
         data-asks={asks || undefined}
+        aria-label={asks ? 'Go to what needs you' : `To the end: ${words}`}
         onClick={() => {
           if (asks) list.current?.toRow(waiting, 'center');
           else list.current?.toEnd();
         }}
       >
         {asks ? <Diamond aria-hidden /> : <ArrowDown aria-hidden />}
-        {asks ? 'needs you' : unread > 0 ? `${unread} new` : 'more'}
+        {asks ? 'needs you' : words}
       </button>
     </div>
   );

@@ -146,7 +146,7 @@ function Choice({ label, options, value, isFixed, onChange }: ChoiceProps) {
   const name = current?.name || value;
   if (!name) return null;
   const shown = <Foreign text={name} maxChars={28} />;
-  if (options.length < 2) return <span className={styles.setting}>{shown}</span>;
+  if (options.length < 2) return <span className={styles.fixed}>{shown}</span>;
   return (
     <Menu
       label={label}
