@@ -276,10 +276,11 @@ def test_what_went_wrong_says_so_and_can_be_tried_again(
             f"/v1/sessions/{session}/prompt", params={"wait": "true"}, json={"text": "error 429"}
         )
     page = open_page(f"/s/{session}", **PHONE)
-    expect(page.get_by_text("mock could not go on")).to_be_visible()
+    failed = conversation(page).get_by_text("mock could not go on")
+    expect(failed).to_be_visible()
     expect(page.get_by_text("agent_rate_limited")).to_be_visible()
     page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_text("mock could not go on")).to_have_count(2)
+    expect(failed).to_have_count(2)
 
 
 def test_a_session_that_is_not_there_says_so(open_page: OpenPage) -> None:

@@ -130,9 +130,11 @@ export class SessionStore {
 
   /** The feed began anew: what it may have left out is read. */
   catchUp(): Promise<void> {
-    if (this.#state !== 'ready') return this.reload();
     this.#waiting ??= [];
     return this.#next(async () => {
+      // A reading that was under way has not to be done again, but what came behind it is not all there.
+      if (this.#state !== 'ready') return this.#load();
+      this.#waiting ??= [];
       const events = await eventsAfter(this.#host.client, this.id, this.#folder.seq, this.#signal);
       this.#take(events);
       this.#takeWaiting();

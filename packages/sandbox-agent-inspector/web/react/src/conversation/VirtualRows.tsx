@@ -67,7 +67,15 @@ export function VirtualRows<R extends { readonly key: string }>({
   const kept = useKeptRows(scroller, indexes);
 
   useLayoutEffect(() => (scroller.current ? keeper.attach(scroller.current) : undefined), [keeper]);
-  useLayoutEffect(() => keeper.settle(), [keeper, rows]);
+  useLayoutEffect(() => {
+    keeper.reckon = (key) => {
+      const index = indexes.get(key);
+      return index === undefined || !list.current
+        ? null
+        : list.current.getItemOffset(index) + startMargin;
+    };
+    keeper.settle();
+  }, [keeper, indexes, startMargin]);
 
   useImperativeHandle(ref, () => {
     const current = () =>
@@ -86,9 +94,6 @@ export function VirtualRows<R extends { readonly key: string }>({
         const room = Math.max(0, (element.clientHeight - height) / 2);
         const at = align === 'center' ? room : offset;
         keeper.goTo({ key, offset: at });
-        if (!keeper.hasArrived()) {
-          element.scrollTop = list.current.getItemOffset(index) - at + startMargin;
-        }
         return true;
       },
       neighbour(step, accepts = () => true) {
@@ -105,7 +110,7 @@ export function VirtualRows<R extends { readonly key: string }>({
       },
     };
     return handle;
-  }, [rows, indexes, keeper, startMargin]);
+  }, [rows, indexes, keeper]);
 
   const onScroll = useCallback(
     (offset: number) => {

@@ -31,6 +31,8 @@ export class ScrollKeeper {
   alwaysFollow = false;
   /** Key of the row whose beginning must not be pushed out: a reply that is being written. */
   replyKey: string | null = null;
+  /** Where a row that is not there begins, as the list reckons; null when it has none of that key. */
+  reckon: (key: string) => number | null = () => null;
   private state: FollowState = FOLLOWING;
   private view: FollowView = { ...FOLLOWING, isAtEnd: true };
   private readonly listeners = new Set<() => void>();
@@ -102,10 +104,6 @@ export class ScrollKeeper {
   observeRow(row: HTMLElement): () => void {
     this.rows.add(row);
     if (this.resizes === null) this.watch();
-    if (this.focusWanted !== null && row.dataset.rowKey === this.focusWanted) {
-      this.focusWanted = null;
-      row.focus({ preventScroll: true });
-    }
     this.resizes?.observe(row);
     return () => {
       this.rows.delete(row);
@@ -142,6 +140,7 @@ export class ScrollKeeper {
       this.hold();
     }
     this.lastTop = scroller.scrollTop;
+    if (this.focusWanted !== null) this.giveFocus();
     this.tell();
   }
 
@@ -151,11 +150,6 @@ export class ScrollKeeper {
     this.anchor = null;
     this.goingTo = place;
     this.settle();
-  }
-
-  /** Whether the row that was gone to is there and where it should be. */
-  hasArrived(): boolean {
-    return this.goingTo === null || this.rowOf(this.goingTo.key) !== null;
   }
 
   /** Where the reader is; null at the end. */
@@ -191,9 +185,15 @@ export class ScrollKeeper {
 
   /** Give a row the focus once it exists. */
   focusRow(key: string): void {
-    const row = this.rowOf(key);
-    if (row) row.focus({ preventScroll: true });
-    else this.focusWanted = key;
+    this.focusWanted = key;
+    this.giveFocus();
+  }
+
+  private giveFocus(): void {
+    const row = this.focusWanted === null ? null : this.rowOf(this.focusWanted);
+    row?.focus({ preventScroll: true });
+    // One that is not measured yet is hidden, and takes none.
+    if (row && document.activeElement === row) this.focusWanted = null;
   }
 
   rowOf(key: string): HTMLElement | null {
@@ -216,8 +216,14 @@ export class ScrollKeeper {
   }
 
   private holdPlace(place: Place): void {
+    if (!this.scroller) return;
     const row = this.rowOf(place.key);
-    if (!row || !this.scroller) return;
+    if (!row) {
+      // Near it the list makes it, and then it is brought to its place.
+      const top = this.reckon(place.key);
+      if (top !== null) this.scroller.scrollTop = top - place.offset;
+      return;
+    }
     const moved = row.getBoundingClientRect().top - this.viewTop() - place.offset;
     if (Math.abs(moved) > 0.5) this.scroller.scrollTop += moved;
     this.anchor = { element: row, top: place.offset };
@@ -274,6 +280,7 @@ export class ScrollKeeper {
   private moved(): void {
     this.movedAt = performance.now();
     this.goingTo = null;
+    this.focusWanted = null;
   }
 
   private onWheel(event: WheelEvent): void {
