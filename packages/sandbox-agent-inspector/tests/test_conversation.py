@@ -23,7 +23,7 @@ ANSWER = "\n\n".join(
 )
 SCENES = ("help", "text", "tool", "edit", "terminal", "reasoning", "plan", "substeps")
 # Longer than what is shown at once, and than what is loaded first.
-TURNS = 64
+TURNS = 40
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +133,7 @@ def test_opening_a_card_leaves_its_header_where_it_is(
     page = open_page(f"/s/{long_session}")
     conversation(page).hover()
     page.mouse.wheel(0, -700)
+    expect(page.get_by_role("button", name="To the end: more")).to_be_visible()
     moved = run(
         page,
         """const moved = [];
