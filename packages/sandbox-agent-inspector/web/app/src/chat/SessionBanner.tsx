@@ -56,4 +56,4 @@ function useContent({ info, transcript, state, problem }: SessionSnapshot): Reac
   }
 }
 
-const USUAL_ENDS: ReadonlySet<string> = new Set(['client', 'ended', 'user', 'requested']);
+const USUAL_ENDS: ReadonlySet<string> = new Set(['client', 'deleted', 'ended']);
