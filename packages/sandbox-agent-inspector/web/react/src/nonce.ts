@@ -55,3 +55,18 @@ function admitted(element: HTMLElement, nonce: string | undefined): HTMLElement 
   }
   return element;
 }
+
+/**
+ * xterm makes its cells with the page's own document whatever it is told, and writes their colours into `style`
+ * attributes. Its row factory is given ours; a version that has none there shows text without the colours that are no
+ * class, which is all that a policy would leave of them.
+ */
+export function giveDocumentToRows(terminal: object, ours: Document): void {
+  const factory = ['_core', '_renderService', '_renderer', 'value', '_rowFactory'].reduce<unknown>(
+    (part, name) =>
+      typeof part === 'object' && part !== null ? Reflect.get(part, name) : undefined,
+    terminal,
+  );
+  if (typeof factory === 'object' && factory !== null && '_document' in factory)
+    factory._document = ours;
+}

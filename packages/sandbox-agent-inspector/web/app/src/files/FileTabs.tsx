@@ -67,6 +67,7 @@ function FileTab({ root, path, isActive, onSelect, onClose }: FileTabProps) {
         type="button"
         role="tab"
         aria-selected={isActive}
+        aria-label={foreign(name) + (file.isDirty ? ', not saved' : '')}
         tabIndex={isActive ? 0 : -1}
         className={styles.name}
         title={foreign(pathBelow(path, root)).slice(0, 400)}
@@ -76,9 +77,8 @@ function FileTab({ root, path, isActive, onSelect, onClose }: FileTabProps) {
         <FileIcon path={path} className={styles.icon} />
         <Foreign text={name} maxChars={32} />
         {file.isDirty && (
-          <span className={styles.unsaved}>
-            <span aria-hidden>●</span>
-            <span className="visually-hidden">, not saved</span>
+          <span aria-hidden className={styles.unsaved}>
+            ●
           </span>
         )}
       </button>

@@ -3,8 +3,10 @@ import { type KeyboardEvent, useEffect, useId, useLayoutEffect, useRef, useState
 import {
   actionOfKey,
   droppedFiles,
+  foreign,
   parentPath,
   rowByTyping,
+  shortened,
   type TreeRow,
   type UploadFile,
   type UsedFileTree,
@@ -187,6 +189,7 @@ function Row({
     <div
       id={id}
       role="treeitem"
+      aria-label={shortened(foreign(row.name), 120) + (mark ? `, ${mark.words}` : '')}
       aria-level={row.level}
       aria-posinset={row.position}
       aria-setsize={row.setSize}
@@ -223,16 +226,15 @@ function Row({
       {row.problem && <span className={styles.problem}>cannot be read</span>}
       {row.isLoading && <span className={styles.note}>…</span>}
       {mark && (
-        <span className={styles.mark} data-mark={row.mark}>
-          <span aria-hidden>{mark.letter}</span>
-          <span className="visually-hidden">, {mark.words}</span>
+        <span aria-hidden className={styles.mark} data-mark={row.mark}>
+          {mark.letter}
         </span>
       )}
       {/* biome-ignore lint/a11y/noStaticElementInteractions: keeps a press of the menu from being one of the row */}
       {/* biome-ignore lint/a11y/useKeyWithClickEvents: as above */}
       <span className={styles.more} onClick={(event) => event.stopPropagation()}>
         <Menu
-          label={`Actions for ${row.name}`}
+          label={`Actions for ${foreign(row.name)}`}
           isOpen={isMenuOpen}
           onOpenChange={onMenu}
           placement="bottom end"

@@ -1,6 +1,6 @@
 import type { FitAddon } from '@xterm/addon-fit';
 import type { ITheme, Terminal } from '@xterm/xterm';
-import { documentWithNonce, pageNonce, withNonceOnStyles } from '../nonce.ts';
+import { documentWithNonce, giveDocumentToRows, pageNonce, withNonceOnStyles } from '../nonce.ts';
 import { type FindResult, findInTerminal } from './finding.ts';
 import { type BarKey, type HeldKeys, sequenceOf, withHeld } from './keys.ts';
 import { UrlLinks } from './links.ts';
@@ -71,12 +71,13 @@ export class TerminalScreen {
     this.#transport = transport;
     this.#handlers = handlers;
     const nonce = pageNonce(element.ownerDocument);
+    const ours = documentWithNonce(element.ownerDocument, nonce);
     this.terminal = new modules.Terminal({
       allowProposedApi: false,
       cursorBlink: false,
       cursorInactiveStyle: 'outline',
       disableStdin: transport.write === undefined,
-      documentOverride: documentWithNonce(element.ownerDocument, nonce),
+      documentOverride: ours,
       fontFamily: options.fontFamily ?? 'ui-monospace, Menlo, Consolas, monospace',
       fontSize: options.fontSize ?? 13,
       lineHeight: options.lineHeight ?? 1.25,
@@ -96,6 +97,7 @@ export class TerminalScreen {
     this.terminal.loadAddon(this.#fit);
     this.#refuse();
     withNonceOnStyles(element.ownerDocument, nonce, () => this.terminal.open(element));
+    giveDocumentToRows(this.terminal, ours);
     this.terminal.textarea?.setAttribute('aria-label', options.label);
     this.#listen();
     this.#observer = new ResizeObserver(() => this.#refit());
