@@ -7,6 +7,7 @@ import { foreign, useClient, useConnection } from 'sandbox-agent-react';
 import { navigate, paths } from '../shell/navigation.ts';
 import { notify } from '../shell/notify.tsx';
 import { usePreferences } from '../shell/preferences.ts';
+import { useScreenWidth } from '../shell/screen.ts';
 import { Button, Foreign } from '../ui/index.ts';
 import { countdown, titleOf } from './naming.ts';
 import { fitsInList, onceOption, summaryOf } from './request-summary.ts';
@@ -15,6 +16,15 @@ import styles from './WaitingLine.module.css';
 
 /** A button that has just come under the pointer answers nothing. */
 const GUARD_MS = 400;
+
+/** Of a row, what is not the line; and a letter of it, rounded up. */
+const AROUND_PX = 60;
+const CHAR_PX = 7.4;
+
+function useListWidth(): number {
+  const leftWidth = usePreferences((preferences) => preferences.leftWidth);
+  return useScreenWidth() === 'narrow' ? window.innerWidth : leftWidth;
+}
 
 interface WaitingLineProps {
   session: SessionInfo;
@@ -60,7 +70,9 @@ export function WaitingLine({ session, request, more }: WaitingLineProps) {
     }
   };
 
-  const allow = fitsInList(request) ? onceOption(request, 'allow_once') : null;
+  const width = useListWidth();
+  const mostChars = Math.floor((width - AROUND_PX) / CHAR_PX) - (more > 0 ? 4 : 0);
+  const allow = fitsInList(request, mostChars) ? onceOption(request, 'allow_once') : null;
   const deny = request.kind === 'permission' ? onceOption(request, 'reject_once') : null;
   const isOff = isSending || state !== 'live';
   const summary = summaryOf(request);

@@ -1,5 +1,7 @@
 /** What a request wants, in one line. */
+
 import type { RequestInfo } from 'sandbox-agent-client';
+import { foreign } from 'sandbox-agent-react';
 
 function textOf(value: unknown): string | null {
   return typeof value === 'string' && value.trim() !== '' ? value.trim() : null;
@@ -59,12 +61,13 @@ export function onceOption(
  * Whether all that is asked can be seen in the list. Only then can it be allowed there: one line of a command that is
  * not cut, and nothing else that it would do.
  */
-export function fitsInList(request: RequestInfo, mostChars = 34): boolean {
+export function fitsInList(request: RequestInfo, mostChars: number): boolean {
   return (
     request.kind === 'permission' &&
     !request.hook &&
     textOf(request.command) !== null &&
-    !/[\n\r]/.test(request.command ?? '') &&
+    foreign(request.command ?? '') === request.command &&
+    !/[\n\r\t]/.test(request.command) &&
     summaryOf(request).length <= mostChars &&
     (request.paths ?? []).length === 0 &&
     onceOption(request, 'allow_once') !== null

@@ -22,7 +22,7 @@ import { shownKeys } from './keys.ts';
 import { navigate, paths } from './navigation.ts';
 import { overlays } from './overlays.ts';
 import styles from './Palette.module.css';
-import { ranked } from './ranking.ts';
+import { rank, ranked } from './ranking.ts';
 import { useCommands } from './shortcuts.ts';
 
 const MOST_SESSIONS = 8;
@@ -116,7 +116,12 @@ function useEntries(typed: string): readonly Section[] {
     for (const [group, entries] of groups) {
       sections.push({ id: group, title: group, entries });
     }
-    return sections;
+    if (typed.trim() === '') {
+      return sections;
+    }
+    // What fits best is on top, whatever it is: Enter takes that.
+    const best = (section: Section) => rank(section.entries[0]?.label ?? '', typed) ?? 0;
+    return sections.toSorted((a, b) => best(b) - best(a));
   }, [sessions, commands, typed]);
 }
 
