@@ -145,6 +145,16 @@ def _try_everything(venv: Path, distributions: Sequence[Distribution], version: 
             for program in one.programs:
                 _try_program(venv / "bin" / program, version)
     _try_session(venv)
+    _try_inspector(venv)
+
+
+def _try_inspector(venv: Path) -> None:
+    """Built files came with it: there is no Node.js in this environment, and none is looked for."""
+    check = (
+        "from sandbox_agent_server.http.inspector import find_inspector; print(find_inspector())"
+    )
+    if "None" in run([venv / "bin/python", "-c", check], home=venv / "home"):
+        raise Failed("the server finds no Inspector")
 
 
 def _try_program(program: Path, version: str) -> None:

@@ -99,7 +99,9 @@ def is_built() -> bool:
     stamp = STATIC / _STAMP
     if not (STATIC / "index.html").is_file() or not stamp.is_file():
         return False
-    return not WEB.is_dir() or stamp.read_text(encoding="utf-8") == digest()
+    # An sdist carries what was built from it.
+    is_whole = (PACKAGE / "PKG-INFO").is_file() or not WEB.is_dir()
+    return is_whole or stamp.read_text(encoding="utf-8") == digest()
 
 
 def digest() -> str:

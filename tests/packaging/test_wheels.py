@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -99,6 +100,53 @@ finally:
     server.wait(10)
 """
     assert run(bin_dir / "python", "-c", code).strip() == "idle"
+
+
+def test_a_server_with_the_inspector_serves_it(wheels: dict[str, Path], tmp_path: Path) -> None:
+    bin_dir = install(tmp_path / "venv", wheels["core"], wheels["server"], wheels["inspector"])
+    code = f"""
+import json, pathlib, re, subprocess, time, urllib.request
+ready = pathlib.Path({str(tmp_path / "ready")!r})
+server = subprocess.Popen(
+    [{str(bin_dir / "sandbox-agent-server")!r}, "--port", "0",
+     "--data-dir", {str(tmp_path / "data")!r}, "--ready-file", str(ready)],
+    stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={{"PATH": ""}})
+try:
+    for _ in range(400):
+        if ready.exists():
+            break
+        time.sleep(0.05)
+    url = json.loads(ready.read_text())["url"]
+    page = urllib.request.urlopen(url + "/ui/").read().decode()
+    script = re.search(r'src="(/ui/assets/[^"]+[.]js)"', page)[1]
+    print(len(urllib.request.urlopen(url + script).read()) > 10_000)
+finally:
+    server.terminate()
+    said = server.communicate(timeout=10)[0]
+print(url + "/ui/#token=" in said)
+"""
+    assert run(bin_dir / "python", "-c", code).split() == ["True", "True"]
+
+
+def test_a_wheel_of_the_inspector_from_its_sdist_needs_no_node(tmp_path: Path) -> None:
+    inspector = ROOT / "packages" / "sandbox-agent-inspector"
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path)]
+    run(*command, "--sdist", inspector)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+        names = archive.getnames()
+    assert not any("node_modules" in name for name in names)
+    for source in ("app/src/main.tsx", "react/src/index.ts", "client/src/index.ts"):
+        assert any(name.endswith(f"/web/{source}") for name in names)
+    unpacked = tmp_path / sdist.name.removesuffix(".tar.gz")
+    done = subprocess.run(
+        [*command, "--wheel", str(unpacked)],
+        capture_output=True, text=True, timeout=240, env={"PATH": "", "HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    assert "sandbox_agent_inspector/static/index.html" in zipfile.ZipFile(wheel).namelist()
 
 
 def test_the_docker_provider_brings_its_files_and_works_beside_the_client(

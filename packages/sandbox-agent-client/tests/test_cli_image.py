@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sandbox_agent_client.cli import image as image_module
 from sandbox_agent_client.cli.main import app
+from sandbox_agent_client.sandboxes.wheels import inspector_wheels
 from sandbox_agent_core.errors import ProviderAuthError, ProviderError
 from sandbox_agent_core.spi.images import ImageSpec, SandboxImage
 from typer.testing import CliRunner, Result
@@ -81,6 +82,7 @@ def test_what_goes_in_is_what_was_said(builder: Builder) -> None:
         "sandbox_agent_core",
         "sandbox_agent_server",
     ]
+    assert list(spec.wheelhouse) == list(inspector_wheels())
     assert "Step 1 of 1" in done.stderr
     assert 'SandboxAgent.start("builder") uses it by default' in done.stderr
 

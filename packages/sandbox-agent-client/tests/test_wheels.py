@@ -14,7 +14,9 @@ from sandbox_agent_client import errors
 from sandbox_agent_client.cli.main import app
 from sandbox_agent_client.sandboxes import wheelhouse, wheels
 from sandbox_agent_client.sandboxes.wheelhouse import default_platforms, load_wheelhouse
-from sandbox_agent_client.sandboxes.wheels import server_wheels, wheel_of
+from sandbox_agent_client.sandboxes.wheels import inspector_wheels, server_wheels, wheel_of
+from sandbox_agent_inspector import STATIC
+from support.optional import skip_without
 from typer.testing import CliRunner
 
 
@@ -36,6 +38,15 @@ def test_the_server_and_core_are_packed_as_installed() -> None:
         f"{info}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt")
     } <= packed
     assert not [name for name in packed if "__pycache__" in name or name.startswith("/")]
+
+
+def test_the_inspector_is_packed_when_it_is_built_here() -> None:
+    if not (STATIC / "index.html").is_file():
+        assert inspector_wheels() == ()
+        skip_without("the Inspector is not built: make inspector")
+    (inspector,) = inspector_wheels()
+    assert inspector.filename.startswith("sandbox_agent_inspector-")
+    assert "sandbox_agent_inspector/serving.py" in names(inspector.content)
 
 
 def test_the_same_files_give_the_same_bytes() -> None:

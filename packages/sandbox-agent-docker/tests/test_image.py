@@ -34,6 +34,12 @@ def test_the_server_comes_from_wheels_or_from_the_index() -> None:
         "/wheels/sandbox_agent_core-9.9.9-py3-none-any.whl",
         "/wheels/sandbox_agent_server-9.9.9-py3-none-any.whl[node]",
     ]
+    inspector = Wheel("sandbox_agent_inspector-9.9.9-py3-none-any.whl", b"")
+    assert server_requirements([*own, inspector], [], node=False, directory="/w") == [
+        "/w/sandbox_agent_core-9.9.9-py3-none-any.whl",
+        "/w/sandbox_agent_inspector-9.9.9-py3-none-any.whl",
+        "/w/sandbox_agent_server-9.9.9-py3-none-any.whl",
+    ]
     (from_index,) = server_requirements([], [], node=False, directory="/wheels")
     assert from_index.startswith("sandbox-agent-server~=")
 

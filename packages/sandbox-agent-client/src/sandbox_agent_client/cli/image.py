@@ -38,7 +38,7 @@ from sandbox_agent_client.errors import (
 from sandbox_agent_client.sandboxes.npm_registry import callers_npm_registry
 from sandbox_agent_client.sandboxes.plugins import find_provider, installed_providers
 from sandbox_agent_client.sandboxes.wheelhouse import load_wheelhouse
-from sandbox_agent_client.sandboxes.wheels import server_wheels
+from sandbox_agent_client.sandboxes.wheels import inspector_wheels, server_wheels
 
 __all__ = ["image_app"]
 
@@ -183,7 +183,9 @@ async def _build(
         raise ProviderNotInstalled(why, provider=name)
     started = time.monotonic()
     npm = await asyncio.to_thread(callers_npm_registry, os.environ)
-    made = replace(spec, wheels=wheels, wheelhouse=house, npm_registry=npm)
+    # Not among the wheels by which an image is found again: a server is the same with it and without.
+    beside = (*house, *inspector_wheels()) if wheels else house
+    made = replace(spec, wheels=wheels, wheelhouse=beside, npm_registry=npm)
     image = await provider.build_image(made)
     if not quiet:
         _to_stderr(_outcome(image, time.monotonic() - started))

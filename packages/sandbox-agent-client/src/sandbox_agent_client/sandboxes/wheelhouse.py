@@ -13,7 +13,7 @@ from sandbox_agent_core.errors import InvalidRequest, ProviderError
 from sandbox_agent_core.installed_from import pip_install
 from sandbox_agent_core.spi.provider import Wheel
 
-from sandbox_agent_client.sandboxes.wheels import server_wheels
+from sandbox_agent_client.sandboxes.wheels import inspector_wheels, server_wheels
 
 __all__ = ["build_wheelhouse", "default_platforms", "load_wheelhouse"]
 
@@ -61,6 +61,7 @@ def build_wheelhouse(directory: Path, *, python: str, platforms: Sequence[str]) 
             f"Run `{pip_install('sandbox-agent-server')}`."
         )
     directory.mkdir(parents=True, exist_ok=True)
+    own = (*own, *inspector_wheels())
     for wheel in own:
         (directory / wheel.filename).write_bytes(wheel.content)
     command = [

@@ -15,9 +15,11 @@ from pathlib import Path
 
 from sandbox_agent_core.spi.provider import Wheel
 
-__all__ = ["server_wheels", "wheel_of", "write_wheel"]
+__all__ = ["inspector_wheels", "server_wheels", "wheel_of", "write_wheel"]
 
 SERVER_PACKAGES = ("sandbox-agent-core", "sandbox-agent-server")
+INSPECTOR_PACKAGE = "sandbox-agent-inspector"
+_INSPECTOR_PAGE = "sandbox_agent_inspector/static/index.html"
 PURE_TAG = "py3-none-any"
 _METADATA_FILES = ("METADATA", "entry_points.txt")
 _OLDEST_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
@@ -33,6 +35,22 @@ def server_wheels() -> Sequence[Wheel]:
         return tuple(wheel_of(distribution(name)) for name in SERVER_PACKAGES)
     except PackageNotFoundError:
         return ()
+
+
+@cache
+def inspector_wheels() -> Sequence[Wheel]:
+    """The Inspector's files, for a server to be installed with; empty when they are not here. From a checkout in which
+    nobody has built them there is nothing to show."""
+    try:
+        wheel = wheel_of(distribution(INSPECTOR_PACKAGE))
+    except PackageNotFoundError:
+        return ()
+    return (wheel,) if _INSPECTOR_PAGE in _names(wheel) else ()
+
+
+def _names(wheel: Wheel) -> list[str]:
+    with zipfile.ZipFile(io.BytesIO(wheel.content)) as archive:
+        return archive.namelist()
 
 
 def wheel_of(installed: Distribution) -> Wheel:

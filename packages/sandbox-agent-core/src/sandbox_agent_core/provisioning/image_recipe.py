@@ -29,6 +29,7 @@ PACKAGES: Final = (
     "jq",
 )
 """What agents like to have, of a distribution like Debian."""
+_BESIDE_THE_SERVER: Final = ("sandbox_agent_core-", "sandbox_agent_inspector-")
 
 # The program is a script of ours, not a link: what it sets holds also where a vendor forgets an image's variables.
 _SCRIPT: Final = f"""\
@@ -129,8 +130,8 @@ def server_requirements(
     if server is None:
         minor = ".".join(version("sandbox-agent-core").split(".")[:2])
         return [f"sandbox-agent-server{extra}~={minor}.0"]
-    core = [name for name in ours if name.startswith("sandbox_agent_core-")]
-    return [f"{directory}/{name}" for name in (*core, f"{server}{extra}")]
+    others = [name for name in ours if name.startswith(_BESIDE_THE_SERVER)]
+    return [f"{directory}/{name}" for name in (*others, f"{server}{extra}")]
 
 
 def _install_packages(packages: Sequence[str]) -> str:
