@@ -33,6 +33,7 @@ What to try next
   A real agent    export ANTHROPIC_API_KEY=...
                   sandbox-agent run --agent claude "Explain this repository"
   What it did     sandbox-agent sessions --help
+  In a browser    sandbox-agent server start && sandbox-agent ui
   As a server     sandbox-agent-server
   In your code    examples/quickstart.py, examples/permissions.py
   Read            README.md and docs/"""
