@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from axe import Axe
 from opening import PHONE, OpenPage
 from playwright.sync_api import Locator, Page, Route, expect
 from support.server import ServerProcess
@@ -242,3 +243,15 @@ def test_a_thumb_finds_two_large_buttons(
     while sheet.locator("article[data-state=pending]").count():
         sheet.get_by_role("button", name="Allow once").tap()
     expect(_card(page, "resolved")).to_contain_text("Allowed once")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_nothing_about_a_request_is_in_the_way_of_anybody(
+    server: ServerProcess, open_page: OpenPage, tmp_path: Path, axe: Axe, theme: str
+) -> None:
+    for scene in ("permission", "question"):
+        _ask(server, tmp_path, scene)
+    page = open_page("/inbox", color_scheme=theme)
+    rows = page.get_by_role("main").get_by_role("listitem").filter(has_text=str(tmp_path))
+    expect(rows.locator("article[data-state=pending]")).to_have_count(2)
+    assert axe(page) == []

@@ -103,8 +103,7 @@ function MainButton({
     <Button
       look={look}
       className={look === 'primary' ? styles.allow : styles.deny}
-      shortcut={keyLabel(keys)}
-      aria-label={foreign(choice.label)}
+      shortcut={<span aria-hidden>{keyLabel(keys)}</span>}
       aria-keyshortcuts={keys.replace(' ', '+')}
       onPress={() => onPress(choice.body)}
     >
