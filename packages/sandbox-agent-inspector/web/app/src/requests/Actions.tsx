@@ -64,23 +64,25 @@ export function Actions({ session }: { session: SessionInfo | null }) {
                 {refusals.length > 0 ? 'Deny otherwise…' : 'Deny and say why…'}
               </Button>
             )}
-            <span className={styles.gap} />
-            {request.hook === 'after_tool' && (
-              <Button look="quiet" className={styles.edit} onPress={() => show('context')}>
-                Tell the model more…
-              </Button>
-            )}
-            {canEdit && (
-              <Button look="quiet" className={styles.edit} onPress={() => show('edit')}>
-                Edit…
-              </Button>
-            )}
-            {allow && <MainButton choice={allow} keys="Alt Y" look="primary" onPress={press} />}
-            {always.length > 0 && (
-              <Button look="quiet" className={styles.always} onPress={() => show('always')}>
-                Always allow…
-              </Button>
-            )}
+            {/* Together, or what lasts would wrap to where a refusal is. */}
+            <div className={styles.allowing}>
+              {request.hook === 'after_tool' && (
+                <Button look="quiet" className={styles.edit} onPress={() => show('context')}>
+                  Tell the model more…
+                </Button>
+              )}
+              {canEdit && (
+                <Button look="quiet" className={styles.edit} onPress={() => show('edit')}>
+                  Edit…
+                </Button>
+              )}
+              {allow && <MainButton choice={allow} keys="Alt Y" look="primary" onPress={press} />}
+              {always.length > 0 && (
+                <Button look="quiet" className={styles.always} onPress={() => show('always')}>
+                  Always allow…
+                </Button>
+              )}
+            </div>
           </div>
         </>
       )}
