@@ -4,6 +4,7 @@ import {
   Suspense,
   useCallback,
   useEffect,
+  useLayoutEffect,
   useMemo,
   useRef,
   useState,
@@ -75,6 +76,7 @@ export function Timeline({ sessionId, seq = null }: TimelineProps) {
   const [isExporting, setExporting] = useState(false);
   const [selectedKey, setSelectedKey] = useState<string | null>(null);
   const [chosenSeq, setChosenSeq] = useState<number | null>(null);
+  const [goal, setGoal] = useState<{ key: string; where: 'nearest' | 'centre' } | null>(null);
   const frame = useRef<HTMLElement>(null);
   const search = useRef<HTMLInputElement>(null);
   const mark = useMark();
@@ -104,26 +106,32 @@ export function Timeline({ sessionId, seq = null }: TimelineProps) {
     if (!row) return;
     setSelectedKey(row.key);
     setChosenSeq(row.seqs[0] ?? null);
-    list.scrollToRow(index, 'nearest');
+    setGoal({ key: row.key, where: 'nearest' });
     if (view === 'universal') selectionStore.set(highlightOf(sessionId, row));
   };
   const close = () => {
     setSelectedKey(null);
-    list.ref.current?.focus();
+    list.element?.focus();
   };
   const reveal = (index: number, wanted: number) => {
     const row = rows[index];
     if (!row) return;
     setSelectedKey(row.key);
     setChosenSeq(row.seqs.includes(wanted) ? wanted : (row.seqs[0] ?? null));
-    list.scrollToRow(index, 'centre');
+    setGoal({ key: row.key, where: 'centre' });
     mark.show(row.key);
   };
+  // Once the detail of the row is there: it takes room from the list.
+  const { scrollToRow } = list;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: only another goal moves the list.
+  useLayoutEffect(() => {
+    if (goal) scrollToRow(indexOfKey(goal.key), goal.where);
+  }, [goal]);
   const follow = () => {
     log.toEnd?.();
     list.follow();
   };
-  const gone = useDeepLink({ seq, log, rows, reveal });
+  const gone = useDeepLink({ seq, log, rows, isReady: list.element !== null, reveal });
 
   const chosen = useSelected();
   const showChosen = useRef(() => {});

@@ -7,11 +7,13 @@ interface DeepLink {
   seq: number | null;
   log: Log;
   rows: readonly TimelineRow[];
+  /** The list is there, and can be scrolled. */
+  isReady: boolean;
   reveal: (index: number, seq: number) => void;
 }
 
 /** Goes to the event of a link, once it is there. Answers with its `seq` if there is no such event. */
-export function useDeepLink({ seq, log, rows, reveal }: DeepLink): number | null {
+export function useDeepLink({ seq, log, rows, isReady, reveal }: DeepLink): number | null {
   const [wanted, setWanted] = useState<number | null>(null);
   const [isLoaded, setLoaded] = useState(false);
   const [gone, setGone] = useState<number | null>(null);
@@ -40,7 +42,7 @@ export function useDeepLink({ seq, log, rows, reveal }: DeepLink): number | null
     latest.current = reveal;
   });
   useEffect(() => {
-    if (wanted === null || rows.length === 0) return;
+    if (wanted === null || rows.length === 0 || !isReady) return;
     const index = rowOfSeq(rows, wanted);
     const isThere = rows[index]?.seqs.includes(wanted) ?? false;
     if (!isThere && !isLoaded) return;
@@ -51,6 +53,6 @@ export function useDeepLink({ seq, log, rows, reveal }: DeepLink): number | null
     const isPiece = !isThere && (next?.family === 'message' || next?.family === 'reasoning');
     if (isThere || isPiece) latest.current(isPiece ? index + 1 : index, wanted);
     else setGone(wanted);
-  }, [wanted, rows, isLoaded]);
+  }, [wanted, rows, isReady, isLoaded]);
   return gone;
 }

@@ -1,8 +1,9 @@
-import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { type RefCallback, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 
 export interface FixedRows {
   /** For the element that scrolls. Its first child must be `height` high. */
-  readonly ref: RefObject<HTMLDivElement | null>;
+  readonly ref: RefCallback<HTMLDivElement>;
+  readonly element: HTMLDivElement | null;
   readonly height: number;
   /** The rows to render, `to` not among them; `firstVisible` and `lastVisible` are those in view. */
   readonly from: number;
@@ -39,21 +40,20 @@ export function useFixedRows({
   onNearStart,
   onNearEnd,
 }: Options): FixedRows {
-  const ref = useRef<HTMLDivElement>(null);
+  // In the state: the list may come later than this hook, and go.
+  const [element, setElement] = useState<HTMLDivElement | null>(null);
   const [following, setFollowing] = useState(startFollowing);
   const [view, setView] = useState({ top: 0, height: 600 });
   const first = useRef<{ key: string | null; rowHeight: number }>({ key: firstKey, rowHeight });
   const height = count * rowHeight;
 
   const measure = useCallback(() => {
-    const element = ref.current;
     if (!element) return;
     const next = { top: element.scrollTop, height: element.clientHeight };
     setView((old) => (old.top === next.top && old.height === next.height ? old : next));
-  }, []);
+  }, [element]);
 
   useLayoutEffect(() => {
-    const element = ref.current;
     if (!element) return;
     const before = first.current.key;
     if (before !== null && before !== firstKey && !following) {
@@ -63,10 +63,9 @@ export function useFixedRows({
     first.current = { key: firstKey, rowHeight };
     if (following) element.scrollTop = height;
     measure();
-  }, [firstKey, height, rowHeight, following, indexOfKey, measure]);
+  }, [element, firstKey, height, rowHeight, following, indexOfKey, measure]);
 
   useEffect(() => {
-    const element = ref.current;
     if (!element) return;
     const leave = () => setFollowing(false);
     const onWheel = (event: WheelEvent) => {
@@ -93,7 +92,7 @@ export function useFixedRows({
       element.removeEventListener('pointerdown', onPointerDown);
       element.removeEventListener('scroll', onScroll);
     };
-  }, [measure]);
+  }, [element, measure]);
 
   const nearStart = view.top < rowHeight * 20;
   useEffect(() => {
@@ -108,7 +107,6 @@ export function useFixedRows({
 
   const scrollToRow = useCallback(
     (index: number, where: 'centre' | 'nearest') => {
-      const element = ref.current;
       if (!element || index < 0) return;
       const top = index * rowHeight;
       const space = element.clientHeight;
@@ -120,13 +118,14 @@ export function useFixedRows({
       if (index < count - 1) setFollowing(false);
       measure();
     },
-    [rowHeight, count, measure],
+    [element, rowHeight, count, measure],
   );
 
   const firstVisible = Math.max(0, Math.floor(view.top / rowHeight));
   const lastVisible = Math.min(count, Math.ceil((view.top + view.height) / rowHeight)) - 1;
   return {
-    ref,
+    ref: setElement,
+    element,
     height,
     from: Math.max(0, firstVisible - OVERSCAN),
     to: Math.min(count, lastVisible + 1 + OVERSCAN),
