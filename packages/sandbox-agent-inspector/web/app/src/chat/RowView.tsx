@@ -11,6 +11,7 @@ import { PromptRow, QueuedRow, SteeredRow } from './PromptRow.tsx';
 import styles from './rows.module.css';
 import { ErrorRow, SummaryRow, WorkingRow } from './TurnEnd.tsx';
 import { PlanCard, QuietRow, ToolCall } from './tools/index.ts';
+import { useRowHover } from './useRowHover.ts';
 
 interface RowViewProps {
   row: ConversationRow;
@@ -28,6 +29,7 @@ export const RowView = memo(function RowView(props: RowViewProps) {
       className={`${styles.row} ${props.row.turn.rewound ? styles.rewound : ''}`}
       data-kind={props.row.kind}
       data-first={props.isFirst || undefined}
+      {...useRowHover(props.row)}
     >
       <Content {...props} />
     </div>
