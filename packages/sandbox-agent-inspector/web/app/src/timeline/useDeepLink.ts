@@ -46,13 +46,18 @@ export function useDeepLink({ seq, log, rows, isReady, reveal }: DeepLink): numb
     const index = rowOfSeq(rows, wanted);
     const isThere = rows[index]?.seqs.includes(wanted) ?? false;
     if (!isThere && !isLoaded) return;
-    done.current = wanted;
-    setWanted(null);
     // A piece of a message is not in the log of a page any more, but its message is the next row.
     const next = rows[index + 1];
     const isPiece = !isThere && (next?.family === 'message' || next?.family === 'reasoning');
-    if (isThere || isPiece) latest.current(isPiece ? index + 1 : index, wanted);
-    else setGone(wanted);
+    if (!isThere && !isPiece) {
+      // Until it comes after all: a page of megabytes takes its time.
+      setGone(wanted);
+      return;
+    }
+    done.current = wanted;
+    setWanted(null);
+    setGone(null);
+    latest.current(isPiece ? index + 1 : index, wanted);
   }, [wanted, rows, isReady, isLoaded]);
   return gone;
 }
