@@ -26,6 +26,8 @@ export interface ServerSnapshot {
 
 /** How many sessions are kept ready behind the ones that are shown. */
 const KEPT_SESSIONS = 6;
+/** One that was asked for is listened to a moment later, when it is shown. */
+const GRACE_MS = 10_000;
 
 export class ServerStore {
   readonly client: SandboxAgent;
@@ -35,6 +37,8 @@ export class ServerStore {
   readonly #inbox: RequestInbox;
   readonly #activity = new Activity();
   readonly #opened = new Map<string, SessionStore>();
+  /** When each was asked for the last time. */
+  readonly #askedAt = new Map<string, number>();
   /** Sessions whose deltas the feed was asked for, and those whose it brings. */
   #asked: ReadonlySet<string> = new Set();
   #covered: ReadonlySet<string> = new Set();
@@ -103,7 +107,8 @@ export class ServerStore {
       });
     }
     this.#opened.set(id, store);
-    this.#closeUnwatched();
+    this.#askedAt.set(id, Date.now());
+    if (this.#opened.size > KEPT_SESSIONS) this.#closeUnwatched();
     return store;
   }
 
@@ -210,10 +215,10 @@ export class ServerStore {
     let spare = this.#opened.size - KEPT_SESSIONS;
     for (const [id, store] of this.#opened) {
       if (spare <= 0) return;
-      // One that was asked for just now has no listener yet.
-      if (store.isWatched || id === [...this.#opened.keys()].at(-1)) continue;
+      if (store.isWatched || Date.now() - (this.#askedAt.get(id) ?? 0) < GRACE_MS) continue;
       store.close();
       this.#opened.delete(id);
+      this.#askedAt.delete(id);
       spare -= 1;
     }
   }

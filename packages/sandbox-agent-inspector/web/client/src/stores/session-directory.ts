@@ -53,14 +53,21 @@ export class SessionDirectory {
 
   /** What somebody else has read. */
   tell(info: SessionInfo): void {
-    const known = this.#known.get(info.id);
+    let known = this.#known.get(info.id);
+    if (known && known.createdAt !== info.createdAt) {
+      // Another with its id: that one was purged.
+      known = undefined;
+      this.#told.delete(info.id);
+    }
     // An answer of before an event that was taken in would take it back.
     if (info.lastSeq < (this.#told.get(info.id) ?? 0)) {
       this.refresh(info.id, SETTLE_MS);
       if (known) return;
     }
-    const isBehind = known && known.lastSeq > info.lastSeq;
-    const next = isBehind ? { ...info, lastSeq: known.lastSeq, updatedAt: known.updatedAt } : info;
+    const next =
+      known && known.lastSeq > info.lastSeq
+        ? { ...info, lastSeq: known.lastSeq, updatedAt: known.updatedAt }
+        : info;
     if (!known || !isSame(known, next)) this.#put(next);
   }
 
