@@ -17,6 +17,7 @@ import {
   parseLines,
   useClient,
   useFileTree,
+  writtenLines,
 } from 'sandbox-agent-react';
 import { navigate, paths, useRoute } from '../shell/navigation.ts';
 import {
@@ -146,7 +147,7 @@ function Directory({ root, link, sessionId }: DirectoryProps) {
   const open = (path: string, at: LineRange | null = null) => {
     setLines({ path, lines: at });
     place.open(path);
-    if (!sessionId) navigate(paths.files(path), { replace: true });
+    if (!sessionId) navigate(paths.files(path, at && writtenLines(at)), { replace: true });
   };
 
   const tabs = [

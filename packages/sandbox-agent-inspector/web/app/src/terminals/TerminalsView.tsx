@@ -337,15 +337,11 @@ function TerminalTabs({
                 </Badge>
               )}
             </button>
-            <button
-              type="button"
-              className={styles.close}
-              tabIndex={-1}
-              aria-label={`Close ${foreign(title).slice(0, 80)}`}
-              onClick={() => onClose(one)}
-            >
-              <X aria-hidden />
-            </button>
+            {/* biome-ignore lint/a11y/noStaticElementInteractions: a list of tabs has tabs only; Delete closes one */}
+            {/* biome-ignore lint/a11y/useKeyWithClickEvents: as above */}
+            <span aria-hidden title="Close" className={styles.close} onClick={() => onClose(one)}>
+              <X />
+            </span>
           </div>
         );
       })}
