@@ -56,35 +56,47 @@ def test_an_edit_is_a_diff_whose_text_is_copied_without_numbers(
         return getSelection().toString();
     }""")
     text = "\n".join(line.rstrip() for line in selected.strip().splitlines())
-    assert text == OLD.replace(
-        "    if self.exp < now():\n",
-        "    if self.exp < now():\n    if self.exp <= now() + SKEW:\n",
-    ).strip()
+    assert (
+        text
+        == OLD.replace(
+            "    if self.exp < now():\n",
+            "    if self.exp < now():\n    if self.exp <= now() + SKEW:\n",
+        ).strip()
+    )
 
 
 def test_opening_and_closing_a_card_moves_its_header_by_no_pixel(
     told: Told, open_page: OpenPage
 ) -> None:
     long = "".join(f"line {number}\n" for number in range(200))
-    calls = [command(f"c{number}", f"make {number}", long, 1) for number in range(8)]
-    page = open_page(told(*calls, edit("e", "/w/a.py", OLD, NEW), read("r", "/w/b.py")))
-    quiet = page.get_by_role("region", name="Read 1 file").get_by_role("button")
-    expect(quiet).to_be_visible()
-    cards = [_card(page, id).locator("[data-row-toggle]").first for id in ("c6", "c7", "e")]
-    for toggle in (*cards, quiet):
+    after = {"type": "text", "text": "\n\n".join("words" for _ in range(80))}
+    page = open_page(
+        told(
+            *(command(f"c{number}", f"make {number}", long, 1) for number in range(4)),
+            edit("e", "/w/a.py", OLD, NEW),
+            read("r", "/w/b.py"),
+            {"sessionUpdate": "agent_message_chunk", "content": after},
+        )
+    )
+    quiet = page.get_by_role("region", name="Read 1 file").get_by_role("button").first
+    expect(page.get_by_text("words").last).to_be_visible()
+    page.get_by_role("log").hover()
+    for toggle in (quiet, _card(page, "e").locator("[data-row-toggle]")):
+        for _ in range(40):
+            if toggle.count() and (box := toggle.bounding_box()) and box["y"] > 200:
+                break
+            page.mouse.wheel(0, -200)
+            page.evaluate("() => new Promise(requestAnimationFrame)")
+        toggle.evaluate(
+            "(it) => it.addEventListener('click', () => { it.pressedAt = it.getBoundingClientRect().y; }, true)"
+        )
         for _ in range(2):
-            toggle.scroll_into_view_if_needed()
-            before = toggle.bounding_box()
-            state = toggle.get_attribute("aria-expanded")
+            now = "false" if toggle.get_attribute("aria-expanded") == "true" else "true"
             toggle.click()
-            expect(toggle).to_have_attribute(
-                "aria-expanded", "false" if state == "true" else "true"
-            )
-            page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
-            after = toggle.bounding_box()
-            assert before is not None
-            assert after is not None
-            assert abs(before["y"] - after["y"]) <= 1
+            expect(toggle).to_have_attribute("aria-expanded", now)
+            moved = toggle.evaluate("""(it) => new Promise((done) => requestAnimationFrame(() => setTimeout(
+                () => done(Math.abs(it.getBoundingClientRect().y - it.pressedAt)))))""")
+            assert moved <= 1
 
 
 def test_quiet_calls_are_one_row_and_what_failed_is_not_among_them(
@@ -133,9 +145,7 @@ def test_what_a_terminal_printed_can_be_read_in_both_themes(
         assert min(ratios) >= 4.5
 
 
-def test_many_changed_lines_wait_until_somebody_wants_them(
-    told: Told, open_page: OpenPage
-) -> None:
+def test_many_changed_lines_wait_until_somebody_wants_them(told: Told, open_page: OpenPage) -> None:
     old = "".join(f"old {number}\n" for number in range(1500))
     new = "".join(f"new {number}\n" for number in range(1500))
     page = open_page(told(edit("e", "/w/big.txt", old, new)))
@@ -167,9 +177,7 @@ def test_names_that_deceive_are_shown_as_they_are(told: Told, open_page: OpenPag
     assert width <= 0
 
 
-def test_cards_have_no_barriers_in_either_theme(
-    told: Told, open_page: OpenPage, axe: Axe
-) -> None:
+def test_cards_have_no_barriers_in_either_theme(told: Told, open_page: OpenPage, axe: Axe) -> None:
     long = "".join(f"line {number}\n" for number in range(60))
     page = open_page(
         told(
@@ -206,7 +214,9 @@ def test_a_task_in_the_background_is_stopped_by_its_own_button(
     server: ServerProcess, open_page: OpenPage
 ) -> None:
     with httpx.Client(base_url=server.url, headers=server.headers, timeout=30) as client:
-        session = client.post("/v1/sessions", json={"agent": "mock"}).raise_for_status().json()["id"]
+        session = (
+            client.post("/v1/sessions", json={"agent": "mock"}).raise_for_status().json()["id"]
+        )
         path = f"/v1/sessions/{session}/prompt"
         body = {"text": "background 600"}
         client.post(path, params={"wait": True}, json=body).raise_for_status()

@@ -31,7 +31,7 @@ def server(
     folder = tmp_path_factory.mktemp("real")
     home = folder / "home"
     home.mkdir()
-    config = f'[agents.pi]\npath = "{pi_binary}"\n'
+    config = f'[agents.pi]\ncommand = ["{pi_binary}"]\n'
     server = ServerProcess(folder, config=config, env=pi_env(home, llm)).start()
     yield server
     server.stop()

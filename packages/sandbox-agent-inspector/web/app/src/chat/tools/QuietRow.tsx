@@ -86,6 +86,7 @@ function Group({ items, first, turn, sessionId, depth = 0 }: QuietRowProps & { f
               turn={turn}
               sessionId={sessionId}
               depth={depth + 1}
+              isAlone={items.length === 1}
             />
           ))}
       </div>

@@ -33,11 +33,13 @@ interface ToolCallProps {
   sessionId: string;
   /** Within a row of quiet calls, or a sub-agent: 0 outside of any. */
   depth?: number;
+  /** It was opened to be read, and is all that there is to read. */
+  isAlone?: boolean;
 }
 
 const OPEN_EDIT_LINES = 30;
 
-export function ToolCall({ item, turn, sessionId, depth = 0 }: ToolCallProps) {
+export function ToolCall({ item, turn, sessionId, depth = 0, isAlone = false }: ToolCallProps) {
   const id = useId();
   const cwd = useSessionSelector(sessionId, (snapshot) => snapshot.transcript.cwd ?? null);
   const task = useSessionSelector(
@@ -56,7 +58,7 @@ export function ToolCall({ item, turn, sessionId, depth = 0 }: ToolCallProps) {
   const counts = useMemo(() => changedLinesOf(item), [item]);
   const key = toolKey(sessionId, item);
   const isAsked = askedAbout(turn, item.toolCallId).permission !== null;
-  const opensItself = opensByItself(summary, isAsked, counts, depth);
+  const opensItself = isAlone || opensByItself(summary, isAsked, counts, depth);
   const { isOpen, toggle } = useDisclosure(disclosures, key, opensItself);
   useEffect(() => {
     if (opensItself) disclosures.keep(key);
