@@ -92,10 +92,11 @@ export function Diff({
               size="small"
               look={isViewed ? 'default' : 'quiet'}
               icon={<Check />}
+              aria-label="Viewed"
               aria-pressed={isViewed ?? false}
               onPress={() => onViewed(!isViewed)}
             >
-              Viewed
+              <span className={styles.viewedWord}>Viewed</span>
             </Button>
           )}
           {actions}

@@ -46,7 +46,8 @@ export function fileDiffOfTexts(options: TextsOptions): FileDiff {
   const runs = compare(before, after, options.timeoutMs ?? TIMEOUT_MS);
   const oldStart = options.oldStart === undefined ? (isWhole ? 1 : null) : options.oldStart;
   const newStart = options.newStart === undefined ? (isWhole ? 1 : null) : options.newStart;
-  const hunks = hunksOf(before, after, runs.runs, oldStart, newStart);
+  const all = hunksOf(before, after, runs.runs, oldStart, newStart);
+  const hunks = isWhole ? all : all.map(asPiece);
   return {
     path: options.path,
     oldPath: options.oldPath ?? null,
@@ -80,7 +81,7 @@ export function fileDiffOf(diff: Diff): FileDiff {
     });
   }
   const read = hunks.map((hunk) =>
-    readHunk(hunk.lines, hunk.oldStart ?? null, hunk.newStart ?? null, ''),
+    asPiece(readHunk(hunk.lines, hunk.oldStart ?? null, hunk.newStart ?? null, '')),
   );
   return {
     path: diff.path,
@@ -96,6 +97,11 @@ export function fileDiffOf(diff: Diff): FileDiff {
     lineEndings: endings(oldText, diff.newText),
     truncated: false,
   };
+}
+
+/** The end of a piece is no end of a file, so nothing is missing there. */
+function asPiece(hunk: DiffHunk): DiffHunk {
+  return { ...hunk, lines: hunk.lines.map((line) => ({ ...line, noNewline: false })) };
 }
 
 /** Signed lines, as a unified diff has them, with their numbers. */

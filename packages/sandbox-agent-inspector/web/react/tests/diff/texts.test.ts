@@ -99,7 +99,8 @@ describe('what an agent tells of its edit', () => {
       ['del', 13, null],
       ['add', null, 13],
     ]);
-    expect(file.hunks[0]?.lines.at(-1)?.noNewline).toBe(true);
+    // The end of a piece is no end of a file.
+    expect(file.hunks[0]?.lines.at(-1)?.noNewline).toBe(false);
   });
 
   it('is compared here when it has no hunks', () => {

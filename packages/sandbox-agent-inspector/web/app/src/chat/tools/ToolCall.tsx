@@ -8,6 +8,7 @@ import {
   describeTool,
   fileDiffOf,
   isActive,
+  type ToolPart,
   type ToolSummary,
   toolParts,
   useDisclosure,
@@ -69,6 +70,11 @@ export function ToolCall({ item, turn, sessionId, depth = 0, isAlone = false }: 
     [isOpen, item, summary, cwd],
   );
   const stop = useStop(sessionId, turn, summary.state, task?.id ?? null);
+  const shown = {
+    isLive: isActive(summary.state),
+    cwd,
+    hasOneFile: (item.diffs?.length ?? 0) <= 1 && summary.path !== null,
+  };
   const isRunning = summary.state === 'running' || summary.state === 'background';
   return (
     <section
@@ -127,15 +133,11 @@ export function ToolCall({ item, turn, sessionId, depth = 0, isAlone = false }: 
         {isOpen && (
           <>
             {summary.detail && <p className={styles.detail}>{summary.detail}</p>}
-            <Parts
-              parts={parts}
-              isLive={isActive(summary.state)}
-              cwd={cwd}
-              hasOneFile={(item.diffs?.length ?? 0) <= 1 && summary.path !== null}
-            />
+            <Parts {...shown} parts={parts.filter((part) => !isReport(part))} />
             {children.length > 0 && (
               <Nested items={children} turn={turn} sessionId={sessionId} depth={depth} />
             )}
+            <Parts {...shown} parts={parts.filter(isReport)} />
             {showsRaw && <RawFields item={item} />}
           </>
         )}
@@ -156,6 +158,11 @@ function opensByItself(
   if (isAsked || summary.sort === 'mode' || summary.sort === 'question') return true;
   if (counts !== null) return counts.additions + counts.deletions <= OPEN_EDIT_LINES;
   return summary.state === 'running' || summary.state === 'background';
+}
+
+/** What a sub-agent says in the end comes after what it did. */
+function isReport(part: ToolPart): boolean {
+  return part.type === 'markdown' && part.label === 'Its report';
 }
 
 function changedLinesOf(item: ToolItem): { additions: number; deletions: number } | null {
