@@ -3,7 +3,7 @@
 import { FileDiff } from 'lucide-react';
 import { useEffect, useMemo, useState } from 'react';
 import type { SessionDiff } from 'sandbox-agent-client';
-import { fileDiffsOfPatch, useClient, useSessionSelector } from 'sandbox-agent-react';
+import { fileDiffsOf, useClient, useSessionSelector } from 'sandbox-agent-react';
 import { DiffList } from '../diff/index.ts';
 import { navigate, paths } from '../shell/navigation.ts';
 import { Banner, Button, EmptyState, Select, Skeleton } from '../ui/index.ts';
@@ -80,7 +80,10 @@ interface ChangesProps {
 
 function Changes({ answer, onRetry }: ChangesProps) {
   const diff = answer && 'diff' in answer ? answer.diff : null;
-  const files = useMemo(() => fileDiffsOfPatch(diff?.patch ?? ''), [diff]);
+  const files = useMemo(
+    () => (diff ? fileDiffsOf(diff.files ?? [], diff.patch ?? '', diff.truncated) : []),
+    [diff],
+  );
   if (answer === null) return <Skeleton lines={[50, 90, 82, 95, 40]} />;
   if ('problem' in answer) {
     return (

@@ -45,6 +45,8 @@ export type ConversationRow = RowOf &
 export type RowKind = ConversationRow['kind'];
 
 const NO_TURN: Turn = {};
+/** Deeper is a circle, or as good as one. */
+const DEEPEST = 64;
 
 /** Makes the rows of one session, and remembers those of turns that have not changed. */
 export class RowModel {
@@ -133,14 +135,21 @@ export function turnRows(turn: Turn, number: number, group: GroupItems): Convers
 /** The items with a row of their own: what a sub-agent said and did is inside of its card. */
 function ownItems(turn: Turn): TurnItem[] {
   const items = turn.items ?? [];
-  const calls = new Set<string>();
-  for (const item of items) if (item.type === 'tool') calls.add(item.toolCallId);
-  return items.filter((item) => {
-    const parent = parentOf(item);
-    return (
-      parent === null || !calls.has(parent) || (item.type === 'tool' && item.toolCallId === parent)
-    );
-  });
+  const parents = new Map<string, string | null>();
+  for (const item of items) if (item.type === 'tool') parents.set(item.toolCallId, parentOf(item));
+  return items.filter((item) => !isWithin(parentOf(item), parents));
+}
+
+/** Whether it is inside of a call that is shown. Calls that are inside of each other would hide all that they do. */
+function isWithin(parent: string | null, parents: ReadonlyMap<string, string | null>): boolean {
+  let at = parent;
+  if (at === null || !parents.has(at)) return false;
+  for (let depth = 0; depth < DEEPEST; depth += 1) {
+    const above = parents.get(at);
+    if (above == null || !parents.has(above)) return true;
+    at = above;
+  }
+  return false;
 }
 
 function isGroup(one: TurnItem | readonly ToolItem[]): one is readonly ToolItem[] {

@@ -123,6 +123,21 @@ describe('rows', () => {
     expect(rowKeyOfTurn(rows, 'nowhere')).toBeNull();
   });
 
+  it('show calls that are inside of each other: nobody else would', () => {
+    const within = [
+      tool('a', 1, { parentToolCallId: 'b' }),
+      tool('b', 2, { parentToolCallId: 'a' }),
+      tool('c', 3, { parentToolCallId: 'c' }),
+    ];
+    expect(kinds([turn('t', within, ended)])).toEqual([
+      'prompt',
+      'tool',
+      'tool',
+      'tool',
+      'summary',
+    ]);
+  });
+
   it('take ids that are names of the language', () => {
     const rows = new RowModel().rows({
       turns: [turn('__proto__', [tool('constructor', 2)], ended)],
