@@ -57,7 +57,8 @@ export function durationOf(turn: Turn): number | null {
 export function stopWords(turn: Turn): string | null {
   if (turn.limit) return LIMITS[turn.limit] ?? 'a limit was reached';
   if (!turn.stopReason || turn.stopReason === 'end_turn') return null;
-  return STOPS[turn.stopReason] ?? `stopped: ${turn.stopReason}`;
+  const { stopReason } = turn;
+  return Object.hasOwn(STOPS, stopReason) ? (STOPS[stopReason] ?? null) : `stopped: ${stopReason}`;
 }
 
 const LIMITS: Readonly<Record<string, string>> = {
