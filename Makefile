@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PACKAGES := $(wildcard packages/*)
 # Half of the tests' time is spent waiting for servers, agents and containers: more workers than cores are quicker.
-export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(max(2, (os.cpu_count() or 1) * 3 // 2))')
+export PYTEST_XDIST_AUTO_NUM_WORKERS ?= $(if $(PYTHON),$(shell $(PYTHON) -c 'import os; print(max(2, (os.cpu_count() or 1) * 3 // 2))'),2)
 INSPECTOR := packages/sandbox-agent-inspector
 EDITABLE := $(foreach package,$(PACKAGES),-e $(package))
 
