@@ -82,8 +82,6 @@ function FileTab({ root, path, isActive, onSelect, onClose }: FileTabProps) {
           </span>
         )}
       </button>
-      {/* biome-ignore lint/a11y/noStaticElementInteractions: a list of tabs has tabs only; Delete closes one */}
-      {/* biome-ignore lint/a11y/useKeyWithClickEvents: as above */}
       <span aria-hidden title="Close" className={styles.close} onClick={onClose}>
         <X />
       </span>

@@ -337,8 +337,6 @@ function TerminalTabs({
                 </Badge>
               )}
             </button>
-            {/* biome-ignore lint/a11y/noStaticElementInteractions: a list of tabs has tabs only; Delete closes one */}
-            {/* biome-ignore lint/a11y/useKeyWithClickEvents: as above */}
             <span aria-hidden title="Close" className={styles.close} onClick={() => onClose(one)}>
               <X />
             </span>

@@ -56,6 +56,8 @@ export function Terminal({
   const element = useRef<HTMLDivElement>(null);
   const screen = useRef<TerminalScreen | null>(null);
   const [state, setState] = useState<'loading' | 'ready' | 'failed'>('loading');
+  // Wished before xterm was there.
+  const wantsFocus = useRef(false);
   const latest = useRef({ transport, on, theme, fontSize, screenReader });
   useEffect(() => {
     latest.current = { transport, on, theme, fontSize, screenReader };
@@ -89,6 +91,8 @@ export function Terminal({
           handlersOf(() => latest.current.on),
         );
         setState('ready');
+        if (wantsFocus.current) screen.current.focus();
+        wantsFocus.current = false;
       } catch {
         if (!isGone) setState('failed');
       }
@@ -108,7 +112,10 @@ export function Terminal({
   useImperativeHandle(
     ref,
     () => ({
-      focus: () => screen.current?.focus(),
+      focus: () => {
+        if (screen.current) screen.current.focus();
+        else wantsFocus.current = true;
+      },
       type: (data) => screen.current?.type(data),
       press: (key, held) => screen.current?.press(key, held),
       hold: (held) => screen.current?.hold(held),
