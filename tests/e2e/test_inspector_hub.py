@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sandbox_agent_server.http.inspector import find_inspector
+from sandbox_agent_core.inspector import find_inspector
 from support.optional import skip_without
 from support.server import DEADLINE_S, TOKEN, ServerProcess
 from websockets.exceptions import InvalidStatus

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sandbox_agent_server.http.inspector import find_inspector
+from sandbox_agent_core.inspector import find_inspector
 from sandbox_agent_server.limits import Limits
 from support.optional import skip_without
 from support.server import DEADLINE_S, TOKEN, ServerProcess, until

@@ -16,7 +16,7 @@ import pytest
 from axe import Axe
 from opening import OpenPage, chromium_program
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from sandbox_agent_server.http.inspector import find_inspector
+from sandbox_agent_core.inspector import find_inspector
 from support.optional import skip_without
 from support.server import ServerProcess
 

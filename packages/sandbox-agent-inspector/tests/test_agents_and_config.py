@@ -11,7 +11,7 @@ import pytest
 from axe import Axe
 from opening import OpenPage
 from playwright.sync_api import expect
-from sandbox_agent_server.http.inspector import find_inspector
+from sandbox_agent_core.inspector import find_inspector
 from sandbox_agent_server.install.pins import find_pin
 from sandbox_agent_server.runtime.platforms import this_platform
 from support.npm_registry import NpmRegistry

@@ -10,7 +10,7 @@ import pytest
 from hostile import HOSTILE_TEXTS, hostile_log
 from opening import OpenPage
 from playwright.sync_api import Browser, Dialog, Page, expect
-from sandbox_agent_server.http.inspector import find_inspector
+from sandbox_agent_core.inspector import find_inspector
 from support.optional import skip_without
 from support.server import ServerProcess
 

@@ -12,7 +12,7 @@ import pytest
 from opening import OpenPage
 from playwright.sync_api import Browser, Locator, Page, expect
 from recorded import RecordedLog
-from sandbox_agent_server.http.inspector import find_inspector
+from sandbox_agent_core.inspector import find_inspector
 from support.optional import skip_without
 from support.server import ServerProcess, until
 

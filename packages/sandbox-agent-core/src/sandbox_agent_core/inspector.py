@@ -1,13 +1,53 @@
-"""Where a server has its Inspector, and the link that opens it."""
+"""Where a server has its Inspector, the link that opens it, and its files, which are a package of their own."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Final, Protocol
 from urllib.parse import quote
 
-__all__ = ["FOLDER", "inspector_link"]
+__all__ = [
+    "FOLDER",
+    "PACKAGE",
+    "InspectorAnswer",
+    "InspectorFiles",
+    "find_inspector",
+    "inspector_link",
+]
 
 FOLDER: Final = "/ui/"
+PACKAGE: Final = "sandbox_agent_inspector"
+
+
+class InspectorAnswer(Protocol):
+    @property
+    def status(self) -> int: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+class InspectorFiles(Protocol):
+    """`sandbox_agent_inspector.serving.Files`: whoever gives them out can do without that package."""
+
+    @property
+    def is_built(self) -> bool: ...
+
+    def answer(
+        self, path: str, *, accept_encoding: str = "", if_none_match: str = ""
+    ) -> InspectorAnswer | None: ...
+
+
+def find_inspector() -> InspectorFiles | None:
+    """None when the package is not installed, or is a checkout that nobody has built."""
+    if find_spec(PACKAGE) is None:
+        return None
+    static = import_module(PACKAGE).STATIC
+    files: InspectorFiles = import_module(f"{PACKAGE}.serving").Files(static)
+    return files if files.is_built else None
 
 
 def inspector_link(url: str, token: str | None) -> str:

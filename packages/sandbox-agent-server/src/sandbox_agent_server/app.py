@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from sandbox_agent_core.errors import StorageError
-from sandbox_agent_core.inspector import FOLDER
+from sandbox_agent_core.inspector import FOLDER, find_inspector
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -32,7 +32,7 @@ from sandbox_agent_server.http.errors import exception_handlers
 from sandbox_agent_server.http.guard import Guard
 from sandbox_agent_server.http.health import HealthFirst
 from sandbox_agent_server.http.idempotency import OnceOnly
-from sandbox_agent_server.http.inspector import Inspector, InspectorAddresses, find_inspector
+from sandbox_agent_server.http.inspector import Inspector, InspectorAddresses
 from sandbox_agent_server.http.large_answer import ByteBudget
 from sandbox_agent_server.http.openapi import describe
 from sandbox_agent_server.http.port_proxy import PortProxy

@@ -11,12 +11,17 @@ import webbrowser
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from sandbox_agent_core.inspector import FOLDER, inspector_link
+from sandbox_agent_core.inspector import (
+    FOLDER,
+    PACKAGE,
+    InspectorFiles,
+    find_inspector,
+    inspector_link,
+)
 from sandbox_agent_core.installed_from import pip_install
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider
 
@@ -29,7 +34,7 @@ from sandbox_agent_client.cli.provider_options import Options, Provider, chosen_
 from sandbox_agent_client.cli.target import resolve_target
 from sandbox_agent_client.cli.variables import URL_VARIABLE
 from sandbox_agent_client.errors import ProviderNotInstalled, SandboxAgentError
-from sandbox_agent_client.inspector_hub.hub import Hub, PageFiles
+from sandbox_agent_client.inspector_hub.hub import Hub
 from sandbox_agent_client.inspector_hub.servers import HubServers, ServerEntry
 from sandbox_agent_client.sandboxes.inventory import Inventory, Item, take_inventory
 
@@ -38,7 +43,6 @@ __all__ = ["add_ui_command"]
 PORT = 2469
 """The same each time: a browser keeps drafts and widths for an address."""
 THIS_MACHINE = "this machine"
-_PACKAGE = "sandbox_agent_inspector"
 
 Server = Annotated[
     str | None,
@@ -103,14 +107,13 @@ def ui_command(
     finish(_serve(files, fixed, providers, sandbox, listener, opens=open))
 
 
-def _files() -> PageFiles:
+def _files() -> InspectorFiles:
     """Raises: ProviderNotInstalled."""
     wanted = pip_install("sandbox-agent-client[inspector]")
-    if find_spec(_PACKAGE) is None or find_spec("uvicorn") is None:
+    if find_spec(PACKAGE) is None or find_spec("uvicorn") is None:
         raise ProviderNotInstalled(f"The Inspector is not installed here. Run `{wanted}`.")
-    static: Path = import_module(_PACKAGE).STATIC
-    files: PageFiles = import_module(f"{_PACKAGE}.serving").Files(static)
-    if not files.is_built:
+    files = find_inspector()
+    if files is None:
         raise ProviderNotInstalled(
             "The Inspector is installed from sources that nobody has built yet. Run `make inspector`."
         )
@@ -153,7 +156,7 @@ def _bind(port: int | None) -> socket.socket:
 
 
 async def _serve(
-    files: PageFiles,
+    files: InspectorFiles,
     fixed: dict[str, Endpoint],
     providers: Sequence[SandboxProvider],
     sandbox: str | None,

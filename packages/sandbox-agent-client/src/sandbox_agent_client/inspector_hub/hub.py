@@ -10,7 +10,7 @@ import logging
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote, unquote
 
 from sandbox_agent_core.errors import (
@@ -18,7 +18,7 @@ from sandbox_agent_core.errors import (
     NotFound,
     SandboxAgentError,
 )
-from sandbox_agent_core.inspector import FOLDER
+from sandbox_agent_core.inspector import FOLDER, InspectorFiles
 from sandbox_agent_core.wire.problem import CONTENT_TYPE, to_problem
 
 from sandbox_agent_client.inspector_hub.admission import check_origin, is_admitted
@@ -26,7 +26,7 @@ from sandbox_agent_client.inspector_hub.requests import Requests
 from sandbox_agent_client.inspector_hub.servers import HubServers
 from sandbox_agent_client.inspector_hub.websockets import pass_websocket
 
-__all__ = ["Hub", "PageFiles"]
+__all__ = ["Hub"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,29 +40,9 @@ _OPEN = "/open/"
 _POLICY_VIOLATION = 1008
 
 
-class PageAnswer(Protocol):
-    @property
-    def status(self) -> int: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def body(self) -> bytes: ...
-
-
-class PageFiles(Protocol):
-    """`sandbox_agent_inspector.serving.Files`: no package of ours imports that one."""
-
-    @property
-    def is_built(self) -> bool: ...
-
-    def answer(
-        self, path: str, *, accept_encoding: str = "", if_none_match: str = ""
-    ) -> PageAnswer | None: ...
-
-
 class Hub:
     def __init__(
-        self, servers: HubServers, files: PageFiles, *, token: str, hosts: frozenset[str]
+        self, servers: HubServers, files: InspectorFiles, *, token: str, hosts: frozenset[str]
     ) -> None:
         """`hosts`: by which `Host` it is called."""
         self._servers = servers

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox_agent_core.errors import ConfinementUnavailable, StorageError
-from sandbox_agent_core.inspector import inspector_link
+from sandbox_agent_core.inspector import find_inspector, inspector_link
 
 from sandbox_agent_server import __version__
 from sandbox_agent_server.cli.arguments import SWEEP, parse_arguments
@@ -137,8 +137,6 @@ def _token(settings: Settings) -> str | None:
 
 def _announce(url: str, settings: Settings, generated: str | None) -> None:
     """A token that was given is not repeated: who starts a server in a sandbox keeps its output where agents can read."""
-    from sandbox_agent_server.http.inspector import find_inspector  # noqa: PLC0415
-
     lines = [f"sandbox-agent-server {__version__}", f"  url    {url}"]
     if generated is not None:
         lines.append(f"  token  {generated}   (generated; shown only this once)")

@@ -5,15 +5,13 @@ Its files are a package of their own, which also says how they are given to a br
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
-from importlib import import_module
 from importlib.util import find_spec
-from typing import Final, Protocol
+from typing import Final
 from urllib.parse import unquote
 
 from sandbox_agent_core.errors import NotFound
-from sandbox_agent_core.inspector import FOLDER
+from sandbox_agent_core.inspector import FOLDER, PACKAGE, InspectorFiles
 from sandbox_agent_core.installed_from import pip_install
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -22,9 +20,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox_agent_server.http.guard import PLAIN_NAMES
 
-__all__ = ["Inspector", "InspectorAddresses", "InspectorFiles", "find_inspector"]
+__all__ = ["Inspector", "InspectorAddresses"]
 
-_PACKAGE: Final = "sandbox_agent_inspector"
 _OTHER_SERVERS: Final = "servers.json"
 """Which there are is asked of whatever serves the page; an ordinary server knows of none."""
 _MISSING_HEADERS: Final = {
@@ -33,35 +30,6 @@ _MISSING_HEADERS: Final = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-store",
 }
-
-
-class InspectorAnswer(Protocol):
-    @property
-    def status(self) -> int: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def body(self) -> bytes: ...
-
-
-class InspectorFiles(Protocol):
-    """`sandbox_agent_inspector.serving.Files`: no package of ours imports that one."""
-
-    @property
-    def is_built(self) -> bool: ...
-
-    def answer(
-        self, path: str, *, accept_encoding: str = "", if_none_match: str = ""
-    ) -> InspectorAnswer | None: ...
-
-
-def find_inspector() -> InspectorFiles | None:
-    """None when the package is not installed, or is a checkout that nobody has built."""
-    if find_spec(_PACKAGE) is None:
-        return None
-    static = import_module(_PACKAGE).STATIC
-    files: InspectorFiles = import_module(f"{_PACKAGE}.serving").Files(static)
-    return files if files.is_built else None
 
 
 class Inspector:
@@ -130,7 +98,7 @@ async def _to_folder(request: Request) -> Response:
 
 def _missing(request: Request) -> Response:
     """To a person a page, to a program a problem."""
-    if find_spec(_PACKAGE) is None:
+    if find_spec(PACKAGE) is None:
         what = "is not installed here"
         todo = pip_install("sandbox-agent-server[inspector]")
     else:
