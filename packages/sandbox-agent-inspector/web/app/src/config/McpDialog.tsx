@@ -10,18 +10,10 @@ import {
   type Pair,
   problemsOfMcp,
 } from 'sandbox-agent-react';
-import {
-  Banner,
-  Button,
-  Dialog,
-  Disclosure,
-  IconButton,
-  Select,
-  Switch,
-  TextField,
-} from '../ui/index.ts';
+import { Button, Disclosure, IconButton, Select, Switch, TextField } from '../ui/index.ts';
 import styles from './Dialogs.module.css';
-import { JsonField, parsedObject } from './JsonField.tsx';
+import { EntryDialog } from './EntryDialog.tsx';
+import { parsedObject } from './JsonField.tsx';
 
 interface McpDialogProps {
   editing: { name: string | null; config: McpServerConfig | null } | null;
@@ -103,82 +95,55 @@ export function McpDialog({ editing, taken, onClose, onSave }: McpDialogProps) {
   };
 
   return (
-    <Dialog
+    <EntryDialog
       title={editing?.name ? 'Edit MCP server' : 'Add an MCP server'}
       isOpen={editing !== null}
-      onOpenChange={(isOpen) => !isOpen && onClose()}
-      footer={
-        <>
-          <Button look="quiet" onPress={json === null ? toJson : toForm} className={styles.start}>
-            {json === null ? 'As JSON' : 'As a form'}
-          </Button>
-          <Button onPress={onClose}>Cancel</Button>
-          <Button look="primary" isDisabled={isBusy} onPress={() => void save()}>
-            Save
-          </Button>
-        </>
-      }
+      onClose={onClose}
+      isNew={editing?.name === null}
+      name={form.name}
+      onName={(name) => set({ name })}
+      nameError={problems.name}
+      json={json}
+      onJson={(value) => {
+        setJson(value);
+        setProblems({});
+      }}
+      jsonError={problems.json}
+      onSwitch={json === null ? toJson : toForm}
+      failure={failure}
+      isBusy={isBusy}
+      onSave={() => void save()}
     >
-      <div className={styles.form}>
-        {failure !== null && (
-          <Banner tone="err" title="It was not saved">
-            {failure}
-          </Banner>
-        )}
-        <TextField
-          label="Name"
-          value={form.name}
-          onChange={(name) => set({ name })}
-          error={problems.name}
-          isDisabled={editing?.name !== null}
-          autoFocus={editing?.name === null}
-          autoComplete="off"
-          mono
-        />
-        {json !== null ? (
-          <JsonField
-            value={json}
-            onChange={(value) => {
-              setJson(value);
-              setProblems({});
-            }}
-            error={problems.json ?? null}
+      <Select
+        label="Kind"
+        value={form.kind}
+        onChange={(kind) => set({ kind: kind === 'remote' ? 'remote' : 'local' })}
+        options={KINDS}
+      />
+      {form.kind === 'local' ? (
+        <LocalFields form={form} problems={problems} set={set} />
+      ) : (
+        <RemoteFields form={form} problems={problems} set={set} />
+      )}
+      <Disclosure summary="More" isOpen={isMore} onToggle={setMore}>
+        <div className={styles.inner}>
+          <TextField
+            label="Timeout of a call, in seconds"
+            value={form.timeoutS}
+            onChange={(timeoutS) => set({ timeoutS })}
+            error={problems.timeoutS}
+            placeholder="the agent’s own"
           />
-        ) : (
-          <>
-            <Select
-              label="Kind"
-              value={form.kind}
-              onChange={(kind) => set({ kind: kind === 'remote' ? 'remote' : 'local' })}
-              options={KINDS}
-            />
-            {form.kind === 'local' ? (
-              <LocalFields form={form} problems={problems} set={set} />
-            ) : (
-              <RemoteFields form={form} problems={problems} set={set} />
-            )}
-            <Disclosure summary="More" isOpen={isMore} onToggle={setMore}>
-              <div className={styles.inner}>
-                <TextField
-                  label="Timeout of a call, in seconds"
-                  value={form.timeoutS}
-                  onChange={(timeoutS) => set({ timeoutS })}
-                  error={problems.timeoutS}
-                  placeholder="the agent’s own"
-                />
-                <Switch
-                  isSelected={form.isEnabled}
-                  onChange={(isEnabled) => set({ isEnabled })}
-                  description="Switched off it is kept, and given to nobody."
-                >
-                  Switched on
-                </Switch>
-              </div>
-            </Disclosure>
-          </>
-        )}
-      </div>
-    </Dialog>
+          <Switch
+            isSelected={form.isEnabled}
+            onChange={(isEnabled) => set({ isEnabled })}
+            description="Switched off it is kept, and given to nobody."
+          >
+            Switched on
+          </Switch>
+        </div>
+      </Disclosure>
+    </EntryDialog>
   );
 }
 

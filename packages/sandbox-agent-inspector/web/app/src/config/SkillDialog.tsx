@@ -9,9 +9,9 @@ import {
   type SkillProblems,
   skillsOfForm,
 } from 'sandbox-agent-react';
-import { Banner, Button, Dialog, TextField } from '../ui/index.ts';
-import styles from './Dialogs.module.css';
-import { JsonField, parsedObject } from './JsonField.tsx';
+import { TextField } from '../ui/index.ts';
+import { EntryDialog } from './EntryDialog.tsx';
+import { parsedObject } from './JsonField.tsx';
 
 interface SkillDialogProps {
   editing: { name: string | null; config: SkillsConfig | null } | null;
@@ -78,99 +78,74 @@ export function SkillDialog({ editing, taken, onClose, onSave }: SkillDialogProp
     }
   };
 
+  const switchView = () => {
+    if (json === null) {
+      setJson(JSON.stringify(skillsOfForm(form), null, 2));
+      return;
+    }
+    const parsed = parsedObject(json);
+    const back =
+      'value' in parsed && Array.isArray(parsed.value.sources)
+        ? formOfSkills(form.name, parsed.value as SkillsConfig)
+        : null;
+    if (back) {
+      setForm(back);
+      setJson(null);
+    } else setProblems({ json: 'The form has fields for one source only.' });
+  };
+
   return (
-    <Dialog
+    <EntryDialog
       title={editing?.name ? 'Edit skills' : 'Add skills'}
       isOpen={editing !== null}
-      onOpenChange={(isOpen) => !isOpen && onClose()}
-      footer={
-        <>
-          <Button
-            look="quiet"
-            className={styles.start}
-            onPress={() => {
-              if (json === null) {
-                setJson(JSON.stringify(skillsOfForm(form), null, 2));
-                return;
-              }
-              const parsed = parsedObject(json);
-              const back =
-                'value' in parsed && Array.isArray(parsed.value.sources)
-                  ? formOfSkills(form.name, parsed.value as SkillsConfig)
-                  : null;
-              if (back) {
-                setForm(back);
-                setJson(null);
-              } else setProblems({ json: 'The form has fields for one source only.' });
-            }}
-          >
-            {json === null ? 'As JSON' : 'As a form'}
-          </Button>
-          <Button onPress={onClose}>Cancel</Button>
-          <Button look="primary" isDisabled={isBusy} onPress={() => void save()}>
-            Save
-          </Button>
-        </>
-      }
+      onClose={onClose}
+      isNew={editing?.name === null}
+      name={form.name}
+      onName={(name) => set({ name })}
+      nameError={problems.name}
+      json={json}
+      onJson={setJson}
+      jsonError={problems.json}
+      onSwitch={switchView}
+      failure={failure}
+      isBusy={isBusy}
+      onSave={() => void save()}
     >
-      <div className={styles.form}>
-        {failure !== null && (
-          <Banner tone="err" title="It was not saved">
-            {failure}
-          </Banner>
-        )}
-        <TextField
-          label="Name"
-          value={form.name}
-          onChange={(name) => set({ name })}
-          error={problems.name}
-          isDisabled={editing?.name !== null}
-          autoFocus={editing?.name === null}
-          autoComplete="off"
-          mono
-        />
-        {json !== null ? (
-          <JsonField value={json} onChange={setJson} error={problems.json ?? null} />
-        ) : (
-          <>
-            <TextField
-              label="Source"
-              value={form.source}
-              onChange={(source) => set({ source })}
-              error={problems.source}
-              placeholder="./skills, owner/repo, or https://…"
-              description={form.source.trim() ? KINDS[kindOfSource(form.source)] : undefined}
-              mono
-              autoComplete="off"
-            />
-            <TextField
-              label="Branch, tag or commit"
-              value={form.ref}
-              onChange={(ref) => set({ ref })}
-              placeholder="the repository’s own"
-              mono
-              autoComplete="off"
-            />
-            <TextField
-              label="Folder in it"
-              value={form.subpath}
-              onChange={(subpath) => set({ subpath })}
-              placeholder="all of it"
-              mono
-              autoComplete="off"
-            />
-            <TextField
-              label="Only these skills"
-              value={form.skills}
-              onChange={(skills) => set({ skills })}
-              placeholder="all that are there"
-              description="Names, with commas between them."
-              mono
-              autoComplete="off"
-            />
-          </>
-        )}
-      </div>
-    </Dialog>
+      <TextField
+        label="Source"
+        value={form.source}
+        onChange={(source) => set({ source })}
+        error={problems.source}
+        placeholder="./skills, owner/repo, or https://…"
+        description={form.source.trim() ? KINDS[kindOfSource(form.source)] : undefined}
+        mono
+        autoComplete="off"
+      />
+      <TextField
+        label="Branch, tag or commit"
+        value={form.ref}
+        onChange={(ref) => set({ ref })}
+        placeholder="the repository’s own"
+        mono
+        autoComplete="off"
+      />
+      <TextField
+        label="Folder in it"
+        value={form.subpath}
+        onChange={(subpath) => set({ subpath })}
+        placeholder="all of it"
+        mono
+        autoComplete="off"
+      />
+      <TextField
+        label="Only these skills"
+        value={form.skills}
+        onChange={(skills) => set({ skills })}
+        placeholder="all that are there"
+        description="Names, with commas between them."
+        mono
+        autoComplete="off"
+      />
+    </EntryDialog>
   );
 }
