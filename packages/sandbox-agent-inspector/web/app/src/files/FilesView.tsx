@@ -157,7 +157,7 @@ function Directory({ root, link, sessionId }: DirectoryProps) {
       content: (
         <div
           className={styles.split}
-          data-showing={state.showsFile && state.active ? 'file' : 'tree'}
+          data-showing={state.showsFile && state.active ? 'detail' : 'list'}
         >
           <section className={styles.side} aria-label="Tree">
             <TreeBar root={root} files={files} place={place} actions={actions} />
