@@ -120,7 +120,7 @@ export function ConnectPage({ refused, connect, refusalOf = serverRefusal }: Con
         <Switch
           isSelected={remember}
           onChange={setRemember}
-          description="Else it is kept for this tab only."
+          description="Else it is kept for this tab only. Whoever uses this browser, and a page of a port that you open through this server, could read it."
         >
           Remember it in this browser
         </Switch>
