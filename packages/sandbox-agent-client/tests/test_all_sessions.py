@@ -82,6 +82,23 @@ async def test_only_what_is_asked_for_comes(client: SandboxAgent) -> None:
             pass
 
 
+async def test_deltas_come_of_the_sessions_that_somebody_looks_at(client: SandboxAgent) -> None:
+    cursor = await client.event_cursor()
+    sessions = [await client.create_session("mock") for _ in range(2)]
+    for session in sessions:
+        await session.prompt("text")
+    seen: dict[str, set[str]] = {session.id: set() for session in sessions}
+    stream = client.events(after=cursor, agent="mock", deltas_of=[sessions[0].id])
+    async with aclosing(aiter(stream)) as events:
+        async for event in events:
+            if event.session_id in seen:
+                seen[event.session_id].add(event.type)
+            if all("turn.ended" in types for types in seen.values()):
+                break
+    assert ["message.delta" in types for types in seen.values()] == [True, False]
+    assert all("message.completed" in types for types in seen.values())
+
+
 async def test_requests_of_all_sessions_are_watched_and_answered(client: SandboxAgent) -> None:
     before = {(one.session_id, one.id) for one in await client.requests()}
     early = await client.create_session("mock")

@@ -121,6 +121,68 @@ def test_a_watch_leaves_with_the_session(at: Run, session: SessionSync) -> None:
     assert "the session has ended" in at("sessions", "watch", session.id, "--after", "0").stderr
 
 
+def test_a_session_goes_by_its_first_prompt_and_is_found_by_words_of_it(
+    at: Run, client: SandboxAgentSync
+) -> None:
+    session = client.create_session("mock")
+    session.prompt(f"Shear the\n  alpacas of {session.id}")
+    session.prompt("text")
+    assert f"Shear the alpacas of {session.id}" in fine(at("sessions", "list"))
+    (found,) = fine(
+        at("sessions", "list", "--search", f"ALPACAS {session.id}", "--json")
+    ).splitlines()
+    assert json.loads(found)["firstPrompt"] == f"Shear the alpacas of {session.id}"
+    assert "No session has 'no such words'" in fine(
+        at("sessions", "list", "--search", "no such words")
+    )
+
+
+def test_the_turns_of_a_session_are_listed(at: Run, session: SessionSync) -> None:
+    assert fine(at("sessions", "turns", session.id)) == "No turns yet.\n"
+    session.prompt("text")
+    session.prompt("refusal")
+    turns = session.turns()
+    _, first, second = fine(at("sessions", "turns", session.id)).splitlines()
+    assert first.split()[0] == turns[0].id
+    assert re.search(rf"refusal +{turns[1].seq} +refusal$", second)
+    (last,) = fine(at("sessions", "turns", session.id, "--tail", "1", "--json")).splitlines()
+    assert json.loads(last)["stopReason"] == "refusal"
+
+
+def test_the_last_events_are_shown_in_order(at: Run, session: SessionSync) -> None:
+    session.prompt("text")
+    everything = fine(at("sessions", "events", session.id, "--json")).splitlines()
+    tail = fine(at("sessions", "events", session.id, "--tail", "3", "--json"))
+    assert tail.splitlines() == everything[-3:]
+
+
+def test_what_is_kept_here_is_listed_searched_and_shown_alike(
+    here: Run, tmp_path: Path, endpoint: Endpoint
+) -> None:
+    store = tmp_path / "kept.db"
+    with SandboxAgentSync.connect(
+        endpoint.url, token=endpoint.token, persistence=SqliteTranscriptStore(store)
+    ) as client:
+        session = client.create_session("mock", metadata={"herd": "south"})
+        session.prompt("Shear the alpacas")
+        session.prompt("refusal")
+        turns = [
+            turn.model_dump(mode="json", by_alias=True, exclude_none=True)
+            for turn in session.turns()
+        ]
+
+    def lines(command: str, *arguments: str) -> list[Any]:
+        done = here("sessions", command, *arguments, "--store", str(store), "--json")
+        return [json.loads(line) for line in fine(done).splitlines()]
+
+    (row,) = lines("list", "--search", "alpacas herd:SOUTH mock")
+    assert (row["id"], row["firstPrompt"]) == (session.id, "Shear the alpacas")
+    assert lines("list", "--search", "alpacas north") == []
+    assert lines("turns", session.id) == turns
+    assert lines("turns", session.id, "--tail", "1") == turns[1:]
+    assert lines("events", session.id, "--tail", "2") == lines("events", session.id)[-2:]
+
+
 # -- steering
 
 

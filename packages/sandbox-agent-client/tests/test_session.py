@@ -25,6 +25,7 @@ from sandbox_agent_client import (
     TurnStarted,
     errors,
 )
+from sandbox_agent_client._async import connection
 from sandbox_agent_core.ids import new_id
 
 
@@ -176,6 +177,31 @@ async def test_history_can_be_read_in_parts(session: Session) -> None:
     assert [event async for event in session.events(limit=0)] == []
 
 
+async def test_history_can_be_read_from_its_end(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "PAGE_ENTRIES", 7)
+    await session.prompt("text")
+    everything = [event async for event in session.events()]
+    assert len(everything) > 2 * connection.PAGE_ENTRIES
+
+    async def backwards(**wanted: Any) -> list[Event]:
+        return [event async for event in session.events(reverse=True, **wanted)]
+
+    assert await backwards() == everything[::-1]
+    assert await backwards(limit=9) == everything[:-10:-1]
+    assert await backwards(limit=2) == everything[:-3:-1]
+    assert await backwards(limit=0) == []
+    begin, end = everything[3].seq, everything[-3].seq
+    between = [event async for event in session.events(after=begin, before=end)]
+    assert between == everything[4:-3]
+    assert await backwards(after=begin, before=end) == between[::-1]
+    assert await backwards(before=1) == [event async for event in session.events(before=1)] == []
+    whole = [event async for event in session.events(deltas=False)]
+    assert await backwards(deltas=False) == whole[::-1]
+    assert len(whole) < len(everything)
+
+
 async def test_frames_are_the_whole_log(session: Session) -> None:
     await session.prompt("hello")
     last = (await session.refresh()).last_seq
@@ -286,6 +312,11 @@ async def test_sessions_are_found_by_agent_status_title_and_metadata(client: San
     assert await found(status="ended") == ["Größe 0"]
     assert await found(status=["idle", "running"], agent="mock") == ["Größe 2", "Größe 1"]
     assert await found(title="grÖSSE 1") == ["Größe 1"]
+    await made[2].prompt("Mend the   login page")
+    assert await found(q=f"LOGIN mend tag:{tag}") == ["Größe 2"]
+    assert await found(q="größe") == ["Größe 2", "Größe 1", "Größe 0"]
+    assert await found(q="größe elsewhere") == []
+    assert (await made[2].refresh()).first_prompt == "Mend the login page"
     assert await found(metadata={"n": 1, "done": False}) == ["Größe 1"]
     assert await found(metadata={"n": "1"}) == ["Größe 1"]
     assert await found(agent="claude") == await found(metadata={"other": None}) == []

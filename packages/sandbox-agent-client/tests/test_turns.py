@@ -20,6 +20,7 @@ from sandbox_agent_client import (
     TurnStarted,
     errors,
 )
+from sandbox_agent_client._async import prompting
 from sandbox_agent_core.projection import project
 from sandbox_agent_core.view import MessageItem, Transcript
 
@@ -46,6 +47,42 @@ def last_words(transcript: Transcript) -> MessageItem:
     item = transcript.items()[-1]
     assert isinstance(item, MessageItem)
     return item
+
+
+# All of them
+
+
+async def test_the_turns_of_a_session_are_listed_both_ways(session: Session) -> None:
+    for prompt in ("text", "refusal", "one\n  more"):
+        await session.prompt(prompt)
+    turns = await session.turns()
+    assert [(turn.prompt, turn.stop_reason) for turn in turns] == [
+        ("text", "end_turn"),
+        ("refusal", "refusal"),
+        ("one more", "end_turn"),
+    ]
+    first, second, last = turns
+    assert await session.turns(reverse=True) == turns[::-1]
+    assert await session.turns(limit=2) == [first, second]
+    assert await session.turns(reverse=True, limit=2) == [last, second]
+    assert await session.turns(after=first.seq, before=last.seq) == [second]
+    assert await session.turns(after=first.seq, before=last.seq, reverse=True) == [second]
+    assert await session.turns(limit=0) == await session.turns(after=last.seq) == []
+    events = [event async for event in session.events(after=second.seq - 1, before=last.seq)]
+    assert isinstance(events[0], TurnStarted)
+    assert {event.turn_id for event in events if event.turn_id} == {second.id}
+
+
+async def test_more_turns_than_a_page_has_are_listed_whole(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prompting, "PAGE_TURNS", 2)
+    for number in range(5):
+        await session.prompt(str(number))
+    assert [turn.prompt for turn in await session.turns()] == ["0", "1", "2", "3", "4"]
+    assert [turn.prompt for turn in await session.turns(reverse=True)] == ["4", "3", "2", "1", "0"]
+    assert [turn.prompt for turn in await session.turns(reverse=True, limit=3)] == ["4", "3", "2"]
+    assert [turn.prompt for turn in await session.turns(limit=3)] == ["0", "1", "2"]
 
 
 # Sent, and not waited for

@@ -441,6 +441,7 @@ class SandboxAgent(Service):
         agent: str | Sequence[str] | None = None,
         status: SessionStatus | Sequence[SessionStatus] | None = None,
         title: str | None = None,
+        q: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         limit: int | None = None,
         cursor: str | None = None,
@@ -448,7 +449,9 @@ class SandboxAgent(Service):
         """The sessions of the server, newest first; also ended ones. All of them, unless there is a `limit`.
 
         Only those of an `agent` and a `status` (or several of them), with this in their `title`, whatever the case,
-        and with these members in their `metadata`. `next_cursor` of the answer is the `cursor` behind a `limit`.
+        and with these members in their `metadata`. `q` is words that a person may remember: each of them is in the
+        title, the first or the last prompt, the id, the agent, the directory or the metadata (`key:value`).
+        `next_cursor` of the answer is the `cursor` behind a `limit`.
 
         Raises:
             InvalidRequest: there is no such status, or the cursor is none.
@@ -458,7 +461,7 @@ class SandboxAgent(Service):
             wanted = PAGE_SESSIONS if limit is None else min(PAGE_SESSIONS, limit - len(found))
             call = calls.list_page(
                 limit=wanted, cursor=cursor,
-                agent=agent, status=status, title=title, metadata=metadata,
+                agent=agent, status=status, title=title, q=q, metadata=metadata,
             )  # fmt: skip
             page = await self._connection.call(call)
             found += [self._session(info) for info in page.sessions]

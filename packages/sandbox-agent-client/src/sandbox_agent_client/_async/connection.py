@@ -25,7 +25,7 @@ from sandbox_agent_client._calls import Call
 from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._calls import turns as turn_calls
-from sandbox_agent_client._calls.events import AnySource
+from sandbox_agent_client._calls.events import BEHIND_ALL, AnySource
 from sandbox_agent_client._failures import read_json
 from sandbox_agent_client._places import Place, SessionPlace, read_entry
 from sandbox_agent_client.persistence.replay import settings_of_fork
@@ -35,6 +35,8 @@ __all__ = ["Connection", "WatchedTurn"]
 logger = logging.getLogger(__name__)
 
 PAGE_ENTRIES = 1000
+MIN_PAGE_ENTRIES = 100
+"""Some are no events."""
 SETTLE_TIMEOUT_S = 300.0
 """From the last byte of an upload to the answer: an archive of many files is put in its place then."""
 LEAVE_TIMEOUT_S = 30.0
@@ -178,6 +180,25 @@ class Connection:
             if not page.has_more:
                 return
             after = page.next_cursor
+
+    async def history_backwards(
+        self,
+        info: SessionInfo,
+        after: int,
+        before: int | None,
+        *,
+        deltas: bool = True,
+        wanted: int | None = None,
+    ) -> AsyncGenerator[LogEntry, None]:
+        """As `history`, the newest first. Of entries that are `wanted` no more are fetched than it may take."""
+        size = PAGE_ENTRIES if wanted is None else min(max(wanted, MIN_PAGE_ENTRIES), PAGE_ENTRIES)
+        source = event_calls.session_events(info.id, deltas=deltas)
+        begin: int | None = BEHIND_ALL if before is None else before
+        while begin is not None:
+            page = await self.call(source.page(after, limit=size, before=begin))
+            for wire in reversed(page.events):
+                yield read_entry(info.id, wire)
+            begin = page.previous_cursor
 
     async def recorder(
         self, info: SessionInfo, settings: Mapping[str, Any] | None = None

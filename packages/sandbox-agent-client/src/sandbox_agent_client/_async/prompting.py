@@ -9,6 +9,7 @@ from typing import Any, TypeVar, overload
 
 from sandbox_agent_core.api.long_work import SteerResult
 from sandbox_agent_core.api.sessions import CancelResult
+from sandbox_agent_core.api.turns import TurnSummary
 from sandbox_agent_core.content import Prompt
 from sandbox_agent_core.errors import OutputInvalid
 from sandbox_agent_core.events import Event
@@ -17,11 +18,14 @@ from sandbox_agent_client._async.turn import Turn
 from sandbox_agent_client._async.turns import SessionTurns
 from sandbox_agent_client._calls import long_work
 from sandbox_agent_client._calls import turns as calls
+from sandbox_agent_client._calls.events import BEHIND_ALL
 from sandbox_agent_client._limits import Allowance, limits_of
 from sandbox_agent_client._output import MAX_REPAIRS, OutputReader
 from sandbox_agent_client._result import PromptResult, StructuredResult
 
 __all__ = ["Prompting"]
+
+PAGE_TURNS = 1000
 
 T = TypeVar("T")
 
@@ -177,6 +181,41 @@ class Prompting:
         """A turn of the session by its id, of whoever has begun it, and also of long ago. Asks nobody: what there is
         to know of it, and whether there is such a turn, its methods say."""
         return Turn(self._turns, turn_id)
+
+    async def turns(
+        self,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int | None = None,
+        reverse: bool = False,
+    ) -> list[TurnSummary]:
+        """The turns so far, oldest first: how each ended, when it was, the beginning of its prompt, and `seq`, where it
+        is in the log (`events(after=turn.seq - 1)`). All of them, or those between seq `after` and seq `before`.
+
+        `reverse`: newest first, so that a `limit` is of the newest.
+        """
+        await self._turns.left_behind()
+        found: list[TurnSummary] = []
+        begin: int | None = after
+        end: int | None = BEHIND_ALL if before is None else before
+        while begin is not None and end is not None and (limit is None or len(found) < limit):
+            page = await self._turns.call(
+                calls.list_page(
+                    self._turns.session_id,
+                    after=begin,
+                    before=end if reverse else None,
+                    limit=PAGE_TURNS if limit is None else min(PAGE_TURNS, limit - len(found)),
+                )
+            )
+            if reverse:
+                found += reversed(page.turns)
+                end = page.previous_cursor
+            else:
+                wanted = [turn for turn in page.turns if turn.seq < end]
+                found += wanted
+                begin = page.next_cursor if len(wanted) == len(page.turns) else None
+        return found
 
     async def steer(self, prompt: Prompt) -> SteerResult:
         """Say something into the turn that runs. `how` of the result says what became of it: `steered`, `queued`

@@ -41,6 +41,7 @@ class Service:
         agent: str | Sequence[str] | None = None,
         types: str | Sequence[str] | None = None,
         deltas: bool = True,
+        deltas_of: str | Sequence[str] | None = None,
     ) -> EventStream:
         """What happens in all sessions, live and without an end, also in those that are made meanwhile.
 
@@ -50,15 +51,17 @@ class Service:
         Reconnects by itself: every event once, and those of one session in order. `after` is the `cursor` of an
         earlier stream, `"0"` for all that is kept; default: what comes from the first step of the loop on
         (`event_cursor` says where that is before). Only sessions of an `agent`, only events of these `types`
-        (`turn.*` is all that begin so); `deltas=False` leaves out what is repeated whole later.
+        (`turn.*` is all that begin so); `deltas=False` leaves out what is repeated whole later,
+        `deltas_of` keeps that of the sessions with these ids: those that somebody looks at.
 
         Raises:
             InvalidRequest: in the loop: there is no such type, or the cursor is none of this server.
             ServerUnreachable: in the loop: it did not come back within `reconnect_timeout`.
         """
-        return EventStream(
-            self._connection, event_calls.all_events(agent=agent, types=types, deltas=deltas), after
+        source = event_calls.all_events(
+            agent=agent, types=types, deltas=deltas, deltas_of=deltas_of
         )
+        return EventStream(self._connection, source, after)
 
     async def event_cursor(self) -> str:
         """Where `events` is now: given to it as `after`, nothing is missed that happens from now on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from sandbox_agent_core.api.events import EventPage, FeedPage
 from sandbox_agent_core.errors import InternalError
@@ -13,7 +13,18 @@ from sandbox_agent_core.view import Transcript
 
 from sandbox_agent_client._calls.call import Call, Query, joined, path, query, reads
 
-__all__ = ["AnySource", "EventSource", "Position", "all_events", "session_events", "transcript"]
+__all__ = [
+    "BEHIND_ALL",
+    "AnySource",
+    "EventSource",
+    "Position",
+    "all_events",
+    "session_events",
+    "transcript",
+]
+
+BEHIND_ALL: Final = (1 << 40) - 1
+"""No log has a seq as great: `before` it is the end. A greater one is refused."""
 
 
 Page = TypeVar("Page", EventPage, FeedPage)
@@ -36,12 +47,12 @@ class EventSource(Generic[Page]):
     def query(self, after: Position) -> Query:
         return self.parameters if after is None else {**self.parameters, "after": after}
 
-    def page(self, after: Position, *, limit: int) -> Call[Page]:
-        """What is there now."""
+    def page(self, after: Position, *, limit: int, before: int | None = None) -> Call[Page]:
+        """What is there now. With `before`, of a session: the last in front of that seq."""
         return Call(
             method="GET",
             path=self.path,
-            query={**self.query(after), "limit": limit},
+            query={**self.query(after), **query(before=before, limit=limit)},
             parse=reads(self.page_type, verbatim=True),
         )
 
@@ -62,6 +73,7 @@ def all_events(
     agent: str | Sequence[str] | None = None,
     types: str | Sequence[str] | None = None,
     deltas: bool = True,
+    deltas_of: str | Sequence[str] | None = None,
 ) -> EventSource[FeedPage]:
     """The frame view of all sessions."""
     return EventSource(
@@ -71,6 +83,7 @@ def all_events(
         parameters=query(
             view="frames",
             deltas=None if deltas else False,
+            deltasOf=joined(deltas_of),
             agent=joined(agent),
             types=joined(types),
         ),

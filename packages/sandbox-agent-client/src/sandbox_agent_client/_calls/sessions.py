@@ -110,6 +110,7 @@ def list_page(
     agent: str | Sequence[str] | None = None,
     status: str | Sequence[str] | None = None,
     title: str | None = None,
+    q: str | None = None,
     metadata: Mapping[str, Any] | None = None,
 ) -> Call[SessionList]:
     """Raises: InvalidRequest."""
@@ -119,7 +120,12 @@ def list_page(
         path=path("sessions"),
         query={
             **query(
-                limit=limit, cursor=cursor, agent=joined(agent), status=joined(status), title=title
+                limit=limit,
+                cursor=cursor,
+                agent=joined(agent),
+                status=joined(status),
+                title=title,
+                q=q,
             ),
             **wanted,
         },

@@ -11,12 +11,12 @@ from sandbox_agent_core.api.sessions import (
     PromptAccepted,
     PromptRequest,
 )
-from sandbox_agent_core.api.turns import LimitsRequest, TurnInfo
+from sandbox_agent_core.api.turns import LimitsRequest, TurnInfo, TurnList
 from sandbox_agent_core.content import Prompt, parse_prompt
 
 from sandbox_agent_client._calls.call import Call, body, built, path, query, reads
 
-__all__ = ["CANCEL_WAIT_S", "cancel", "get", "prompt"]
+__all__ = ["CANCEL_WAIT_S", "cancel", "get", "list_page", "prompt"]
 
 CANCEL_WAIT_S: Final = 60.0
 """For the ends of cancelled turns. The server's own limit is `cancel_wait_s`, 20 s unless it is set otherwise."""
@@ -45,6 +45,18 @@ def prompt(
 def get(session_id: str, turn_id: str) -> Call[TurnInfo]:
     return Call(
         method="GET", path=path("sessions", session_id, "turns", turn_id), parse=reads(TurnInfo)
+    )
+
+
+def list_page(
+    session_id: str, *, after: int = 0, before: int | None = None, limit: int | None = None
+) -> Call[TurnList]:
+    """The first behind `after`, or with `before` the last in front of it; oldest first."""
+    return Call(
+        method="GET",
+        path=path("sessions", session_id, "turns"),
+        query=query(after=after or None, before=before, limit=limit),
+        parse=reads(TurnList),
     )
 
 

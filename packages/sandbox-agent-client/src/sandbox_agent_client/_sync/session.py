@@ -126,19 +126,37 @@ class SessionSync(Prompting):
         return self._watch.listen(Subscriber(callback, after=after, on_error=on_error))
 
     def events(
-        self, *, after: int = 0, limit: int | None = None, deltas: bool = True
+        self,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int | None = None,
+        deltas: bool = True,
+        reverse: bool = False,
     ) -> Generator[Event, None, None]:
-        """What is in the log now, and then ends. `deltas=False` leaves out what is repeated whole later."""
+        """What is in the log now, and then ends. `deltas=False` leaves out what is repeated whole later.
+
+        Oldest first, from the one behind seq `after` to the one in front of seq `before`. `reverse`: newest first, and
+        no more is fetched than is looked at, however long the session is:
+
+            [newest] = [event for event in session.events(reverse=True, limit=1)]
+        """
         given = 0
-        with closing(self._history(after, deltas=deltas)) as entries:
+        history = (
+            self._connection.history_backwards(
+                self._info, after, before, deltas=deltas, wanted=limit
+            )
+            if reverse
+            else self._connection.history(self._info, after, deltas=deltas)
+        )
+        with closing(history) as entries:
             for entry in entries:
-                event = project(entry)
-                if event is None:
-                    continue
-                if given == limit:
+                if given == limit or (before is not None and entry.seq >= before):
                     return
-                given += 1
-                yield event
+                event = project(entry)
+                if event is not None:
+                    given += 1
+                    yield event
 
     def stream(self, *, after: int | None = None) -> Generator[Event, None, None]:
         """Every event after seq `after`, then live ones, without an end.
@@ -534,6 +552,3 @@ class SessionSync(Prompting):
             for entry in entries:
                 self._heard_of(entry.seq)
                 yield entry
-
-    def _history(self, after: int, *, deltas: bool = True) -> Generator[LogEntry, None, None]:
-        return self._connection.history(self._info, after, deltas=deltas)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sandbox_agent_core.api.sessions import BUSY_STATUSES, SessionInfo
-from sandbox_agent_core.events import Event, is_delta
+from sandbox_agent_core.api.turns import TurnSummary
+from sandbox_agent_core.events import Event, TurnStarted, is_delta
 from sandbox_agent_core.ids import is_session_id
-from sandbox_agent_core.lenient import as_str
+from sandbox_agent_core.lenient import as_dict, as_str
 from sandbox_agent_core.projection import project
+from sandbox_agent_core.turn_summaries import first_words, turn_after
 from sandbox_agent_core.view import Transcript
 
 from sandbox_agent_client._async.client import SandboxAgent
@@ -24,6 +27,7 @@ from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.cli.target import Target
 from sandbox_agent_client.errors import Conflict, SandboxAgentError, SessionNotFound, StorageError
 from sandbox_agent_client.persistence import (
+    SessionRecord,
     SqliteTranscriptStore,
     TranscriptStore,
     read_entries,
@@ -41,6 +45,9 @@ __all__ = [
     "place_of",
 ]
 
+ENTRIES_TO_THE_PROMPT = 100
+"""Before the first prompt an agent tells of itself. One that tells more than this is listed without it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -50,6 +57,8 @@ class Row:
     created_at: str
     cwd: str | None
     title: str | None = None
+    first_prompt: str | None = None
+    """The beginning of it, when it was asked for."""
 
     def to_wire(self) -> dict[str, Any]:
         return {
@@ -59,11 +68,16 @@ class Row:
             "createdAt": self.created_at,
             "cwd": self.cwd,
             "title": self.title,
+            "firstPrompt": self.first_prompt,
         }
 
 
 class Archive(Protocol):
     async def rows(self, limit: int | None = None) -> list[Row]: ...
+
+    async def found(self, limit: int, *, search: str | None = None) -> list[Row]:
+        """The newest with all of these words in what a person remembers of a session, and with their first prompts."""
+        ...
 
     async def knows(self, session_id: str) -> bool: ...
 
@@ -71,8 +85,14 @@ class Archive(Protocol):
         """Raises: SessionNotFound."""
         ...
 
-    def events(self, session_id: str, after: int, *, deltas: bool = True) -> AsyncIterator[Event]:
-        """Raises: SessionNotFound."""
+    async def turns(self, session_id: str, *, tail: int | None = None) -> list[TurnSummary]:
+        """Oldest first; the last so many, when there is a `tail`. Raises: SessionNotFound."""
+        ...
+
+    def events(
+        self, session_id: str, after: int, *, deltas: bool = True, tail: int | None = None
+    ) -> AsyncIterator[Event]:
+        """Oldest first; the last so many, when there is a `tail`. Raises: SessionNotFound."""
         ...
 
     async def delete(self, session_id: str) -> None:
@@ -85,17 +105,11 @@ class ServerArchive:
         self.client = client
 
     async def rows(self, limit: int | None = None) -> list[Row]:
-        return [
-            Row(
-                id=session.id,
-                agent=session.info.agent,
-                status=session.info.status,
-                created_at=session.info.created_at,
-                cwd=session.info.cwd,
-                title=session.info.title,
-            )
-            for session in await self.client.list_sessions(limit=limit)
-        ]
+        return [_row(session.info) for session in await self.client.list_sessions(limit=limit)]
+
+    async def found(self, limit: int, *, search: str | None = None) -> list[Row]:
+        sessions = await self.client.list_sessions(limit=limit, q=search)
+        return [_row(session.info) for session in sessions]
 
     async def knows(self, session_id: str) -> bool:
         try:
@@ -107,11 +121,20 @@ class ServerArchive:
     async def transcript(self, session_id: str) -> Transcript:
         return await (await self.client.get_session(session_id)).transcript()
 
+    async def turns(self, session_id: str, *, tail: int | None = None) -> list[TurnSummary]:
+        session = await self.client.get_session(session_id)
+        return (await session.turns(reverse=True, limit=tail))[::-1]
+
     async def events(
-        self, session_id: str, after: int, *, deltas: bool = True
+        self, session_id: str, after: int, *, deltas: bool = True, tail: int | None = None
     ) -> AsyncIterator[Event]:
         session = await self.client.get_session(session_id)
-        async for event in session.events(after=after, deltas=deltas):
+        if tail is None:
+            async for event in session.events(after=after, deltas=deltas):
+                yield event
+            return
+        newest = session.events(after=after, deltas=deltas, reverse=True, limit=tail)
+        for event in reversed([event async for event in newest]):
             yield event
 
     async def delete(self, session_id: str) -> None:
@@ -125,17 +148,18 @@ class StoreArchive:
         self.is_ours = is_ours
 
     async def rows(self, limit: int | None = None) -> list[Row]:
-        return [
-            Row(
-                id=record.id,
-                agent=record.agent,
-                status=self._status(record.id, is_over=record.ended_at is not None),
-                created_at=record.created_at,
-                cwd=record.cwd,
-                title=as_str(record.settings.get("title")),
-            )
-            for record in (await self.store.list_sessions())[:limit]
-        ]
+        return [self._row(record) for record in (await self.store.list_sessions())[:limit]]
+
+    async def found(self, limit: int, *, search: str | None = None) -> list[Row]:
+        words = (search or "").casefold().split()
+        found: list[Row] = []
+        for record in await self.store.list_sessions():
+            if len(found) == limit:
+                break
+            row = replace(self._row(record), first_prompt=await self._first_prompt(record.id))
+            if _is_about(row, record.settings.get("metadata"), words):
+                found.append(row)
+        return found
 
     async def knows(self, session_id: str) -> bool:
         return await self.store.get_session(session_id) is not None
@@ -144,14 +168,31 @@ class StoreArchive:
         await self._check(session_id)
         return await read_transcript(self.store, session_id)
 
+    async def turns(self, session_id: str, *, tail: int | None = None) -> list[TurnSummary]:
+        turns: dict[str, TurnSummary] = {}
+        async for event in self.events(session_id, 0, deltas=False):
+            if event.turn_id is None:
+                continue
+            turn = turn_after(turns.get(event.turn_id), event)
+            if turn is not None:
+                turns[turn.id] = turn
+        return sorted(turns.values(), key=lambda turn: turn.seq)[-(tail or 0) :]
+
     async def events(
-        self, session_id: str, after: int, *, deltas: bool = True
+        self, session_id: str, after: int, *, deltas: bool = True, tail: int | None = None
     ) -> AsyncIterator[Event]:
         await self._check(session_id)
+        last: deque[Event] = deque(maxlen=tail)
         async for entry in read_entries(self.store, session_id, after=after):
             event = project(entry)
-            if event is not None and (deltas or not is_delta(event.type)):
+            if event is None or (is_delta(event.type) and not deltas):
+                continue
+            if tail is None:
                 yield event
+            else:
+                last.append(event)
+        for event in last:
+            yield event
 
     async def delete(self, session_id: str) -> None:
         await self._check(session_id)
@@ -174,6 +215,23 @@ class StoreArchive:
         if record.ended_at is None:
             now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             await self.store.put_session(replace(record, ended_at=now))
+
+    def _row(self, record: SessionRecord) -> Row:
+        return Row(
+            id=record.id,
+            agent=record.agent,
+            status=self._status(record.id, is_over=record.ended_at is not None),
+            created_at=record.created_at,
+            cwd=record.cwd,
+            title=as_str(record.settings.get("title")),
+        )
+
+    async def _first_prompt(self, session_id: str) -> str | None:
+        for entry in await self.store.entries(session_id, after=0, limit=ENTRIES_TO_THE_PROMPT):
+            event = project(entry)
+            if isinstance(event, TurnStarted) and event.text:
+                return first_words(event.text)
+        return None
 
     def _status(self, session_id: str, *, is_over: bool) -> str:
         if is_over:
@@ -269,6 +327,25 @@ async def place_of(archives: Sequence[Archive], name: str) -> Place:
         raise SessionNotFound(f"There is no session {name!r}.{hint} `sessions list` has them all.")
     row, archive = found
     return Place(row.id, archive)
+
+
+def _row(info: SessionInfo) -> Row:
+    return Row(
+        id=info.id,
+        agent=info.agent,
+        status=info.status,
+        created_at=info.created_at,
+        cwd=info.cwd,
+        title=info.title,
+        first_prompt=info.first_prompt,
+    )
+
+
+def _is_about(row: Row, metadata: Any, words: Sequence[str]) -> bool:
+    known = [row.title, row.first_prompt, row.id, row.agent, row.cwd]
+    known += [f"{name}:{value}" for name, value in as_dict(metadata).items()]
+    text = "\n".join(filter(None, known)).casefold()
+    return all(word in text for word in words)
 
 
 def _unknown(session_id: str) -> SessionNotFound:

@@ -37,7 +37,7 @@ def complete_sessions(incomplete: str) -> list[tuple[str, str]]:
     except Exception:  # noqa: BLE001 - whatever it is, there is nothing to offer
         return []
     return [
-        (row.id, row.title or f"{row.agent}, {row.status}")
+        (row.id, row.title or row.first_prompt or f"{row.agent}, {row.status}")
         for row in rows
         if row.id.startswith(incomplete)
     ]

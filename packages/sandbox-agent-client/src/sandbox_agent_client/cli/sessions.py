@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 import sys
+import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from sandbox_agent_core.events import Event, is_delta
+from sandbox_agent_core.events import Event
 
 from sandbox_agent_client.cli.archive import Row, open_archives, place_of
 from sandbox_agent_client.cli.commands import Commands
@@ -33,6 +34,7 @@ from sandbox_agent_client.cli.table import print_table
 from sandbox_agent_client.cli.target import Target, resolve_target
 from sandbox_agent_client.cli.terminal import confirmed
 from sandbox_agent_client.cli.transcript import show_transcript
+from sandbox_agent_client.cli.turns import add_turns_command
 from sandbox_agent_client.cli.watching import add_watch_command
 from sandbox_agent_client.errors import SandboxAgentError
 
@@ -41,6 +43,8 @@ __all__ = ["sessions_app"]
 sessions_app = Commands(
     help="What is said and done: at a server, and, without --url, also what `run` and `chat` keep on this machine."
 )
+PROMPT_CHARS = 72
+"""Of one that stands for a title: the rest says little in a list."""
 LOOK, STEER, CHANGE = "Look", "Steer", "Long work"
 
 
@@ -49,12 +53,20 @@ def _list(
     url: Url = None,
     token_env: TokenEnv = TOKEN_VARIABLE,
     store: Store = None,
+    search: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORDS",
+            help="Only with all of these in title, prompt, id, agent, directory or metadata.",
+            show_default=False,
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="The newest of them.")] = 50,
     json: Json = False,
 ) -> None:
-    """Sessions, newest first."""
+    """Sessions, newest first. One without a title goes by its first prompt."""
     target = resolve_target(url=url, token_env=token_env)
-    finish(_list_sessions(target, store, limit=limit, as_json=json))
+    finish(_list_sessions(target, store, search=search, limit=limit, as_json=json))
 
 
 @sessions_app.command("show", rich_help_panel=LOOK)
@@ -79,13 +91,22 @@ def _events(
     after: Annotated[
         int, typer.Option(min=0, metavar="SEQ", help="Only those with a greater seq.")
     ] = 0,
+    tail: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Only the last N of them.", show_default=False),
+    ] = None,
     deltas: Deltas = True,
     json: Json = False,
 ) -> None:
     """A session's events so far."""
     target = resolve_target(url=url, token_env=token_env)
-    finish(_show_events(target, store, session, after=after, deltas=deltas, as_json=json))
+    shown = _show_events(
+        target, store, session, after=after, tail=tail, deltas=deltas, as_json=json
+    )
+    finish(shown)
 
+
+add_turns_command(sessions_app, panel=LOOK)
 
 add_watch_command(sessions_app, panel=LOOK)
 add_steering_commands(sessions_app, panel=STEER)
@@ -110,16 +131,18 @@ def _delete(
 add_long_work_commands(sessions_app, panel=CHANGE)
 
 
-async def _list_sessions(target: Target, store: Path | None, *, limit: int, as_json: bool) -> None:
+async def _list_sessions(
+    target: Target, store: Path | None, *, search: str | None, limit: int, as_json: bool
+) -> None:
     async with open_archives(target, store=store) as archives:
-        found = [row for archive in archives for row in await archive.rows(limit)]
+        found = [row for archive in archives for row in await archive.found(limit, search=search)]
     rows = sorted(found, key=lambda row: datetime.fromisoformat(row.created_at), reverse=True)
     if as_json:
         for row in rows[:limit]:
             print(json_module.dumps(row.to_wire()))
         return
     if not rows:
-        print("No sessions yet.")
+        print(f"No session has {search!r} in it." if search else "No sessions yet.")
         return
     print_table(
         ("id", "agent", "status", "created", "directory", "title"),
@@ -129,7 +152,8 @@ async def _list_sessions(target: Target, store: Path | None, *, limit: int, as_j
 
 def _cells(row: Row) -> tuple[str, ...]:
     when = f"{datetime.fromisoformat(row.created_at).astimezone():%Y-%m-%d %H:%M}"
-    return (row.id, row.agent, row.status, when, row.cwd or "", row.title or "")
+    prompt = textwrap.shorten(row.first_prompt or "", PROMPT_CHARS, placeholder=" …")
+    return (row.id, row.agent, row.status, when, row.cwd or "", row.title or prompt)
 
 
 async def _show_session(target: Target, store: Path | None, name: str, *, as_json: bool) -> None:
@@ -143,14 +167,19 @@ async def _show_session(target: Target, store: Path | None, name: str, *, as_jso
 
 
 async def _show_events(
-    target: Target, store: Path | None, name: str, *, after: int, deltas: bool, as_json: bool
+    target: Target,
+    store: Path | None,
+    name: str,
+    *,
+    after: int,
+    tail: int | None,
+    deltas: bool,
+    as_json: bool,
 ) -> None:
     console = Console(highlight=False)
     async with open_archives(target, store=store) as archives:
         place = await place_of(archives, name)
-        async for event in place.archive.events(place.id, after):
-            if not deltas and is_delta(event.type):
-                continue
+        async for event in place.archive.events(place.id, after, deltas=deltas, tail=tail):
             if as_json:
                 print(json_module.dumps(event.to_wire()))
             else:

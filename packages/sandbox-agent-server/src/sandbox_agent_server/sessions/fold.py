@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sandbox_agent_core.api.policy import PermissionMode
-from sandbox_agent_core.api.sessions import PROMPT_MAX_CHARS
 from sandbox_agent_core.frames import LogEntry, acp, extensions, operations
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.lenient import as_dict, as_list, as_str, as_text, dicts_in, dicts_with
@@ -15,6 +14,7 @@ from sandbox_agent_core.projection import is_apart
 from sandbox_agent_core.projection.questions import questions_of
 from sandbox_agent_core.projection.turns import prompt_data
 from sandbox_agent_core.tool_calls import with_earlier
+from sandbox_agent_core.turn_summaries import first_words
 
 from sandbox_agent_server.agents.runner.config_options import ConfigOptions, agent_session_id_of
 from sandbox_agent_server.log.entry import Draft
@@ -167,9 +167,7 @@ def _words_of(entry: LogEntry) -> str | None:
     if "operation" in as_dict(entry.annotations):
         return None
     text = prompt_data(as_dict(entry.payload.get("params")).get("prompt"))["text"]
-    # More would only be taken apart to be thrown away.
-    words = " ".join(text[: 4 * PROMPT_MAX_CHARS].split())
-    return words[:PROMPT_MAX_CHARS] or None
+    return first_words(text) or None
 
 
 def _agent_answer(state: SessionState, entry: LogEntry) -> SessionState:

@@ -8,12 +8,11 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
-from sandbox_agent_core.api.sessions import PROMPT_MAX_CHARS
 from sandbox_agent_core.api.turns import TurnSummary
 from sandbox_agent_core.errors import StorageError
-from sandbox_agent_core.events import Event, TurnDropped, TurnEnded, TurnQueued, TurnStarted
 from sandbox_agent_core.frames import LogEntry
 from sandbox_agent_core.projection import project
+from sandbox_agent_core.turn_summaries import turn_after
 
 from sandbox_agent_server.jsonio import loads
 from sandbox_agent_server.log.file import Place
@@ -84,38 +83,6 @@ def _take(turns: dict[str, TurnSummary], session_id: str, line: bytes) -> None:
     except (ValueError, TypeError, AttributeError, RecursionError):
         return  # a damaged line is none
     if event is not None and event.turn_id is not None:
-        turn = _after(turns.get(event.turn_id), event)
+        turn = turn_after(turns.get(event.turn_id), event)
         if turn is not None:
             turns[turn.id] = turn
-
-
-def _after(turn: TurnSummary | None, event: Event) -> TurnSummary | None:
-    """The turn once that has happened; None for what is no matter of turns."""
-    at = event.to_wire()["time"]
-    match event:
-        case TurnQueued() | TurnStarted():
-            is_queued = isinstance(event, TurnQueued)
-            started = {"queued_at": at} if is_queued else {"started_at": at}
-            new = TurnSummary(
-                id=event.turn_id or "",
-                status="queued" if is_queued else "running",
-                origin=event.origin,
-                prompt=_words(event.text),
-                seq=event.seq,
-            )
-            if turn is not None:  # it was queued before
-                new = turn.model_copy(update={"status": new.status, "seq": event.seq})
-            return new.model_copy(update=started)
-        case TurnEnded():
-            ended = {"status": "ended", "stop_reason": event.stop_reason, "ended_at": at}
-        case TurnDropped():
-            reason = "cancelled" if event.reason == "cancelled" else "interrupted"
-            ended = {"status": "ended", "stop_reason": reason, "ended_at": at}
-        case _:
-            return None
-    return None if turn is None else turn.model_copy(update=ended)
-
-
-def _words(text: str) -> str:
-    """The beginning, in one line."""
-    return " ".join(text[: 4 * PROMPT_MAX_CHARS].split())[:PROMPT_MAX_CHARS]
