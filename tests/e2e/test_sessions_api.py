@@ -451,7 +451,7 @@ def run_server(*arguments: str | Path, env: dict[str, str] | None = None) -> sub
 def first_lines(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     text = ""
-    while "API" not in text:
+    while "  logs " not in text:
         line = process.stdout.readline()
         assert line, process.stderr.read() if process.stderr else ""
         text += line
@@ -488,7 +488,7 @@ def test_flags_win_over_variables_and_variables_over_the_file(tmp_path: Path) ->
     )  # fmt: skip
     text = first_lines(process)
     assert "http://127.0.0.2:" in text
-    assert "token  none" in text
+    assert "token      none" in text
     stop(process)
 
 

@@ -42,7 +42,7 @@ class Started:
         )  # fmt: skip
         assert self._process.stdout is not None
         self.announced = ""
-        while "API" not in self.announced:
+        while "  logs " not in self.announced:
             line = self._process.stdout.readline()
             assert line, self.stop()
             self.announced += line
@@ -160,7 +160,7 @@ def test_the_way_in_is_chosen_by_the_last_word_on_it(start: Start, tmp_path: Pat
     assert server.status("wrong-token") == 401
     assert server.status("of-the-variable") == 200
     open_to_all = start("--no-token", SANDBOX_AGENT_TOKEN="of-the-variable")
-    assert "token  none" in open_to_all.announced
+    assert "token      none" in open_to_all.announced
     assert open_to_all.status("wrong-token") == 200
 
 
@@ -196,7 +196,7 @@ def test_a_token_that_was_given_is_not_in_the_link(start: Start) -> None:
     assert "of-the-variable" not in server.announced
     if find_inspector() is None:
         skip_without("the Inspector is not built: make inspector")
-    assert f"Inspector  {server.url}/ui/ " in server.announced
+    assert f"inspector  {server.url}/ui/ " in server.announced
 
 
 def test_a_token_by_variable_is_seen_by_nobody(make_server: MakeServer) -> None:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sandbox_agent_client import SandboxAgentSync
 from sandbox_agent_client.cli import doctor
@@ -76,6 +77,11 @@ def test_a_server_in_the_background_is_where_commands_work(
         assert "1 open requests" in status.stdout
         assert f'SANDBOX_AGENT_TOKEN="$(cat {token})"' in status.stdout
         assert token.read_text().strip() not in status.stdout
+        # Its Inspector is there exactly when the page is.
+        link = f"{started['url']}/ui/"
+        told = json.loads(here("server", "status", "--json").stdout)["inspector"]
+        assert told == (link if httpx.get(link).is_success else None)
+        assert (f"  inspector  {link}   (asks" in status.stdout) == (told is not None)
         log = here("doctor", "--provider", "local").stdout.partition("log of")[2]
         assert re.search(r"T\d\d:\d\d:\d\d info +GET /v1/", log)
         assert "allow once" in here("requests", "allow").stderr

@@ -51,6 +51,8 @@ def find_inspector() -> InspectorFiles | None:
 
 
 def inspector_link(url: str, token: str | None) -> str:
-    """What opens it. The token is in the fragment, which no browser sends to anybody."""
+    """What opens it. The token is in the fragment, which no browser sends to anybody. An address that means all of a
+    machine is none to go to: the browser is taken to be on that machine."""
+    reachable = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     fragment = "" if token is None else f"#token={quote(token, safe='')}"
-    return f"{url.rstrip('/')}{FOLDER}{fragment}"
+    return f"{reachable.rstrip('/')}{FOLDER}{fragment}"

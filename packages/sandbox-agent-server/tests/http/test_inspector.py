@@ -224,3 +224,8 @@ def test_a_link_has_the_token_where_no_server_sees_it() -> None:
     assert inspector_link("http://127.0.0.1:1/", "a-b_c") == "http://127.0.0.1:1/ui/#token=a-b_c"
     assert inspector_link("http://a", "a#b&c=ä") == "http://a/ui/#token=a%23b%26c%3D%C3%A4"
     assert inspector_link("https://x.example/base", None) == "https://x.example/base/ui/"
+
+
+def test_a_link_goes_to_an_address_of_the_machine_when_the_server_has_all_of_them() -> None:
+    assert inspector_link("http://0.0.0.0:1", None) == "http://127.0.0.1:1/ui/"
+    assert inspector_link("http://[::]:1", "t") == "http://[::1]:1/ui/#token=t"

@@ -12,7 +12,9 @@ from collections import deque
 from datetime import datetime
 from typing import Annotated, Any
 
+import httpx
 import typer
+from sandbox_agent_core.inspector import inspector_link
 
 from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client.cli import daemon
@@ -62,7 +64,8 @@ def _start(context: typer.Context, json: Json = False) -> None:
         raise typer.Exit(int(of_error(exc))) from exc
     if not json:
         print("The server runs." if is_new else "The server runs already.")
-    finish(_tell(found, as_json=json))
+    # For the person at a terminal. Elsewhere what is written may be kept, and the token outlives the server.
+    finish(_tell(found, as_json=json, shows_token=sys.stdout.isatty()))
 
 
 @server_app.command("run", context_settings=_ITS_OWN, add_help_option=False)
@@ -124,8 +127,8 @@ def _logs(
         raise typer.Exit(int(ExitCode.CANCELLED)) from None
 
 
-async def _tell(found: Daemon, *, as_json: bool) -> ExitCode:
-    """Also what only it can say, when it answers."""
+async def _tell(found: Daemon, *, as_json: bool, shows_token: bool = False) -> ExitCode:
+    """Also what only it can say, when it answers. `shows_token`: in the link of the Inspector, which then asks for none."""
     facts: dict[str, Any] = {
         "running": True,
         "url": found.url,
@@ -142,6 +145,7 @@ async def _tell(found: Daemon, *, as_json: bool) -> ExitCode:
             SandboxAgent.connect(found.url, token=found.token()) as client,
         ):
             facts["version"] = (await client.health()).version
+            facts["inspector"] = await _inspector(found.url)
             sessions = [session.info for session in await client.list_sessions()]
             facts["sessions"] = len(sessions)
             facts["busy"] = sum(info.status in {"running", "background"} for info in sessions)
@@ -155,16 +159,30 @@ async def _tell(found: Daemon, *, as_json: bool) -> ExitCode:
     if as_json:
         print(json_module.dumps(facts | ({"problem": problem} if problem else {})))
     else:
-        _print(facts)
+        _print(facts, found.token(), shows_token=shows_token)
     if problem is None:
         return ExitCode.OK
     print(f"sandbox-agent: {plain(problem)}", file=sys.stderr)
     return ExitCode.SANDBOX
 
 
-def _print(facts: dict[str, Any]) -> None:
+async def _inspector(url: str) -> str | None:
+    """Its link, without a token, if the server has one."""
+    link = inspector_link(url, None)
+    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_TIMEOUT_S) as browser:
+        try:
+            return link if (await browser.head(link)).is_success else None
+        except httpx.HTTPError:
+            return None
+
+
+def _print(facts: dict[str, Any], token: str | None, *, shows_token: bool) -> None:
     since = datetime.fromisoformat(facts["since"]).astimezone()
     rows = [("url", facts["url"]), ("token", facts["tokenFile"] or "none is asked for")]
+    if facts.get("inspector") is not None:
+        asks = "" if token is None else "   (asks for the token; `sandbox-agent ui` does not)"
+        link = inspector_link(facts["url"], token) if shows_token else facts["inspector"] + asks
+        rows.append(("inspector", link))
     rows += [("log", facts["log"]), ("process", f"{facts['pid']}, since {since:%Y-%m-%d %H:%M}")]
     if facts["options"]:
         rows.append(("options", shlex.join(facts["options"])))
@@ -173,7 +191,7 @@ def _print(facts: dict[str, Any]) -> None:
         rows.append(("version", facts["version"]))
         rows.append(("sessions", f"{facts['sessions']}, {busy} at work, {waiting} open requests"))
     for name, value in rows:
-        print(f"  {name:<9} {value}")
+        print(f"  {name:<9}  {value}")
     print("Commands of this machine find it. Elsewhere, and for the SDK:")
     token = (
         f' {TOKEN_VARIABLE}="$(cat {shlex.quote(facts["tokenFile"])})"'

@@ -137,23 +137,18 @@ def _token(settings: Settings) -> str | None:
 
 def _announce(url: str, settings: Settings, generated: str | None) -> None:
     """A token that was given is not repeated: who starts a server in a sandbox keeps its output where agents can read."""
-    lines = [f"sandbox-agent-server {__version__}", f"  url    {url}"]
+    rows = [("url", url)]
     if generated is not None:
-        lines.append(f"  token  {generated}   (generated; shown only this once)")
+        rows.append(("token", f"{generated}   (generated; shown only this once)"))
     elif settings.no_token:
-        lines.append("  token  none: whoever reaches this address can run programs here")
+        rows.append(("token", "none: whoever reaches this address can run programs here"))
     if find_inspector() is not None:
-        link = inspector_link(_reachable(url), generated)
         asks = "   (asks for your token)" if settings.token else ""
-        lines.append(f"  Inspector  {link}{asks}")
-    lines.append(f"  logs   {settings.data_dir / 'sessions'}")
-    lines.append(f"  API    {url}/openapi.json")
+        rows.append(("inspector", f"{inspector_link(url, generated)}{asks}"))
+    rows += [("api", f"{url}/openapi.json"), ("logs", str(settings.data_dir / "sessions"))]
+    lines = [f"sandbox-agent-server {__version__}"]
+    lines += [f"  {name:<9}  {value}" for name, value in rows]
     print("\n".join(lines), flush=True)
-
-
-def _reachable(url: str) -> str:
-    """For a browser on this machine: an address that means all of them is none to go to."""
-    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def _write_ready_file(path: Path, url: str) -> None:
