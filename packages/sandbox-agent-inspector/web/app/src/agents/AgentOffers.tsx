@@ -71,6 +71,9 @@ export function AgentOffers({ agent }: { agent: AgentInfo }) {
           </div>
         </div>
       )}
+      {shown.state === 'ready' && isSilent(shown.config) && (
+        <p className={styles.none}>It offers no choice of model or mode.</p>
+      )}
       {shown.state === 'ready' && (
         <div className={styles.offers}>
           <Offers title="Models" list={namedOf(shown.config.models)} chosen={shown.config.model} />
@@ -84,6 +87,10 @@ export function AgentOffers({ agent }: { agent: AgentInfo }) {
       )}
     </section>
   );
+}
+
+function isSilent({ models, modes, thoughtLevels }: AgentConfig): boolean {
+  return [models, modes, thoughtLevels].every((list) => namedOf(list).length === 0);
 }
 
 interface OffersProps {

@@ -93,7 +93,10 @@ export function AgentsPage() {
                     </span>
                     <span className={styles.version}>
                       {one.installed ? (
-                        <Foreign text={one.version ?? ''} maxChars={18} />
+                        <Foreign
+                          text={one.version === 'builtin' ? 'built in' : (one.version ?? '')}
+                          maxChars={18}
+                        />
                       ) : (
                         <span className="visually-hidden">{STATE_WORDS.missing}</span>
                       )}

@@ -74,9 +74,11 @@ function Content({ snapshot }: { snapshot: SessionSnapshot }) {
       ) : (
         <EmptyChat snapshot={snapshot} />
       )}
-      <RunningTasks snapshot={snapshot} />
-      <SessionBanner snapshot={snapshot} />
-      <Composer sessionId={snapshot.id} />
+      <div className={styles.below}>
+        <RunningTasks snapshot={snapshot} />
+        <SessionBanner snapshot={snapshot} />
+        <Composer sessionId={snapshot.id} />
+      </div>
     </>
   );
 }

@@ -1,14 +1,14 @@
 /** A session in which nothing was said: who works where, and something to begin with. */
 
 import { ArrowUpRight, Folder } from 'lucide-react';
-import { useState } from 'react';
+import { useEffect } from 'react';
 import type { SessionSnapshot } from 'sandbox-agent-client';
-import { useSessionStore } from 'sandbox-agent-react';
-import { notify } from '../shell/notify.tsx';
+import { useDraft } from 'sandbox-agent-react';
+import { focusComposer } from '../composer/focus.ts';
+import { useMedia } from '../composer/useMedia.ts';
 import { Foreign } from '../ui/index.ts';
 import { useChat } from './context.ts';
 import styles from './EmptyChat.module.css';
-import { wordsOf } from './problems.ts';
 
 const PROMPTS = [
   'What is in this folder? Give me a short tour.',
@@ -18,18 +18,14 @@ const PROMPTS = [
 
 export function EmptyChat({ snapshot }: { snapshot: SessionSnapshot }) {
   const { agent, cwd, sessionId } = useChat();
-  const store = useSessionStore(sessionId);
-  const [isSending, setSending] = useState(false);
+  const [draft, setDraft] = useDraft(sessionId);
   const isOpen = snapshot.info?.status !== 'ended' && snapshot.info?.status !== 'damaged';
-  const send = async (text: string) => {
-    setSending(true);
-    try {
-      await store.send(text);
-    } catch (problem) {
-      notify({ title: 'The prompt was not sent', detail: wordsOf(problem), tone: 'error' });
-    } finally {
-      setSending(false);
-    }
+  useWritingAtOnce(sessionId);
+  // To be read and changed before it is sent; what somebody wrote stays.
+  const fill = (prompt: string) => {
+    const isOwn = draft.trim() !== '' && !PROMPTS.includes(draft);
+    setDraft(isOwn ? `${draft.trimEnd()}\n\n${prompt}` : prompt);
+    focusComposer(sessionId);
   };
   return (
     <div className={styles.empty}>
@@ -41,10 +37,10 @@ export function EmptyChat({ snapshot }: { snapshot: SessionSnapshot }) {
         <Foreign text={cwd} maxChars={80} />
       </p>
       {isOpen && (
-        <ul className={styles.prompts}>
+        <ul className={styles.prompts} aria-label="Something to begin with">
           {PROMPTS.map((prompt) => (
             <li key={prompt}>
-              <button type="button" disabled={isSending} onClick={() => send(prompt)}>
+              <button type="button" onClick={() => fill(prompt)}>
                 <span>{prompt}</span>
                 <ArrowUpRight aria-hidden />
               </button>
@@ -54,4 +50,18 @@ export function EmptyChat({ snapshot }: { snapshot: SessionSnapshot }) {
       )}
     </div>
   );
+}
+
+/** One can write as soon as the session is there. Not where that opens a keyboard over half of it. */
+function useWritingAtOnce(sessionId: string): void {
+  const isTouch = useMedia('(pointer: coarse)');
+  useEffect(() => {
+    if (isTouch) return;
+    // After the dialog that made the session has given the focus back.
+    const timer = setTimeout(() => {
+      if (!document.activeElement?.closest('input, textarea, [contenteditable], [role="dialog"]'))
+        focusComposer(sessionId);
+    }, 50);
+    return () => clearTimeout(timer);
+  }, [sessionId, isTouch]);
 }

@@ -1,5 +1,5 @@
 import {
-  ChevronDown,
+  ChevronLeft,
   Download,
   Ellipsis,
   GitBranch,
@@ -14,11 +14,13 @@ import {
 import { useRef, useState } from 'react';
 import type { SessionInfo, SessionSnapshot } from 'sandbox-agent-client';
 import { formatElapsed, useNow } from 'sandbox-agent-react';
+import { modelName, modeName } from '../composer/modes.ts';
 import { titleOf } from '../sessions/naming.ts';
 import { StatusGlyph } from '../sessions/StatusGlyph.tsx';
-import { linkTo, paths } from '../shell/navigation.ts';
+import { linkTo, navigate, paths } from '../shell/navigation.ts';
+import { useScreenWidth } from '../shell/screen.ts';
 import { useCommand } from '../shell/shortcuts.ts';
-import { Button, Foreign, IconButton, Menu, type MenuGroup } from '../ui/index.ts';
+import { Foreign, IconButton, Menu, type MenuGroup } from '../ui/index.ts';
 import { copyText } from './copy.ts';
 import { formatCost } from './format.ts';
 import { useOperations } from './operations.tsx';
@@ -29,6 +31,7 @@ export function SessionHeader({ snapshot }: { snapshot: SessionSnapshot }) {
   if (info === null) {
     return (
       <header className={styles.header}>
+        <Back />
         <h1 className={styles.title}>
           <Foreign text={snapshot.id} maxChars={40} />
         </h1>
@@ -39,6 +42,7 @@ export function SessionHeader({ snapshot }: { snapshot: SessionSnapshot }) {
   const cost = info.usage?.cost ?? transcript.usage?.cost ?? null;
   return (
     <header className={styles.header}>
+      <Back />
       <StatusGlyph status={info.status} waits={(info.pendingRequests ?? 0) > 0} />
       <Title info={info} />
       <Settings info={info} />
@@ -50,6 +54,20 @@ export function SessionHeader({ snapshot }: { snapshot: SessionSnapshot }) {
       </div>
       <SessionMenu snapshot={snapshot} info={info} />
     </header>
+  );
+}
+
+/** Where one thing is shown at a time, there has to be a way out of it. */
+function Back() {
+  if (useScreenWidth() !== 'narrow') return null;
+  return (
+    <IconButton
+      label="Back to the sessions"
+      className={styles.back}
+      onPress={() => navigate(paths.sessions())}
+    >
+      <ChevronLeft />
+    </IconButton>
   );
 }
 
@@ -109,67 +127,16 @@ function Title({ info }: { info: SessionInfo }) {
   );
 }
 
+/** Who works here, and how. It is changed where one writes. */
 function Settings({ info }: { info: SessionInfo }) {
-  const { set, busy } = useOperations();
-  const isFixed = info.status === 'ended' || info.status === 'damaged' || busy === 'set';
+  const words = [info.agent, modelName(info), modeName(info)].filter((word) => word !== null);
   return (
-    <div className={styles.settings}>
-      <Foreign className={styles.agent} text={info.agent} maxChars={24} />
-      <Choice
-        label="Model"
-        options={info.models ?? []}
-        value={info.model ?? null}
-        isFixed={isFixed}
-        onChange={(model) => set({ model })}
-      />
-      <Choice
-        label="Mode"
-        options={info.modes ?? []}
-        value={info.mode ?? null}
-        isFixed={isFixed}
-        onChange={(mode) => set({ mode })}
-      />
-    </div>
-  );
-}
-
-interface ChoiceProps {
-  label: string;
-  options: NonNullable<SessionInfo['models']>;
-  value: string | null;
-  isFixed: boolean;
-  onChange: (id: string) => void;
-}
-
-function Choice({ label, options, value, isFixed, onChange }: ChoiceProps) {
-  const current = options.find((option) => option.id === value);
-  const name = current?.name || value;
-  if (!name) return null;
-  const shown = <Foreign text={name} maxChars={28} />;
-  if (options.length < 2) return <span className={styles.fixed}>{shown}</span>;
-  return (
-    <Menu
-      label={label}
-      trigger={
-        <Button
-          look="quiet"
-          size="small"
-          isDisabled={isFixed}
-          aria-label={`${label}: ${name}`}
-          className={styles.setting}
-        >
-          {shown}
-          <ChevronDown aria-hidden />
-        </Button>
-      }
-      entries={options.map((option) => ({
-        id: option.id,
-        label: option.name || option.id,
-        ...(option.description ? { description: option.description } : {}),
-      }))}
-      selected={value}
-      onSelect={onChange}
-    />
+    <p className={styles.settings} title="Agent, model and mode">
+      {words.map((word, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: each has its place
+        <Foreign key={index} text={word} maxChars={28} />
+      ))}
+    </p>
   );
 }
 

@@ -14,6 +14,7 @@ import { Button, IconButton, Tip } from '../ui/index.ts';
 import { Attachments } from './Attachments.tsx';
 import styles from './Composer.module.css';
 import { ContextMeter } from './ContextMeter.tsx';
+import { composerId } from './focus.ts';
 import { ComposerNotice } from './Notice.tsx';
 import { SessionSettings } from './SessionSettings.tsx';
 import { Strip } from './Strip.tsx';
@@ -80,6 +81,7 @@ function Content({ sessionId, isPhone }: { sessionId: string; isPhone: boolean }
       <div className={styles.writing}>
         <CompletionList className={styles.completion} />
         <ComposerInput
+          id={composerId(sessionId)}
           className={styles.input}
           aria-label={`Message to ${agent}`}
           placeholder={isPhone ? 'Message…' : `Message ${agent}…   @ file   / command`}

@@ -5,6 +5,7 @@ import { foreign, shortened, useClient, useSessionSelector } from 'sandbox-agent
 import { notify } from '../shell/notify.tsx';
 import { Button, Menu, type MenuGroup } from '../ui/index.ts';
 import styles from './Composer.module.css';
+import { modeName, PERMISSION_MODES } from './modes.ts';
 
 interface Setting {
   id: 'model' | 'thoughtLevel' | 'mode';
@@ -39,7 +40,7 @@ export function SessionSettings({ sessionId }: { sessionId: string }) {
   };
 
   return (
-    <>
+    <div className={styles.settings}>
       {settingsOf(info, permissionModes).map((setting) => (
         <Menu
           key={setting.id}
@@ -62,7 +63,7 @@ export function SessionSettings({ sessionId }: { sessionId: string }) {
           }
         />
       ))}
-    </>
+    </div>
   );
 }
 
@@ -92,16 +93,11 @@ function settingsOf(info: SessionInfo, permissionModes: readonly string[]): Sett
       id: 'mode',
       label: 'Mode',
       value: info.permissionMode ?? info.mode ?? null,
-      shown: shortened(foreign(modeName(info)), 24),
+      shown: shortened(foreign(modeName(info) ?? 'Mode'), 24),
       groups: modeGroups(info, permissionModes),
     });
   }
   return settings;
-}
-
-function modeName(info: SessionInfo): string {
-  if (info.permissionMode) return MODES[info.permissionMode]?.name ?? info.permissionMode;
-  return info.modes?.find((mode) => mode.id === info.mode)?.name ?? info.mode ?? 'Mode';
 }
 
 function modeGroups(info: SessionInfo, permissionModes: readonly string[]): MenuGroup[] {
@@ -112,8 +108,8 @@ function modeGroups(info: SessionInfo, permissionModes: readonly string[]): Menu
       title: 'Who decides',
       entries: permissionModes.map((id) => ({
         id,
-        label: MODES[id]?.name ?? id,
-        description: MODES[id]?.description,
+        label: PERMISSION_MODES[id]?.name ?? id,
+        description: PERMISSION_MODES[id]?.description,
       })),
     });
   }
@@ -135,14 +131,6 @@ function entryOf(choice: { id: string; name: string; description?: string }) {
     ...(choice.description && { description: foreign(choice.description) }),
   };
 }
-
-const MODES: Readonly<Record<string, { name: string; description: string }>> = {
-  ask: { name: 'Ask', description: 'The policy decides, else a person' },
-  'accept-edits': { name: 'Accept edits', description: 'Edits in the workspace are allowed' },
-  'read-only': { name: 'Read only', description: 'Nothing is changed and nothing is run' },
-  plan: { name: 'Plan', description: 'It looks and plans; you approve the plan' },
-  bypass: { name: 'Bypass', description: 'Everything is allowed' },
-};
 
 const known = new WeakMap<object, Map<string, Promise<readonly string[]>>>();
 

@@ -95,7 +95,7 @@ export function PortsView() {
                     {port.program ? (
                       <Foreign text={port.program} maxChars={60} />
                     ) : (
-                      'a program that the server may not see'
+                      <span title="The server may not see whose it is">unknown program</span>
                     )}
                     {isEverywhere(port.address) && <Badge>every address</Badge>}
                   </span>

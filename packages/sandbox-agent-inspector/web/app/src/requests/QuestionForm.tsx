@@ -50,7 +50,7 @@ export function QuestionForm() {
           {foreign(state.problem.message)}
         </Banner>
       )}
-      <div className={actions.buttons}>
+      <div className={`${actions.buttons} ${styles.buttons}`}>
         <Button className={actions.deny} onPress={() => form.decline()}>
           Decline
         </Button>

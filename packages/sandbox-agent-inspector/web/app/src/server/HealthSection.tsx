@@ -117,7 +117,7 @@ function Agents({ agents }: { agents: readonly AgentInfo[] }) {
   return (
     <ul className={styles.list}>
       {agents.map((agent) => (
-        <li key={agent.id} className={styles.line}>
+        <li key={agent.id} className={`${styles.line} ${styles.agent}`}>
           <span className={styles.grow}>
             <Foreign text={agent.title || agent.id} />
           </span>

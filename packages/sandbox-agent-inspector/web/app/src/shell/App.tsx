@@ -14,7 +14,7 @@ import { Notices } from './notify.tsx';
 import { followOtherTabs } from './preferences.ts';
 import { RoomBoundary } from './RoomBoundary.tsx';
 import { requestLog } from './request-log.ts';
-import { followVisibleHeight } from './screen.ts';
+import { followScrollBar, followVisibleHeight } from './screen.ts';
 import { apiUrl, askForHub, findHub, useServers } from './servers.ts';
 import { listenToKeys } from './shortcuts.ts';
 import { useTheme } from './theme.ts';
@@ -42,6 +42,7 @@ export function App() {
   useEffect(listenToKeys, []);
   useEffect(followOtherTabs, []);
   useEffect(followVisibleHeight, []);
+  useEffect(followScrollBar, []);
   const [token, connect] = useTokenOfServer();
   const { server } = appPlace(ROOT, usePathname());
   const hub = useServers((state) => state.hub);

@@ -28,6 +28,7 @@ const LINKS = [
   {
     room: 'config',
     label: 'MCP servers and skills',
+    short: 'MCP',
     path: paths.config(),
     icon: Blocks,
     shortcut: 'g m',
@@ -35,6 +36,7 @@ const LINKS = [
   {
     room: 'server',
     label: 'Server and settings',
+    short: 'Server',
     path: paths.server(),
     icon: Server,
     shortcut: 'g v',
@@ -61,6 +63,8 @@ export function RoomLinks() {
 
 interface RoomLinkProps {
   label: string;
+  /** Where there is little room. */
+  short?: string;
   path: string;
   icon: typeof Inbox;
   shortcut?: string;
@@ -68,21 +72,26 @@ interface RoomLinkProps {
   count: number;
 }
 
-function RoomLink({ label, path, icon: Icon, shortcut, isCurrent, count }: RoomLinkProps) {
+function RoomLink({
+  label,
+  short = label,
+  path,
+  icon: Icon,
+  shortcut,
+  isCurrent,
+  count,
+}: RoomLinkProps) {
   return (
     <Tip text={label} shortcut={shortcut}>
       <Link
         className={styles.link}
         href={path}
-        aria-label={count > 0 ? `${label}, ${count} waiting` : label}
+        aria-label={count > 0 ? `${label} ${count} waiting` : label}
         aria-current={isCurrent ? 'page' : undefined}
       >
         <Icon size={18} aria-hidden />
-        {count > 0 ? (
-          <span className={styles.count} aria-hidden>
-            {count}
-          </span>
-        ) : null}
+        <span className={styles.word}>{short}</span>{' '}
+        {count > 0 ? <span className={styles.count}>{count}</span> : null}
       </Link>
     </Tip>
   );

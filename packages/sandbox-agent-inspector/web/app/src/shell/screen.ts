@@ -29,6 +29,24 @@ export function useScreenWidth(): ScreenWidth {
   return useSyncExternalStore(subscribe, read, () => 'wide');
 }
 
+/** The room that is kept for a scroll bar (none where it lies over the content), for what ends where a list ends. */
+export function followScrollBar(): () => void {
+  const measure = () => {
+    const probe = document.createElement('div');
+    probe.className = 'scroll-probe';
+    const content = document.createElement('div');
+    probe.append(content);
+    document.body.append(probe);
+    const width = probe.offsetWidth - content.offsetWidth;
+    probe.remove();
+    document.documentElement.style.setProperty('--scroll-bar', `${width}px`);
+  };
+  measure();
+  // Zooming the page changes it.
+  window.addEventListener('resize', measure);
+  return () => window.removeEventListener('resize', measure);
+}
+
 /**
  * The height that is left above a phone's keyboard. Browsers that know `interactive-widget` shrink the page by
  * themselves; the others tell it only here.

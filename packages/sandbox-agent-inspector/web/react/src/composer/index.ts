@@ -17,4 +17,4 @@ export {
 } from './session.ts';
 export { type ComposerSnapshot, ComposerStore, type SendHow } from './store.ts';
 export type { CompletionHandle } from './useCompletion.ts';
-export { type ComposerHandle, textOf, useComposer } from './useComposer.ts';
+export { type ComposerHandle, textOf, useComposer, useDraft } from './useComposer.ts';

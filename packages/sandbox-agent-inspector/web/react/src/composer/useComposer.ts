@@ -53,6 +53,19 @@ const commandsOf = ({ transcript }: SessionSnapshot) => transcript.commands ?? N
 const queueOf = ({ transcript }: SessionSnapshot) => transcript.queued ?? NO_QUEUE;
 const planOf = ({ transcript }: SessionSnapshot) => currentPlan(transcript);
 
+/** What is written for a session and not sent yet, for those who put something there: a suggestion, a quotation. */
+export function useDraft(sessionId: string): [draft: string, set: (text: string) => void] {
+  const client = useClient();
+  const { drafts } = composerOf(client, useSessionStore(sessionId), sessionId);
+  const text = useSyncExternalStore(
+    drafts.subscribe,
+    () => drafts.get(sessionId),
+    () => '',
+  );
+  const set = useCallback((next: string) => drafts.set(sessionId, next), [drafts, sessionId]);
+  return [text, set];
+}
+
 export interface ComposerHandle extends ComposerSnapshot {
   store: ComposerStore;
   text: string;
@@ -114,12 +127,7 @@ export function useComposer(
   const store = composerOf(client, session, sessionId);
   const snapshot = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getSnapshot);
   const { drafts } = store;
-  const text = useSyncExternalStore(
-    drafts.subscribe,
-    () => drafts.get(sessionId),
-    () => '',
-  );
-  const setText = useCallback((next: string) => drafts.set(sessionId, next), [drafts, sessionId]);
+  const [text, setText] = useDraft(sessionId);
 
   const inputRef = useRef<HTMLTextAreaElement>(null);
   const listId = useId();

@@ -1,4 +1,4 @@
-import { type EventLike, familyOf, isDelta, member, textMember } from './event.ts';
+import { type EventLike, familyOf, firstLine, isDelta, member, textMember } from './event.ts';
 import { type Telling, tell } from './telling.ts';
 
 export type RowState = 'none' | 'running' | 'waiting' | 'ok' | 'failed';
@@ -136,7 +136,8 @@ export class TimelineRows {
       band: this.bandOf(event.turnId),
       seqs: [event.seq],
       types: [event.type],
-      title,
+      // No row is without a label.
+      title: title || detail ? title : firstLine(event.type.replaceAll(/[._]/g, ' ')),
       detail,
       start,
       end: start,

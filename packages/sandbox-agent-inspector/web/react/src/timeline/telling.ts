@@ -53,6 +53,14 @@ function number(data: unknown, name: string): string {
   return typeof value === 'number' ? value.toLocaleString('en') : '';
 }
 
+/** A turn that nobody prompted. */
+const ORIGINS: Readonly<Record<string, string>> = {
+  prompt: 'a prompt',
+  agent: 'went on by itself',
+  compact: 'compacts its context',
+  review: 'reviews the changes',
+};
+
 type Teller = (data: unknown) => Telling;
 
 const say =
@@ -64,7 +72,10 @@ const TELLERS: Readonly<Record<string, Teller>> = {
     (data) => textMember(data, 'agent'),
     (data) => textMember(data, 'cwd'),
   ),
-  'session.updated': say((data) => Object.keys((data as object) ?? {}).join(', ')),
+  'session.updated': say(
+    () => 'changed',
+    (data) => Object.keys((data as object) ?? {}).join(', '),
+  ),
   'session.resumed': say(
     (data) => textMember(data, 'continuity'),
     (data) => textMember(data, 'reason'),
@@ -75,7 +86,9 @@ const TELLERS: Readonly<Record<string, Teller>> = {
     (data) => textMember(data, 'detail'),
   ),
   'turn.queued': say((data) => textMember(data, 'text')),
-  'turn.started': say((data) => textMember(data, 'text') || textMember(data, 'origin')),
+  'turn.started': say(
+    (data) => textMember(data, 'text') || own(ORIGINS, textMember(data, 'origin')) || 'a turn',
+  ),
   'turn.steered': say((data) => textMember(data, 'text')),
   'turn.ended': say(
     (data) => [textMember(data, 'stopReason'), faultOf(data)].filter(Boolean).join(': '),
@@ -130,7 +143,10 @@ const TELLERS: Readonly<Record<string, Teller>> = {
     (data) => textMember(data, 'server'),
     (data) => [textMember(data, 'status'), textMember(data, 'error')].filter(Boolean).join(': '),
   ),
-  'agent.started': say((data) => textMember(data, 'version')),
+  'agent.started': say(
+    () => 'agent started',
+    (data) => textMember(data, 'version'),
+  ),
   'agent.exited': say((data) => {
     const signal = member(data, 'signal');
     if (signal !== undefined && signal !== null) return `signal ${String(signal)}`;
@@ -150,6 +166,9 @@ const TELLERS: Readonly<Record<string, Teller>> = {
 
 /** An event in a few words. One of a type that is not known here has none. */
 export function tell(event: EventLike): Telling {
-  const teller = Object.hasOwn(TELLERS, event.type) ? TELLERS[event.type] : undefined;
-  return teller ? teller(event.data) : { title: '', detail: '' };
+  return own(TELLERS, event.type)?.(event.data) ?? { title: '', detail: '' };
+}
+
+function own<T>(table: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
 }

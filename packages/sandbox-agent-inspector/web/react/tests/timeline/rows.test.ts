@@ -117,6 +117,19 @@ describe('rows', () => {
     ]);
   });
 
+  test('no row is without a label, whatever its event says', () => {
+    const rows = rowsOf([
+      event(1, 'agent.started', {}),
+      event(2, 'something.new_here', {}),
+      event(3, 'turn.started', { origin: 'agent' }),
+    ]);
+    expect(rows.map((row) => row.title)).toEqual([
+      'agent started',
+      'something new here',
+      'went on by itself',
+    ]);
+  });
+
   test('names of prototypes are ids, types and keys like any other', () => {
     const rows = rowsOf([
       event(1, 'tool.started', { toolCallId: '__proto__', title: 'constructor' }),
@@ -126,8 +139,8 @@ describe('rows', () => {
     ]);
     expect(rows.map((row) => [row.key, row.title])).toEqual([
       ['tool:t1:__proto__', 'constructor'],
-      ['event:2', ''],
-      ['event:4', ''],
+      ['event:2', 'constructor'],
+      ['event:4', 'tool started'],
     ]);
   });
 

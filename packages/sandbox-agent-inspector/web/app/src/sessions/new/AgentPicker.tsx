@@ -11,7 +11,8 @@ export function agentLine(agent: AgentInfo): string {
   if (!agent.installed) {
     return 'not installed';
   }
-  const version = agent.version && agent.version !== 'builtin' ? agent.version : 'built in';
+  // Without a version it is a command of the server's configuration.
+  const version = agent.version === 'builtin' ? 'built in' : agent.version || 'configured';
   return agent.credentialsAvailable === false ? `${version} · no credentials` : version;
 }
 
