@@ -188,13 +188,16 @@ def check(*, writes: bool) -> None:
 
 
 def _compress(folder: Path) -> None:
-    """Once, and as well as it goes, so that no server does it for each that asks."""
+    """Once, and as well as it goes, so that no server does it for each that asks. Nothing is kept twice: what is built
+    goes into every wheel, and with that into sandboxes."""
     for path in sorted(folder.rglob("*")):
-        if path.suffix in _COMPRESSED and path.name != "index.html":
+        is_served = path.name != "index.html" and ".vite" not in path.parts
+        if path.suffix in _COMPRESSED and is_served:
             whole = path.read_bytes()
             small = gzip.compress(whole, 9, mtime=0)
             if len(whole) >= _MIN_COMPRESSED_BYTES and len(small) < len(whole):
                 path.with_name(path.name + ".gz").write_bytes(small)
+                path.unlink()
 
 
 def _replace(place: Path, by: Path) -> None:

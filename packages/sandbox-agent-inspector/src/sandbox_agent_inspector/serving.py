@@ -6,6 +6,7 @@ with a nonce of its own for each answer.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import mimetypes
 import secrets
@@ -86,7 +87,7 @@ class Files:
         """To a GET of what is below the app's folder; None when there is no such file any more."""
         files = self._files()
         try:
-            if path in files and path != _INDEX:
+            if (path in files or f"{path}.gz" in files) and path != _INDEX:
                 return _file(
                     path, files, accept_encoding=accept_encoding, if_none_match=if_none_match
                 )
@@ -134,7 +135,9 @@ def _file(
     """Raises: OSError."""
     small = files.get(f"{path}.gz")
     is_small = small is not None and _takes_gzip(accept_encoding)
-    body = (small if is_small and small is not None else files[path]).read_bytes()
+    body = (files[path] if small is None else small).read_bytes()
+    if small is not None and not is_small:
+        body = gzip.decompress(body)
     etag = f'"{hashlib.sha256(body).hexdigest()[:24]}"'
     headers = {
         **ALWAYS,

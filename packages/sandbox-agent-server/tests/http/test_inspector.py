@@ -31,7 +31,6 @@ def static(tmp_path: Path) -> Path:
     folder = tmp_path / "static"
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text(PAGE)
-    (folder / "assets" / "index-B4x_9.js").write_bytes(SCRIPT)
     (folder / "assets" / "index-B4x_9.js.gz").write_bytes(gzip.compress(SCRIPT))
     (folder / "favicon.svg").write_text("<svg/>")
     (folder / "built-from").write_text("abc")
