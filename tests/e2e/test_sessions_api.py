@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from openapi_spec_validator import validate
+from sandbox_agent_core.inspector import find_inspector
 from support.server import TOKEN, ServerProcess, sse_items, until
 from websockets.sync.client import connect as connect_websocket
 
@@ -430,6 +431,7 @@ def test_every_route_is_described(client: httpx.Client) -> None:
     health = client.get("/v1/health").json()
     assert document["info"]["version"] == health["version"]
     assert health["uptimeS"] > 0
+    assert health["inspector"] is (find_inspector() is not None)
 
 
 def test_agents_say_whether_they_are_there(client: httpx.Client) -> None:

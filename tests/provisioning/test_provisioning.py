@@ -34,7 +34,13 @@ from sandbox_agent_core.provisioning import (
 from sandbox_agent_core.spi.provider import SandboxSpec, Wheel
 from sandbox_agent_core.testing.machine import DirectoryMachine
 from support.ports import free_port
-from support.wheelhouse import BARE_PYTHON, OUR_SERVER, installed_wheelhouse
+from support.wheelhouse import (
+    BARE_PYTHON,
+    INSPECTOR_PAGE,
+    OUR_SERVER,
+    inspector_wheel,
+    installed_wheelhouse,
+)
 
 OFFLINE = {"PIP_INDEX_URL": "http://127.0.0.1:1/simple", "UV_OFFLINE": "1"}
 """An index that nobody serves: what is not in the wheelhouse cannot be installed."""
@@ -131,6 +137,11 @@ async def health(port: int, token: str) -> httpx.Response:
         )
 
 
+async def page(port: int) -> bytes:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        return (await http.get(f"http://127.0.0.1:{port}/ui/")).content
+
+
 async def test_a_bare_python_gets_the_server_from_a_wheelhouse_without_network(
     machine: Recording, tools: Path, spec: SandboxSpec, steps: list[str]
 ) -> None:
@@ -142,7 +153,7 @@ async def test_a_bare_python_gets_the_server_from_a_wheelhouse_without_network(
         machine, spec, machine.layout, host="127.0.0.1", port=port, cwd=str(machine.home / "work")
     )
 
-    assert (await health(port, token)).json()["status"] == "ok"
+    assert (await health(port, token)).json()["inspector"] is False
     assert (await health(port, "wrong")).status_code == 401
     assert await read_token(machine, machine.layout) == token
     assert steps[0].startswith("uploading")
@@ -239,27 +250,50 @@ async def test_uv_is_used_where_it_is(
     assert "installing the server from the wheelhouse with uv" in steps
 
 
-async def test_our_wheels_find_their_dependencies_in_the_index_of_the_sandbox(
+async def test_our_wheels_and_the_inspector_find_their_dependencies_in_the_index_of_the_sandbox(
     machine: Recording, tools: Path, spec: SandboxSpec, steps: list[str], index: str
 ) -> None:
     add_python(tools)
-    spec = dataclasses.replace(spec, env={"PIP_INDEX_URL": index}, wheelhouse=())
+    spec = dataclasses.replace(
+        spec,
+        env={"PIP_INDEX_URL": index},
+        inspector=lambda: [inspector_wheel()],
+        wheelhouse=(),
+    )
     port = free_port()
     token = await provision(machine, spec, machine.layout, host="127.0.0.1", port=port)
-    assert (await health(port, token)).is_success
+    assert (await health(port, token)).json()["inspector"] is True
+    assert await page(port) == INSPECTOR_PAGE
     assert "installing the server from our wheels with pip" in steps
 
 
+@pytest.mark.parametrize("has_inspector", [True, False])
 async def test_where_the_server_is_not_installed_here_it_comes_from_the_index(
-    machine: Recording, tools: Path, spec: SandboxSpec, steps: list[str], index: str
+    machine: Recording,
+    tools: Path,
+    spec: SandboxSpec,
+    steps: list[str],
+    index: str,
+    tmp_path: Path,
+    has_inspector: bool,
 ) -> None:
-    """With uv, which is told of pip's index."""
+    """With uv, which is told of pip's index. The Inspector, too, if it is there; if not, that is no failure."""
     add_python(tools)
     add_program(tools, "uv", f'exec {OUR_UV} "$@"')
-    spec = dataclasses.replace(spec, env={"PIP_INDEX_URL": index}, wheels=lambda: (), wheelhouse=())
+    if has_inspector:
+        project = tmp_path / "index" / "simple" / "sandbox-agent-inspector"
+        project.mkdir()
+        (project / inspector_wheel().filename).write_bytes(inspector_wheel().content)
+    spec = dataclasses.replace(
+        spec,
+        env={"PIP_INDEX_URL": index},
+        wheels=lambda: (),
+        inspector=lambda: (),
+        wheelhouse=(),
+    )
     port = free_port()
     token = await provision(machine, spec, machine.layout, host="127.0.0.1", port=port)
-    assert (await health(port, token)).is_success
+    assert (await health(port, token)).json()["inspector"] is has_inspector
     assert steps == ["installing the server from the index with uv", "starting the server"]
 
 

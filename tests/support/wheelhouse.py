@@ -8,15 +8,29 @@ from functools import cache
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
+import sandbox_agent_inspector
 from packaging.requirements import Requirement
 from sandbox_agent_client.sandboxes.wheels import server_wheels, write_wheel
 from sandbox_agent_core.spi.provider import Wheel
 
-__all__ = ["BARE_PYTHON", "OUR_SERVER", "installed_wheelhouse"]
+__all__ = ["BARE_PYTHON", "INSPECTOR_PAGE", "OUR_SERVER", "inspector_wheel", "installed_wheelhouse"]
 
 OUR_SERVER = Path(sys.executable).parent / "sandbox-agent-server"
 BARE_PYTHON = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
 """An interpreter that the wheels fit and that is no virtual environment."""
+
+INSPECTOR_PAGE = b"<title>Inspector</title>"
+
+
+def inspector_wheel() -> Wheel:
+    """With a page that needs no Node.js to be built, and in all else the Inspector's package."""
+    package = "sandbox_agent_inspector"
+    found = distribution("sandbox-agent-inspector")
+    place = Path(sandbox_agent_inspector.__file__).parent
+    files = {f"{package}/{path.name}": path.read_bytes() for path in place.glob("*.py")}
+    files[f"{package}/static/index.html"] = INSPECTOR_PAGE
+    metadata = {"METADATA": found.read_text("METADATA") or ""}
+    return write_wheel(package, found.version, files, metadata)
 
 
 @cache

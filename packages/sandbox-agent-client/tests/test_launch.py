@@ -19,6 +19,7 @@ from sandbox_agent_client import (
     errors,
 )
 from sandbox_agent_client.sandboxes import plugins
+from sandbox_agent_client.sandboxes.wheels import inspector_wheels
 from sandbox_agent_core.spi.labels import CREATED, OURS, RUN, VERSION
 from sandbox_agent_core.spi.provider import Check, Preflight
 
@@ -88,6 +89,19 @@ async def test_the_provider_is_told_all_that_the_caller_wants(
         "sandbox_agent_core",
         "sandbox_agent_server",
     ]
+    assert spec.inspector is inspector_wheels
+
+
+async def test_the_inspector_stays_here_when_the_caller_says_so(endpoint: Endpoint) -> None:
+    provider = Recording(endpoint)
+    async with SandboxAgent.start(provider, inspector=False):
+        pass
+    (spec,) = provider.specs
+    assert spec.inspector is None
+    with pytest.raises(errors.InvalidRequest, match="`inspector`"):
+        await SandboxAgent.start(
+            provider, ref=SandboxRef(provider="recording", id="box-1"), inspector=False
+        )
 
 
 def test_the_twin_runs_providers_in_a_loop_of_its_own(endpoint: Endpoint) -> None:

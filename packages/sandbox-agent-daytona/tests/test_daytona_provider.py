@@ -14,13 +14,14 @@ import httpx
 import pytest
 from sandbox_agent_client import SandboxAgent, errors
 from sandbox_agent_client.sandboxes.wheels import server_wheels
+from sandbox_agent_core.inspector import inspector_link
 from sandbox_agent_core.provisioning import calls, sdk
 from sandbox_agent_core.spi.labels import OURS, RUN
 from sandbox_agent_core.spi.provider import SandboxRef, SandboxSpec
 from sandbox_agent_daytona import DaytonaProvider, lifecycle
 from support.fakes.daytona import API_KEY, Box, FakeDaytona
 from support.ports import free_port
-from support.wheelhouse import installed_wheelhouse
+from support.wheelhouse import INSPECTOR_PAGE, inspector_wheel, installed_wheelhouse
 
 DEADLINE_S = 10.0
 EXAMPLE = Path(__file__).parents[3] / "examples" / "sandboxes.py"
@@ -460,6 +461,7 @@ async def test_the_server_is_uploaded_and_installed_without_network(tmp_path: Pa
         spec = SandboxSpec(
             env={"PIP_INDEX_URL": "http://127.0.0.1:1/simple"},
             wheels=server_wheels,
+            inspector=lambda: [inspector_wheel()],
             wheelhouse=installed_wheelhouse,
             report=steps.append,
         )
@@ -468,7 +470,9 @@ async def test_the_server_is_uploaded_and_installed_without_network(tmp_path: Pa
         async with httpx.AsyncClient(trust_env=False) as http:
             headers = {"Authorization": f"Bearer {endpoint.token}", **endpoint.headers}
             answer = await http.get(f"{endpoint.url}/v1/health", headers=headers)
-        assert answer.json()["status"] == "ok"
+            page = await http.get(inspector_link(endpoint.url, None), headers=endpoint.headers)
+        assert answer.json()["inspector"] is True
+        assert page.content == INSPECTOR_PAGE
         assert "installing the server from the wheelhouse with pip" in steps
         await provider.destroy(ref)
         assert fake.boxes == {}

@@ -30,18 +30,24 @@ def test_the_server_comes_from_wheels_or_from_the_index() -> None:
     own = [
         Wheel(f"sandbox_agent_{name}-9.9.9-py3-none-any.whl", b"") for name in ("core", "server")
     ]
-    assert server_requirements(own, [], node=True, directory="/wheels") == [
+    assert server_requirements(own, [], node=True, directory="/wheels").needed == [
         "/wheels/sandbox_agent_core-9.9.9-py3-none-any.whl",
         "/wheels/sandbox_agent_server-9.9.9-py3-none-any.whl[node]",
     ]
     inspector = Wheel("sandbox_agent_inspector-9.9.9-py3-none-any.whl", b"")
-    assert server_requirements([*own, inspector], [], node=False, directory="/w") == [
+    beside = server_requirements(own, [], inspector=[inspector], node=False, directory="/w")
+    assert beside.needed == [
         "/w/sandbox_agent_core-9.9.9-py3-none-any.whl",
         "/w/sandbox_agent_inspector-9.9.9-py3-none-any.whl",
         "/w/sandbox_agent_server-9.9.9-py3-none-any.whl",
     ]
-    (from_index,) = server_requirements([], [], node=False, directory="/wheels")
-    assert from_index.startswith("sandbox-agent-server~=")
+    from_index = server_requirements([], [], inspector=(), node=False, directory="/wheels")
+    assert [each.partition("~=")[0] for each in (*from_index.needed, *from_index.optional)] == [
+        "sandbox-agent-server",
+        "sandbox-agent-inspector",
+    ]
+    without = server_requirements([], [], inspector=None, node=False, directory="/wheels")
+    assert not without.optional
 
 
 async def test_the_command_builds_an_image_that_runs_the_mock_agent(

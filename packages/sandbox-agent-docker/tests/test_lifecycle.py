@@ -24,13 +24,14 @@ from sandbox_agent_core.errors import (
     SandboxNotFound,
     ServerStartFailed,
 )
+from sandbox_agent_core.inspector import inspector_link
 from sandbox_agent_core.spi.provider import Endpoint, SandboxRef, SandboxSpec
 from sandbox_agent_docker import DockerProvider
 from sandbox_agent_docker.daemon import Daemon
 from sandbox_agent_docker.daemon_address import find_daemon
 from sandbox_agent_docker.machine import ContainerMachine
 from support.docker_fixtures import docker_tests
-from support.wheelhouse import installed_wheelhouse
+from support.wheelhouse import INSPECTOR_PAGE, inspector_wheel, installed_wheelhouse
 
 pytestmark = [*docker_tests, pytest.mark.usefixtures("docker_environment")]
 
@@ -186,10 +187,17 @@ async def test_a_sandbox_without_internet_is_reached_by_its_own_address(
 async def test_the_server_is_installed_into_a_plain_image(base_image: str) -> None:
     steps: list[str] = []
     provider = DockerProvider(base_image, workdir="/srv/work here")
-    spec = SandboxSpec(wheelhouse=installed_wheelhouse(), report=steps.append)
+    spec = SandboxSpec(
+        inspector=lambda: [inspector_wheel()],
+        wheelhouse=installed_wheelhouse(),
+        report=steps.append,
+    )
     ref = await provider.create(spec)
     try:
-        assert await health(await provider.endpoint(ref)) == httpx.codes.OK
+        endpoint = await provider.endpoint(ref)
+        assert await health(endpoint) == httpx.codes.OK
+        async with httpx.AsyncClient(trust_env=False) as http:
+            assert (await http.get(inspector_link(endpoint.url, None))).content == INSPECTOR_PAGE
         said = await machine_of(ref).run('cd "/srv/work here" && touch x && pwd', timeout_s=30)
         assert said.exit_code == 0
         assert any("wheelhouse" in step for step in steps)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sandbox_agent_client import SandboxAgent, errors
-from sandbox_agent_client.sandboxes.wheels import server_wheels
+from sandbox_agent_client.sandboxes.wheels import inspector_wheels, server_wheels
 from sandbox_agent_core.spi.images import ImageSpec, image_name
 from support.fakes.modal import FakeModal
 from support.fakes.modal_provider import ThroughTheFake
@@ -47,7 +47,7 @@ async def test_the_first_start_builds_an_image_and_the_second_finds_it(bare: Fak
     assert bare.calls["built"] == built
     # An agent is another layer, on those that there are.
     await ThroughTheFake().build_image(
-        ImageSpec(agents=["pi"], wheels=server_wheels(), name="other")
+        ImageSpec(agents=["pi"], wheels=server_wheels(), inspector=inspector_wheels(), name="other")
     )
     assert bare.calls["built"] == built + 2
 

@@ -8,6 +8,8 @@ from importlib.util import find_spec
 from typing import Final, Protocol
 from urllib.parse import quote
 
+from sandbox_agent_core.installed_from import pip_install
+
 __all__ = [
     "FOLDER",
     "PACKAGE",
@@ -15,6 +17,7 @@ __all__ = [
     "InspectorFiles",
     "find_inspector",
     "inspector_link",
+    "no_inspector",
 ]
 
 FOLDER: Final = "/ui/"
@@ -56,3 +59,19 @@ def inspector_link(url: str, token: str | None) -> str:
     reachable = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
     fragment = "" if token is None else f"#token={quote(token, safe='')}"
     return f"{reachable.rstrip('/')}{FOLDER}{fragment}"
+
+
+def no_inspector(url: str, *, is_ours: bool) -> str:
+    """Why a server has no link, and what to do. `is_ours`: its sandbox was started from here."""
+    hub = "`sandbox-agent ui`"
+    if find_inspector() is None:
+        hub = f"{hub} after `{pip_install('sandbox-agent-client[inspector]')}`"
+    if is_ours:
+        return (
+            f"The server at {url} has no Inspector. It is seen with {hub}; new sandboxes that get their server from "
+            "here have one of their own then, unless they are started with `inspector=False`."
+        )
+    return (
+        f"The server at {url} has no Inspector. Install `sandbox-agent-server[inspector]` where it runs and start it "
+        f"again, or look at it from here: {hub}, with `--server {url}`."
+    )

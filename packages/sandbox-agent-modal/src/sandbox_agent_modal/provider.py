@@ -216,6 +216,7 @@ class ModalProvider(MachineProvider["Sandbox"]):
             wanted = ImageSpec(
                 agents=spec.agents,
                 wheels=spec.wheels(),
+                inspector=None if spec.inspector is None else spec.inspector(),
                 wheelhouse=wheelhouse_of(spec),
                 settings=install_settings({**self._env, **spec.env}),
                 npm_registry=spec.npm_registry,

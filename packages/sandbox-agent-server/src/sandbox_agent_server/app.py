@@ -167,6 +167,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         max_bytes=limits.max_idempotency_bytes,
     )
     agents = AgentInventory(factory, probe)
+    inspector_files = find_inspector()
     services = Services(
         settings=settings,
         agents=agents,
@@ -193,6 +194,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
             sessions, agents, limits, version=__version__, with_draft=settings.acp_v2
         ),
         version=__version__,
+        has_inspector=inspector_files is not None,
     )
 
     async def openapi(_request: Request) -> Response:
@@ -215,7 +217,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         *(route.to_starlette() for route in routes),
         *WEBSOCKETS,
         *ports.proxy_routes,
-        *Inspector(find_inspector()).routes,
+        *Inspector(inspector_files).routes,
     ]
     app = Starlette(
         routes=[StaticPaths(served), *served],

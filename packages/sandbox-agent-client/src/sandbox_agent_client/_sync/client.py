@@ -17,10 +17,11 @@ from sandbox_agent_core.api.sessions import CreateSession, SessionInfo, SessionS
 from sandbox_agent_core.errors import (
     InvalidRequest,
     NoSandbox,
+    NotFound,
     SessionAlreadyExists,
     SessionNotFound,
 )
-from sandbox_agent_core.inspector import inspector_link
+from sandbox_agent_core.inspector import inspector_link, no_inspector
 from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef, TokenHeader
 
@@ -114,6 +115,7 @@ class SandboxAgentSync(Service):
         self.terminal = TerminalsSync(connection)
         self.ports = PortsSync(connection)
         self.workspace = None
+        self._has_inspector: bool | None = None
         self._watch = partial(InstallationWatch, connection.transport, report=report)
 
     def __repr__(self) -> str:
@@ -137,6 +139,7 @@ class SandboxAgentSync(Service):
         labels: Mapping[str, str] | None = None,
         agents: Sequence[str] = (),
         wheelhouse: str | PathLike[str] | None = None,
+        inspector: bool = True,
         workspace: Workspace | None = None,
         idle_timeout: float | None = IDLE_TIMEOUT_S,
         on_idle: OnIdle = "lapse",
@@ -154,6 +157,7 @@ class SandboxAgentSync(Service):
         Leaving the block destroys the sandbox, unless `keep`. `sandbox` is a provider or its name
         (default `"local"`); with a name, more keywords are the provider's own options. `env` is for the
         server in it, `agents` are installed in it, `wheelhouse` is a directory for one without network.
+        The Inspector comes along where it is installed here and the server is brought, unless `inspector` is False.
 
         With `ref` (of `client.sandbox_ref`, or its JSON) a sandbox that exists is taken over. Leaving
         the block leaves it running, unless `keep=False`; so does a failure.
@@ -193,6 +197,7 @@ class SandboxAgentSync(Service):
                 labels=labels or {},
                 agents=agents,
                 wheelhouse=Path(wheelhouse) if wheelhouse is not None else None,
+                inspector=inspector,
                 keep=bool(keep),
                 health_timeout_s=health_timeout,
                 will_pause=on_idle == "pause",
@@ -231,6 +236,7 @@ class SandboxAgentSync(Service):
                 )
             stays = keep if keep is not None else not launched.is_ours
             client = cls(connection, sandbox=box, keep=stays, keep_alive=keep_alive, report=report)
+            client._has_inspector = launched.has_inspector
             if workspace is not None:
                 client._prepare(workspace, report, began_at)
             return client
@@ -305,6 +311,7 @@ class SandboxAgentSync(Service):
                 if health.version is None:
                     # It says this much to whoever shows no token, who is to learn here that one is needed.
                     client.list_agents()
+                client._has_inspector = health.inspector
                 carrier.heartbeat_s = health.heartbeat_s or HEARTBEAT_S
                 logger.info("connected to %s, version %s", shown_url(base_url), health.version)
             except BaseException:
@@ -384,9 +391,16 @@ class SandboxAgentSync(Service):
 
     @property
     def inspector_url(self) -> str:
-        """Opens the Inspector of the server in a browser, if it has one: see and steer everything there. A secret: the
-        token is in its fragment. Where a gateway wants headers of its own, which no browser sends, `sandbox-agent ui`
-        reaches it."""
+        """Opens the Inspector of the server in a browser: see and steer everything there. A secret: the token is in its
+        fragment. Where a gateway wants headers of its own, which no browser sends, `sandbox-agent ui` reaches it.
+
+        Raises:
+            NotFound: the server has no Inspector; the message says how to get it.
+        """
+        if self._has_inspector is False:
+            raise NotFound(
+                no_inspector(shown_url(self.base_url), is_ours=self._sandbox is not None)
+            )
         return inspector_link(self.base_url, self.token)
 
     @property

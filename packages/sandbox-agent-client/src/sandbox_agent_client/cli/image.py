@@ -183,9 +183,8 @@ async def _build(
         raise ProviderNotInstalled(why, provider=name)
     started = time.monotonic()
     npm = await asyncio.to_thread(callers_npm_registry, os.environ)
-    # Not among the wheels by which an image is found again: a server is the same with it and without.
-    beside = (*house, *inspector_wheels()) if wheels else house
-    made = replace(spec, wheels=wheels, wheelhouse=beside, npm_registry=npm)
+    inspector = () if from_index else inspector_wheels()
+    made = replace(spec, wheels=wheels, inspector=inspector, wheelhouse=house, npm_registry=npm)
     image = await provider.build_image(made)
     if not quiet:
         _to_stderr(_outcome(image, time.monotonic() - started))

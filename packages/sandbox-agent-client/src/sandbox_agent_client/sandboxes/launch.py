@@ -44,7 +44,7 @@ from sandbox_agent_client.sandboxes.progress import Startup
 from sandbox_agent_client.sandboxes.sandbox import Launched, revive
 from sandbox_agent_client.sandboxes.shape import check_endpoint_of, check_ref
 from sandbox_agent_client.sandboxes.wheelhouse import load_wheelhouse
-from sandbox_agent_client.sandboxes.wheels import server_wheels
+from sandbox_agent_client.sandboxes.wheels import inspector_wheels, server_wheels
 
 __all__ = ["HEALTH_TIMEOUT_S", "StartOptions", "launch", "take_over"]
 
@@ -71,6 +71,8 @@ class StartOptions:
     labels: Mapping[str, str] = field(default_factory=dict)
     agents: Sequence[str] = ()
     wheelhouse: Path | None = None
+    inspector: bool = True
+    """Brought along with the server, from here; one that a sandbox has already stays."""
     keep: bool = False
     health_timeout_s: float = HEALTH_TIMEOUT_S
     will_pause: bool = False
@@ -110,6 +112,7 @@ async def launch(options: StartOptions, *, report: Callable[[str], Any] | None =
         steps=startup.steps,
         health_timeout_s=options.health_timeout_s,
         heartbeat_s=health.heartbeat_s,
+        has_inspector=health.inspector,
     )
 
 
@@ -129,9 +132,15 @@ async def take_over(
         raise InvalidRequest(
             f"The reference is to a {ref.provider!r} sandbox, the provider is {provider.name!r}."
         )
-    if options.env or options.labels or options.agents or options.wheelhouse:
+    if (
+        options.env
+        or options.labels
+        or options.agents
+        or options.wheelhouse
+        or not options.inspector
+    ):
         raise InvalidRequest(
-            "`env`, `labels`, `agents` and `wheelhouse` are for a new sandbox; this one exists."
+            "`env`, `labels`, `agents`, `wheelhouse` and `inspector` are for a new sandbox; this one exists."
         )
     if options.will_pause:
         require(provider, SupportsPause)
@@ -149,6 +158,7 @@ async def take_over(
         steps=startup.steps,
         health_timeout_s=options.health_timeout_s,
         heartbeat_s=health.heartbeat_s,
+        has_inspector=health.inspector,
     )
 
 
@@ -173,6 +183,7 @@ def _spec(options: StartOptions, startup: Startup) -> SandboxSpec:
         labels={**options.labels, **own},
         agents=tuple(options.agents),
         wheels=server_wheels,
+        inspector=inspector_wheels if options.inspector else None,
         wheelhouse=wheelhouse,
         keep=options.keep,
         report=startup.step,

@@ -25,7 +25,7 @@ __all__ = ["GROUP", "find_provider", "installed_providers"]
 
 GROUP = "sandbox_agent.providers"
 START_OPTIONS = (
-    "ref", "keep", "env", "labels", "agents", "wheelhouse", "idle_timeout", "on_idle", "report", "persistence",
+    "ref", "keep", "env", "labels", "agents", "wheelhouse", "inspector", "idle_timeout", "on_idle", "report", "persistence",
     "transport", "timeout", "reconnect_timeout", "health_timeout", "wake", "workspace",
 )  # fmt: skip
 """Of `SandboxAgent.start` itself; a word that is near to one of them was meant for it."""

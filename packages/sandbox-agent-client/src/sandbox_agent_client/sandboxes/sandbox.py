@@ -52,6 +52,8 @@ class Launched:
     """When its provider ends it by itself, as far as that is known."""
     heartbeat_s: float | None = None
     """How often its server sends one on a stream."""
+    has_inspector: bool | None = None
+    """None: its server does not say."""
 
     def __post_init__(self) -> None:
         self.ends_at = self.endpoint.ends_at

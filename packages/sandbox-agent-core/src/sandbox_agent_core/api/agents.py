@@ -152,6 +152,10 @@ class Health(ResponseBody):
     status: str = Field(description="`ok`.")
     version: str | None = None
     uptime_s: float | None = None
+    inspector: bool | None = Field(
+        default=None,
+        description="Whether the Inspector is at `/ui/`. None: an older server, or one of another make.",
+    )
     heartbeat_s: float | None = Field(
         default=None,
         description="After so many seconds of silence an event stream has a heartbeat. None: an older server.",

@@ -44,6 +44,7 @@ async def install_image(machine: Machine, spec: ImageSpec, *, provider: str) -> 
     contents = SandboxSpec(
         agents=sorted(set(spec.agents)),
         wheels=lambda: spec.wheels,
+        inspector=None if (page := spec.inspector) is None else lambda: page,
         wheelhouse=spec.wheelhouse,
         npm_registry=spec.npm_registry,
         report=spec.report,

@@ -13,7 +13,15 @@ from sandbox_agent_core.provisioning.scripts import NPM_REGISTRY_VARIABLE, PYTHO
 from sandbox_agent_core.spi.images import ImageSpec
 from sandbox_agent_core.spi.wheel import Wheel
 
-__all__ = ["DIRECTORY", "PACKAGES", "ImageRecipe", "image_recipe", "server_requirements"]
+__all__ = [
+    "DIRECTORY",
+    "PACKAGES",
+    "ImageRecipe",
+    "Requirements",
+    "image_recipe",
+    "inspectors_in",
+    "server_requirements",
+]
 
 DIRECTORY: Final = "/opt/sandbox-agent-build"
 """Where the files are while it is built."""
@@ -29,7 +37,6 @@ PACKAGES: Final = (
     "jq",
 )
 """What agents like to have, of a distribution like Debian."""
-_BESIDE_THE_SERVER: Final = ("sandbox_agent_core-", "sandbox_agent_inspector-")
 
 # The program is a script of ours, not a link: what it sets holds also where a vendor forgets an image's variables.
 _SCRIPT: Final = f"""\
@@ -64,6 +71,11 @@ END
   chmod 755 /usr/local/bin/sandbox-agent-server
   sandbox-agent-server --version
   ;;
+optional)
+  shift
+  /opt/sandbox-agent/bin/python -m pip install --quiet --no-deps --no-cache-dir --disable-pip-version-check "$@" ||
+    echo "not installed, and the server works without: $*"
+  ;;
 agent)
   exec sandbox-agent-server install-agent "$2"
   ;;
@@ -75,6 +87,15 @@ finish)
   ;;
 esac
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """For pip, from which a server is installed."""
+
+    needed: Sequence[str]
+    optional: Sequence[str] = ()
+    """Of an index that may not have it: the server works without. It needs nothing itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +119,14 @@ def image_recipe(spec: ImageSpec, *, packages: Sequence[str] = PACKAGES) -> Imag
     """`packages`: what is installed when the spec does not say."""
     wanted = packages if spec.packages is None else spec.packages
     script = f"sh {DIRECTORY}/build.sh"
-    wheels = server_requirements(spec.wheels, spec.wheelhouse, node=spec.node, directory=DIRECTORY)
+    requirements = server_requirements(
+        spec.wheels,
+        spec.wheelhouse,
+        inspector=spec.inspector,
+        node=spec.node,
+        directory=DIRECTORY,
+    )
+    files = (*spec.wheelhouse, *(spec.inspector or ()), *spec.wheels)
     # No password is in it, and what is in the command is known again: a variable that is given apart may not be.
     npm = (
         f"env {NPM_REGISTRY_VARIABLE}={shlex.quote(spec.npm_registry)} "
@@ -108,11 +136,12 @@ def image_recipe(spec: ImageSpec, *, packages: Sequence[str] = PACKAGES) -> Imag
     return ImageRecipe(
         files={
             "build.sh": _SCRIPT.encode(),
-            **{wheel.filename: wheel.content for wheel in (*spec.wheelhouse, *spec.wheels)},
+            **{wheel.filename: wheel.content for wheel in files},
         },
         before=[_install_packages(wanted)] if wanted else [],
         after=[
-            f"{script} server {' '.join(map(shlex.quote, wheels))}",
+            f"{script} server {' '.join(map(shlex.quote, requirements.needed))}",
+            *(f"{script} optional {shlex.quote(one)}" for one in requirements.optional),
             *(f"{npm}{script} agent {shlex.quote(agent)}" for agent in sorted(set(spec.agents))),
             f"{script} finish",
         ],
@@ -121,17 +150,41 @@ def image_recipe(spec: ImageSpec, *, packages: Sequence[str] = PACKAGES) -> Imag
 
 
 def server_requirements(
-    wheels: Sequence[Wheel], wheelhouse: Sequence[Wheel], *, node: bool, directory: str
-) -> list[str]:
-    """For pip, with the wheels in that directory; without ours it is the index's."""
-    ours = dict.fromkeys(wheel.filename for wheel in (*wheelhouse, *wheels))
+    wheels: Sequence[Wheel],
+    wheelhouse: Sequence[Wheel],
+    *,
+    inspector: Sequence[Wheel] | None = None,
+    node: bool,
+    directory: str,
+) -> Requirements:
+    """The wheels are in that directory; without ours it is the index's server, or the wheelhouse's.
+
+    `inspector`: of its wheel, or of a wheelhouse or an index with the server; None: without.
+    """
+    minor = _minor()
+    ours = list(dict.fromkeys(wheel.filename for wheel in (*wheelhouse, *wheels)))
     server = next((name for name in ours if name.startswith("sandbox_agent_server-")), None)
+    page = [] if inspector is None else inspector or inspectors_in(wheelhouse)
     extra = "[node]" if node else ""
+    files = [f"{directory}/{wheel.filename}" for wheel in page]
     if server is None:
-        minor = ".".join(version("sandbox-agent-core").split(".")[:2])
-        return [f"sandbox-agent-server{extra}~={minor}.0"]
-    others = [name for name in ours if name.startswith(_BESIDE_THE_SERVER)]
-    return [f"{directory}/{name}" for name in (*others, f"{server}{extra}")]
+        is_index = inspector is not None and not wheelhouse and not page
+        return Requirements(
+            needed=[*files, f"sandbox-agent-server{extra}~={minor}.0"],
+            optional=[f"sandbox-agent-inspector~={minor}.0"] if is_index else (),
+        )
+    core = [f"{directory}/{name}" for name in ours if name.startswith("sandbox_agent_core-")]
+    return Requirements(needed=[*core, *files, f"{directory}/{server}{extra}"])
+
+
+def inspectors_in(wheelhouse: Sequence[Wheel]) -> list[Wheel]:
+    """The one of our minor version, if it is there."""
+    wanted = f"sandbox_agent_inspector-{_minor()}."
+    return [file for file in wheelhouse if file.filename.startswith(wanted)][:1]
+
+
+def _minor() -> str:
+    return ".".join(version("sandbox-agent-core").split(".")[:2])
 
 
 def _install_packages(packages: Sequence[str]) -> str:

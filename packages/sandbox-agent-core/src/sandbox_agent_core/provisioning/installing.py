@@ -11,7 +11,7 @@ from posixpath import join
 
 from sandbox_agent_core.errors import ServerStartFailed
 from sandbox_agent_core.provisioning import scripts
-from sandbox_agent_core.provisioning.image_recipe import server_requirements
+from sandbox_agent_core.provisioning.image_recipe import inspectors_in, server_requirements
 from sandbox_agent_core.provisioning.layout import ServerLayout
 from sandbox_agent_core.provisioning.machine import QUICK_TIMEOUT_S, CommandResult, Machine
 from sandbox_agent_core.provisioning.scripts import Exit
@@ -104,10 +104,16 @@ async def install_server(
     if python is None and (wheelhouse or not found.uv):
         raise ServerStartFailed(_NO_PYTHON, step="find_python")
     own = spec.wheels()
-    await _upload(machine, spec, layout, [f for f in wheelhouse if not _is_interpreter(f)], own)
+    house = [file for file in wheelhouse if not _is_interpreter(file)]
+    inspector = _inspector(spec, house)
+    await _upload(machine, spec, layout, house, [*(inspector or ()), *own])
+    requirements = server_requirements(
+        own, (), inspector=inspector, node=node, directory=layout.wheels
+    )
     script = scripts.install(
         layout,
-        server_requirements(own, (), node=node, directory=layout.wheels),
+        requirements.needed,
+        optional=requirements.optional,
         python=python,
         uv=found.uv,
         offline=bool(wheelhouse),
@@ -169,6 +175,14 @@ async def _bring_python(
         step="find_python",
     )
     return join(layout.python, "bin", "python3")
+
+
+def _inspector(spec: SandboxSpec, wheelhouse: Sequence[Wheel]) -> Sequence[Wheel] | None:
+    """The one that is beside the client, else the wheelhouse's; empty: an index may have it. None: without."""
+    if spec.inspector is None:
+        return None
+    found = spec.inspector() or inspectors_in(wheelhouse)
+    return found if found or not wheelhouse else None
 
 
 async def _upload(

@@ -98,6 +98,7 @@ def install(
     layout: ServerLayout,
     requirements: Sequence[str],
     *,
+    optional: Sequence[str] = (),
     python: str | None,
     uv: bool,
     offline: bool,
@@ -105,12 +106,14 @@ def install(
 ) -> str:
     """Makes the virtual environment anew and installs into it.
 
+    `optional`: tried afterwards; without it the server is installed, too.
     Without uv the pip is, in this order: one that was uploaded, the system's, the venv module's own.
     Debian's Python may have neither of the last two.
     """
     venv = shlex.quote(layout.venv)
     source = f"--no-index --find-links {shlex.quote(layout.wheels)} " if offline else ""
     what = source + " ".join(map(shlex.quote, requirements))
+    more = [shlex.quote(one) for one in optional]
     head = f"""
 umask 077
 [ -r {shlex.quote(layout.environment)} ] && . {shlex.quote(layout.environment)}
@@ -124,6 +127,7 @@ rm -rf {venv}
         return f"""{head}{mirror}
 uv venv --quiet --python {wanted} {venv} || exit {Exit.NO_VENV}
 uv pip install --quiet --python {venv}/bin/python {what} || exit {Exit.INSTALL_FAILED}
+{_each(f"uv pip install --quiet --python {venv}/bin/python --no-deps", more)}
 """
     assert python is not None
     base = shlex.quote(python)
@@ -141,7 +145,12 @@ else
   exit {Exit.NO_INSTALLER}
 fi
 "$@" install --quiet --no-compile {what} || exit {Exit.INSTALL_FAILED}
+{_each('"$@" install --quiet --no-compile --no-deps', more)}
 """
+
+
+def _each(command: str, optional: Sequence[str]) -> str:
+    return "\n".join(f"{command} {one} || echo {one} is not installed" for one in optional)
 
 
 def free_port() -> str:

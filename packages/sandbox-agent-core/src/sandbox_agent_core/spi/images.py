@@ -47,6 +47,9 @@ class ImageSpec:
     """Also Node.js, for agents and tools that are written for it."""
     wheels: Sequence[Wheel] = field(default=(), repr=False)
     """The server and core; without them the server comes from the index in `settings`."""
+    inspector: Sequence[Wheel] | None = field(default=None, repr=False)
+    """Its wheel, beside those by which an image is found again; empty: from where the server comes, if it is there.
+    None: no Inspector."""
     wheelhouse: Sequence[Wheel] = field(default=(), repr=False)
     """All that the server needs, pip too: then no index is asked for it."""
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -77,6 +80,8 @@ class ImageSpec:
             "server": _contents(self.wheels),
             "wheelhouse": sorted((w.filename, _sha256(w.content)) for w in self.wheelhouse),
         }
+        if self.inspector is not None:
+            facts["inspector"] = _contents(self.inspector)
         return _short(json.dumps(facts).encode())
 
 

@@ -68,6 +68,8 @@ class SandboxSpec:
     """Installed while the sandbox is made, so that the first session does not wait."""
     wheels: Callable[[], Sequence[Wheel]] = field(default=_no_wheels, repr=False)
     """The server and core as installed here, packed on first call; empty when the server is not installed."""
+    inspector: Callable[[], Sequence[Wheel]] | None = field(default=None, repr=False)
+    """The Inspector as installed here, for a server that is installed; empty when it is not here. None: no Inspector."""
     wheelhouse: Sequence[Wheel] | Callable[[], Sequence[Wheel]] = field(default=(), repr=False)
     """Also their dependencies, for a sandbox without network: then nothing is asked of an index."""
     npm_registry: str | None = None

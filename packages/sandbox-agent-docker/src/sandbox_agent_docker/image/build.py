@@ -51,6 +51,7 @@ async def build_image(
     packages: Sequence[str] = PACKAGES,
     node: bool = False,
     wheels: Sequence[Wheel] = (),
+    inspector: Sequence[Wheel] | None = (),
     wheelhouse: Sequence[Wheel] = (),
     from_index: bool = False,
     build_args: Mapping[str, str] | None = None,
@@ -66,6 +67,7 @@ async def build_image(
         base: Has Python >= 3.11 with venv. packages: of its distribution, to install.
         agents: To install. node: also install Node.js, for agents that are written for it.
         wheels: Our own packages. from_index: without them, take the server from pip's index, on purpose.
+        inspector: Its wheel; empty: from where the server comes, if it is there. None: no Inspector.
         wheelhouse: All that the server needs, pip too: then no index is asked.
         build_args: More of them, such as `PIP_INDEX_URL`, `NPM_CONFIG_REGISTRY` or `HTTPS_PROXY`.
         rebuild: Also when nothing has changed, and from nothing that Docker remembers.
@@ -86,6 +88,7 @@ async def build_image(
         packages=packages,
         node=node,
         wheels=wheels,
+        inspector=inspector,
         wheelhouse=wheelhouse,
         settings=build_args or {},
         rebuild=rebuild,
@@ -101,17 +104,22 @@ async def build(daemon: Daemon, spec: ImageSpec) -> SandboxImage:
     base = spec.base or PLAIN_IMAGE
     packages = PACKAGES if spec.packages is None else spec.packages
     requirements = server_requirements(
-        spec.wheels, spec.wheelhouse, node=spec.node, directory="/wheels"
+        spec.wheels,
+        spec.wheelhouse,
+        inspector=spec.inspector,
+        node=spec.node,
+        directory="/wheels",
     )
     arguments = {
         "BASE": base,
-        "REQUIREMENTS": " ".join(requirements),
+        "REQUIREMENTS": " ".join(requirements.needed),
+        "OPTIONAL": " ".join(requirements.optional),
         "PACKAGES": " ".join(packages),
         "AGENTS": " ".join(spec.agents),
         **spec.settings,
     }
     _check_arguments(arguments)
-    context = _build_context([*spec.wheelhouse, *spec.wheels])
+    context = _build_context([*spec.wheelhouse, *(spec.inspector or ()), *spec.wheels])
     digest = hashlib.sha256(context + json.dumps(arguments, sort_keys=True).encode()).hexdigest()
     labels = image_labels(digest=digest, wheels=spec.wheels, agents=spec.agents)
     is_there = not spec.rebuild and await daemon.call(partial(_is_up_to_date, name, base, labels))

@@ -59,12 +59,19 @@ class Services:
     processes: Processes
     remote_acp: AcpConnections
     version: str
+    has_inspector: bool
     started: float = field(default_factory=time.monotonic)
 
     def health(self) -> Health:
         uptime_s = round(time.monotonic() - self.started, 3)
         heartbeat_s = self.settings.limits.heartbeat_s
-        return Health(status="ok", version=self.version, uptime_s=uptime_s, heartbeat_s=heartbeat_s)
+        return Health(
+            status="ok",
+            version=self.version,
+            uptime_s=uptime_s,
+            inspector=self.has_inspector,
+            heartbeat_s=heartbeat_s,
+        )
 
 
 def services_of(connection: HTTPConnection) -> Services:

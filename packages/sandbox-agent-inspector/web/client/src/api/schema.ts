@@ -1981,6 +1981,11 @@ export interface components {
             /** @default null */
             uptimeS?: number | null;
             /**
+             * @description Whether the Inspector is at `/ui/`. None: an older server, or one of another make.
+             * @default null
+             */
+            inspector?: boolean | null;
+            /**
              * @description After so many seconds of silence an event stream has a heartbeat. None: an older server.
              * @default null
              */
