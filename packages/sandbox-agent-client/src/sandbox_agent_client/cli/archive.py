@@ -45,8 +45,9 @@ __all__ = [
     "place_of",
 ]
 
-ENTRIES_TO_THE_PROMPT = 100
-"""Before the first prompt an agent tells of itself. One that tells more than this is listed without it."""
+ENTRIES_TO_THE_PROMPT = (20, 100)
+"""Read at once, and then: before the first prompt an agent tells of itself, most of them in a few entries. A session of one
+that tells more than this is listed without its prompt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,10 +228,16 @@ class StoreArchive:
         )
 
     async def _first_prompt(self, session_id: str) -> str | None:
-        for entry in await self.store.entries(session_id, after=0, limit=ENTRIES_TO_THE_PROMPT):
-            event = project(entry)
-            if isinstance(event, TurnStarted) and event.text:
-                return first_words(event.text)
+        after = 0
+        for limit in ENTRIES_TO_THE_PROMPT:
+            entries = await self.store.entries(session_id, after=after, limit=limit)
+            for entry in entries:
+                event = project(entry)
+                if isinstance(event, TurnStarted) and event.text:
+                    return first_words(event.text)
+            if len(entries) < limit:
+                break
+            after = entries[-1].seq
         return None
 
     def _status(self, session_id: str, *, is_over: bool) -> str:
