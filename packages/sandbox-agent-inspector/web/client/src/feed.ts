@@ -2,7 +2,9 @@
 
 import type { Event } from './api/schema.ts';
 import { ApiError } from './errors.ts';
+import { EventSocket } from './http/event-socket.ts';
 import { readSse } from './http/sse.ts';
+import { takeStreamSlot } from './http/stream-slots.ts';
 import type { Query, Transport } from './http/transport.ts';
 import { onWake } from './wake.ts';
 
@@ -41,6 +43,12 @@ export interface FeedOptions {
   /** How long nothing may come, not even a comment, before the connection is taken for dead. */
   silenceMs?: number;
 }
+
+/** What a connection brings, as a WebSocket has it. */
+type FeedMessage =
+  | { readonly type: 'event'; readonly event: Event }
+  | { readonly type: 'checkpoint'; readonly cursor: string }
+  | { readonly type: 'heartbeat' };
 
 const BACKOFF_MS = [250, 500, 1000, 2000, 4000];
 const SILENCE_MS = 25_000;
@@ -140,18 +148,12 @@ export class Feed implements AsyncIterable<FeedItem> {
     this.#restart = null;
     const deltasOf = this.#deltasOf;
     try {
-      const response = await this.#transport.send('GET', '/v1/events', {
-        query: { ...this.#query, ...deltasQuery(deltasOf), after: this.#cursor },
-        accept: 'text/event-stream',
-        signal,
-      });
-      this.#isOpen = true;
-      yield { type: 'connected', resumed, restarted, deltasOf };
-      const onActivity = () => {
-        this.#activeAt = Date.now();
-      };
-      for await (const messages of readSse(response, { signal, onActivity })) {
-        yield* this.#items(messages);
+      const query = { ...this.#query, ...deltasQuery(deltasOf), after: this.#cursor };
+      for await (const messages of this.#messages(query, signal)) {
+        if (messages === 'open') {
+          this.#isOpen = true;
+          yield { type: 'connected', resumed, restarted, deltasOf };
+        } else yield* this.#items(messages);
       }
     } catch (error) {
       // Given up by us, to begin anew.
@@ -165,11 +167,56 @@ export class Feed implements AsyncIterable<FeedItem> {
     }
   }
 
-  *#items(messages: readonly { event: string; data: string }[]): Generator<FeedItem> {
+  /** `open`, then what comes. A few pages of a browser use HTTP, all others a WebSocket, where one gets through. */
+  async *#messages(
+    query: Query,
+    signal: AbortSignal,
+  ): AsyncGenerator<'open' | readonly FeedMessage[], void, undefined> {
+    const transport = this.#transport;
+    const onActivity = () => {
+      this.#activeAt = Date.now();
+    };
+    const isPage =
+      transport.isDirect && typeof document !== 'undefined' && typeof WebSocket !== 'undefined';
+    const release = isPage ? await takeStreamSlot(transport.url) : null;
+    try {
+      const socket =
+        isPage && !release
+          ? await EventSocket.open<FeedMessage>({
+              url: transport.socketUrl('/v1/events', query),
+              protocols: transport.socketProtocols(),
+              signal,
+              onActivity,
+            })
+          : null;
+      if (socket) {
+        yield 'open';
+        yield* socket.read();
+        return;
+      }
+      const response = await transport.send('GET', '/v1/events', {
+        query,
+        accept: 'text/event-stream',
+        signal,
+      });
+      yield 'open';
+      for await (const messages of readSse(response, { signal, onActivity })) {
+        yield messages.map(({ event, data }): FeedMessage => {
+          if (event === 'checkpoint') return { type: 'checkpoint', ...JSON.parse(data) };
+          return { type: 'event', event: JSON.parse(data) as Event };
+        });
+      }
+    } finally {
+      release?.();
+    }
+  }
+
+  *#items(messages: readonly FeedMessage[]): Generator<FeedItem> {
     let events: Event[] = [];
-    for (const { event, data } of messages) {
-      if (event !== 'checkpoint') {
-        const one = JSON.parse(data) as Event;
+    for (const message of messages) {
+      if (message.type === 'heartbeat') continue;
+      if (message.type === 'event') {
+        const one = message.event;
         if (one.seq <= (this.#since.get(one.sessionId) ?? 0)) continue;
         this.#since.set(one.sessionId, one.seq);
         events.push(one);
@@ -177,7 +224,7 @@ export class Feed implements AsyncIterable<FeedItem> {
       }
       if (events.length > 0) yield { type: 'events', events };
       events = [];
-      const { cursor } = JSON.parse(data) as { cursor: string };
+      const { cursor } = message;
       // The first of a connection is where it begins, which is behind nothing that this one has brought.
       if (cursor !== this.#cursor) this.#since.clear();
       this.#cursor = cursor;

@@ -45,6 +45,21 @@ export function usePlace({ rows, snapshot, list, keeper }: PlaceOptions): string
   const [wanted, setWanted] = useState<Wanted | null>(null);
   const [markedKey, setMarkedKey] = useState<string | null>(null);
   const isPlaced = useRef(false);
+  /** Where one was before a link led away, for Back. `undefined`: no link did. */
+  const before = useRef<ReturnType<ScrollKeeper['place']> | undefined>(undefined);
+  const isLinked = at?.kind === 'event' || at?.kind === 'turn';
+  const isHere = at?.kind === 'end';
+
+  useEffect(() => {
+    if (isLinked && isPlaced.current && before.current === undefined) {
+      before.current = keeper.place();
+    } else if (isHere && before.current !== undefined) {
+      const place = before.current;
+      before.current = undefined;
+      if (place === null) list.current?.toEnd();
+      else list.current?.toRow(place.key, 'start', place.offset);
+    }
+  }, [isLinked, isHere, keeper, list]);
 
   const turnId = at?.kind === 'turn' ? at.turnId : null;
   const seq = at?.kind === 'event' ? at.seq : null;

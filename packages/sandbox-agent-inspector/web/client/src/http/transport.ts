@@ -46,6 +46,8 @@ export class Transport {
   /** Without a slash at its end. */
   readonly url: string;
   readonly token: string | null;
+  /** Requests go through the page's own `fetch`, and a WebSocket would go to the same server. */
+  readonly isDirect: boolean;
   readonly #fetch: typeof fetch;
   readonly #onRequest: ((record: RequestRecord) => void) | undefined;
   #requests = 0;
@@ -53,6 +55,7 @@ export class Transport {
   constructor(options: TransportOptions) {
     this.url = options.url.replace(/\/+$/, '');
     this.token = options.token || null;
+    this.isDirect = options.fetch === undefined;
     // Called without a receiver: the one of a window is refused with another.
     this.#fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
     this.#onRequest = options.onRequest;
