@@ -258,6 +258,20 @@ def test_a_phone_shows_one_thing_at_a_time(open_page: OpenPage, waiting: str, ax
     expect(row(page, "Needs an answer")).to_be_visible()
 
 
+def test_more_pages_of_a_browser_follow_than_it_has_connections(
+    server: ServerProcess, page: Page, workspace: Path
+) -> None:
+    session_id = server.create(cwd=str(workspace))
+    address = f"{server.url}/ui/s/{session_id}#token={TOKEN}"
+    pages = [page.context.new_page() for _ in range(7)]
+    for one in pages:
+        one.goto(address)
+        expect(one.get_by_role("textbox", name="Message to mock")).to_be_visible()
+    server.prompt(session_id, "heard by all of them")
+    for one in pages:
+        expect(one.get_by_role("log").get_by_text("You said: heard by all").first).to_be_visible()
+
+
 def test_a_lost_server_is_told_of_and_come_back_to(
     open_page: OpenPage, tmp_path: Path, axe: Axe
 ) -> None:
