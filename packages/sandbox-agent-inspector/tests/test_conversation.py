@@ -41,10 +41,11 @@ def test_blocks_that_are_complete_are_not_touched_while_an_answer_streams(
     server.prompt(session, "text")
     page = open_page(f"/s/{session}")
     conversation(page)
-    # Of each change: how many blocks the message had, and which one was changed; and any fence that was shown as text.
+    # Of each change: which block was changed, of those that were no longer among the last two the time before; and any
+    # fence that was shown as text.
     page.evaluate(
         """() => {
-            const seen = window.seen = { frames: 0, early: [], fences: [], first: null };
+            const seen = window.seen = { frames: 0, before: 0, early: [], fences: [], first: null };
             new MutationObserver((changes) => {
                 const message = [...document.querySelectorAll('[data-part=conversation] [class*=prose]')].at(-1);
                 if (!message) return;
@@ -54,10 +55,11 @@ def test_blocks_that_are_complete_are_not_touched_while_an_answer_streams(
                 for (const { target } of changes) {
                     const index = blocks.findIndex((block) => block.contains(target));
                     // Colour comes into code by itself.
-                    if (index >= 0 && index < blocks.length - 12 && !target.parentElement?.closest('figure')) {
+                    if (index >= 0 && index < seen.before - 2 && !target.parentElement?.closest('figure')) {
                         seen.early.push(`${index} of ${blocks.length}: ${target.nodeName}`);
                     }
                 }
+                seen.before = blocks.length;
                 for (const block of blocks) {
                     if (block.tagName !== 'FIGURE' && block.textContent.includes('```')) seen.fences.push(block.textContent);
                 }

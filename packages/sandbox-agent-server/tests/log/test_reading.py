@@ -102,6 +102,30 @@ async def test_what_is_lost_is_an_event_with_its_time_and_size(tmp_path: Path) -
     log.close()
 
 
+@pytest.mark.parametrize("day", ["2026-01-31", "2026-11-30", "2026-11-29", "2028-02-29"])
+async def test_the_last_days_of_a_month_are_days_too(tmp_path: Path, day: str) -> None:
+    lines = lines_of(tmp_path)
+    date = json.loads(lines[19])["time"][:10].encode()
+    lines[19] = lines[19].replace(date, day.encode()).replace(b"payload", b'pay"oad')
+    log = damaged_log(tmp_path, lines)
+    (entry,) = [one for one in await read_all(log) if one.seq == 20]
+    assert project(entry.to_log_entry("ses_1")).time.date().isoformat() == day  # type: ignore[union-attr]
+    log.close()
+
+
+@pytest.mark.parametrize(
+    "day", ["2026-02-29", "2026-02-30", "2026-04-31", "2026-13-01", "2026-11-00"]
+)
+async def test_a_day_that_is_none_is_no_time(tmp_path: Path, day: str) -> None:
+    lines = lines_of(tmp_path)
+    date = json.loads(lines[19])["time"][:10].encode()
+    lines[19] = lines[19].replace(date, day.encode()).replace(b"payload", b'pay"oad')
+    log = damaged_log(tmp_path, lines)
+    (entry,) = [one for one in await read_all(log) if one.seq == 20]
+    assert project(entry.to_log_entry("ses_1")).time.year == 1970  # type: ignore[union-attr]
+    log.close()
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_wherever_it_is_damaged_and_however_it_is_read_there_is_no_gap(

@@ -19,11 +19,12 @@ __all__ = ["last_seq_at", "read_entries"]
 
 _SLICE_BYTES: Final = 256 * 1024
 
-_A_TIME: Final = (
-    rb'"time":"(20\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3])'
-    rb':[0-5]\d:[0-5]\d\.\d{3}Z)"'
+_A_DATE: Final = (
+    rb"20\d\d-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+    rb"|20(?:[02468][048]|[13579][26])-02-29"
 )
-"""Of most days; for the last ones of a month the careful way is taken."""
+"""A day that there is: what is damaged must not name another."""
+_A_TIME: Final = rb'"time":"((?:' + _A_DATE + rb')T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z)"'
 _HEAD: Final = re.compile(
     rb'\{"seq":(\d{1,15}),' + _A_TIME + rb',"sender":"(?:agent|client|server)",'
 )

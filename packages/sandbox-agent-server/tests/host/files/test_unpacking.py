@@ -75,7 +75,8 @@ def refusal(target: Path, data: bytes, **how: Any) -> SandboxAgentError:
     with pytest.raises(SandboxAgentError) as refused:
         unpack(target, data, **how)
     assert [one for one in sorted(target.parent.rglob("*")) if one != target] == around
-    assert len([*Path("/proc/self/fd").iterdir()]) == opened
+    # Fewer, when something of another test was collected meanwhile.
+    assert len([*Path("/proc/self/fd").iterdir()]) <= opened
     return refused.value
 
 
