@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
 import subprocess
 import termios
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from sandbox_agent_client import (
     ProcessNotRunning,
     ProcessStartFailed,
     SandboxAgent,
+    SandboxAgentError,
     SandboxAgentSync,
 )
 from sandbox_agent_client.cli.main import app
@@ -92,6 +94,14 @@ async def test_what_cannot_be_attached_to_says_why(client: SandboxAgent) -> None
             await client.terminal.attach(plain.id)
 
 
+async def _press_enter(terminal: Any) -> None:
+    """Again and again: what is typed into a connection that breaks at that moment is gone."""
+    while True:
+        with suppress(SandboxAgentError):
+            await terminal.write("\n")
+        await asyncio.sleep(0.5)
+
+
 async def test_a_connection_that_breaks_is_made_again_and_loses_nothing(
     endpoint: Endpoint,
 ) -> None:
@@ -102,13 +112,16 @@ async def test_a_connection_that_breaks_is_made_again_and_loses_nothing(
     ):
         seen, cuts = b"", 0
         await terminal.write("\n")
+        enter = None
         async for data in terminal:
             seen += data
             if cuts < 3 and seen.count(b"\n") > 10_000 * (cuts + 1):
                 cuts += 1
                 proxy.cut()
-            if seen.endswith(b"\n60000\r\n"):
-                await terminal.write("\n")
+            if seen.endswith(b"\n60000\r\n") and enter is None:
+                enter = asyncio.create_task(_press_enter(terminal))
+        assert enter is not None
+        enter.cancel()
         lines = seen.decode().split("\r\n")
         assert [line for line in lines if line] == [*map(str, range(1, 60_001)), "over"]
         assert cuts == 3
