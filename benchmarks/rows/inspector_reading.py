@@ -74,7 +74,7 @@ def measure(plan: Plan) -> list[Row]:
 def _rows(
     browser: Browser, server: OurServer, session_id: str, middle: int, count: int, seconds: int
 ) -> list[Row]:
-    what = f"Inspector, {count:,} events: ".replace(",", " ")
+    what = f"Inspector, {count:_} events: ".replace("_", " ")
     link_ms = _link_ms(browser, server, session_id, middle)
     page = _open(browser, server, f"/s/{session_id}")
     _wait_for_all(page)

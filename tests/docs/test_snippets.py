@@ -36,7 +36,8 @@ BLOCKS = {page: [*blocks_of(ROOT / page)] for page in PAGES}
 FIRST = {block.text: block for page in reversed(PAGES) for block in reversed(BLOCKS[page])}
 """Where a text is first: what several pages show runs once."""
 LANGUAGES = {
-    "python", "sh", "json", "toml", "yaml", "ini", "nginx", "caddy", "html", "javascript", "text", "dockerfile"
+    "python", "sh", "json", "toml", "yaml", "ini", "nginx", "caddy", "html", "javascript", "text", "dockerfile",
+    "ts", "tsx",
 }  # fmt: skip
 
 

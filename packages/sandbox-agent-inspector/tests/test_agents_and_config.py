@@ -99,7 +99,7 @@ def test_an_mcp_server_is_added_changed_and_removed(
     dialog.get_by_role("textbox", name=re.compile("Value of KEY")).fill("secret-value")
     assert axe(page) == []
     dialog.get_by_role("button", name="Save").click()
-    row = page.get_by_role("listitem").filter(has_text="files")
+    row = page.get_by_role("listitem").filter(has_text=re.compile("files"))
     expect(row).to_contain_text("npx -y a server")
     stored = tmp_path / ".sandbox-agent" / "config" / "mcp.json"
     assert json.loads(stored.read_text(encoding="utf-8"))["files"]["env"] == {"KEY": "secret-value"}

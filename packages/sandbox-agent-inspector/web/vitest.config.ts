@@ -5,5 +5,9 @@ export default defineConfig({
   ssr: {
     resolve: { conditions: ['sandbox-agent-source', 'module', 'node', 'development|production'] },
   },
-  test: { include: ['{client,react,app}/tests/**/*.test.{ts,tsx}'] },
+  test: {
+    // Some start shells, on machines that do much else.
+    testTimeout: 30_000,
+    include: ['{client,react,app}/tests/**/*.test.{ts,tsx}'],
+  },
 });
