@@ -175,6 +175,13 @@ async def test_no_path_leads_out_of_the_folder(
         assert b'property="csp-nonce"' in answer.body
 
 
+async def test_a_name_is_not_decoded_without_end(static: Path) -> None:
+    """Each `25` is one more reading: a path of 60 kB, which nobody needs a token for, kept the server for seconds."""
+    few, many = (f"/ui/files/%{'25' * times}41" for times in (3, 30))
+    assert (await request(app(static), path=few, headers=HERE)).status == 200
+    assert (await request(app(static), path=many, headers=HERE)).status == 401
+
+
 async def test_a_new_build_is_served_without_a_restart(static: Path) -> None:
     served = app(static)
     await request(served, path="/ui/", headers=HERE)
