@@ -67,8 +67,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 @pytest.fixture(scope="module")
 def hub(server: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
     hub = HubProcess(
-        tmp_path_factory.mktemp("hub"), "--server", server.url, SANDBOX_AGENT_TOKEN=TOKEN
-    )
+        tmp_path_factory.mktemp("hub"), "--server", server.url, SANDBOX_AGENT_TOKEN=TOKEN,
+        # No proxy knows the way to this machine.
+        HTTP_PROXY="http://127.0.0.1:9", HTTPS_PROXY="http://127.0.0.1:9", NO_PROXY="", no_proxy="",
+    )  # fmt: skip
     yield hub
     hub.stop()
 

@@ -11,6 +11,7 @@ import webbrowser
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from threading import Thread
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -143,6 +144,8 @@ def _bind(port: int | None) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", wanted))
+            # From now on a browser waits for its answer, however fast it is.
+            listener.listen(128)
         except OSError as exc:
             listener.close()
             problem = exc
@@ -198,7 +201,8 @@ async def _serve(
     )  # fmt: skip
     server = uvicorn.Server(config)
     if opens:
-        webbrowser.open(hub.opening(link))
+        # In a thread of its own, which is waited for by nobody: a browser of the terminal stays until it is left.
+        Thread(target=webbrowser.open, args=[hub.opening(link)], daemon=True).start()
     try:
         await server.serve(sockets=[listener])
     finally:

@@ -15,6 +15,7 @@ from sandbox_agent_core.spi.provider import Endpoint
 from sandbox_agent_client._endpoint import making_http_client, shown_url
 from sandbox_agent_client._network import is_loopback
 from sandbox_agent_client.inspector_hub.passing import (
+    Headers,
     answer_headers,
     request_headers,
     target_of,
@@ -71,7 +72,14 @@ class Requests:
                         f"{name!r} does not answer at {shown_url(endpoint.url)}: {str(exc) or type(exc).__name__}"
                     ) from exc
         try:
-            await _answer(response, body, send, prefix=prefix, url=endpoint.url)
+            headers = answer_headers(
+                response.headers.raw,
+                prefix=prefix,
+                url=endpoint.url,
+                target=target_of(scope, endpoint, path),
+                port=(scope.get("server") or (None, None))[1],
+            )
+            await _answer(response, headers, body, send)
         finally:
             await response.aclose()
 
@@ -82,6 +90,9 @@ class Requests:
         headers = request_headers(scope, endpoint, is_admitted=is_admitted)
         if not path.startswith(_COOKIES):
             headers = [one for one in headers if one[0] != b"cookie"]
+        if not any(name == b"accept-encoding" for name, _ in headers):
+            # The client would ask for what the caller cannot read.
+            headers.append((b"accept-encoding", b"identity"))
         client = self._client(endpoint.url)
         request = client.build_request(
             scope["method"],
@@ -130,13 +141,10 @@ class _Body:
             pass
 
 
-async def _answer(
-    response: httpx.Response, body: _Body, send: Send, *, prefix: bytes, url: str
-) -> None:
+async def _answer(response: httpx.Response, headers: Headers, body: _Body, send: Send) -> None:
     """Until its end, or until the browser has left."""
 
     async def respond() -> None:
-        headers = answer_headers(response.headers.raw, prefix=prefix, url=url)
         await send(
             {"type": "http.response.start", "status": response.status_code, "headers": headers}
         )

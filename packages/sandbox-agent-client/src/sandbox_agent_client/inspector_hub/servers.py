@@ -14,6 +14,7 @@ from sandbox_agent_core.errors import (
     SandboxAgentError,
     SandboxAsleep,
     SandboxNotFound,
+    ServerUnreachable,
 )
 from sandbox_agent_core.spi.provider import Endpoint
 
@@ -71,10 +72,15 @@ class _Sandbox:
             if not (is_asleep and wakes):
                 raise
         logger.info("waking the %s sandbox %s", ref.provider, ref.id)
-        async with asyncio.timeout(WAKE_TIMEOUT_S):
-            await revive(provider, ref)
-            found = check_endpoint(await provider.endpoint(ref))
-            await wait_healthy(found, timeout_s=HEALTH_TIMEOUT_S)
+        try:
+            async with asyncio.timeout(WAKE_TIMEOUT_S):
+                await revive(provider, ref)
+                found = check_endpoint(await provider.endpoint(ref))
+                await wait_healthy(found, timeout_s=HEALTH_TIMEOUT_S)
+        except TimeoutError as exc:
+            raise ServerUnreachable(
+                f"the {ref.provider} sandbox {ref.id} was not awake within {WAKE_TIMEOUT_S:.0f} s: try again"
+            ) from exc
         return found
 
 

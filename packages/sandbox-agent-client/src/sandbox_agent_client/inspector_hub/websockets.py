@@ -10,6 +10,7 @@ from sandbox_agent_core.errors import ServerUnreachable
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
+from sandbox_agent_client._network import is_loopback
 from sandbox_agent_client.inspector_hub.admission import BEARER_PROTOCOL
 from sandbox_agent_client.inspector_hub.passing import request_headers, target_of
 from sandbox_agent_client.inspector_hub.servers import HubServers
@@ -49,6 +50,7 @@ async def pass_websocket(
             max_size=None,
             open_timeout=OPEN_TIMEOUT_S,
             user_agent_header=None,
+            proxy=None if is_loopback(url) else True,
         )
     except InvalidStatus as exc:
         await receive()
