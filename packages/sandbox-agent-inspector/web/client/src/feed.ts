@@ -51,6 +51,8 @@ type FeedMessage =
   | { readonly type: 'heartbeat' };
 
 const BACKOFF_MS = [250, 500, 1000, 2000, 4000];
+/** One that ends sooner is a try that failed, whatever it brought: who answers and hangs up is not asked without a pause. */
+const STABLE_MS = 1000;
 const SILENCE_MS = 25_000;
 /** Shorter than the server's silence between two comments: what came is of before the machine slept. */
 const STALE_MS = 12_000;
@@ -110,11 +112,9 @@ export class Feed implements AsyncIterable<FeedItem> {
     try {
       while (!signal?.aborted) {
         let error: Error | null = null;
+        const begunAt = performance.now();
         try {
-          for await (const item of this.#connected()) {
-            attempt = 0;
-            yield item;
-          }
+          yield* this.#connected();
         } catch (reason) {
           if (isFinal(reason)) throw reason;
           error = reason instanceof Error ? reason : new Error(String(reason));
@@ -122,7 +122,7 @@ export class Feed implements AsyncIterable<FeedItem> {
         }
         if (signal?.aborted) return;
         if (this.#restart && error === null) continue;
-        attempt += 1;
+        attempt = performance.now() - begunAt < STABLE_MS ? attempt + 1 : 1;
         const retryInMs = waitMs(attempt, error);
         yield { type: 'disconnected', error, attempt, retryInMs };
         await this.#pause(retryInMs);

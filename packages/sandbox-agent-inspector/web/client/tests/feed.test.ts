@@ -135,3 +135,18 @@ test('with other deltas it goes on at the same place, and says so', async () => 
     'events',
   ]);
 });
+
+test('a server that answers and hangs up is not asked without a pause', async () => {
+  const hangUp = (response: ServerResponse) => {
+    stream(response);
+    response.end(checkpoint('c0'));
+  };
+  const feed = await feedOf([hangUp, hangUp]);
+  const pauses: number[] = [];
+  for await (const item of feed) {
+    if (item.type === 'disconnected') pauses.push(item.retryInMs);
+    if (pauses.length === 2) break;
+  }
+  expect(pauses[0]).toBe(0);
+  expect(pauses[1]).toBeGreaterThan(100);
+});

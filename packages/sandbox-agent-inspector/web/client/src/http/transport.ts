@@ -127,9 +127,12 @@ export class Transport {
 
   /** What a WebSocket offers as its subprotocols: it cannot send a header. */
   socketProtocols(): string[] {
-    return this.token
-      ? ['sandbox-agent', `bearer.${encodeURIComponent(this.token)}`]
-      : ['sandbox-agent'];
+    if (!this.token) return ['sandbox-agent'];
+    // A subprotocol has no parentheses, which `encodeURIComponent` leaves as they are.
+    const token = encodeURIComponent(this.token).replace(/[()]/g, (one) =>
+      one === '(' ? '%28' : '%29',
+    );
+    return ['sandbox-agent', `bearer.${token}`];
   }
 
   #record(

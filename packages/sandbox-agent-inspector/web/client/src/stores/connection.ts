@@ -90,6 +90,7 @@ export class ConnectionState {
   connected(signal?: AbortSignal): Promise<void> {
     if (this.#current.state === 'live') return Promise.resolve();
     return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
       this.#waiting.push(resolve);
     });

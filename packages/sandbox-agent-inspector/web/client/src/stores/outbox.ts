@@ -4,6 +4,13 @@ import type { PromptAccepted } from '../api/schema.ts';
 import type { SandboxAgent } from '../client.ts';
 import { NetworkError } from '../errors.ts';
 import type { ContentBlock } from '../fold/model.ts';
+import { newId } from '../new-id.ts';
+import { wait } from '../wait.ts';
+
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 4000;
+/** Of a prompt that gets no answer from a server that can be reached: something on the way lets it not pass. */
+const MOST_TRIES = 8;
 
 export interface OutboxPrompt {
   /** Its idempotency key. */
@@ -47,14 +54,15 @@ export class Outbox {
   }
 
   /**
-   * Send a prompt, again and again until the server has answered: it is carried out once, because each try has the same
-   * key. Throws the ApiError with which the server refused it.
+   * Send a prompt, again until the server has answered: it is carried out once, because each try has the same key.
+   * Throws the ApiError with which the server refused it, or a NetworkError when it gets through again and again without
+   * an answer.
    */
   async send(
     content: string | readonly ContentBlock[],
     { steer = false, signal }: SendPromptOptions = {},
   ): Promise<PromptAccepted> {
-    const id = crypto.randomUUID();
+    const id = newId();
     const blocks = typeof content === 'string' ? textBlocks(content) : content;
     this.#set([
       ...this.#prompts,
@@ -87,7 +95,7 @@ export class Outbox {
   ): Promise<PromptAccepted> {
     const { sessions } = this.#host.client;
     const body = { content: content.map((block) => ({ ...block })) };
-    for (;;) {
+    for (let tries = 1; ; tries += 1) {
       try {
         const options = { idempotencyKey: id, ...(signal ? { signal } : {}) };
         if (!steer) return await sessions.prompt(this.#sessionId, body, options);
@@ -98,8 +106,9 @@ export class Outbox {
         } = await sessions.steer(this.#sessionId, body, options);
         return { ...rest, position: position ?? 0 };
       } catch (error) {
-        if (!(error instanceof NetworkError) || signal?.aborted) throw error;
+        if (!(error instanceof NetworkError) || signal?.aborted || tries >= MOST_TRIES) throw error;
         this.#patch(id, { state: 'waiting' });
+        await wait(Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS), signal);
         await this.#host.connected(signal);
         this.#patch(id, { state: 'sending' });
       }

@@ -15,6 +15,7 @@ export class RequestInbox {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isReading = false;
   #isStale = false;
+  #isStopped = false;
   /** Answered since the reading began, which may still have them. */
   readonly #resolved = new Set<string>();
 
@@ -45,12 +46,20 @@ export class RequestInbox {
 
   /** Read it anew. */
   refresh(delayMs = 0): void {
+    this.#isStopped = false;
     if (this.#isReading) {
       this.#isStale = true;
       return;
     }
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => void this.#read(), delayMs);
+  }
+
+  /** Ask no more until the next `refresh`: nobody follows the server. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#isStale = false;
+    clearTimeout(this.#timer);
   }
 
   async #read(): Promise<void> {
@@ -69,7 +78,7 @@ export class RequestInbox {
       this.#set(found.filter((one) => !this.#resolved.has(keyOf(one.sessionId, one.id))));
     } catch {
       // Gone with the server, whose feed tells of it; or refused for a moment.
-      this.#timer = setTimeout(() => this.refresh(), RETRY_MS);
+      if (!this.#isStopped) this.#timer = setTimeout(() => this.refresh(), RETRY_MS);
     } finally {
       this.#isReading = false;
       if (this.#isStale) this.refresh(SOON_MS);

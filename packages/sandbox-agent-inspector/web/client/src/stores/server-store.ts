@@ -73,8 +73,9 @@ export class ServerStore {
     this.#running = running;
     this.#connection.connecting();
     this.#follow(running.signal).catch((error: unknown) => {
-      if (!running.signal.aborted) this.#connection.failed(error);
-      if (this.#running === running) this.#running = null;
+      if (this.#running !== running) return;
+      this.#connection.failed(error);
+      this.stop();
     });
   }
 
@@ -83,6 +84,7 @@ export class ServerStore {
     this.#running?.abort();
     this.#running = null;
     this.#covered = new Set();
+    this.#inbox.stop();
   }
 
   /** Try to connect now, not when it is due. */

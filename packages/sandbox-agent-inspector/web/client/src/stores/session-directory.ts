@@ -21,6 +21,8 @@ export class SessionDirectory {
   readonly #queue = new Set<string>();
   readonly #asking = new Set<string>();
   #sessions: readonly SessionInfo[] | null = [];
+  /** Their ids, newest first; null when there are others than before. */
+  #order: string[] | null = null;
   #listing: AbortController | null = null;
   isComplete = false;
 
@@ -36,7 +38,10 @@ export class SessionDirectory {
 
   /** Newest first. */
   sessions(): readonly SessionInfo[] {
-    this.#sessions ??= [...this.#known.values()].sort(newestFirst);
+    if (this.#sessions) return this.#sessions;
+    // Many events a second change one of thousands: that is no reason to sort them.
+    this.#order ??= [...this.#known.values()].sort(newestFirst).map(({ id }) => id);
+    this.#sessions = this.#order.flatMap((id) => this.#known.get(id) ?? []);
     return this.#sessions;
   }
 
@@ -135,6 +140,7 @@ export class SessionDirectory {
   }
 
   #put(info: SessionInfo): void {
+    if (this.#known.get(info.id)?.createdAt !== info.createdAt) this.#order = null;
     this.#known.set(info.id, info);
     this.#sessions = null;
     this.#changed(info.id);
@@ -143,6 +149,7 @@ export class SessionDirectory {
   #remove(id: string): void {
     if (!this.#known.delete(id)) return;
     this.#told.delete(id);
+    this.#order = null;
     this.#sessions = null;
     this.#changed(id);
   }

@@ -102,7 +102,9 @@ export class SessionStore {
   /** Read until the event with this `seq` is there. */
   loadUntil(seq: number): Promise<void> {
     return this.#next(async () => {
-      while (this.#from !== null && this.#from > seq) await this.#extend(FILL_EVENTS);
+      while (this.#state === 'ready' && this.#from !== null && this.#from > seq) {
+        await this.#extend(FILL_EVENTS);
+      }
     });
   }
 

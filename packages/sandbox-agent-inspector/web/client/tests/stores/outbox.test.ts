@@ -1,6 +1,9 @@
-import { expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { NetworkError, SandboxAgent } from '../../src/index.ts';
 import { Outbox } from '../../src/stores/outbox.ts';
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
 
 function answer(body: unknown, status = 202): Response {
   return new Response(JSON.stringify(body), { status });
@@ -21,6 +24,7 @@ test('a prompt whose answer was lost is sent again with the same key', async () 
   });
   const sending = outbox.send('Go');
   expect(outbox.prompts.map((one) => one.state)).toEqual(['sending']);
+  await vi.runAllTimersAsync();
   expect(await sending).toMatchObject({ turnId: 'turn_1' });
   expect(new Set(keys).size).toBe(1);
   expect(keys).toHaveLength(3);
@@ -55,13 +59,25 @@ test('what the server refuses is not sent again', async () => {
   expect(connected).not.toHaveBeenCalled();
 });
 
+test('one that never gets through to a server that can be reached is given back', async () => {
+  const fetch = vi.fn(() => Promise.reject(new TypeError('connection reset')));
+  const { outbox } = outboxOf(fetch);
+  const sending = expect(outbox.send('Go')).rejects.toBeInstanceOf(NetworkError);
+  await vi.runAllTimersAsync();
+  await sending;
+  expect(fetch.mock.calls.length).toBeGreaterThan(3);
+  expect(outbox.prompts).toEqual([]);
+});
+
 test('one that waits can be given up', async () => {
   const giveUp = new AbortController();
   const { outbox, connected } = outboxOf(async () => {
     throw new TypeError('connection refused');
   });
   connected.mockImplementation(async () => giveUp.abort());
-  await expect(outbox.send('Go', { signal: giveUp.signal })).rejects.toBeInstanceOf(Error);
+  const sending = expect(outbox.send('Go', { signal: giveUp.signal })).rejects.toThrow();
+  await vi.runAllTimersAsync();
+  await sending;
   expect(outbox.prompts).toEqual([]);
   expect(new NetworkError('http://server', null).retryable).toBe(true);
 });
