@@ -1,35 +1,23 @@
 import { Check, Copy, WrapText } from 'lucide-react';
-import { useEffect, useMemo, useRef, useState } from 'react';
+import { useMemo, useState } from 'react';
 import type { CodeProps } from 'sandbox-agent-react';
 import { languageOfName } from 'sandbox-agent-react/highlight';
 import { CodeLineView, useHighlight } from '../highlight/index.ts';
+import { useCopy } from '../shell/clipboard.ts';
 import { Foreign, IconButton } from '../ui/index.ts';
 import styles from './CodeBlock.module.css';
 
-const COPIED_MS = 1500;
 /** More lines than this are folded. */
 const MOST_LINES = 400;
 
 /** Plain at first; colours come for whole lines and stay. */
 export function CodeBlock({ code, language, open }: CodeProps) {
-  const [isCopied, setCopied] = useState(false);
+  const [isCopied, copy] = useCopy();
   const [wraps, setWraps] = useState(false);
   const [isWhole, setWhole] = useState(false);
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  useEffect(() => () => clearTimeout(timer.current), []);
   const lines = useMemo(() => code.split('\n'), [code]);
   const isFolded = !isWhole && lines.length > MOST_LINES;
   const shown = isFolded ? lines.slice(0, MOST_LINES) : lines;
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(code);
-    } catch {
-      return;
-    }
-    setCopied(true);
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => setCopied(false), COPIED_MS);
-  };
   return (
     <figure className={styles.block}>
       <figcaption className={styles.bar}>
@@ -42,7 +30,11 @@ export function CodeBlock({ code, language, open }: CodeProps) {
         >
           <WrapText />
         </IconButton>
-        <IconButton label={isCopied ? 'Copied' : 'Copy code'} size="small" onPress={copy}>
+        <IconButton
+          label={isCopied ? 'Copied' : 'Copy code'}
+          size="small"
+          onPress={() => copy(code, 'Code')}
+        >
           {isCopied ? <Check /> : <Copy />}
         </IconButton>
       </figcaption>

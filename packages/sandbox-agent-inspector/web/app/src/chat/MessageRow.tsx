@@ -1,10 +1,10 @@
 import { Copy, Link, ListTree } from 'lucide-react';
 import type { MessageItem, ReasoningItem } from 'sandbox-agent-client';
 import { formatDuration } from 'sandbox-agent-react';
+import { copyText } from '../shell/clipboard.ts';
 import { linkTo, paths, useNavigate } from '../shell/navigation.ts';
 import { Disclosure, IconButton } from '../ui/index.ts';
 import { useChat } from './context.ts';
-import { copyText } from './copy.ts';
 import { disclosures, useDisclosed } from './disclosed.ts';
 import { Prose } from './Prose.tsx';
 import styles from './rows.module.css';

@@ -9,11 +9,11 @@ import {
   useServer,
   useSessionStore,
 } from 'sandbox-agent-react';
+import { copyText } from '../shell/clipboard.ts';
 import { paths, useNavigate } from '../shell/navigation.ts';
 import { notify } from '../shell/notify.tsx';
 import { Banner, Button, Disclosure, Foreign } from '../ui/index.ts';
 import { useChat } from './context.ts';
-import { copyText } from './copy.ts';
 import { durationOf, formatCost, formatTokens, stopWords } from './format.ts';
 import styles from './rows.module.css';
 

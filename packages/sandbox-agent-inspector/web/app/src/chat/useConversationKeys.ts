@@ -2,10 +2,10 @@
 
 import type { RefObject } from 'react';
 import type { ConversationRow, ScrollKeeper, VirtualRowsHandle } from 'sandbox-agent-react';
+import { copyText } from '../shell/clipboard.ts';
 import { linkTo, navigate, paths } from '../shell/navigation.ts';
 import { useShortcut } from '../shell/shortcuts.ts';
 import { useChat } from './context.ts';
-import { copyText } from './copy.ts';
 
 interface KeysOptions {
   rows: readonly ConversationRow[];

@@ -84,7 +84,7 @@ export function Diff({
             <FileName file={file} name={name} />
             <FileFacts file={file} />
           </button>
-          <CopyButton label="Copy path" text={file.path}>
+          <CopyButton label="Copy path" what="Path" text={file.path}>
             <Copy />
           </CopyButton>
           {onViewed && (

@@ -13,6 +13,7 @@ import {
 
 import { Prose } from '../chat/Prose.tsx';
 import { announce } from '../shell/announce.tsx';
+import { copyText } from '../shell/clipboard.ts';
 import { linkTo, paths } from '../shell/navigation.ts';
 import { notify } from '../shell/notify.tsx';
 import { Banner, Button, EmptyState, Foreign, IconButton, Skeleton } from '../ui/index.ts';
@@ -70,19 +71,12 @@ export function FilePane({ path, root, sessionId, files, lines, onClose }: FileP
     else if (document.getSnapshot().conflict) setAsksConflict(true);
   };
 
-  const copyLink = async () => {
+  const copyLink = () => {
     const written = chosen ? writtenLines(chosen) : null;
     const to = sessionId
       ? paths.sessionFiles(sessionId, path, written)
       : paths.files(path, written);
-    await navigator.clipboard.writeText(linkTo(to)).then(
-      () =>
-        notify({
-          title: chosen ? `Copied the link to ${written}` : 'Copied the link',
-          key: 'copied',
-        }),
-      () => notify({ title: 'The browser does not let this page copy', tone: 'error' }),
-    );
+    void copyText(linkTo(to), written ? `Link to ${written}` : 'Link');
   };
 
   const download = () =>
@@ -145,7 +139,7 @@ export function FilePane({ path, root, sessionId, files, lines, onClose }: FileP
               <WrapText />
             </IconButton>
           )}
-          <IconButton label="Copy link" onPress={() => void copyLink()}>
+          <IconButton label="Copy link" onPress={copyLink}>
             <Link />
           </IconButton>
           <IconButton label="Download" onPress={() => void download()}>

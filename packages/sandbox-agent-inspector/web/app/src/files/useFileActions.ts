@@ -13,6 +13,7 @@ import {
   type UsedFileTree,
   useClient,
 } from 'sandbox-agent-react';
+import { copyText } from '../shell/clipboard.ts';
 import { linkTo, paths } from '../shell/navigation.ts';
 import { notify } from '../shell/notify.tsx';
 import { documentOf, forgetDocument } from './documents.ts';
@@ -137,11 +138,6 @@ export function useFileActions(files: UsedFileTree, place: Place, sessionId?: st
   };
 
   const act = (action: FileAction, row: TreeRow) => {
-    const copy = (text: string, what: string) =>
-      attempt('The browser does not let this page write to the clipboard', async () => {
-        await navigator.clipboard.writeText(text);
-        notify({ title: `Copied the ${what}`, key: 'copied' });
-      });
     switch (action) {
       case 'open':
         return place.open(row.path);
@@ -158,13 +154,13 @@ export function useFileActions(files: UsedFileTree, place: Place, sessionId?: st
       case 'remove':
         return setRemoving(row);
       case 'copyPath':
-        return void copy(row.path, 'path');
+        return void copyText(row.path, 'Path');
       case 'copyRelativePath':
-        return void copy(pathBelow(row.path, tree.root), 'path');
+        return void copyText(pathBelow(row.path, tree.root), 'Path');
       case 'copyLink':
-        return void copy(
+        return void copyText(
           linkTo(sessionId ? paths.sessionFiles(sessionId, row.path) : paths.files(row.path)),
-          'link',
+          'Link',
         );
       case 'download':
         return void attempt(`Could not download ${named(row.name)}`, () =>

@@ -3,6 +3,7 @@ import { useEffect, useState } from 'react';
 import type { ListeningPort } from 'sandbox-agent-client';
 import { ApiError } from 'sandbox-agent-client';
 import { useClient, usePageVisible } from 'sandbox-agent-react';
+import { copyText } from '../shell/clipboard.ts';
 import { notify } from '../shell/notify.tsx';
 import { Badge, Button, EmptyState, Foreign, IconButton, Skeleton } from '../ui/index.ts';
 import styles from './PortsView.module.css';
@@ -57,12 +58,6 @@ export function PortsView() {
     }
   };
 
-  const copy = (text: string, what: string) =>
-    navigator.clipboard.writeText(text).then(
-      () => notify({ title: `Copied the ${what}`, key: 'copied' }),
-      () => notify({ title: 'The browser does not let this page copy', tone: 'error' }),
-    );
-
   if (ports === null)
     return problem ? (
       <EmptyState icon={<Plug />} title="The ports cannot be told">
@@ -107,7 +102,7 @@ export function PortsView() {
                 <span className={styles.actions}>
                   <IconButton
                     label={`Copy the address of port ${port.port}`}
-                    onPress={() => void copy(client.ports.url(port.port), 'address')}
+                    onPress={() => void copyText(client.ports.url(port.port), 'Address')}
                   >
                     <Copy />
                   </IconButton>

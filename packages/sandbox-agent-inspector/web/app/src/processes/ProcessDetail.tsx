@@ -3,6 +3,7 @@ import { useRef, useState } from 'react';
 import type { ProcessInfo } from 'sandbox-agent-client';
 import { formatElapsed, useClient, useNow } from 'sandbox-agent-react';
 import { type LogStream, ProcessLog } from 'sandbox-agent-react/terminal';
+import { copyText } from '../shell/clipboard.ts';
 import { navigate, paths } from '../shell/navigation.ts';
 import { notify } from '../shell/notify.tsx';
 import { useTerminalsState } from '../terminals/state.ts';
@@ -141,12 +142,7 @@ export function ProcessDetail({ process, onAsk, onRestart, onExit }: ProcessDeta
           </IconButton>
           <IconButton
             label="Copy the output"
-            onPress={() =>
-              void navigator.clipboard.writeText(log.current?.text() ?? '').then(
-                () => notify({ title: 'Copied the output', key: 'copied' }),
-                () => notify({ title: 'The browser does not let this page copy', tone: 'error' }),
-              )
-            }
+            onPress={() => void copyText(log.current?.text() ?? '', 'Output')}
           >
             <Copy />
           </IconButton>

@@ -127,7 +127,7 @@ function CommandLine({ command, cwd }: { command: string; cwd: string | null }) 
         <span aria-hidden className={styles.prompt} />
         {foreignCode(command)}
       </pre>
-      <CopyButton label="Copy command" text={command}>
+      <CopyButton label="Copy command" what="Command" text={command}>
         <Copy />
       </CopyButton>
       {cwd !== null && (

@@ -1,9 +1,8 @@
 import { Braces, Clipboard, Ellipsis, FileText, ListTree } from 'lucide-react';
 import type { ToolItem } from 'sandbox-agent-client';
 import { absolutePath, commandOutput, plainText, type ToolSummary } from 'sandbox-agent-react';
-import { copyText } from '../../diff/index.ts';
+import { copyText } from '../../shell/clipboard.ts';
 import { paths, useNavigate } from '../../shell/navigation.ts';
-import { notify } from '../../shell/notify.tsx';
 import { IconButton, Menu, type MenuEntry } from '../../ui/index.ts';
 
 interface ToolMenuProps {
@@ -28,15 +27,10 @@ export function ToolMenu({ item, summary, sessionId, cwd, showsRaw, onRaw }: Too
     { id: 'timeline', label: 'Show in timeline', icon: <ListTree /> },
     { id: 'raw', label: showsRaw ? 'Hide details' : 'Show details', icon: <Braces /> },
   ];
-  const copy = (text: string, what: string) => {
-    void copyText(text).then((isCopied) => {
-      if (isCopied) notify({ title: `${what} copied`, tone: 'ok', key: 'copy', seconds: 2 });
-    });
-  };
   const act = (id: string) => {
-    if (id === 'command') copy(summary.command ?? '', 'Command');
-    else if (id === 'input') copy(written(item.input), 'Input');
-    else if (id === 'output') copy(output, 'Output');
+    if (id === 'command') void copyText(summary.command ?? '', 'Command');
+    else if (id === 'input') void copyText(written(item.input), 'Input');
+    else if (id === 'output') void copyText(output, 'Output');
     else if (id === 'timeline') navigate(paths.event(sessionId, item.seq));
     else if (id === 'raw') onRaw();
     else if (id === 'file' && path !== null) {
