@@ -13,6 +13,7 @@ import {
   type TerminalTransport,
 } from 'sandbox-agent-react/terminal';
 import { announce } from '../shell/announce.tsx';
+import { clipboardText } from '../shell/clipboard.ts';
 import { IconButton, SearchField } from '../ui/index.ts';
 import { KeyBar } from './KeyBar.tsx';
 import { LinkDialog, PasteDialog } from './TerminalDialogs.tsx';
@@ -147,8 +148,8 @@ export function TerminalPane({
             hold({ control: false, alt: false });
           }}
           onPaste={async () => {
-            const text = await navigator.clipboard.readText().catch(() => '');
-            await terminal.current?.paste(text);
+            const text = await clipboardText();
+            if (text !== null) await terminal.current?.paste(text);
           }}
         />
       )}

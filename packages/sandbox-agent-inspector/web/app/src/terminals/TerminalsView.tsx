@@ -1,11 +1,9 @@
-import { Columns2, Ellipsis, Plus, Search, SquareTerminal, X } from 'lucide-react';
-import { type KeyboardEvent, useCallback, useEffect, useRef, useState } from 'react';
+import { Columns2, Ellipsis, Plus, Search, SquareTerminal } from 'lucide-react';
+import { useEffect, useRef, useState } from 'react';
 import type { ProcessInfo } from 'sandbox-agent-client';
-import { foreign, useClient, useProcesses, writtenCommand } from 'sandbox-agent-react';
-import type { TerminalExit } from 'sandbox-agent-react/terminal';
-import { notify } from '../shell/notify.tsx';
+import { foreign } from 'sandbox-agent-react';
+import { copyText } from '../shell/clipboard.ts';
 import {
-  Badge,
   Button,
   ConfirmDialog,
   EmptyState,
@@ -14,10 +12,10 @@ import {
   Menu,
   Skeleton,
 } from '../ui/index.ts';
-import { isLoginShell, SHELL } from './shell.ts';
-import { useTerminalsState, useTitles } from './state.ts';
 import { TerminalPane, type TerminalPaneHandle } from './TerminalPane.tsx';
 import styles from './TerminalsView.module.css';
+import { TerminalTabs } from './TerminalTabs.tsx';
+import { useTerminals } from './useTerminals.ts';
 
 interface TerminalsViewProps {
   /** Where a new one begins. */
@@ -28,112 +26,47 @@ const FONT_SIZES = [11, 12, 13, 14, 16, 18];
 
 /** The terminals of the server: whoever opened them, and whichever page they were opened in. */
 export function TerminalsView({ directory }: TerminalsViewProps) {
-  const client = useClient();
-  const { processes, problem, refresh } = useProcesses();
-  const { state, set } = useTerminalsState(client.url);
-  const titles = useTitles((store) => store.titles);
-  const setTitle = useTitles((store) => store.set);
-  const [ended, setEnded] = useState<Readonly<Record<string, TerminalExit>>>({});
+  const terminals = useTerminals(directory);
+  const { all, active, beside, made, state, titleOf } = terminals;
   const [closing, setClosing] = useState<ProcessInfo | null>(null);
-  const [isStarting, setStarting] = useState(false);
   const main = useRef<TerminalPaneHandle>(null);
-  const wantsFocus = useRef<string | null>(null);
+  const second = useRef<TerminalPaneHandle>(null);
 
-  const terminals = (processes ?? [])
-    .filter((one) => one.tty && !state.dismissed.includes(one.id))
-    .filter((one) => one.status === 'running' || one.id in ended || one.id === state.active)
-    .toReversed();
-  const active = terminals.find((one) => one.id === state.active) ?? terminals.at(-1) ?? null;
-  const beside = terminals.find((one) => one.id === state.split && one.id !== active?.id) ?? null;
-
-  const create = useCallback(
-    async (place: 'tab' | 'split') => {
-      setStarting(true);
-      try {
-        const made = await client.processes.create({
-          command: SHELL.command,
-          args: [...SHELL.args],
-          tty: true,
-          interactive: true,
-          env: { TERM: 'xterm-256color', COLORTERM: 'truecolor' },
-          ...(directory === '.' ? {} : { cwd: directory }),
-        });
-        wantsFocus.current = made.id;
-        await refresh();
-        set(place === 'tab' ? { active: made.id } : { split: made.id });
-      } catch (error) {
-        notify({
-          title: 'No terminal could be opened',
-          detail: error instanceof Error ? error.message : String(error),
-          tone: 'error',
-        });
-      } finally {
-        setStarting(false);
-      }
-    },
-    [client, directory, refresh, set],
-  );
-
-  const close = async (one: ProcessInfo) => {
-    const at = terminals.indexOf(one);
-    const next = terminals[at + 1] ?? terminals[at - 1];
-    set({
-      dismissed: [...state.dismissed, one.id].slice(-100),
-      ...(one.id === state.split ? { split: null } : {}),
-      ...(one.id === active?.id ? { active: next?.id ?? null } : {}),
-    });
-    try {
-      if (one.status === 'running' && !(one.id in ended)) await client.processes.kill(one.id);
-    } catch (error) {
-      notify({ title: 'It could not be ended', detail: String(error), tone: 'error' });
-    }
-    void refresh();
-  };
-
-  const titleOf = (one: ProcessInfo): string =>
-    titles[one.id] ??
-    (isLoginShell(one)
-      ? `Shell ${one.id.replace('proc_', '')}`
-      : writtenCommand(one.command, one.args));
-
-  // A terminal that was just made gets the keys, once it is there.
+  const { gaveKeys } = terminals;
   useEffect(() => {
-    if (active && wantsFocus.current === active.id) {
-      wantsFocus.current = null;
-      const timer = setTimeout(() => main.current?.focus(), 150);
-      return () => clearTimeout(timer);
-    }
-  }, [active]);
+    const pane =
+      made === null ? null : made === active?.id ? main : made === beside?.id ? second : null;
+    if (pane === null) return;
+    pane.current?.focus();
+    gaveKeys();
+  }, [made, active?.id, beside?.id, gaveKeys]);
 
-  const pane = (one: ProcessInfo, isMain: boolean) => (
-    <TerminalPane
-      key={one.id}
-      ref={isMain ? main : undefined}
-      processId={one.id}
-      label={`Terminal ${foreign(titleOf(one)).slice(0, 80)}`}
-      fontSize={state.fontSize}
-      screenReader={state.screenReader}
-      onTitle={(title) => setTitle(one.id, title)}
-      onExit={(exit) => {
-        setEnded((before) => ({ ...before, [one.id]: exit }));
-        void refresh();
-      }}
-    />
-  );
-
-  if (processes === null)
-    return problem ? (
+  if (all === null)
+    return terminals.problem ? (
       <EmptyState
         title="The terminals cannot be told"
-        actions={<Button onPress={() => void refresh()}>Try again</Button>}
+        actions={<Button onPress={terminals.refresh}>Try again</Button>}
       >
-        {problem}
+        {terminals.problem}
       </EmptyState>
     ) : (
       <div className={styles.loading}>
         <Skeleton lines={[30, 60, 20]} />
       </div>
     );
+
+  const pane = (one: ProcessInfo, isMain: boolean) => (
+    <TerminalPane
+      key={one.id}
+      ref={isMain ? main : second}
+      processId={one.id}
+      label={`Terminal ${foreign(titleOf(one)).slice(0, 80)}`}
+      fontSize={state.fontSize}
+      screenReader={state.screenReader}
+      onTitle={(title) => terminals.setTitle(one.id, title)}
+      onExit={(exit) => terminals.onExit(one, exit)}
+    />
+  );
 
   return (
     <section className={styles.view} aria-label="Terminals">
@@ -145,8 +78,8 @@ export function TerminalsView({ directory }: TerminalsViewProps) {
             <Button
               look="primary"
               icon={<Plus aria-hidden />}
-              isDisabled={isStarting}
-              onPress={() => void create('tab')}
+              isDisabled={terminals.isStarting}
+              onPress={() => terminals.create('tab')}
             >
               New terminal
             </Button>
@@ -163,21 +96,21 @@ export function TerminalsView({ directory }: TerminalsViewProps) {
         <>
           <div className={styles.bar}>
             <TerminalTabs
-              terminals={terminals}
+              terminals={all}
               active={active.id}
               beside={beside?.id ?? null}
-              ended={ended}
+              exitOf={terminals.exitOf}
               titleOf={titleOf}
-              onSelect={(id) => set({ active: id, ...(id === beside?.id ? { split: null } : {}) })}
+              onSelect={terminals.select}
               onClose={(one) => {
-                if (one.status === 'running' && !(one.id in ended)) setClosing(one);
-                else void close(one);
+                if (terminals.isRunning(one)) setClosing(one);
+                else void terminals.close(one);
               }}
             />
             <IconButton
               label="New terminal"
-              isDisabled={isStarting}
-              onPress={() => void create('tab')}
+              isDisabled={terminals.isStarting}
+              onPress={() => terminals.create('tab')}
             >
               <Plus />
             </IconButton>
@@ -187,61 +120,11 @@ export function TerminalsView({ directory }: TerminalsViewProps) {
             <IconButton
               label={beside ? 'Close the second pane' : 'Show two side by side'}
               aria-pressed={beside !== null}
-              onPress={() => {
-                if (beside) set({ split: null });
-                else {
-                  const other = terminals.findLast((one) => one.id !== active.id);
-                  if (other) set({ split: other.id });
-                  else void create('split');
-                }
-              }}
+              onPress={terminals.toggleSplit}
             >
               <Columns2 />
             </IconButton>
-            <Menu
-              label="More of terminals"
-              placement="bottom end"
-              trigger={
-                <IconButton label="More">
-                  <Ellipsis />
-                </IconButton>
-              }
-              groups={[
-                {
-                  id: 'this',
-                  entries: [
-                    { id: 'copy', label: 'Copy all output' },
-                    { id: 'hide', label: 'Hide the tab, let it run' },
-                    { id: 'split', label: 'New terminal beside it' },
-                  ],
-                },
-                {
-                  id: 'looks',
-                  entries: [
-                    { id: 'larger', label: 'Larger letters' },
-                    { id: 'smaller', label: 'Smaller letters' },
-                    {
-                      id: 'reader',
-                      label: state.screenReader
-                        ? 'Switch screen reader support off'
-                        : 'Switch screen reader support on',
-                    },
-                  ],
-                },
-              ]}
-              onAction={(id) => {
-                if (id === 'copy')
-                  void navigator.clipboard.writeText(main.current?.text() ?? '').then(
-                    () => notify({ title: 'Copied the output', key: 'copied' }),
-                    () =>
-                      notify({ title: 'The browser does not let this page copy', tone: 'error' }),
-                  );
-                else if (id === 'hide') set({ dismissed: [...state.dismissed, active.id] });
-                else if (id === 'split') void create('split');
-                else if (id === 'reader') set({ screenReader: !state.screenReader });
-                else set({ fontSize: stepped(state.fontSize, id === 'larger' ? 1 : -1) });
-              }}
-            />
+            <TerminalsMenu terminals={terminals} activeId={active.id} pane={main} />
           </div>
           <div className={styles.panes} data-split={beside !== null || undefined}>
             {pane(active, true)}
@@ -255,7 +138,7 @@ export function TerminalsView({ directory }: TerminalsViewProps) {
         danger
         isOpen={closing !== null}
         onOpenChange={(isOpen) => !isOpen && setClosing(null)}
-        onConfirm={() => closing && void close(closing)}
+        onConfirm={() => closing && void terminals.close(closing)}
       >
         <p>
           What runs in <Foreign text={closing ? titleOf(closing) : ''} maxChars={60} /> is ended
@@ -266,87 +149,58 @@ export function TerminalsView({ directory }: TerminalsViewProps) {
   );
 }
 
-function stepped(size: number, step: number): number {
-  const at = FONT_SIZES.indexOf(size);
-  return FONT_SIZES[Math.min(FONT_SIZES.length - 1, Math.max(0, at + step))] ?? size;
+interface TerminalsMenuProps {
+  terminals: ReturnType<typeof useTerminals>;
+  activeId: string;
+  pane: React.RefObject<TerminalPaneHandle | null>;
 }
 
-interface TerminalTabsProps {
-  terminals: readonly ProcessInfo[];
-  active: string;
-  beside: string | null;
-  ended: Readonly<Record<string, TerminalExit>>;
-  titleOf: (one: ProcessInfo) => string;
-  onSelect: (id: string) => void;
-  onClose: (one: ProcessInfo) => void;
-}
-
-function TerminalTabs({
-  terminals,
-  active,
-  beside,
-  ended,
-  titleOf,
-  onSelect,
-  onClose,
-}: TerminalTabsProps) {
-  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
-    const at = terminals.findIndex((one) => one.id === active);
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    const here = terminals[at];
-    if (step !== undefined) {
-      event.preventDefault();
-      const next = terminals[(at + step + terminals.length) % terminals.length];
-      if (next) onSelect(next.id);
-      const list = event.currentTarget;
-      requestAnimationFrame(() =>
-        list.querySelector<HTMLElement>('[role="tab"][aria-selected="true"]')?.focus(),
-      );
-    } else if (event.key === 'Delete' && here) {
-      event.preventDefault();
-      onClose(here);
-    }
-  };
+function TerminalsMenu({ terminals, activeId, pane }: TerminalsMenuProps) {
+  const { state, set } = terminals;
   return (
-    <div role="tablist" aria-label="Terminals" className={styles.tabs} onKeyDown={onKeyDown}>
-      {terminals.map((one) => {
-        const exit = ended[one.id] ?? (one.status === 'exited' ? exitOf(one) : null);
-        const title = titleOf(one);
-        return (
-          <div
-            key={one.id}
-            role="presentation"
-            className={styles.tab}
-            data-active={one.id === active || undefined}
-            data-beside={one.id === beside || undefined}
-          >
-            <button
-              type="button"
-              role="tab"
-              aria-selected={one.id === active}
-              tabIndex={one.id === active ? 0 : -1}
-              className={styles.name}
-              title={`${foreign(title).slice(0, 200)}\n${foreign(one.cwd ?? '')}`}
-              onClick={() => onSelect(one.id)}
-              onAuxClick={(event) => event.button === 1 && onClose(one)}
-            >
-              <Foreign text={title} maxChars={36} />
-              {exit && (
-                <Badge tone={exit.exitCode === 0 ? 'neutral' : 'err'}>
-                  {exit.signal ?? `exit ${exit.exitCode ?? '?'}`}
-                </Badge>
-              )}
-            </button>
-            <span aria-hidden title="Close" className={styles.close} onClick={() => onClose(one)}>
-              <X />
-            </span>
-          </div>
-        );
-      })}
-    </div>
+    <Menu
+      label="More of terminals"
+      placement="bottom end"
+      trigger={
+        <IconButton label="More">
+          <Ellipsis />
+        </IconButton>
+      }
+      groups={[
+        {
+          id: 'this',
+          entries: [
+            { id: 'copy', label: 'Copy all output' },
+            { id: 'hide', label: 'Hide the tab, let it run' },
+            { id: 'split', label: 'New terminal beside it' },
+          ],
+        },
+        {
+          id: 'looks',
+          entries: [
+            { id: 'larger', label: 'Larger letters' },
+            { id: 'smaller', label: 'Smaller letters' },
+            {
+              id: 'reader',
+              label: state.screenReader
+                ? 'Switch screen reader support off'
+                : 'Switch screen reader support on',
+            },
+          ],
+        },
+      ]}
+      onAction={(id) => {
+        if (id === 'copy') void copyText(pane.current?.text() ?? '', 'Output');
+        else if (id === 'hide') set({ dismissed: [...state.dismissed, activeId] });
+        else if (id === 'split') terminals.create('split');
+        else if (id === 'reader') set({ screenReader: !state.screenReader });
+        else set({ fontSize: stepped(state.fontSize, id === 'larger' ? 1 : -1) });
+      }}
+    />
   );
 }
 
-function exitOf(one: ProcessInfo): TerminalExit {
-  return { exitCode: one.exitCode ?? null, signal: one.signal ?? null };
+function stepped(size: number, step: number): number {
+  const at = FONT_SIZES.indexOf(size);
+  return FONT_SIZES[Math.min(FONT_SIZES.length - 1, Math.max(0, at + step))] ?? size;
 }

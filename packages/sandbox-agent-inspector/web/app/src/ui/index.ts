@@ -1,11 +1,13 @@
 export { Badge, type Tone } from './Badge.tsx';
 export { Banner } from './Banner.tsx';
 export { Button, type ButtonLook, type ButtonProps, IconButton } from './Button.tsx';
+export { ClosableTab, ClosableTabs } from './ClosableTabs.tsx';
 export { ConfirmDialog, Dialog } from './Dialog.tsx';
 export { Disclosure } from './Disclosure.tsx';
 export { EmptyState } from './EmptyState.tsx';
 export { type Option, SearchField, Select, Switch, TextField } from './Field.tsx';
 export { Foreign } from './Foreign.tsx';
+export { Intro } from './Intro.tsx';
 export { Kbd, keyLabel } from './Kbd.tsx';
 export { Menu, type MenuEntry, type MenuGroup } from './Menu.tsx';
 export { Skeleton } from './Skeleton.tsx';
