@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { useClient, useInbox, useServer } from 'sandbox-agent-react';
 import { navigate, paths } from '../shell/navigation.ts';
 import { Inbox, Room } from '../shell/rooms.tsx';
-import { Button, Kbd, Skeleton } from '../ui/index.ts';
+import { Button, Intro, Kbd, Skeleton } from '../ui/index.ts';
 import { CodeSamples } from './CodeSamples.tsx';
 import styles from './Home.module.css';
 import { samplesOf } from './samples.ts';
@@ -47,17 +47,8 @@ function Choose() {
   return (
     <div className={styles.page}>
       <div className={styles.column} data-small>
-        <h1 className={styles.title}>Choose a session, or start one</h1>
-        <div className={styles.actions}>
-          <Button
-            look="primary"
-            size="large"
-            icon={<Plus size={18} aria-hidden />}
-            onPress={() => navigate(paths.newSession())}
-          >
-            New session
-          </Button>
-        </div>
+        <Intro title="Choose a session, or start one" />
+        <NewSessionButton />
         <dl className={styles.keys}>
           <div>
             <dt>
@@ -88,26 +79,27 @@ function FirstSteps() {
   return (
     <div className={styles.page}>
       <div className={styles.column}>
-        <span className={styles.glyph} aria-hidden>
-          <Terminal size={22} />
-        </span>
-        <h1 className={styles.title}>No sessions yet</h1>
-        <p className={styles.lead}>
+        <Intro icon={<Terminal />} title="No sessions yet">
           A session is one agent at work in one folder. Start it here, or from code; either way you
           see it and steer it here.
-        </p>
-        <div className={styles.actions}>
-          <Button
-            look="primary"
-            size="large"
-            icon={<Plus size={18} aria-hidden />}
-            onPress={() => navigate(paths.newSession())}
-          >
-            New session
-          </Button>
-        </div>
+        </Intro>
+        <NewSessionButton />
         <CodeSamples samples={samplesOf(client.url, FIRST)} />
       </div>
     </div>
+  );
+}
+
+function NewSessionButton() {
+  return (
+    <Button
+      look="primary"
+      size="large"
+      className={styles.create ?? ''}
+      icon={<Plus size={18} aria-hidden />}
+      onPress={() => navigate(paths.newSession())}
+    >
+      New session
+    </Button>
   );
 }

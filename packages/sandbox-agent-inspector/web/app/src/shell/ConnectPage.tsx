@@ -2,7 +2,7 @@
 import { KeyRound } from 'lucide-react';
 import { type FormEvent, useState } from 'react';
 import { SandboxAgent } from 'sandbox-agent-client';
-import { Banner, Button, Switch, TextField } from '../ui/index.ts';
+import { Banner, Button, Intro, Switch, TextField } from '../ui/index.ts';
 import { appPlace, ownServerUrl, ROOT } from './base.ts';
 import styles from './ConnectPage.module.css';
 import { apiUrl, inspectorUrl, readServerUrl, saveServer } from './servers.ts';
@@ -76,15 +76,9 @@ export function ConnectPage({ refused, connect, refusalOf = serverRefusal }: Con
   return (
     <main className={styles.page}>
       <form className={styles.card} onSubmit={submit} noValidate>
-        <span className={styles.glyph} aria-hidden>
-          <KeyRound size={22} />
-        </span>
-        <div>
-          <h1 className={styles.title}>Connect to sandbox-agent</h1>
-          <p className={styles.lead}>
-            The server prints a ready link at its start. Open that, or paste its token here.
-          </p>
-        </div>
+        <Intro icon={<KeyRound />} title="Connect to sandbox-agent">
+          The server prints a ready link at its start. Open that, or paste its token here.
+        </Intro>
         {refused && !problem ? (
           <Banner tone="err" title="The server no longer takes this token">
             <p>

@@ -1,5 +1,6 @@
 /** A room that fails takes nothing else with it: what happened is said in its place, with a way on. */
 import { Component, type ComponentType, type ErrorInfo, lazy, type ReactNode } from 'react';
+import { Button } from '../ui/index.ts';
 import { copyText } from './clipboard.ts';
 import styles from './RoomBoundary.module.css';
 
@@ -66,9 +67,9 @@ export class RoomBoundary extends Component<BoundaryProps, BoundaryState> {
             written is kept.
           </p>
           <div className={styles.actions}>
-            <button type="button" data-main onClick={() => window.location.reload()}>
+            <Button look="primary" onPress={() => window.location.reload()}>
               Reload
-            </button>
+            </Button>
           </div>
         </div>
       );
@@ -82,15 +83,11 @@ export class RoomBoundary extends Component<BoundaryProps, BoundaryState> {
         </p>
         <pre>{error instanceof Error ? error.message : String(error)}</pre>
         <div className={styles.actions}>
-          <button type="button" data-main onClick={() => this.setState({ error: null })}>
+          <Button look="primary" onPress={() => this.setState({ error: null })}>
             Try again
-          </button>
-          <button type="button" onClick={() => void copyText(this.#details(), 'Details')}>
-            Copy details
-          </button>
-          <button type="button" onClick={() => window.location.reload()}>
-            Reload the page
-          </button>
+          </Button>
+          <Button onPress={() => void copyText(this.#details(), 'Details')}>Copy details</Button>
+          <Button onPress={() => window.location.reload()}>Reload the page</Button>
         </div>
       </div>
     );
