@@ -3,7 +3,7 @@ import { Banner, Button, Dialog, TextField } from '../ui/index.ts';
 import styles from './Dialogs.module.css';
 import { JsonField } from './JsonField.tsx';
 
-interface EntryDialogProps {
+export interface EntryDialogProps {
   title: string;
   isOpen: boolean;
   onClose: () => void;
@@ -11,11 +11,11 @@ interface EntryDialogProps {
   isNew: boolean;
   name: string;
   onName: (name: string) => void;
-  nameError?: string;
+  nameError: string | undefined;
   /** Null while it is a form. */
   json: string | null;
   onJson: (json: string) => void;
-  jsonError?: string;
+  jsonError: string | undefined;
   /** From the form to its JSON, and back. */
   onSwitch: () => void;
   /** Why the server did not take it. */

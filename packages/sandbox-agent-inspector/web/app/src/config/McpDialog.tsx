@@ -1,10 +1,9 @@
 import { Eye, EyeOff, Plus, X } from 'lucide-react';
-import { useEffect, useState } from 'react';
-import { ApiError, type McpServerConfig } from 'sandbox-agent-client';
+import { useState } from 'react';
+import type { McpServerConfig } from 'sandbox-agent-client';
 import {
   formOfMcp,
   type McpForm,
-  type McpProblems,
   mcpOfForm,
   NEW_MCP,
   type Pair,
@@ -13,136 +12,35 @@ import {
 import { Button, Disclosure, IconButton, Select, Switch, TextField } from '../ui/index.ts';
 import styles from './Dialogs.module.css';
 import { EntryDialog } from './EntryDialog.tsx';
-import { parsedObject } from './JsonField.tsx';
+import {
+  type EntryFormProps,
+  type EntryProblems,
+  type EntrySort,
+  useEntryForm,
+} from './useEntryForm.ts';
 
-interface McpDialogProps {
-  editing: { name: string | null; config: McpServerConfig | null } | null;
-  taken: readonly string[];
-  onClose: () => void;
-  onSave: (name: string, config: McpServerConfig) => Promise<void>;
-}
+const SERVERS: EntrySort<McpServerConfig, McpForm> = {
+  blank: NEW_MCP,
+  formOf: formOfMcp,
+  configOf: mcpOfForm,
+  problemsOf: problemsOfMcp,
+  read: withType,
+};
 
 /** An MCP server in a form, or as the JSON that is stored. */
-export function McpDialog({ editing, taken, onClose, onSave }: McpDialogProps) {
-  const [form, setForm] = useState<McpForm>(NEW_MCP);
-  const [json, setJson] = useState<string | null>(null);
-  const [problems, setProblems] = useState<McpProblems>({});
-  const [failure, setFailure] = useState<string | null>(null);
-  const [isMore, setMore] = useState(false);
-  const [isBusy, setBusy] = useState(false);
-
-  useEffect(() => {
-    if (!editing) return;
-    setForm(editing.config && editing.name ? formOfMcp(editing.name, editing.config) : NEW_MCP);
-    setJson(null);
-    setProblems({});
-    setFailure(null);
-    setMore(Boolean(editing.config?.timeoutMs));
-  }, [editing]);
-
-  const set = (change: Partial<McpForm>) => {
-    setForm((before) => ({ ...before, ...change }));
-    setProblems({});
-    setFailure(null);
-  };
-
-  const toJson = () => setJson(JSON.stringify(mcpOfForm(form), null, 2));
-  const toForm = () => {
-    const parsed = parsedObject(json ?? '');
-    if ('problem' in parsed) {
-      setProblems({ json: parsed.problem });
-      return;
-    }
-    setForm({ ...formOfMcp(form.name, withType(parsed.value)), name: form.name });
-    setJson(null);
-    setProblems({});
-  };
-
-  const save = async () => {
-    const name = form.name.trim();
-    let config: McpServerConfig;
-    if (json === null) {
-      const found = problemsOfMcp(form);
-      if (editing?.name === null && taken.includes(name)) found.name = 'There is one of this name.';
-      setProblems(found);
-      if (Object.keys(found).length > 0) {
-        if (found.timeoutS) setMore(true);
-        return;
-      }
-      config = mcpOfForm(form);
-    } else {
-      const parsed = parsedObject(json);
-      if (name === '') {
-        setProblems({ name: 'Give it a name.' });
-        return;
-      }
-      if ('problem' in parsed) {
-        setProblems({ json: parsed.problem });
-        return;
-      }
-      config = withType(parsed.value);
-    }
-    setBusy(true);
-    try {
-      await onSave(name, config);
-      onClose();
-    } catch (error) {
-      if (error instanceof ApiError && json !== null) setProblems({ json: error.message });
-      else setFailure(error instanceof Error ? error.message : String(error));
-    } finally {
-      setBusy(false);
-    }
-  };
-
+export function McpDialog(props: EntryFormProps<McpServerConfig>) {
+  const { form, set, problems, dialog } = useEntryForm(SERVERS, props);
+  const fields = { form, set, problems };
   return (
-    <EntryDialog
-      title={editing?.name ? 'Edit MCP server' : 'Add an MCP server'}
-      isOpen={editing !== null}
-      onClose={onClose}
-      isNew={editing?.name === null}
-      name={form.name}
-      onName={(name) => set({ name })}
-      nameError={problems.name}
-      json={json}
-      onJson={(value) => {
-        setJson(value);
-        setProblems({});
-      }}
-      jsonError={problems.json}
-      onSwitch={json === null ? toJson : toForm}
-      failure={failure}
-      isBusy={isBusy}
-      onSave={() => void save()}
-    >
+    <EntryDialog {...dialog} title={dialog.isNew ? 'Add an MCP server' : 'Edit MCP server'}>
       <Select
         label="Kind"
         value={form.kind}
         onChange={(kind) => set({ kind: kind === 'remote' ? 'remote' : 'local' })}
         options={KINDS}
       />
-      {form.kind === 'local' ? (
-        <LocalFields form={form} problems={problems} set={set} />
-      ) : (
-        <RemoteFields form={form} problems={problems} set={set} />
-      )}
-      <Disclosure summary="More" isOpen={isMore} onToggle={setMore}>
-        <div className={styles.inner}>
-          <TextField
-            label="Timeout of a call, in seconds"
-            value={form.timeoutS}
-            onChange={(timeoutS) => set({ timeoutS })}
-            error={problems.timeoutS}
-            placeholder="the agent’s own"
-          />
-          <Switch
-            isSelected={form.isEnabled}
-            onChange={(isEnabled) => set({ isEnabled })}
-            description="Switched off it is kept, and given to nobody."
-          >
-            Switched on
-          </Switch>
-        </div>
-      </Disclosure>
+      {form.kind === 'local' ? <LocalFields {...fields} /> : <RemoteFields {...fields} />}
+      <MoreFields {...fields} />
     </EntryDialog>
   );
 }
@@ -163,7 +61,7 @@ const TRANSPORTS = [
 
 interface FieldsProps {
   form: McpForm;
-  problems: McpProblems;
+  problems: EntryProblems;
   set: (change: Partial<McpForm>) => void;
 }
 
@@ -243,6 +141,31 @@ function RemoteFields({ form, problems, set }: FieldsProps) {
         onChange={(headers) => set({ headers })}
       />
     </>
+  );
+}
+
+function MoreFields({ form, problems, set }: FieldsProps) {
+  const [isOpen, setOpen] = useState(form.timeoutS !== '');
+  if (problems.timeoutS !== undefined && !isOpen) setOpen(true);
+  return (
+    <Disclosure summary="More" isOpen={isOpen} onToggle={setOpen}>
+      <div className={styles.inner}>
+        <TextField
+          label="Timeout of a call, in seconds"
+          value={form.timeoutS}
+          onChange={(timeoutS) => set({ timeoutS })}
+          error={problems.timeoutS}
+          placeholder="the agent’s own"
+        />
+        <Switch
+          isSelected={form.isEnabled}
+          onChange={(isEnabled) => set({ isEnabled })}
+          description="Switched off it is kept, and given to nobody."
+        >
+          Switched on
+        </Switch>
+      </div>
+    </Disclosure>
   );
 }
 
