@@ -52,6 +52,14 @@ export class SandboxAgent {
     return this.transport.url;
   }
 
+  /**
+   * How far the server's clock is ahead of this machine's, as its answers tell: deadlines and beginnings are times of
+   * the server. 0 when they agree within a few seconds.
+   */
+  get clockOffsetMs(): number {
+    return this.transport.clockOffsetMs;
+  }
+
   /** Without a right token it says only that the server is alive. */
   health({ signal }: { signal?: AbortSignal } = {}): Promise<Health> {
     return this.transport.json('GET', '/v1/health', { signal });

@@ -1,6 +1,6 @@
 import { Check, CircleAlert, X } from 'lucide-react';
 import { useState } from 'react';
-import { foreign, formatBytes, formatElapsed, useNow } from 'sandbox-agent-react';
+import { foreign, formatBytes, formatElapsed, useLocalNow } from 'sandbox-agent-react';
 import { Button, Disclosure, Foreign, IconButton } from '../ui/index.ts';
 import styles from './InstallCard.module.css';
 import { type Install, STEPS } from './installs.ts';
@@ -14,7 +14,7 @@ interface InstallCardProps {
 /** How far an installation is: its steps, the bytes, the time; and what went wrong. */
 export function InstallCard({ install, onRetry, onDismiss }: InstallCardProps) {
   const [isOpen, setOpen] = useState(true);
-  const now = useNow(install.state === 'running');
+  const now = useLocalNow(install.state === 'running');
   const { progress, steps, state } = install;
   const elapsed = (install.endedAt ?? Math.max(now, install.startedAt)) - install.startedAt;
   const done = progress?.doneBytes ?? null;

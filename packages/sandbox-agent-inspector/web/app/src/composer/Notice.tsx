@@ -1,5 +1,5 @@
 import { ApiError } from 'sandbox-agent-client';
-import { foreign, useComposerContext, useNow } from 'sandbox-agent-react';
+import { foreign, useComposerContext, useLocalNow } from 'sandbox-agent-react';
 import { Banner, Button } from '../ui/index.ts';
 import styles from './Composer.module.css';
 
@@ -9,7 +9,7 @@ const SLOW_MS = 1500;
 export function ComposerNotice() {
   const composer = useComposerContext();
   const pending = composer.outbox.find((one) => one.state !== 'accepted');
-  const now = useNow(pending !== undefined);
+  const now = useLocalNow(pending !== undefined);
   const isSlow = pending?.state === 'waiting' || now - (pending?.createdAt ?? now) > SLOW_MS;
   const { problem, sending, isConnected, isEscapeArmed, store, text } = composer;
   if (problem) {

@@ -172,7 +172,7 @@ export function SessionMenu({ session, isOpen, onOpenChange, isReachable }: Sess
         onConfirm={() =>
           void attempt('Deleting', async () => {
             await client.sessions.end(id, { purge: true });
-            if (window.location.pathname.includes(paths.session(id))) {
+            if (`${window.location.pathname}/`.includes(`${paths.session(id)}/`)) {
               navigate(paths.sessions());
             }
           })

@@ -30,7 +30,11 @@ function restingLine(session: SessionInfo): string {
   if (session.status === 'idle') {
     return parts.join(' · ');
   }
-  return [STATUS_WORDS[session.status].split(':')[0], ...parts.slice(0, 1)].join(' · ');
+  // A newer server may know another status.
+  return [
+    (STATUS_WORDS[session.status] ?? session.status).split(':')[0],
+    ...parts.slice(0, 1),
+  ].join(' · ');
 }
 
 export function SessionRow({

@@ -44,9 +44,14 @@ export function requestsBySession(
     }
   }
   for (const all of found.values()) {
-    all.sort((a, b) => a.expiresAt.localeCompare(b.expiresAt));
+    all.sort((a, b) => inOrder(a.expiresAt, b.expiresAt));
   }
   return found;
+}
+
+/** Times of the server, which are all written in one way. `localeCompare` takes a tenth of a second for thousands. */
+function inOrder(one: string, other: string): number {
+  return one < other ? -1 : Number(one > other);
 }
 
 function groupOf(session: SessionInfo, waits: boolean, today: number): GroupId {
@@ -84,10 +89,10 @@ export function groupSessions(
     groups.set(id, all);
   }
   const deadline = (session: SessionInfo) => waiting.get(session.id)?.[0]?.expiresAt ?? '~';
-  groups.get('waiting')?.sort((a, b) => deadline(a).localeCompare(deadline(b)));
-  groups.get('running')?.sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+  groups.get('waiting')?.sort((a, b) => inOrder(deadline(a), deadline(b)));
+  groups.get('running')?.sort((a, b) => inOrder(b.createdAt, a.createdAt));
   for (const id of ['today', 'yesterday', 'week', 'earlier'] as const) {
-    groups.get(id)?.sort((a, b) => b.updatedAt.localeCompare(a.updatedAt));
+    groups.get(id)?.sort((a, b) => inOrder(b.updatedAt, a.updatedAt));
   }
   return ORDER.flatMap((id) => {
     const found = groups.get(id);

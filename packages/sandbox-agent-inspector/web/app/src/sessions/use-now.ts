@@ -1,5 +1,6 @@
-/** The time, told anew every so often: for ages and countdowns. */
+/** The time of the server, told anew every so often: for ages and countdowns. */
 import { useEffect, useState } from 'react';
+import { useClient } from 'sandbox-agent-react';
 
 export function useNow(intervalMs: number): number {
   const [now, setNow] = useState(Date.now);
@@ -8,5 +9,5 @@ export function useNow(intervalMs: number): number {
     const timer = setInterval(() => setNow(Date.now()), intervalMs);
     return () => clearInterval(timer);
   }, [intervalMs]);
-  return now;
+  return now + useClient().clockOffsetMs;
 }

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react';
+import { useClient } from 'sandbox-agent-react';
 
-/** The time, each second while something goes on; 0 while nothing does. */
+/** The time of the server, each second while something goes on; 0 while nothing does. */
 export function useNow(isActive: boolean): number {
   const [now, setNow] = useState(0);
   useEffect(() => {
@@ -9,5 +10,6 @@ export function useNow(isActive: boolean): number {
     const timer = setInterval(() => setNow(Date.now()), 1000);
     return () => clearInterval(timer);
   }, [isActive]);
-  return now;
+  const { clockOffsetMs } = useClient();
+  return now && now + clockOffsetMs;
 }

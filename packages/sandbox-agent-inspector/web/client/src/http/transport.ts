@@ -42,6 +42,8 @@ export interface TransportOptions {
   onRequest?(record: RequestRecord): void;
 }
 
+const CLOCK_MS = 5000;
+
 export class Transport {
   /** Without a slash at its end. */
   readonly url: string;
@@ -51,6 +53,7 @@ export class Transport {
   readonly #fetch: typeof fetch;
   readonly #onRequest: ((record: RequestRecord) => void) | undefined;
   #requests = 0;
+  #clockOffsetMs = 0;
 
   constructor(options: TransportOptions) {
     this.url = options.url.replace(/\/+$/, '');
@@ -59,6 +62,11 @@ export class Transport {
     // Called without a receiver: the one of a window is refused with another.
     this.#fetch = options.fetch ?? ((input, init) => globalThis.fetch(input, init));
     this.#onRequest = options.onRequest;
+  }
+
+  /** See `SandboxAgent.clockOffsetMs`. */
+  get clockOffsetMs(): number {
+    return this.#clockOffsetMs;
   }
 
   /** The answer's JSON. */
@@ -111,6 +119,7 @@ export class Transport {
       if (options.signal?.aborted) throw error;
       throw new NetworkError(this.url, error);
     }
+    this.#readClock(response);
     if (response.ok) {
       report({ status: response.status });
       return response;
@@ -118,6 +127,12 @@ export class Transport {
     const error = await ApiError.of(response);
     report({ status: response.status, error: { code: error.code, message: error.message } });
     throw error;
+  }
+
+  /** What an answer says is to the second, and was under way: less than a few seconds tells nothing. */
+  #readClock(response: Response): void {
+    const offset = Date.parse(response.headers.get('date') ?? '') - Date.now();
+    if (Number.isFinite(offset)) this.#clockOffsetMs = Math.abs(offset) > CLOCK_MS ? offset : 0;
   }
 
   /** Where a WebSocket of this path is. */

@@ -28,6 +28,8 @@ export interface ServerSnapshot {
 const KEPT_SESSIONS = 6;
 /** One that was asked for is listened to a moment later, when it is shown. */
 const GRACE_MS = 10_000;
+/** Of sessions that are deleted no event tells: who comes back to the page has the list read anew, when it is older. */
+const LIST_MS = 30_000;
 
 export class ServerStore {
   readonly client: SandboxAgent;
@@ -44,6 +46,7 @@ export class ServerStore {
   #covered: ReadonlySet<string> = new Set();
   #uncovered: (() => void)[] = [];
   #health: Health | null = null;
+  #listedAt = 0;
   #feed: Feed | null = null;
   #running: AbortController | null = null;
   #snapshot: ServerSnapshot;
@@ -127,7 +130,11 @@ export class ServerStore {
       ...(this.#feed?.cursor ? { after: this.#feed.cursor } : {}),
     });
     this.#feed = feed;
-    const offline = onWake(() => this.#connection.networkChanged());
+    const offline = onWake(() => {
+      this.#connection.networkChanged();
+      const isLive = this.#connection.current.state === 'live';
+      if (isLive && Date.now() - this.#listedAt > LIST_MS) this.#list(signal);
+    });
     try {
       for await (const item of feed) {
         if (signal.aborted) return;
@@ -178,10 +185,15 @@ export class ServerStore {
   #connected(resumed: boolean, signal: AbortSignal): void {
     this.#connection.live();
     // What is read now may be of before an event that is under way: the events know their place.
-    void this.#directory.list(signal);
+    this.#list(signal);
     this.#inbox.refresh();
     void this.#readHealth(signal);
     if (!resumed) for (const store of this.#opened.values()) void store.catchUp().catch(() => {});
+  }
+
+  #list(signal: AbortSignal): void {
+    this.#listedAt = Date.now();
+    void this.#directory.list(signal);
   }
 
   async #readHealth(signal: AbortSignal): Promise<void> {
@@ -218,6 +230,8 @@ export class ServerStore {
     for (const [id, store] of this.#opened) {
       if (spare <= 0) return;
       if (store.isWatched || Date.now() - (this.#askedAt.get(id) ?? 0) < GRACE_MS) continue;
+      // What waits to be sent is shown there.
+      if (store.getSnapshot().outbox.length > 0) continue;
       store.close();
       this.#opened.delete(id);
       this.#askedAt.delete(id);

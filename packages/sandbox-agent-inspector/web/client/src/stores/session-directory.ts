@@ -9,6 +9,8 @@ import { afterEvent, isMore } from './session-info.ts';
 const PAGE = 200;
 /** Events come in crowds: one question behind them is enough. */
 const SETTLE_MS = 150;
+/** What has stopped is asked for once more: it may have stopped because it is being deleted, of which no event tells. */
+const GONE_MS = 2000;
 const PARALLEL = 4;
 
 export class SessionDirectory {
@@ -74,6 +76,9 @@ export class SessionDirectory {
         ? { ...info, lastSeq: known.lastSeq, updatedAt: known.updatedAt }
         : info;
     if (!known || !isSame(known, next)) this.#put(next);
+    if (known && known.status !== next.status && STOPPED.has(next.status)) {
+      this.refresh(info.id, GONE_MS);
+    }
   }
 
   /** Ask the server. */
@@ -154,6 +159,8 @@ export class SessionDirectory {
     this.#changed(id);
   }
 }
+
+const STOPPED: ReadonlySet<string> = new Set(['dormant', 'ended']);
 
 function newestFirst(one: SessionInfo, other: SessionInfo): number {
   if (one.createdAt !== other.createdAt) return one.createdAt < other.createdAt ? 1 : -1;

@@ -145,6 +145,10 @@ export class SessionStore {
 
   /** What the server says of the session is another. */
   infoChanged(): void {
+    const wasKnown = this.#snapshot.info !== null;
+    if (this.#state === 'ready' && wasKnown && this.#host.info(this.id) === null) {
+      this.#state = 'missing';
+    }
     this.#publisher.schedule();
   }
 

@@ -4,6 +4,8 @@ import type { ImageBlock, ResourceLink, TextBlock } from 'sandbox-agent-client';
 export const MAX_INLINE_IMAGE_BYTES = 5 * 1024 * 1024;
 export const MAX_ATTACHMENT_BYTES = 100 * 1024 * 1024;
 export const MAX_ATTACHMENTS = 20;
+/** A longer text that is pasted goes along as a file: nobody edits it, and a field with it in it takes seconds for a key. */
+export const MAX_PASTED_CHARS = 100_000;
 /** Where uploads go, in the working directory of the session. */
 export const ATTACHMENTS_DIRECTORY = '.attachments';
 

@@ -25,7 +25,9 @@ export function triggerAt(text: string, caret: number): Trigger | null {
   const before = text.slice(0, caret);
   const command = /^\/([^\s/]*)$/.exec(before);
   if (command) return { kind: 'command', query: command[1] ?? '', start: 0, end: caret };
-  const file = /(?:^|[\s([{'`])@(?:"([^"\n]*)|([^\s"]*))$/.exec(before);
+  // No more of a long text than a query may be: it is looked at with every key.
+  const near = before.slice(-MAX_QUERY - 3);
+  const file = /(?:^|[\s([{'`])@(?:"([^"\n]*)|([^\s"]*))$/.exec(near);
   if (!file) return null;
   const query = file[1] ?? file[2] ?? '';
   if (query.length > MAX_QUERY) return null;

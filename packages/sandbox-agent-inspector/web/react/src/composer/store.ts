@@ -42,7 +42,7 @@ export class ComposerStore {
   readonly drafts: DraftStore;
   readonly history: PromptHistory;
   readonly #client: SandboxAgent;
-  readonly #session: SessionStore;
+  #session: SessionStore;
   readonly #sessionId: string;
   readonly #files = new Map<string, File>();
   readonly #listeners = new Set<() => void>();
@@ -71,6 +71,11 @@ export class ComposerStore {
   };
 
   readonly getSnapshot = (): ComposerSnapshot => this.#snapshot;
+
+  /** The session's store now: one that nobody looked at for long is another when somebody does again. */
+  follow(session: SessionStore): void {
+    this.#session = session;
+  }
 
   /** Resolves when the server has taken it, or has refused: then the draft is still there. */
   async send(how: SendHow): Promise<void> {
@@ -240,7 +245,10 @@ export function composerOf(
 ): ComposerStore {
   const { drafts, history, stores } = keptOf(client);
   const known = stores.get(sessionId);
-  if (known) return known;
+  if (known) {
+    known.follow(session);
+    return known;
+  }
   const made = new ComposerStore(client, session, sessionId, { drafts, history });
   stores.set(sessionId, made);
   return made;

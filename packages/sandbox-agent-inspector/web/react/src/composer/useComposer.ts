@@ -21,6 +21,7 @@ import type {
   SessionSnapshot,
 } from 'sandbox-agent-client';
 import { useClient, useConnection, useSessionSelector, useSessionStore } from '../server/hooks.ts';
+import { MAX_PASTED_CHARS } from './attachments.ts';
 import { type Completion, complete } from './completion.ts';
 import {
   NO_RECALL,
@@ -262,6 +263,10 @@ export function useComposer(
       onSelect: (event) => setCaret(event.currentTarget.selectionStart),
       onPaste: (event) => {
         const files = [...event.clipboardData.files];
+        const pasted = event.clipboardData.getData('text/plain');
+        if (files.length === 0 && pasted.length > MAX_PASTED_CHARS) {
+          files.push(new File([pasted], 'pasted.txt', { type: 'text/plain' }));
+        }
         if (files.length === 0) return;
         // A picture that was copied from a page comes with its address as text: the picture is meant.
         event.preventDefault();

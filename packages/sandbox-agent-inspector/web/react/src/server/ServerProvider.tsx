@@ -1,7 +1,7 @@
 import { createContext, type ReactNode, useContext, useEffect } from 'react';
 import type { ServerStore } from 'sandbox-agent-client';
 
-const ServerContext = createContext<ServerStore | null>(null);
+export const ServerContext = createContext<ServerStore | null>(null);
 
 export interface ServerProviderProps {
   store: ServerStore;

@@ -27,4 +27,4 @@ export { type AskedQuestion, type ToolPart, toolParts } from './parts.ts';
 export { absolutePath, type ContentBlock, type Item, relativePath } from './shapes.ts';
 export { askedAbout, isActive, type ToolState, toolState } from './state.ts';
 export { type Todo, type TodoStatus, todosOf } from './todos.ts';
-export { useNow } from './useNow.ts';
+export { useLocalNow, useNow } from './useNow.ts';

@@ -113,3 +113,10 @@ test('keys send, and leave an input method alone', () => {
   expect(keyOf(press('ArrowUp'), { ...at, text: '' })).toBe('older');
   expect(keyOf(press('ArrowDown'), { ...at, isRecalling: true })).toBe('newer');
 });
+
+test('what is near the caret is completed, however long the text before it', () => {
+  const text = `${'word '.repeat(100_000)}@src`;
+  expect(triggerAt(text, text.length)).toMatchObject({ kind: 'file', query: 'src' });
+  const long = `@${'a'.repeat(300)}`;
+  expect(triggerAt(long, long.length)).toBeNull();
+});

@@ -2,7 +2,7 @@ import { ApiError, SandboxAgent, type SessionStore } from 'sandbox-agent-client'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { DraftStore } from '../../src/composer/drafts.ts';
 import { PromptHistory } from '../../src/composer/history.ts';
-import { ComposerStore } from '../../src/composer/store.ts';
+import { ComposerStore, composerOf } from '../../src/composer/store.ts';
 
 type Send = SessionStore['send'];
 const ACCEPTED = { turnId: 'turn_1', position: 0, seq: 1 };
@@ -121,4 +121,17 @@ test('a file that cannot be written says so, can be tried again, and holds the p
   if (attachment) store.detach(attachment.id);
   await store.send('queue');
   expect(send).toHaveBeenCalledTimes(1);
+});
+
+test('it sends through the store that the session has now', async () => {
+  const client = new SandboxAgent({ url: 'http://server', token: null });
+  const sends = [vi.fn<Send>(async () => ACCEPTED), vi.fn<Send>(async () => ACCEPTED)];
+  const [first, second] = sends.map((send) => {
+    const session = { send, getSnapshot: () => ({ info: null }) };
+    return composerOf(client, session as unknown as SessionStore, 's');
+  });
+  expect(second).toBe(first);
+  second?.drafts.set('s', 'hello');
+  await second?.send('queue');
+  expect(sends.map((send) => send.mock.calls.length)).toEqual([0, 1]);
 });
