@@ -224,6 +224,33 @@ def test_a_page_of_a_port_has_no_authority_over_anything_else(
     assert refused.value.response.status_code == 401
 
 
+def test_a_port_has_an_origin_of_its_own_where_nothing_else_is(
+    server: ServerProcess, program: WebProgram
+) -> None:
+    made = ticket(server, program.port)
+    host = httpx.URL(made["origin"]).netloc.decode()
+    assert host == f"port-{program.port}.localhost:{httpx.URL(server.url).port}"
+
+    def ask(path: str, **headers: str) -> httpx.Response:
+        return httpx.get(server.url + path, headers={"host": host, **headers})
+
+    entered = ask(f"/v1/health?a=1&ticket={made['ticket']}", **NAVIGATES)
+    assert (entered.status_code, entered.headers["location"]) == (307, "./health?a=1")
+    visit = {"cookie": f"{VISIT}={entered.cookies[VISIT]}"}
+    for path in ("/", "/v1/health", "/v1/sessions", "/ui/", "/v1/ports/1/"):
+        answer = ask(path, **visit, origin=f"http://{host}")
+        assert answer.headers["x-of-the-program"] == "yes", path
+        assert told(answer)["headers"]["x-forwarded-host"] == host
+        assert "x-forwarded-prefix" not in told(answer)["headers"]
+        assert code(ask(path)) == (401, "token_invalid")
+        assert code(ask(path, **visit, origin=server.url)) == (403, "permission_denied")
+    # Nor is the page there one of the server's.
+    theirs = httpx.get(f"{server.url}/v1/sessions", headers={**visit, "origin": f"http://{host}"})
+    assert code(theirs) == (403, "permission_denied")
+    other = {"host": f"port-{program.port + 1}.localhost", **visit}
+    assert code(httpx.get(server.url, headers=other)) == (401, "token_invalid")
+
+
 def test_nobody_gets_to_a_port_without_a_ticket_or_with_another(
     server: ServerProcess, program: WebProgram
 ) -> None:

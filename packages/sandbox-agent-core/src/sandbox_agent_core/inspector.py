@@ -40,7 +40,12 @@ class InspectorFiles(Protocol):
     def is_built(self) -> bool: ...
 
     def answer(
-        self, path: str, *, accept_encoding: str = "", if_none_match: str = ""
+        self,
+        path: str,
+        *,
+        accept_encoding: str = "",
+        if_none_match: str = "",
+        frames: str | None = None,
     ) -> InspectorAnswer | None: ...
 
 

@@ -48,7 +48,7 @@ _POLICY: Final = (
     "connect-src 'self'{connect}",
     "worker-src 'self'",
     "manifest-src 'self'",
-    "frame-src 'self'",
+    "frame-src {frames}",
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",
@@ -82,9 +82,17 @@ class Files:
         return bool(self._files())
 
     def answer(
-        self, path: str, *, accept_encoding: str = "", if_none_match: str = ""
+        self,
+        path: str,
+        *,
+        accept_encoding: str = "",
+        if_none_match: str = "",
+        frames: str | None = None,
     ) -> Answer | None:
-        """To a GET of what is below the app's folder; None when there is no such file any more."""
+        """To a GET of what is below the app's folder; None when there is no such file any more.
+
+        `frames`: what the page may show in a frame, a source of its policy: never its own origin.
+        """
         files = self._files()
         try:
             if (path in files or f"{path}.gz" in files) and path != _INDEX:
@@ -93,7 +101,7 @@ class Files:
                 )
             if path.startswith(_HASHED) or _INDEX not in files:
                 return None
-            return self._page(files[_INDEX].read_bytes())
+            return self._page(files[_INDEX].read_bytes(), frames or "'none'")
         except OSError:
             return None  # it was built again just then
 
@@ -115,13 +123,13 @@ class Files:
             self._build = _Build(version, files)
         return self._build.files
 
-    def _page(self, index: bytes) -> Answer:
+    def _page(self, index: bytes, frames: str) -> Answer:
         nonce = secrets.token_urlsafe(16)
         headers = {
             **ALWAYS,
             "content-type": _TYPES[".html"],
             "content-security-policy": "; ".join(_POLICY).format(
-                nonce=nonce, connect=self._connect
+                nonce=nonce, connect=self._connect, frames=frames
             ),
             "cross-origin-opener-policy": "same-origin",
             "cache-control": "no-store",

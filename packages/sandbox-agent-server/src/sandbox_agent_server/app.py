@@ -35,6 +35,7 @@ from sandbox_agent_server.http.idempotency import OnceOnly
 from sandbox_agent_server.http.inspector import Inspector, InspectorAddresses
 from sandbox_agent_server.http.large_answer import ByteBudget
 from sandbox_agent_server.http.openapi import describe
+from sandbox_agent_server.http.port_origins import PortOrigins
 from sandbox_agent_server.http.port_proxy import PortProxy
 from sandbox_agent_server.http.route import ApiRoute, ApiWebSocket, json_response
 from sandbox_agent_server.http.routes import (
@@ -223,6 +224,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         routes=[StaticPaths(served), *served],
         exception_handlers=exception_handlers(),
         middleware=[
+            Middleware(PortOrigins),
             Middleware(
                 HealthFirst,
                 token=token,

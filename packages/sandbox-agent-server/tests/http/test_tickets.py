@@ -55,6 +55,7 @@ def test_a_visit_outlives_its_ticket_and_wins_over_one_that_has_expired() -> Non
     text, _ = tickets.ticket(PORT, ttl_s=60, token=None)
     visit, seconds = tickets.visit(PORT, present(tickets, PORT, ticket=text))
     assert seconds == 3600
+    assert present(tickets, PORT, ticket=text, visit=visit).purpose == "ticket"
     clock.now_s = 2000
     assert present(tickets, PORT, ticket=text, visit=visit).purpose == "visit"
     clock.now_s = 4600

@@ -40,4 +40,9 @@ class TicketCreated(ResponseBody):
         repr=False, description="Goes into the query, as `ticket`. Never shown again."
     )
     path: str = Field(repr=False, description="What it opens, with the ticket in its query.")
+    origin: str | None = Field(
+        default=None,
+        description="Of a port that a browser on this machine also finds at the root of an origin of its own, which takes "
+        "the ticket in the query of any path. Null where the server is not called by a loopback address.",
+    )
     expires_at: str = Field(description="RFC 3339, UTC.")

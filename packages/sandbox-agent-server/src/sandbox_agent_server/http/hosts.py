@@ -8,6 +8,7 @@ from typing import Final
 
 from sandbox_agent_core.errors import PermissionDenied
 
+from sandbox_agent_server.http.port_origins import is_name_of_port
 from sandbox_agent_server.settings import is_loopback
 
 __all__ = ["Hosts"]
@@ -36,7 +37,8 @@ class Hosts:
         if not self._is_checked or host == self._last_known:
             return True
         name = _hostname(host)
-        if not is_loopback(name) and name not in self._allowed:
+        # What is asked by the name of a port reaches that port alone (`PortOrigins`).
+        if not (is_loopback(name) or name in self._allowed or is_name_of_port(name)):
             return False
         self._last_known = host
         return True

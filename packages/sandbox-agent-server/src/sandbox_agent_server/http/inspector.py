@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox_agent_server.http.guard import PLAIN_NAMES
+from sandbox_agent_server.http.port_origins import origins_of
 
 __all__ = ["Inspector", "InspectorAddresses"]
 
@@ -55,6 +56,7 @@ class Inspector:
             path,
             accept_encoding=request.headers.get("accept-encoding", ""),
             if_none_match=request.headers.get("if-none-match", ""),
+            frames=origins_of(request.scope),
         )
         if answer is None:
             raise NotFound(

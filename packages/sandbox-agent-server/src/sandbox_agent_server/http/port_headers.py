@@ -14,6 +14,7 @@ from sandbox_agent_core.api.tokens import TOKEN_HEADER
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from sandbox_agent_server.http.port_origins import has_own_origin
 from sandbox_agent_server.http.presented_token import BEARER_PROTOCOL, WEBSOCKET_PROTOCOL
 from sandbox_agent_server.http.tickets import TICKET, VISIT_COOKIE, is_ticket
 from sandbox_agent_server.settings import is_loopback
@@ -25,6 +26,7 @@ __all__ = [
     "prefix_of",
     "request_headers",
     "response_headers",
+    "seen_prefix",
     "take_out_credentials",
     "target_of",
     "visit_cookie",
@@ -46,6 +48,9 @@ _FORWARDED: Final = frozenset(
     {b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-prefix",
      b"x-forwarded-port"}
 )  # fmt: skip
+_IN_A_FRAME: Final = ("SameSite=None", "Secure", "Partitioned")
+"""A page on an origin of its own may be in a frame of another site, which keeps such cookies only, and for itself. Browsers
+take names below `localhost` for secure without TLS."""
 _OF_THE_ORIGIN: Final = frozenset(
     {
         # Each of them speaks for all of the origin, which is not the application's.
@@ -107,6 +112,11 @@ def prefix_of(port: int) -> str:
     return f"/v1/ports/{port}"
 
 
+def seen_prefix(scope: Scope, port: int) -> str:
+    """Beneath which the browser sees it: nothing, where the port has an origin of its own."""
+    return "" if has_own_origin(scope) else prefix_of(port)
+
+
 def is_beneath(scope: Scope, port: int) -> bool:
     """Also as it was sent, before it was decoded: what is passed on is cut from that."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
@@ -144,7 +154,7 @@ def request_headers(scope: Scope, port: int) -> list[Header]:
         "x-forwarded-for": ", ".join(filter(None, through)),
         "x-forwarded-host": headers.get("x-forwarded-host") or host,
         "x-forwarded-proto": scheme,
-        "x-forwarded-prefix": prefix_of(port),
+        "x-forwarded-prefix": seen_prefix(scope, port),
     }
     kept += [(name.encode(), value.encode("latin-1")) for name, value in forwarded.items() if value]
     if scope["type"] == "http" and "chunked" in headers.get("transfer-encoding", "").lower():
@@ -152,8 +162,8 @@ def request_headers(scope: Scope, port: int) -> list[Header]:
     return kept
 
 
-def response_headers(headers: Iterable[Header], *, port: int) -> list[Header]:
-    """For the client: beneath the path of the port, whatever the application thinks."""
+def response_headers(headers: Iterable[Header], *, port: int, prefix: str) -> list[Header]:
+    """For the client: beneath `prefix`, where it sees the port, whatever the application thinks."""
     lowered = [(name.lower(), value) for name, value in headers]
     connection = [value.decode("latin-1") for name, value in lowered if name == b"connection"]
     # The server says the date by itself.
@@ -163,10 +173,10 @@ def response_headers(headers: Iterable[Header], *, port: int) -> list[Header]:
         if name in dropped or name.startswith(_OF_THE_HANDSHAKE):
             continue
         if name in (b"location", b"content-location"):
-            text = _beneath(value.decode("latin-1"), port)
+            text = _beneath(value.decode("latin-1"), port, prefix)
             value = text.encode("latin-1")
         elif name == b"set-cookie":
-            cookie = _cookie_beneath(value.decode("latin-1"), port)
+            cookie = _cookie_beneath(value.decode("latin-1"), prefix)
             if cookie is None:
                 continue
             value = cookie.encode("latin-1")
@@ -174,15 +184,14 @@ def response_headers(headers: Iterable[Header], *, port: int) -> list[Header]:
     return kept
 
 
-def visit_cookie(value: str, *, port: int, max_age_s: float, is_secure: bool) -> Header:
-    """Sent back to this port's path only, and out of reach of the scripts there."""
+def visit_cookie(value: str, *, prefix: str, max_age_s: float, is_secure: bool) -> Header:
+    """Sent back to this port only, and out of reach of the scripts there."""
     attributes = [
         f"{VISIT_COOKIE}={value}",
-        f"Path={prefix_of(port)}",
+        f"Path={prefix or '/'}",
         f"Max-Age={round(max_age_s)}",
         "HttpOnly",
-        "SameSite=Lax",
-        *(["Secure"] if is_secure else []),
+        *(["SameSite=Lax", *(["Secure"] if is_secure else [])] if prefix else _IN_A_FRAME),
     ]
     return b"set-cookie", "; ".join(attributes).encode()
 
@@ -204,7 +213,7 @@ def _is_this_origin(origin: str, host: str) -> bool:
     return bool(host) and origin.partition("://")[2] == host
 
 
-def _beneath(location: str, port: int) -> str:
+def _beneath(location: str, port: int, prefix: str) -> str:
     """A location of the application as the browser must ask for it; elsewhere stays elsewhere."""
     try:
         parts = urlsplit(location)
@@ -218,12 +227,11 @@ def _beneath(location: str, port: int) -> str:
         return location
     if not parts.netloc and (parts.scheme or not parts.path.startswith("/")):
         return location
-    return urlunsplit(("", "", _path_beneath(parts.path, port), parts.query, parts.fragment))
+    return urlunsplit(("", "", _path_beneath(parts.path, prefix), parts.query, parts.fragment))
 
 
-def _path_beneath(path: str, port: int) -> str:
+def _path_beneath(path: str, prefix: str) -> str:
     """As it is where the application has read `X-Forwarded-Prefix`."""
-    prefix = prefix_of(port)
     if path == prefix or path.startswith(prefix + "/"):
         return path
     return prefix + (path if path.startswith("/") else "/" + path)
@@ -233,7 +241,7 @@ def _default_port(scheme: str) -> int:
     return 443 if scheme == "https" else 80
 
 
-def _cookie_beneath(cookie: str, port: int) -> str | None:
+def _cookie_beneath(cookie: str, prefix: str) -> str | None:
     """None for one that has the name of ours."""
     first, *attributes = cookie.split(";")
     if first.partition("=")[0].strip() == VISIT_COOKIE:
@@ -246,7 +254,10 @@ def _cookie_beneath(cookie: str, port: int) -> str | None:
                 continue
             case "path":
                 path = value if value.startswith("/") else "/"
+            case "samesite" | "secure" | "partitioned" if not prefix:
+                continue
             case _:
                 kept.append(" " + attribute.strip())
-    where = prefix_of(port) if path == "/" else _path_beneath(path, port)
+    kept += [] if prefix else [f" {attribute}" for attribute in _IN_A_FRAME]
+    where = (prefix or "/") if path == "/" else _path_beneath(path, prefix)
     return ";".join([*kept, f" Path={where}"])

@@ -19,6 +19,7 @@ from sandbox_agent_server.http.port_headers import (
     Header,
     request_headers,
     response_headers,
+    seen_prefix,
     target_of,
 )
 from sandbox_agent_server.http.stream import (
@@ -242,7 +243,8 @@ class _Exchange:
         self._is_begun = True
         if self._patience is not None:
             self._patience.cancel()
-        headers = response_headers(self._answer.headers, port=self._port)
+        prefix = seen_prefix(self._scope, self._port)
+        headers = response_headers(self._answer.headers, port=self._port, prefix=prefix)
         if self._status in _NO_CONTENT:
             # uvicorn would wait for what it announces.
             headers = [pair for pair in headers if pair[0] != b"content-length"]

@@ -18,6 +18,7 @@ from sandbox_agent_server.http.port_headers import (
     OFFERED,
     request_headers,
     response_headers,
+    seen_prefix,
     target_of,
 )
 from sandbox_agent_server.http.port_proxy import PortProxy
@@ -110,7 +111,10 @@ async def _accept(websocket: WebSocket, target: ClientConnection) -> None:
     ]
     port = int(websocket.path_params["port"])
     own = (b"date", b"content-length")
-    headers = [pair for pair in response_headers(raw, port=port) if pair[0] not in own]
+    prefix = seen_prefix(websocket.scope, port)
+    headers = [
+        pair for pair in response_headers(raw, port=port, prefix=prefix) if pair[0] not in own
+    ]
     await websocket.accept(chosen, headers)
 
 
@@ -158,8 +162,9 @@ async def _refuse_as(websocket: WebSocket, exc: InvalidStatus, port: int) -> Non
         for name, value in answer.headers.raw_items()
     ]
     own = (b"date", b"content-length")
+    prefix = seen_prefix(websocket.scope, port)
     response = Response(bytes(answer.body or b""), status_code=answer.status_code)
     response.raw_headers += [
-        pair for pair in response_headers(raw, port=port) if pair[0] not in own
+        pair for pair in response_headers(raw, port=port, prefix=prefix) if pair[0] not in own
     ]
     await websocket.send_denial_response(response)

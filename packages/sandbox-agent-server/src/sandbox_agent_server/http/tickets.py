@@ -110,19 +110,20 @@ class Tickets:
         return self._sign("visit", resource, expires_s, admitted.token), self._visit_s
 
     def presented(self, scope: Scope, headers: Headers, resource: Resource) -> Admitted | None:
-        """By a visit, or else by a ticket; None when the request brings neither.
+        """By a ticket, or else by a visit; None when the request brings neither.
 
         Raises:
             TokenInvalid: there is a ticket, and it is not good (any more).
         """
-        if resource.kind == "port":
-            for value in cookies_of(headers, VISIT_COOKIE):
-                if (admitted := self._read(value, "visit", resource)) is not None:
-                    return admitted
+        # Also of somebody with a visit: who is admitted by a ticket is led to an address without it.
         given = [text for text in query_values(scope, TICKET) if is_ticket(text)]
         for text in given:
             if (admitted := self._read(text, "ticket", resource)) is not None:
                 return admitted
+        if resource.kind == "port":
+            for value in cookies_of(headers, VISIT_COOKIE):
+                if (admitted := self._read(value, "visit", resource)) is not None:
+                    return admitted
         if given:
             raise TokenInvalid(
                 f"the ticket is not good for this {resource.kind}, or has expired: make a new one with "

@@ -1,4 +1,4 @@
-import { Copy, ExternalLink, Plug } from 'lucide-react';
+import { AppWindow, Copy, ExternalLink, Plug } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import type { ListeningPort } from 'sandbox-agent-client';
 import { ApiError } from 'sandbox-agent-client';
@@ -7,6 +7,9 @@ import { copyText } from '../shell/clipboard.ts';
 import { notify } from '../shell/notify.tsx';
 import { Badge, Button, EmptyState, Foreign, IconButton, Skeleton } from '../ui/index.ts';
 import styles from './PortsView.module.css';
+import { Preview } from './Preview.tsx';
+import { addressOf, whyNoPreview } from './preview.ts';
+import { usePreviewState } from './state.ts';
 
 const AGAIN_MS = 3000;
 
@@ -17,6 +20,8 @@ export function PortsView() {
   const [ports, setPorts] = useState<readonly ListeningPort[] | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
   const [opening, setOpening] = useState<number | null>(null);
+  const { state, set } = usePreviewState(client.url);
+  const noPreview = whyNoPreview(client.url, window.location, navigator.userAgent);
 
   useEffect(() => {
     if (!isVisible) return;
@@ -45,8 +50,9 @@ export function PortsView() {
     setOpening(port);
     try {
       // A tab of its own, without a way back to this one: the page is of the agent's making.
-      const { path } = await client.tickets.create({ for: 'port', port, ttl: 60 });
-      window.open(client.url + path, '_blank', 'noopener,noreferrer');
+      const ticket = await client.tickets.create({ for: 'port', port, ttl: 60 });
+      const own = noPreview === null ? addressOf(ticket, '/', window.location.origin) : null;
+      window.open(own ?? client.url + ticket.path, '_blank', 'noopener,noreferrer');
     } catch (error) {
       notify({
         title: `Port ${port} could not be opened`,
@@ -69,6 +75,15 @@ export function PortsView() {
       </div>
     );
 
+  if (state.port !== null && noPreview === null)
+    return (
+      <Preview
+        key={state.port}
+        port={state.port}
+        ports={ports}
+        onBack={() => set({ port: null, path: '/' })}
+      />
+    );
   const others = ports.filter((port) => !port.isServer);
   return (
     <section className={styles.view} aria-label="Ports">
@@ -106,6 +121,16 @@ export function PortsView() {
                   >
                     <Copy />
                   </IconButton>
+                  {noPreview === null && (
+                    <Button
+                      size="small"
+                      icon={<AppWindow aria-hidden />}
+                      aria-label={`Preview port ${port.port}`}
+                      onPress={() => set({ port: port.port, path: '/' })}
+                    >
+                      Preview
+                    </Button>
+                  )}
                   <Button
                     size="small"
                     icon={<ExternalLink aria-hidden />}
@@ -120,10 +145,11 @@ export function PortsView() {
             ))}
           </ul>
           <p className={styles.note}>
-            “Open” goes through this server, in a tab of its own, with a pass for that port alone.
-            The page is made by what runs in the sandbox: type no password into it that is not meant
-            for it. A program sends its token with the copied address.
+            {noPreview === null ? 'Both go' : '“Open” goes'} through this server, with a pass for
+            that port alone. The page is made by what runs in the sandbox: type no password into it
+            that is not meant for it. A program sends its token with the copied address.
           </p>
+          {noPreview !== null && <p className={styles.note}>No preview here. {noPreview}</p>}
         </>
       )}
       {problem !== null && <p className={styles.note}>Not live now: {problem}</p>}

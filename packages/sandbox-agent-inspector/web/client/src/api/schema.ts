@@ -3675,6 +3675,11 @@ export interface components {
             ticket: string;
             /** @description What it opens, with the ticket in its query. */
             path: string;
+            /**
+             * @description Of a port that a browser on this machine also finds at the root of an origin of its own, which takes the ticket in the query of any path. Null where the server is not called by a loopback address.
+             * @default null
+             */
+            origin?: string | null;
             /** @description RFC 3339, UTC. */
             expiresAt: string;
         } & {

@@ -29,7 +29,13 @@ from sandbox_agent_server.host.ports.listening import Listener, listeners, owner
 from sandbox_agent_server.http.body import whole_number
 from sandbox_agent_server.http.callers import admission_of, caller_of
 from sandbox_agent_server.http.errors import USUAL_METHODS
-from sandbox_agent_server.http.port_headers import Header, is_beneath, prefix_of, visit_cookie
+from sandbox_agent_server.http.port_headers import (
+    Header,
+    is_beneath,
+    prefix_of,
+    seen_prefix,
+    visit_cookie,
+)
 from sandbox_agent_server.http.port_socket import serve_port_websocket
 from sandbox_agent_server.http.route import ApiRoute, document, json_response
 from sandbox_agent_server.http.routes.events import wants_stream
@@ -119,7 +125,12 @@ async def _port(scope: Scope, receive: Receive, send: Send) -> None:
     admitted = admission_of(request)
     if admitted is not None and admitted.purpose == "ticket":
         value, seconds = services.tickets.visit(Resource("port", str(port)), admitted)
-        cookie = visit_cookie(value, port=port, max_age_s=seconds, is_secure=_is_secure(request))
+        cookie = visit_cookie(
+            value,
+            prefix=seen_prefix(scope, port),
+            max_age_s=seconds,
+            is_secure=_is_secure(request),
+        )
         if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
             await _redirect(request, cookie)(scope, receive, send)
             return

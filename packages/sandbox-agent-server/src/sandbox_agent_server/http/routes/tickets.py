@@ -11,6 +11,7 @@ from starlette.responses import Response
 from sandbox_agent_server.http.body import read_body
 from sandbox_agent_server.http.callers import token_of
 from sandbox_agent_server.http.port_headers import prefix_of
+from sandbox_agent_server.http.port_origins import origin_of
 from sandbox_agent_server.http.route import ApiRoute, json_response
 from sandbox_agent_server.http.services import services_of
 from sandbox_agent_server.http.tickets import TICKET, Resource
@@ -25,14 +26,18 @@ async def _create(request: Request) -> Response:
         server = request.scope.get("server")
         services.port_rules.check(body.port, own=server[1] if server else None)
         resource, path = Resource("port", str(body.port)), prefix_of(body.port) + "/"
+        origin = origin_of(body.port, request.scope)
     else:
         process = services.processes.get(body.id or "")
         process.check_terminal()
         resource = Resource("terminal", process.id)
-        path = f"/v1/processes/{process.id}/terminal/ws"
+        path, origin = f"/v1/processes/{process.id}/terminal/ws", None
     text, expires_s = services.tickets.ticket(resource, ttl_s=body.ttl, token=token_of(request))
     made = TicketCreated(
-        ticket=text, path=f"{path}?{TICKET}={text}", expires_at=rfc3339(round(expires_s * 1000))
+        ticket=text,
+        path=f"{path}?{TICKET}={text}",
+        origin=origin,
+        expires_at=rfc3339(round(expires_s * 1000)),
     )
     return json_response(made, 201)
 
