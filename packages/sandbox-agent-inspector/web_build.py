@@ -10,6 +10,7 @@ import argparse
 import fcntl
 import gzip
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -20,8 +21,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-__all__ = ["BuildFailed", "Node", "build", "find_node", "install", "is_built"]
+__all__ = ["BuildFailed", "Node", "build", "find_node", "first_load", "install", "is_built"]
 
 PACKAGE = Path(__file__).resolve().parent
 WEB = PACKAGE / "web"
@@ -32,6 +34,10 @@ _INSTALLED = "node_modules/.installed-from"
 _NOT_SOURCES = {"node_modules", "dist", "tests", "example", "coverage"}
 _COMPRESSED = {".js", ".css", ".html", ".svg", ".json", ".map", ".txt", ".wasm"}
 _MIN_COMPRESSED_BYTES = 1024
+MAX_FIRST_LOAD_BYTES = 400_000
+WANTED_FIRST_LOAD_BYTES = 300_000
+_ENTRY = "index.html"
+_CONVERSATION = "src/chat/ChatView.tsx"
 
 
 class BuildFailed(Exception):
@@ -200,6 +206,41 @@ def _compress(folder: Path) -> None:
                 path.unlink()
 
 
+def first_load() -> dict[str, int]:
+    """Compressed bytes of the scripts and styles that stand before the first paint, and of those that are fetched next."""
+    chunks = json.loads((STATIC / ".vite" / "manifest.json").read_text(encoding="utf-8"))
+    first = _files(chunks, _ENTRY)
+    return {
+        "before the first paint": sum(map(_sent_bytes, first)),
+        "for the conversation": sum(map(_sent_bytes, _files(chunks, _CONVERSATION) - first)),
+    }
+
+
+def _files(chunks: dict[str, dict[str, Any]], name: str) -> set[str]:
+    """What a chunk cannot do without."""
+    found: set[str] = set()
+    wanted = [name]
+    while wanted:
+        chunk = chunks[wanted.pop()]
+        if chunk["file"] not in found:
+            found |= {chunk["file"], *chunk.get("css", [])}
+            wanted += chunk.get("imports", [])
+    return found
+
+
+def _sent_bytes(file: str) -> int:
+    small = STATIC / f"{file}.gz"
+    return (small if small.is_file() else STATIC / file).stat().st_size
+
+
+def _tell_first_load() -> None:
+    sizes = first_load()
+    words = ", ".join(f"{size / 1000:.0f} kB {what}" for what, size in sizes.items())
+    print(f"loaded at once, compressed: {words}")
+    if sizes["before the first paint"] > WANTED_FIRST_LOAD_BYTES:
+        print(f"that is more than {WANTED_FIRST_LOAD_BYTES // 1000} kB before the first paint", file=sys.stderr)  # fmt: skip
+
+
 def _replace(place: Path, by: Path) -> None:
     """A server that serves `place` meanwhile finds the old files or the new ones."""
     old = place.with_name("static.old")
@@ -248,6 +289,7 @@ def main() -> int:
                 install(find_node())
         elif build():
             print(f"built the Inspector: {STATIC}")
+            _tell_first_load()
     except BuildFailed as exc:
         print(f"web_build: {exc}", file=sys.stderr)
         return 0 if args.if_possible else 1

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from pathlib import Path
 
 import pytest
 from axe import Axe
 from opening import OpenPage
 from playwright.sync_api import Page, expect
-from sandbox_agent_inspector import STATIC
 from support.server import TOKEN, ServerProcess
 
-FIRST_LOAD_BYTES = 400_000
-"""Compressed, of scripts and styles: what may be asked of a slow line."""
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 
 def test_it_opens_by_its_link(page: Page) -> None:
@@ -63,23 +61,10 @@ def test_a_websocket_of_this_server_is_allowed(server: ServerProcess, page: Page
     assert opened == "open"
 
 
-def transferred_bytes(file: Path) -> int:
-    """What is worth it is there compressed, and only so."""
-    small = file.with_name(f"{file.name}.gz")
-    return (small if small.is_file() else file).stat().st_size
-
-
 def test_the_first_load_is_small() -> None:
-    manifest = json.loads((STATIC / ".vite" / "manifest.json").read_text(encoding="utf-8"))
-    wanted = [name for name, chunk in manifest.items() if chunk.get("isEntry")]
-    files: set[str] = set()
-    while wanted:
-        chunk = manifest[wanted.pop()]
-        if chunk["file"] not in files:
-            files |= {chunk["file"], *chunk.get("css", [])}
-            wanted += chunk.get("imports", [])
-    size = sum(transferred_bytes(STATIC / file) for file in files)
-    assert size <= FIRST_LOAD_BYTES, f"{size} bytes: {sorted(files)}"
+    from web_build import MAX_FIRST_LOAD_BYTES, first_load
+
+    assert sum(first_load().values()) <= MAX_FIRST_LOAD_BYTES, first_load()
 
 
 def test_axe_finds_nothing(page: Page, axe: Axe) -> None:

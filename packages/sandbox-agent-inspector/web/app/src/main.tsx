@@ -3,6 +3,7 @@ import { createRoot } from 'react-dom/client';
 import './base.css';
 import { App } from './shell/App.tsx';
 import { ownServerUrl } from './shell/base.ts';
+import { fetchChat } from './shell/rooms.tsx';
 import { applyThemeAtStart } from './shell/theme.ts';
 import { takeTokenFromAddress, tokens } from './shell/token.ts';
 import { installTrustedTypes } from './shell/trusted-types.ts';
@@ -12,6 +13,7 @@ if (handedOver !== null) {
   tokens.set(ownServerUrl(), handedOver);
 }
 installTrustedTypes();
+fetchChat();
 applyThemeAtStart();
 
 const root = document.getElementById('root');

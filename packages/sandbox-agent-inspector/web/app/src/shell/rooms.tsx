@@ -1,10 +1,17 @@
-/** The rooms. The list and the conversation are there at once; the others come when they are first opened. */
+/** The rooms. The list is there at once, the conversation follows it; the others come when they are first opened. */
 import { type ReactNode, Suspense } from 'react';
 import { Skeleton } from '../ui/index.ts';
 import { lazyRoom, RoomBoundary } from './RoomBoundary.tsx';
 
-export { ChatView } from '../chat/ChatView.tsx';
+const loadChat = async () => (await import('../chat/ChatView.tsx')).ChatView;
 
+/** Asked for before a session is opened; one that is linked to begins to load with it. */
+export function fetchChat(): void {
+  // Whoever opens a session asks again, and is told.
+  loadChat().catch(() => {});
+}
+
+export const ChatView = lazyRoom(loadChat);
 export const Timeline = lazyRoom(async () => (await import('../timeline/Timeline.tsx')).Timeline);
 export const Palette = lazyRoom(async () => (await import('./Palette.tsx')).Palette);
 export const KeysDialog = lazyRoom(async () => (await import('./KeysDialog.tsx')).KeysDialog);
