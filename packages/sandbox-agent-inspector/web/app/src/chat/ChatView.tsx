@@ -2,8 +2,7 @@
 
 import { MessagesSquare, ServerCrash } from 'lucide-react';
 import { useMemo } from 'react';
-import type { SessionSnapshot } from 'sandbox-agent-client';
-import { useSession, useSessionStore } from 'sandbox-agent-react';
+import { useSession, useSessionSelector, useSessionStore } from 'sandbox-agent-react';
 import { Composer } from '../composer/Composer.tsx';
 import { navigate, paths } from '../shell/navigation.ts';
 import { Button, EmptyState, Foreign, Skeleton } from '../ui/index.ts';
@@ -18,16 +17,20 @@ import { SessionBanner } from './SessionBanner.tsx';
 import { SessionHeader } from './SessionHeader.tsx';
 
 export function ChatView({ sessionId }: { sessionId: string }) {
-  const snapshot = useSession(sessionId);
-  const { info, transcript } = snapshot;
-  const agent = info?.agent ?? transcript.agent ?? 'The agent';
-  const cwd = info?.cwd ?? transcript.cwd ?? '/';
+  const agent = useSessionSelector(
+    sessionId,
+    ({ info, transcript }) => info?.agent ?? transcript.agent ?? 'The agent',
+  );
+  const cwd = useSessionSelector(
+    sessionId,
+    ({ info, transcript }) => info?.cwd ?? transcript.cwd ?? '/',
+  );
   const context = useMemo(() => ({ sessionId, cwd, agent }), [sessionId, cwd, agent]);
   return (
     <ChatProvider value={context}>
       <OperationsProvider sessionId={sessionId}>
         <section className={styles.view} aria-label="Session">
-          <Content snapshot={snapshot} />
+          <Content sessionId={sessionId} />
         </section>
         <LinkGate />
       </OperationsProvider>
@@ -35,9 +38,15 @@ export function ChatView({ sessionId }: { sessionId: string }) {
   );
 }
 
-function Content({ snapshot }: { snapshot: SessionSnapshot }) {
-  const store = useSessionStore(snapshot.id);
-  const { state, transcript, outbox } = snapshot;
+/** Each part reads what it shows: a text that is being written renders the conversation, and nothing around it. */
+function Content({ sessionId }: { sessionId: string }) {
+  const store = useSessionStore(sessionId);
+  const state = useSessionSelector(sessionId, (snapshot) => snapshot.state);
+  const problem = useSessionSelector(sessionId, (snapshot) => snapshot.problem);
+  const hasRows = useSessionSelector(
+    sessionId,
+    ({ transcript, outbox }) => transcript.turns.length > 0 || outbox.length > 0,
+  );
   if (state === 'missing') {
     return (
       <EmptyState
@@ -46,13 +55,12 @@ function Content({ snapshot }: { snapshot: SessionSnapshot }) {
         actions={<Button onPress={() => navigate(paths.sessions())}>Show the sessions</Button>}
       >
         <p>
-          There is no <Foreign text={snapshot.id} maxChars={40} /> on this server. It may have been
+          There is no <Foreign text={sessionId} maxChars={40} /> on this server. It may have been
           deleted, or the link is of another server.
         </p>
       </EmptyState>
     );
   }
-  const hasRows = transcript.turns.length > 0 || outbox.length > 0;
   if (state === 'failed' && !hasRows) {
     return (
       <EmptyState
@@ -60,27 +68,35 @@ function Content({ snapshot }: { snapshot: SessionSnapshot }) {
         title="The session could not be read"
         actions={<Button onPress={() => store.reload()}>Try again</Button>}
       >
-        <p>{snapshot.problem?.message ?? 'The server did not say why.'}</p>
+        <p>{problem?.message ?? 'The server did not say why.'}</p>
       </EmptyState>
     );
   }
   return (
     <>
-      <SessionHeader snapshot={snapshot} />
+      <SessionHeader sessionId={sessionId} />
       {state === 'loading' && !hasRows ? (
         <LoadingRows />
       ) : hasRows ? (
-        <Conversation snapshot={snapshot} />
+        <Rows sessionId={sessionId} />
       ) : (
-        <EmptyChat snapshot={snapshot} />
+        <Empty sessionId={sessionId} />
       )}
       <div className={styles.below}>
-        <RunningTasks snapshot={snapshot} />
-        <SessionBanner snapshot={snapshot} />
-        <Composer sessionId={snapshot.id} />
+        <RunningTasks sessionId={sessionId} />
+        <SessionBanner sessionId={sessionId} />
+        <Composer sessionId={sessionId} />
       </div>
     </>
   );
+}
+
+function Rows({ sessionId }: { sessionId: string }) {
+  return <Conversation snapshot={useSession(sessionId)} />;
+}
+
+function Empty({ sessionId }: { sessionId: string }) {
+  return <EmptyChat snapshot={useSession(sessionId)} />;
 }
 
 /** Of the heights that rows have. */

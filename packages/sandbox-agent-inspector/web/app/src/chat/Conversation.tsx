@@ -28,7 +28,11 @@ export function Conversation({ snapshot }: { snapshot: SessionSnapshot }) {
   const store = useSessionStore(sessionId);
   const allRows = useConversationRows(snapshot.transcript, snapshot.complete);
   // What waits in line is shown above the composer, where it can be changed.
-  const rows = useMemo(() => allRows.filter((row) => row.kind !== 'queued'), [allRows]);
+  const queued = snapshot.transcript.queued.length;
+  const rows = useMemo(
+    () => (queued === 0 ? allRows : allRows.slice(0, -queued)),
+    [allRows, queued],
+  );
   const list = useRef<VirtualRowsHandle>(null);
   const keeper = useKeeper(rows, snapshot);
   const markedKey = usePlace({ rows, snapshot, list, keeper });
@@ -36,7 +40,7 @@ export function Conversation({ snapshot }: { snapshot: SessionSnapshot }) {
   useAnnouncements(snapshot.transcript, agent);
 
   const isWaiting = snapshot.transcript.pendingRequests.length > 0;
-  const lastTurn = rows.at(-1)?.turn;
+  const lastTurnId = rows.at(-1)?.turn.id;
   const onNearStart = useCallback(() => {
     if (!store.getSnapshot().complete) void store.loadEarlier().catch(() => {});
   }, [store]);
@@ -74,12 +78,12 @@ export function Conversation({ snapshot }: { snapshot: SessionSnapshot }) {
             row={row}
             since={row.kind === 'reasoning' ? timeBefore(rows, index) : null}
             isFirst={index === 0}
-            isLast={row.turn === lastTurn}
+            isLast={row.turn.id === lastTurnId}
             isWaiting={isWaiting}
           />
         )}
       </VirtualRows>
-      <JumpButton rows={rows} keeper={keeper} list={list} />
+      <JumpButton rows={rows} isWaiting={isWaiting} keeper={keeper} list={list} />
     </div>
   );
 }
@@ -94,7 +98,7 @@ const OUTBOX_WORDS = {
 function timeBefore(rows: readonly ConversationRow[], index: number): string | null {
   const before = rows[index - 1];
   const turn = rows[index]?.turn;
-  if (!before || before.turn !== turn) return turn?.startedAt ?? null;
+  if (!before || before.turn.id !== turn?.id) return turn?.startedAt ?? null;
   if (before.kind === 'quiet') return endOf(before.items.at(-1));
   if (before.kind === 'tool') return endOf(before.item);
   if ('item' in before) return before.item.time;
@@ -140,14 +144,19 @@ function useKeeper(rows: readonly ConversationRow[], snapshot: SessionSnapshot):
 
 interface JumpButtonProps {
   rows: readonly ConversationRow[];
+  isWaiting: boolean;
   keeper: ScrollKeeper;
   list: React.RefObject<VirtualRowsHandle | null>;
 }
 
-function JumpButton({ rows, keeper, list }: JumpButtonProps) {
+function JumpButton({ rows, isWaiting, keeper, list }: JumpButtonProps) {
   const { isAtEnd, unread } = useFollow(keeper);
   const [isHidden, setHidden] = useState<string | null>(null);
-  const waiting = rows.findLast((row) => row.kind === 'request' && !row.item.outcome)?.key ?? null;
+  // Without one that waits all rows would be looked at for it, in every frame.
+  const asked = isWaiting
+    ? rows.findLast((row) => row.kind === 'request' && !row.item.outcome)
+    : undefined;
+  const waiting = asked?.key ?? null;
   useEffect(() => {
     if (waiting === null) return;
     // Whether it is in view changes with each scroll, which changes nothing else.

@@ -1,19 +1,23 @@
 /** What a session is when it is not simply there: asleep, ended, damaged, starting. */
 
 import type { ReactNode } from 'react';
-import type { SessionSnapshot } from 'sandbox-agent-client';
+import { useSessionInfo, useSessionSelector } from 'sandbox-agent-react';
 import { Banner, Foreign } from '../ui/index.ts';
 import styles from './ChatView.module.css';
 import { useChat } from './context.ts';
 import { ResumeButton } from './operations.tsx';
 
-export function SessionBanner({ snapshot }: { snapshot: SessionSnapshot }) {
-  const content = useContent(snapshot);
+export function SessionBanner({ sessionId }: { sessionId: string }) {
+  const content = useContent(sessionId);
   return content === null ? null : <div className={styles.banner}>{content}</div>;
 }
 
-function useContent({ info, transcript, state, problem }: SessionSnapshot): ReactNode {
+function useContent(sessionId: string): ReactNode {
   const { agent } = useChat();
+  const info = useSessionInfo(sessionId);
+  const ended = useSessionSelector(sessionId, ({ transcript }) => transcript.ended);
+  const state = useSessionSelector(sessionId, (snapshot) => snapshot.state);
+  const problem = useSessionSelector(sessionId, (snapshot) => snapshot.problem);
   if (state === 'failed') {
     return (
       <Banner tone="err" title="The rest of the conversation could not be read">
@@ -25,7 +29,6 @@ function useContent({ info, transcript, state, problem }: SessionSnapshot): Reac
     case 'dormant':
       return <Banner title={`${agent} is asleep: your next message wakes it`} />;
     case 'ended': {
-      const { ended } = transcript;
       const reason = ended && !USUAL_ENDS.has(ended.reason) ? ended.reason : null;
       return (
         <Banner title="This session has ended" actions={<ResumeButton />}>

@@ -12,8 +12,8 @@ import {
   Undo2,
 } from 'lucide-react';
 import { useRef, useState } from 'react';
-import type { SessionInfo, SessionSnapshot } from 'sandbox-agent-client';
-import { formatElapsed, useNow } from 'sandbox-agent-react';
+import type { SessionInfo } from 'sandbox-agent-client';
+import { formatElapsed, useNow, useSessionInfo, useSessionSelector } from 'sandbox-agent-react';
 import { modelName, modeName } from '../composer/modes.ts';
 import { titleOf } from '../sessions/naming.ts';
 import { StatusGlyph } from '../sessions/StatusGlyph.tsx';
@@ -26,20 +26,25 @@ import { formatCost } from './format.ts';
 import { useOperations } from './operations.tsx';
 import styles from './SessionHeader.module.css';
 
-export function SessionHeader({ snapshot }: { snapshot: SessionSnapshot }) {
-  const { info, transcript } = snapshot;
+export function SessionHeader({ sessionId }: { sessionId: string }) {
+  const info = useSessionInfo(sessionId);
+  const since = useSessionSelector(
+    sessionId,
+    ({ transcript }) =>
+      transcript.turns.findLast((turn) => turn.id && turn.startedAt && !turn.endedAt)?.startedAt,
+  );
+  const told = useSessionSelector(sessionId, ({ transcript }) => transcript.usage?.cost ?? null);
   if (info === null) {
     return (
       <header className={styles.header}>
         <Back />
         <h1 className={styles.title}>
-          <Foreign text={snapshot.id} maxChars={40} />
+          <Foreign text={sessionId} maxChars={40} />
         </h1>
       </header>
     );
   }
-  const running = transcript.turns.findLast((turn) => turn.id && turn.startedAt && !turn.endedAt);
-  const cost = info.usage?.cost ?? transcript.usage?.cost ?? null;
+  const cost = info.usage?.cost ?? told;
   return (
     <header className={styles.header}>
       <Back />
@@ -47,12 +52,12 @@ export function SessionHeader({ snapshot }: { snapshot: SessionSnapshot }) {
       <Title info={info} />
       <Settings info={info} />
       <div className={styles.facts}>
-        {running?.startedAt && <Elapsed since={running.startedAt} />}
+        {since && <Elapsed since={since} />}
         {cost !== null && cost.amount > 0 && (
           <span title="Cost of the session so far">{formatCost(cost)}</span>
         )}
       </div>
-      <SessionMenu snapshot={snapshot} info={info} />
+      <SessionMenu info={info} />
     </header>
   );
 }
@@ -140,14 +145,16 @@ function Settings({ info }: { info: SessionInfo }) {
   );
 }
 
-function SessionMenu({ snapshot, info }: { snapshot: SessionSnapshot; info: SessionInfo }) {
+function SessionMenu({ info }: { info: SessionInfo }) {
   const operations = useOperations();
   const isOver = info.status === 'ended' || info.status === 'dormant';
-  const lastPrompt = snapshot.transcript.turns.findLast(
-    (turn) => turn.id && turn.origin === 'prompt' && !turn.rewound,
+  const lastTurnId = useSessionSelector(
+    info.id,
+    ({ transcript }) =>
+      transcript.turns.findLast((turn) => turn.id && turn.origin === 'prompt' && !turn.rewound)?.id,
   );
   const rewind = () => {
-    if (lastPrompt?.id) operations.askRewind(lastPrompt.id);
+    if (lastTurnId) operations.askRewind(lastTurnId);
   };
   const actions: Record<string, () => unknown> = {
     link: () => copyText(linkTo(paths.session(info.id)), 'Link'),
@@ -190,7 +197,7 @@ function SessionMenu({ snapshot, info }: { snapshot: SessionSnapshot; info: Sess
           id: 'rewind',
           label: 'Take back the last turn…',
           icon: <Undo2 />,
-          disabled: !lastPrompt,
+          disabled: !lastTurnId,
         },
         {
           id: 'compact',

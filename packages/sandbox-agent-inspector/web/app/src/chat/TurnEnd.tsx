@@ -6,7 +6,7 @@ import {
   formatDuration,
   formatElapsed,
   useNow,
-  useServer,
+  useServerSelector,
   useSessionStore,
 } from 'sandbox-agent-react';
 import { copyText } from '../shell/clipboard.ts';
@@ -31,8 +31,7 @@ const RETRYABLE = new Set([
 export function WorkingRow({ turn, isWaiting }: { turn: Turn; isWaiting: boolean }) {
   const { sessionId, agent } = useChat();
   const now = useNow(true);
-  const { activity } = useServer();
-  const line = activity.get(sessionId);
+  const line = useServerSelector(({ activity }) => activity.get(sessionId));
   const ms = turn.startedAt ? now - Date.parse(turn.startedAt) : 0;
   return (
     <div className={styles.working}>

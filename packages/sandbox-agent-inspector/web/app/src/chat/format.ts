@@ -2,14 +2,17 @@
 import type { Cost, TokenUsage, Turn } from 'sandbox-agent-client';
 import { formatCount } from 'sandbox-agent-react';
 
+// To make one is dear, and every row has a time.
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const DAY = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric' });
+
 /** "12:03", and the day before it when that is not today. */
 export function clockTime(time: string, now: Date = new Date()): string {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return '';
-  const clock = date.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
+  const clock = CLOCK.format(date);
   if (date.toDateString() === now.toDateString()) return clock;
-  const day = date.toLocaleDateString(undefined, { month: 'short', day: 'numeric' });
-  return `${day}, ${clock}`;
+  return `${DAY.format(date)}, ${clock}`;
 }
 
 /** "$0.09"; small amounts keep two digits that say something. */

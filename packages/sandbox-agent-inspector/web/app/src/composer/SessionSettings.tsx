@@ -1,7 +1,7 @@
 import { ChevronDown } from 'lucide-react';
 import { useEffect, useState } from 'react';
 import type { PatchSession, SessionInfo } from 'sandbox-agent-client';
-import { foreign, shortened, useClient, useSessionSelector } from 'sandbox-agent-react';
+import { foreign, shortened, useClient, useSessionInfo } from 'sandbox-agent-react';
 import { notify } from '../shell/notify.tsx';
 import { Button, Menu, type MenuGroup } from '../ui/index.ts';
 import styles from './Composer.module.css';
@@ -18,7 +18,7 @@ interface Setting {
 /** What the agent of a session can be set to: model, thought level, mode. As it reports them. */
 export function SessionSettings({ sessionId }: { sessionId: string }) {
   const client = useClient();
-  const info = useSessionSelector(sessionId, (snapshot) => snapshot.info);
+  const info = useSessionInfo(sessionId);
   const permissionModes = usePermissionModes(info?.agent ?? null);
   const [busy, setBusy] = useState<string | null>(null);
   if (!info || info.status === 'ended' || info.status === 'damaged') return null;

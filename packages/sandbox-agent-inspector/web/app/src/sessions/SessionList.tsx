@@ -1,7 +1,7 @@
 /** All sessions: what waits for a person on top, and an order that holds still while one is in it. */
 import { ArrowUp, ListFilter, Plus } from 'lucide-react';
-import { useMemo, useRef, useState } from 'react';
-import { useClient, useInbox, useServer } from 'sandbox-agent-react';
+import { memo, useMemo, useRef, useState } from 'react';
+import { useClient, useInbox, useServerSelector, useSessions } from 'sandbox-agent-react';
 import { navigate, paths, useRoute } from '../shell/navigation.ts';
 import { useShortcut } from '../shell/shortcuts.ts';
 import { Button, EmptyState, IconButton, Kbd, Menu, SearchField, Skeleton } from '../ui/index.ts';
@@ -16,7 +16,9 @@ import { useFoundSessions } from './use-found-sessions.ts';
 import { useNow } from './use-now.ts';
 
 export function SessionList() {
-  const { sessions: all, sessionsComplete, connection } = useServer();
+  const all = useSessions();
+  const sessionsComplete = useServerSelector((server) => server.sessionsComplete);
+  const isOffline = useServerSelector(({ connection }) => connection.state === 'offline');
   const inbox = useInbox();
   const client = useClient();
   const route = useRoute();
@@ -37,7 +39,8 @@ export function SessionList() {
     label: 'Search sessions',
   });
 
-  const isLoading = all.length === 0 && !sessionsComplete && connection.state !== 'offline';
+  const agents = [...new Set(all.map(({ agent }) => agent))].toSorted().join(' ');
+  const isLoading = all.length === 0 && !sessionsComplete && !isOffline;
   return (
     <div className={styles.column}>
       <div className={styles.tools}>
@@ -55,16 +58,9 @@ export function SessionList() {
           }}
           className={styles.search ?? ''}
         />
-        <Filters text={text} onChange={setText} agents={[...new Set(all.map((s) => s.agent))]} />
+        <Filters text={text} onChange={setText} agents={agents} />
       </div>
-      <Button
-        className={styles.create ?? ''}
-        icon={<Plus size={16} aria-hidden />}
-        shortcut={<Kbd keys="n" />}
-        onPress={() => navigate(paths.newSession())}
-      >
-        New session
-      </Button>
+      <NewSessionButton />
       {moved > 0 ? (
         <div className={styles.moved}>
           <button type="button" onClick={release}>
@@ -97,6 +93,19 @@ export function SessionList() {
   );
 }
 
+const NewSessionButton = memo(function NewSessionButton() {
+  return (
+    <Button
+      className={styles.create ?? ''}
+      icon={<Plus size={16} aria-hidden />}
+      shortcut={<Kbd keys="n" />}
+      onPress={() => navigate(paths.newSession())}
+    >
+      New session
+    </Button>
+  );
+});
+
 interface NothingProps {
   text: string;
   isSearching: boolean;
@@ -127,10 +136,11 @@ function Nothing({ text, isSearching, onClear }: NothingProps) {
 interface FiltersProps {
   text: string;
   onChange(text: string): void;
-  agents: readonly string[];
+  /** Their names, in order, with a space between them: the same text while they are the same. */
+  agents: string;
 }
 
-function Filters({ text, onChange, agents }: FiltersProps) {
+const Filters = memo(function Filters({ text, onChange, agents }: FiltersProps) {
   const query = parseQuery(text);
   const mark = (isChosen: boolean) => (isChosen ? '✓' : '');
   const isFiltered = query.agents.length + query.statuses.length + query.metadata.length > 0;
@@ -156,7 +166,7 @@ function Filters({ text, onChange, agents }: FiltersProps) {
         {
           id: 'agent',
           title: 'Agent',
-          entries: agents.toSorted().map((agent) => ({
+          entries: agents.split(' ').map((agent) => ({
             id: `agent ${agent}`,
             label: agent,
             icon: mark(query.agents.includes(agent.toLowerCase())),
@@ -178,4 +188,4 @@ function Filters({ text, onChange, agents }: FiltersProps) {
       }}
     />
   );
-}
+});

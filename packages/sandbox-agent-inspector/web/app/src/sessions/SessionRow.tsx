@@ -1,6 +1,6 @@
 /** A session in the list: its state, what it is called, what it does now, and what it asks. */
 
-import { useCallback, useState } from 'react';
+import { memo, useState } from 'react';
 import type { RequestInfo, SessionInfo } from 'sandbox-agent-client';
 import { useServerSelector } from 'sandbox-agent-react';
 import { navigate, paths, useHref } from '../shell/navigation.ts';
@@ -20,7 +20,7 @@ interface SessionRowProps {
   isActive: boolean;
   isCompact: boolean;
   now: number;
-  onActive(): void;
+  onActive(id: string): void;
 }
 
 /** What it does now; else what it is: agent, model, place. */
@@ -37,7 +37,7 @@ function restingLine(session: SessionInfo): string {
   ].join(' · ');
 }
 
-export function SessionRow({
+export const SessionRow = memo(function SessionRow({
   session,
   requests,
   isUnread,
@@ -51,9 +51,7 @@ export function SessionRow({
   const path = paths.session(id);
   const href = useHref(path);
   const [isMenuOpen, setMenuOpen] = useState(false);
-  const activity = useServerSelector(
-    useCallback((server) => server.activity.get(id) ?? null, [id]),
-  );
+  const activity = useServerSelector((server) => server.activity.get(id) ?? null);
   const [first] = requests;
   const title = titleOf(session);
   const showsLine = !first && !isCompact;
@@ -76,7 +74,7 @@ export function SessionRow({
         data-session={id}
         tabIndex={isActive ? 0 : -1}
         aria-current={isOpen ? 'page' : undefined}
-        onFocus={onActive}
+        onFocus={() => onActive(id)}
         onClick={(event) => {
           // Ctrl, Shift and the middle button mean what they mean for any link.
           if (event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
@@ -114,4 +112,4 @@ export function SessionRow({
       />
     </div>
   );
-}
+});

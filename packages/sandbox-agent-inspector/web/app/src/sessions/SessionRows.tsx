@@ -161,7 +161,7 @@ export function SessionRows({
                 isActive={row.key === active}
                 isCompact={isCompact}
                 now={now}
-                onActive={() => setActiveId(row.key)}
+                onActive={setActiveId}
               />
             )}
           </li>

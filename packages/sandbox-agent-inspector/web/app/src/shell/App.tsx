@@ -2,7 +2,7 @@
 import { type ReactNode, useEffect, useMemo, useState } from 'react';
 import { I18nProvider, RouterProvider } from 'react-aria-components';
 import { SandboxAgent, ServerStore } from 'sandbox-agent-client';
-import { ServerProvider, useServer } from 'sandbox-agent-react';
+import { ServerProvider, useServerSelector } from 'sandbox-agent-react';
 import { usePathname } from 'wouter/use-browser-location';
 import { LiveRegions } from './announce.tsx';
 import { appPlace, ownServerUrl, ROOT } from './base.ts';
@@ -109,11 +109,11 @@ function Server({ name, token, connect }: ServerProps) {
 
 /** The frame as soon as the server lets us in; a server without a token does so at once. */
 function Guarded({ hadToken, connect }: { hadToken: boolean } & Pick<ServerProps, 'connect'>) {
-  const { connection } = useServer();
-  if (connection.state === 'unauthorized') {
+  const state = useServerSelector(({ connection }) => connection.state);
+  if (state === 'unauthorized') {
     return <ConnectPage refused={hadToken} connect={connect} />;
   }
-  if (!hadToken && connection.state === 'connecting') {
+  if (!hadToken && state === 'connecting') {
     return null;
   }
   return <Frame />;

@@ -27,7 +27,6 @@ function roomKey(route: Route): string {
 export function Frame() {
   const route = useRoute();
   const screen = useScreenWidth();
-  useAttention();
   useFrameCommands();
   const lastSession = useLastSession(route);
   const key = roomKey(route);
@@ -49,6 +48,7 @@ export function Frame() {
       >
         Skip to the conversation
       </button>
+      <Attention />
       <ConnectionBar />
       {screen === 'narrow' ? (
         <Narrow route={route} lastSession={lastSession} />
@@ -63,6 +63,12 @@ export function Frame() {
       <Overlays />
     </div>
   );
+}
+
+/** By itself: it reads all sessions, which change while any of them works. */
+function Attention() {
+  useAttention();
+  return null;
 }
 
 /** Once opened they stay: their closing is a part of them. */

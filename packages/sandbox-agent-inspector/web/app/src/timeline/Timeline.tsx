@@ -22,7 +22,7 @@ import {
   typeGroups,
   useFixedRows,
   useSelected,
-  useSession,
+  useSessionSelector,
   useTimelineRows,
   windowAround,
 } from 'sandbox-agent-react';
@@ -68,7 +68,8 @@ interface TimelineProps {
 
 /** The events of a session: one line for each thing that happened, on one axis of time. */
 export function Timeline({ sessionId, seq = null }: TimelineProps) {
-  const session = useSession(sessionId);
+  const isAtRest = useSessionSelector(sessionId, ({ info }) => RESTS.has(info?.status ?? 'idle'));
+  const unread = useSessionSelector(sessionId, (snapshot) => snapshot.problem);
   const [view, setView] = useState<LogView>('universal');
   const [deltas, setDeltas] = useState(false);
   const [filter, setFilter] = useState(NO_FILTER);
@@ -85,8 +86,7 @@ export function Timeline({ sessionId, seq = null }: TimelineProps) {
   const options = view === 'frames' ? OPTIONS.frames : deltas ? OPTIONS.deltas : OPTIONS.events;
   const { rows: all, counts, events } = useTimelineRows(log.source, options);
   const rows = useMemo(() => filterRows(all, filter), [all, filter]);
-  const places = useMemo(() => new Map(rows.map((row, index) => [row.key, index])), [rows]);
-  const indexOfKey = useCallback((key: string) => places.get(key) ?? -1, [places]);
+  const indexOfKey = useCallback((key: string) => rows.findIndex((row) => row.key === key), [rows]);
   const rowHeight = useRowHeight();
   const list = useFixedRows({
     count: rows.length,
@@ -146,7 +146,7 @@ export function Timeline({ sessionId, seq = null }: TimelineProps) {
   useEffect(() => showChosen.current(), [chosen]);
 
   const anyOpen = useMemo(() => all.some((row) => row.open), [all]);
-  const now = useNow(anyOpen && !RESTS.has(session.info?.status ?? 'idle'));
+  const now = useNow(anyOpen && !isAtRest);
   const axis = useMemo(() => axisOf(all, now), [all, now]);
   const middle = middleOf(rows[list.firstVisible], rows[list.lastVisible], (time) =>
     positionOf(axis, time),
@@ -173,7 +173,7 @@ export function Timeline({ sessionId, seq = null }: TimelineProps) {
     event.stopPropagation();
   };
 
-  const problem = log.problem ?? session.problem;
+  const problem = log.problem ?? unread;
   return (
     <section ref={frame} className={styles.timeline} aria-label="Timeline">
       <Toolbar

@@ -6,7 +6,7 @@ import {
   type LogSource,
   PagedSource,
   useClient,
-  useSession,
+  useSessionSelector,
   useSessionStore,
 } from 'sandbox-agent-react';
 import type { LogView } from './Toolbar.tsx';
@@ -28,6 +28,8 @@ export interface Log {
 }
 
 const POLL_MS = 2000;
+/** What happens is asked for so often at most. */
+const NEWER_MS = 200;
 
 /** What is shown: the events that the page has anyway, or pages of what it has not (frames, all deltas). */
 export function useLogSource(
@@ -37,7 +39,9 @@ export function useLogSource(
   linked: number | null,
 ): Log {
   const store = useSessionStore(sessionId);
-  const { complete, info, state } = useSession(sessionId);
+  const complete = useSessionSelector(sessionId, (snapshot) => snapshot.complete);
+  const state = useSessionSelector(sessionId, (snapshot) => snapshot.state);
+  const isRunning = useSessionSelector(sessionId, ({ info }) => info?.status === 'running');
   const isPaged = view === 'frames' || deltas;
   const paged = usePaged(sessionId, store, isPaged ? view : null);
   const part = useLinkedPart(sessionId, store, isPaged ? null : linked);
@@ -55,7 +59,6 @@ export function useLogSource(
     }),
     [store, complete, state, loadEarlier, loadUntil],
   );
-  const isRunning = info?.status === 'running';
   const refresh = paged?.retry;
   useEffect(() => {
     // Not every frame is an event, so nothing on this page's stream tells of them.
@@ -122,12 +125,19 @@ function usePaged(sessionId: string, store: SessionStore, view: LogView | null):
   }, [client, sessionId, store, view]);
   useEffect(() => {
     if (!source) return;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const unsubscribe = [
       source.subscribe(() => setVersion((version) => version + 1)),
-      store.events.subscribe(() => void source.loadNewer()),
+      store.subscribe(() => {
+        timer ??= setTimeout(() => {
+          timer = undefined;
+          void source.loadNewer();
+        }, NEWER_MS);
+      }),
     ];
     void source.loadNewer().then(() => setVersion((version) => version + 1));
     return () => {
+      clearTimeout(timer);
       for (const end of unsubscribe) end();
     };
   }, [source, store]);

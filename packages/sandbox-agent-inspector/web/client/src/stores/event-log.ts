@@ -48,7 +48,7 @@ export class EventLog {
     return [...this.#open.values()].flat().sort((one, other) => one.seq - other.seq);
   }
 
-  /** Told once a frame. */
+  /** Told once a frame, of events that are no deltas. */
   subscribe(listener: Listener): () => void {
     return this.#publisher.subscribe(listener);
   }
@@ -60,12 +60,12 @@ export class EventLog {
       const deltas = this.#open.get(key);
       if (deltas) deltas.push(event);
       else this.#open.set(key, [event]);
-    } else {
-      if (event.type === 'message.completed' || event.type === 'reasoning.completed') {
-        this.#open.delete(streamOf(event));
-      }
-      this.#events.push(event);
+      return;
     }
+    if (event.type === 'message.completed' || event.type === 'reasoning.completed') {
+      this.#open.delete(streamOf(event));
+    }
+    this.#events.push(event);
     this.#publisher.schedule();
   }
 

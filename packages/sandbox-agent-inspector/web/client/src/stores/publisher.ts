@@ -33,15 +33,37 @@ export class Publisher {
   schedule(): void {
     if (this.#isDue) return;
     this.#isDue = true;
-    onNextFrame(() => this.flush());
+    due.add(this);
+    if (isFrameAsked) return;
+    isFrameAsked = true;
+    onNextFrame(flushAll);
   }
 
   /** Tell them now, if they are to be told. */
   flush(): void {
     if (!this.#isDue) return;
     this.#isDue = false;
+    due.delete(this);
     this.#before();
     for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+/** Of all stores: told in one frame, whoever shows several of them renders once. */
+const due = new Set<Publisher>();
+let isFrameAsked = false;
+
+function flushAll(): void {
+  isFrameAsked = false;
+  for (const publisher of [...due]) {
+    try {
+      publisher.flush();
+    } catch (error) {
+      // A listener's own affair: those of other stores are told all the same.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 }
 

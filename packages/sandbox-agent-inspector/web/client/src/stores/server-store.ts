@@ -26,6 +26,8 @@ export interface ServerSnapshot {
 
 /** How many sessions are kept ready behind the ones that are shown. */
 const KEPT_SESSIONS = 6;
+/** How often the lines of what sessions do are told: a text that is being written changes one with each piece. */
+const ACTIVITY_MS = 250;
 /** One that was asked for is listened to a moment later, when it is shown. */
 const GRACE_MS = 10_000;
 /** Of sessions that are deleted no event tells: who comes back to the page has the list read anew, when it is older. */
@@ -38,6 +40,7 @@ export class ServerStore {
   readonly #directory: SessionDirectory;
   readonly #inbox: RequestInbox;
   readonly #activity = new Activity();
+  #activityTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #opened = new Map<string, SessionStore>();
   /** When each was asked for the last time. */
   readonly #askedAt = new Map<string, number>();
@@ -45,6 +48,7 @@ export class ServerStore {
   #asked: ReadonlySet<string> = new Set();
   #covered: ReadonlySet<string> = new Set();
   #uncovered: (() => void)[] = [];
+  #lines: ReadonlyMap<string, string> = new Map();
   #health: Health | null = null;
   #listedAt = 0;
   #feed: Feed | null = null;
@@ -207,17 +211,23 @@ export class ServerStore {
 
   #take(events: readonly Event[]): void {
     const bySession = new Map<string, Event[]>();
+    let isOther = false;
     for (const event of events) {
       this.#directory.apply(event);
       this.#inbox.apply(event);
-      this.#activity.apply(event);
+      isOther = this.#activity.apply(event) || isOther;
       if (!this.#opened.has(event.sessionId)) continue;
       const some = bySession.get(event.sessionId);
       if (some) some.push(event);
       else bySession.set(event.sessionId, [event]);
     }
     for (const [id, some] of bySession) this.#opened.get(id)?.receive(some);
-    this.#publisher.schedule();
+    if (!isOther) return;
+    this.#activityTimer ??= setTimeout(() => {
+      this.#activityTimer = undefined;
+      this.#lines = this.#activity.lines();
+      this.#publisher.schedule();
+    }, ACTIVITY_MS);
   }
 
   #infoChanged(id: string | null): void {
@@ -250,7 +260,7 @@ export class ServerStore {
       sessionsComplete: this.#directory.isComplete,
       requests: this.#inbox.requests,
       health: this.#health,
-      activity: this.#activity.lines(),
+      activity: this.#lines,
     };
   }
 }

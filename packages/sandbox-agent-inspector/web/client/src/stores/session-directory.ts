@@ -11,6 +11,8 @@ const PAGE = 200;
 const SETTLE_MS = 150;
 /** What has stopped is asked for once more: it may have stopped because it is being deleted, of which no event tells. */
 const GONE_MS = 2000;
+/** An event that only says that something happens comes hundreds of times a second: a few times is enough to know. */
+const QUIET_MS = 250;
 const PARALLEL = 4;
 
 export class SessionDirectory {
@@ -22,6 +24,9 @@ export class SessionDirectory {
   readonly #due = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #queue = new Set<string>();
   readonly #asking = new Set<string>();
+  /** Of each session the last event that changes nothing but when it happened, and is not taken in yet. */
+  readonly #quiet = new Map<string, Event>();
+  #quietTimer: ReturnType<typeof setTimeout> | undefined;
   #sessions: readonly SessionInfo[] | null = [];
   /** Their ids, newest first; null when there are others than before. */
   #order: string[] | null = null;
@@ -54,12 +59,18 @@ export class SessionDirectory {
     if (isMore(event)) this.#told.set(id, event.seq);
     if (!info || isMore(event)) this.refresh(id, SETTLE_MS);
     if (!info) return;
+    if (!isMore(event)) {
+      this.#quiet.set(id, event);
+      this.#quietTimer ??= setTimeout(() => this.#takeQuiet(), QUIET_MS);
+      return;
+    }
     const next = afterEvent(info, event);
     if (next !== info) this.#put(next);
   }
 
   /** What somebody else has read. */
   tell(info: SessionInfo): void {
+    this.#takeQuiet();
     let known = this.#known.get(info.id);
     if (known && known.createdAt !== info.createdAt) {
       // Another with its id: that one was purged.
@@ -144,6 +155,17 @@ export class SessionDirectory {
     }
   }
 
+  #takeQuiet(): void {
+    clearTimeout(this.#quietTimer);
+    this.#quietTimer = undefined;
+    for (const [id, event] of this.#quiet) {
+      const info = this.#known.get(id);
+      const next = info && afterEvent(info, event);
+      if (next !== undefined && next !== info) this.#put(next);
+    }
+    this.#quiet.clear();
+  }
+
   #put(info: SessionInfo): void {
     if (this.#known.get(info.id)?.createdAt !== info.createdAt) this.#order = null;
     this.#known.set(info.id, info);
@@ -154,6 +176,7 @@ export class SessionDirectory {
   #remove(id: string): void {
     if (!this.#known.delete(id)) return;
     this.#told.delete(id);
+    this.#quiet.delete(id);
     this.#order = null;
     this.#sessions = null;
     this.#changed(id);

@@ -20,7 +20,13 @@ import type {
   SessionInfo,
   SessionSnapshot,
 } from 'sandbox-agent-client';
-import { useClient, useConnection, useSessionSelector, useSessionStore } from '../server/hooks.ts';
+import {
+  useClient,
+  useConnection,
+  useSessionInfo,
+  useSessionSelector,
+  useSessionStore,
+} from '../server/hooks.ts';
 import { MAX_PASTED_CHARS } from './attachments.ts';
 import { type Completion, complete } from './completion.ts';
 import {
@@ -118,7 +124,7 @@ export function useComposer(
   const client = useClient();
   const session = useSessionStore(sessionId);
   // Part by part: a turn that streams changes none of them.
-  const info = useSessionSelector(sessionId, (snapshot) => snapshot.info);
+  const info = useSessionInfo(sessionId);
   const outbox = useSessionSelector(sessionId, (snapshot) => snapshot.outbox);
   const state = useSessionSelector(sessionId, (snapshot) => snapshot.state);
   const commands = useSessionSelector(sessionId, commandsOf);

@@ -63,19 +63,19 @@ export function VirtualRows<R extends { readonly key: string }>({
   const scroller = useRef<HTMLDivElement>(null);
   const list = useRef<VirtualizerHandle>(null);
   const isShifted = useShift(rows);
-  const indexes = useMemo(() => new Map(rows.map((row, index) => [row.key, index])), [rows]);
-  const kept = useKeptRows(scroller, indexes);
+  const indexOf = useIndexes(rows);
+  const kept = useKeptRows(scroller, rows, indexOf);
 
   useLayoutEffect(() => (scroller.current ? keeper.attach(scroller.current) : undefined), [keeper]);
   useLayoutEffect(() => {
     keeper.reckon = (key) => {
-      const index = indexes.get(key);
+      const index = indexOf(key);
       return index === undefined || !list.current
         ? null
         : list.current.getItemOffset(index) + startMargin;
     };
     keeper.settle();
-  }, [keeper, indexes, startMargin]);
+  }, [keeper, rows, indexOf, startMargin]);
 
   useImperativeHandle(ref, () => {
     const current = () =>
@@ -87,7 +87,7 @@ export function VirtualRows<R extends { readonly key: string }>({
         keeper.settle();
       },
       toRow(key, align = 'start', offset = 0) {
-        const index = indexes.get(key);
+        const index = indexOf(key);
         const element = scroller.current;
         if (index === undefined || !element || !list.current) return false;
         const height = keeper.rowOf(key)?.offsetHeight ?? list.current.getItemSize(index);
@@ -98,7 +98,7 @@ export function VirtualRows<R extends { readonly key: string }>({
       },
       neighbour(step, accepts = () => true) {
         const here = current() ?? keeper.firstKey();
-        let index = here === undefined || here === null ? -1 : (indexes.get(here) ?? -1);
+        let index = here === undefined || here === null ? -1 : (indexOf(here) ?? -1);
         for (index += step; index >= 0 && index < rows.length; index += step) {
           const key = rows[index]?.key;
           if (key !== undefined && accepts(key)) return key;
@@ -110,7 +110,7 @@ export function VirtualRows<R extends { readonly key: string }>({
       },
     };
     return handle;
-  }, [rows, indexes, keeper]);
+  }, [rows, indexOf, keeper]);
 
   const onScroll = useCallback(
     (offset: number) => {
@@ -219,10 +219,34 @@ function useShift(rows: readonly { readonly key: string }[]): boolean {
   return last.current.isShifted;
 }
 
+/** Finds rows by key. Most of a long list is the same from frame to frame, and is not looked at again. */
+function useIndexes(
+  rows: readonly { readonly key: string }[],
+): (key: string) => number | undefined {
+  const memory = useRef({ rows: [] as typeof rows, indexes: new Map<string, number>() });
+  const { current } = memory;
+  if (current.rows !== rows) {
+    const { rows: before, indexes } = current;
+    let same = 0;
+    while (same < rows.length && rows[same] === before[same]) same += 1;
+    for (let index = same; index < before.length; index += 1) {
+      const key = before[index]?.key;
+      if (key !== undefined) indexes.delete(key);
+    }
+    for (let index = same; index < rows.length; index += 1) {
+      const key = rows[index]?.key;
+      if (key !== undefined) indexes.set(key, index);
+    }
+    current.rows = rows;
+  }
+  return useCallback((key) => memory.current.indexes.get(key), []);
+}
+
 /** Indexes of rows that must stay although they are out of view: with the focus, or with selected text. */
 function useKeptRows(
   scroller: React.RefObject<HTMLElement | null>,
-  indexes: ReadonlyMap<string, number>,
+  rows: readonly { readonly key: string }[],
+  indexOf: (key: string) => number | undefined,
 ): readonly number[] {
   const [keys, setKeys] = useState<readonly string[]>([]);
   useEffect(() => {
@@ -248,8 +272,9 @@ function useKeptRows(
     document.addEventListener('focusout', update, options);
     return () => controller.abort();
   }, [scroller]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the places change with the rows
   return useMemo(() => {
-    const [focused, from, to] = keys.map((key) => indexes.get(key));
+    const [focused, from, to] = keys.map((key) => indexOf(key));
     const kept = new Set<number>();
     if (focused !== undefined) kept.add(focused);
     if (from !== undefined && to !== undefined) {
@@ -258,5 +283,5 @@ function useKeptRows(
       for (let index = low; index <= high; index += 1) kept.add(index);
     }
     return [...kept].sort((one, other) => one - other);
-  }, [keys, indexes]);
+  }, [keys, rows, indexOf]);
 }

@@ -21,6 +21,7 @@ import {
 interface RowOf {
   /** Stable over the life of the session: the key of the row, and of what people chose for it. */
   readonly key: string;
+  /** As it was when the row was made: later items that the row does not show are not in it. */
   readonly turn: Turn;
 }
 
@@ -48,18 +49,30 @@ const NO_TURN: Turn = {};
 /** Deeper is a circle, or as good as one. */
 const DEEPEST = 64;
 
-/** Makes the rows of one session, and remembers those of turns that have not changed. */
+interface RowsOfTurn {
+  readonly turn: Turn;
+  readonly number: number;
+  readonly rows: readonly ConversationRow[];
+}
+
+interface Made {
+  readonly transcript: Transcript;
+  readonly complete: boolean;
+  readonly rows: readonly ConversationRow[];
+  /** Behind each turn: how many rows there are, and how many turns have a number. */
+  readonly ends: readonly { readonly row: number; readonly number: number }[];
+}
+
+/**
+ * Makes the rows of one session. What has not changed keeps its row: of a turn in which a text is being written, all
+ * but the row of that text are the same objects.
+ */
 export class RowModel {
   private readonly group: GroupItems;
-  private readonly ofTurn = new WeakMap<
-    Turn,
-    { number: number; rows: readonly ConversationRow[] }
-  >();
-  private last: {
-    transcript: Transcript;
-    complete: boolean;
-    rows: readonly ConversationRow[];
-  } | null = null;
+  private readonly ofTurn = new WeakMap<Turn, RowsOfTurn>();
+  /** The last that were made of each turn, by its key. */
+  private readonly ofKey = new Map<string, RowsOfTurn>();
+  private last: Made = { transcript: {}, complete: true, rows: [], ends: [] };
 
   constructor(group: GroupItems = groupQuiet) {
     this.group = group;
@@ -68,28 +81,91 @@ export class RowModel {
   /** Turns are numbered once the history is `complete`. */
   rows(transcript: Transcript, complete = true): readonly ConversationRow[] {
     const { last } = this;
-    if (last?.transcript === transcript && last.complete === complete) return last.rows;
-    const rows: ConversationRow[] = [];
-    let number = 0;
-    for (const turn of transcript.turns ?? []) {
+    if (last.transcript === transcript && last.complete === complete) return last.rows;
+    const turns = transcript.turns ?? [];
+    const same = last.complete === complete ? sameAtStart(last.transcript.turns ?? [], turns) : 0;
+    const ends = last.ends.slice(0, same);
+    const rows = last.rows.slice(0, ends.at(-1)?.row ?? 0);
+    let number = ends.at(-1)?.number ?? 0;
+    for (const turn of turns.slice(same)) {
       if (turn.id && complete) number += 1;
-      for (const row of this.turnRows(turn, number)) rows.push(row);
+      for (const row of this.rowsOf(turn, number)) rows.push(row);
+      ends.push({ row: rows.length, number });
     }
     (transcript.queued ?? []).forEach((prompt, index) => {
       const key = `queued:${prompt.turnId ?? index}`;
       rows.push({ kind: 'queued', key, turn: NO_TURN, prompt, position: index + 1 });
     });
-    this.last = { transcript, complete, rows };
+    this.last = { transcript, complete, rows, ends };
     return rows;
   }
 
-  private turnRows(turn: Turn, number: number): readonly ConversationRow[] {
+  private rowsOf(turn: Turn, number: number): readonly ConversationRow[] {
     const known = this.ofTurn.get(turn);
     if (known?.number === number) return known.rows;
-    const rows = turnRows(turn, number, this.group);
-    this.ofTurn.set(turn, { number, rows });
+    const key = turnKeyOf(turn);
+    const before = this.ofKey.get(key);
+    const fresh = turnRows(turn, number, this.group);
+    const rows = before?.number === number ? kept(fresh, before, turn) : fresh;
+    const made = { turn, number, rows };
+    this.ofTurn.set(turn, made);
+    this.ofKey.set(key, made);
     return rows;
   }
+}
+
+/** How many turns at the beginning of both lists are the same. */
+function sameAtStart(one: readonly Turn[], other: readonly Turn[]): number {
+  const most = Math.min(one.length, other.length);
+  for (let index = 0; index < most; index += 1) if (one[index] !== other[index]) return index;
+  return most;
+}
+
+/** The rows, with those of before in the places of all that show the same. */
+function kept(
+  rows: readonly ConversationRow[],
+  before: RowsOfTurn,
+  turn: Turn,
+): readonly ConversationRow[] {
+  if (!isSameButItems(before.turn, turn)) return rows;
+  const isWorkSame = sameItems(workOf(before.turn), workOf(turn));
+  const old = new Map(before.rows.map((row) => [row.key, row]));
+  return rows.map((row) => {
+    const one = old.get(row.key);
+    return one && isSameRow(one, row, isWorkSame) ? one : row;
+  });
+}
+
+function isSameButItems(one: Turn, other: Turn): boolean {
+  const names = new Set([...Object.keys(one), ...Object.keys(other)]) as Set<keyof Turn>;
+  names.delete('items');
+  return [...names].every((name) => one[name] === other[name]);
+}
+
+/** What the row of a call may tell of besides its own item: what was asked about it, and what was done within it. */
+function workOf(turn: Turn): TurnItem[] {
+  return (turn.items ?? []).filter((item) => !isWords(item) || parentOf(item) !== null);
+}
+
+function isWords(item: TurnItem): boolean {
+  return item.type === 'message' || item.type === 'reasoning' || item.type === 'plan';
+}
+
+function isSameRow(one: ConversationRow, other: ConversationRow, isWorkSame: boolean): boolean {
+  if (one.kind !== other.kind) return false;
+  if (one.kind === 'quiet') {
+    return isWorkSame && other.kind === 'quiet' && sameItems(one.items, other.items);
+  }
+  if ('item' in one) {
+    if (!('item' in other) || one.item !== other.item) return false;
+    return one.kind !== 'tool' || isWorkSame;
+  }
+  // It copies what was said, which may go on behind the end.
+  return one.kind !== 'summary';
+}
+
+function sameItems(one: readonly TurnItem[], other: readonly TurnItem[]): boolean {
+  return one.length === other.length && one.every((item, index) => item === other[index]);
 }
 
 export function turnKeyOf(turn: Turn): string {

@@ -72,6 +72,24 @@ export function useSessionSelector<T>(id: string, select: (snapshot: SessionSnap
   return useSyncExternalStore(subscribe, read, read);
 }
 
+/** What the server says of a session: another object when anything but the time of its last event is another. */
+export function useSessionInfo(id: string): SessionInfo | null {
+  const last = useRef<SessionInfo | null>(null);
+  return useSessionSelector(id, ({ info }) => {
+    if (!info || !last.current || !isSameButTime(last.current, info)) last.current = info;
+    return last.current;
+  });
+}
+
+function isSameButTime(one: SessionInfo, other: SessionInfo): boolean {
+  const { lastSeq: _seq, updatedAt: _time, ...told } = other;
+  const names = Object.keys(told) as (keyof typeof told)[];
+  return (
+    Object.keys(one).length === Object.keys(other).length &&
+    names.every((name) => one[name] === told[name])
+  );
+}
+
 function whole<T>(snapshot: T): T {
   return snapshot;
 }

@@ -5,6 +5,7 @@ export {
   useServer,
   useServerSelector,
   useSession,
+  useSessionInfo,
   useSessionSelector,
   useSessionStore,
   useSessions,

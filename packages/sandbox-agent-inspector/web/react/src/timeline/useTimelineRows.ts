@@ -40,23 +40,35 @@ export class RowKeeper {
   }
 }
 
-/** The rows of a log, put together anew when `options` are others: at most once in a frame, in a hidden tab when it is seen. */
+/** A list that is read, not watched: more often nobody could follow it. */
+const UPDATE_MS = 200;
+
+/** The rows of a log, put together anew when `options` are others: a few times a second, in a hidden tab when it is seen. */
 export function useTimelineRows(source: LogSource | null, options: RowOptions): TimelineView {
   const [view, setView] = useState<TimelineView>(NO_ROWS);
   const frame = useRef(0);
   useEffect(() => {
     if (!source) return setView(NO_ROWS);
     const keeper = new RowKeeper(source, options);
+    let updatedAt = Number.NEGATIVE_INFINITY;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const update = () => {
       frame.current = 0;
+      updatedAt = performance.now();
       setView(keeper.update());
+    };
+    const schedule = () => {
+      timer = undefined;
+      frame.current ||= requestAnimationFrame(update);
     };
     update();
     const unsubscribe = source.subscribe(() => {
-      frame.current ||= requestAnimationFrame(update);
+      if (frame.current) return;
+      timer ??= setTimeout(schedule, Math.max(0, updatedAt + UPDATE_MS - performance.now()));
     });
     return () => {
       unsubscribe();
+      clearTimeout(timer);
       cancelAnimationFrame(frame.current);
       frame.current = 0;
     };

@@ -98,6 +98,42 @@ describe('rows', () => {
     expect(now.slice(0, 3).every((row, index) => row === before[index])).toBe(true);
   });
 
+  it('are other objects only where what they show is another', () => {
+    const model = new RowModel();
+    const said = message('first', 2, { id: 'm1' });
+    const call = tool('c1', 3);
+    const rowsOf = (items: TurnItem[], more: Partial<Turn> = {}) =>
+      new Map(
+        model.rows({ turns: [turn('t1', items, more)] }).map((row) => [row.kind + row.key, row]),
+      );
+    const others = (one: ReturnType<typeof rowsOf>, other: ReturnType<typeof rowsOf>) =>
+      [...other].filter(([key, row]) => one.get(key) !== row).map(([, row]) => row.kind);
+    const prompt = [{ type: 'text' as const, text: 'Do it' }];
+
+    const first = rowsOf([said, call, message('a', 4, { id: 'm2' })], { prompt });
+    const longer = rowsOf([said, call, message('ab', 4, { id: 'm2' })], { prompt });
+    expect(others(first, longer)).toEqual(['message']);
+
+    // Who asks about a call changes what its row says.
+    const asks = {
+      type: 'permission',
+      requestId: 'r1',
+      toolCall: { toolCallId: 'c1' },
+      seq: 5,
+      time: time(5),
+    } as TurnItem;
+    const items = [said, call, message('ab', 4, { id: 'm2' })];
+    expect(others(longer, rowsOf([...items, asks], { prompt }))).toContain('tool');
+
+    // The end copies what was said, though it came late.
+    const over = rowsOf(items, { prompt, ...ended });
+    const late = rowsOf([...items.slice(0, 2), message('abc', 9, { id: 'm2' })], {
+      prompt,
+      ...ended,
+    });
+    expect(others(over, late)).toEqual(['message', 'summary']);
+  });
+
   it('have queued prompts last', () => {
     const transcript: Transcript = {
       turns: [turn('t1', [])],
