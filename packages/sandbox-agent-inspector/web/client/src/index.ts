@@ -18,6 +18,7 @@ export {
   type TransportOptions,
 } from './http/transport.ts';
 export { Work } from './http/work.ts';
+export { newId } from './new-id.ts';
 export type { AgentQuery } from './resources/agents.ts';
 export type { ConfigGroup } from './resources/config.ts';
 export type { FileChange, Upload, UploadProgress, WriteOptions } from './resources/files.ts';

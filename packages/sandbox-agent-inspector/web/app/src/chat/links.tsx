@@ -57,7 +57,10 @@ export function SafeLink({ target, host, title, children }: LinkProps) {
         rel="noopener noreferrer"
         title={title ? `${title}\n${target.href}` : target.href}
         onClick={onClick}
-        onAuxClick={onClick}
+        onAuxClick={(event) => {
+          // The right button opens the browser's own menu.
+          if (event.button === 1) onClick(event);
+        }}
       >
         <bdi>{children}</bdi>
       </a>

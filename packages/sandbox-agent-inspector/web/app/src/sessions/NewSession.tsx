@@ -1,7 +1,7 @@
 /** Where a session is made: the agent first, then what it is asked, where, and all else folded. */
 
 import { useEffect, useMemo, useRef, useState } from 'react';
-import { useClient, useServerStore } from 'sandbox-agent-react';
+import { composerOf, useClient, useServerStore } from 'sandbox-agent-react';
 import { navigate, paths, useRoute } from '../shell/navigation.ts';
 import { useShortcut } from '../shell/shortcuts.ts';
 import { Banner, Button, Dialog, Disclosure, Kbd, TextField } from '../ui/index.ts';
@@ -126,7 +126,9 @@ export function NewSession() {
       show(plan.problems);
       return;
     }
-    stop.current = new AbortController();
+    const stopped = new AbortController();
+    const { signal } = stopped;
+    stop.current = stopped;
     setProgress({ step: 'create', label: 'Starting', done: null });
     try {
       const session = await createSession(client, store, {
@@ -134,20 +136,22 @@ export function NewSession() {
         files: draft.files,
         isInstalled: agent?.installed ?? true,
         finished: finished.current,
-        signal: stop.current.signal,
+        signal,
         onProgress: setProgress,
       });
+      // The dialog was closed meanwhile: the session is in the list, what was written is still a draft.
+      if (signal.aborted) return;
       rememberChoices(client.url, draft, draft.cwd.trim() || (plan.clone ? session.cwd : ''));
       if (plan.prompt) {
-        // Sent like any other: kept in its outbox until the server has it.
-        store
-          .session(session.id)
-          .send(plan.prompt)
-          .catch(() => {});
+        // Written and sent as any other: it is a draft of the session until the server has taken it.
+        const composer = composerOf(client, store.session(session.id), session.id);
+        composer.drafts.set(session.id, plan.prompt);
+        void composer.send('queue');
       }
       clearDraft();
       navigate(paths.session(session.id), { replace: true });
     } catch (error) {
+      if (signal.aborted) return;
       show(error instanceof StepFailed ? error.problems : { general: String(error) });
       setProgress(null);
     }

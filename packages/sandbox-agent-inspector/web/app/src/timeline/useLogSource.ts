@@ -45,7 +45,10 @@ export function useLogSource(
   const isPaged = view === 'frames' || deltas;
   const paged = usePaged(sessionId, store, isPaged ? view : null);
   const part = useLinkedPart(sessionId, store, isPaged ? null : linked);
-  const loadEarlier = useCallback(() => void store.loadEarlier(), [store]);
+  const loadEarlier = useCallback(() => {
+    // What could not be read is read when somebody goes there again; the bar tells of a lost connection.
+    store.loadEarlier().catch(() => {});
+  }, [store]);
   const loadUntil = useCallback((seq: number) => store.loadUntil(seq), [store]);
   const streamed = useMemo<Log>(
     () => ({

@@ -23,8 +23,12 @@ interface Cell {
   readonly style: TerminalStyle;
 }
 
+const BLANK: Cell = { char: ' ', style: PLAIN };
+
 interface Row {
-  cells: Cell[];
+  /** Undefined: blank. Behind `length` all are, so that what is erased and written again costs what is written. */
+  cells: (Cell | undefined)[];
+  length: number;
   chars: number;
   spans: TerminalLine | null;
   /** Cells that did not fit. */
@@ -86,7 +90,7 @@ export class TerminalScreen {
   }
 
   #drop(row: Row): void {
-    if (row === this.#row && row.cells.length === 0) return;
+    if (row === this.#row && row.length === 0) return;
     this.#dropped.lines += 1;
     this.#dropped.chars += row.chars + 1;
   }
@@ -125,7 +129,7 @@ export class TerminalScreen {
     if (this.#text) return this.#text;
     const rows = [...this.#head, ...this.#tail];
     // The cursor stands in an empty line behind a newline: that is no line.
-    if (rows.at(-1) === this.#row && this.#row.cells.length === 0) rows.pop();
+    if (rows.at(-1) === this.#row && this.#row.length === 0) rows.pop();
     const { lines, chars } = this.#dropped;
     this.#text = {
       lines: rows.map(spansOf),
@@ -136,7 +140,7 @@ export class TerminalScreen {
   }
 
   #addRow(): Row {
-    const row: Row = { cells: [], chars: 0, spans: null, cut: 0 };
+    const row: Row = { cells: [], length: 0, chars: 0, spans: null, cut: 0 };
     if (this.#headChars > HEAD_CHARS) this.#isHeadFull = true;
     (this.#isHeadFull ? this.#tail : this.#head).push(row);
     this.#account(1);
@@ -161,9 +165,10 @@ export class TerminalScreen {
   #freeze(): void {
     const rows = this.#rows();
     const row = rows[rows.length - LIVE_ROWS - 1];
-    if (row && row.cells.length > 0) {
+    if (row && row.length > 0) {
       spansOf(row);
       row.cells = [];
+      row.length = 0;
     }
   }
 
@@ -179,7 +184,7 @@ export class TerminalScreen {
       row.spans = null;
       return;
     }
-    while (row.cells.length < this.#column) row.cells.push({ char: ' ', style: PLAIN });
+    while (row.cells.length < this.#column) row.cells.push(undefined);
     const before = row.cells[this.#column];
     const chars = char.length - (before?.char.length ?? 0);
     row.chars += chars;
@@ -187,6 +192,7 @@ export class TerminalScreen {
     row.cells[this.#column] = { char, style: this.#style };
     row.spans = null;
     this.#column += 1;
+    row.length = Math.max(row.length, this.#column);
   }
 
   #control(code: number): void {
@@ -196,10 +202,7 @@ export class TerminalScreen {
     } else if (code === 0x0d) this.#column = 0;
     else if (code === 0x08) this.#column = Math.max(0, this.#column - 1);
     else if (code === 0x09) {
-      const to = Math.min(MAX_LINE_CHARS, (Math.floor(this.#column / TAB) + 1) * TAB);
-      while (this.#row.cells.length < to) this.#row.cells.push({ char: ' ', style: PLAIN });
-      this.#column = to;
-      this.#row.spans = null;
+      this.#column = Math.min(MAX_LINE_CHARS, (Math.floor(this.#column / TAB) + 1) * TAB);
     }
   }
 
@@ -280,7 +283,9 @@ export class TerminalScreen {
       this.#up(count);
       this.#column = 0;
     } else if (final === 'E' || final === 'B') {
-      for (let index = 0; index < Math.min(count, 100); index += 1) this.#down();
+      const rows = this.#rows();
+      // To the last at most: only a newline makes another.
+      this.#row = rows[Math.min(rows.length - 1, rows.lastIndexOf(this.#row) + count)] ?? this.#row;
       if (final === 'E') this.#column = 0;
     }
   }
@@ -290,9 +295,7 @@ export class TerminalScreen {
     if (mode === 0) this.#truncate(row, this.#column);
     else if (mode === 2) this.#truncate(row, 0);
     else if (mode === 1) {
-      const blank = { char: ' ', style: PLAIN };
-      for (let at = 0; at <= this.#column && at < row.cells.length; at += 1) row.cells[at] = blank;
-      row.spans = null;
+      this.#blank(row, 0, Math.min(this.#column + 1, row.length));
     }
   }
 
@@ -302,12 +305,19 @@ export class TerminalScreen {
     for (const row of rows.slice(rows.lastIndexOf(this.#row) + 1)) this.#truncate(row, 0);
   }
 
-  #truncate(row: Row, length: number): void {
-    if (row.cells.length <= length) return;
-    const gone = row.cells.splice(length).reduce((sum, cell) => sum + cell.char.length, 0);
+  #blank(row: Row, from: number, to: number): void {
+    let gone = 0;
+    for (let at = from; at < to; at += 1) gone += row.cells[at]?.char.length ?? 0;
+    row.cells.fill(undefined, from, to);
     row.chars -= gone;
     this.#account(-gone);
     row.spans = null;
+  }
+
+  #truncate(row: Row, length: number): void {
+    if (row.length <= length) return;
+    this.#blank(row, length, row.length);
+    row.length = length;
     row.cut = 0;
   }
 }
@@ -317,7 +327,8 @@ function spansOf(row: Row): TerminalLine {
   const spans: TerminalSpan[] = [];
   let text = '';
   let style: TerminalStyle | null = null;
-  for (const cell of row.cells) {
+  for (let at = 0; at < row.length; at += 1) {
+    const cell = row.cells[at] ?? BLANK;
     if (style !== null && cell.style !== style) {
       spans.push({ text, style });
       text = '';

@@ -15,6 +15,6 @@ export {
   type PromptCapabilities,
   promptCapabilities,
 } from './session.ts';
-export { type ComposerSnapshot, ComposerStore, type SendHow } from './store.ts';
+export { type ComposerSnapshot, ComposerStore, composerOf, type SendHow } from './store.ts';
 export type { CompletionHandle } from './useCompletion.ts';
 export { type ComposerHandle, textOf, useComposer, useDraft } from './useComposer.ts';

@@ -11,6 +11,8 @@ const HIDDEN = /[\p{Cc}\p{Zl}\p{Zp}\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-
 const SCHEME = /^[a-z][a-z0-9+.-]*:/i;
 const HOST_IN_TEXT = /(?:https?:\/\/)?(?:[^\s/?#@]*@)?((?:[\p{L}\p{N}-]+\.)+\p{L}{2,})/iu;
 
+const MAX_TEXT_CHARS = 300;
+
 /** Where `href` leads, or null when it must not be a link: only http, https, mailto and paths are. */
 export function linkTarget(href: string): LinkTarget | null {
   const trimmed = href.trim();
@@ -53,6 +55,8 @@ export function hostToShow(target: LinkTarget, text: string): string | null {
   if (target.kind === 'path') return null;
   const { host } = target;
   if (/(^|\.)xn--/.test(host)) return host;
+  // What is too long to be read says nothing, and takes long to be looked through.
+  if (text.length > MAX_TEXT_CHARS) return host;
   if (/@/.test(text) && target.kind === 'web') return host;
   const claimed = HOST_IN_TEXT.exec(text)?.[1];
   if (claimed === undefined) return null;

@@ -136,3 +136,21 @@ describe('colours of a terminal', () => {
     );
   });
 });
+
+describe('output that is made to freeze a page', () => {
+  it('makes no lines by moving', () => {
+    expect(terminalText(`a${`${ESC}[100B`.repeat(1000)}b`).lines.map(plainLine)).toEqual(['ab']);
+    expect(terminalText(`a\nb\n${ESC}[2A${ESC}[9Ec`).lines.map(plainLine)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('is written again and erased at the cost of what is written', () => {
+    const text = `${`a${ESC}[2K${ESC}[J`.repeat(50_000)}\r${`${'\t'.repeat(2000)}\n`.repeat(200)}`;
+    expect(terminalText(`${text}end`).lines.map(plainLine).at(-1)).toBe('end');
+  });
+
+  it('keeps blanks where the cursor has passed', () => {
+    expect(terminalText(`a\tb${ESC}[2Cc${ESC}[1Kd`).lines.map(plainLine)).toEqual([
+      `${' '.repeat(12)}d`,
+    ]);
+  });
+});

@@ -64,3 +64,8 @@ describe('a link', () => {
     expect(target && hostToShow(target, text)).toBe(shown);
   });
 });
+
+it('says where a link leads whose text is too long to be read', () => {
+  const target = linkTarget('https://example.org/');
+  expect(target && hostToShow(target, 'a-b.'.repeat(20_000))).toBe('example.org');
+});

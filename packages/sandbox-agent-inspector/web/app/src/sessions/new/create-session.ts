@@ -1,6 +1,7 @@
 /** Make what the dialog stands for, step by step. What has been done is not done again when a later step fails. */
 import {
   ApiError,
+  newId,
   type SandboxAgent,
   type ServerStore,
   type SessionInfo,
@@ -22,10 +23,12 @@ export interface Finished {
   /** `url ref path` -> where it was cloned to. */
   clones: Map<string, string>;
   uploads: Set<File>;
+  /** What was asked to be made without an answer -> the key with which it is made once. */
+  keys: Map<string, string>;
 }
 
 export function nothingFinished(): Finished {
-  return { clones: new Map(), uploads: new Set() };
+  return { clones: new Map(), uploads: new Set(), keys: new Map() };
 }
 
 export class StepFailed extends Error {
@@ -114,11 +117,28 @@ export async function createSession(
     ? () => {}
     : watchInstall(client, body.agent, onProgress);
   try {
-    const session = await step('general', () => client.sessions.create(body));
+    const session = await step('general', () => created(client, body, options));
     store.refreshSession(session.id);
     return session;
   } finally {
     stopWatching();
+  }
+}
+
+async function created(
+  client: SandboxAgent,
+  body: SessionPlan['body'],
+  { finished: { keys }, signal }: CreateOptions,
+): Promise<SessionInfo> {
+  const wish = JSON.stringify(body);
+  const idempotencyKey = keys.get(wish) ?? newId();
+  keys.set(wish, idempotencyKey);
+  try {
+    return await client.sessions.create(body, { idempotencyKey, signal });
+  } catch (error) {
+    // What was refused is asked anew: an answer is given again for its key.
+    if (error instanceof ApiError) keys.delete(wish);
+    throw error;
   }
 }
 
