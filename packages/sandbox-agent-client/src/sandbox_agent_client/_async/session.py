@@ -17,10 +17,10 @@ from sandbox_agent_core.errors import InvalidRequest, SandboxAgentError
 from sandbox_agent_core.events import Event
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import project
-from sandbox_agent_core.view import Transcript
+from sandbox_agent_core.view import Transcript, render_markdown
 
 from sandbox_agent_client._async._backend import CALLBACKS_MAY_BE_ASYNC
-from sandbox_agent_client._async.connection import Connection
+from sandbox_agent_client._async.connection import PAGE_ENTRIES, Connection
 from sandbox_agent_client._async.host_tools import HostTools
 from sandbox_agent_client._async.interrupt import Interrupt
 from sandbox_agent_client._async.prompting import Prompting
@@ -37,9 +37,9 @@ from sandbox_agent_client._async.requests import (
 from sandbox_agent_client._async.turns import SessionTurns
 from sandbox_agent_client._async.watch import Watch
 from sandbox_agent_client._callbacks import check_callback
+from sandbox_agent_client._calls import event_texts, long_work
 from sandbox_agent_client._calls import events as event_calls
 from sandbox_agent_client._calls import git as git_calls
-from sandbox_agent_client._calls import long_work
 from sandbox_agent_client._calls import requests as request_calls
 from sandbox_agent_client._calls import sessions as calls
 from sandbox_agent_client._directories import directory
@@ -180,6 +180,30 @@ class Session(Prompting):
         with `streaming`."""
         await self._turns.left_behind()
         return await self._connection.call(event_calls.transcript(self.id))
+
+    async def export(self, format: Literal["markdown", "jsonl"] = "markdown") -> str:
+        """The session so far as a text to keep or to send to somebody.
+
+        `markdown` is for reading: for an issue or a review. What looks like a credential is masked, and what the agent
+        wrote is no markup of the document around it. `jsonl` is for programs: an event in each line, byte for byte as the
+        API has it, with nothing left out.
+
+        Raises:
+            InvalidRequest: there is no such format.
+        """
+        if format == "markdown":
+            return render_markdown(await self.transcript())
+        if format != "jsonl":
+            raise InvalidRequest(f"`format` must be 'markdown' or 'jsonl', not {format!r}.")
+        texts: list[str] = []
+        after, has_more = 0, True
+        while has_more:
+            call = event_texts.page_of_texts(self.id, after, limit=PAGE_ENTRIES)
+            async with self._connection.open(call) as response:
+                page = event_texts.read_texts(await response.aread())
+            texts += page.texts
+            after, has_more = page.next_cursor, page.has_more
+        return "".join(f"{text}\n" for text in texts)
 
     # -- decisions
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -96,6 +97,10 @@ class Archive(Protocol):
         """Oldest first; the last so many, when there is a `tail`. Raises: SessionNotFound."""
         ...
 
+    async def event_texts(self, session_id: str) -> str:
+        """All events, a line of JSON each. Raises: SessionNotFound."""
+        ...
+
     async def delete(self, session_id: str) -> None:
         """Raises: SessionNotFound; Conflict: somebody is using it."""
         ...
@@ -137,6 +142,9 @@ class ServerArchive:
         newest = session.events(after=after, deltas=deltas, reverse=True, limit=tail)
         for event in reversed([event async for event in newest]):
             yield event
+
+    async def event_texts(self, session_id: str) -> str:
+        return await (await self.client.get_session(session_id)).export("jsonl")
 
     async def delete(self, session_id: str) -> None:
         await self.client.delete_session(session_id)
@@ -194,6 +202,13 @@ class StoreArchive:
                 last.append(event)
         for event in last:
             yield event
+
+    async def event_texts(self, session_id: str) -> str:
+        lines = [
+            json.dumps(event.to_wire(), ensure_ascii=False, separators=(",", ":")) + "\n"
+            async for event in self.events(session_id, 0)
+        ]
+        return "".join(lines)
 
     async def delete(self, session_id: str) -> None:
         await self._check(session_id)

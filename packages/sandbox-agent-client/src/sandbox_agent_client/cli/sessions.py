@@ -7,12 +7,14 @@ import sys
 import textwrap
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from sandbox_agent_core.events import Event
+from sandbox_agent_core.view import render_markdown
 
 from sandbox_agent_client.cli.archive import Row, open_archives, place_of
 from sandbox_agent_client.cli.commands import Commands
@@ -36,13 +38,20 @@ from sandbox_agent_client.cli.terminal import confirmed
 from sandbox_agent_client.cli.transcript import show_transcript
 from sandbox_agent_client.cli.turns import add_turns_command
 from sandbox_agent_client.cli.watching import add_watch_command
-from sandbox_agent_client.errors import SandboxAgentError
+from sandbox_agent_client.errors import InvalidRequest, SandboxAgentError
 
 __all__ = ["sessions_app"]
 
 sessions_app = Commands(
     help="What is said and done: at a server, and, without --url, also what `run` and `chat` keep on this machine."
 )
+
+
+class ExportFormat(StrEnum):
+    MARKDOWN = "markdown"
+    JSONL = "jsonl"
+
+
 PROMPT_CHARS = 72
 """Of one that stands for a title: the rest says little in a list."""
 LOOK, STEER, CHANGE = "Look", "Steer", "Long work"
@@ -106,6 +115,32 @@ def _events(
     finish(shown)
 
 
+@sessions_app.command("export", rich_help_panel=LOOK)
+def _export(
+    session: SessionName,
+    url: Url = None,
+    token_env: TokenEnv = TOKEN_VARIABLE,
+    store: Store = None,
+    format: Annotated[
+        ExportFormat,
+        typer.Option(help="To read, with credentials masked; or all events, a line of JSON each."),
+    ] = ExportFormat.MARKDOWN,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Instead of the standard output. Written over.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """A session as a text to keep, or to send to somebody."""
+    target = resolve_target(url=url, token_env=token_env)
+    finish(_export_session(target, store, session, format=format, output=output))
+
+
 add_turns_command(sessions_app, panel=LOOK)
 
 add_watch_command(sessions_app, panel=LOOK)
@@ -164,6 +199,31 @@ async def _show_session(target: Target, store: Path | None, name: str, *, as_jso
         print(json_module.dumps(transcript.to_wire()))
     else:
         show_transcript(transcript, Console(highlight=False))
+
+
+async def _export_session(
+    target: Target, store: Path | None, name: str, *, format: ExportFormat, output: Path | None
+) -> None:
+    async with open_archives(target, store=store) as archives:
+        place = await place_of(archives, name)
+        if format is ExportFormat.JSONL:
+            text = await place.archive.event_texts(place.id)
+        else:
+            text = render_markdown(await place.archive.transcript(place.id))
+    _write(text, output)
+
+
+def _write(text: str, output: Path | None) -> None:
+    """As UTF-8, whatever the terminal's encoding is. Raises: InvalidRequest."""
+    data = text.encode("utf-8")
+    if output is None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+        return
+    try:
+        output.expanduser().write_bytes(data)
+    except OSError as exc:
+        raise InvalidRequest(f"{str(output)!r} cannot be written: {exc.strerror}") from exc
 
 
 async def _show_events(

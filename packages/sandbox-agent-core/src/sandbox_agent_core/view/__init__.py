@@ -5,6 +5,7 @@ from __future__ import annotations
 from sandbox_agent_core.view.context import render_context
 from sandbox_agent_core.view.fold import TranscriptFolder, fold
 from sandbox_agent_core.view.log_fold import LogFolder
+from sandbox_agent_core.view.markdown import render_markdown
 from sandbox_agent_core.view.model import (
     ContextUsage,
     HookItem,
@@ -49,4 +50,5 @@ __all__ = [
     "Turn",
     "fold",
     "render_context",
+    "render_markdown",
 ]

@@ -1,0 +1,96 @@
+"""A session as a text: its events as they are, or a document to read; from a server and from a store."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+from sandbox_agent_client import Endpoint, SandboxAgentSync, SessionSync, SqliteTranscriptStore
+from sandbox_agent_client._calls.event_texts import read_texts
+from sandbox_agent_client.cli.main import app
+from sandbox_agent_client.errors import InternalError, InvalidRequest
+from typer.testing import CliRunner
+
+PROMPT = "Say # hello"
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    return tmp_path / "kept.db"
+
+
+@pytest.fixture
+def session(endpoint: Endpoint, kept: Path) -> SessionSync:
+    store = SqliteTranscriptStore(kept)
+    with SandboxAgentSync.connect(endpoint.url, token=endpoint.token, persistence=store) as client:
+        made = client.create_session("mock")
+        made.prompt(PROMPT)
+        yield made
+
+
+def of_the_api(endpoint: Endpoint, session_id: str) -> str:
+    answer = httpx.get(
+        f"{endpoint.url}/v1/sessions/{session_id}/events",
+        headers={"authorization": f"Bearer {endpoint.token}"},
+    )
+    assert not answer.json()["hasMore"]
+    return answer.text
+
+
+def test_json_lines_are_the_events_byte_for_byte(endpoint: Endpoint, session: SessionSync) -> None:
+    lines = session.export("jsonl").splitlines()
+    assert of_the_api(endpoint, session.id).startswith(f'{{"events":[{",".join(lines)}]')
+    assert [json.loads(line)["seq"] for line in lines] == [event.seq for event in session.events()]
+
+
+def test_markdown_is_what_was_said(session: SessionSync) -> None:
+    text = session.export()
+    assert f"**You**\n\n> {PROMPT}" in text
+    assert session.id in text
+    with pytest.raises(InvalidRequest):
+        session.export("html")  # type: ignore[arg-type]
+
+
+def test_a_terminal_exports_to_a_file_or_to_its_output(
+    at_server: dict[str, str], session: SessionSync, kept: Path, tmp_path: Path
+) -> None:
+    def export(*arguments: str) -> bytes:
+        done = CliRunner().invoke(
+            app, ["sessions", "export", session.id, *arguments], env=at_server
+        )
+        assert done.exit_code == 0, done.output
+        return done.stdout_bytes
+
+    events = session.export("jsonl").encode()
+    assert export("--format", "jsonl") == events
+    file = tmp_path / "session.md"
+    assert export("-o", str(file)) == b""
+    assert file.read_bytes() == session.export().encode() == export("--store", str(kept))
+    assert export("--format", "jsonl", "--store", str(kept)) == events
+    nowhere = ["sessions", "export", session.id, "-o", str(tmp_path)]
+    assert CliRunner().invoke(app, nowhere, env=at_server).exit_code == 2
+
+
+def test_a_text_is_cut_out_of_its_page_as_it_stands() -> None:
+    texts = [
+        '{"seq":1,"a":1.0,"b":"]}\\""}',
+        '{"seq":2,"c":[{"d":1e400}],"e":"\\ud83e"}',
+        '{ "seq" : 3 }',
+    ]
+    page = f'{{"events":[{",".join(texts)}],"nextCursor":3,"hasMore":true}}'
+    found = read_texts(page.encode())
+    assert (found.texts, found.next_cursor, found.has_more) == (texts, 3, True)
+    empty = read_texts(b'{"events":[],"nextCursor":0,"hasMore":false}')
+    assert (empty.texts, empty.has_more) == ([], False)
+    for bad in (
+        b"",
+        b"[]",
+        b'{"events":[',
+        b'{"events":[{}]}',
+        b'{"x":1,"events":[]}',
+        b'{"events":[{}',
+    ):
+        with pytest.raises(InternalError):
+            read_texts(bad)
