@@ -44,6 +44,10 @@ class Cable:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.is_cut = False
+        self.is_deaf = False
+        """What is sent to the server gets lost, and nobody is told."""
+        self.lost = threading.Event()
+        """Something did."""
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -57,7 +61,19 @@ class Cable:
                 far = socket.create_connection(self._server)
                 self._open += [near, far]
                 for one, other in ((near, far), (far, near)):
-                    threading.Thread(target=_pump, args=(one, other), daemon=True).start()
+                    threading.Thread(target=self._pump, args=(one, other), daemon=True).start()
+
+    def _pump(self, one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(65536):
+                if self.is_deaf:
+                    self.lost.set()
+                else:
+                    other.sendall(data)
+        for each in (one, other):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
 
     def cut(self) -> None:
         self.is_cut = True
@@ -67,21 +83,11 @@ class Cable:
         self._open.clear()
 
     def mend(self) -> None:
-        self.is_cut = False
+        self.is_cut = self.is_deaf = False
 
     def close(self) -> None:
         self.cut()
         self._listener.close()
-
-
-def _pump(one: socket.socket, other: socket.socket) -> None:
-    with suppress(OSError):
-        while data := one.recv(65536):
-            other.sendall(data)
-    for each in (one, other):
-        with suppress(OSError):
-            each.shutdown(socket.SHUT_RDWR)
-        each.close()
 
 
 @pytest.fixture
@@ -158,13 +164,18 @@ async def test_a_cut_connection_is_none_for_the_editor(server: ServerProcess, ca
     assert len(server.events(id, "turn.started")) == 2
 
 
+@pytest.mark.parametrize("is_on_its_way", [False, True], ids=["unanswered", "on-its-way"])
 async def test_a_question_stays_open_over_a_cut_and_is_asked_once(
-    server: ServerProcess, cable: Cable
+    server: ServerProcess, cable: Cable, is_on_its_way: bool
 ) -> None:
     async with bridged(server, cable.url) as (editor, connection, id):
         prompt = connection.prompt(session_id=id, prompt=[text_block("permission")])
         running = asyncio.create_task(prompt)
         await editor.asked.wait()
+        if is_on_its_way:
+            cable.is_deaf = True
+            editor.may_answer.set()
+            assert await asyncio.to_thread(cable.lost.wait, DEADLINE_S)
         cable.cut()
         editor.may_answer.set()
         cable.mend()

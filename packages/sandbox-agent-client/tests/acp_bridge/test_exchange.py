@@ -44,6 +44,14 @@ class Ends:
         self.server.remove(frame)
         return frame
 
+    def come_back(self, *pending: str) -> None:
+        """The connection is lost and made again; the session is resumed, with what is asked in it."""
+        self.exchange.disconnected()
+        self.connect()
+        self.answers(self.take("initialize"))
+        own = {"pending": [*pending]}
+        self.answers(self.take("session/resume"), {"_meta": {"sandbox_agent": own}})
+
     def told(self) -> list[Frame]:
         told, self.editor[:] = [*self.editor], []
         return told
@@ -161,6 +169,54 @@ def test_an_answer_without_a_connection_is_given_when_the_question_comes_again(e
     assert ends.told() == []
 
 
+def test_an_answer_that_got_lost_with_the_connection_is_given_again(ends: Ends) -> None:
+    ends.exchange.from_server(asks(5, "req_1"))
+    (shown,) = ends.told()
+    answer = {"id": shown["id"], "result": {"yes": 1}}
+    ends.exchange.from_editor(json.dumps(answer).encode())
+    assert ends.server == [{"id": 5, "result": {"yes": 1}}]
+    for id in (0, 3):  # lost twice
+        ends.come_back("req_1")
+        ends.exchange.from_server(asks(id, "req_1"))
+        assert ends.server == [{"id": id, "result": {"yes": 1}}]
+    ends.exchange.from_editor(json.dumps(answer | {"result": {"no": 1}}).encode())
+    ends.come_back()
+    assert (ends.server, ends.told()) == ([], [])
+
+
+def test_a_question_is_not_withdrawn_by_the_id_of_another_connection(ends: Ends) -> None:
+    ends.exchange.from_server(asks(0, "req_1"))
+    ends.come_back("req_1")
+    ends.exchange.from_server(asks(0, "req_2"))
+    first, second = ends.told()
+    ends.exchange.from_server({"method": "$/cancel_request", "params": {"requestId": 0}})
+    assert [one["params"]["requestId"] for one in ends.told()] == [second["id"]]
+    ends.exchange.from_server(asks(1, "req_1"))
+    ends.exchange.from_editor(json.dumps({"id": first["id"], "result": {}}).encode())
+    assert ends.server == [{"id": 1, "result": {}}]
+
+
+def test_what_is_asked_while_a_session_is_resumed_stays_open(ends: Ends) -> None:
+    ends.exchange.disconnected()
+    ends.connect()
+    ends.answers(ends.take("initialize"))
+    ends.exchange.from_server(asks(0, "req_new"))
+    ends.answers(ends.take("session/resume"), {"_meta": {"sandbox_agent": {"pending": []}}})
+    assert [one["method"] for one in ends.told()] == ["session/request_permission"]
+
+
+def test_answers_that_were_given_are_not_kept_for_ever(ends: Ends) -> None:
+    for number in range(300):
+        ends.exchange.from_server(asks(number, f"req_{number}"))
+        ends.exchange.from_editor(json.dumps({"id": number, "result": {}}).encode())
+    ends.told()
+    ends.come_back("req_0", "req_299")
+    for number in (0, 299):
+        ends.exchange.from_server(asks(number, f"req_{number}"))
+    assert ends.server == [{"id": 299, "result": {}}]
+    assert len(ends.told()) == 1
+
+
 def test_a_question_that_was_answered_elsewhere_is_withdrawn(ends: Ends) -> None:
     for request, server_id in (("req_1", 5), ("req_2", 6)):
         ends.exchange.from_server(asks(server_id, request))
@@ -173,6 +229,23 @@ def test_a_question_that_was_answered_elsewhere_is_withdrawn(ends: Ends) -> None
     ends.answers(ends.take("session/resume"), {"_meta": {"sandbox_agent": {"pending": []}}})
     withdrawn = [one["params"]["requestId"] for one in ends.told()]
     assert withdrawn == [first["id"], second["id"]]
+
+
+def test_a_cancellation_that_may_have_got_lost_is_given_again(ends: Ends) -> None:
+    for id in (2, 3):
+        ends.says("session/prompt", id, sessionId="s", prompt=[])
+    ends.says("session/cancel", sessionId="s")
+    ends.says("session/list", 4)
+    ends.says("$/cancel_request", requestId=4)
+    ends.come_back()
+    said = [one["method"] for one in ends.server]
+    prompts = ["session/prompt", "session/prompt"]
+    assert said == [*prompts, "session/list", "session/cancel", "$/cancel_request"]
+    ends.answers(ends.server[0], {"stopReason": "cancelled"})
+    ends.says("session/prompt", 5, sessionId="s", prompt=[])
+    ends.come_back()
+    said = [one["method"] for one in ends.server]
+    assert said == ["session/prompt", "session/list", "session/prompt", "$/cancel_request"]
 
 
 def test_a_session_that_was_made_before_its_answer_got_lost_is_that_session(ends: Ends) -> None:
@@ -194,11 +267,15 @@ def test_a_session_that_was_made_before_its_answer_got_lost_is_that_session(ends
 def test_a_session_that_is_gone_fails_what_was_asked_of_it_and_nothing_else(ends: Ends) -> None:
     ends.says("session/prompt", 2, sessionId="s", prompt=[])
     ends.says("session/list", 3)
+    ends.exchange.from_server(asks(5, "req_1"))
+    (question,) = ends.told()
     ends.exchange.disconnected()
     ends.connect()
     ends.answers(ends.take("initialize"))
     ends.answers(ends.take("session/resume"), code=-32002, message="gone")
-    assert [(one["id"], one["error"]["code"]) for one in ends.told()] == [(2, -32002)]
+    withdrawn, failed = ends.told()
+    assert withdrawn["params"] == {"requestId": question["id"]}
+    assert (failed["id"], failed["error"]["code"]) == (2, -32002)
     assert [one["method"] for one in ends.server] == ["session/list"]
 
 

@@ -1,7 +1,7 @@
 """What goes through the bridge, without I/O: it outlives the connection, so that the editor sees none of its ends.
 
 Every request of the editor is kept until it is answered. After a connection was lost, the sessions are resumed at their
-cursors, and what is not answered is asked again, in a way that the server carries it out once.
+cursors, and what is not answered is asked again, in a way that the server carries it out once; what cancels it, too.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from sandbox_agent_core.frames.jsonrpc import (
     INTERNAL_ERROR,
     PARSE_ERROR,
     error_response,
-    notification,
     request,
 )
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.lenient import as_dict, as_int, as_list, as_str
+
+from sandbox_agent_client.acp_bridge.questions import Questions
 
 __all__ = ["META", "Exchange", "Rewrite", "with_meta"]
 
@@ -43,18 +44,8 @@ class _Asked:
 
     frame: Frame
     is_sent: bool = False
-
-
-@dataclass(slots=True)
-class _Question:
-    """Of the agent, which the editor has been asked."""
-
-    request_id: str
-    session_id: str
-    server_id: Any
-    connection: int
-    """On which it has that id."""
-    answer: Frame | None = None
+    cancelled_by: Frame | None = None
+    """A notification that was sent, and may not have arrived."""
 
 
 @dataclass(slots=True)
@@ -79,15 +70,13 @@ class Exchange:
         self._make_id = make_id
         self._to_server: Send | None = None
         """None while there is no connection, or it is not ready yet."""
-        self._connection = 0
         self._hello: Frame | None = None
         self._is_greeted = False
         self._asked: dict[str, _Asked] = {}
         self._later: list[Frame] = []
         """Notifications for when there is a connection."""
         self._sessions: dict[str, _Held] = {}
-        self._questions: dict[int, _Question] = {}
-        self._next_question = 0
+        self._questions = Questions(to_editor)
         self._own: dict[str, Callable[[Frame], None]] = {}
         """Requests of the bridge itself."""
 
@@ -101,10 +90,11 @@ class Exchange:
     def connected(self, send: Send) -> None:
         """A new one: it is greeted, the sessions are resumed, then what waits goes out."""
         assert self._hello is not None
-        self._connection += 1
+        self._questions.connected()
         key = _key(self._hello["id"])
         if not self._is_greeted and key in self._asked:
             self._to_server = send
+            self._questions.ready(send)
             self._asked[key].is_sent = True
             send(self._hello)
             return
@@ -114,6 +104,7 @@ class Exchange:
 
     def disconnected(self) -> None:
         self._to_server = None
+        self._questions.disconnected()
         self._own.clear()
 
     def fail(self, message: str, **data: Any) -> None:
@@ -151,13 +142,11 @@ class Exchange:
 
     def _ready(self, send: Send) -> None:
         self._to_server = send
-        for id, question in list(self._questions.items()):
-            if question.answer is not None and question.connection == self._connection:
-                del self._questions[id]
-                send({**question.answer, "id": question.server_id})
+        self._questions.ready(send)
         for asked in list(self._asked.values()):
             if asked.is_sent:
                 send(self._again(asked))
+        self._cancel_again(send)
         self._send_what_waits(send)
 
     def _send_what_waits(self, send: Send) -> None:
@@ -168,6 +157,33 @@ class Exchange:
         later, self._later = self._later, []
         for frame in later:
             send(frame)
+
+    def _cancel_again(self, send: Send) -> None:
+        sent: list[Frame] = []
+        for cancel in [asked.cancelled_by for asked in self._asked.values()]:
+            if cancel is None or cancel in sent:
+                continue
+            # One of a session would also cancel what was prompted after it.
+            if all(asked.cancelled_by is not None for asked in self._cancelled_by(cancel)):
+                sent.append(cancel)
+                send(cancel)
+
+    def _cancelled_by(self, frame: Frame) -> list[_Asked]:
+        params = as_dict(frame.get("params"))
+        if frame["method"] == acp.CANCEL_REQUEST:
+            asked = self._asked.get(_key(params.get("requestId")))
+            return [] if asked is None else [asked]
+        if frame["method"] == acp.SESSION_CANCEL:
+            return self._prompts_of(params.get("sessionId"))
+        return []
+
+    def _prompts_of(self, session_id: Any) -> list[_Asked]:
+        return [
+            asked
+            for asked in self._asked.values()
+            if asked.frame["method"] == acp.SESSION_PROMPT
+            and as_dict(asked.frame.get("params")).get("sessionId") == session_id
+        ]
 
     def _again(self, asked: _Asked) -> Frame:
         """Of what may have arrived."""
@@ -183,6 +199,7 @@ class Exchange:
 
     def _lost(self, session_id: str, error: Frame) -> None:
         self._sessions.pop(session_id, None)
+        self._questions.only(session_id, still=())
         for key, asked in list(self._asked.items()):
             if as_dict(asked.frame.get("params")).get("sessionId") == session_id:
                 del self._asked[key]
@@ -191,17 +208,11 @@ class Exchange:
     def _still_asked(self, session_id: str, result: Any) -> None:
         """What was answered elsewhere meanwhile is asked no longer."""
         own = as_dict(as_dict(as_dict(result).get("_meta")).get(META))
-        pending = as_list(own.get("pending"))
-        for id, question in list(self._questions.items()):
-            if question.session_id == session_id and question.request_id not in pending:
-                del self._questions[id]
-                self._to_editor(notification(acp.CANCEL_REQUEST, {"requestId": id}))
+        self._questions.only(session_id, still=as_list(own.get("pending")))
 
     def _turns_of(self, session_id: str) -> list[str]:
-        params = [as_dict(asked.frame.get("params")) for asked in self._asked.values()]
-        turns = [
-            _own_meta(one).get("turnId") for one in params if one.get("sessionId") == session_id
-        ]
+        prompts = [as_dict(asked.frame.get("params")) for asked in self._prompts_of(session_id)]
+        turns = [_own_meta(params).get("turnId") for params in prompts]
         return [turn for turn in turns if isinstance(turn, str)]
 
     # From the editor
@@ -215,7 +226,7 @@ class Exchange:
         if not isinstance(frame, dict):
             self._pass_on(frame)
         elif not isinstance(frame.get("method"), str):
-            self._answered(frame)
+            self._questions.answered(frame)
         elif frame.get("id") is None:
             self._notified(frame)
         else:
@@ -253,17 +264,10 @@ class Exchange:
             asked = self._asked.get(_key(as_dict(frame.get("params")).get("requestId")))
             if asked is None:
                 return
+        if self._to_server is not None:
+            for asked in self._cancelled_by(frame):
+                asked.cancelled_by = frame
         self._pass_on(frame)
-
-    def _answered(self, frame: Frame) -> None:
-        question = self._questions.get(_question_id(frame))
-        if question is None:
-            return
-        if self._to_server is None or question.connection != self._connection:
-            question.answer = frame
-            return
-        del self._questions[frame["id"]]
-        self._to_server({**frame, "id": question.server_id})
 
     def _pass_on(self, frame: Any) -> None:
         if self._to_server is None:
@@ -280,7 +284,7 @@ class Exchange:
         elif "id" in frame:
             self._question(frame)
         elif method == acp.CANCEL_REQUEST:
-            self._withdrawn(frame)
+            self._questions.withdrawn(as_dict(frame.get("params")).get("requestId"))
         else:
             params = as_dict(frame.get("params"))
             held = self._held(str(params.get("sessionId")))
@@ -339,27 +343,7 @@ class Exchange:
         request_id = str(_own_meta(params).get("requestId"))
         session_id = str(params.get("sessionId"))
         self._held(session_id)
-        known = next(
-            ((id, one) for id, one in self._questions.items() if one.request_id == request_id), None
-        )
-        if known is not None:
-            id, question = known
-            question.server_id, question.connection = frame["id"], self._connection
-            if question.answer is not None and self._to_server is not None:
-                del self._questions[id]
-                self._to_server({**question.answer, "id": frame["id"]})
-            return
-        id = self._next_question
-        self._next_question += 1
-        self._questions[id] = _Question(request_id, session_id, frame["id"], self._connection)
-        self._to_editor({**frame, "id": id})
-
-    def _withdrawn(self, frame: Frame) -> None:
-        server_id = as_dict(frame.get("params")).get("requestId")
-        for id, question in list(self._questions.items()):
-            if question.server_id == server_id:
-                del self._questions[id]
-                self._to_editor(notification(acp.CANCEL_REQUEST, {"requestId": id}))
+        self._questions.asked(frame, session_id=session_id, request_id=request_id)
 
     def _held(self, session_id: str) -> _Held:
         return self._sessions.setdefault(session_id, _Held())
@@ -370,11 +354,6 @@ class Exchange:
         id = self._make_id("bridge")
         self._own[_key(id)] = answered
         send(request(id, method, params))
-
-
-def _question_id(frame: Frame) -> int:
-    id = as_int(frame.get("id"))
-    return -1 if id is None else id
 
 
 def _key(id: Any) -> str:
