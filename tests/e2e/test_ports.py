@@ -15,6 +15,7 @@ import pytest
 import websockets
 from support.ports import free_port
 from support.server import ServerProcess, until
+from support.sockets import read_until
 from support.web_program import WebProgram, raw_program, web_program
 from websockets.sync.client import ClientConnection, connect
 
@@ -339,14 +340,12 @@ def test_a_body_arrives_while_it_is_sent(server: ServerProcess, program: WebProg
 
 def test_an_answer_may_come_before_the_body_is_whole(server: ServerProcess) -> None:
     def echo(connection: socket.socket) -> None:
-        head = b""
-        while b"\r\n\r\n" not in head:
-            head += connection.recv(65536)
-        connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")
-        while part := connection.recv(65536):
+        # The body may begin in the piece that ends the head, and end in more than one.
+        _, _, body = read_until(connection, b"\r\n\r\n").partition(b"\r\n\r\n")
+        connection.sendall(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\n" + body)
+        while not body.endswith(b"0\r\n\r\n") and (part := connection.recv(65536)):
             connection.sendall(part)
-            if part.endswith(b"0\r\n\r\n"):
-                return
+            body += part
 
     with (
         raw_program(echo) as port,
@@ -356,9 +355,7 @@ def test_an_answer_may_come_before_the_body_is_whole(server: ServerProcess) -> N
         head = f"POST /v1/ports/{port}/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n"
         raw.sendall(f"{head}Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n".encode())
         raw.sendall(b"4\r\nfour\r\n")
-        seen = b""
-        while b"four" not in seen:
-            seen += raw.recv(65536)
+        seen = read_until(raw, b"four")
         raw.sendall(b"4\r\nmore\r\n0\r\n\r\n")
         while part := raw.recv(65536):
             seen += part

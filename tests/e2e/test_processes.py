@@ -14,6 +14,7 @@ import httpx
 import pytest
 from support.processes import is_running
 from support.server import TOKEN, ServerProcess, until
+from support.sockets import read_until
 
 RUN = "/v1/processes/run"
 PROCESSES = "/v1/processes"
@@ -238,9 +239,7 @@ def test_a_slow_follower_holds_nobody_and_is_told_what_it_missed(
                 f"GET {PROCESSES}/{info['id']}/logs?follow=true HTTP/1.1\r\nhost: {url.host}\r\n"
                 f"authorization: Bearer {TOKEN}\r\n\r\n".encode()
             )
-            told = b""
-            while b": open" not in told:
-                told += slow.recv(4096)
+            read_until(slow, b": open")
             before = server.memory_mib()
             client.post(f"{PROCESSES}/{info['id']}/input", json={"data": "Cg=="})
             assert ended(client, info["id"])["outputBytes"] == 14_888_896

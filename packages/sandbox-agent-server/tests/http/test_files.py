@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from support.server import ServerProcess, until
+from support.sockets import read_until
 
 WATCHERS = 20
 HUGE = 2 * 1024**3 + 4096
@@ -505,26 +506,15 @@ def test_watchers_beyond_the_limit_are_refused_and_all_others_share_one(
             connection.sendall(head)
             opened.append(connection)
         for connection in opened:
-            said = b""
-            while (
-                b"event: ready" not in said and b"watch_limit" not in said and b"limit_" not in said
-            ):
-                said += connection.recv(4096)
+            said = read_until(connection, b"event: ready", b"watch_limit", b"limit_")
             refused += b"429" in said
         assert refused == 60 - WATCHERS
         (here / "news").touch()
-        assert b"added" in _until_change(opened[0])
+        read_until(opened[0], b"added")
         assert server.memory_mib() < before + 30
     finally:
         for connection in opened:
             connection.close()
-
-
-def _until_change(connection: socket.socket) -> bytes:
-    said = b""
-    while b"event: change" not in said:
-        said += connection.recv(4096)
-    return said
 
 
 def test_with_a_root_callers_stay_beneath_it(tmp_path: Path) -> None:
