@@ -5,10 +5,7 @@ there. `docs/providers/custom.md` explains it.
 """
 
 import asyncio
-import contextlib
-import os
 import shutil
-import signal
 import socket
 import sys
 import tempfile
@@ -71,8 +68,11 @@ class DirectoryProvider:
 
     async def destroy(self, ref: SandboxRef) -> None:
         if Path(ref.id, ".sandbox-agent").is_dir():
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                os.kill(int(Path(ServerLayout(ref.id).pid).read_text()), signal.SIGTERM)
+            stop = (
+                f"pid=$(cat '{ServerLayout(ref.id).pid}') && kill $pid && "
+                "while ps -o stat= -p $pid | grep -q '^[^Z]'; do sleep 0.05; done"
+            )
+            await Directory(ref.id).run(stop, timeout_s=10)  # until it writes no more files
             shutil.rmtree(ref.id, ignore_errors=True)
 
 

@@ -82,9 +82,8 @@ class DirectoryProvider:
         self.calls.append("destroy")
         home = self.root / ref.id
         if home.is_dir():
-            if pid := self.server_pid(ref):
-                os.kill(pid, signal.SIGCONT)
-            await self._machine(home).stop_server(signal.SIGKILL)
+            # The server's own programs outlive it when it is killed, and write: git does.
+            await self._machine(home).end()
             shutil.rmtree(home)
 
     async def ensure_server(self, ref: SandboxRef) -> None:
