@@ -39,6 +39,8 @@ async def start_agent(
     scripted_llm: ScriptedLLM, home: Path, cwd: Path
 ) -> AsyncIterator[Callable[..., Awaitable[AdapterDriver]]]:
     """The real OpenCode or Kilo behind its adapter, against the scripted model; stopped after the test."""
+    temporary = home / "tmp"
+    temporary.mkdir()
     async with AsyncExitStack() as stack:
 
         async def start(
@@ -48,6 +50,7 @@ async def start_agent(
                 "ANTHROPIC_API_KEY": "sk-ant-scripted",
                 "ANTHROPIC_BASE_URL": scripted_llm.url,
                 f"{name.upper()}_DISABLE_DEFAULT_PLUGINS": "1",
+                "TMPDIR": str(temporary),
             }
             context = AgentContext(
                 session_id="test",
@@ -62,6 +65,7 @@ async def start_agent(
             )
 
         yield start
+    assert [*temporary.rglob(".*.so")] == []
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,24 @@ async def opencode(tmp_path: Path) -> AsyncIterator[AdapterDriver]:
     context = AgentContext(session_id="s", cwd=tmp_path, env=env, command=command)
     async with AdapterDriver(OPENCODE_DEFINITION.create(context), context) as driver:
         yield driver
+
+
+async def test_what_the_program_unpacks_is_gone_when_it_is(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TMPDIR": str(temporary)}
+    command = [sys.executable, str(PROGRAM)]
+    context = AgentContext(session_id="s", cwd=tmp_path, env=env, command=command)
+    async with AdapterDriver(OPENCODE_DEFINITION.create(context), context) as opencode:
+        await opencode.open()
+        assert [path.name for path in temporary.glob("*/*")] == [".library.so"]
+    assert [*temporary.iterdir()] == []
+    own = tmp_path / "own"
+    own.mkdir()
+    context = replace(context, env=env | {"BUN_TMPDIR": str(own)})
+    async with AdapterDriver(OPENCODE_DEFINITION.create(context), context) as opencode:
+        await opencode.open()
+    assert [path.name for path in own.iterdir()] == [".library.so"]
 
 
 def said(opencode: AdapterDriver) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+import shutil
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -27,6 +29,8 @@ START_TIMEOUT_S: Final = 60.0
 _USER: Final = "sandbox-agent"
 _LISTENING: Final = re.compile(rb"listening on (http://127\.0\.0\.1:\d+)")
 _PASSWORD_BYTES: Final = 24
+_UNPACKS_INTO: Final = "BUN_TMPDIR"
+"""Where the program puts the libraries that it carries: a file of 5 MB at each start, which it never removes."""
 # Not all of PREFIX_*: a server that was itself started by the agent has its own password there.
 _OWN_NAMES: Final = (
     "API_KEY", "CONFIG", "CONFIG_CONTENT", "CONFIG_DIR", "DISABLE_*", "ENABLE_*", "EXPERIMENTAL_*",
@@ -106,18 +110,23 @@ class OpenCodeServer:
         """It says where it listens, or its last."""
         given = context.options.get("start_timeout_s")
         self._timeout_s = float(given) if isinstance(given, (int, float)) else START_TIMEOUT_S
+        env = environment(
+            variant,
+            context.env,
+            password=self._password,
+            unread_workspace=None if is_workspace_read else context.cwd,
+            options=context.options_as(OpenCodeOptions),
+            skills=context.skills,
+        )
+        # One that is confined has a directory of its own for temporary files, which ends with it.
+        self._unpacked = None if context.confine else _directory_for_unpacking(env)
+        if self._unpacked is not None:
+            env[_UNPACKS_INTO] = str(self._unpacked)
         self._link = AgentLink(
             # Port 0 takes the usual port when it is free, and any other when it is not.
             [*command, "serve", "--hostname", "127.0.0.1", "--port", "0"],
             cwd=context.cwd,
-            env=environment(
-                variant,
-                context.env,
-                password=self._password,
-                unread_workspace=None if is_workspace_read else context.cwd,
-                options=context.options_as(OpenCodeOptions),
-                skills=context.skills,
-            ),
+            env=env,
             on_lines=self._on_lines,
             on_end=self._on_exit,
             max_line_bytes=context.max_line_bytes,
@@ -133,7 +142,11 @@ class OpenCodeServer:
 
     async def start(self) -> None:
         """Returns when it listens. Raises: AgentNotInstalled, AgentStartFailed."""
-        await self._link.start()
+        try:
+            await self._link.start()
+        except BaseException:
+            self._remove_unpacked()
+            raise
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._has_spoken
@@ -144,7 +157,10 @@ class OpenCodeServer:
 
     async def close(self) -> AgentExit:
         # It does not watch its standard input.
-        return await self._link.terminate()
+        try:
+            return await self._link.terminate()
+        finally:
+            self._remove_unpacked()
 
     def _on_lines(self, lines: list[bytes]) -> None:
         """What it prints later is of no use, but must not fill its pipe."""
@@ -160,7 +176,7 @@ class OpenCodeServer:
             self._has_spoken.set_result(None)
 
     async def _failed(self, how: str) -> AgentStartFailed:
-        ended = await self._link.terminate()
+        ended = await self.close()
         tail = ended.stderr_tail.strip()
         last = f": {tail.splitlines()[-1]}" if tail else ""
         if ended.is_out_of_memory:
@@ -171,3 +187,17 @@ class OpenCodeServer:
             signal=ended.signal,
             stderrTail=tail or None,
         )
+
+    def _remove_unpacked(self) -> None:
+        if self._unpacked is not None:
+            shutil.rmtree(self._unpacked, ignore_errors=True)
+
+
+def _directory_for_unpacking(env: Mapping[str, str]) -> Path | None:
+    """None: it is said where, or there is no room for one."""
+    if _UNPACKS_INTO in env:
+        return None
+    try:
+        return Path(tempfile.mkdtemp(prefix="sandbox-agent-", dir=env.get("TMPDIR") or None))
+    except OSError:
+        return None
