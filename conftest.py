@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,8 +30,22 @@ def data_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         os.environ["SANDBOX_AGENT_DATA_DIR"] = before
 
 
+def _make_temporary_folder(config: pytest.Config) -> None:
+    """One for the run and for all that it starts, removed at its end: agents and browsers leave megabytes behind."""
+    if hasattr(config, "workerinput"):
+        return  # a worker has that of the process which started it
+    # What a test leaves is kept where it was, if the test fails.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+    # Short, for the paths of sockets.
+    folder = tempfile.mkdtemp(prefix="t-")
+    os.environ["TMPDIR"] = os.environ["CLAUDE_CODE_TMPDIR"] = folder
+    tempfile.tempdir = None
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """No server of a test installs an agent, or finds those of this machine's user, unless the test says so."""
+    _make_temporary_folder(config)
     nothing = Path(tempfile.gettempdir(), "sandbox-agent-tests", "no-agents")
     os.environ["SANDBOX_AGENT_AGENTS_DIR"] = str(nothing)
     os.environ["SANDBOX_AGENT_REQUIRE_PREINSTALLED"] = "true"

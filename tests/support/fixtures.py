@@ -6,6 +6,7 @@ from support.fixtures import claude_binary, scripted_llm
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,7 @@ def plain_env(home: Path) -> dict[str, str]:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "SHELL": "/bin/bash",
         "TERM": "dumb",
+        "TMPDIR": tempfile.gettempdir(),
         "USER": "tester",
     }
 

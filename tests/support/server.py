@@ -39,7 +39,11 @@ class ServerProcess:
         self._config.write_text(config, encoding="utf-8")
         self._arguments = [*arguments]
         self._token = token
-        self._env = {**os.environ, **(env or {})}
+        home = directory / "home"
+        home.mkdir(exist_ok=True)
+        # A login shell reads the profile that is there: not that of whoever runs the tests.
+        own = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+        self._env = {**own, "HOME": str(home), **(env or {})}
         if token is not None:
             self._env["SANDBOX_AGENT_TOKEN"] = token
         else:

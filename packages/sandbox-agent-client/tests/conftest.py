@@ -31,8 +31,16 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """For commands: no setting of the person who runs the tests, and a data directory of the test's own."""
+    home = tmp_path / "home"
+    home.mkdir()
     kept = {name: value for name, value in os.environ.items() if "SANDBOX_AGENT" not in name}
-    return {**kept, "XDG_DATA_HOME": str(tmp_path / "share"), "COLUMNS": "200", "TERM": "xterm"}
+    return {
+        **kept,
+        "HOME": str(home),
+        "XDG_DATA_HOME": str(tmp_path / "share"),
+        "COLUMNS": "200",
+        "TERM": "xterm",
+    }
 
 
 @pytest.fixture
