@@ -210,17 +210,11 @@ async def test_the_server_is_installed_into_a_plain_image(base_image: str) -> No
 
 @pytest.fixture
 def collected() -> Iterator[None]:
-    """Docker's SDK leaves the socket of a failed connection to the garbage collector: it goes here."""
+    """What the test left open is found now, and not in another test."""
     yield
     gc.collect()
 
 
-forgives_open_sockets = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)
-
-
-@forgives_open_sockets
 @pytest.mark.usefixtures("collected")
 async def test_without_a_daemon_it_says_how_to_get_one(tmp_path: Path) -> None:
     provider = DockerProvider(docker_host=f"unix://{tmp_path}/no.sock")
@@ -233,7 +227,6 @@ async def test_without_a_daemon_it_says_how_to_get_one(tmp_path: Path) -> None:
         await provider.destroy(SandboxRef(provider="docker", id="some"))
 
 
-@forgives_open_sockets
 @pytest.mark.usefixtures("collected")
 async def test_a_daemon_that_refuses_connections_is_unavailable() -> None:
     with socket.socket() as taken:

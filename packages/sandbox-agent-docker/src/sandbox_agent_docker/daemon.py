@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import sys
 import threading
 import weakref
@@ -33,6 +34,8 @@ MAX_SSH_CALLS = 8
 """At once: an sshd takes ten sessions of one connection, and ten that log in, unless told otherwise."""
 MAX_KEPT_CLIENTS = 4
 """Connections by ssh that wait for the next call."""
+
+_UNIX = "http+unix://"
 
 T = TypeVar("T")
 Use = Callable[[Any], T]
@@ -124,6 +127,8 @@ class Daemon:
         try:
             with turn, daemon_errors(self.address, sandbox=sandbox):
                 url = relay.url if relay else self.address.url
+                if relay is None:
+                    _check_listens(url)
                 with self._client(url, answer_timeout_s, is_kept=relay is not None) as client:
                     client.api.hooks["response"] = [answers.take]
                     try:
@@ -176,6 +181,17 @@ class Daemon:
         )
         self._api_version = client.api._version
         return client
+
+
+def _check_listens(url: str | None) -> None:
+    """Docker's SDK leaves its socket open when nobody listens at the other end. Raises: OSError."""
+    from docker.utils import parse_host  # noqa: PLC0415
+
+    host = parse_host(url, is_win32=sys.platform == "win32")
+    if host.startswith(_UNIX):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(ANSWER_TIMEOUT_S)
+            probe.connect("/" + host.removeprefix(_UNIX).lstrip("/"))
 
 
 def _close_all(clients: list[Any]) -> None:
