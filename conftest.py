@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -9,6 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long a machine takes says nothing about what is tested.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 pytest_plugins = ["support.fixtures"]
 
@@ -28,6 +34,13 @@ def data_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         del os.environ["SANDBOX_AGENT_DATA_DIR"]
     else:
         os.environ["SANDBOX_AGENT_DATA_DIR"] = before
+
+
+def pytest_collection_finish() -> None:
+    """What is there by now stays to the end. Looked through again and again, it made workers so slow to end that
+    they were killed: ten times at their end alone."""
+    gc.collect()
+    gc.freeze()
 
 
 def _make_temporary_folder(config: pytest.Config) -> None:

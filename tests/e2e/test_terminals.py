@@ -340,7 +340,9 @@ _FRAMES = st.one_of(
 
 @given(st.lists(_FRAMES, max_size=30))
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 def test_no_frame_breaks_the_server(
     server: ServerProcess, echo: str, frames: list[str | bytes]

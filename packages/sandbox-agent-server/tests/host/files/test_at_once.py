@@ -63,7 +63,7 @@ def contents(file: OpenFile) -> bytes:
 @given(parts=st.lists(_PARTS, max_size=6))
 @settings(
     max_examples=150,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     deadline=None,
 )
 def test_what_is_told_at_once_is_what_a_thread_tells(paths: Paths, parts: list[str]) -> None:

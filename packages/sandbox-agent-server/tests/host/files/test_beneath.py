@@ -139,7 +139,7 @@ PARTS = st.sampled_from(
 @given(parts=st.lists(PARTS, max_size=8))
 @settings(
     max_examples=300,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     deadline=None,
 )
 def test_kernel_and_walk_agree_on_any_path(root: int, parts: list[str]) -> None:

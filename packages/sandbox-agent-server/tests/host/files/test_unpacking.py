@@ -294,7 +294,9 @@ VALID = tar(("d", None), ("d/f", b"content" * 100), ("l", "d/f"), ("p" * 120, b"
     step=st.integers(1, 2000),
 )  # fmt: skip
 @settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
 )
 def test_damage_of_any_kind_is_an_error_of_ours_or_harmless(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[int, bytes]], step: int
