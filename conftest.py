@@ -69,3 +69,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
     config.pluginmanager.register(Matrix(), "agent-matrix")
     config.pluginmanager.register(FaultTable(), "fault-table")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of a group share what is costly or cannot be had twice: that they run apart must not go unnoticed."""
+    if not config.getoption("loadgroup", default=False):
+        return
+    for item in items:
+        group = item.get_closest_marker("xdist_group")
+        if group is not None and not item.nodeid.endswith(f"@{group.args[0]}"):
+            raise pytest.UsageError(f"xdist does not see that {item.nodeid} is of a group")

@@ -21,14 +21,13 @@ PROGRAM = INSPECTOR / "web" / "node_modules" / "openapi-typescript" / "bin" / "c
 
 sys.path.insert(0, str(INSPECTOR))
 
-from web_build import BuildFailed, find_node, install
+from web_build import BuildFailed, install
 
 
 def main() -> int:
     is_check = "--check" in sys.argv
     try:
-        node = find_node()
-        install(node)
+        node = install()
     except BuildFailed as exc:
         print(f"{SCHEMA.relative_to(ROOT)} is not looked at: {exc}", file=sys.stderr)
         return 1 if os.environ.get("CI") or not is_check else 0

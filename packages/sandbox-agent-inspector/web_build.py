@@ -128,11 +128,19 @@ def _sources(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def install(node: Node) -> None:
-    """What the lockfile says, when it is not there yet; from the registry that npm is configured for.
+def install() -> Node:
+    """What the lockfile says, when it is not there yet; from the registry that npm is configured for. Several may ask at
+    once.
 
     Raises: BuildFailed.
     """
+    node = find_node()
+    with _alone():
+        _install(node)
+    return node
+
+
+def _install(node: Node) -> None:
     lockfile = WEB / "package-lock.json"
     wanted = hashlib.sha256(lockfile.read_bytes()).hexdigest()
     stamp = WEB / _INSTALLED
@@ -159,7 +167,7 @@ def build() -> bool:
     with _alone():
         if is_built():
             return False
-        install(node)
+        _install(node)
         made_from = digest()
         part = STATIC.with_name("static.part")
         shutil.rmtree(part, ignore_errors=True)
@@ -180,9 +188,7 @@ def check(*, writes: bool) -> None:
 
     Raises: BuildFailed.
     """
-    node = find_node()
-    with _alone():
-        install(node)
+    node = install()
     biome = [
         str(node.node),
         str(WEB / "node_modules" / "@biomejs" / "biome" / "bin" / "biome"),
@@ -285,8 +291,7 @@ def main() -> int:
         if args.check or args.format:
             return _checked(writes=args.format)
         if args.install:
-            with _alone():
-                install(find_node())
+            install()
         elif build():
             print(f"built the Inspector: {STATIC}")
             _tell_first_load()

@@ -25,6 +25,8 @@ _HERE = Path(__file__).parent
 expect.set_options(timeout=20_000)
 
 
+# Before xdist's own, which reads the groups.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(_HERE):

@@ -209,23 +209,30 @@ def test_scrolling_up_through_what_was_never_measured_never_jumps_back(
         """() => {
             const list = document.querySelector('[data-part=conversation]');
             const seen = window.seen = { jumps: [], blank: 0, frames: 0 };
-            const before = new Map();
+            let before = new Map();
+            // A row that is not measured yet is hidden, where the list guesses that it will be.
             const look = () => {
                 const view = list.getBoundingClientRect();
-                let isBlank = true;
+                const shown = new Map();
                 for (const row of list.querySelectorAll('[data-row-key]')) {
                     const { top, bottom } = row.getBoundingClientRect();
-                    if (bottom > view.top && top < view.bottom && bottom > top) isBlank = false;
-                    const last = before.get(row.dataset.rowKey);
-                    // The wheel goes up, so rows only go down.
-                    if (last !== undefined && top < last - 1 && bottom > view.top && top < view.bottom) seen.jumps.push(last - top);
-                    before.set(row.dataset.rowKey, top);
+                    const isShown = bottom > view.top && top < view.bottom && bottom > top;
+                    if (isShown && row.checkVisibility({ visibilityProperty: true })) shown.set(row.dataset.rowKey, top);
                 }
+                for (const [key, top] of shown) {
+                    // The wheel goes up, so rows only go down.
+                    if (top < before.get(key) - 1) seen.jumps.push(`${key}: ${before.get(key)} to ${top}`);
+                }
+                before = shown;
                 seen.frames += 1;
-                seen.blank += isBlank;
-                requestAnimationFrame(look);
+                seen.blank += shown.size === 0;
+                requestAnimationFrame(afterPainting);
             };
-            requestAnimationFrame(look);
+            // A frame measures what it shows behind its callbacks.
+            const channel = new MessageChannel();
+            channel.port1.onmessage = look;
+            const afterPainting = () => channel.port2.postMessage(0);
+            requestAnimationFrame(afterPainting);
         }"""
     )
     for _ in range(40):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from axe import Axe
 from opening import PHONE, OpenPage
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from support.server import TOKEN, ServerProcess, until
 
 
@@ -21,11 +21,12 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def waiting(server: ServerProcess, workspace: Path) -> Iterator[str]:
+def waiting(server: ServerProcess, open_page: OpenPage, workspace: Path) -> Iterator[str]:
     """A session that asks for a permission."""
     session_id = server.create(cwd=str(workspace), title="Needs an answer")
     server.prompt(session_id, "permission", wait=False)
     yield session_id
+    open_page.close()
     with server.client() as client:
         client.delete(f"/v1/sessions/{session_id}", params={"purge": "true"})
 
@@ -220,11 +221,22 @@ def test_columns_are_as_wide_as_they_were(
     server: ServerProcess, open_page: OpenPage, workspace: Path
 ) -> None:
     session_id = server.create(cwd=str(workspace))
-    page = open_page(f"/s/{session_id}")
+    page = open_page.context().new_page()
+    held: list[Route] = []
+    of_the_session = re.compile(rf"/v1/sessions/{session_id}\b")
+    page.route(of_the_session, lambda route: held.append(route))
+    page.goto(f"{server.url}/ui/s/{session_id}#token={TOKEN}")
     splitter = page.get_by_role("separator", name="Width of the list of sessions")
-    splitter.focus()
-    for _ in range(3):
-        page.keyboard.press("ArrowRight")
+    splitter.click()
+    page.keyboard.press("ArrowRight")
+    # The session comes late, and would like to be written to at once.
+    while held:
+        held.pop().continue_()
+    page.unroute(of_the_session)
+    expect(page.get_by_role("heading", name="What should mock do?")).to_be_visible()
+    page.evaluate("() => new Promise((done) => setTimeout(done, 60))")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
     expect(splitter).to_have_attribute("aria-valuenow", "328")
     expect(page.get_by_role("complementary", name="Side panel")).to_be_visible()
     page.keyboard.press("Control+j")
@@ -235,6 +247,8 @@ def test_columns_are_as_wide_as_they_were(
 
 
 def test_a_phone_shows_one_thing_at_a_time(open_page: OpenPage, waiting: str, axe: Axe) -> None:
+    # The workspace is no repository.
+    open_page.allow("git/status")
     page = open_page(**PHONE)
     expect(row(page, "Needs an answer")).to_be_visible()
     assert axe(page) == []

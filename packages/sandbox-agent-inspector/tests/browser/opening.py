@@ -80,9 +80,9 @@ class OpenPage:
         self._allowed.append(re.compile(pattern))
 
     def close(self) -> list[str]:
-        """What all pages complained about."""
-        for context in self._contexts:
-            context.close()
+        """What all pages complained about. Whoever takes away what they show closes them first."""
+        while self._contexts:
+            self._contexts.pop().close()
         return [
             each for each in self._complaints if not any(one.search(each) for one in self._allowed)
         ]

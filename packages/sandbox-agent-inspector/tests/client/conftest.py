@@ -53,13 +53,12 @@ class NodeProgram:
 
 @pytest.fixture(scope="session")
 def node_program() -> NodeProgram:
-    from web_build import WEB, BuildFailed, find_node, install
+    from web_build import WEB, BuildFailed, install
 
     if not WEB.is_dir():
         skip_without("the sources of the Inspector are not here")
     try:
-        node = find_node()
-        install(node)
+        node = install()
     except BuildFailed as problem:
         skip_without(str(problem))
     return NodeProgram(node.node)

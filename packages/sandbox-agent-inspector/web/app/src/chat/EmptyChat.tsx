@@ -6,6 +6,7 @@ import type { SessionSnapshot } from 'sandbox-agent-client';
 import { useDraft } from 'sandbox-agent-react';
 import { focusComposer } from '../composer/focus.ts';
 import { useMedia } from '../composer/useMedia.ts';
+import { hasBegunHere } from '../shell/arrival.ts';
 import { Foreign } from '../ui/index.ts';
 import { useChat } from './context.ts';
 import styles from './EmptyChat.module.css';
@@ -59,6 +60,7 @@ function useWritingAtOnce(sessionId: string): void {
     if (isTouch) return;
     // After the dialog that made the session has given the focus back.
     const timer = setTimeout(() => {
+      if (hasBegunHere()) return;
       if (!document.activeElement?.closest('input, textarea, [contenteditable], [role="dialog"]'))
         focusComposer(sessionId);
     }, 50);

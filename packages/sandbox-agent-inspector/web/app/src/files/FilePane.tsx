@@ -51,8 +51,9 @@ export function FilePane({ path, root, sessionId, files, lines, onClose }: FileP
 
   useEffect(
     () =>
-      files.onChange((changed) => {
-        if (changed === null || changed === path) void document.changedOnDisk();
+      files.onChange((changed, isRemoved) => {
+        if (changed === path && isRemoved) document.goneFromDisk();
+        else if (changed === null || changed === path) void document.changedOnDisk();
       }),
     [files, document, path],
   );

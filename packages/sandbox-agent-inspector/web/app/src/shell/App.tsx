@@ -5,6 +5,7 @@ import { SandboxAgent, ServerStore } from 'sandbox-agent-client';
 import { ServerProvider, useServerSelector } from 'sandbox-agent-react';
 import { usePathname } from 'wouter/use-browser-location';
 import { LiveRegions } from './announce.tsx';
+import { listenToBeginnings } from './arrival.ts';
 import { appPlace, ownServerUrl, ROOT } from './base.ts';
 import { ConnectPage } from './ConnectPage.tsx';
 import { Frame } from './Frame.tsx';
@@ -40,6 +41,7 @@ async function hubRefusal(token: string): Promise<string | null> {
 export function App() {
   useTheme();
   useEffect(listenToKeys, []);
+  useEffect(listenToBeginnings, []);
   useEffect(followOtherTabs, []);
   useEffect(followVisibleHeight, []);
   useEffect(followScrollBar, []);

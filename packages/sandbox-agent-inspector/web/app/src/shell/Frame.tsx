@@ -1,6 +1,7 @@
 /** The columns of the page and what stands in them, by the address and by how much room there is. */
 import { useEffect, useRef } from 'react';
 import { SessionList } from '../sessions/SessionList.tsx';
+import { arrive } from './arrival.ts';
 import { useAttention } from './attention.ts';
 import { ConnectionBar } from './ConnectionBar.tsx';
 import styles from './Frame.module.css';
@@ -36,6 +37,7 @@ export function Frame() {
       return;
     }
     lastKey.current = key;
+    arrive();
     const frame = requestAnimationFrame(focusMainIfLost);
     return () => cancelAnimationFrame(frame);
   }, [key]);

@@ -182,9 +182,7 @@ export class FileDocument {
     try {
       read = await this.#source.read(this.path, this.#maxBytes);
     } catch (error) {
-      if (this.#source.kindOf(error) !== 'gone') return;
-      if (before.isDirty) this.#update({ conflict: { text: null, etag: null } });
-      else this.#update({ state: 'gone', problem: messageOf(error) });
+      if (this.#source.kindOf(error) === 'gone') this.goneFromDisk(messageOf(error));
       return;
     }
     // Somebody typed or saved while it was read.
@@ -205,6 +203,14 @@ export class FileDocument {
       return;
     }
     this.#update({ conflict: { text: decoded ?? '', etag: read.etag } });
+  }
+
+  /** A watcher says that there is no such file any more: asking for it would only be refused. */
+  goneFromDisk(problem: string | null = null): void {
+    const { state, isDirty } = this.#snapshot;
+    if (state === 'saving' || state === 'loading') return;
+    if (isDirty) this.#update({ conflict: { text: null, etag: null } });
+    else this.#update({ state: 'gone', problem });
   }
 
   async #write(text: string, o: { ifMatch?: string; overwrite?: boolean }): Promise<boolean> {

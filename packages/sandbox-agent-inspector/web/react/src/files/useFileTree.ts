@@ -18,14 +18,16 @@ export interface GitState {
   changed: number;
 }
 
+export type FileChangeListener = (path: string | null, isRemoved: boolean) => void;
+
 export interface UsedFileTree {
   tree: FileTree;
   snapshot: TreeSnapshot;
   git: GitState;
   /** Changes are told as they happen; false: only what one asks for is read again. */
   isLive: boolean;
-  /** Paths as they change, for whoever shows one of them. */
-  onChange(listener: (path: string | null) => void): () => void;
+  /** Paths as they change, for whoever shows one of them; null: any may have. */
+  onChange(listener: FileChangeListener): () => void;
   refresh(): void;
 }
 
@@ -39,7 +41,7 @@ export function useFileTree(root: string, expanded: readonly string[] = []): Use
   const { tree, listeners } = useMemo(
     () => ({
       tree: new FileTree({ list: (path) => client.files.list(path) }, root, expanded),
-      listeners: new Set<(path: string | null) => void>(),
+      listeners: new Set<FileChangeListener>(),
     }),
     [client, root],
   );
@@ -72,7 +74,8 @@ export function useFileTree(root: string, expanded: readonly string[] = []): Use
         if (stop.signal.aborted) return;
         if (change.kind === 'rescan') tree.refreshAll();
         else tree.changed(change.path);
-        for (const listener of listeners) listener(change.kind === 'rescan' ? null : change.path);
+        const path = change.kind === 'rescan' ? null : change.path;
+        for (const listener of listeners) listener(path, change.kind === 'removed');
         askGit();
       }
     };

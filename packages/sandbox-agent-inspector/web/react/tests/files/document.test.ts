@@ -109,6 +109,18 @@ describe('FileDocument', () => {
     expect(disk.text).toBe('mine\n');
   });
 
+  it('believes a watcher that the file is gone, and takes it when it is there again', async () => {
+    const { disk, document } = await opened();
+    document.goneFromDisk();
+    expect(document.getSnapshot().state).toBe('gone');
+    await document.changedOnDisk();
+    expect(document.getSnapshot()).toMatchObject({ state: 'ready', text: 'one\n' });
+    document.type('mine\n');
+    disk.change(null);
+    document.goneFromDisk();
+    expect(document.getSnapshot()).toMatchObject({ text: 'mine\n', conflict: { text: null } });
+  });
+
   it('has what was typed again after a reload, and knows if the file is another one', async () => {
     const { disk, storage, document } = await opened();
     document.type('mine\n');
