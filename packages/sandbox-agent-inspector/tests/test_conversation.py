@@ -244,6 +244,27 @@ def test_scrolling_up_through_what_was_never_measured_never_jumps_back(
     assert seen["blank"] == 0
 
 
+def test_what_scrolls_can_be_pressed(open_page: OpenPage, long_session: str) -> None:
+    page = open_page(f"/s/{long_session}")
+    conversation(page)
+    # As a list that follows an answer does all the time.
+    pressed = run(
+        page,
+        """const view = list.getBoundingClientRect();
+        const pressed = [];
+        for (let frame = 0; frame < 8; frame += 1) {
+            list.scrollTop -= 20;
+            await painted();
+            const seen = rows().find((row) => topOf(row) > 0 && topOf(row) < view.height - 20);
+            const box = seen.firstElementChild.getBoundingClientRect();
+            const hit = document.elementFromPoint(box.left + box.width / 2, box.top + 4);
+            pressed.push(hit?.closest('[data-row-key]')?.dataset.rowKey === seen.dataset.rowKey);
+        }
+        return pressed;""",
+    )
+    assert pressed == [True] * 8
+
+
 def test_items_are_reached_by_keys(open_page: OpenPage, long_session: str) -> None:
     page = open_page(f"/s/{long_session}")
     conversation(page)

@@ -17,6 +17,8 @@ const BUFFER_PX = 1000;
 // On a server there is no layout, and React says so.
 const useLayoutEffect = typeof document === 'undefined' ? useEffect : useLayoutEffectOfDom;
 const MOST_KEPT = 200;
+// The list takes no presses while it scrolls, which one that follows an answer does all the time.
+const PRESSABLE = { pointerEvents: 'auto' } as const;
 
 export interface VirtualRowsHandle {
   toEnd(): void;
@@ -198,6 +200,7 @@ function VirtualRow({
       aria-setsize={count}
       data-row-key={rowKey}
       data-marked={isMarked || undefined}
+      style={PRESSABLE}
     >
       {children}
     </article>
