@@ -249,9 +249,11 @@ def test_a_thumb_finds_two_large_buttons(
 def test_nothing_about_a_request_is_in_the_way_of_anybody(
     server: ServerProcess, open_page: OpenPage, tmp_path: Path, axe: Axe, theme: str
 ) -> None:
+    # By their title: two tests may get one temporary folder, one after the other.
+    title = f"Looked at in the {theme}"
     for scene in ("permission", "question"):
-        _ask(server, tmp_path, scene)
+        _ask(server, tmp_path, scene, title=title)
     page = open_page("/inbox", color_scheme=theme)
-    rows = page.get_by_role("main").get_by_role("listitem").filter(has_text=str(tmp_path))
+    rows = page.get_by_role("main").get_by_role("listitem").filter(has_text=title)
     expect(rows.locator("article[data-state=pending]")).to_have_count(2)
     assert axe(page) == []
