@@ -3,12 +3,19 @@ const DECEPTIVE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]|\u034f|\u1
 /** So much of a name is shown; the whole is in its tooltip. */
 export const FOREIGN_MAX_CHARS = 160;
 
-/** A name that somebody else chose, with everything visible that would deceive: `⟨U+202E⟩`. */
+/**
+ * A name that somebody else chose, with everything visible that would deceive: `⟨U+202E⟩`. What an agent tells may be no
+ * text at all, whatever its protocol says.
+ */
 export function foreign(text: string): string {
-  return text.replace(DECEPTIVE, (mark) => {
+  return asText(text).replace(DECEPTIVE, (mark) => {
     const code = mark.codePointAt(0) ?? 0;
     return `⟨U+${code.toString(16).toUpperCase().padStart(4, '0')}⟩`;
   });
+}
+
+function asText(told: unknown): string {
+  return typeof told === 'string' ? told : (JSON.stringify(told) ?? '');
 }
 
 /** Cut in the middle: the end of a path says most. */
@@ -23,7 +30,8 @@ export function shortened(text: string, maxChars = FOREIGN_MAX_CHARS): string {
 }
 
 /** Code and output, likewise: their tabs are theirs. */
-export function foreignCode(text: string): string {
+export function foreignCode(code: string): string {
+  const text = asText(code);
   return DECEPTIVE_IN_CODE.test(text) ? text.replace(/[^\t\n]+/gu, foreign) : text;
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { foreign, shortened } from '../src/foreign.ts';
+import { foreign, foreignCode, shortened } from '../src/foreign.ts';
 
 test('what would deceive is visible', () => {
   expect(foreign('a\u202Egnp.exe')).toBe('a⟨U+202E⟩gnp.exe');
@@ -17,3 +17,12 @@ test('a long name is cut in the middle, between characters', () => {
   expect(long).toBe(`${'🙂'.repeat(5)}…${'🙂'.repeat(5)}`);
   expect(shortened('short', 11)).toBe('short');
 });
+
+test.each([null, undefined, 7, {}, { list: ['a', { b: 1 }] }])(
+  'what is no text is shown all the same: %j',
+  (told) => {
+    const text = told as unknown as string;
+    expect(foreign(text)).toBe(JSON.stringify(told) ?? '');
+    expect(foreignCode(text)).toBe(JSON.stringify(told) ?? '');
+  },
+);
