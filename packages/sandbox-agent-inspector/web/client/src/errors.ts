@@ -51,6 +51,23 @@ export class NetworkError extends Error {
   }
 }
 
+/**
+ * Whether the server has not answered: nobody did, or what is between it and this program said so in its place. What
+ * was sent may have arrived all the same.
+ */
+export function isUnanswered(error: unknown): boolean {
+  if (error instanceof NetworkError) return true;
+  return error instanceof ApiError && UNANSWERED.has(error.code);
+}
+
+/** Of `sandbox-agent ui`, and of a proxy, which writes no problem. */
+const UNANSWERED: ReadonlySet<string> = new Set([
+  'server_unreachable',
+  'http_502',
+  'http_503',
+  'http_504',
+]);
+
 /** The problem that a text is, or nothing. */
 export function problemIn(text: string): Partial<Problem> | null {
   try {

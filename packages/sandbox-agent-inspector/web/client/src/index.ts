@@ -1,7 +1,7 @@
 export type { ConfigOption, ContentBlock, Item, RequestItem } from './api/items.ts';
 export type * from './api/schema.ts';
 export { SandboxAgent, type SandboxAgentOptions } from './client.ts';
-export { ApiError, NetworkError } from './errors.ts';
+export { ApiError, isUnanswered, NetworkError } from './errors.ts';
 export { Feed, type FeedItem, type FeedOptions } from './feed.ts';
 export {
   emptyTranscript,

@@ -1,6 +1,6 @@
 import { useEffect, useId, useRef, useState } from 'react';
 import type { SessionInfo } from 'sandbox-agent-client';
-import { foreign, refusal, useRequestCard, useServerStore } from 'sandbox-agent-react';
+import { composerOf, foreign, refusal, useRequestCard, useServerStore } from 'sandbox-agent-react';
 import { notify } from '../shell/notify.tsx';
 import { Button, Foreign, TextField } from '../ui/index.ts';
 import styles from './Actions.module.css';
@@ -32,16 +32,31 @@ export function RefusePanel({
     if (!choice || !takesPress()) return;
     const { body, prompt } = refusal(choice, { message, onReject }, takes);
     const state = await answer(body);
-    if (!prompt || state.phase !== 'resolved' || !state.isMine) return;
+    if (!prompt || state.phase === 'failed') return;
+    if (state.phase !== 'resolved' || !state.isMine) {
+      keep(prompt);
+      return;
+    }
     try {
       await store.session(request.sessionId).send(prompt);
     } catch (error) {
+      keep(prompt);
       notify({
         title: 'Denied, but the reason was not sent',
-        detail: error instanceof Error ? error.message : String(error),
+        detail: `It is where you write to ${foreign(agent)}: ${error instanceof Error ? error.message : String(error)}`,
         tone: 'error',
       });
     }
+  };
+  /** What is not sent now stays as a draft: the answer waits for the connection, or somebody else was faster. */
+  const keep = (words: string) => {
+    const { drafts } = composerOf(
+      store.client,
+      store.session(request.sessionId),
+      request.sessionId,
+    );
+    const draft = drafts.get(request.sessionId);
+    drafts.set(request.sessionId, draft.trim() ? `${words}\n\n${draft}` : words);
   };
 
   return (

@@ -16,7 +16,7 @@ import { followOtherTabs } from './preferences.ts';
 import { RoomBoundary } from './RoomBoundary.tsx';
 import { requestLog } from './request-log.ts';
 import { followScrollBar, followVisibleHeight } from './screen.ts';
-import { apiUrl, askForHub, findHub, useServers } from './servers.ts';
+import { apiUrl, askForHub, findHub, refreshHub, useServers } from './servers.ts';
 import { listenToKeys } from './shortcuts.ts';
 import { useTheme } from './theme.ts';
 import { tokens } from './token.ts';
@@ -54,7 +54,7 @@ export function App() {
 
   let page: ReactNode;
   if (server === null && hub.state === 'present') {
-    page = <HubPage servers={hub.servers} />;
+    page = <HubPage list={hub} refresh={() => void refreshHub(token)} />;
   } else if (server === null && hub.state === 'locked') {
     page = <ConnectPage refused={token !== null} connect={connect} refusalOf={hubRefusal} />;
   } else if (server === null && hub.state === 'unknown') {

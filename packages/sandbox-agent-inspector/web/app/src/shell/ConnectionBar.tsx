@@ -1,6 +1,7 @@
 /** The one place that tells of a lost connection. A blink of the network is nobody's business. */
 import { Check, CloudOff } from 'lucide-react';
 import { useEffect, useRef, useState } from 'react';
+import type { Connection } from 'sandbox-agent-client';
 import { useConnection, useServerStore } from 'sandbox-agent-react';
 import { Button } from '../ui/index.ts';
 import { announce } from './announce.tsx';
@@ -11,6 +12,12 @@ function events(count: number): string {
   return count === 1 ? '1 event' : `${count.toLocaleString('en-US')} events`;
 }
 
+const WORDS: Partial<Record<Connection['state'], string>> = {
+  connecting: 'The server does not answer. Trying again…',
+  reconnecting: 'Reconnecting…',
+  offline: 'Offline',
+};
+
 export function ConnectionBar() {
   const connection = useConnection();
   const store = useServerStore();
@@ -18,6 +25,7 @@ export function ConnectionBar() {
   const [now, setNow] = useState(Date.now);
   const news = connectionNews(connection, Math.max(now, connection.since), wasTold.current);
   const { kind } = news;
+  const isFirst = connection.state === 'connecting';
   useEffect(() => {
     if (connection.state === 'live' && kind === 'nothing') {
       return;
@@ -28,11 +36,11 @@ export function ConnectionBar() {
   useEffect(() => {
     if (kind === 'reconnecting') {
       wasTold.current = true;
-      announce('Connection lost, reconnecting');
+      announce(isFirst ? 'The server does not answer' : 'Connection lost, reconnecting');
     } else if (kind === 'caught-up') {
       announce('Connected again');
     }
-  }, [kind]);
+  }, [kind, isFirst]);
   useEffect(() => {
     setNow(Date.now());
     if (connection.state !== 'live') {
@@ -60,8 +68,7 @@ export function ConnectionBar() {
     <div className={styles.bar} data-state="reconnecting">
       <CloudOff size={16} aria-hidden />
       <span>
-        {connection.state === 'offline' ? 'Offline' : 'Reconnecting…'}{' '}
-        <span className={styles.time}>({news.seconds} s)</span>
+        {WORDS[connection.state]} <span className={styles.time}>({news.seconds} s)</span>
         {news.reason ? <span className={styles.reason}> {news.reason}</span> : null}
       </span>
       {news.offersRetry ? (

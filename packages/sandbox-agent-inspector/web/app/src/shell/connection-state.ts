@@ -8,6 +8,8 @@ export type ConnectionNews =
 
 const SILENT_MS = 1000;
 const RETRY_AFTER_MS = 30_000;
+/** Who has not been connected yet has nothing to look at meanwhile. */
+const FIRST_RETRY_AFTER_MS = 3000;
 const CAUGHT_UP_MS = 2000;
 
 /** `wasTold`: the page has said that the connection was lost, so it also says that it is back. */
@@ -17,11 +19,12 @@ export function connectionNews(
   wasTold: boolean,
 ): ConnectionNews {
   const age = now - connection.since;
-  if (connection.state === 'reconnecting' || connection.state === 'offline') {
+  const isFirst = connection.state === 'connecting' && connection.attempt > 0;
+  if (isFirst || connection.state === 'reconnecting' || connection.state === 'offline') {
     if (age < SILENT_MS) {
       return { kind: 'nothing' };
     }
-    const offersRetry = age >= RETRY_AFTER_MS;
+    const offersRetry = age >= (isFirst ? FIRST_RETRY_AFTER_MS : RETRY_AFTER_MS);
     return {
       kind: 'reconnecting',
       seconds: Math.floor(age / 1000),

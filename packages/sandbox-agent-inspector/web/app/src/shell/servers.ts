@@ -12,18 +12,27 @@ export interface HubServer {
   state: string | null;
 }
 
+/** A provider that could not say which sandboxes it has. */
+export interface HubProblem {
+  provider: string;
+  detail: string;
+}
+
+export interface HubList {
+  servers: readonly HubServer[];
+  problems: readonly HubProblem[];
+}
+
 export interface SavedServer {
   url: string;
 }
 
-export type Hub =
-  | { state: 'unknown' | 'absent' | 'locked' }
-  | { state: 'present'; servers: readonly HubServer[] };
+export type Hub = { state: 'unknown' | 'absent' | 'locked' } | ({ state: 'present' } & HubList);
 
 const KEY = 'sandbox-agent:servers';
 
 /** What `servers.json` says; null when it is no such list. */
-export function readHub(body: unknown): readonly HubServer[] | null {
+export function readHub(body: unknown): HubList | null {
   if (typeof body !== 'object' || body === null || !('servers' in body)) {
     return null;
   }
@@ -31,14 +40,22 @@ export function readHub(body: unknown): readonly HubServer[] | null {
     return null;
   }
   const text = (value: unknown) => (typeof value === 'string' ? value : null);
-  return body.servers.flatMap((each: unknown) => {
-    if (typeof each !== 'object' || each === null) {
-      return [];
-    }
-    const fields = each as Record<string, unknown>;
+  const servers = records(body.servers).flatMap((fields) => {
     const name = text(fields.name);
     return name ? [{ name, provider: text(fields.provider), state: text(fields.state) }] : [];
   });
+  const told = 'problems' in body && Array.isArray(body.problems) ? body.problems : [];
+  const problems = records(told).flatMap((fields) => {
+    const [provider, detail] = [text(fields.provider), text(fields.detail)];
+    return provider && detail ? [{ provider, detail }] : [];
+  });
+  return { servers, problems };
+}
+
+function records(list: readonly unknown[]): Record<string, unknown>[] {
+  return list.filter(
+    (each): each is Record<string, unknown> => typeof each === 'object' && each !== null,
+  );
 }
 
 /** Read a URL as people give it: a ready link with its token, an address without a scheme, one with `/ui/`. */
@@ -116,8 +133,8 @@ export async function askForHub(token: string | null): Promise<Hub> {
       return { state: 'locked' };
     }
     const isJson = response.headers.get('content-type')?.includes('json');
-    const servers = response.ok && isJson ? readHub(await response.json()) : null;
-    return servers ? { state: 'present', servers } : { state: 'absent' };
+    const list = response.ok && isJson ? readHub(await response.json()) : null;
+    return list ? { state: 'present', ...list } : { state: 'absent' };
   } catch {
     return { state: 'absent' };
   }
@@ -125,6 +142,14 @@ export async function askForHub(token: string | null): Promise<Hub> {
 
 export async function findHub(token: string | null): Promise<void> {
   useServers.setState({ hub: await askForHub(token) });
+}
+
+/** Ask again which servers there are. One that does not answer for once changes nothing. */
+export async function refreshHub(token: string | null): Promise<void> {
+  const hub = await askForHub(token);
+  if (hub.state === 'present' || hub.state === 'locked') {
+    useServers.setState({ hub });
+  }
 }
 
 /** The base of a server's API: below the hub's address, or right here. */

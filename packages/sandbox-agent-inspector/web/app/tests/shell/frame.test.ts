@@ -26,6 +26,18 @@ test('a blink of the network is nobody’s business, and half a minute offers to
   });
 });
 
+test('a server that was never reached is told of, with the reason and a way to try now', () => {
+  expect(connectionNews(lost('connecting', 0, { attempt: 0 }), 9000, false).kind).toBe('nothing');
+  expect(connectionNews(lost('connecting', 0), 900, false).kind).toBe('nothing');
+  const reason = 'No answer';
+  expect(connectionNews(lost('connecting', 0, { reason }), 3000, false)).toEqual({
+    kind: 'reconnecting',
+    seconds: 3,
+    reason,
+    offersRetry: true,
+  });
+});
+
 test('that it is back is said for two seconds, and only if it was said that it was gone', () => {
   const connection = lost('live', 0, { caughtUp: 214 });
   expect(connectionNews(connection, 500, true)).toEqual({ kind: 'caught-up', events: 214 });
@@ -53,10 +65,15 @@ test('the token goes on in a fragment', () => {
 
 test('the hub’s list is taken as far as it is one', () => {
   const row = { name: 'box', provider: 'docker', state: 'running', prefix: '/servers/box' };
-  expect(readHub({ servers: [row, { name: 7 }, null, { name: 'b' }] })).toEqual([
-    { name: 'box', provider: 'docker', state: 'running' },
-    { name: 'b', provider: null, state: null },
-  ]);
+  const problems = [{ provider: 'e2b', detail: 'no key' }, { provider: 'x' }, 7];
+  expect(readHub({ servers: [row, { name: 7 }, null, { name: 'b' }], problems })).toEqual({
+    servers: [
+      { name: 'box', provider: 'docker', state: 'running' },
+      { name: 'b', provider: null, state: null },
+    ],
+    problems: [{ provider: 'e2b', detail: 'no key' }],
+  });
+  expect(readHub({ servers: [] })).toEqual({ servers: [], problems: [] });
   expect(readHub('<html>')).toBeNull();
   expect(readHub({ servers: 'many' })).toBeNull();
 });

@@ -2,7 +2,7 @@
 
 import type { PromptAccepted } from '../api/schema.ts';
 import type { SandboxAgent } from '../client.ts';
-import { NetworkError } from '../errors.ts';
+import { isUnanswered } from '../errors.ts';
 import type { ContentBlock } from '../fold/model.ts';
 import { newId } from '../new-id.ts';
 import { wait } from '../wait.ts';
@@ -55,8 +55,8 @@ export class Outbox {
 
   /**
    * Send a prompt, again until the server has answered: it is carried out once, because each try has the same key.
-   * Throws the ApiError with which the server refused it, or a NetworkError when it gets through again and again without
-   * an answer.
+   * Throws the ApiError with which the server refused it, or the last error when there is no answer again and again
+   * although the server can be reached.
    */
   async send(
     content: string | readonly ContentBlock[],
@@ -106,7 +106,7 @@ export class Outbox {
         } = await sessions.steer(this.#sessionId, body, options);
         return { ...rest, position: position ?? 0 };
       } catch (error) {
-        if (!(error instanceof NetworkError) || signal?.aborted || tries >= MOST_TRIES) throw error;
+        if (!isUnanswered(error) || signal?.aborted || tries >= MOST_TRIES) throw error;
         this.#patch(id, { state: 'waiting' });
         await wait(Math.min(FIRST_PAUSE_MS * 2 ** (tries - 1), LONGEST_PAUSE_MS), signal);
         await this.#host.connected(signal);

@@ -31,6 +31,19 @@ test('a prompt whose answer was lost is sent again with the same key', async () 
   expect(connected).toHaveBeenCalledTimes(2);
 });
 
+test('a hub or a proxy that reaches no server has refused nothing', async () => {
+  const answers = [
+    answer({ type: 'urn:sandbox-agent:error:server_unreachable' }, 503),
+    new Response('<h1>Bad gateway</h1>', { status: 502 }),
+    answer({ turnId: 'turn_1', position: 0, seq: 4 }),
+  ];
+  const { outbox, connected } = outboxOf(async () => answers.shift() ?? Response.error());
+  const sending = outbox.send('Go');
+  await vi.runAllTimersAsync();
+  expect(await sending).toMatchObject({ turnId: 'turn_1' });
+  expect(connected).toHaveBeenCalledTimes(2);
+});
+
 test('it is shown until the transcript has its turn', async () => {
   const { outbox } = outboxOf(async () => answer({ turnId: 'turn_1', position: 0, seq: 4 }));
   await outbox.send('Go');

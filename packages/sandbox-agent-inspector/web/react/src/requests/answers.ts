@@ -1,7 +1,7 @@
 import {
   type AnswerRequest,
   ApiError,
-  NetworkError,
+  isUnanswered,
   type Resolution,
   type SandboxAgent,
 } from 'sandbox-agent-client';
@@ -108,7 +108,7 @@ export class AnswerStore {
       // A second telling is refused with our own first one.
       const isMine = isTold && isSame(body, resolution);
       this.#close(id, { phase: 'resolved', outcome: fromResolution(resolution), isMine });
-    } else if (error instanceof NetworkError || (error instanceof ApiError && mayPass(error))) {
+    } else if (isUnanswered(error) || (error instanceof ApiError && mayPass(error))) {
       this.#set(id, { phase: 'sending', body, waits: true, canWithdraw: false });
       if (this.#isConnected) this.#again(id);
     } else if (error instanceof ApiError && error.status === 404) {
@@ -165,7 +165,7 @@ function resolutionOf(error: unknown): Resolution | null {
 }
 
 function mayPass(error: ApiError): boolean {
-  return error.status === 401 || error.status === 503 || error.status === 502;
+  return error.status === 401 || error.status === 503;
 }
 
 function isSame(body: AnswerRequest, resolution: Resolution): boolean {
