@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import socket
 import stat
@@ -17,7 +18,7 @@ import pytest
 from sandbox_agent_core.inspector import find_inspector
 from sandbox_agent_server.limits import Limits
 from support.optional import skip_without
-from support.server import DEADLINE_S, TOKEN, ServerProcess, until
+from support.server import DEADLINE_S, ServerProcess, until
 
 PROGRAM = Path(sys.executable).with_name("sandbox-agent-server")
 MakeServer = Callable[..., ServerProcess]
@@ -200,23 +201,26 @@ def test_a_token_that_was_given_is_not_in_the_link(start: Start) -> None:
 
 
 def test_a_token_by_variable_is_seen_by_nobody(make_server: MakeServer) -> None:
-    server = make_server(arguments=["--log-level", "debug"]).start()
+    # Other tests say theirs in commands of their own, at the same time.
+    token = secrets.token_urlsafe()
+    arguments = ["--log-level", "debug"]
+    server = make_server(arguments=arguments, token=token, is_forked=False).start()
     session_id = server.create()
     server.prompt(session_id, "text")
     commands = subprocess.run(["ps", "-eww", "-o", "args="], capture_output=True, text=True).stdout
     assert str(server.data_dir) in commands
-    assert TOKEN not in commands
+    assert token not in commands
     # What an agent could read of the server's own environment, as the same user.
     environment = Path(f"/proc/{server.pid}/environ").read_bytes()
     assert b"PATH=" in environment
-    assert TOKEN.encode() not in environment
+    assert token.encode() not in environment
     ready = server.data_dir.parent / "ready.json"
     assert stat.S_IMODE(ready.stat().st_mode) == 0o600
-    assert TOKEN not in ready.read_text(encoding="utf-8")
+    assert token not in ready.read_text(encoding="utf-8")
     server.stop()
     stored = b"".join(path.read_bytes() for path in server.data_dir.rglob("*") if path.is_file())
-    assert TOKEN.encode() not in stored
-    assert TOKEN not in server.log()
+    assert token.encode() not in stored
+    assert token not in server.log()
 
 
 def test_the_files_of_the_log_are_its_owners_alone(make_server: MakeServer) -> None:
@@ -281,7 +285,7 @@ def test_a_log_of_a_newer_server_is_left_alone(make_server: MakeServer) -> None:
 
 
 def test_the_ready_file_says_where_it_is(make_server: MakeServer) -> None:
-    server = make_server().start()
+    server = make_server(is_forked=False).start()
     ready = json.loads((server.data_dir.parent / "ready.json").read_text(encoding="utf-8"))
     assert set(ready) == {"url", "pid", "version"}
     assert Path(f"/proc/{ready['pid']}").exists()
