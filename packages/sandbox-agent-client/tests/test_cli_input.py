@@ -138,7 +138,7 @@ def test_a_directory_whose_name_is_not_utf_8_is_refused(
 def test_a_home_that_is_a_file_is_said_in_a_line(
     environment: dict[str, str], tmp_path: Path, command: list[str]
 ) -> None:
-    home = tmp_path / "home"
+    home = tmp_path / "file"
     home.touch()
     del environment["XDG_DATA_HOME"]
     done = cli(environment | {"HOME": str(home)}, *command, cwd=tmp_path)
