@@ -43,8 +43,9 @@ class Session:
         return self.client.get(f"/v1/sessions/{self.id}/transcript").json()
 
     def said(self, turn_id: str) -> str:
-        (turn,) = (turn for turn in self.transcript()["turns"] if turn.get("id") == turn_id)
-        items = turn["items"]
+        """So far: nothing, as long as it has not begun."""
+        turns = [turn for turn in self.transcript()["turns"] if turn.get("id") == turn_id]
+        items = [item for turn in turns for item in turn["items"]]
         return "".join(item["text"] for item in items if item["type"] == "message")
 
     def events(self, *kinds: str) -> list[dict[str, Any]]:

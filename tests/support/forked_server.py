@@ -38,14 +38,23 @@ class ForkedServer:
     """What `subprocess.Popen` is for a process that another program is the parent of."""
 
     def __init__(self, arguments: Sequence[str], *, env: Mapping[str, str], log: int) -> None:
+        order = {
+            "arguments": [os.fspath(argument) for argument in arguments],
+            "env": {name: os.fspath(value) for name, value in env.items()},
+            "cwd": str(Path.cwd()),
+        }
+        line = json.dumps(order).encode() + b"\n"
         self._connection, theirs = socket.socketpair()
-        order = {"arguments": arguments, "env": env, "cwd": str(Path.cwd())}
-        with theirs:
-            _template().send([log, theirs.fileno()])
-        self._connection.sendall(json.dumps(order).encode() + b"\n")
         self._reader = self._connection.makefile("r", encoding="ascii")
-        self.pid = int(self._reader.readline())
         self.returncode: int | None = None
+        try:
+            with theirs:
+                _template().send([log, theirs.fileno()])
+            self._connection.sendall(line)
+            self.pid = self._number()
+        except BaseException:
+            self._close()
+            raise
 
     def poll(self) -> int | None:
         return self._look(0)
@@ -63,10 +72,23 @@ class ForkedServer:
 
     def _look(self, seconds: float | None) -> int | None:
         if self.returncode is None and select.select([self._connection], [], [], seconds)[0]:
-            self.returncode = int(self._reader.readline())
-            self._reader.close()
-            self._connection.close()
+            try:
+                self.returncode = self._number()
+            finally:
+                self._close()
         return self.returncode
+
+    def _number(self) -> int:
+        line = self._reader.readline()
+        if not line:
+            raise RuntimeError(
+                "the process that forks servers is gone, or could not read the order"
+            )
+        return int(line)
+
+    def _close(self) -> None:
+        self._reader.close()
+        self._connection.close()
 
 
 class _Template:

@@ -48,7 +48,13 @@ def take_orders(channel_fd: int) -> dict[str, Any] | None:
                 return None
             log, connection = fds[0], socket.socket(fileno=fds[1])
             with connection.makefile("rb") as reader:
-                order: dict[str, Any] = json.loads(reader.readline())
+                line = reader.readline()
+            if not line.endswith(b"\n"):
+                # Whoever ordered was interrupted: the next one is served.
+                os.close(log)
+                connection.close()
+                continue
+            order: dict[str, Any] = json.loads(line)
             pid = os.fork()
             if pid == 0:
                 # No object here may close a number that is another file's by then.

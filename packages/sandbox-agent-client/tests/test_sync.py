@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -196,10 +197,51 @@ def test_closing_ends_a_prompt_that_waits_in_another_thread(endpoint: Endpoint) 
     thread.start()
     until(lambda: session.refresh().status == "running")
     session.on_event(print)
-    started = time.monotonic()
     client.close()
-    thread.join(5)
-    assert time.monotonic() - started < 3
+    thread.join(30)
+    assert not thread.is_alive()
+    assert isinstance(failed[0], errors.ServerUnreachable)
+
+
+def test_no_stream_is_opened_by_another_thread_while_it_closes(endpoint: Endpoint) -> None:
+    client = SandboxAgentSync.connect(endpoint.url, token=endpoint.token)
+    session = client.create_session("mock")
+    transport = client._connection.transport
+    close, stream = transport.close, transport.stream
+    told, may_open, opened = threading.Event(), threading.Event(), threading.Event()
+    failed: list[BaseException] = []
+
+    def heard_of(seq: int) -> None:
+        told.set()
+        may_open.wait(30)
+
+    def close_late() -> None:
+        # All streams that were there have been interrupted.
+        may_open.set()
+        until(lambda: opened.is_set() or not thread.is_alive())
+        close()
+
+    @contextmanager
+    def noticed(*args: Any) -> Iterator[Any]:
+        with stream(*args) as batches:
+            opened.set()
+            yield batches
+
+    def prompt() -> None:
+        try:
+            session.prompt("slow 60")
+        except BaseException as exc:
+            failed.append(exc)
+
+    session._turns.heard_of = heard_of
+    transport.close, transport.stream = close_late, noticed  # type: ignore[method-assign]
+    thread = threading.Thread(target=prompt)
+    thread.start()
+    assert told.wait(30)
+    client.close()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert not opened.is_set()
     assert isinstance(failed[0], errors.ServerUnreachable)
 
 

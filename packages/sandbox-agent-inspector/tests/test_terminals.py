@@ -78,6 +78,7 @@ def test_lines_are_not_pasted_into_a_shell_unasked(open_page: OpenPage) -> None:
     }""")
     question = page.get_by_role("alertdialog", name=re.compile("Paste 3 lines"))
     question.get_by_role("button", name="Cancel").click()
+    expect(page.locator(".xterm-helper-textarea")).to_be_focused()
     page.keyboard.type("third\n")
     expect(screen(page)).to_contain_text("third")
     expect(screen(page)).not_to_contain_text("second")

@@ -13,6 +13,12 @@ __all__ = ["Axe"]
 
 _SOURCE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 _BAD = ("serious", "critical")
+# Colours of what fades in are none of the design's. What goes round for ever is not waited for.
+_SETTLED = """
+    Promise.allSettled(document.getAnimations()
+        .filter((each) => each.effect.getComputedTiming().endTime !== Infinity)
+        .map((each) => each.finished)).then(() => null)
+"""
 
 
 class Axe:
@@ -25,6 +31,7 @@ class Axe:
             frame = session.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
             world = session.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": "axe"})
             context = world["executionContextId"]
+            self._value(session, context, _SETTLED)
             self._value(session, context, _SOURCE.read_text(encoding="utf-8") + "; null")
             place = "document" if within is None else json.dumps(within)
             wanted = {"resultTypes": ["violations"], **options}

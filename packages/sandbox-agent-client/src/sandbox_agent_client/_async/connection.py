@@ -76,6 +76,7 @@ class Connection:
         self._reconnect_timeout_s = reconnect_timeout_s
         self.interrupts: set[Interrupt] = set()
         """Of all that is followed: set when the client is closed."""
+        self._is_closing = False
         self._watches: set[Watch] = set()
         self._recorders: dict[str, Recorder] = {}
         # Two recorders of one session would each hold back entries, and outlive its deletion.
@@ -153,6 +154,8 @@ class Connection:
     ) -> AsyncGenerator[LogEntry, None]:
         """As `follow`, of any source."""
         self.interrupts.add(interrupt)
+        if self._is_closing:
+            interrupt.set()  # `close` may have gone by
         entries = follow(
             self.transport,
             source,
@@ -318,6 +321,7 @@ class Connection:
         watches, self._watches = self._watches, set()
         for watch in watches:
             watch.end()
+        self._is_closing = True
         for interrupt in list(self.interrupts):
             interrupt.set()
         for watch in watches:

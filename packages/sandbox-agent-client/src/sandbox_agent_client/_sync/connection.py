@@ -77,6 +77,7 @@ class Connection:
         self._reconnect_timeout_s = reconnect_timeout_s
         self.interrupts: set[Interrupt] = set()
         """Of all that is followed: set when the client is closed."""
+        self._is_closing = False
         self._watches: set[Watch] = set()
         self._recorders: dict[str, Recorder] = {}
         # Two recorders of one session would each hold back entries, and outlive its deletion.
@@ -152,6 +153,8 @@ class Connection:
     ) -> Generator[LogEntry, None, None]:
         """As `follow`, of any source."""
         self.interrupts.add(interrupt)
+        if self._is_closing:
+            interrupt.set()  # `close` may have gone by
         entries = follow(
             self.transport,
             source,
@@ -315,6 +318,7 @@ class Connection:
         watches, self._watches = self._watches, set()
         for watch in watches:
             watch.end()
+        self._is_closing = True
         for interrupt in list(self.interrupts):
             interrupt.set()
         for watch in watches:
