@@ -164,11 +164,13 @@ async def test_a_turn_that_is_waited_for_wakes_it_and_learns_that_it_was_stopped
         session = await client.create_session("mock")
         seqs: list[int] = []
         session.on_event(lambda event: seqs.append(event.seq), after=0)
-        turn = asyncio.create_task(session.prompt("wait"))
+        # Accepted, so that the stop cannot come before the answer does.
+        turn = await session.send("wait")
+        result = asyncio.create_task(turn.result())
         await until(lambda: len(seqs) > 3)
         await sleepy.stop(client.sandbox.ref)
         with pytest.raises(errors.Unavailable, match="stopped during the turn"):
-            await asyncio.wait_for(turn, 20)
+            await asyncio.wait_for(result, 20)
         assert (await session.prompt("hello")).text == "You said: hello"
         history = [event.seq async for event in session.events()]
         await until(lambda: seqs == history)

@@ -54,9 +54,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(server: ServerProcess, browser: Browser) -> Iterator[OpenPage]:
+def open_page(server: ServerProcess, browser: Browser, tmp_path: Path) -> Iterator[OpenPage]:
     """Opens pages; those of one call share nothing with those of another. When the test ends, what any of them complained
     about is a failure, unless it was `allow`ed."""
+    # `tmp_path` is there for as long as pages show what is in it.
     opening = OpenPage(server, browser)
     yield opening
     complaints = opening.close()
