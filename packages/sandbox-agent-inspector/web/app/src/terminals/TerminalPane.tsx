@@ -170,7 +170,7 @@ function StatusLine({ state, exit, note, onDismiss }: StatusLineProps) {
   const words = exit
     ? wordsOfExit(exit)
     : state.name === 'reconnecting'
-      ? 'Reconnecting… what is typed now may be lost'
+      ? 'Reconnecting… what is typed now is sent then'
       : state.name === 'failed'
         ? (state.reason ?? 'The terminal is gone')
         : null;

@@ -9,6 +9,8 @@ import type { TerminalEvents, TerminalSize, TerminalTransport } from './transpor
 /** More than this is not held for the screen: the connection is let go of, and made again where the screen is. */
 const HOLD_AT_BYTES = 4 * 1024 * 1024;
 const GO_ON_BELOW_BYTES = 512 * 1024;
+/** Of what is typed while there is no connection. */
+const KEEP_CHARS = 65_536;
 const FIRST_DELAY_MS = 250;
 const MOST_DELAY_MS = 10_000;
 
@@ -22,6 +24,8 @@ export class ProcessTerminal implements TerminalTransport {
   /** Where the output goes on, once something was shown. */
   #offset: number | null = null;
   #waiting = 0;
+  /** Typed while there was no connection, or before it was open. */
+  #typed = '';
   #isHeld = false;
   #hasEnded = false;
   #isStopped = false;
@@ -50,7 +54,11 @@ export class ProcessTerminal implements TerminalTransport {
     // While output is held, the keys that would end it must get through all the same.
     if (this.#isHeld)
       this.#client.processes.input(this.#id, { data, encoding: 'utf8' }).catch(() => undefined);
-    else this.#retryNow();
+    else {
+      if (this.#typed.length + data.length <= KEEP_CHARS) this.#typed += data;
+      else this.#events?.notice('Not connected: what was typed last was not kept');
+      this.#retryNow();
+    }
   }
 
   resize(size: TerminalSize): void {
@@ -75,10 +83,16 @@ export class ProcessTerminal implements TerminalTransport {
         if (this.#connection === connection) this.#take(message, connection);
       },
       onOpen: () => {
-        if (this.#connection === connection) connection.resize(this.#size.cols, this.#size.rows);
+        if (this.#connection === connection) this.#opened(connection);
       },
     });
     this.#connection = connection;
+  }
+
+  #opened(connection: TerminalConnection): void {
+    connection.resize(this.#size.cols, this.#size.rows);
+    if (this.#typed !== '') connection.input(this.#typed);
+    this.#typed = '';
   }
 
   #take(message: TerminalMessage, connection: TerminalConnection): void {

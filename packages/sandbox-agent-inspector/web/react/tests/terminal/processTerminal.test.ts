@@ -90,6 +90,31 @@ describe('ProcessTerminal', () => {
     expect(at(1).options.offset).toBe(4 * 1024 * 1024);
   });
 
+  it('keeps what is typed until there is a connection, and says when it cannot', async () => {
+    vi.useFakeTimers();
+    const { terminal, events, at } = setUp();
+    at(0).isOpen = false;
+    terminal.write('ec');
+    terminal.write('ho\r');
+    expect(at(0).typed).toEqual([]);
+    at(0).isOpen = true;
+    at(0).options.onOpen?.();
+    terminal.write('x');
+    expect(at(0).typed).toEqual(['echo\r', 'x']);
+    at(0).isOpen = false;
+    at(0).say({ type: 'closed', code: 1006, reason: '' });
+    await vi.advanceTimersByTimeAsync(10);
+    at(1).isOpen = false;
+    terminal.write('y'.repeat(65_536));
+    expect(events.notice).not.toHaveBeenCalled();
+    terminal.write('z');
+    expect(events.notice).toHaveBeenCalledTimes(1);
+    at(1).isOpen = true;
+    at(1).options.onOpen?.();
+    expect(at(1).typed).toEqual(['y'.repeat(65_536)]);
+    vi.useRealTimers();
+  });
+
   it('does not come back after the end', async () => {
     const { events, sockets, at } = setUp();
     at(0).say({ type: 'ready', offset: 0, scrollbackBytes: 0 });
