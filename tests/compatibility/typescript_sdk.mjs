@@ -346,8 +346,9 @@ await step("upload a tar", ["uploadFsBatch"], async () => {
   assert.equal(text(await client.readFsFile({ path: `${directory}/up/x/two` })), "22");
 });
 await step("a file that is not there", ["readFsFile", "statFs"], async () => {
-  for (const call of [client.readFsFile({ path: `${directory}/none` }), client.statFs({ path: `${directory}/none` })]) {
-    const error = await call.then(() => undefined, (caught) => caught);
+  const path = `${directory}/none`;
+  for (const call of [() => client.readFsFile({ path }), () => client.statFs({ path })]) {
+    const error = await call().then(() => undefined, (caught) => caught);
     assert.ok(error instanceof SandboxAgentError && [400, 404].includes(error.status), String(error));
     assert.ok(error.problem.detail);
   }

@@ -50,6 +50,8 @@ __all__ = ["KillOutside", "ProviderConformance"]
 
 FRESH_PROCESS_TIMEOUT_S = 60
 CANCEL_TIMEOUT_S = 60
+ANSWER_TIMEOUT_S = 30
+"""Also of a sandbox that is far away, or on a machine that is busy."""
 
 KillOutside = Callable[[SandboxRef], Coroutine[Any, Any, None]]
 
@@ -254,7 +256,7 @@ class ProviderConformance:
             if open_port is None:
                 pytest.skip("the fixture `open_port` is not given")
             url = await client.sandbox.port_url(open_port)
-            async with httpx.AsyncClient(trust_env=False) as http:
+            async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_TIMEOUT_S) as http:
                 answer = await http.get(url.url, headers=url.headers)
                 assert answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR
             ref = client.sandbox.ref
@@ -337,7 +339,7 @@ async def _check_token(client: SandboxAgent) -> None:
     assert client.token is not None
     assert client.token not in client.base_url
     endpoint: Endpoint = client._connection.transport.endpoint
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_TIMEOUT_S) as http:
         answer = await http.get(f"{endpoint.url}/v1/sessions", headers=dict(endpoint.headers))
     assert answer.status_code == httpx.codes.UNAUTHORIZED
 
@@ -378,7 +380,7 @@ async def _check_proxy(client: SandboxAgent) -> None:
             port = int(chunk.text)
             break
         found = await client.ports.url(port)
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_TIMEOUT_S) as http:
             answer = await http.get(found.url, headers=found.headers)
         assert (answer.status_code, answer.text) == (httpx.codes.OK, "from the sandbox")
 
