@@ -24,8 +24,9 @@ export class ProcessTerminal implements TerminalTransport {
   /** Where the output goes on, once something was shown. */
   #offset: number | null = null;
   #waiting = 0;
-  /** Typed while there was no connection, or before it was open. */
-  #typed = '';
+  /** Typed while there was no connection, or before it was open: in its pieces, since the server takes only so much at once. */
+  readonly #typed: string[] = [];
+  #typedChars = 0;
   #isHeld = false;
   #hasEnded = false;
   #isStopped = false;
@@ -55,8 +56,7 @@ export class ProcessTerminal implements TerminalTransport {
     if (this.#isHeld)
       this.#client.processes.input(this.#id, { data, encoding: 'utf8' }).catch(() => undefined);
     else {
-      if (this.#typed.length + data.length <= KEEP_CHARS) this.#typed += data;
-      else this.#events?.notice('Not connected: what was typed last was not kept');
+      this.#keep(data);
       this.#retryNow();
     }
   }
@@ -91,8 +91,17 @@ export class ProcessTerminal implements TerminalTransport {
 
   #opened(connection: TerminalConnection): void {
     connection.resize(this.#size.cols, this.#size.rows);
-    if (this.#typed !== '') connection.input(this.#typed);
-    this.#typed = '';
+    for (const data of this.#typed.splice(0)) connection.input(data);
+    this.#typedChars = 0;
+  }
+
+  #keep(data: string): void {
+    if (this.#typedChars + data.length > KEEP_CHARS) {
+      this.#events?.notice('Not connected: what was typed last was not kept');
+      return;
+    }
+    this.#typed.push(data);
+    this.#typedChars += data.length;
   }
 
   #take(message: TerminalMessage, connection: TerminalConnection): void {

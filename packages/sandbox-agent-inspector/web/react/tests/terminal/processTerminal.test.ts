@@ -100,7 +100,7 @@ describe('ProcessTerminal', () => {
     at(0).isOpen = true;
     at(0).options.onOpen?.();
     terminal.write('x');
-    expect(at(0).typed).toEqual(['echo\r', 'x']);
+    expect(at(0).typed).toEqual(['ec', 'ho\r', 'x']);
     at(0).isOpen = false;
     at(0).say({ type: 'closed', code: 1006, reason: '' });
     await vi.advanceTimersByTimeAsync(10);
