@@ -22,8 +22,8 @@ PermissionAction = Literal["allow", "deny", "ask"]
 PermissionMode = Literal["ask", "accept-edits", "read-only", "plan", "bypass"]
 """Understood for every agent, beside the modes of its own.
 
-`ask`: whatever changes something is asked. `accept-edits`: edits of files in the workspace are allowed.
-`read-only`: whatever changes something is denied. `plan`: as `read-only`, but the agent may ask to leave
+`ask`: whatever changes something is asked. `accept-edits`: reading and editing files in the workspace is
+allowed. `read-only`: whatever changes something is denied. `plan`: as `read-only`, but the agent may ask to leave
 it. `bypass`: everything is allowed.
 """
 PERMISSION_MODES: tuple[PermissionMode, ...] = get_args(PermissionMode)

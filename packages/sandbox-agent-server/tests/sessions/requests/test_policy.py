@@ -27,6 +27,8 @@ TOOL: dict[str, Any] = {"kind": "other", "name": "mcp__db__query"}
         ("accept-edits", OUTSIDE, "ask"),
         ("accept-edits", {**INSIDE, "kind": "read"}, "allow"),
         ("accept-edits", {**OUTSIDE, "kind": "read"}, "ask"),
+        ("accept-edits", {"kind": "read", "locations": [{"path": "/w/.env"}]}, "ask"),
+        ("accept-edits", {"kind": "read"}, "ask"),
         ("accept-edits", {**INSIDE, "kind": "delete"}, "ask"),
         ("accept-edits", {"kind": "edit"}, "ask"),
         ("accept-edits", {"kind": "edit", "locations": [{"path": "/w-not"}]}, "ask"),

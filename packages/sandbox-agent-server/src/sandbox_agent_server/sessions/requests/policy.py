@@ -31,7 +31,7 @@ _HARMLESS_IN: Final[Mapping[PermissionMode, frozenset[str]]] = {
     "plan": _HARMLESS | {"fetch", "switch_mode"},
 }
 """The kinds on which a mode that forbids lets rules and people decide; a kind that is not told is none of them."""
-_EDITS: Final = frozenset({"edit", "read"})
+_READS_AND_EDITS: Final = frozenset({"edit", "read"})
 _ON_FILES: Final = frozenset({"edit", "delete", "move"})
 
 
@@ -63,7 +63,7 @@ def decide(
             return Decision(rule.action, rule.name or f"rule {number}")
     if is_granted:
         return Decision("allow", "always")
-    if mode == "bypass" or (mode == "accept-edits" and _stays_inside(subject)):
+    if mode == "bypass" or (mode == "accept-edits" and _works_inside(subject)):
         return Decision("allow", f"mode {mode}")
     return Decision(policy.default, "default")
 
@@ -76,14 +76,14 @@ def _is_forbidden(mode: PermissionMode | None, facts: ToolFacts) -> bool:
     return not facts.kinds or not harmless.issuperset(facts.kinds) or _has_command(facts)
 
 
-def _stays_inside(subject: _Subject) -> bool:
+def _works_inside(subject: _Subject) -> bool:
     """An edit that says which files, all of them in the workspace and none that widens what is allowed; or no more
     than reading them, which some agents ask for before they edit."""
     facts, places = subject.facts, subject.places
     is_told = bool(facts.kinds) and not facts.is_cut and not _has_command(facts)
     return (
         is_told
-        and _EDITS.issuperset(facts.kinds)
+        and _READS_AND_EDITS.issuperset(facts.kinds)
         and bool(places)
         and all(p.is_inside and not p.is_protected for p in places)
     )
