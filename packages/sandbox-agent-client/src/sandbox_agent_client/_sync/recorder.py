@@ -12,14 +12,14 @@ from sandbox_agent_core.api.sessions import SessionInfo
 from sandbox_agent_core.errors import StorageError
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.spi.persistence import SessionRecord, TranscriptStore
+from sandbox_agent_core.stores.segments import (
+    Segment,
+    current_segment,
+    read_segments,
+    write_segments,
+)
 
 from sandbox_agent_client._sync._backend import Lock, Portal
-from sandbox_agent_client.persistence.generations import (
-    Generation,
-    current_generation,
-    read_generations,
-    write_generations,
-)
 
 __all__ = ["Recorder", "open_recorder"]
 
@@ -39,7 +39,7 @@ class Recorder:
         store: TranscriptStore,
         portal: Portal,
         record: SessionRecord,
-        generation: Generation,
+        segment: Segment,
         *,
         stored_seq: int,
         history: History,
@@ -48,9 +48,9 @@ class Recorder:
         self.record = record
         self._store = store
         self._portal = portal
-        self._generation = generation
+        self._segment = segment
         self._history = history
-        self._next = generation.server_seq(stored_seq) + 1
+        self._next = segment.server_seq(stored_seq) + 1
         self._held: list[LogEntry] = []
         self._is_deleted = False
         self._lock = Lock()
@@ -92,7 +92,7 @@ class Recorder:
     def _take(self, entry: LogEntry) -> None:
         if self._is_deleted or entry.seq != self._next:
             return
-        self._held.append(replace(entry, seq=self._generation.stored_seq(entry.seq)))
+        self._held.append(replace(entry, seq=self._segment.stored_seq(entry.seq)))
         self._next += 1
         if len(self._held) >= FLUSH_ENTRIES:
             self._flush()
@@ -105,7 +105,7 @@ class Recorder:
             self._portal.run(lambda: self._store.append(self.record.id, held))
         except BaseException:
             # Not stored, so not counted: the next `sync` reads them from the server again.
-            self._next = self._generation.server_seq(held[0].seq)
+            self._next = self._segment.server_seq(held[0].seq)
             raise
 
 
@@ -120,10 +120,10 @@ def open_recorder(
     """The recorder of a session that its server knows. `settings` None: keep what is stored."""
     record = portal.run(lambda: store.get_session(info.id))
     last = portal.run(lambda: store.last_seq(info.id))
-    generations = read_generations(record.settings) if record is not None else []
-    current = current_generation(generations, created_at=info.created_at, last_stored=last)
-    if current not in generations:
-        generations.append(current)
+    segments = read_segments(record.settings) if record is not None else []
+    current = current_segment(segments, created_at=info.created_at, last_stored=last)
+    if current not in segments:
+        segments.append(current)
     kept = dict(record.settings if record is not None and settings is None else settings or {})
     record = SessionRecord(
         id=info.id,
@@ -131,7 +131,7 @@ def open_recorder(
         created_at=record.created_at if record is not None else info.created_at,
         cwd=info.cwd,
         ended_at=info.ended_at,
-        settings=kept | {"generations": write_generations(generations)},
+        settings=kept | {"segments": write_segments(segments)},
     )
     portal.run(lambda: store.put_session(record))
     return Recorder(store, portal, record, current, stored_seq=last, history=history)

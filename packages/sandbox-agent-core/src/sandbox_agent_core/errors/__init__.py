@@ -37,6 +37,8 @@
         SessionAlreadyExists             409 session_already_exists
         SessionClosed                    409 session_ended
         SessionDamaged                   409 session_damaged
+        SessionOwned                     409 session_owned           retryable
+        LeaseLost                        409 lease_lost
         PathExists                       409 path_exists
         ConfigDamaged                    409 config_damaged
         DirectoryNotEmpty                409 directory_not_empty
@@ -210,6 +212,7 @@ from sandbox_agent_core.errors.providers import (
 from sandbox_agent_core.errors.sessions import (
     CostUnknown,
     InputForbidden,
+    LeaseLost,
     ModeNotSupported,
     OperationNotSupported,
     OutcomeUnknown,
@@ -219,6 +222,7 @@ from sandbox_agent_core.errors.sessions import (
     SessionClosed,
     SessionDamaged,
     SessionNotFound,
+    SessionOwned,
     TurnNotFound,
     WorkspaceNotTrusted,
 )
@@ -262,6 +266,7 @@ __all__ = [
     "IntegrityMismatch",
     "InternalError",
     "InvalidRequest",
+    "LeaseLost",
     "LimitReached",
     "MethodNotAllowed",
     "ModeNotSupported",
@@ -312,6 +317,7 @@ __all__ = [
     "SessionClosed",
     "SessionDamaged",
     "SessionNotFound",
+    "SessionOwned",
     "StorageError",
     "StreamGap",
     "Timeout",

@@ -7,6 +7,7 @@ from sandbox_agent_core.errors.general import Conflict, InvalidRequest, NotFound
 __all__ = [
     "CostUnknown",
     "InputForbidden",
+    "LeaseLost",
     "ModeNotSupported",
     "OperationNotSupported",
     "OutcomeUnknown",
@@ -16,6 +17,7 @@ __all__ = [
     "SessionClosed",
     "SessionDamaged",
     "SessionNotFound",
+    "SessionOwned",
     "TurnNotFound",
     "WorkspaceNotTrusted",
 ]
@@ -83,6 +85,22 @@ class SessionDamaged(Conflict):
 
     code = "session_damaged"
     title = "Session Damaged"
+
+
+class SessionOwned(Conflict):
+    """Another process writes the session into the store; `details` carry `holder`, and `expiresAt`, when it lets go if
+    it does not go on."""
+
+    code = "session_owned"
+    title = "Session Owned"
+    retryable = True
+
+
+class LeaseLost(Conflict):
+    """Another process has taken the session over: nothing more is stored for this one."""
+
+    code = "lease_lost"
+    title = "Lease Lost"
 
 
 class OutcomeUnknown(Conflict):
