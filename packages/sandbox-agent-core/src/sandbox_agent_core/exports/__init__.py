@@ -1,0 +1,16 @@
+"""Sessions in the formats of others: ATIF trajectories and logs of Inspect. Made of transcripts; nothing is read or written."""
+
+from __future__ import annotations
+
+from sandbox_agent_core.exports.atif import ATIF_VERSION, AtifExport, to_atif
+from sandbox_agent_core.exports.inspect_ai import Sample, Score, inspect_archive, to_inspect
+
+__all__ = [
+    "ATIF_VERSION",
+    "AtifExport",
+    "Sample",
+    "Score",
+    "inspect_archive",
+    "to_atif",
+    "to_inspect",
+]
