@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import httpx
@@ -71,6 +72,43 @@ def test_a_terminal_exports_to_a_file_or_to_its_output(
     assert export("--format", "jsonl", "--store", str(kept)) == events
     nowhere = ["sessions", "export", session.id, "-o", str(tmp_path)]
     assert CliRunner().invoke(app, nowhere, env=at_server).exit_code == 2
+
+
+def test_a_session_is_a_trajectory_and_a_log_from_a_server_and_from_a_store(
+    at_server: dict[str, str], session: SessionSync, kept: Path, tmp_path: Path
+) -> None:
+    def export(*arguments: str) -> bytes:
+        done = CliRunner().invoke(
+            app, ["sessions", "export", session.id, *arguments], env=at_server
+        )
+        assert done.exit_code == 0, done.output
+        return done.stdout_bytes
+
+    trajectory = json.loads(session.export("atif"))
+    assert [step["source"] for step in trajectory["steps"]] == ["user", "agent"]
+    assert trajectory["steps"][0]["message"] == PROMPT
+    assert json.loads(export("--format", "atif", "--store", str(kept))) == trajectory
+    log = json.loads(session.export("inspect"))
+    assert log["samples"][0]["id"] == session.id
+    file = tmp_path / "run.eval"
+    assert export("--format", "inspect", "-o", str(file)) == b""
+    with zipfile.ZipFile(file) as archive:
+        assert json.loads(archive.read("header.json"))["eval"] == log["eval"]
+
+
+def test_pictures_of_a_trajectory_are_beside_its_file(
+    at_server: dict[str, str], endpoint: Endpoint, tmp_path: Path
+) -> None:
+    picture = {"type": "image", "mimeType": "image/png", "data": "iVBORw0KGgo="}
+    with SandboxAgentSync.connect(endpoint.url, token=endpoint.token) as client:
+        made = client.create_session("mock")
+        made.prompt(["Look", picture])
+    file = tmp_path / "run.json"
+    command = ["sessions", "export", made.id, "--format", "atif", "-o", str(file)]
+    assert CliRunner().invoke(app, command, env=at_server).exit_code == 0
+    _, part = json.loads(file.read_bytes())["steps"][0]["message"]
+    assert (tmp_path / part["source"]["path"]).read_bytes() == b"\x89PNG\r\n\x1a\n"
+    assert part["source"]["path"].startswith("run.media/")
 
 
 def test_a_text_is_cut_out_of_its_page_as_it_stands() -> None:

@@ -110,7 +110,7 @@ def _attributes(owner: type) -> dict[str, Any]:
 
 
 def _check_keywords(block: Block, call: ast.Call, called: Any) -> None:
-    if not callable(called) or getattr(called, "__module__", "").startswith("pydantic"):
+    if not callable(called) or (getattr(called, "__module__", None) or "").startswith("pydantic"):
         return
     parameters = inspect.signature(called).parameters
     taken = {name for name, it in parameters.items() if it.kind is not it.VAR_KEYWORD}

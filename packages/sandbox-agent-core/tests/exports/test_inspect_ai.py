@@ -13,7 +13,8 @@ from sandbox_agent_core.content import text_block
 from sandbox_agent_core.events.fault import Fault
 from sandbox_agent_core.events.tokens import TokenUsage
 from sandbox_agent_core.events.usage import Cost
-from sandbox_agent_core.exports import Sample, Score, inspect_archive, to_inspect
+from sandbox_agent_core.exports import Sample, Score, to_inspect
+from sandbox_agent_core.exports.inspect_archive import inspect_archive
 from sandbox_agent_core.view import MessageItem, ToolItem, Transcript, Turn
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from functools import partial
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args, overload
 
 from sandbox_agent_core.api.git import SessionDiff
 from sandbox_agent_core.api.long_work import RewindResult
@@ -15,6 +16,7 @@ from sandbox_agent_core.api.requests import OnReject, Reply, Resolution, Scope
 from sandbox_agent_core.api.sessions import SessionInfo
 from sandbox_agent_core.errors import InvalidRequest, SandboxAgentError
 from sandbox_agent_core.events import Event
+from sandbox_agent_core.exports import SessionExport
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import project
 from sandbox_agent_core.view import Transcript, render_markdown
@@ -49,6 +51,7 @@ from sandbox_agent_client.tools import Approve, Tool, tools_of
 
 __all__ = ["Session"]
 
+ExportFormat: TypeAlias = Literal["markdown", "jsonl", "atif", "inspect"]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -181,20 +184,28 @@ class Session(Prompting):
         await self._turns.left_behind()
         return await self._connection.call(event_calls.transcript(self.id))
 
-    async def export(self, format: Literal["markdown", "jsonl"] = "markdown") -> str:
+    async def export(self, format: ExportFormat = "markdown") -> str:
         """The session so far as a text to keep or to send to somebody.
 
-        `markdown` is for reading: for an issue or a review. What looks like a credential is masked, and what the agent
-        wrote is no markup of the document around it. `jsonl` is for programs: an event in each line, byte for byte as the
-        API has it, with nothing left out.
+        `markdown` is for reading: for an issue or a review. What the agent wrote is no markup of the document around it.
+        `atif` is a trajectory in the Agent Trajectory Interchange Format, `inspect` a log of Inspect, both JSON. What looks
+        like a credential is masked in these three. `jsonl` is for programs: an event in each line, byte for byte as the API
+        has it, with nothing left out.
 
         Raises:
             InvalidRequest: there is no such format.
         """
         if format == "markdown":
             return render_markdown(await self.transcript())
+        if format in ("atif", "inspect"):
+            export = SessionExport()
+            async for event in self.events():
+                export.apply(event)
+            told = export.atif().trajectory if format == "atif" else export.inspect()
+            return json.dumps(told, ensure_ascii=False)
         if format != "jsonl":
-            raise InvalidRequest(f"`format` must be 'markdown' or 'jsonl', not {format!r}.")
+            known = ", ".join(repr(name) for name in get_args(ExportFormat))
+            raise InvalidRequest(f"`format` must be one of {known}, not {format!r}.")
         texts: list[str] = []
         after, has_more = 0, True
         while has_more:

@@ -14,11 +14,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from sandbox_agent_core.events import Event
+from sandbox_agent_core.exports import SessionExport
 from sandbox_agent_core.view import render_markdown
 
 from sandbox_agent_client.cli.archive import Row, open_archives, place_of
 from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.exit_codes import ExitCode, finish, of_error
+from sandbox_agent_client.cli.exporting import write_atif, write_export, write_inspect
 from sandbox_agent_client.cli.long_work import add_long_work_commands
 from sandbox_agent_client.cli.options import (
     TOKEN_VARIABLE,
@@ -38,7 +40,7 @@ from sandbox_agent_client.cli.terminal import confirmed
 from sandbox_agent_client.cli.transcript import show_transcript
 from sandbox_agent_client.cli.turns import add_turns_command
 from sandbox_agent_client.cli.watching import add_watch_command
-from sandbox_agent_client.errors import InvalidRequest, SandboxAgentError
+from sandbox_agent_client.errors import SandboxAgentError
 
 __all__ = ["sessions_app"]
 
@@ -50,6 +52,8 @@ sessions_app = Commands(
 class ExportFormat(StrEnum):
     MARKDOWN = "markdown"
     JSONL = "jsonl"
+    ATIF = "atif"
+    INSPECT = "inspect"
 
 
 PROMPT_CHARS = 72
@@ -123,7 +127,9 @@ def _export(
     store: Store = None,
     format: Annotated[
         ExportFormat,
-        typer.Option(help="To read, with credentials masked; or all events, a line of JSON each."),
+        typer.Option(
+            help="To read; all events, a line of JSON each; or for others: ATIF, Inspect. Credentials are masked, but in events."
+        ),
     ] = ExportFormat.MARKDOWN,
     output: Annotated[
         Path | None,
@@ -206,24 +212,20 @@ async def _export_session(
 ) -> None:
     async with open_archives(target, store=store) as archives:
         place = await place_of(archives, name)
-        if format is ExportFormat.JSONL:
+        if format is ExportFormat.MARKDOWN:
+            text = render_markdown(await place.archive.transcript(place.id))
+        elif format is ExportFormat.JSONL:
             text = await place.archive.event_texts(place.id)
         else:
-            text = render_markdown(await place.archive.transcript(place.id))
-    _write(text, output)
-
-
-def _write(text: str, output: Path | None) -> None:
-    """As UTF-8, whatever the terminal's encoding is. Raises: InvalidRequest."""
-    data = text.encode("utf-8")
-    if output is None:
-        sys.stdout.buffer.write(data)
-        sys.stdout.flush()
-        return
-    try:
-        output.expanduser().write_bytes(data)
-    except OSError as exc:
-        raise InvalidRequest(f"{str(output)!r} cannot be written: {exc.strerror}") from exc
+            export = SessionExport()
+            async for event in place.archive.events(place.id, 0):
+                export.apply(event)
+            if format is ExportFormat.ATIF:
+                write_atif(export, output)
+            else:
+                write_inspect(export.inspect(), output)
+            return
+    write_export(text.encode("utf-8"), output)
 
 
 async def _show_events(

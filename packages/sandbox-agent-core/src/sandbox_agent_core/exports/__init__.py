@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from sandbox_agent_core.exports.atif import ATIF_VERSION, AtifExport, to_atif
-from sandbox_agent_core.exports.inspect_ai import Sample, Score, inspect_archive, to_inspect
+from sandbox_agent_core.exports.inspect_ai import Sample, Score, to_inspect
+from sandbox_agent_core.exports.session import SessionExport
 
 __all__ = [
     "ATIF_VERSION",
     "AtifExport",
     "Sample",
     "Score",
-    "inspect_archive",
+    "SessionExport",
     "to_atif",
     "to_inspect",
 ]

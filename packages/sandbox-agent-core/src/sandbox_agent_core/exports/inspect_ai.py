@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
-import statistics
-import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +16,7 @@ from sandbox_agent_core.exports.plain_json import plain_json
 from sandbox_agent_core.lenient import compact
 from sandbox_agent_core.view.model import Transcript
 
-__all__ = ["Sample", "Score", "inspect_archive", "to_inspect"]
+__all__ = ["Sample", "Score", "to_inspect"]
 
 _LOG_VERSION: Final = 2
 _STOPS: Final = {
@@ -31,9 +27,6 @@ _STOPS: Final = {
 """Of our stop reasons, those that Inspect has."""
 _GRADES: Final = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
 """What Inspect counts its letters as: correct, partial, incorrect, no answer."""
-_IN_SUMMARY: Final = (
-    "id", "epoch", "input", "target", "scores", "model_usage", "started_at", "completed_at", "total_time", "uuid",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,38 +116,6 @@ def to_inspect(
     )
     plain: dict[str, Any] = plain_json(log)
     return plain
-
-
-def inspect_archive(log: Mapping[str, Any]) -> bytes:
-    """The log as an `.eval` file: a zip of its header, its summaries and a file for each sample, of which Inspect's viewer
-    reads only those that are looked at."""
-    samples: list[dict[str, Any]] = log.get("samples", [])
-    summaries = [
-        {
-            **{name: sample[name] for name in _IN_SUMMARY if name in sample},
-            **compact(error=sample["error"]["message"] if "error" in sample else None),
-            "completed": True,
-            "message_count": len(sample["messages"]),
-        }
-        for sample in samples
-    ]
-    start = {"version": log["version"], "eval": log["eval"], "plan": log["plan"]}
-    files: dict[str, Any] = {
-        "_journal/start.json": start,
-        "_journal/summaries/1.json": summaries,
-        "header.json": {name: value for name, value in log.items() if name != "samples"},
-        "summaries.json": summaries,
-    }
-    for sample in samples:
-        files[f"samples/{sample['id']}_epoch_{sample['epoch']}.json"] = sample
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, value in files.items():
-            # A fixed date: the same log is the same file.
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(entry, json.dumps(value, ensure_ascii=False).encode())
-    return packed.getvalue()
 
 
 def _sample(sample: Sample, model: str) -> dict[str, Any]:
@@ -248,7 +209,7 @@ def _results(samples: Sequence[Sample]) -> Iterator[dict[str, Any]]:
             "scorer": scorer,
             "scored_samples": len(given),
             "unscored_samples": len(samples) - len(given),
-            "metrics": {metric: {"name": metric, "value": statistics.fmean(known)}}
+            "metrics": {metric: {"name": metric, "value": sum(known) / len(known)}}
             if known
             else {},
         }
