@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
@@ -41,8 +42,8 @@ def postgres() -> Iterator[PostgresCluster]:
 
 @pytest.fixture
 def postgres_url(postgres: PostgresCluster) -> Iterator[str]:
-    """Of an empty database."""
-    with postgres.database() as url:
+    """Of a schema that is not there yet."""
+    with postgres.schema() as url:
         yield url
 
 
@@ -54,7 +55,7 @@ def postgres_of_its_own() -> Iterator[PostgresCluster]:
 
 
 class PostgresCluster:
-    """Trusts everybody who may open its socket; listens on no port unless it is given one."""
+    """Trusts its superuser and wants a password of others; listens on no port."""
 
     def __init__(self, directory: Path, *, is_durable: bool) -> None:
         """`is_durable`: it may be killed. Else it writes without waiting for the disk."""
@@ -65,11 +66,13 @@ class PostgresCluster:
         self._data = directory / "data"
         self._is_durable = is_durable
         self._server: subprocess.Popen[bytes] | None = None
-        self._databases = 0
+        self._names = count(1)
         self._run(
             "initdb", "-D", self._data, "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8",
             "--locale=C.UTF-8", "--no-sync", "--no-instructions",
         )  # fmt: skip
+        rules = f"local all {SUPERUSER} trust\nlocal all all scram-sha-256\n"
+        (self._data / "pg_hba.conf").write_text(rules, encoding="utf-8")
 
     def start(self) -> None:
         """It answers when this returns."""
@@ -114,13 +117,19 @@ class PostgresCluster:
     @contextlib.contextmanager
     def database(self, options: str = "") -> Iterator[str]:
         """The URL of an empty one, which is gone afterwards."""
-        self._databases += 1
-        name = f"test_{self._databases}"
+        name = f"test_{next(self._names)}"
         self.execute(f"CREATE DATABASE {name} {options}")
         try:
             yield self.url(name)
         finally:
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    @contextlib.contextmanager
+    def schema(self) -> Iterator[str]:
+        """The URL of a store in one of its own, which is quicker than a database."""
+        name = f"test_{next(self._names)}"
+        yield self.url(schema=name)
+        self.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
 
     def execute(self, statement: str, *, database: str = "postgres") -> list[tuple[object, ...]]:
         """As superuser; the rows, if there are any."""

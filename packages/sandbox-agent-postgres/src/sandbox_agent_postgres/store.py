@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from psycopg import AsyncCursor, sql
 from sandbox_agent_core.errors import LeaseLost, SessionNotFound
@@ -24,7 +24,7 @@ __all__ = ["PostgresStore"]
 
 T = TypeVar("T")
 
-TRANSACTION_TIMEOUT_MS: Final = 30_000
+IDLE_TIMEOUT_MS: Final = 30_000
 """A writer that freezes in the middle loses the lock of its session after this."""
 SESSIONS_PER_PRUNING: Final = 100
 """Of one transaction: a million entries deleted at once would hold others up."""
@@ -33,6 +33,17 @@ WORD_CHARS: Final = 200
 
 _FIELDS: Final = frozenset(field.name for field in fields(SessionRecord))
 _COLUMNS_OF_ENTRY: Final = ("text", "int8", "timestamptz", "bytea", "text")
+_EntryRow: TypeAlias = tuple[str, int, datetime, bytes, str | None]
+
+_FOUND: Final = """
+SELECT session.record, found.session_id, found.seq, found.frame
+FROM (
+    SELECT session_id, seq, at, frame FROM {entry}
+    WHERE to_tsvector('simple', words) @@ plainto_tsquery('simple', %s)
+    ORDER BY at DESC, session_id DESC, seq DESC LIMIT %s
+) AS found JOIN {session} AS session ON session.id = found.session_id
+ORDER BY found.at DESC, found.session_id DESC, found.seq DESC
+"""
 
 
 class PostgresStore:
@@ -94,13 +105,15 @@ class PostgresStore:
         self, session_id: str, entries: Sequence[LogEntry], *, lease: Lease | None = None
     ) -> None:
         async def add(connection: Connection) -> None:
+            # Before the lock: no time of ours is others' time, and no limit ends a COPY that waits for its writer.
+            rows = {entry.seq: _row_of(session_id, entry) for entry in entries}
             async with self._locked(connection, session_id, make=False) as row:
                 _check(lease, row)
                 if not row.has_record:
                     raise SessionNotFound(f"There is no session {session_id!r} in the store.")
                 new = new_entries(session_id, entries, last_seq=row.last_seq)
                 if new:
-                    await self._copy(connection, session_id, new)
+                    await self._copy(connection, session_id, [rows[entry.seq] for entry in new])
 
         await self._run(add)
 
@@ -167,15 +180,7 @@ class PostgresStore:
         words = words_of(query)
         if not words:
             return []
-        rows = await self._rows(
-            "SELECT session.record, found.session_id, found.seq, found.frame FROM ("
-            "SELECT session_id, seq, at, frame FROM {entry} "
-            "WHERE to_tsvector('simple', words) @@ plainto_tsquery('simple', %s) "
-            "ORDER BY at DESC, session_id DESC, seq DESC LIMIT %s"
-            ") AS found JOIN {session} AS session ON session.id = found.session_id "
-            "ORDER BY found.at DESC, found.session_id DESC, found.seq DESC",
-            (_indexed(words), limit),
-        )
+        rows = await self._rows(_FOUND, (_indexed(words), limit))
         return [
             SearchHit(
                 session=_record(record),
@@ -215,37 +220,33 @@ class PostgresStore:
                     "INSERT INTO {session} (id) VALUES (%s) ON CONFLICT (id) DO UPDATE SET id = excluded.id",
                     (session_id,),
                 )
-            # The time is the database's: the clocks of those who write may differ. So are the limits of this
-            # transaction, which hold when this process is frozen, or its network gone.
+            # The time is the database's: the clocks of those who write may differ. So is the limit of how long it
+            # waits for us, which holds when this process is frozen.
             cursor = await self._execute(
                 connection,
                 "SELECT record IS NOT NULL, last_seq, holder, generation, lease_until, clock_timestamp(), "
-                "set_config('idle_in_transaction_session_timeout', %(limit)s, true), "
-                "set_config('statement_timeout', %(limit)s, true) "
+                "set_config('idle_in_transaction_session_timeout', %(limit)s, true) "
                 "FROM {session} WHERE id = %(id)s FOR UPDATE",
-                {"id": session_id, "limit": str(TRANSACTION_TIMEOUT_MS)},
+                {"id": session_id, "limit": str(IDLE_TIMEOUT_MS)},
             )
             found = await cursor.fetchone()
             yield _Row.read(session_id, found)
 
     async def _copy(
-        self, connection: Connection, session_id: str, entries: Sequence[LogEntry]
+        self, connection: Connection, session_id: str, rows: Sequence[_EntryRow]
     ) -> None:
         await self._execute(
             connection,
             "UPDATE {session} SET last_seq = %s WHERE id = %s",
-            (entries[-1].seq, session_id),
+            (rows[-1][1], session_id),
         )
         into = self._named(
             "COPY {entry} (session_id, seq, at, frame, words) FROM STDIN (FORMAT BINARY)"
         )
         async with connection.cursor().copy(into) as copy:
             copy.set_types(_COLUMNS_OF_ENTRY)
-            for entry in entries:
-                text = searchable_text(entry)
-                at = datetime.fromtimestamp(entry.time_ms / 1000, UTC)
-                words = None if text is None else _indexed(words_of(text))
-                await copy.write_row((session_id, entry.seq, at, _packed(entry.to_wire()), words))
+            for row in rows:
+                await copy.write_row(row)
 
     async def _put_lease(self, connection: Connection, lease: Lease) -> None:
         await self._execute(
@@ -258,8 +259,8 @@ class PostgresStore:
         """In a transaction: how many sessions."""
         cursor = await self._execute(
             connection,
-            "DELETE FROM {session} WHERE " + where + " RETURNING id",
-            values,  # noqa: S608 - our own text
+            "DELETE FROM {session} WHERE " + where + " RETURNING id",  # noqa: S608 - our own text
+            values,
         )
         ids = [id for (id,) in await cursor.fetchall()]
         # A statement of its own, which sees what was written until the rows of the sessions were locked.
@@ -324,6 +325,13 @@ class _Row:
 def _check(lease: Lease | None, row: _Row) -> None:
     if lease is not None:
         check_lease(lease, row.lease)
+
+
+def _row_of(session_id: str, entry: LogEntry) -> _EntryRow:
+    text = searchable_text(entry)
+    at = datetime.fromtimestamp(entry.time_ms / 1000, UTC)
+    words = None if text is None else _indexed(words_of(text))
+    return (session_id, entry.seq, at, _packed(entry.to_wire()), words)
 
 
 def _indexed(words: Sequence[str]) -> str:
