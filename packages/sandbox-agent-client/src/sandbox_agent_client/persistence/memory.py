@@ -9,15 +9,14 @@ from datetime import UTC, datetime, timedelta
 from sandbox_agent_core.errors import LeaseLost, SessionNotFound
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.spi.persistence import Lease, SearchHit, SessionRecord
-from sandbox_agent_core.stores.searchable import excerpt, searchable_text, words_of
-
-from sandbox_agent_client.persistence.rules import (
+from sandbox_agent_core.stores.rules import (
     check_lease,
     follows,
     has_ended_before,
     new_entries,
     next_lease,
 )
+from sandbox_agent_core.stores.searchable import excerpt, searchable_text, words_of
 
 __all__ = ["MemoryTranscriptStore", "open_memory"]
 

@@ -15,14 +15,14 @@ from urllib.parse import unquote, urlsplit
 from sandbox_agent_core.errors import InvalidRequest, LeaseLost, SessionNotFound
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.spi.persistence import Lease, SearchHit, SessionRecord
-from sandbox_agent_core.stores.searchable import excerpt, words_of
-
-from sandbox_agent_client.persistence.rules import (
+from sandbox_agent_core.stores.rules import (
     check_lease,
     has_ended_before,
     new_entries,
     next_lease,
 )
+from sandbox_agent_core.stores.searchable import excerpt, words_of
+
 from sandbox_agent_client.persistence.sqlite_file import SqliteFile, index_text
 
 __all__ = ["SqliteTranscriptStore", "open_sqlite"]

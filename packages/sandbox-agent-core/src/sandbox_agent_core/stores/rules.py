@@ -1,4 +1,4 @@
-"""What the embedded stores decide alike, without I/O: whose a session is, what of a batch is new, what is old."""
+"""What all stores decide alike, without I/O: whose a session is, what of a batch is new, what is old."""
 
 from __future__ import annotations
 
