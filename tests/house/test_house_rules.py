@@ -71,7 +71,7 @@ def test_every_extra_with_a_provider_brings_the_server() -> None:
     client = (ROOT / "packages/sandbox-agent-client/pyproject.toml").read_text(encoding="utf-8")
     extras = tomllib.loads(client)["project"]["optional-dependencies"]
     names = [path.name.removeprefix("sandbox-agent-") for path in PACKAGES]
-    providers = set(names) - {"core", "client", "server"} | {"local"}
+    providers = set(names) - {"core", "client", "server", "postgres"} | {"local"}
     assert providers == {
         extra
         for extra, needs in extras.items()
@@ -114,6 +114,7 @@ def test_every_error_is_exported_and_has_a_name_that_no_event_has() -> None:
         ("sandbox_agent_modal", ["pydantic", "modal", "grpclib", "sandbox_agent_client"]),
         ("sandbox_agent_vercel", ["pydantic", "vercel", "httpx2", "sandbox_agent_client"]),
         ("sandbox_agent_cloudflare", ["pydantic", "httpx", "sandbox_agent_client"]),
+        ("sandbox_agent_postgres", ["httpx", "sandbox_agent_client"]),
         ("sandbox_agent_server.app", ["sandbox_agent_client", "httpx"]),
     ],
 )

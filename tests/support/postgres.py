@@ -25,7 +25,14 @@ import pytest
 
 from support.optional import skip_without
 
-__all__ = ["PostgresCluster", "postgres", "postgres_cluster", "postgres_of_its_own", "postgres_url"]
+__all__ = [
+    "PostgresCluster",
+    "as_postgres",
+    "postgres",
+    "postgres_cluster",
+    "postgres_of_its_own",
+    "postgres_url",
+]
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 30.0
@@ -87,7 +94,7 @@ class PostgresCluster:
         arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self.directory / "postgres.log").open("ab") as log:
             self._server = subprocess.Popen(
-                [*_as_postgres(), self._programs / "postgres", "-D", self._data, "-k", self.directory, *arguments],
+                [*as_postgres(), self._programs / "postgres", "-D", self._data, "-k", self.directory, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -150,7 +157,7 @@ class PostgresCluster:
             time.sleep(0.02)
 
     def _run(self, program: str, *arguments: str | Path) -> None:
-        command = [*_as_postgres(), self._programs / program, *arguments]
+        command = [*as_postgres(), self._programs / program, *arguments]
         subprocess.run(command, check=True, capture_output=True, cwd="/", timeout=60)
 
 
@@ -189,7 +196,7 @@ def _programs() -> Path | None:
     )
 
 
-def _as_postgres() -> list[str]:
+def as_postgres() -> list[str]:
     """What it is started with: it ends with this process, and is never root."""
     if os.geteuid() != 0:
         return ["setpriv", "--pdeathsig=INT"]
