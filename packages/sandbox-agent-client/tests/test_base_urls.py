@@ -12,8 +12,6 @@ import pytest
 from sandbox_agent_client import Endpoint, SandboxAgent
 from sandbox_agent_client.cli.assignments import base_urls
 from sandbox_agent_client.errors import InvalidRequest, ValueNotSupported
-from sandbox_agent_client.persistence.replay import settings_of
-from sandbox_agent_core.api.sessions import CreateSession
 from typer import BadParameter
 
 PROGRAM = str(Path(sys.executable).parent / "sandbox-agent")
@@ -43,11 +41,6 @@ async def test_what_an_agent_cannot_take_is_refused(client: SandboxAgent) -> Non
     with pytest.raises(InvalidRequest) as caught:
         await client.create_session("mock", base_url={"openai": "https://me:hush-hush@gw.example"})
     assert "hush-hush" not in f"{caught.value!r} {caught.value.__cause__}"
-
-
-def test_a_stored_session_keeps_its_base_url_and_not_its_keys() -> None:
-    request = CreateSession(agent="x", base_url="https://gw.example", env={"API_KEY": "hush-hush"})
-    assert settings_of(request) == {"base_url": "https://gw.example"}
 
 
 def test_the_command_line_says_what_is_wrong(endpoint: Endpoint, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cutting_proxy import CuttingProxy
@@ -21,6 +22,7 @@ from sandbox_agent_client import (
     TurnStarted,
     errors,
 )
+from sandbox_agent_client._async import connection as connection_module
 from sandbox_agent_client._async import recorder as recorder_module
 from sandbox_agent_client.persistence import read_entries, read_transcript
 from sandbox_agent_core.frames import LogEntry
@@ -44,7 +46,7 @@ async def stored(store: TranscriptStore, session_id: str) -> list[LogEntry]:
 async def test_what_a_sandbox_knew_is_in_the_store_when_it_is_gone(store: TranscriptStore) -> None:
     async with SandboxAgent.start(persistence=store) as client:
         session = await client.create_session(
-            "mock", model="mock-smart", env={"KEY": "secret"}, metadata={"a": 1}
+            "mock", model="mock-smart", env={"KEY": "secret"}, metadata={"a": 1}, title="A name"
         )
         await session.prompt("text")
         log = [entry async for entry in client._connection.history(session.info, 0)]
@@ -55,6 +57,9 @@ async def test_what_a_sandbox_knew_is_in_the_store_when_it_is_gone(store: Transc
     assert (record.agent, record.cwd) == ("mock", session.info.cwd)
     assert record.settings["model"] == "mock-smart"
     assert record.settings["metadata"] == {"a": 1}
+    assert record.settings["title"] == "A name"
+    assert record.sandbox is not None
+    assert record.sandbox["provider"] == "local"
     assert "secret" not in repr(record)
 
 
@@ -175,7 +180,7 @@ async def test_streams_and_callbacks_are_stored_once(endpoint: Endpoint) -> None
 async def test_what_came_while_the_store_was_broken_is_stored_later(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(recorder_module, "FLUSH_ENTRIES", 4)
+    monkeypatch.setattr(recorder_module, "BATCH_ENTRIES", 4)
     store = BreakingStore()
     async with SandboxAgent.connect(
         endpoint.url, token=endpoint.token, persistence=store
@@ -192,10 +197,120 @@ async def test_what_came_while_the_store_was_broken_is_stored_later(
 class BreakingStore(MemoryTranscriptStore):
     is_broken = False
 
-    async def append(self, session_id: str, entries: object) -> None:
+    async def append(self, *args: Any, **kwargs: Any) -> None:
         if self.is_broken:
             raise errors.StorageError("the disk is full")
-        await super().append(session_id, entries)  # type: ignore[arg-type]
+        await super().append(*args, **kwargs)
+
+
+async def test_a_store_that_hangs_holds_nothing_up_and_fills_no_memory(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(recorder_module, "BATCH_ENTRIES", 16)
+    monkeypatch.setattr(recorder_module, "SYNC_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(connection_module, "CLOSE_TIMEOUT_S", 0.05)
+    store = HangingStore()
+    async with SandboxAgent.connect(
+        endpoint.url, token=endpoint.token, persistence=store
+    ) as client:
+        session = await client.create_session("mock")
+        for _ in range(3):
+            assert (await session.prompt("burst 200x10")).stop_reason == "end_turn"
+        recorder = await client._connection.recorder(session.info)
+        assert recorder is not None
+        assert len(recorder._held) <= 16
+        log = [entry async for entry in client._connection.history(session.info, 0)]
+        monkeypatch.setattr(connection_module, "CLOSE_TIMEOUT_S", 10)
+        store.goes_on.set()
+    assert await store.entries(session.id, limit=10_000) == log
+    assert caplog.text == ""
+
+
+class HangingStore(MemoryTranscriptStore):
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on = asyncio.Event()
+
+    async def append(self, *args: Any, **kwargs: Any) -> None:
+        await self.goes_on.wait()
+        await super().append(*args, **kwargs)
+
+
+async def test_while_another_one_writes_the_session_nothing_is_written_here(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = MemoryTranscriptStore()
+    other = await store.acquire_lease("shared", holder="other:1:x", ttl_s=3600)
+    async with SandboxAgent.connect(
+        endpoint.url, token=endpoint.token, persistence=store
+    ) as client:
+        session = await client.create_session("mock", id="shared")
+        assert (await session.prompt("text")).stop_reason == "end_turn"
+        assert (await session.prompt("text")).stop_reason == "end_turn"
+        assert await store.last_seq("shared") == 0
+        assert caplog.text.count("other:1:x") == 1
+        await store.release_lease(other)
+        await session.prompt("text")
+        log = [entry async for entry in client._connection.history(session.info, 0)]
+    assert await store.entries("shared", limit=10_000) == log
+
+
+async def test_what_another_one_has_stored_need_not_be_waited_for(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = MemoryTranscriptStore()
+    async with (
+        SandboxAgent.connect(endpoint.url, token=endpoint.token, persistence=store) as writer,
+        SandboxAgent.connect(endpoint.url, token=endpoint.token, persistence=store) as second,
+    ):
+        session = await writer.create_session("mock")
+        session.on_event(lambda _event: None)
+        await session.prompt("text")
+        same = await second.get_session(session.id)
+        await same.prompt("text")
+        log = [entry async for entry in second._connection.history(same.info, 0)]
+        assert await store.entries(session.id, limit=10_000) == log
+    assert "not stored" not in caplog.text
+
+
+async def test_a_session_that_is_written_elsewhere_is_not_resumed_in_a_new_sandbox(
+    endpoint: Endpoint,
+) -> None:
+    store = MemoryTranscriptStore()
+    await store.put_session(
+        SessionRecord(id="owned", agent="mock", created_at="2026-01-01T00:00:00.000Z")
+    )
+    other = await store.acquire_lease("owned", holder="other:1:x", ttl_s=3600)
+    async with SandboxAgent.connect(
+        endpoint.url, token=endpoint.token, persistence=store
+    ) as client:
+        with pytest.raises(errors.SessionOwned) as caught:
+            await client.resume_session("owned")
+        assert caught.value.details["holder"] == "other:1:x"
+        assert caught.value.details["expiresAt"]
+        with pytest.raises(errors.SessionNotFound):
+            await client.get_session("owned")
+        await store.release_lease(other)
+        await (await client.resume_session("owned")).prompt("text")
+    assert await store.last_seq("owned") > 0
+
+
+async def test_a_store_is_given_by_its_url(endpoint: Endpoint, tmp_path: Path) -> None:
+    for number, given in enumerate((f"sqlite://{tmp_path}/s.db", tmp_path / "s.db")):
+        async with SandboxAgent.connect(
+            endpoint.url, token=endpoint.token, persistence=given
+        ) as client:
+            await (await client.create_session("mock")).prompt(f"number {number}")
+    with SandboxAgentSync.connect(
+        endpoint.url, token=endpoint.token, persistence=str(tmp_path / "s.db")
+    ) as twin:
+        twin.create_session("mock").prompt("number 2")
+    store = SqliteTranscriptStore(tmp_path / "s.db")
+    assert len(await store.list_sessions()) == 3
+    assert len(await store.search("number")) >= 3
+    await store.close()
+    with pytest.raises(errors.InvalidRequest, match="nosuch"):
+        SandboxAgent.connect(endpoint.url, persistence="nosuch://host/db")
 
 
 async def test_a_server_that_is_gone_at_the_end_loses_only_what_nobody_read(

@@ -23,6 +23,7 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_core.inspector import inspector_link, no_inspector
 from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef, TokenHeader
+from sandbox_agent_core.stores.opening import open_store
 
 from sandbox_agent_client._async._backend import (
     AwaitableContext,
@@ -55,7 +56,7 @@ from sandbox_agent_client._resume import RECONNECT_TIMEOUT_S
 from sandbox_agent_client._spelling import no_attribute
 from sandbox_agent_client._stream_choice import HEARTBEAT_S, TransportKind
 from sandbox_agent_client.mcp import McpServers
-from sandbox_agent_client.persistence.replay import new_context, settings_of
+from sandbox_agent_client.persistence.replay import new_context
 from sandbox_agent_client.sandboxes.launch import (
     HEALTH_TIMEOUT_S,
     StartOptions,
@@ -144,7 +145,7 @@ class SandboxAgent(Service):
         on_idle: OnIdle = "lapse",
         wake: Wake = "auto",
         report: Callable[[str], Any] | None = None,
-        persistence: TranscriptStore | None = None,
+        persistence: TranscriptStore | str | PathLike[str] | None = None,
         transport: TransportKind = "auto",
         timeout: float = DEFAULT_TIMEOUT_S,
         reconnect_timeout: float | None = RECONNECT_TIMEOUT_S,
@@ -168,6 +169,7 @@ class SandboxAgent(Service):
         (None: never), it is left to lapse, or paused with `on_idle="pause"`. The next call wakes a sandbox that
         sleeps, whoever paused it, and starts a server again that does not run; with `wake="never"` it raises
         `SandboxAsleep`, and `client.sandbox.resume()` wakes it.
+        `persistence` is a store, or the URL or path of one, that sessions are copied to and made again from.
         `report` is told each step, and when; later also how an agent is installed that a session waits for.
         Times are in seconds.
 
@@ -181,6 +183,7 @@ class SandboxAgent(Service):
         """
 
         _check_report(report)
+        store = _store_of(persistence)
         if workspace is not None and ref is not None:
             raise InvalidRequest(
                 "`workspace` is for a new sandbox, and `ref` names one that is there"
@@ -224,9 +227,10 @@ class SandboxAgent(Service):
                 timeout_s=timeout,
             )
             connection = Connection(
-                carrier, portal=portal, store=persistence, reconnect_timeout_s=reconnect_timeout
+                carrier, portal=portal, store=store, reconnect_timeout_s=reconnect_timeout
             )
             box = Sandbox(launched, portal, carrier)
+            connection.sandbox = box.ref.to_json()
             keep_alive = None
             may_end = launched.capabilities.extend or launched.ends_at is not None
             if may_end or on_idle == "pause":
@@ -271,7 +275,7 @@ class SandboxAgent(Service):
         token_header: TokenHeader | None = None,
         headers: Mapping[str, str] | None = None,
         report: Callable[[str], Any] | None = None,
-        persistence: TranscriptStore | None = None,
+        persistence: TranscriptStore | str | PathLike[str] | None = None,
         transport: TransportKind = "auto",
         http_client: httpx.AsyncClient | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
@@ -291,6 +295,7 @@ class SandboxAgent(Service):
             TokenInvalid: the server wants another token, or it cannot be one.
         """
         _check_report(report)
+        store = _store_of(persistence)
 
         async def open() -> SandboxAgent:
             carrier = Transport(
@@ -302,7 +307,7 @@ class SandboxAgent(Service):
                 http_client=http_client,
             )
             connection = Connection(
-                carrier, portal=Portal(), store=persistence, reconnect_timeout_s=reconnect_timeout
+                carrier, portal=Portal(), store=store, reconnect_timeout_s=reconnect_timeout
             )
             client = cls(connection, report=report)
             try:
@@ -503,6 +508,7 @@ class SandboxAgent(Service):
 
         Raises:
             SessionNotFound: neither the server nor the store knows it.
+            SessionOwned: it is written to the store from another sandbox; `details` say by whom, and until when at least.
         """
         made = tools_of(tools or ())
         registered = registration(made) if made else None
@@ -525,7 +531,14 @@ class SandboxAgent(Service):
         }
         members = request | {name: value for name, value in given.items() if value is not None}
         again = built(CreateSession, **members)
-        session = await self._create(again, self._watch(on_install=on_install, agent=again.agent))
+        lease = await self._connection.claim(id)
+        try:
+            session = await self._create(
+                again, self._watch(on_install=on_install, agent=again.agent)
+            )
+        except BaseException:
+            await self._connection.disclaim(lease)
+            raise
         if registered is not None:
             session.has_tools(registered.client, made)
         return session
@@ -582,7 +595,7 @@ class SandboxAgent(Service):
         async with watch:
             info = await self._connection.call(calls.create(request))
         logger.info("session %s of %s runs", info.id, info.agent)
-        await self._connection.recorder(info, settings_of(request))
+        await self._connection.record(info)
         return self._session(info)
 
     async def _stored_request(self, id: str) -> dict[str, Any] | None:
@@ -591,6 +604,11 @@ class SandboxAgent(Service):
         if store is None:
             return None
         return await self._connection.portal.run(lambda: new_context(store, id))
+
+
+def _store_of(given: TranscriptStore | str | PathLike[str] | None) -> TranscriptStore | None:
+    """Raises: InvalidRequest."""
+    return open_store(given) if isinstance(given, str | PathLike) else given
 
 
 def _check_report(report: Callable[[str], Any] | None) -> None:

@@ -13,11 +13,12 @@ import httpx
 from sandbox_agent_core.api.sessions import SessionInfo
 from sandbox_agent_core.errors import ClientClosed, SandboxAgentError, SessionNotFound
 from sandbox_agent_core.frames.entry import LogEntry
-from sandbox_agent_core.spi.persistence import TranscriptStore
+from sandbox_agent_core.spi.persistence import Lease, SupportsLeases, TranscriptStore
+from sandbox_agent_core.stores.writing import LEASE_TTL_S, new_holder
 
 from sandbox_agent_client._async._backend import Event, Lock, Portal, finish, let_others_begin
 from sandbox_agent_client._async.interrupt import Interrupt
-from sandbox_agent_client._async.recorder import Recorder, open_recorder
+from sandbox_agent_client._async.recorder import CLOSE_TIMEOUT_S, Recorder
 from sandbox_agent_client._async.stream import follow
 from sandbox_agent_client._async.transport import Transport
 from sandbox_agent_client._async.watch import Watch
@@ -28,7 +29,6 @@ from sandbox_agent_client._calls import turns as turn_calls
 from sandbox_agent_client._calls.events import BEHIND_ALL, AnySource
 from sandbox_agent_client._failures import read_json
 from sandbox_agent_client._places import Place, SessionPlace, read_entry
-from sandbox_agent_client.persistence.replay import settings_of_fork
 
 __all__ = ["Connection", "WatchedTurn"]
 
@@ -78,9 +78,13 @@ class Connection:
         """Of all that is followed: set when the client is closed."""
         self._is_closing = False
         self._watches: set[Watch] = set()
+        self.sandbox: Mapping[str, Any] | None = None
+        """Where its server runs, if that is known: `SandboxRef.to_json()`."""
+        self._holder = new_holder()
         self._recorders: dict[str, Recorder] = {}
-        # Two recorders of one session would each hold back entries, and outlive its deletion.
-        self._opening_recorder = Lock()
+        self._deleted: set[tuple[str, str]] = set()
+        """Sessions, and when they were made: streams of them may go on for a moment."""
+        self._making_recorder = Lock()
 
     @property
     def reconnect_timeout_s(self) -> float | None:
@@ -146,7 +150,7 @@ class Connection:
         async with aclosing(following) as entries:
             async for entry in entries:
                 if recorder is not None:
-                    await recorder.observe(entry)
+                    recorder.observe(entry)
                 yield entry
 
     async def follow_source(
@@ -203,47 +207,56 @@ class Connection:
                 yield read_entry(info.id, wire)
             begin = page.previous_cursor
 
-    async def recorder(
-        self, info: SessionInfo, settings: Mapping[str, Any] | None = None
-    ) -> Recorder | None:
-        """None without a store."""
-        if self.store is None:
+    async def recorder(self, info: SessionInfo) -> Recorder | None:
+        """None without a store, and of what was deleted."""
+        if self.store is None or (info.id, info.created_at) in self._deleted or self._is_closing:
             return None
-        async with self._opening_recorder:
-            if info.id not in self._recorders or settings is not None:
-                self._recorders[info.id] = await open_recorder(
-                    self.store,
-                    self.portal,
-                    info,
-                    settings=settings,
-                    history=lambda after: self.history(info, after),
-                )
-            return self._recorders[info.id]
+        async with self._making_recorder:
+            known = self._recorders.get(info.id)
+            if known is not None and known.info.created_at == info.created_at:
+                return known
+            if known is not None:  # of a session that somebody else deleted
+                await known.stop()
+            made = self._recorders[info.id] = Recorder(
+                self.store,
+                self.portal,
+                info,
+                holder=self._holder,
+                sandbox=self.sandbox,
+                history=lambda after: self.history(info, after),
+            )
+            return made
 
-    async def fork_recorder(
-        self, session_id: str, info: SessionInfo, given: Mapping[str, Any]
-    ) -> None:
-        """Of a fork of a session; `given` is what it was given of its own."""
-        store = self.store
-        if store is not None:
-            settings = await self.portal.run(lambda: settings_of_fork(store, session_id, given))
-            await self.recorder(info, settings)
-
-    async def sync(self, info: SessionInfo) -> None:
-        """The store has all that the server has. A failure is only logged: the next sync catches up."""
+    async def record(self, info: SessionInfo) -> None:
+        """The session is to be stored, though nobody may follow it. Waits for nothing."""
         recorder = await self.recorder(info)
         if recorder is not None:
-            await _sync(recorder)
+            recorder.catch_up()
+
+    async def sync(self, info: SessionInfo) -> None:
+        """The store has all that the server has; or what keeps it from that is told by the log, and it catches up."""
+        recorder = await self.recorder(info)
+        if recorder is not None:
+            await recorder.sync()
+
+    async def claim(self, session_id: str) -> Lease | None:
+        """Nobody else writes the session from now on. Raises: SessionOwned."""
+        store = self.store
+        if not isinstance(store, SupportsLeases):
+            return None
+        return await self.portal.run(
+            lambda: store.acquire_lease(session_id, holder=self._holder, ttl_s=LEASE_TTL_S)
+        )
+
+    async def disclaim(self, lease: Lease | None) -> None:
+        store = self.store
+        if lease is not None and isinstance(store, SupportsLeases):
+            await self.portal.run(lambda: store.release_lease(lease))
 
     async def end(self, session_id: str) -> None:
         await self.call(calls.delete(session_id))
-        if self.store is None:
-            return
-        info = await self.call(calls.get(session_id))
-        recorder = await self.recorder(info)
-        if recorder is not None:
-            await _sync(recorder)
-            await recorder.put_ended(info.ended_at)
+        if self.store is not None:
+            await self.sync(await self.call(calls.get(session_id)))
 
     async def delete(self, session_id: str) -> None:
         """At the server and in the store.
@@ -257,19 +270,23 @@ class Connection:
             await self.call(purge)
         else:
             try:
-                recorder = await self.recorder(await self.call(calls.get(session_id)))
+                info = await self.call(calls.get(session_id))
+                self._deleted.add((info.id, info.created_at))
+                await self._forget_recorder(session_id)
                 await self.call(purge)
             except SessionNotFound:
                 if await self.portal.run(lambda: store.get_session(session_id)) is None:
                     raise
-                recorder = self._recorders.get(session_id)
-            if recorder is not None:
-                await recorder.delete()
-            else:
-                await self.portal.run(lambda: store.delete_session(session_id))
+                await self._forget_recorder(session_id)
+            await self.portal.run(lambda: store.delete_session(session_id))
         for watch in self._watches:
             if watch.session_id == session_id:
                 watch.end()
+
+    async def _forget_recorder(self, session_id: str) -> None:
+        recorder = self._recorders.pop(session_id, None)
+        if recorder is not None:
+            await recorder.stop()
 
     def begins_to_leave(self, turn: WatchedTurn) -> None:
         """Nobody watches it any more; `leave` follows."""
@@ -326,16 +343,18 @@ class Connection:
             interrupt.set()
         for watch in watches:
             await watch.stop()
-        recorders, self._recorders = self._recorders, {}
-        for recorder in recorders.values():
-            await _sync(recorder)
+        await self._end_recorders()
         await self.transport.close()
         if self.store is not None:
             await self.portal.run(self.store.close)
 
-
-async def _sync(recorder: Recorder) -> None:
-    try:
-        await recorder.sync()
-    except SandboxAgentError as exc:
-        logger.warning("session %s: newest entries not stored: %s", recorder.record.id, exc)
+    async def _end_recorders(self) -> None:
+        """Within a time, whatever the stores do."""
+        recorders, self._recorders = list(self._recorders.values()), {}
+        until = time.monotonic() + CLOSE_TIMEOUT_S
+        for recorder, last in [(one, one.begin_sync()) for one in recorders]:
+            await last.over.wait(max(0.0, until - time.monotonic()))
+            if not last.is_stored:
+                logger.warning("session %s: newest entries not stored", recorder.info.id)
+        for recorder in recorders:
+            await recorder.stop()

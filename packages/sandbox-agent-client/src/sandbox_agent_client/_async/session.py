@@ -496,7 +496,7 @@ class Session(Prompting):
                 **given,
             )
         )
-        await self._connection.fork_recorder(self.id, info, given)
+        await self._connection.record(info)
         return Session(self._connection, info)
 
     async def diff(self, turn_id: str | None = None) -> SessionDiff:

@@ -24,6 +24,7 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_core.inspector import inspector_link, no_inspector
 from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider, SandboxRef, TokenHeader
+from sandbox_agent_core.stores.opening import open_store
 
 from sandbox_agent_client._callbacks import check_callback
 from sandbox_agent_client._calls import sessions as calls
@@ -56,7 +57,7 @@ from sandbox_agent_client._sync.terminals import TerminalsSync
 from sandbox_agent_client._sync.transport import DEFAULT_TIMEOUT_S, Transport
 from sandbox_agent_client._sync.whereabouts import Wake
 from sandbox_agent_client.mcp import McpServers
-from sandbox_agent_client.persistence.replay import new_context, settings_of
+from sandbox_agent_client.persistence.replay import new_context
 from sandbox_agent_client.sandboxes.launch import (
     HEALTH_TIMEOUT_S,
     StartOptions,
@@ -145,7 +146,7 @@ class SandboxAgentSync(Service):
         on_idle: OnIdle = "lapse",
         wake: Wake = "auto",
         report: Callable[[str], Any] | None = None,
-        persistence: TranscriptStore | None = None,
+        persistence: TranscriptStore | str | PathLike[str] | None = None,
         transport: TransportKind = "auto",
         timeout: float = DEFAULT_TIMEOUT_S,
         reconnect_timeout: float | None = RECONNECT_TIMEOUT_S,
@@ -169,6 +170,7 @@ class SandboxAgentSync(Service):
         (None: never), it is left to lapse, or paused with `on_idle="pause"`. The next call wakes a sandbox that
         sleeps, whoever paused it, and starts a server again that does not run; with `wake="never"` it raises
         `SandboxAsleep`, and `client.sandbox.resume()` wakes it.
+        `persistence` is a store, or the URL or path of one, that sessions are copied to and made again from.
         `report` is told each step, and when; later also how an agent is installed that a session waits for.
         Times are in seconds.
 
@@ -182,6 +184,7 @@ class SandboxAgentSync(Service):
         """
 
         _check_report(report)
+        store = _store_of(persistence)
         if workspace is not None and ref is not None:
             raise InvalidRequest(
                 "`workspace` is for a new sandbox, and `ref` names one that is there"
@@ -225,9 +228,10 @@ class SandboxAgentSync(Service):
                 timeout_s=timeout,
             )
             connection = Connection(
-                carrier, portal=portal, store=persistence, reconnect_timeout_s=reconnect_timeout
+                carrier, portal=portal, store=store, reconnect_timeout_s=reconnect_timeout
             )
             box = SandboxSync(launched, portal, carrier)
+            connection.sandbox = box.ref.to_json()
             keep_alive = None
             may_end = launched.capabilities.extend or launched.ends_at is not None
             if may_end or on_idle == "pause":
@@ -272,7 +276,7 @@ class SandboxAgentSync(Service):
         token_header: TokenHeader | None = None,
         headers: Mapping[str, str] | None = None,
         report: Callable[[str], Any] | None = None,
-        persistence: TranscriptStore | None = None,
+        persistence: TranscriptStore | str | PathLike[str] | None = None,
         transport: TransportKind = "auto",
         http_client: httpx.Client | None = None,
         timeout: float = DEFAULT_TIMEOUT_S,
@@ -292,6 +296,7 @@ class SandboxAgentSync(Service):
             TokenInvalid: the server wants another token, or it cannot be one.
         """
         _check_report(report)
+        store = _store_of(persistence)
 
         def open() -> SandboxAgentSync:
             carrier = Transport(
@@ -303,7 +308,7 @@ class SandboxAgentSync(Service):
                 http_client=http_client,
             )
             connection = Connection(
-                carrier, portal=Portal(), store=persistence, reconnect_timeout_s=reconnect_timeout
+                carrier, portal=Portal(), store=store, reconnect_timeout_s=reconnect_timeout
             )
             client = cls(connection, report=report)
             try:
@@ -504,6 +509,7 @@ class SandboxAgentSync(Service):
 
         Raises:
             SessionNotFound: neither the server nor the store knows it.
+            SessionOwned: it is written to the store from another sandbox; `details` say by whom, and until when at least.
         """
         made = tools_of(tools or ())
         registered = registration(made) if made else None
@@ -526,7 +532,12 @@ class SandboxAgentSync(Service):
         }
         members = request | {name: value for name, value in given.items() if value is not None}
         again = built(CreateSession, **members)
-        session = self._create(again, self._watch(on_install=on_install, agent=again.agent))
+        lease = self._connection.claim(id)
+        try:
+            session = self._create(again, self._watch(on_install=on_install, agent=again.agent))
+        except BaseException:
+            self._connection.disclaim(lease)
+            raise
         if registered is not None:
             session.has_tools(registered.client, made)
         return session
@@ -583,7 +594,7 @@ class SandboxAgentSync(Service):
         with watch:
             info = self._connection.call(calls.create(request))
         logger.info("session %s of %s runs", info.id, info.agent)
-        self._connection.recorder(info, settings_of(request))
+        self._connection.record(info)
         return self._session(info)
 
     def _stored_request(self, id: str) -> dict[str, Any] | None:
@@ -592,6 +603,11 @@ class SandboxAgentSync(Service):
         if store is None:
             return None
         return self._connection.portal.run(lambda: new_context(store, id))
+
+
+def _store_of(given: TranscriptStore | str | PathLike[str] | None) -> TranscriptStore | None:
+    """Raises: InvalidRequest."""
+    return open_store(given) if isinstance(given, str | PathLike) else given
 
 
 def _check_report(report: Callable[[str], Any] | None) -> None:

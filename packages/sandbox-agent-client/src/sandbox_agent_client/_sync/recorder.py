@@ -1,34 +1,64 @@
 # Generated from `_async/recorder.py` by `scripts/unasync.py`: do not edit.
-"""Copies a session's log into a store, so that it outlives the sandbox."""
+"""Copies a session's log into a store, so that it outlives the sandbox. In the background: nothing waits for a store."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from functools import partial
 from typing import Any
 
 from sandbox_agent_core.api.sessions import SessionInfo
-from sandbox_agent_core.errors import StorageError
+from sandbox_agent_core.errors import (
+    LeaseLost,
+    SandboxAgentError,
+    SessionOwned,
+    StorageError,
+)
 from sandbox_agent_core.frames.entry import LogEntry
-from sandbox_agent_core.spi.persistence import SessionRecord, TranscriptStore
-from sandbox_agent_core.stores.segments import (
-    Segment,
-    current_segment,
-    read_segments,
-    write_segments,
+from sandbox_agent_core.spi.persistence import TranscriptStore
+from sandbox_agent_core.stores.writing import (
+    BATCH_ENTRIES,
+    BATCH_S,
+    LEASE_TTL_S,
+    RENEW_AFTER_S,
+    LogWriter,
+    Retries,
+    stored_seq,
 )
 
-from sandbox_agent_client._sync._backend import Lock, Portal
+from sandbox_agent_client._sync._backend import Background, Event, Portal, finish
 
-__all__ = ["Recorder", "open_recorder"]
+__all__ = ["CLOSE_TIMEOUT_S", "Recorder", "Sync"]
 
 logger = logging.getLogger(__name__)
 
-FLUSH_ENTRIES = 128
-"""Entries held back to store them together. After a crash they are still in the server's log."""
+SYNC_TIMEOUT_S = 2.0
+"""How long the end of a prompt waits for a store. One that takes longer is not waited for until it has caught up."""
+CLOSE_TIMEOUT_S = 2 * LEASE_TTL_S
+"""How long the end of a client does: a session whose writer has died is nobody's after the half of it, and one whose
+writer lives is its."""
+OTHER_POLL_S = 0.05
+"""How often another writer is looked after, while somebody waits for it."""
 
-History = Callable[[int], Iterator[LogEntry]]
+LET_GO_TIMEOUT_S = 2.0
+"""For giving a lease back; otherwise it lapses."""
+
+History = Callable[[int], Generator[LogEntry, None, None]]
+
+
+class Sync:
+    """Somebody waits for it."""
+
+    def __init__(self) -> None:
+        self.over = Event()
+        self.is_stored = False
+
+    def end(self, *, is_stored: bool) -> None:
+        self.is_stored = is_stored
+        self.over.set()
 
 
 class Recorder:
@@ -38,100 +68,179 @@ class Recorder:
         self,
         store: TranscriptStore,
         portal: Portal,
-        record: SessionRecord,
-        segment: Segment,
+        info: SessionInfo,
         *,
-        stored_seq: int,
+        holder: str,
+        sandbox: Mapping[str, Any] | None,
         history: History,
     ) -> None:
-        """`history` reads the server's log after a cursor; `stored_seq` is the last one in the store."""
-        self.record = record
+        """`history` reads the server's log after a cursor."""
+        self.info = info
         self._store = store
         self._portal = portal
-        self._segment = segment
+        self._writer = LogWriter(store, info, holder=holder, sandbox=sandbox)
         self._history = history
-        self._next = segment.server_seq(stored_seq) + 1
-        self._held: list[LogEntry] = []
-        self._is_deleted = False
-        self._lock = Lock()
+        self._retries = Retries(self._say)
+        self._retry_s: float | None = None
+        self._held: deque[LogEntry] = deque()
+        """Told of and not stored; what has no room is read from the server."""
+        self._is_behind = False
+        """The server has what was not told of, or had no room."""
+        self._waiting: deque[Sync] = deque()
+        self._is_late = False
+        self._others_lease: tuple[Any, Any] | None = None
+        self._wake = Event()
+        self._hurry = Event()
+        """Entries need not wait for more of them."""
+        self._is_ending = False
+        self._background = Background(f"sandbox-agent recorder of {info.id}", self._run)
 
     def observe(self, entry: LogEntry) -> None:
-        """Store it if it is the next one. What is missing before it, `sync` will fetch."""
-        if entry.seq < self._next:
-            return
-        with self._lock:
-            try:
-                self._take(entry)
-            except StorageError as exc:
-                logger.warning("session %s: not stored yet: %s", self.record.id, exc)
+        """Store it, some time. Waits for nothing."""
+        if len(self._held) >= BATCH_ENTRIES:
+            self._is_behind = True
+        else:
+            self._held.append(entry)
+            if len(self._held) == BATCH_ENTRIES:
+                self._hurry.set()
+        self._wake.set()
 
-    def sync(self) -> None:
-        """Everything that is in the server's log now is in the store.
+    def catch_up(self) -> None:
+        """What the server has is to be stored, though nobody follows it. Waits for nothing."""
+        self._is_behind = True
+        self._wake.set()
 
-        Raises:
-            StorageError: the store could not be written; a later call tries again.
-            SandboxAgentError: the server could not be read.
-        """
-        with self._lock:
-            if self._is_deleted:
-                return
-            for entry in self._history(self._next - 1):
-                self._take(entry)
-            self._flush()
+    def begin_sync(self) -> Sync:
+        """Everything that is in the server's log now is to be stored at once."""
+        wanted = Sync()
+        self._waiting.append(wanted)
+        self._hurry.set()
+        self._wake.set()
+        return wanted
 
-    def put_ended(self, ended_at: str | None) -> None:
-        self.record = replace(self.record, ended_at=ended_at)
-        self._portal.run(lambda: self._store.put_session(self.record))
+    def sync(self) -> bool:
+        """All that the server has is stored: True. False: the store is too slow, or failing, or another one's."""
+        if self._is_late:
+            self.catch_up()
+            return False
+        wanted = self.begin_sync()
+        wanted.over.wait(SYNC_TIMEOUT_S)
+        self._is_late = not wanted.is_stored
+        return wanted.is_stored
 
-    def delete(self) -> None:
-        """What is stored is deleted, and nothing more is stored, whatever streams still carry."""
-        with self._lock:
-            self._portal.run(lambda: self._store.delete_session(self.record.id))
-            self._is_deleted = True
+    def stop(self) -> None:
+        """Nothing more is stored; others may write the session."""
+        self._is_ending = True
+        self._hurry.set()
+        self._wake.set()
+        self._background.stop()
 
-    def _take(self, entry: LogEntry) -> None:
-        if self._is_deleted or entry.seq != self._next:
-            return
-        self._held.append(replace(entry, seq=self._segment.stored_seq(entry.seq)))
-        self._next += 1
-        if len(self._held) >= FLUSH_ENTRIES:
-            self._flush()
+    # In the background
 
-    def _flush(self) -> None:
-        held, self._held = self._held, []
-        if not held:
-            return
+    def _run(self) -> None:
         try:
-            self._portal.run(lambda: self._store.append(self.record.id, held))
-        except BaseException:
-            # Not stored, so not counted: the next `sync` reads them from the server again.
-            self._next = self._segment.server_seq(held[0].seq)
-            raise
+            while not self._is_ending:
+                self._wake.wait(self._pause_s())
+                self._wake.clear()
+                if not self._waiting:
+                    self._hurry.wait(BATCH_S)
+                self._hurry.clear()
+                if not self._is_ending:
+                    self._turn()
+        finally:
+            self._let_go()
 
+    def _pause_s(self) -> float | None:
+        if self._waiting and self._retry_s is not None:
+            return OTHER_POLL_S
+        if self._retry_s is not None:
+            return self._retry_s
+        return RENEW_AFTER_S if self._writer.is_open else None
 
-def open_recorder(
-    store: TranscriptStore,
-    portal: Portal,
-    info: SessionInfo,
-    *,
-    settings: Mapping[str, Any] | None,
-    history: History,
-) -> Recorder:
-    """The recorder of a session that its server knows. `settings` None: keep what is stored."""
-    record = portal.run(lambda: store.get_session(info.id))
-    last = portal.run(lambda: store.last_seq(info.id))
-    segments = read_segments(record.settings) if record is not None else []
-    current = current_segment(segments, created_at=info.created_at, last_stored=last)
-    if current not in segments:
-        segments.append(current)
-    kept = dict(record.settings if record is not None and settings is None else settings or {})
-    record = SessionRecord(
-        id=info.id,
-        agent=info.agent,
-        created_at=record.created_at if record is not None else info.created_at,
-        cwd=info.cwd,
-        ended_at=info.ended_at,
-        settings=kept | {"segments": write_segments(segments)},
-    )
-    portal.run(lambda: store.put_session(record))
-    return Recorder(store, portal, record, current, stored_seq=last, history=history)
+    def _turn(self) -> None:
+        """One attempt, and word of it to those who wait."""
+        waiting = len(self._waiting)
+        try:
+            self._store_all(with_history=waiting > 0)
+        except (SessionOwned, LeaseLost) as exc:
+            self._retry_s = self._retries.after(exc)
+            self._is_behind = True
+            if waiting and self._is_stored_by_other():
+                self._tell(waiting, is_stored=True)
+            elif waiting and self._is_renewed(exc):
+                self._tell(waiting, is_stored=False)
+        except SandboxAgentError as exc:
+            self._is_behind = True
+            # A server is not called for this: that could wake its sandbox, or keep it awake.
+            retry_s = self._retries.after(exc)
+            self._retry_s = retry_s if isinstance(exc, StorageError) else None
+            self._tell(waiting, is_stored=False)
+        else:
+            self._retry_s = self._others_lease = None
+            self._is_late = False
+            self._retries.worked()
+            self._tell(waiting, is_stored=True)
+
+    def _store_all(self, *, with_history: bool) -> None:
+        """Raises: SessionOwned, LeaseLost, StorageError; and what reading the server raises."""
+        after = self._portal.run(self._writer.next_seq) - 1
+        while batch := self._told_after(after):
+            self._write(batch)
+            after = batch[-1].seq
+        if with_history or self._is_behind:
+            self._is_behind = False
+            batch = []
+            with closing(self._history(after)) as entries:
+                for entry in entries:
+                    batch.append(entry)
+                    if len(batch) == BATCH_ENTRIES:
+                        self._write(batch)
+                        batch = []
+            self._write(batch)
+        self._portal.run(self._writer.tend)
+
+    def _write(self, batch: list[LogEntry]) -> None:
+        self._portal.run(lambda: self._writer.write(batch))
+
+    def _told_after(self, after: int) -> list[LogEntry]:
+        """The next entries, of those that it was told of."""
+        batch: list[LogEntry] = []
+        while self._held and len(batch) < BATCH_ENTRIES:
+            entry = self._held.popleft()
+            missing = entry.seq - (after + len(batch) + 1)
+            if missing == 0:
+                batch.append(entry)
+            elif missing > 0:
+                self._is_behind = True
+        return batch
+
+    def _is_renewed(self, exc: SandboxAgentError) -> bool:
+        """The other one lives, and will store the rest in its own time."""
+        lease = exc.details.get("holder"), exc.details.get("expiresAt")
+        seen, self._others_lease = self._others_lease, lease
+        return seen is not None and seen[0] == lease[0] and seen[1] != lease[1]
+
+    def _is_stored_by_other(self) -> bool:
+        try:
+            after = self._portal.run(lambda: stored_seq(self._store, self.info))
+            with closing(self._history(after)) as entries:
+                for _ in entries:
+                    return False
+        except SandboxAgentError:
+            return False
+        return True
+
+    def _tell(self, waiting: int, *, is_stored: bool) -> None:
+        for _ in range(waiting):
+            self._waiting.popleft().end(is_stored=is_stored)
+
+    def _let_go(self) -> None:
+        self._tell(len(self._waiting), is_stored=False)
+        try:
+            release = partial(self._portal.run, self._writer.close)
+            finish(release, timeout_s=LET_GO_TIMEOUT_S)
+        except (StorageError, TimeoutError) as exc:
+            logger.debug("session %s: the lease lapses by itself: %s", self.info.id, exc)
+
+    def _say(self, text: str) -> None:
+        logger.warning("session %s: %s", self.info.id, text)

@@ -493,7 +493,7 @@ class SessionSync(Prompting):
                 **given,
             )
         )
-        self._connection.fork_recorder(self.id, info, given)
+        self._connection.record(info)
         return SessionSync(self._connection, info)
 
     def diff(self, turn_id: str | None = None) -> SessionDiff:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
-from sandbox_agent_core.api.sessions import CreateSession
 from sandbox_agent_core.events import SessionCreated
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.projection import project
 from sandbox_agent_core.spi.persistence import TranscriptStore
+from sandbox_agent_core.stores.records import SETTINGS
 from sandbox_agent_core.view import Transcript, TranscriptFolder, render_context
 
-__all__ = ["new_context", "read_entries", "read_transcript", "settings_of", "settings_of_fork"]
+__all__ = ["new_context", "read_entries", "read_transcript"]
 
 PAGE_ENTRIES = 1000
 REPLAY_MAX_EVENTS = 200
 """How much of the history a resumed agent is told: the newest messages, tool calls and so on …"""
 REPLAY_MAX_CHARS = 24_000
 """… and not more than this, about 6 000 tokens."""
-
-# `env` and `mcp_servers` can hold keys; `context` is made again from the log; the others have fields.
-_NOT_STORED = {"tools", "env", "mcp_servers", "context", "id", "agent", "cwd"}
 
 
 async def read_entries(
@@ -47,25 +44,6 @@ async def read_transcript(store: TranscriptStore, session_id: str) -> Transcript
     return folder.transcript
 
 
-def settings_of(request: CreateSession) -> dict[str, Any]:
-    """What the store keeps of how a session was made."""
-    return request.model_dump(mode="json", exclude_unset=True, exclude=_NOT_STORED)
-
-
-async def settings_of_fork(
-    store: TranscriptStore, session_id: str, given: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What the store keeps of how the fork of a session was made: as that session, but for what was given."""
-    record = await store.get_session(session_id)
-    known = {} if record is None else record.settings
-    kept = {name: value for name, value in known.items() if name != "title"}
-    return kept | {
-        name: value
-        for name, value in given.items()
-        if value is not None and name in CreateSession.model_fields.keys() - _NOT_STORED
-    }
-
-
 async def _inherited(store: TranscriptStore, session_id: str) -> str:
     """What a fork knows of the session that it comes from."""
     for entry in await store.entries(session_id, after=0, limit=1):
@@ -83,7 +61,6 @@ async def new_context(store: TranscriptStore, session_id: str) -> dict[str, Any]
     transcript = await read_transcript(store, session_id)
     own = render_context(transcript, max_events=REPLAY_MAX_EVENTS, max_chars=REPLAY_MAX_CHARS)
     context = "\n\n".join(filter(None, (await _inherited(store, session_id), own)))
-    known = CreateSession.model_fields.keys() - _NOT_STORED
-    settings = {name: value for name, value in record.settings.items() if name in known}
+    settings = {name: value for name, value in record.settings.items() if name in SETTINGS}
     members = {"id": session_id, "agent": record.agent, "cwd": record.cwd, "context": context}
     return {name: value for name, value in (members | settings).items() if value}
