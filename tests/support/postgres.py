@@ -32,6 +32,7 @@ __all__ = [
     "postgres_cluster",
     "postgres_of_its_own",
     "postgres_url",
+    "why_no_postgres",
 ]
 
 START_TIMEOUT_S = 30.0
@@ -43,6 +44,8 @@ SUPERUSER = "tests"
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresCluster]:
     """One for all tests of a worker, which take databases of their own. Nobody may stop it."""
+    if reason := why_no_postgres():
+        skip_without(reason)
     with postgres_cluster() as cluster:
         yield cluster
 
@@ -57,8 +60,19 @@ def postgres_url(postgres: PostgresCluster) -> Iterator[str]:
 @pytest.fixture
 def postgres_of_its_own() -> Iterator[PostgresCluster]:
     """To kill it."""
+    if reason := why_no_postgres():
+        skip_without(reason)
     with postgres_cluster(is_durable=True) as cluster:
         yield cluster
+
+
+def why_no_postgres() -> str | None:
+    """What a cluster lacks here."""
+    if sys.platform != "linux":
+        return "a PostgreSQL of the tests' own needs Linux"
+    if _programs() is None:
+        return "PostgreSQL is missing: apt-get install postgresql"
+    return None
 
 
 class PostgresCluster:
@@ -163,11 +177,7 @@ class PostgresCluster:
 
 @contextlib.contextmanager
 def postgres_cluster(*, is_durable: bool = False) -> Iterator[PostgresCluster]:
-    """One that runs, and is removed afterwards. Without PostgreSQL the test is skipped."""
-    if sys.platform != "linux":
-        skip_without("a PostgreSQL of the tests' own needs Linux")
-    if _programs() is None:
-        skip_without("PostgreSQL is missing: apt-get install postgresql")
+    """One that runs, and is removed afterwards."""
     temporary = Path(tempfile.gettempdir())
     if os.geteuid() == 0:
         # The folder of the run is its user's alone, and PostgreSQL has to get through it.

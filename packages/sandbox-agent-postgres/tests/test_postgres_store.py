@@ -14,7 +14,7 @@ from sandbox_agent_client.testing.stores import message, piece, session
 from sandbox_agent_core.errors import LeaseLost, SessionOwned, StorageError
 from sandbox_agent_core.frames import LogEntry
 from sandbox_agent_core.stores.opening import open_store
-from sandbox_agent_postgres import PostgresStore
+from sandbox_agent_postgres import PostgresStore, database
 from sandbox_agent_postgres import store as module
 from support.postgres import PostgresCluster
 
@@ -139,19 +139,34 @@ async def test_a_cancelled_call_leaves_no_statement_behind(
     assert await store.last_seq("ses_1") == 1
 
 
-async def test_when_all_connections_are_in_use_it_says_how_to_get_more(
+async def test_when_all_connections_are_in_use_others_wait_for_their_turn(
     postgres: PostgresCluster, postgres_url: str
 ) -> None:
     store = PostgresStore(f"{postgres_url}&connect_timeout=1", pool_size=1)
     await store.put_session(session())
     with _locked_rows(postgres, postgres_url) as holder:
-        waiting = asyncio.create_task(store.append("ses_1", [piece(1)]))
+        first = asyncio.create_task(store.append("ses_1", [piece(1)]))
         await _until(lambda: len(_waiting(postgres)) == 1)
-        with pytest.raises(StorageError, match="pool_size"):
-            await store.list_sessions()
+        others = [asyncio.create_task(store.list_sessions()) for _ in range(50)]
+        _done, pending = await asyncio.wait(others, timeout=1.2)  # longer than for a connection
+        assert len(pending) == len(others)
         holder.rollback()
-        await waiting
+        await asyncio.gather(first, *others)
     await store.close()
+
+
+async def test_a_database_that_does_not_answer_is_not_waited_for_for_ever(
+    store: PostgresStore,
+    postgres: PostgresCluster,
+    postgres_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await store.put_session(session())
+    with _locked_rows(postgres, postgres_url), monkeypatch.context() as short:
+        short.setattr(database, "ANSWER_TIMEOUT_S", 0.1)
+        with pytest.raises(StorageError, match="did not answer"):
+            await store.append("ses_1", [piece(1)])
+    await store.append("ses_1", [piece(1)])
 
 
 async def test_it_is_used_from_several_event_loops(store: PostgresStore) -> None:

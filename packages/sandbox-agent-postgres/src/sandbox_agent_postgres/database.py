@@ -21,6 +21,8 @@ __all__ = ["Connection", "Database"]
 T = TypeVar("T")
 Connection: TypeAlias = AsyncConnection[tuple[Any, ...]]
 
+ANSWER_TIMEOUT_S: Final = 120.0
+"""For all that is done in one transaction."""
 CLOSE_TIMEOUT_S: Final = 5.0
 """How long `close` waits for what is still going on; then it is cancelled."""
 MAX_LIFETIME_S: Final = 3600.0
@@ -42,6 +44,7 @@ class Database:
         self._address = address
         self._pool: AsyncConnectionPool[Connection] | None = None
         self._opening = asyncio.Lock()
+        self._turns = asyncio.Semaphore(address.pool_size)
         self._tasks: set[asyncio.Task[Any]] = set()
         runner = asyncio.Runner(loop_factory=asyncio.SelectorEventLoop)
         self._loop = runner.get_loop()
@@ -76,16 +79,20 @@ class Database:
             self._tasks.discard(task)
 
     async def _with_connection(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        pool = await self._opened()
-        try:
-            async with pool.connection() as connection:
-                return await work(connection)
-        except PoolTimeout as exc:
-            await self._connect_once()  # which says why, if the database is the reason
-            raise StorageError(
-                f"All {self._address.pool_size} connections to {self._address} were in use for "
-                f"{self._address.timeout_s:g} s: give a larger `pool_size`."
-            ) from exc
+        # Whoever comes when all connections are in use waits for its turn, however many are before it: that is no
+        # failure. So the pool's own limit is that of a database which cannot be reached.
+        async with self._turns:
+            pool = await self._opened()
+            try:
+                async with pool.connection() as connection, asyncio.timeout(ANSWER_TIMEOUT_S):
+                    return await work(connection)
+            except PoolTimeout:
+                await self._connect_once()  # which says why
+                raise
+            except TimeoutError as exc:
+                raise StorageError(
+                    f"The database {self._address} did not answer within {ANSWER_TIMEOUT_S:g} s."
+                ) from exc
 
     async def _opened(self) -> AsyncConnectionPool[Connection]:
         async with self._opening:
