@@ -6,6 +6,7 @@ import os
 
 from sandbox_agent_core.errors import StorageError
 from sandbox_agent_core.inspector import FOLDER, find_inspector
+from sandbox_agent_core.stores.opening import open_store
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -113,7 +114,7 @@ WEBSOCKETS: list[ApiWebSocket] = [
 def create_app(settings: Settings, index: SessionIndex, *, token: str | None) -> Starlette:
     """The ASGI application. `app.state.services.sessions` is recovered and shut down by the caller.
 
-    Raises: StorageError.
+    Raises: StorageError; InvalidRequest: there is no such store.
     """
     try:
         marker = directory_marker(settings.data_dir)
@@ -151,6 +152,7 @@ def create_app(settings: Settings, index: SessionIndex, *, token: str | None) ->
         LoopbackDoor(settings.limits),
         version=__version__,
         find_work_tree=git_service.files_of,
+        store=None if settings.store is None else open_store(settings.store.get_secret_value()),
     )
     probe = AgentProbe(
         factory,

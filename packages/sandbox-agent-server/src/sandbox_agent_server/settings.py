@@ -128,6 +128,10 @@ class Settings(_Frozen):
         ge=1 * _MIB,
         description="Remove the oldest sessions at rest while all logs together are larger.",
     )
+    store: SecretStr | None = Field(
+        None,
+        description="URL of a transcript store that all sessions are copied to, so that they outlive this sandbox.",
+    )
     turn_diffs: bool = Field(
         True,
         description="Tell what each turn has done to the files (`turn.diff`), in sessions that do not say otherwise.",
@@ -325,7 +329,7 @@ def _read_file(path: Path) -> dict[str, Any]:
 _FROM_ENV = (
     "host", "port", "token", "no_token", "insecure", "data_dir", "log_level", "log_format", "ready_file",
     "exit_with_parent", "agents_dir", "agents_source", "npm_registry", "auto_install", "require_preinstalled", "durability",
-    "retention_days", "retention_bytes", "trust_workspace", "confine", "root", "turn_diffs", "acp_v2",
+    "retention_days", "retention_bytes", "trust_workspace", "confine", "root", "turn_diffs", "acp_v2", "store",
 )  # fmt: skip
 _LISTS_FROM_ENV = ("allow_hosts", "cors_origins", "warm", "allow_ports", "deny_ports")
 

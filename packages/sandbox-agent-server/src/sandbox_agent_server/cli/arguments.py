@@ -127,6 +127,12 @@ def _parser() -> argparse.ArgumentParser:
         help="remove the oldest sessions while all logs together are larger (default: keep)",
     )
     add(
+        "--store",
+        metavar="URL",
+        help="copy all sessions to this transcript store, so that they outlive this sandbox: postgresql://…, or the file "
+        "of an SQLite store; with a password better in SANDBOX_AGENT_STORE",
+    )
+    add(
         "--config",
         type=Path,
         metavar="FILE",

@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from sandbox_agent_core.errors import ConfinementUnavailable, StorageError
+from sandbox_agent_core.errors import ConfinementUnavailable, InvalidRequest, StorageError
 from sandbox_agent_core.inspector import find_inspector, inspector_link
 
 from sandbox_agent_server import __version__
@@ -51,6 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         return _WRONG_SETTINGS
     # What agents could read of this process, in /proc.
     forget_variable(f"{ENV_PREFIX}TOKEN")
+    forget_variable(f"{ENV_PREFIX}STORE")
     deny_inspection()
     return _run(settings)
 
@@ -100,9 +101,9 @@ def _run(settings: Settings) -> int:
 
     try:
         _run_loop(serve(create_app(settings, index, token=token), settings, listener, on_ready))
-    except StorageError as exc:
+    except (InvalidRequest, StorageError) as exc:
         print(f"sandbox-agent-server: {exc.message}", file=sys.stderr)
-        return _FAILED
+        return _FAILED if isinstance(exc, StorageError) else _WRONG_SETTINGS
     finally:
         index.close()
         listener.close()

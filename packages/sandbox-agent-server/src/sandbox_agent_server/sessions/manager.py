@@ -28,6 +28,7 @@ from sandbox_agent_core.errors import (
 )
 from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.spi.agent import AgentDefinition
+from sandbox_agent_core.spi.persistence import TranscriptStore
 
 from sandbox_agent_server.agents.runner.environment import base_url_environment
 from sandbox_agent_server.agents.runner.factory import AgentFactory
@@ -45,6 +46,7 @@ from sandbox_agent_server.sessions.agent import SessionSecrets
 from sandbox_agent_server.sessions.archive import SessionArchive
 from sandbox_agent_server.sessions.equipment import Equipment, Equipping
 from sandbox_agent_server.sessions.fold import SessionStep
+from sandbox_agent_server.sessions.following import StoreFollower, holder_of
 from sandbox_agent_server.sessions.forking import fork_of
 from sandbox_agent_server.sessions.given import check_env, directories_of, workspace_of
 from sandbox_agent_server.sessions.host_tools.door import ToolDoor
@@ -77,8 +79,9 @@ class SessionManager:
         *,
         version: str,
         find_work_tree: FindWorkTree | None = None,
+        store: TranscriptStore | None = None,
     ) -> None:
-        """`find_work_tree`: for what turns have changed; nobody tells that without."""
+        """`find_work_tree`: for what turns have changed; nobody tells that without. `store`: where the logs are copied to."""
         self._find_work_tree = find_work_tree
         self._archive = SessionArchive(index, settings, self._native_modes)
         self._settings = settings
@@ -95,6 +98,11 @@ class SessionManager:
         self._secrets: dict[str, SessionSecrets] = {}
         """Of sessions that were given some, live or not."""
         self.reader = SessionReader(self._archive, self._live)
+        self._follower = None
+        if store is not None:
+            holder = holder_of(settings.data_dir)
+            self._follower = StoreFollower(store, self._archive, self.reader, holder=holder)
+        self._following: asyncio.Task[None] | None = None
         self.on_live: list[Callable[[Session], None]] = []
         """Told of each session that becomes live, before anything happens in it."""
         self.on_removed: list[Callable[[str], None]] = []
@@ -105,13 +113,20 @@ class SessionManager:
         self._is_closing = False
 
     async def recover(self) -> None:
-        """Before the first request: nothing of an earlier server may run or be open."""
+        """Before the first request: nothing of an earlier server may run or be open.
+
+        Raises: StorageError: the index or the store cannot be used.
+        """
+        if self._follower is not None:
+            await self._follower.open()
         await self._ledger.reap_left_over()
         if not await self._archive.recover():
             self._end_left_over_soon()
         self._adapters.pool.fill()
         if self._settings.retention_days or self._settings.retention_bytes:
             self._tasks.spawn(self._retain(), name="retention")
+        if self._follower is not None:
+            self._following = asyncio.create_task(self._follower.run(), name="store follower")
 
     # Sessions
 
@@ -327,6 +342,9 @@ class SessionManager:
                 logger.error("session %s: stopping failed", session.id, exc_info=result)
         await self._ledger.end_all()
         await self._door.close()
+        if self._follower is not None and self._following is not None:
+            self._follower.end()
+            await asyncio.wait([self._following])
         await self._archive.close()
 
     # Live and not
