@@ -30,7 +30,7 @@ def read_all(directory: Path) -> dict[str, Any]:
     """What the readers make of each file: `{problems, messages, calls, …}` by its name."""
     python = installed_readers()
     if python is None:
-        skip_without("inspect-ai and harbor are not here: python scripts/install_test_readers.py")
+        skip_without("inspect-ai and harbor are not here: python scripts/install_test_tools.py")
     done = subprocess.run(
         [python, _SCRIPT, directory, FOLDER / "harbor"],
         capture_output=True,
