@@ -50,7 +50,12 @@ def admit(resource: Resource, it: Object, *, namespace: str) -> Object:
             400,
             "the namespace of the provided object does not match the namespace sent on the request",
         )
-    it = {**it, "metadata": meta}
+    it = {
+        key: value
+        for key, value in it.items()
+        if key != "status" or "status" not in resource.subresources
+    }
+    it["metadata"] = meta
     _check_metadata(resource, meta)
     if resource == PODS:
         return _pod(it)

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from support.kubernetes import lists
+from support.kubernetes import lists, spdy
 from support.kubernetes.access import Access, Attempt
 from support.kubernetes.admission import admit, check_update, pod_security
 from support.kubernetes.containers import Container
@@ -148,6 +148,8 @@ class ApiServer:
                 return await logs(call, request, pod, self._kubelet)
             case "exec":
                 return await exec_stream(request, self._container(call, pod))
+            case _ if request.headers.get("Sec-WebSocket-Protocol") == spdy.PROTOCOL:
+                return await spdy.spdy_port_forward(request, self._container(call, pod))
             case _:
                 return await port_forward(request, self._container(call, pod))
 

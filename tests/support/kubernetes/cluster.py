@@ -26,7 +26,9 @@ from support.kubernetes.node import Node, quantity
 from support.kubernetes.refusals import Refusal
 from support.kubernetes.requests import Request
 from support.kubernetes.resources import AGENT_SANDBOX, CORE, PODS, Resource, Resources
+from support.kubernetes.sandboxes import SandboxController
 from support.kubernetes.storage import Object, Storage
+from support.kubernetes.warm_pools import ClaimController, PoolController
 
 __all__ = ["Cluster"]
 
@@ -43,7 +45,7 @@ class Cluster:
 
     Args:
         namespaces: those there are at the start; the first is that of the kubeconfig.
-        agent_sandbox: whether the kinds of agents.x-k8s.io are installed.
+        agent_sandbox: whether agents.x-k8s.io is installed: its kinds, and the controllers that act on them.
         bookmark_s: how often an idle watch that allows them gets a bookmark.
     """
 
@@ -77,6 +79,8 @@ class Cluster:
             deletion=self._deletion,
             bookmark_s=bookmark_s,
         )
+        kinds = (SandboxController, PoolController, ClaimController) if agent_sandbox else ()
+        self._controllers = [kind(self._storage, self._deletion) for kind in kinds]
         self._certificates = Certificates(self.folder)
         self._started: concurrent.futures.Future[int] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._run, name="kubernetes")
@@ -119,6 +123,7 @@ class Cluster:
         self._thread.join()
         shutil.rmtree(self.folder, ignore_errors=True)
         problems = [*self._kubelet.problems, *self._api.problems]
+        problems += [problem for controller in self._controllers for problem in controller.problems]
         if problems and problem is None:
             raise ExceptionGroup("the cluster itself failed", problems)
 
@@ -218,6 +223,19 @@ class Cluster:
     def processes(self) -> list[int]:
         """The first processes of all containers that run, as this machine numbers them."""
         return self._call(self._kubelet.processes)
+
+    def insert_pods(
+        self, count: int, *, labels: dict[str, str] | None = None, namespace: str | None = None
+    ) -> None:
+        """Put running Pods of another node there, `pod-00000` and so on, which are objects and nothing else."""
+
+        def insert() -> None:
+            for number in range(count):
+                self._storage.create(
+                    PODS, _foreign_pod(number, labels or {}, namespace or self.namespace)
+                )
+
+        self._call(insert)
 
     # The node.
 
@@ -352,3 +370,34 @@ class Cluster:
             self._abort_connections()
             await self._kubelet.close()
             await runner.cleanup()
+
+
+def _foreign_pod(number: int, labels: dict[str, str], namespace: str) -> Object:
+    """As large as a usual one."""
+    container = {
+        "name": "agent",
+        "image": "debian",
+        "resources": {"requests": {"cpu": "500m", "memory": "1Gi"}},
+    }
+    conditions = [
+        {"type": type_, "status": "True"}
+        for type_ in ("PodScheduled", "Initialized", "ContainersReady", "Ready")
+    ]
+    state = {
+        "name": "agent",
+        "image": "debian",
+        "imageID": "",
+        "ready": True,
+        "restartCount": 0,
+        "state": {"running": {}},
+    }
+    return {
+        "metadata": {"name": f"pod-{number:05}", "namespace": namespace, "labels": dict(labels)},
+        "spec": {"nodeName": "another-node", "containers": [container]},
+        "status": {
+            "phase": "Running",
+            "podIP": "10.244.1.1",
+            "conditions": conditions,
+            "containerStatuses": [state],
+        },
+    }
