@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from kubernetes import client
 from support.kubernetes import Cluster
 
 
+@pytest.mark.slow
 def test_ten_thousand_pods_are_listed_watched_and_swept(
     cluster: Cluster, core: client.CoreV1Api
 ) -> None:
@@ -32,6 +34,6 @@ def test_ten_thousand_pods_are_listed_watched_and_swept(
     )
     assert cluster.objects("pods") == []
     with core.list_namespaced_pod(
-        "agents", watch=True, resource_version=version, timeout_seconds=3, _preload_content=False
+        "agents", watch=True, resource_version=version, timeout_seconds=1, _preload_content=False
     ) as seen:
         assert sum(json.loads(line)["type"] == "DELETED" for line in seen) == 10_000

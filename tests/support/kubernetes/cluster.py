@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import copy
 import shutil
 import tempfile
 import threading
@@ -155,10 +156,10 @@ class Cluster:
     def create(self, plural: str, it: Object, *, namespace: str | None = None) -> Object:
         """Put an object there, past access and admission."""
         resource = self._resource(plural)
-        meta = dict(it["metadata"])
+        it = copy.deepcopy(it)
         if resource.namespaced:
-            meta.setdefault("namespace", namespace or self.namespace)
-        return self._call(lambda: self._storage.create(resource, {**it, "metadata": meta}))
+            it["metadata"].setdefault("namespace", namespace or self.namespace)
+        return self._call(lambda: self._storage.create(resource, it))
 
     def edit(
         self,

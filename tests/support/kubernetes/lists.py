@@ -93,8 +93,8 @@ async def watch(
     if not revision or call.is_set("sendInitialEvents"):
         revision = storage.revision
         initial = [it for it in storage.objects(call.resource, call.namespace) if matches(it)]
-        for it in initial:
-            await stream.send("ADDED", it)
+        if initial:
+            await stream.send(*(("ADDED", it) for it in initial))
         if call.is_set("sendInitialEvents"):
             await stream.bookmark(revision, {"k8s.io/initial-events-end": "true"})
     await stream.follow(storage, matches, since=revision, bookmark_s=bookmark_s)
@@ -111,15 +111,16 @@ class _Stream:
     async def open(self) -> None:
         await self.response.prepare(self._request)
 
-    async def send(self, type_: str, it: Object) -> None:
-        await self.response.write(json.dumps({"type": type_, "object": it}).encode() + b"\n")
+    async def send(self, *events: tuple[str, Object]) -> None:
+        lines = [json.dumps({"type": type_, "object": it}) for type_, it in events]
+        await self.response.write("".join(f"{line}\n" for line in lines).encode())
 
     async def bookmark(self, revision: int, annotations: dict[str, str] | None = None) -> None:
         meta: dict[str, Any] = {"resourceVersion": str(revision), "creationTimestamp": None}
         if annotations:
             meta["annotations"] = annotations
         kind = {"kind": self._call.resource.kind, "apiVersion": self._call.resource.api_version}
-        await self.send("BOOKMARK", {**kind, "metadata": meta})
+        await self.send(("BOOKMARK", {**kind, "metadata": meta}))
 
     async def follow(
         self, storage: Storage, matches: Predicate, *, since: int, bookmark_s: float
@@ -129,15 +130,16 @@ class _Stream:
                 async for changes in storage.changes(
                     self._call.resource, since=since, idle_s=bookmark_s
                 ):
-                    for change in changes:
-                        it = change.object
-                        if self._call.namespace not in ("", it["metadata"].get("namespace")):
-                            continue
-                        if (type_ := change.seen_through(matches)) is not None:
-                            await self.send(type_, it)
+                    here = (change for change in changes if self._is_here(change.object))
+                    seen = [(change.seen_through(matches), change.object) for change in here]
+                    if events := [(type_, it) for type_, it in seen if type_ is not None]:
+                        await self.send(*events)
                     if not changes and self._call.is_set("allowWatchBookmarks"):
                         await self.bookmark(storage.revision)
         except Refusal as refusal:
-            await self.send("ERROR", refusal.status)
+            await self.send(("ERROR", refusal.status))
         except TimeoutError:
             pass
+
+    def _is_here(self, it: Object) -> bool:
+        return self._call.namespace in ("", it["metadata"].get("namespace"))

@@ -90,7 +90,7 @@ class Storage:
 
     def create(self, resource: Resource, it: Object) -> Object:
         """Raises: Refusal: 409, there is one of this name."""
-        it = copy.deepcopy(it)
+        it = {**it, "metadata": {**it["metadata"]}}
         meta = it["metadata"]
         key = (meta.get("namespace", ""), meta["name"])
         if key in self._objects[resource]:
@@ -119,7 +119,7 @@ class Storage:
                 "please apply your changes to the latest version and try again",
                 details={"name": meta["name"], "group": resource.group, "kind": resource.plural},
             )
-        it = copy.deepcopy(it)
+        it = {**it, "metadata": {**it["metadata"]}}
         for given in ("uid", "creationTimestamp", "generation"):
             it["metadata"][given] = before["metadata"][given]
         it["metadata"]["resourceVersion"] = before["metadata"]["resourceVersion"]
@@ -149,7 +149,9 @@ class Storage:
         if before is None or before["metadata"]["uid"] != meta["uid"]:
             return
         del self._objects[resource][key]
-        self._put("DELETED", resource, copy.deepcopy(before), before=before)
+        self._put(
+            "DELETED", resource, {**before, "metadata": {**before["metadata"]}}, before=before
+        )
 
     def owned_by(self, uid: str) -> list[tuple[Resource, Object]]:
         """What names this object as an owner."""
