@@ -165,6 +165,9 @@ def test_eviction_and_deadline_leave_a_failed_pod(
     for name, why in (("evicted", "Evicted"), ("late", "DeadlineExceeded")):
         pod = cluster.wait_for("pods", name, lambda pod: pod["status"]["phase"] == "Failed")
         assert pod["status"]["reason"] == why
+    evicted = cluster.get("pods", "evicted")
+    assert evicted is not None
+    assert "DisruptionTarget" in {each["type"] for each in evicted["status"]["conditions"]}
 
 
 def test_deletion_gives_grace_and_takes_all_processes(
@@ -216,6 +219,7 @@ def test_a_claim_outlives_its_pod(
         "container": {"volumeMounts": [{"name": "home", "mountPath": "/workspace"}]},
         "volumes": [{"name": "home", "persistentVolumeClaim": {"claimName": "home"}}],
     }
+    assert core.read_namespaced_persistent_volume_claim("home", "agents").status.phase == "Bound"
     run("first", **mounted)
     execute("first", "sh", "-c", "echo kept >/workspace/file")
     core.delete_namespaced_persistent_volume_claim("home", "agents")

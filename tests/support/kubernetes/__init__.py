@@ -12,9 +12,12 @@ says. Not modelled, so that no test here can say anything about it:
   address, Services and NetworkPolicies are only written down;
 - limits: cgroups, ephemeral storage, seccomp, capabilities, user namespaces and read-only roots are written down; the
   user and the groups are real;
-- more than one node or one container of a Pod, scheduling by anything but room and labels, storage classes;
-- terminals; SPDY on the raw socket; protobuf; tables; validation of an object's fields; owners of fields in
-  server-side apply; finalizers; quotas; webhooks; fairness between clients (429 comes only when a test says so);
+- more than one node or one container of a Pod, scheduling by anything but room and labels, storage classes (a claim
+  is bound at once, and is no larger or smaller than the disk);
+- terminals; SPDY on the raw socket; protobuf; tables; subresources but status and those of streams; validation of an
+  object's fields; owners of fields in server-side apply; finalizers; quotas; webhooks; fairness between clients (429
+  comes only when a test says so);
+- the real controllers of agents.x-k8s.io: these go by what the real ones are known to do, without their races;
 - the pages of one list show each its own moment, not that of the first.
 """
 

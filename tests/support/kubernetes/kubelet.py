@@ -12,7 +12,7 @@ from support.kubernetes.containers import Container
 from support.kubernetes.events import record
 from support.kubernetes.node import Node
 from support.kubernetes.pod import Pod
-from support.kubernetes.resources import PODS
+from support.kubernetes.resources import PODS, VOLUME_CLAIMS
 from support.kubernetes.storage import Change, Object, Storage, now
 
 __all__ = ["Kubelet"]
@@ -77,6 +77,10 @@ class Kubelet:
             await asyncio.wait(self._tasks)
 
     def _heard(self, change: Change) -> None:
+        if change.resource == VOLUME_CLAIMS and change.type == "ADDED":
+            self._storage.edit(
+                VOLUME_CLAIMS, change.object, lambda it: it.update(status={"phase": "Bound"})
+            )
         if change.resource != PODS:
             return
         it = change.object

@@ -96,6 +96,14 @@ class Pod:
 
         def change(it: Object) -> None:
             pod_status.finished(it, 137, "Error")
+            if reason == "Evicted":
+                pod_status.condition(
+                    it["status"],
+                    "DisruptionTarget",
+                    True,
+                    reason="TerminationByKubelet",
+                    message=message,
+                )
             it["status"] |= {"phase": "Failed", "reason": reason, "message": message}
 
         self._edit(change)
