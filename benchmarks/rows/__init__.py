@@ -22,6 +22,7 @@ from . import (
     slow_reader,
     soak,
     start,
+    stored,
     terminal,
 )
 
@@ -41,6 +42,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "docker-start": docker_start.measure,
     "dormant": dormant.measure,
     "footprint": footprint.measure,
+    "stored": stored.measure,
     "soak": soak.measure,
     "big-updates": big_updates.measure,
     "agents": agents.measure,
