@@ -330,6 +330,14 @@ def test_a_store_of_ones_own_is_read(here: Run, client: SandboxAgentSync, tmp_pa
     assert json.loads(fine(here("sessions", "list", *given, "--json")))["id"] == made.id
     assert "You said: kept" in fine(here("sessions", "show", made.id[:-1], *given))
     assert "turn.ended" in fine(here("sessions", "events", made.id, *given))
+    url = ("--store", f"sqlite:{file}")
+    hit = json.loads(fine(here("sessions", "search", "SAID", "kept", *url, "--json")))
+    assert (hit["id"], hit["excerpt"]) == (made.id, "You said: kept")
+    assert made.id in fine(here("sessions", "search", "kept", *given))
+    assert "Nothing" in fine(here("sessions", "search", "nowhere", *given))
+    assert "1, 0 of them ended" in fine(here("store", "status", *given))
+    assert "deleted 0" in fine(here("store", "prune", "--older-than", "30d", "-y", *given))
+    assert here("store", "prune", "--older-than", "soon", *given).exit_code == ExitCode.USAGE
     fine(here("sessions", "delete", made.id, "-y", *given))
     assert fine(here("sessions", "list", *given)) == "No sessions yet.\n"
     missing = here("sessions", "list", "--store", str(tmp_path / "other.db"))

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 from sandbox_agent_core.api.sessions import BUSY_STATUSES, SessionInfo
@@ -31,6 +30,7 @@ from sandbox_agent_client.persistence import (
     SessionRecord,
     SqliteTranscriptStore,
     TranscriptStore,
+    open_store,
     read_entries,
     read_transcript,
 )
@@ -43,6 +43,7 @@ __all__ = [
     "StoreArchive",
     "is_busy",
     "open_archives",
+    "open_stored",
     "place_of",
 ]
 
@@ -157,7 +158,7 @@ class StoreArchive:
         self.is_ours = is_ours
 
     async def rows(self, limit: int | None = None) -> list[Row]:
-        return [self._row(record) for record in (await self.store.list_sessions())[:limit]]
+        return [self._row(record) for record in await self.store.list_sessions(limit=limit)]
 
     async def found(self, limit: int, *, search: str | None = None) -> list[Row]:
         words = (search or "").casefold().split()
@@ -275,7 +276,7 @@ class Place:
 
 @asynccontextmanager
 async def open_archives(
-    target: Target, *, store: Path | None = None
+    target: Target, *, store: str | None = None
 ) -> AsyncIterator[list[Archive]]:
     """The server of the target; else what is on this machine: its server, when one runs, and the store of `run`.
 
@@ -285,11 +286,8 @@ async def open_archives(
     async with AsyncExitStack() as stack:
         found: list[Archive] = []
         if store is not None:
-            found.append(
-                StoreArchive(
-                    await stack.enter_async_context(_opened(_existing(store))), is_ours=False
-                )
-            )
+            opened = await stack.enter_async_context(open_stored(store))
+            found.append(StoreArchive(opened, is_ours=False))
         else:
             if target.url is not None:
                 try:
@@ -299,22 +297,24 @@ async def open_archives(
                         raise
                     print(f"sandbox-agent: warning: {plain(exc.message)}", file=sys.stderr)
             if target.url is None or target.is_daemon:
-                ours = local_store()
-                stack.push_async_callback(ours.close)
-                found.append(StoreArchive(ours))
+                found.append(StoreArchive(await stack.enter_async_context(open_stored(None))))
         yield found
 
 
-def _existing(file: Path) -> Path:
-    """A typo makes no file. Raises: StorageError."""
-    if not file.expanduser().is_file():
-        raise StorageError(f"There is no store {str(file)!r}.")
-    return file
-
-
 @asynccontextmanager
-async def _opened(file: Path) -> AsyncIterator[SqliteTranscriptStore]:
-    opened = SqliteTranscriptStore(file)
+async def open_stored(store: str | None) -> AsyncIterator[TranscriptStore]:
+    """That of a URL or path; None: that of `run`.
+
+    Raises:
+        StorageError: there is no such file: a typo makes none. InvalidRequest: there is no such store.
+    """
+    opened = local_store() if store is None else open_store(store)
+    if (
+        store is not None
+        and isinstance(opened, SqliteTranscriptStore)
+        and not opened.path.is_file()
+    ):
+        raise StorageError(f"There is no store {store!r}.")
     try:
         yield opened
     finally:

@@ -29,6 +29,7 @@ from sandbox_agent_client.cli.sandboxes import sandboxes_app
 from sandbox_agent_client.cli.server import server_app
 from sandbox_agent_client.cli.sessions import sessions_app
 from sandbox_agent_client.cli.shell import add_shell_command
+from sandbox_agent_client.cli.stores import store_app
 from sandbox_agent_client.cli.tokens import tokens_app
 from sandbox_agent_client.cli.ui import add_ui_command
 from sandbox_agent_client.cli.wheelhouse import wheelhouse_app
@@ -64,6 +65,7 @@ add_cp_command(app, panel=WORK)
 add_diff_command(app, panel=WORK)
 app.add_typer(sessions_app, name="sessions", rich_help_panel=WORK)
 app.add_typer(requests_app, name="requests", rich_help_panel=WORK)
+app.add_typer(store_app, name="store", rich_help_panel=PLACES)
 add_process_commands(app, panel=PLACES)
 add_shell_command(app, panel=PLACES)
 app.add_typer(ports_app, name="ports", rich_help_panel=PLACES)

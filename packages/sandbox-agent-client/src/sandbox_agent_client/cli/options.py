@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -37,11 +36,11 @@ TokenEnv = Annotated[
     typer.Option("--token-env", help="The variable that holds the server's token.", metavar="NAME"),
 ]
 Store = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--store",
-        metavar="FILE",
-        help="A file of your own SqliteTranscriptStore, instead of that of `run`.",
+        metavar="URL",
+        help="A store (postgresql://…) or the file of one, instead of that of `run`.",
         show_default=False,
     ),
 ]

@@ -15,9 +15,10 @@ import typer
 from rich.console import Console
 from sandbox_agent_core.events import Event
 from sandbox_agent_core.exports import SessionExport
+from sandbox_agent_core.stores.opening import shown_store
 from sandbox_agent_core.view import render_markdown
 
-from sandbox_agent_client.cli.archive import Row, open_archives, place_of
+from sandbox_agent_client.cli.archive import Row, open_archives, open_stored, place_of
 from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.exit_codes import ExitCode, finish, of_error
 from sandbox_agent_client.cli.exporting import write_atif, write_export, write_inspect
@@ -40,7 +41,8 @@ from sandbox_agent_client.cli.terminal import confirmed
 from sandbox_agent_client.cli.transcript import show_transcript
 from sandbox_agent_client.cli.turns import add_turns_command
 from sandbox_agent_client.cli.watching import add_watch_command
-from sandbox_agent_client.errors import SandboxAgentError
+from sandbox_agent_client.errors import InvalidRequest, SandboxAgentError
+from sandbox_agent_client.persistence import SupportsSearch
 
 __all__ = ["sessions_app"]
 
@@ -80,6 +82,19 @@ def _list(
     """Sessions, newest first. One without a title goes by its first prompt."""
     target = resolve_target(url=url, token_env=token_env)
     finish(_list_sessions(target, store, search=search, limit=limit, as_json=json))
+
+
+@sessions_app.command("search", rich_help_panel=LOOK)
+def _search(
+    words: Annotated[
+        list[str], typer.Argument(metavar="WORDS...", help="All of them, in any order.")
+    ],
+    store: Store = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="The newest of them.")] = 20,
+    json: Json = False,
+) -> None:
+    """Prompts, messages and tool calls with all of these words, in a store; newest first."""
+    finish(_search_store(store, " ".join(words), limit=limit, as_json=json))
 
 
 @sessions_app.command("show", rich_help_panel=LOOK)
@@ -173,7 +188,7 @@ add_long_work_commands(sessions_app, panel=CHANGE)
 
 
 async def _list_sessions(
-    target: Target, store: Path | None, *, search: str | None, limit: int, as_json: bool
+    target: Target, store: str | None, *, search: str | None, limit: int, as_json: bool
 ) -> None:
     async with open_archives(target, store=store) as archives:
         found = [row for archive in archives for row in await archive.found(limit, search=search)]
@@ -191,13 +206,28 @@ async def _list_sessions(
     )
 
 
+async def _search_store(store: str | None, words: str, *, limit: int, as_json: bool) -> None:
+    async with open_stored(store) as opened:
+        if not isinstance(opened, SupportsSearch):
+            raise InvalidRequest(f"The store {shown_store(store or '')!r} has no search.")
+        hits = await opened.search(words, limit=limit)
+    for hit in hits:
+        if as_json:
+            found = {"id": hit.session.id, "seq": hit.seq, "excerpt": hit.excerpt}
+            print(json_module.dumps(found))
+        else:
+            print(plain(f"{hit.session.id}  {hit.seq:>6}  {hit.excerpt}"))
+    if not hits and not as_json:
+        print(f"Nothing has {words!r} in it.")
+
+
 def _cells(row: Row) -> tuple[str, ...]:
     when = f"{datetime.fromisoformat(row.created_at).astimezone():%Y-%m-%d %H:%M}"
     prompt = textwrap.shorten(row.first_prompt or "", PROMPT_CHARS, placeholder=" …")
     return (row.id, row.agent, row.status, when, row.cwd or "", row.title or prompt)
 
 
-async def _show_session(target: Target, store: Path | None, name: str, *, as_json: bool) -> None:
+async def _show_session(target: Target, store: str | None, name: str, *, as_json: bool) -> None:
     async with open_archives(target, store=store) as archives:
         place = await place_of(archives, name)
         transcript = await place.archive.transcript(place.id)
@@ -208,7 +238,7 @@ async def _show_session(target: Target, store: Path | None, name: str, *, as_jso
 
 
 async def _export_session(
-    target: Target, store: Path | None, name: str, *, format: ExportFormat, output: Path | None
+    target: Target, store: str | None, name: str, *, format: ExportFormat, output: Path | None
 ) -> None:
     async with open_archives(target, store=store) as archives:
         place = await place_of(archives, name)
@@ -230,7 +260,7 @@ async def _export_session(
 
 async def _show_events(
     target: Target,
-    store: Path | None,
+    store: str | None,
     name: str,
     *,
     after: int,
@@ -248,7 +278,7 @@ async def _show_events(
                 console.print(plain(_line(event)), markup=False, soft_wrap=True)
 
 
-async def _delete_sessions(target: Target, store: Path | None, names: Sequence[str]) -> ExitCode:
+async def _delete_sessions(target: Target, store: str | None, names: Sequence[str]) -> ExitCode:
     """One that cannot be deleted does not stop the others."""
     code = ExitCode.OK
     async with open_archives(target, store=store) as archives:

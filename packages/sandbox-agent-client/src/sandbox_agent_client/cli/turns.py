@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -50,7 +49,7 @@ def _turns(
 
 
 async def _show_turns(
-    target: Target, store: Path | None, name: str, *, tail: int | None, as_json: bool
+    target: Target, store: str | None, name: str, *, tail: int | None, as_json: bool
 ) -> None:
     async with open_archives(target, store=store) as archives:
         place = await place_of(archives, name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -115,7 +114,7 @@ class Onlooker(People):
 
 async def _follow_it(
     target: Target,
-    store: Path | None,
+    store: str | None,
     name: str,
     *,
     after: int | None,

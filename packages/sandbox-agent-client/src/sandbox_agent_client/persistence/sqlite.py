@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -46,7 +47,8 @@ class SqliteTranscriptStore:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._file = SqliteFile(path)
+        self.path = Path(path).expanduser()
+        self._file = SqliteFile(self.path)
 
     async def put_session(self, record: SessionRecord, *, lease: Lease | None = None) -> None:
         def put(db: sqlite3.Connection) -> None:
