@@ -26,6 +26,7 @@ WORDS: list[tuple[str, str]] = [
     (r"\basync (def|with|for)\b", r"\1"),
     (r"\b_async\b", "_sync"),
     (r"\bSandboxAgent\b", "SandboxAgentSync"),
+    (r"\bSandboxPool\b", "SandboxPoolSync"),
     (r"(?<!\.)\bSession\b(?! )", "SessionSync"),
     (r"(?<!\.)\bSandbox\b(?! [a-z])", "SandboxSync"),
     (r"(?<!\.)\bTurn\b(?! [a-z])", "TurnSync"),

@@ -127,6 +127,7 @@ from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._async.event_stream import EventStream
 from sandbox_agent_client._async.files import FileReader, Files
 from sandbox_agent_client._async.git import Git
+from sandbox_agent_client._async.pool import SandboxPool
 from sandbox_agent_client._async.ports import Ports
 from sandbox_agent_client._async.processes import Process, Processes
 from sandbox_agent_client._async.requests import (
@@ -148,6 +149,7 @@ from sandbox_agent_client._sync.client import SandboxAgentSync
 from sandbox_agent_client._sync.event_stream import EventStreamSync
 from sandbox_agent_client._sync.files import FileReaderSync, FilesSync
 from sandbox_agent_client._sync.git import GitSync
+from sandbox_agent_client._sync.pool import SandboxPoolSync
 from sandbox_agent_client._sync.ports import PortsSync
 from sandbox_agent_client._sync.processes import ProcessesSync, ProcessSync
 from sandbox_agent_client._sync.requests import (
@@ -171,6 +173,7 @@ from sandbox_agent_client.persistence import (
     TranscriptStore,
 )
 from sandbox_agent_client.sandboxes.local import LocalProvider
+from sandbox_agent_client.sandboxes.pool import PoolStatus
 from sandbox_agent_client.sandboxes.progress import StartupStep
 from sandbox_agent_client.tools import Tool
 from sandbox_agent_client.workspace import Workspace
@@ -267,6 +270,7 @@ __all__ = [
     "PermissionRule",
     "PlanEntry",
     "PlanUpdated",
+    "PoolStatus",
     "PortUrl",
     "Ports",
     "PortsSync",
@@ -293,6 +297,8 @@ __all__ = [
     "SandboxAgent",
     "SandboxAgentSync",
     "SandboxInfo",
+    "SandboxPool",
+    "SandboxPoolSync",
     "SandboxProvider",
     "SandboxRef",
     "SandboxSpec",

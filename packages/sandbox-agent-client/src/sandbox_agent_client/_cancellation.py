@@ -10,7 +10,7 @@ __all__ = ["outlast", "run_to_end"]
 T = TypeVar("T")
 
 
-async def outlast(task: asyncio.Task[T], *, timeout_s: float) -> None:
+async def outlast(task: asyncio.Future[T], *, timeout_s: float) -> None:
     """Wait until the task has ended, for at most that long.
 
     Raises:

@@ -24,6 +24,7 @@ __all__ = [
     "Portal",
     "Replies",
     "finish",
+    "from_portal",
     "in_thread",
     "is_end_of_task",
     "let_others_begin",
@@ -105,6 +106,23 @@ class Portal:
 
     async def close(self) -> None:
         pass
+
+    def lent(self, given_back: Callable[[], Coroutine[Any, Any, None]]) -> Portal:
+        """The same for one of several users: its `close` only tells."""
+        return LentPortal(given_back)
+
+
+class LentPortal(Portal):
+    def __init__(self, given_back: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._given_back = given_back
+
+    async def close(self) -> None:
+        await self._given_back()
+
+
+async def from_portal(make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Its result, for a coroutine of a portal that calls back. Here that is nothing special."""
+    return await make()
 
 
 class Client(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -63,17 +64,31 @@ from sandbox_agent_client.sandboxes.launch import (
     launch,
     take_over,
 )
-from sandbox_agent_client.sandboxes.sandbox import parse_ref
+from sandbox_agent_client.sandboxes.sandbox import Launched, parse_ref
 from sandbox_agent_client.tools import Tool, registration, tools_of
 from sandbox_agent_client.workspace import Workspace
 
-__all__ = ["SandboxAgent"]
+__all__ = ["ClientOptions", "SandboxAgent", "store_of"]
 
 logger = logging.getLogger(__name__)
 
 LOCAL = "local"
 DESTROY_TIMEOUT_S = 120.0
 PAGE_SESSIONS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientOptions:
+    """What `SandboxAgent.start` is told of the client rather than of the sandbox."""
+
+    idle_timeout_s: float | None = IDLE_TIMEOUT_S
+    on_idle: OnIdle = "lapse"
+    wake: Wake = "auto"
+    report: Callable[[str], Any] | None = None
+    store: TranscriptStore | None = None
+    transport: TransportKind = "auto"
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    reconnect_timeout_s: float | None = RECONNECT_TIMEOUT_S
 
 
 class SandboxAgent(Service):
@@ -183,7 +198,7 @@ class SandboxAgent(Service):
         """
 
         _check_report(report)
-        store = _store_of(persistence)
+        store = store_of(persistence)
         if workspace is not None and ref is not None:
             raise InvalidRequest(
                 "`workspace` is for a new sandbox, and `ref` names one that is there"
@@ -216,35 +231,61 @@ class SandboxAgent(Service):
             except BaseException:
                 await portal.close()
                 raise
-            carrier = Transport(
-                launched.endpoint,
-                locate=lambda: portal.run(launched.locate),
-                rouse=lambda: portal.run(launched.resume),
-                can_restart=launched.can_restart,
-                wake=wake,
-                stream_kind=transport,
-                heartbeat_s=launched.heartbeat_s,
-                timeout_s=timeout,
+            client = cls._of(
+                launched,
+                portal,
+                ClientOptions(
+                    idle_timeout_s=idle_timeout,
+                    on_idle=on_idle,
+                    wake=wake,
+                    report=report,
+                    store=store,
+                    transport=transport,
+                    timeout_s=timeout,
+                    reconnect_timeout_s=reconnect_timeout,
+                ),
+                keep=keep if keep is not None else not launched.is_ours,
             )
-            connection = Connection(
-                carrier, portal=portal, store=store, reconnect_timeout_s=reconnect_timeout
-            )
-            box = Sandbox(launched, portal, carrier)
-            connection.sandbox = box.ref.to_json()
-            keep_alive = None
-            may_end = launched.capabilities.extend or launched.ends_at is not None
-            if may_end or on_idle == "pause":
-                keep_alive = KeepAlive(
-                    box, connection, idle_timeout_s=idle_timeout, on_idle=on_idle
-                )
-            stays = keep if keep is not None else not launched.is_ours
-            client = cls(connection, sandbox=box, keep=stays, keep_alive=keep_alive, report=report)
-            client._has_inspector = launched.has_inspector
             if workspace is not None:
                 await client._prepare(workspace, report, began_at)
             return client
 
         return AwaitableContext(open)
+
+    @classmethod
+    def _of(
+        cls, launched: Launched, portal: Portal, options: ClientOptions, *, keep: bool
+    ) -> SandboxAgent:
+        """The client of a sandbox whose server answers."""
+        carrier = Transport(
+            launched.endpoint,
+            locate=lambda: portal.run(launched.locate),
+            rouse=lambda: portal.run(launched.resume),
+            can_restart=launched.can_restart,
+            wake=options.wake,
+            stream_kind=options.transport,
+            heartbeat_s=launched.heartbeat_s,
+            timeout_s=options.timeout_s,
+        )
+        connection = Connection(
+            carrier,
+            portal=portal,
+            store=options.store,
+            reconnect_timeout_s=options.reconnect_timeout_s,
+        )
+        box = Sandbox(launched, portal, carrier)
+        connection.sandbox = box.ref.to_json()
+        keep_alive = None
+        may_end = launched.capabilities.extend or launched.ends_at is not None
+        if may_end or options.on_idle == "pause":
+            keep_alive = KeepAlive(
+                box, connection, idle_timeout_s=options.idle_timeout_s, on_idle=options.on_idle
+            )
+        client = cls(
+            connection, sandbox=box, keep=keep, keep_alive=keep_alive, report=options.report
+        )
+        client._has_inspector = launched.has_inspector
+        return client
 
     async def _prepare(
         self, workspace: Workspace, report: Callable[[str], Any] | None, began_at: float
@@ -295,7 +336,7 @@ class SandboxAgent(Service):
             TokenInvalid: the server wants another token, or it cannot be one.
         """
         _check_report(report)
-        store = _store_of(persistence)
+        store = store_of(persistence)
 
         async def open() -> SandboxAgent:
             carrier = Transport(
@@ -606,7 +647,7 @@ class SandboxAgent(Service):
         return await self._connection.portal.run(lambda: new_context(store, id))
 
 
-def _store_of(given: TranscriptStore | str | PathLike[str] | None) -> TranscriptStore | None:
+def store_of(given: TranscriptStore | str | PathLike[str] | None) -> TranscriptStore | None:
     """Raises: InvalidRequest."""
     return open_store(given) if isinstance(given, str | PathLike) else given
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as websocket_connect
 
+from sandbox_agent_client._cancellation import outlast
 from sandbox_agent_client._network import socket_of
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "Portal",
     "Replies",
     "finish",
+    "from_portal",
     "in_thread",
     "is_end_of_task",
     "let_others_begin",
@@ -135,6 +138,10 @@ class Portal:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
 
+    def lent(self, given_back: Callable[[], None]) -> Portal:
+        """The same for one of several users: its `close` only tells."""
+        return LentPortal(self, given_back)
+
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
@@ -154,6 +161,30 @@ def _serve(runner: asyncio.Runner, loop: asyncio.AbstractEventLoop) -> None:
     with runner:
         asyncio.set_event_loop(loop)
         loop.run_forever()
+
+
+class LentPortal(Portal):
+    def __init__(self, lender: Portal, given_back: Callable[[], None]) -> None:
+        self._lender = lender
+        self._given_back = given_back
+
+    def run(self, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        return self._lender.run(make)
+
+    def close(self) -> None:
+        self._given_back()
+
+
+async def from_portal(make: Callable[[], T]) -> T:
+    """Its result, for a coroutine of a portal that calls back: in a thread of its own, which may use the portal."""
+    with ThreadPoolExecutor(1, thread_name_prefix="sandbox-agent-callback") as executor:
+        work = asyncio.wrap_future(executor.submit(make))
+        try:
+            await outlast(work, timeout_s=math.inf)  # a thread cannot be cancelled
+        except asyncio.CancelledError:
+            work.exception()  # nobody else looks at it
+            raise
+        return work.result()
 
 
 def open_now(make: Callable[[], T]) -> T:

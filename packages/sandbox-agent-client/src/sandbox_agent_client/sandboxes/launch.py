@@ -46,7 +46,7 @@ from sandbox_agent_client.sandboxes.shape import check_endpoint_of, check_ref
 from sandbox_agent_client.sandboxes.wheelhouse import load_wheelhouse
 from sandbox_agent_client.sandboxes.wheels import inspector_wheels, server_wheels
 
-__all__ = ["HEALTH_TIMEOUT_S", "StartOptions", "launch", "take_over"]
+__all__ = ["HEALTH_TIMEOUT_S", "StartOptions", "check_options", "launch", "take_over"]
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +77,8 @@ class StartOptions:
     health_timeout_s: float = HEALTH_TIMEOUT_S
     will_pause: bool = False
     """A provider that cannot is refused before anything is made."""
+    pool: str | None = None
+    """The name of the pool that it is for."""
 
 
 async def launch(options: StartOptions, *, report: Callable[[str], Any] | None = None) -> Launched:
@@ -162,7 +164,8 @@ async def take_over(
     )
 
 
-def _spec(options: StartOptions, startup: Startup) -> SandboxSpec:
+def check_options(options: StartOptions) -> None:
+    """Raises: InvalidRequest: what is wrong whatever the provider."""
     reserved = [name for name in options.labels if name.startswith(OURS)]
     if reserved:
         raise InvalidRequest(f"Labels that start with {OURS!r} are the client's own: {reserved}.")
@@ -171,12 +174,17 @@ def _spec(options: StartOptions, startup: Startup) -> SandboxSpec:
         raise InvalidRequest(f"`agents` is a list: agents=[{options.agents!r}].")
     if unnamed := [agent for agent in options.agents if not agent.isprintable() or not agent]:
         raise InvalidRequest(f"`agents` names none: {unnamed}.")
+
+
+def _spec(options: StartOptions, startup: Startup) -> SandboxSpec:
+    check_options(options)
     wheelhouse: Sequence[Wheel] = load_wheelhouse(options.wheelhouse) if options.wheelhouse else ()
     own = own_labels(
         run_id=new_id("run"),
         version=version("sandbox-agent-client"),
         now=datetime.now(UTC),
         keep=options.keep,
+        pool=options.pool,
     )
     return SandboxSpec(
         env=options.env,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -54,6 +54,8 @@ class Launched:
     """How often its server sends one on a stream."""
     has_inspector: bool | None = None
     """None: its server does not say."""
+    remove: Callable[[], Awaitable[None]] | None = None
+    """How it is destroyed, where somebody keeps count."""
 
     def __post_init__(self) -> None:
         self.ends_at = self.endpoint.ends_at
@@ -115,7 +117,10 @@ class Launched:
         return await require(self.provider, SupportsSnapshot).snapshot(self.ref, name=name)
 
     async def destroy(self) -> None:
-        await self.provider.destroy(self.ref)
+        if self.remove is not None:
+            await self.remove()
+        else:
+            await self.provider.destroy(self.ref)
 
 
 async def revive(provider: SandboxProvider, ref: SandboxRef) -> None:

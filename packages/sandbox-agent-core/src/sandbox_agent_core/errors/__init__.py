@@ -85,11 +85,13 @@
 
     only raised by the client
       ClientClosed                       client_closed
+        PoolClosed                       pool_closed
       NoSandbox                          no_sandbox
       NotServed (a NotFound)             not_served
       CallbackError                      callback_error
       CommandFailed                      command_failed
         WorkspaceSetupFailed             workspace_setup_failed
+      PoolExhausted                      pool_exhausted              retryable
       ServerUnreachable                  server_unreachable          retryable
       ServerStartFailed                  server_start_failed
       StreamGap                          stream_gap
@@ -141,6 +143,8 @@ from sandbox_agent_core.errors.client import (
     NoSandbox,
     NotServed,
     OutputInvalid,
+    PoolClosed,
+    PoolExhausted,
     ServerStartFailed,
     ServerUnreachable,
     StreamGap,
@@ -286,6 +290,8 @@ __all__ = [
     "PayloadTooLarge",
     "PermissionDenied",
     "PlatformNotSupported",
+    "PoolClosed",
+    "PoolExhausted",
     "PortForbidden",
     "PortNotOpen",
     "PortUnreachable",

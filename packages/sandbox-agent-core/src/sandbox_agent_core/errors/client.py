@@ -13,6 +13,8 @@ __all__ = [
     "NoSandbox",
     "NotServed",
     "OutputInvalid",
+    "PoolClosed",
+    "PoolExhausted",
     "ServerStartFailed",
     "ServerUnreachable",
     "StreamGap",
@@ -26,6 +28,22 @@ class ClientClosed(SandboxAgentError, RuntimeError):
 
     code = "client_closed"
     title = "Client Closed"
+
+
+class PoolClosed(ClientClosed):
+    """The pool is not open, or was closed while somebody waited for a sandbox of it."""
+
+    code = "pool_closed"
+    title = "Pool Closed"
+
+
+class PoolExhausted(SandboxAgentError):
+    """No sandbox of the pool was ready in time; `details`: `pool`, `inUse`, `starting`, `maxSize`."""
+
+    code = "pool_exhausted"
+    title = "Pool Exhausted"
+    http_status = 503
+    retryable = True
 
 
 class NoSandbox(SandboxAgentError, RuntimeError):
@@ -45,7 +63,8 @@ class NotServed(NotFound):
 
 
 class CallbackError(SandboxAgentError):
-    """A callback that was to answer the agent raised; its request was refused. `__cause__` is what it raised."""
+    """A callback raised: one that was to answer the agent, whose request was refused, or `prepare` of a pool.
+    `__cause__` is what it raised."""
 
     code = "callback_error"
     title = "Callback Error"

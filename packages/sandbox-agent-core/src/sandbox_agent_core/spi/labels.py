@@ -9,7 +9,17 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-__all__ = ["CREATED", "KEPT", "OURS", "RUN", "VERSION", "created_at", "is_ours", "own_labels"]
+__all__ = [
+    "CREATED",
+    "KEPT",
+    "OURS",
+    "POOL",
+    "RUN",
+    "VERSION",
+    "created_at",
+    "is_ours",
+    "own_labels",
+]
 
 OURS = "sandbox-agent"
 """Its value is always `1`."""
@@ -20,18 +30,26 @@ CREATED = "sandbox-agent-created"
 """Seconds since 1970, for providers that do not tell."""
 KEPT = "sandbox-agent-kept"
 """`1` when the maker wanted it to stay: a sweep spares it."""
+POOL = "sandbox-agent-pool"
+"""The name of the pool that it was made for."""
 
 _LONGEST_VALUE = 63
 
 
-def own_labels(*, run_id: str, version: str, now: datetime, keep: bool) -> dict[str, str]:
+def own_labels(
+    *, run_id: str, version: str, now: datetime, keep: bool, pool: str | None = None
+) -> dict[str, str]:
     labels = {
         OURS: "1",
         VERSION: _safe(version),
         RUN: _safe(run_id),
         CREATED: str(int(now.timestamp())),
     }
-    return labels | {KEPT: "1"} if keep else labels
+    if keep:
+        labels[KEPT] = "1"
+    if pool is not None:
+        labels[POOL] = _safe(pool)
+    return labels
 
 
 def is_ours(labels: Mapping[str, str]) -> bool:
