@@ -1,4 +1,4 @@
-"""Containers: from `start()` to healthy, step by step, and twenty of them at the same time.
+"""Containers: from `start()` to healthy, step by step, out of a warm pool, and twenty of them at the same time.
 
 Has an engine of its own, as the tests have, and an image that was built with the server in it.
 """
@@ -20,6 +20,7 @@ from support.docker_images import base_image_archive
 from support.wheelhouse import installed_wheelhouse
 
 from benchmarks.row import Plan, Row, median
+from benchmarks.rows.pool import handed_out
 
 PARALLEL = 20
 PARALLEL_QUICK = 4
@@ -86,6 +87,7 @@ async def _measure(plan: Plan, provider: DockerProvider, docker_host: str) -> li
         if name in steps
     ]
     count = PARALLEL_QUICK if plan.is_quick else PARALLEL
+    rows += await handed_out("Docker", provider, plan.repetitions(6))
     return rows + await _at_the_same_time(provider, docker_host, count)
 
 

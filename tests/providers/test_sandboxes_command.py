@@ -88,6 +88,13 @@ def test_the_table_shows_age_and_the_callers_labels(made: dict[str, SandboxRef])
     assert "2d" in ages  # and that of the new one, in seconds
 
 
+def test_the_table_shows_for_which_pool_one_was_made(provider: DirectoryProvider) -> None:
+    now = datetime.now(UTC)
+    labels = own_labels(run_id="r", version="0.1.0", now=now, keep=False, pool="of ours")
+    provider.pretend(labels, now)
+    assert run("list").stdout.splitlines()[1].split()[-1] == "sandbox-agent-pool=of-ours"
+
+
 def test_a_sweep_takes_what_is_old_and_was_not_kept(
     made: dict[str, SandboxRef], provider: DirectoryProvider
 ) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
+from sandbox_agent_core.spi.labels import POOL
 from sandbox_agent_core.spi.provider import (
     SandboxInfo,
     SandboxProvider,
@@ -228,8 +229,12 @@ def _show(infos: Sequence[SandboxInfo], *, as_json: bool) -> None:
     rows = []
     has_names = any(name_of(info.ref) for info in infos)
     for info in infos:
-        own = {name: value for name, value in info.labels.items() if "sandbox-agent" not in name}
-        labels = " ".join(f"{name}={value}" for name, value in own.items())
+        shown = {
+            name: value
+            for name, value in info.labels.items()
+            if name == POOL or "sandbox-agent" not in name
+        }
+        labels = " ".join(f"{name}={value}" for name, value in shown.items())
         age = "?" if (known := age_of(info, now)) is None else span(known)
         named = (name_of(info.ref),) if has_names else ()
         rows.append((info.ref.provider, info.ref.id, info.state, age, *named, labels))

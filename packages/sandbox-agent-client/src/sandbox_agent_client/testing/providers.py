@@ -43,6 +43,7 @@ from sandbox_agent_core.spi.provider import (
 )
 
 from sandbox_agent_client._async.client import SandboxAgent
+from sandbox_agent_client._async.pool import SandboxPool
 from sandbox_agent_client._async.requests import PermissionRequest
 from sandbox_agent_client._async.session import Session
 
@@ -312,6 +313,18 @@ class ProviderConformance:
             with pytest.raises((ServerUnreachable, SandboxNotFound)):
                 await client.health()
         await _check_gone(provider, ref)
+
+    async def test_a_pool_hands_out_a_warm_one(
+        self, provider: SandboxProvider, start_options: dict[str, Any]
+    ) -> None:
+        before = await _ids(provider)
+        async with SandboxPool(provider, size=1, max_size=1, **start_options) as pool:
+            await pool.wait_warm()
+            client = await pool.acquire()
+        async with client:  # outlives its pool, which then makes no successor
+            session = await client.create_session("mock")
+            assert (await session.prompt("text hello")).stop_reason == "end_turn"
+        assert await _ids(provider) == before
 
     async def test_a_sandbox_that_never_was_is_not_found(self, provider: SandboxProvider) -> None:
         before = await _ids(provider)
