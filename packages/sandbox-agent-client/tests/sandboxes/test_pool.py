@@ -109,7 +109,10 @@ class World:
 
     def spawn(self, work: Any) -> asyncio.Task[Any]:
         async def begin() -> asyncio.Task[Any]:
-            return asyncio.ensure_future(work)
+            task = asyncio.ensure_future(work)
+            # Not every test looks at what became of each.
+            task.add_done_callback(lambda task: task.cancelled() or task.exception())
+            return task
 
         task = self.runner.run(begin())
         self.settle()
