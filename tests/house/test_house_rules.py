@@ -115,6 +115,10 @@ def test_every_error_is_exported_and_has_a_name_that_no_event_has() -> None:
         ("sandbox_agent_vercel", ["pydantic", "vercel", "httpx2", "sandbox_agent_client"]),
         ("sandbox_agent_cloudflare", ["pydantic", "httpx", "sandbox_agent_client"]),
         ("sandbox_agent_postgres", ["httpx", "sandbox_agent_client"]),
+        (
+            "sandbox_agent_kubernetes",
+            ["pydantic", "kubernetes", "urllib3", "websockets", "sandbox_agent_client"],
+        ),
         ("sandbox_agent_server.app", ["sandbox_agent_client", "httpx"]),
     ],
 )

@@ -96,6 +96,9 @@ CORE = (
     SECRETS,
     Resource("", "v1", "services", "Service", short=("svc",)),
     VOLUME_CLAIMS,
+    Resource("", "v1", "serviceaccounts", "ServiceAccount", short=("sa",)),
+    Resource("rbac.authorization.k8s.io", "v1", "roles", "Role"),
+    Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding"),
     Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy", short=("netpol",)),
     Resource("node.k8s.io", "v1", "runtimeclasses", "RuntimeClass", namespaced=False),
     Resource(

@@ -37,13 +37,15 @@ async def provision(
     host: str = "0.0.0.0",  # noqa: S104 - a sandbox is reached from outside, and the server asks for its token
     cwd: str | None = None,
     env: Mapping[str, str] | None = None,
+    token: str | None = None,
     ready_timeout_s: float = READY_TIMEOUT_S,
 ) -> str:
-    """Make the server listen on the machine's `port`; its fresh token.
+    """Make the server listen on the machine's `port`; its token.
 
     `cwd` is its directory, made where it is missing, and the default of its sessions. `env` is what the
     server gets, `spec.env` unless the provider has put that into the environment of the machine itself
-    (then `{}`). It is kept in a file that only the machine's user can read.
+    (then `{}`). It is kept in a file that only the machine's user can read. So is the token, a fresh one unless the
+    provider has put a `token` into the environment of the machine, as SANDBOX_AGENT_TOKEN.
 
     Raises:
         ServerStartFailed: nothing to install it from or with, or it ended, or it did not listen in time;
@@ -57,8 +59,9 @@ async def provision(
     if server is None:
         server = await install_server(machine, spec, layout, found, {**spec.env, **environment})
     await install_agents(machine, spec, layout, server)
-    token = secrets.token_urlsafe(TOKEN_BYTES)
-    await machine.write(layout.token, token.encode())
+    if token is None:
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        await machine.write(layout.token, token.encode())
     script = scripts.start(
         layout, server, host=host, port=port, cwd=cwd, npm_registry=spec.npm_registry
     )
@@ -107,7 +110,7 @@ async def read_token(machine: Machine, layout: ServerLayout) -> str:
     Raises:
         ServerStartFailed: it was never provisioned here.
     """
-    done = await machine.run(f"cat {shlex.quote(layout.token)}", timeout_s=QUICK_TIMEOUT_S)
+    done = await machine.run(scripts.token(layout), timeout_s=QUICK_TIMEOUT_S)
     token = done.stdout.strip()
     if done.exit_code != 0 or not token:
         raise ServerStartFailed(

@@ -125,6 +125,11 @@ class MachineProvider(ABC, Generic[S]):
         before it runs."""
         return False
 
+    def _token_of(self, sandbox: S) -> str | None:
+        """What `_made` has put into the environment of the machine, together with `env`; None: both come to it as files."""
+        del sandbox
+        return None
+
     def _default_workdir(self, sandbox: S, home: str) -> str:
         """Where sessions start."""
         del sandbox
@@ -190,14 +195,17 @@ class MachineProvider(ABC, Generic[S]):
             await self._warn_of_memory(sandbox, spec)
             machine = self._machine(sandbox)
             layout = await self._layout(machine, None)
+            env = {**self._env, **spec.env}
+            token = self._token_of(sandbox)
             await provision(
                 machine,
-                spec,
+                replace(spec, env=env),
                 layout,
                 port=self._port,
                 host=self.server_host,
                 cwd=self._workdir or self._default_workdir(sandbox, layout.home),
-                env={**self._env, **spec.env},
+                env=env if token is None else {},
+                token=token,
                 ready_timeout_s=self._ready_timeout_s,
             )
             return self._ref(sandbox, home=layout.home)

@@ -19,6 +19,7 @@ __all__ = [
     "probe",
     "start",
     "tail",
+    "token",
     "unpack_python",
     "wait_ready",
 ]
@@ -179,6 +180,12 @@ echo "$total"
 """
 
 
+def token(layout: ServerLayout) -> str:
+    """Prints it: from its file, or as the machine's environment has it."""
+    return f"""cat {shlex.quote(layout.token)} 2>/dev/null || printf %s "${TOKEN_VARIABLE}"
+"""
+
+
 def tail(layout: ServerLayout, lines: int) -> str:
     """The end of the server's log; and of one that does not run, whether the kernel killed for want of memory here."""
     log, pid = shlex.quote(layout.log), shlex.quote(layout.pid)
@@ -222,7 +229,8 @@ def start(
 umask 077
 echo $$ >{shlex.quote(layout.pid)}
 exec >{shlex.quote(layout.log)} 2>&1 </dev/null
-{TOKEN_VARIABLE}=$(cat {shlex.quote(layout.token)}) || exit {Exit.NOT_PROVISIONED}
+[ ! -r {shlex.quote(layout.token)} ] || {TOKEN_VARIABLE}=$(cat {shlex.quote(layout.token)})
+[ -n "${TOKEN_VARIABLE}" ] || exit {Exit.NOT_PROVISIONED}
 {_npm_registry(npm_registry)}. {shlex.quote(layout.environment)}
 export {TOKEN_VARIABLE} SANDBOX_AGENT_DATA_DIR={shlex.quote(layout.data)}
 export {TRUST_VARIABLE}="${{{TRUST_VARIABLE}:-true}}"

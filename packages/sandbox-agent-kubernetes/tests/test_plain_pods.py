@@ -1,0 +1,259 @@
+"""The life of a Pod as a sandbox: what goes wrong at each step is said in words, and nothing is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from sandbox_agent_core.errors import (
+    CapabilityNotSupported,
+    InvalidRequest,
+    ProviderAuthError,
+    ProviderError,
+    ProviderTimeout,
+    SandboxAsleep,
+    SandboxNotFound,
+)
+from sandbox_agent_core.provisioning import calls
+from sandbox_agent_kubernetes.cluster import Cluster as Api
+from sandbox_agent_kubernetes.machine import PodMachine
+from sandbox_agent_kubernetes.manifests import HOME, PodOptions
+from sandbox_agent_kubernetes.plain_pods import CLAIMS, PlainPods
+from sandbox_agent_kubernetes.pods import Pod
+from sandbox_agent_kubernetes.reaching import Reach
+from support.kubernetes import Cluster
+
+NAMESPACE = "agents"
+KINDS = ("pods", "secrets", "services", "persistentvolumeclaims")
+Make = Callable[..., Any]
+
+
+def pods_of(cluster: Cluster, *, start_timeout_s: float = 20, **options: Any) -> PlainPods:
+    reach = Reach(way=options.pop("reach", "port-forward"), server_port=2468)
+    given = PodOptions(**{"image": "sandbox-agent", "server_port": 2468, **options})
+    return PlainPods(api_of(cluster), given, reach, start_timeout_s=start_timeout_s)
+
+
+def api_of(cluster: Cluster, **options: Any) -> Api:
+    given = {"kubeconfig": str(cluster.kubeconfig), "context": None, "namespace": None}
+    return Api(**{**given, **options})
+
+
+def left(cluster: Cluster) -> list[str]:
+    found = [one["metadata"] for kind in KINDS for one in cluster.objects(kind)]
+    return [one["name"] for one in found if "deletionTimestamp" not in one]
+
+
+async def run(cluster: Cluster, pod: Pod, script: str) -> str:
+    return (await PodMachine(api_of(cluster), pod).run(script, timeout_s=10)).stdout
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "FIRST_PAUSE_S", 0.01)
+
+
+@pytest.fixture
+async def make(cluster: Cluster) -> AsyncIterator[Make]:
+    """A Pod that runs, which ends with the test."""
+    async with AsyncExitStack() as ends:
+
+        async def make(pods: PlainPods, **options: Any) -> Pod:
+            given = {"env": {}, "labels": {}, "report": lambda _step: None, **options}
+            pod: Pod = await ends.enter_async_context(pods.made(NAMESPACE, **given))
+            ends.push_async_callback(pods.remove, NAMESPACE, pod.name)
+            return pod
+
+        yield make
+
+
+async def test_token_and_environment_are_in_a_secret_that_goes_with_the_pod(
+    cluster: Cluster, make: Make
+) -> None:
+    pod = await make(pods_of(cluster), env={"KEY": "s3cret"})
+    assert pod.token is not None
+    assert await run(cluster, pod, 'printf %s "$KEY $SANDBOX_AGENT_TOKEN"') == f"s3cret {pod.token}"
+    secret = cluster.get("secrets", pod.name)
+    assert secret is not None
+    assert base64.b64decode(secret["data"]["KEY"]) == b"s3cret"
+    (owner,) = secret["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["uid"]) == ("Pod", pod.uid)
+    shown = json.dumps(cluster.get("pods", pod.name))
+    assert "s3cret" not in shown
+    assert pod.token not in shown
+    assert pod.token not in repr(pod)
+
+
+async def test_nobody_of_the_cluster_is_in_it_and_its_home_can_be_written(
+    cluster: Cluster, make: Make
+) -> None:
+    pod = await make(pods_of(cluster))
+    assert (await run(cluster, pod, 'id -u; touch "$HOME/x" && echo "$HOME"')).split() == [
+        "1000",
+        HOME,
+    ]
+    assert not (await run(cluster, pod, "ls /var/run/secrets/kubernetes.io 2>/dev/null")).strip()
+
+
+async def test_an_image_that_cannot_be_pulled_ends_the_start_at_once(
+    cluster: Cluster, make: Make
+) -> None:
+    cluster.lose_image("sandbox-agent")
+    with pytest.raises(ProviderError, match="'sandbox-agent' cannot be pulled.*not found"):
+        await make(pods_of(cluster))
+    assert left(cluster) == []
+
+
+async def test_what_no_node_takes_is_waited_for_and_then_said(cluster: Cluster, make: Make) -> None:
+    steps: list[str] = []
+    cluster.resize(memory="512Mi")
+    pods = pods_of(cluster, start_timeout_s=0.3, requests={"memory": "900Gi"})
+    with pytest.raises(ProviderTimeout, match="no node takes it: .*Insufficient memory"):
+        await make(pods, report=steps.append)
+    assert any("Insufficient memory" in step for step in steps)
+    assert left(cluster) == []
+
+
+async def test_a_pod_that_the_namespace_refuses_is_an_option_that_is_wrong(
+    cluster: Cluster, make: Make
+) -> None:
+    with pytest.raises(InvalidRequest, match="Pod Security"):
+        await make(pods_of(cluster, pod_security="baseline"))
+    assert left(cluster) == []
+
+
+@pytest.mark.parametrize("kind", ["secrets", "pods"])
+async def test_an_answer_that_never_comes_leaves_nothing(
+    cluster: Cluster, make: Make, kind: str
+) -> None:
+    cluster.cut_next("create", kind, cut="after")
+    with pytest.raises(ProviderError):
+        await make(pods_of(cluster, storage="1Gi"))
+    assert left(cluster) == []
+
+
+async def test_too_many_requests_are_made_again(cluster: Cluster, make: Make) -> None:
+    cluster.fail_next("create", "pods", status=429, times=2)
+    cluster.fail_next("get", "pods", status=500)
+    await make(pods_of(cluster))
+    assert cluster.count("create", "pods") == 3
+
+
+async def test_one_that_was_out_of_memory_says_so(cluster: Cluster, make: Make) -> None:
+    pods = pods_of(cluster, limits={"memory": "4Gi"})
+    pod = await make(pods)
+    cluster.kill_for_memory(pod.name)
+    cluster.wait_for("pods", pod.name, lambda it: it["status"]["phase"] == "Failed")
+    with pytest.raises(ProviderError, match="out of memory.*4Gi") as caught:
+        await pods.find(NAMESPACE, pod.name)
+    assert caught.value.details["state"] == "stopped"
+    assert [info.state async for info in pods.listed(NAMESPACE, "sandbox-agent")] == ["stopped"]
+
+
+async def test_one_that_was_evicted_comes_back_on_its_volume(cluster: Cluster, make: Make) -> None:
+    pods = pods_of(cluster, storage="1Gi")
+    pod = await make(pods, labels={"mine": "yes"})
+    await run(cluster, pod, 'echo kept >"$HOME/file"; echo lost >/tmp/file')
+    cluster.evict(pod.name)
+    cluster.wait_for("pods", pod.name, lambda it: it["status"]["phase"] == "Failed")
+    with pytest.raises(SandboxAsleep, match="low on resource"):
+        await pods.find(NAMESPACE, pod.name)
+    await pods.resume(NAMESPACE, pod.name)
+    again = await pods.find(NAMESPACE, pod.name)
+    assert again.labels["mine"] == "yes"
+    script = 'cat "$HOME/file"; ls /tmp/file; printf %s "$SANDBOX_AGENT_TOKEN"'
+    assert (await run(cluster, again, script)).split() == ["kept", str(pod.token)]
+
+
+async def test_two_that_wake_it_at_once_get_one_pod(cluster: Cluster, make: Make) -> None:
+    pods = pods_of(cluster, storage="1Gi")
+    pod = await make(pods)
+    await pods.pause(NAMESPACE, pod.name)
+    await pods.pause(NAMESPACE, pod.name)
+    assert [info.state async for info in pods.listed(NAMESPACE, "sandbox-agent")] == ["stopped"]
+    await asyncio.gather(*(pods.resume(NAMESPACE, pod.name) for _ in range(2)))
+    assert len(cluster.objects("pods")) == 1
+
+
+async def test_without_a_volume_it_cannot_be_paused_and_goes_on(
+    cluster: Cluster, make: Make
+) -> None:
+    pods = pods_of(cluster)
+    pod = await make(pods)
+    with pytest.raises(CapabilityNotSupported, match="storage="):
+        await pods.pause(NAMESPACE, pod.name)
+    assert (await pods.find(NAMESPACE, pod.name)).is_running
+    with pytest.raises(SandboxNotFound):
+        await pods.pause(NAMESPACE, "never-was")
+
+
+async def test_the_policy_is_one_for_all_and_stays(cluster: Cluster, make: Make) -> None:
+    pods = pods_of(cluster)
+    for pod in (await make(pods), await make(pods)):
+        await pods.remove(NAMESPACE, pod.name)
+    (policy,) = cluster.objects("networkpolicies")
+    assert policy["spec"]["ingress"] == []
+
+
+async def test_a_service_goes_with_its_sandbox(cluster: Cluster, make: Make) -> None:
+    pods = pods_of(cluster, reach="service")
+    pod = await make(pods)
+    service = cluster.get("services", pod.name)
+    assert service is not None
+    assert service["metadata"]["ownerReferences"][0]["uid"] == pod.uid
+    await pods.remove(NAMESPACE, pod.name)
+    assert left(cluster) == []
+
+
+async def test_who_has_no_volumes_needs_no_right_to_them(cluster: Cluster, make: Make) -> None:
+    for verb in ("get", "list", "delete", "create"):
+        cluster.access.deny(verb, "persistentvolumeclaims")
+    pods = pods_of(cluster)
+    pod = await make(pods)
+    assert len([info async for info in pods.listed(NAMESPACE, "sandbox-agent")]) == 1
+    await pods.remove(NAMESPACE, pod.name)
+    with pytest.raises(SandboxNotFound):
+        await pods.find(NAMESPACE, pod.name)
+
+
+async def test_ten_thousand_are_listed_page_by_page(cluster: Cluster) -> None:
+    """As few as tell, past the first page."""
+    spec = {"nodeName": "elsewhere", "containers": [{"name": "agent", "image": "x"}]}
+    for number in range(1001):
+        metadata = {"name": f"one-{number}", "labels": {"sandbox-agent": "1"}}
+        cluster.create("persistentvolumeclaims", {"metadata": metadata, "spec": spec})
+    pages = [
+        len(page)
+        async for page in api_of(cluster).pages(
+            CLAIMS,
+            NAMESPACE,
+            selector="sandbox-agent",
+        )
+    ]
+    assert pages == [500, 500, 1]
+
+
+@pytest.mark.parametrize("context", ["token", "certificate", "exec"])
+async def test_whoever_kubectl_is_may_ask(cluster: Cluster, context: str) -> None:
+    api = api_of(cluster, context=context)
+    assert await api.namespace() == NAMESPACE
+    assert (await api.request("GET", "/version"))["major"] == "1"
+
+
+@pytest.mark.parametrize("context", ["wrong", "anonymous", "no-such-context"])
+async def test_who_is_not_known_is_told_to_log_in(cluster: Cluster, context: str) -> None:
+    with pytest.raises(ProviderAuthError):
+        await api_of(cluster, context=context).request("GET", "/api/v1/namespaces/agents/pods")
+
+
+async def test_without_a_configuration_it_says_what_to_set(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(ProviderAuthError, match="KUBECONFIG"):
+        await Api(kubeconfig=None, context=None, namespace=None).namespace()
