@@ -163,6 +163,8 @@ from sandbox_agent_client._sync.sandbox import SandboxSync
 from sandbox_agent_client._sync.session import SessionSync
 from sandbox_agent_client._sync.terminals import TerminalsSync, TerminalSync
 from sandbox_agent_client._sync.turn import TurnSync
+from sandbox_agent_client.batch import BatchSummary, Budget, TrialResult
+from sandbox_agent_client.batch.runner import run_batch
 from sandbox_agent_client.content import Audio, File, Image, Link, Text
 from sandbox_agent_client.credentials import Credential, LocalCredentials, local_credentials
 from sandbox_agent_client.mcp import McpHttp, McpStdio
@@ -176,6 +178,7 @@ from sandbox_agent_client.sandboxes.local import LocalProvider
 from sandbox_agent_client.sandboxes.pool import PoolStatus
 from sandbox_agent_client.sandboxes.progress import StartupStep
 from sandbox_agent_client.tools import Tool
+from sandbox_agent_client.trials.synchronous import run_batch_sync
 from sandbox_agent_client.workspace import Workspace
 
 __all__ = [
@@ -188,8 +191,10 @@ __all__ = [
     "AgentUpdate",
     "Audio",
     "BackgroundTask",
+    "BatchSummary",
     "BeforeTool",
     "BeforeToolSync",
+    "Budget",
     "CancelResult",
     "ChangeTotals",
     "ChangedFile",
@@ -338,6 +343,7 @@ __all__ = [
     "ToolUpdated",
     "Transcript",
     "TranscriptStore",
+    "TrialResult",
     "Turn",
     "TurnDiff",
     "TurnDropped",
@@ -355,6 +361,8 @@ __all__ = [
     "Workspace",
     "errors",
     "local_credentials",
+    "run_batch",
+    "run_batch_sync",
 ]
 # Two lines, because type checkers read no sum of them.
 __all__ += agent_options.__all__

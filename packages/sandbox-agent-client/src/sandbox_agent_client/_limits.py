@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from sandbox_agent_core.api.turns import LimitsRequest
+from sandbox_agent_core.events import LimitKind
 
 from sandbox_agent_client._calls.call import built
 from sandbox_agent_client._result import PromptResult
@@ -38,8 +39,12 @@ class Allowance:
 
     def take(self, result: PromptResult) -> bool:
         """What a turn has taken. False: nothing is left for another one."""
+        return self.spent(result) is None
+
+    def spent(self, result: PromptResult) -> LimitKind | None:
+        """As `take`: the limit of which nothing is left."""
         if self.limits is None:
-            return True
+            return None
         left: dict[str, float | int] = {}
         if self._deadline is not None:
             left["timeout_seconds"] = self._deadline - self.clock()
@@ -50,7 +55,15 @@ class Allowance:
             left["max_cost"] = (
                 0 if result.cost is None else self.limits.max_cost - result.cost.amount
             )
-        if any(value <= 0 for value in left.values()):
-            return False
+        for name, kind in _KINDS:
+            if left.get(name, 1) <= 0:
+                return kind
         self.limits = LimitsRequest.model_validate(left)
-        return True
+        return None
+
+
+_KINDS: tuple[tuple[str, LimitKind], ...] = (
+    ("timeout_seconds", "timeout"),
+    ("max_turns", "max_turns"),
+    ("max_cost", "max_cost"),
+)

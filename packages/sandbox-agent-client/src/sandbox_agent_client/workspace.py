@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -11,11 +10,12 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, Final, Self
 
+import yaml
 from sandbox_agent_core.errors import InvalidRequest
 
 from sandbox_agent_client._calls.git import Credentials
 
-__all__ = ["FileContent", "SetupCommand", "Workspace"]
+__all__ = ["FileContent", "SetupCommand", "Workspace", "read_manifest"]
 
 FileContent = str | bytes | Path
 """A text, bytes, or a file or directory of this machine."""
@@ -69,7 +69,7 @@ class Workspace:
 
     @classmethod
     def load(cls, file: str | PathLike[str]) -> Self:
-        """From a file, by the end of its name: `.json`, `.toml`, or `.yaml` (with PyYAML installed).
+        """From a file, by the end of its name: `.json`, `.toml` or `.yaml`.
 
         Its members are those of this class. A file is a text, or `{"from": PATH}`: a file or directory of this
         machine, relative to where the manifest is.
@@ -77,12 +77,7 @@ class Workspace:
         Raises:
             InvalidRequest: there is no such file, or it is no manifest; the message says what is wrong in it.
         """
-        place = Path(file)
-        try:
-            text = place.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as exc:
-            raise InvalidRequest(f"cannot read the workspace {fspath(file)!r}: {exc}") from exc
-        return cls.of(_parsed(text, place), base=place.parent)
+        return cls.of(read_manifest(file), base=Path(file).parent)
 
     @classmethod
     def of(cls, members: Any, *, base: Path) -> Self:
@@ -129,7 +124,13 @@ def _content(path: str, value: Any, base: Path) -> FileContent:
     raise InvalidRequest(f'`files` of the workspace: {path!r} is a text, or `{{"from": PATH}}`')
 
 
-def _parsed(text: str, place: Path) -> Any:
+def read_manifest(file: str | PathLike[str]) -> Any:
+    """The members of a workspace, as they are in its file. Raises: InvalidRequest."""
+    place = Path(file)
+    try:
+        text = place.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InvalidRequest(f"cannot read the workspace {fspath(file)!r}: {exc}") from exc
     try:
         match place.suffix.lower():
             case ".json":
@@ -137,24 +138,10 @@ def _parsed(text: str, place: Path) -> Any:
             case ".toml":
                 return tomllib.loads(text)
             case ".yaml" | ".yml":
-                return _yaml(text)
+                return yaml.safe_load(text)
             case other:
                 raise InvalidRequest(
                     f"{str(place)!r} ends in {other!r}; a workspace is a .json, .toml or .yaml file"
                 )
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as exc:
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError) as exc:
         raise InvalidRequest(f"{str(place)!r}: {exc}") from exc
-
-
-def _yaml(text: str) -> Any:
-    try:
-        # Not everybody has it, or needs it.
-        yaml: Any = importlib.import_module("yaml")
-    except ImportError:
-        raise InvalidRequest(
-            "for YAML, `pip install pyyaml`; or write the workspace as JSON or TOML"
-        ) from None
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as exc:
-        raise InvalidRequest(f"the workspace is no YAML: {exc}") from exc

@@ -86,8 +86,10 @@ class Preparation:
             )
             self._cloned = done.path
             return done.path
-        here = (await self._processes.run(["pwd"])).check().stdout.rstrip("\n")
-        root = posixpath.join(here, fspath(wanted.path) if wanted.path is not None else "")
+        root = fspath(wanted.path) if wanted.path is not None else ""
+        if not root.startswith("/"):
+            here = (await self._processes.run(["pwd"])).check().stdout.rstrip("\n")
+            root = posixpath.join(here, root)
         root = root.rstrip("/") or "/"
         await self._fs.mkdir(root)
         return root

@@ -11,6 +11,7 @@ from sandbox_agent_core.spi.provider import (
     Capabilities,
     PortUrl,
     SandboxImage,
+    SandboxProvider,
     SandboxRef,
     SupportsPause,
     require,
@@ -51,6 +52,11 @@ class Sandbox:
     def ref(self) -> SandboxRef:
         """Names it. `ref.to_json()` holds no secret; `SandboxAgent.start(ref=…)` takes it, in any process."""
         return self._launched.ref
+
+    @property
+    def provider(self) -> SandboxProvider:
+        """What made it."""
+        return self._launched.provider
 
     @property
     def capabilities(self) -> Capabilities:

@@ -57,6 +57,11 @@ from sandbox_agent_client._sync.session import SessionSync
 from sandbox_agent_client._sync.terminals import TerminalsSync
 from sandbox_agent_client._sync.transport import DEFAULT_TIMEOUT_S, Transport
 from sandbox_agent_client._sync.whereabouts import Wake
+from sandbox_agent_client.batch.engine import BatchEvent, Budget, ServerPlace
+from sandbox_agent_client.batch.engines import find_engine
+from sandbox_agent_client.batch.plan import RETRIES, TRIAL_TIMEOUT_S, Retries
+from sandbox_agent_client.batch.runner import CONCURRENCY, Agents, Tasks, carry_out, plan_of
+from sandbox_agent_client.batch.summary import BatchSummary
 from sandbox_agent_client.mcp import McpServers
 from sandbox_agent_client.persistence.replay import new_context
 from sandbox_agent_client.sandboxes.launch import (
@@ -74,6 +79,8 @@ __all__ = ["ClientOptions", "SandboxAgentSync", "store_of"]
 logger = logging.getLogger(__name__)
 
 LOCAL = "local"
+SERVER = "server"
+"""In the plan of a batch: nobody knows in what sandbox it is."""
 DESTROY_TIMEOUT_S = 120.0
 PAGE_SESSIONS = 100
 
@@ -619,6 +626,60 @@ class SandboxAgentSync(Service):
             SessionNotFound: neither the server nor the store knows it.
         """
         self._connection.delete(id)
+
+    # -- many tasks
+
+    def batch(
+        self,
+        tasks: Tasks,
+        *,
+        agents: Agents,
+        out: str | PathLike[str],
+        repeats: int = 1,
+        concurrency: int = CONCURRENCY,
+        timeout: float = TRIAL_TIMEOUT_S,
+        max_turns: int | None = None,
+        max_cost: float | None = None,
+        budget: Budget | None = None,
+        retries: int | Retries = RETRIES,
+        env: Sequence[str] = (),
+        allow: bool | None = None,
+        observe: Callable[[BatchEvent], None] | None = None,
+    ) -> BatchSummary:
+        """As `run_batch`, which explains the rest, with all trials in this sandbox: each in a session and a directory
+        of its own, which is gone afterwards. Agents may see what others do there; `run_batch` gives each trial a
+        sandbox.
+
+        `allow`: whether agents get what they ask for; by default they do where a provider has made the sandbox, and
+        not on this machine, nor at a server that is only connected to.
+        """
+        sandbox, endpoint = self._sandbox, self._connection.transport.endpoint
+        place = ServerPlace(
+            endpoint=endpoint,
+            provider=sandbox.provider if sandbox is not None else None,
+            ref=self.sandbox_ref,
+        )
+        is_away = sandbox is not None and not self._connection.is_local
+        plan = plan_of(
+            tasks,
+            agents=agents,
+            repeats=repeats,
+            sandbox=sandbox.ref.provider if sandbox is not None else SERVER,
+            share_sandbox=True,
+            bounds={"timeout": timeout, "max_turns": max_turns, "max_cost": max_cost},
+            retries=retries,
+            env=env,
+            allow=is_away if allow is None else allow,
+        )
+        return self._connection.portal.run(
+            lambda: carry_out(
+                plan,
+                out,
+                engine=find_engine(LOCAL, concurrency=concurrency, at=place),
+                budget=budget or Budget(),
+                observe=observe,
+            )
+        )
 
     # -- inside
 

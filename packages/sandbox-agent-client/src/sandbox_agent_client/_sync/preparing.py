@@ -87,8 +87,10 @@ class Preparation:
             )
             self._cloned = done.path
             return done.path
-        here = (self._processes.run(["pwd"])).check().stdout.rstrip("\n")
-        root = posixpath.join(here, fspath(wanted.path) if wanted.path is not None else "")
+        root = fspath(wanted.path) if wanted.path is not None else ""
+        if not root.startswith("/"):
+            here = (self._processes.run(["pwd"])).check().stdout.rstrip("\n")
+            root = posixpath.join(here, root)
         root = root.rstrip("/") or "/"
         self._fs.mkdir(root)
         return root

@@ -12,6 +12,7 @@ from sandbox_agent_core.spi.provider import (
     Capabilities,
     PortUrl,
     SandboxImage,
+    SandboxProvider,
     SandboxRef,
     SupportsPause,
     require,
@@ -52,6 +53,11 @@ class SandboxSync:
     def ref(self) -> SandboxRef:
         """Names it. `ref.to_json()` holds no secret; `SandboxAgentSync.start(ref=…)` takes it, in any process."""
         return self._launched.ref
+
+    @property
+    def provider(self) -> SandboxProvider:
+        """What made it."""
+        return self._launched.provider
 
     @property
     def capabilities(self) -> Capabilities:

@@ -12,6 +12,7 @@ import typer
 from sandbox_agent_client.cli.acp import add_acp_command
 from sandbox_agent_client.cli.agents import agents_app
 from sandbox_agent_client.cli.attach import add_attach_command
+from sandbox_agent_client.cli.batch import batch_app
 from sandbox_agent_client.cli.chat import add_chat_command
 from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.config import mcp_app, skills_app
@@ -63,6 +64,7 @@ add_ui_command(app, panel=WORK)
 add_acp_command(app, panel=WORK)
 add_cp_command(app, panel=WORK)
 add_diff_command(app, panel=WORK)
+app.add_typer(batch_app, name="batch", rich_help_panel=WORK)
 app.add_typer(sessions_app, name="sessions", rich_help_panel=WORK)
 app.add_typer(requests_app, name="requests", rich_help_panel=WORK)
 app.add_typer(store_app, name="store", rich_help_panel=PLACES)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated
 
 import typer
 from sandbox_agent_core.ids import is_session_id
@@ -24,6 +21,7 @@ from sandbox_agent_client.cli.completion import (
     complete_providers,
     complete_sessions,
 )
+from sandbox_agent_client.cli.flags import takes_flags
 from sandbox_agent_client.cli.opening import Wanted
 from sandbox_agent_client.cli.options import TOKEN_VARIABLE, TokenEnv, Url
 from sandbox_agent_client.cli.target import Target, resolve_target
@@ -207,35 +205,7 @@ class SessionFlags:
         )
 
 
-def takes_session_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """The command is called with all of them as one: `flags`."""
-
-    @functools.wraps(command)
-    def with_flags(**given: Any) -> None:
-        names = {one.name for one in fields(SessionFlags)}
-        flags = SessionFlags(**{name: value for name, value in given.items() if name in names})
-        command(flags=flags, **{name: value for name, value in given.items() if name not in names})
-
-    hints = get_type_hints(command, include_extras=True)
-    own = [
-        parameter.replace(annotation=hints[parameter.name])
-        for parameter in inspect.signature(command).parameters.values()
-        if parameter.name != "flags"
-    ]
-    shared = get_type_hints(SessionFlags, include_extras=True)
-    more = [
-        inspect.Parameter(
-            one.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=inspect.Parameter.empty if one.default is MISSING else one.default,
-            annotation=shared[one.name],
-        )
-        for one in fields(SessionFlags)
-    ]
-    parameters = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own] + more
-    with_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    with_flags.__annotations__ = {one.name: one.annotation for one in parameters}
-    return with_flags
+takes_session_flags = takes_flags(SessionFlags)
 
 
 def _directory(cwd: str | None, target: Target, *, is_new: bool) -> str | None:

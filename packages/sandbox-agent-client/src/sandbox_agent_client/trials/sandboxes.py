@@ -1,0 +1,157 @@
+"""Sandboxes for trials: one for each, or one for all of them with a directory for each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from sandbox_agent_core.errors import SandboxAgentError, SandboxNotFound, ServerUnreachable
+from sandbox_agent_core.ids import new_id
+from sandbox_agent_core.spi.provider import SupportsList
+
+from sandbox_agent_client._async.client import SandboxAgent
+from sandbox_agent_client.batch.plan import SandboxChoice, Trial
+from sandbox_agent_client.sandboxes.local import LocalProvider
+from sandbox_agent_client.sandboxes.plugins import find_provider
+
+__all__ = [
+    "BATCH",
+    "TRIAL",
+    "OwnSandboxes",
+    "Place",
+    "Sandboxes",
+    "SharedSandbox",
+    "sandboxes_for",
+    "sweep",
+]
+
+logger = logging.getLogger(__name__)
+
+BATCH: Final = "batch"
+"""The label that has the batch's id."""
+TRIAL: Final = "trial"
+LONGEST_LABEL: Final = 63
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a trial runs."""
+
+    client: SandboxAgent
+    directory: str | None
+    """Its own there. None: the whole sandbox is."""
+
+
+class Sandboxes(Protocol):
+    def place(self, trial: Trial) -> AbstractAsyncContextManager[Place]:
+        """For one attempt; what is in it is gone afterwards."""
+
+    async def close(self) -> None: ...
+
+
+def sandboxes_for(choice: SandboxChoice, batch: str) -> Sandboxes:
+    if not choice.share:
+        return OwnSandboxes()
+    return SharedSandbox(lambda: _start(choice, {BATCH: batch}))
+
+
+class OwnSandboxes:
+    @asynccontextmanager
+    async def place(self, trial: Trial) -> AsyncIterator[Place]:
+        labels = {BATCH: trial.batch, TRIAL: trial.id[-LONGEST_LABEL:].lstrip("-._")}
+        async with await _start(trial.sandbox, labels) as client:
+            if trial.sandbox.provider != LocalProvider.name:
+                yield Place(client, None)
+                return
+            # This machine is no sandbox: the directory that its server begins in is somebody's own.
+            base = await _base(client)
+            try:
+                yield Place(client, base)
+            finally:
+                await _remove(client, base)
+
+    async def close(self) -> None:
+        pass
+
+
+class SharedSandbox:
+    """Made by its first trial. One that is lost is made again for the next."""
+
+    def __init__(self, start: Callable[[], Awaitable[SandboxAgent]]) -> None:
+        self._start = start
+        self._starting = asyncio.Lock()
+        self._current: Place | None = None
+        self._all: list[Place] = []
+
+    @asynccontextmanager
+    async def place(self, trial: Trial) -> AsyncIterator[Place]:
+        async with self._starting:
+            shared = self._current = self._current or await self._opened()
+        path = f"{shared.directory}/{new_id('trial')}"
+        try:
+            await shared.client.fs.mkdir(path)
+            try:
+                yield Place(shared.client, path)
+            finally:
+                await _remove(shared.client, path)
+        except (SandboxNotFound, ServerUnreachable):
+            if self._current is shared:
+                self._current = None
+            raise
+
+    async def _opened(self) -> Place:
+        client = await self._start()
+        try:
+            place = Place(client, await _base(client))
+        except BaseException:
+            await client.__aexit__(None, None, None)
+            raise
+        self._all.append(place)
+        return place
+
+    async def close(self) -> None:
+        self._current = None
+        while self._all:
+            place = self._all.pop()
+            try:
+                async with place.client:
+                    await _remove(place.client, place.directory)
+            except SandboxAgentError as exc:
+                logger.warning("a sandbox of the batch may be left behind: %s", exc.message)
+
+
+async def sweep(choice: SandboxChoice, batch: str) -> None:
+    """Remove what a process that died has left of a batch. What cannot be removed is logged."""
+    provider = find_provider(choice.provider, choice.options)
+    if not isinstance(provider, SupportsList):
+        return
+    try:
+        for info in await provider.list({BATCH: batch}):
+            logger.info("removing the %s sandbox %s, left by a batch", provider.name, info.ref.id)
+            await provider.destroy(info.ref)
+    except SandboxAgentError as exc:
+        logger.warning("sandboxes of batch %s may be left behind: %s", batch, exc.message)
+
+
+async def _start(choice: SandboxChoice, labels: Mapping[str, str]) -> SandboxAgent:
+    return await SandboxAgent.start(
+        choice.provider, labels=labels, inspector=False, **choice.options
+    )
+
+
+async def _base(client: SandboxAgent) -> str:
+    made = await client.processes.run(["mktemp", "-d", "-t", "sandbox-agent-batch.XXXXXX"])
+    return made.check().stdout.strip()
+
+
+async def _remove(client: SandboxAgent, path: str | None) -> None:
+    if path is None:
+        return
+    try:
+        await client.fs.remove(path, recursive=True)
+    except SandboxAgentError as exc:
+        logger.warning("%s is left behind: %s", path, exc.message)
