@@ -261,6 +261,14 @@ def test_the_synchronous_client_has_it_too(house: ServerProcess, out: Path) -> N
     assert seen.count("TrialEnded") == 2
 
 
+async def test_a_long_session_is_kept_whole(client: SandboxAgent, out: Path) -> None:
+    [result] = (await client.batch(["stream 300"], agents="mock", out=out)).results
+    lines = (out / f"trials/{result.trial}/events.jsonl").read_text().splitlines()
+    seqs = [json.loads(line)["seq"] for line in lines]
+    assert len(seqs) > 300
+    assert seqs == sorted(set(seqs))
+
+
 async def test_many_trials_side_by_side(client: SandboxAgent, out: Path) -> None:
     tasks = [{"id": f"t{number}", "prompt": "text", "grade": "grep -q fox"} for number in range(4)]
     summary = await client.batch(tasks, agents="mock", repeats=2, out=out, concurrency=4)

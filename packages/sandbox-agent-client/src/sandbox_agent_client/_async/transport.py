@@ -237,6 +237,7 @@ class Transport:
             opening = self._http.stream(
                 call.method,
                 url,
+                params=call.query or None,
                 content=content,
                 headers={**self._headers(accept="*/*"), **headers},
                 timeout=timeout,

@@ -238,6 +238,7 @@ class Transport:
             opening = self._http.stream(
                 call.method,
                 url,
+                params=call.query or None,
                 content=content,
                 headers={**self._headers(accept="*/*"), **headers},
                 timeout=timeout,
