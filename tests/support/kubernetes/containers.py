@@ -295,7 +295,8 @@ def _is_mounted(spec: ContainerSpec) -> bool:
 
 async def _kill(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
-        process.kill()
+        # The group: killed alone before it has asked to take its child with it, bubblewrap leaves that behind.
+        os.killpg(process.pid, signal.SIGKILL)
     await process.wait()
 
 

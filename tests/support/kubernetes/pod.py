@@ -7,10 +7,10 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from support.kubernetes import pod_status, probes
-from support.kubernetes.containers import Container, NotStarted
+from support.kubernetes.containers import Container, ContainerSpec, NotStarted
 from support.kubernetes.events import record
 from support.kubernetes.node import ConfigError, Node, Unmountable
 from support.kubernetes.resources import PODS
@@ -165,9 +165,7 @@ class Pod:
                 # A container that is started again finds nothing of what it wrote, but for its volumes.
                 with (self._folder / f"{name}-{number}.log").open("ab") as log:
                     self._starts[name] = number
-                    self.container = await Container.start(
-                        wanted, folder=self._folder / f"{name}-{number}", log=log
-                    )
+                    await self._launch(wanted, self._folder / f"{name}-{number}", log)
                 break
             except NotStarted as problem:
                 self._waits(
@@ -178,6 +176,17 @@ class Pod:
         self._event("Started", f"Started container {name}", is_normal=True)
         if initial is None:
             self._runs(is_ready="readinessProbe" not in spec)
+
+    async def _launch(self, spec: ContainerSpec, folder: Path, log: IO[bytes]) -> None:
+        """Is not interrupted half-way, when only part of the container would be known: it is killed afterwards."""
+        start = asyncio.create_task(Container.start(spec, folder=folder, log=log))
+        try:
+            self.container = await asyncio.shield(start)
+        except asyncio.CancelledError:
+            await asyncio.wait([start])
+            if start.exception() is None:
+                self.container = start.result()
+            raise
 
     async def _pull(self, image: str, initial: str | None) -> None:
         reason = "ErrImagePull"
