@@ -7,6 +7,7 @@ from benchmarks.row import Measurement
 from . import (
     acp,
     agents,
+    batch,
     big_file,
     big_updates,
     burst,
@@ -48,6 +49,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "soak": soak.measure,
     "big-updates": big_updates.measure,
     "agents": agents.measure,
+    "batch": batch.measure,
 }
 
 __all__ = ["MEASUREMENTS"]

@@ -114,6 +114,7 @@ def test_every_error_is_exported_and_has_a_name_that_no_event_has() -> None:
         ("sandbox_agent_modal", ["pydantic", "modal", "grpclib", "sandbox_agent_client"]),
         ("sandbox_agent_vercel", ["pydantic", "vercel", "httpx2", "sandbox_agent_client"]),
         ("sandbox_agent_cloudflare", ["pydantic", "httpx", "sandbox_agent_client"]),
+        ("sandbox_agent_ray", ["ray"]),
         ("sandbox_agent_postgres", ["httpx", "sandbox_agent_client"]),
         (
             "sandbox_agent_kubernetes",

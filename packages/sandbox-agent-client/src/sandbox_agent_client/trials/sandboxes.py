@@ -21,6 +21,7 @@ from sandbox_agent_client.sandboxes.plugins import find_provider
 __all__ = [
     "BATCH",
     "TRIAL",
+    "WORKER",
     "OwnSandboxes",
     "Place",
     "Sandboxes",
@@ -34,6 +35,8 @@ logger = logging.getLogger(__name__)
 BATCH: Final = "batch"
 """The label that has the batch's id."""
 TRIAL: Final = "trial"
+WORKER: Final = "worker"
+"""The label of the process that made it, where many carry out a batch."""
 LONGEST_LABEL: Final = 63
 
 
@@ -53,16 +56,22 @@ class Sandboxes(Protocol):
     async def close(self) -> None: ...
 
 
-def sandboxes_for(choice: SandboxChoice, batch: str) -> Sandboxes:
+def sandboxes_for(choice: SandboxChoice, batch: str, *, worker: str | None = None) -> Sandboxes:
+    """`worker`: whose they are, where many processes carry out a batch."""
+    labels = _labels(batch, worker)
     if not choice.share:
-        return OwnSandboxes()
-    return SharedSandbox(lambda: _start(choice, {BATCH: batch}))
+        return OwnSandboxes(labels)
+    return SharedSandbox(lambda: _start(choice, labels))
 
 
 class OwnSandboxes:
+    def __init__(self, labels: Mapping[str, str]) -> None:
+        """`labels`: of each of them."""
+        self._labels = labels
+
     @asynccontextmanager
     async def place(self, trial: Trial) -> AsyncIterator[Place]:
-        labels = {BATCH: trial.batch, TRIAL: trial.id[-LONGEST_LABEL:].lstrip("-._")}
+        labels = {**self._labels, TRIAL: trial.id[-LONGEST_LABEL:].lstrip("-._")}
         async with await _start(trial.sandbox, labels) as client:
             if trial.sandbox.provider != LocalProvider.name:
                 yield Place(client, None)
@@ -124,17 +133,21 @@ class SharedSandbox:
                 logger.warning("a sandbox of the batch may be left behind: %s", exc.message)
 
 
-async def sweep(choice: SandboxChoice, batch: str) -> None:
-    """Remove what a process that died has left of a batch. What cannot be removed is logged."""
+async def sweep(choice: SandboxChoice, batch: str, *, worker: str | None = None) -> None:
+    """Remove what a process that died has left of a batch: that worker, or all. What cannot be removed is logged."""
     provider = find_provider(choice.provider, choice.options)
     if not isinstance(provider, SupportsList):
         return
     try:
-        for info in await provider.list({BATCH: batch}):
+        for info in await provider.list(_labels(batch, worker)):
             logger.info("removing the %s sandbox %s, left by a batch", provider.name, info.ref.id)
             await provider.destroy(info.ref)
     except SandboxAgentError as exc:
         logger.warning("sandboxes of batch %s may be left behind: %s", batch, exc.message)
+
+
+def _labels(batch: str, worker: str | None) -> dict[str, str]:
+    return {BATCH: batch, **({WORKER: worker} if worker is not None else {})}
 
 
 async def _start(choice: SandboxChoice, labels: Mapping[str, str]) -> SandboxAgent:
