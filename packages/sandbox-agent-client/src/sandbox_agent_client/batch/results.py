@@ -25,11 +25,24 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_client.batch.plan import Plan
 from sandbox_agent_client.batch.result import TrialResult
 
-__all__ = ["DirectoryResults", "load_plan", "load_results"]
+__all__ = [
+    "DIFF",
+    "EVENTS",
+    "GRADE",
+    "DirectoryResults",
+    "load_plan",
+    "load_results",
+    "trial_directory",
+]
 
 PLAN: Final = "plan.json"
 RESULTS: Final = "results.jsonl"
 TRIALS: Final = "trials"
+EVENTS: Final = "events.jsonl"
+"""Of a trial: the session's events, byte for byte as the API has them."""
+DIFF: Final = "diff.patch"
+GRADE: Final = "grade.txt"
+"""What the grading command wrote."""
 LOCK: Final = ".lock"
 MAX_DIFFERENCES: Final = 8
 """That are told in the message; `details` have all."""
@@ -91,7 +104,7 @@ class DirectoryResults:
             self._found[result.trial] = result
 
     def _write(self, result: TrialResult, files: Path) -> None:
-        place = self._directory / TRIALS / result.trial
+        place = trial_directory(self._directory, result.trial)
         place.parent.mkdir(exist_ok=True)
         with tempfile.TemporaryDirectory(dir=place.parent, prefix=".") as beside:
             made = Path(beside, result.trial)
@@ -104,6 +117,11 @@ class DirectoryResults:
             file.write(line.encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
+
+
+def trial_directory(directory: Path, trial_id: str) -> Path:
+    """Where the files of a trial are, in the directory of its batch."""
+    return directory / TRIALS / trial_id
 
 
 def load_plan(directory: Path) -> Plan:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress
 
 from sandbox_agent_client.batch.engine import Budget, Engine
+from sandbox_agent_client.batch.exports import BatchFormat, export_batch
 from sandbox_agent_client.batch.plan import Plan, trials_of
 from sandbox_agent_client.batch.results import load_plan, load_results
 from sandbox_agent_client.batch.runner import carry_out
 from sandbox_agent_client.batch.summary import BatchSummary
 from sandbox_agent_client.cli.batch_flags import BatchFlags, takes_batch_flags
-from sandbox_agent_client.cli.batch_view import BatchView, show_plan, show_summary
+from sandbox_agent_client.cli.batch_view import BatchView, count_of, show_plan, show_summary
 from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.exit_codes import ExitCode, finish
 
@@ -82,6 +86,56 @@ def _show(
         summary = BatchSummary.of(plan, list(load_results(directory).values()))
         show_summary(summary, directory, as_json=json)
         return ExitCode.OK if summary.ok else ExitCode.FAILED
+
+    finish(work())
+
+
+@batch_app.command("export")
+def _export(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The --out of a batch.")],
+    format: Annotated[
+        BatchFormat,
+        typer.Option(
+            help="A log of Inspect for each agent, or an ATIF trajectory for each trial.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="The directory for them. Default: one in DIR. Of a single agent also NAME.eval or NAME.json.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """What came of a batch in files for other programs, with credentials masked. Their names are on stdout."""
+
+    async def work() -> None:
+        # Nothing here waits, so that a cancellation would come after the end.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        console = Console(stderr=True)
+        trials = len(load_results(directory))
+        with Progress(
+            BarColumn(),
+            MofNCompleteColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        ) as bar:
+            reading = bar.add_task("", total=trials)
+            files = export_batch(
+                directory,
+                format=format,
+                output=output,
+                report=lambda _result: bar.advance(reading),
+            )
+        for file in files:
+            print(file)
+        if format is BatchFormat.ATIF and (without := trials - len(files)):
+            print(f"{count_of(without, 'trial')} never had a session", file=sys.stderr)
 
     finish(work())
 

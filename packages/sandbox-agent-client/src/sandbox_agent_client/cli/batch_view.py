@@ -30,7 +30,7 @@ from sandbox_agent_client.batch.summary import AgentSummary, BatchSummary
 from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.cli.table import print_table
 
-__all__ = ["BatchView", "show_plan", "show_summary"]
+__all__ = ["BatchView", "count_of", "show_plan", "show_summary"]
 
 MAX_ROWS: Final = 12
 """Trials that are seen at work at a time."""
@@ -148,11 +148,11 @@ def show_plan(plan: Plan, done: Collection[str], *, as_json: bool) -> None:
         return
     for name in left:
         print(name)
-    sizes = f"{_count(len(plan.tasks), 'task')} × {_count(len(plan.agents), 'agent')}"
+    sizes = f"{count_of(len(plan.tasks), 'task')} × {count_of(len(plan.agents), 'agent')}"
     if plan.repeats > 1:
         sizes += f" × {plan.repeats} repeats"
     kept = f", {len(done)} of them done already" if done else ""
-    print(f"{sizes}: {_count(plan_size(plan), 'trial')}{kept}", file=sys.stderr)
+    print(f"{sizes}: {count_of(plan_size(plan), 'trial')}{kept}", file=sys.stderr)
 
 
 def show_summary(summary: BatchSummary, directory: Path, *, as_json: bool) -> None:
@@ -179,10 +179,10 @@ def show_summary(summary: BatchSummary, directory: Path, *, as_json: bool) -> No
     if summary.stopped is not None:
         remarks.append(f"stopped: {summary.stopped}")
     if summary.left:
-        remarks.append(f"{_count(summary.left, 'trial')} left: the same command goes on")
+        remarks.append(f"{count_of(summary.left, 'trial')} left: the same command goes on")
     if refused := sum(result.refused > 0 for result in summary.results):
         remarks.append(
-            f"in {_count(refused, 'trial')} the agent asked for something that was refused: --yes allows it"
+            f"in {count_of(refused, 'trial')} the agent asked for something that was refused: --yes allows it"
         )
     remarks.append(f"results in {directory}")
     print("", *remarks, sep="\n", file=sys.stderr)
@@ -254,7 +254,7 @@ def _short(count: int) -> str:
     return f"{count / 1000:.1f}k" if count < 1_000_000 else f"{count / 1_000_000:.1f}M"
 
 
-def _count(number: int, noun: str) -> str:
+def count_of(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

@@ -32,21 +32,17 @@ from sandbox_agent_client.batch.result import (
     TrialResult,
     TrialStatus,
 )
+from sandbox_agent_client.batch.results import DIFF, EVENTS, GRADE
 from sandbox_agent_client.batch.retrying import is_transient, wait_before
 from sandbox_agent_client.trials.grading import grade_of
 from sandbox_agent_client.trials.record import Record, read_record, sum_costs, sum_usage
 from sandbox_agent_client.trials.sandboxes import Place, Sandboxes, sandboxes_for
 from sandbox_agent_client.workspace import Workspace
 
-__all__ = ["DIFF", "EVENTS", "GRADE", "missing_variables", "run_trial"]
+__all__ = ["missing_variables", "run_trial"]
 
 logger = logging.getLogger(__name__)
 
-EVENTS: Final = "events.jsonl"
-"""The session's events, byte for byte as the API has them."""
-DIFF: Final = "diff.patch"
-GRADE: Final = "grade.txt"
-"""What the grading command wrote."""
 STOP_GRACE_S: Final = 15.0
 """After its time is over, until a turn has ended with what it has left running."""
 QUESTION_TIMEOUT_S: Final = 1.0

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from sandbox_agent_core.exports.atif import ATIF_VERSION, AtifExport, to_atif
-from sandbox_agent_core.exports.inspect_ai import Sample, Score, to_inspect
+from sandbox_agent_core.exports.inspect_ai import InspectLog, Sample, Score, to_inspect
 from sandbox_agent_core.exports.session import SessionExport
 
 __all__ = [
     "ATIF_VERSION",
     "AtifExport",
+    "InspectLog",
     "Sample",
     "Score",
     "SessionExport",

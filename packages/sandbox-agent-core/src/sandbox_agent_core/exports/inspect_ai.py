@@ -16,9 +16,11 @@ from sandbox_agent_core.exports.plain_json import plain_json
 from sandbox_agent_core.lenient import compact
 from sandbox_agent_core.view.model import Transcript
 
-__all__ = ["Sample", "Score", "to_inspect"]
+__all__ = ["InspectLog", "Sample", "Score", "to_inspect"]
 
 _LOG_VERSION: Final = 2
+_UNKNOWN: Final = "unknown"
+_IN_HEADER: Final = ("started_at", "completed_at", "error", "model_usage")
 _STOPS: Final = {
     "end_turn": "stop",
     "max_tokens": "max_tokens",
@@ -72,50 +74,116 @@ def to_inspect(
     Raises:
         ValueError: two samples have the same id and epoch.
     """
-    seen = Counter((sample.id, sample.epoch) for sample in samples)
-    if twice := [key for key, count in seen.items() if count > 1]:
-        raise ValueError(f"Samples need an epoch each: {twice[0]} is there twice.")
-    first = samples[0].transcript if samples else None
-    agent = agent or (first and first.agent) or "unknown"
-    name = f"{agent}/{model or (first and first.model) or 'default'}"
-    written = [_sample(sample, name) for sample in samples]
-    failed = next((sample["error"] for sample in written if "error" in sample), None)
-    started = [sample["started_at"] for sample in written if "started_at" in sample]
-    ended = [sample["completed_at"] for sample in written if "completed_at" in sample]
-    ids = [*dict.fromkeys(sample.id for sample in samples)]
-    # By what is in it, so that exporting it again gives the same log.
-    place = id_of(task, name, *(f"{sample.id} {sample.epoch}" for sample in samples), *started)
-    log = compact(
-        version=_LOG_VERSION,
-        status=_status(samples, failed),
-        eval=compact(
-            created=time_of(created),
-            eval_id=place,
-            run_id=place,
-            task_id=id_of(task),
-            task=task,
-            solver=agent,
-            dataset={"name": task, "samples": len(ids), "sample_ids": ids},
-            model=name,
-            config={"epochs": max((sample.epoch for sample in samples), default=1)},
-            metadata=dict(metadata) if metadata else None,
-        ),
-        plan={"name": agent, "steps": [{"solver": agent}]},
-        results={
-            "total_samples": len(samples),
-            "completed_samples": sum("error" not in sample for sample in written),
-            "scores": [*_results(samples)],
-        },
-        stats=compact(
-            started_at=min(started, default=None),
-            completed_at=max(ended, default=None),
-            model_usage={name: total} if (total := _sum(written, name)) else {},
-        ),
-        error=failed,
-        samples=written,
-    )
-    plain: dict[str, Any] = plain_json(log)
-    return plain
+    log = InspectLog(task=task, created=created, agent=agent, model=model, metadata=metadata)
+    written = [log.add(sample) for sample in samples]
+    return {**log.header(), "samples": written}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the header says of a sample."""
+
+    sample: dict[str, Any]
+    """Its members that are no conversation."""
+    scores: Mapping[str, Score]
+    stop_reason: str | None
+    is_running: bool
+
+
+class InspectLog:
+    """What `to_inspect` makes, one sample after the other, so that nobody needs to hold more of them than one."""
+
+    def __init__(
+        self,
+        *,
+        task: str,
+        created: datetime,
+        agent: str | None = None,
+        model: str | None = None,
+        solver: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`agent` and `model`: by default those of the first sample. `solver`: what the agent is called where several of
+        the same are compared."""
+        self._task = task
+        self._created = created
+        self._agent = agent
+        self._model = model
+        self._solver = solver
+        self._metadata = metadata
+        self._known: dict[tuple[str, int], _Known] = {}
+
+    def add(self, sample: Sample) -> dict[str, Any]:
+        """The sample as it is in the log.
+
+        Raises:
+            ValueError: there is one with its id and epoch.
+        """
+        key = (sample.id, sample.epoch)
+        if key in self._known:
+            raise ValueError(f"Samples need an epoch each: {key} is there twice.")
+        transcript = sample.transcript
+        if not self._known:
+            self._agent = self._agent or transcript.agent
+            self._model = self._model or transcript.model
+        written: dict[str, Any] = plain_json(_sample(sample, self._name))
+        last = transcript.turns[-1] if transcript.turns else None
+        self._known[key] = _Known(
+            sample={name: written[name] for name in _IN_HEADER if name in written},
+            scores=sample.scores,
+            stop_reason=last.stop_reason if last is not None else None,
+            is_running=last is not None and bool(last.started_at and not last.stop_reason),
+        )
+        return written
+
+    def header(self, *, status: str | None = None) -> dict[str, Any]:
+        """All of the log but its samples. `status`: of Inspect's; by default what those of the samples come to."""
+        known = [*self._known.values()]
+        samples = [one.sample for one in known]
+        name, solver = self._name, self._solver or self._agent or _UNKNOWN
+        failed = next((sample["error"] for sample in samples if "error" in sample), None)
+        started = [sample["started_at"] for sample in samples if "started_at" in sample]
+        ended = [sample["completed_at"] for sample in samples if "completed_at" in sample]
+        ids = [*dict.fromkeys(id for id, _ in self._known)]
+        epochs = [epoch for _, epoch in self._known]
+        # By what is in it, so that exporting it again gives the same log.
+        place = id_of(
+            self._task, solver, name, *(f"{id} {epoch}" for id, epoch in self._known), *started
+        )
+        log = compact(
+            version=_LOG_VERSION,
+            status=status or _status(known, failed),
+            eval=compact(
+                created=time_of(self._created),
+                eval_id=place,
+                run_id=place,
+                task_id=id_of(self._task),
+                task=self._task,
+                solver=solver,
+                dataset={"name": self._task, "samples": len(ids), "sample_ids": ids},
+                model=name,
+                config={"epochs": max(epochs, default=1)},
+                metadata=dict(self._metadata) if self._metadata else None,
+            ),
+            plan={"name": solver, "steps": [{"solver": solver}]},
+            results={
+                "total_samples": len(samples),
+                "completed_samples": sum("error" not in sample for sample in samples),
+                "scores": [*_results([one.scores for one in known])],
+            },
+            stats=compact(
+                started_at=min(started, default=None),
+                completed_at=max(ended, default=None),
+                model_usage={name: total} if (total := _sum(samples, name)) else {},
+            ),
+            error=failed,
+        )
+        plain: dict[str, Any] = plain_json(log)
+        return plain
+
+    @property
+    def _name(self) -> str:
+        return f"{self._agent or _UNKNOWN}/{self._model or 'default'}"
 
 
 def _sample(sample: Sample, model: str) -> dict[str, Any]:
@@ -198,9 +266,9 @@ def _sum(written: Iterable[dict[str, Any]], model: str) -> dict[str, Any]:
     return total
 
 
-def _results(samples: Sequence[Sample]) -> Iterator[dict[str, Any]]:
-    for scorer in dict.fromkeys(name for sample in samples for name in sample.scores):
-        given = [sample.scores[scorer].value for sample in samples if scorer in sample.scores]
+def _results(scores: Sequence[Mapping[str, Score]]) -> Iterator[dict[str, Any]]:
+    for scorer in dict.fromkeys(name for one in scores for name in one):
+        given = [one[scorer].value for one in scores if scorer in one]
         values = [_GRADES.get(value) if isinstance(value, str) else float(value) for value in given]
         known = [value for value in values if value is not None]
         metric = "accuracy" if all(isinstance(value, str) for value in given) else "mean"
@@ -208,20 +276,20 @@ def _results(samples: Sequence[Sample]) -> Iterator[dict[str, Any]]:
             "name": scorer,
             "scorer": scorer,
             "scored_samples": len(given),
-            "unscored_samples": len(samples) - len(given),
+            "unscored_samples": len(scores) - len(given),
             "metrics": {metric: {"name": metric, "value": sum(known) / len(known)}}
             if known
             else {},
         }
 
 
-def _status(samples: Sequence[Sample], failed: Any) -> str:
-    last = [sample.transcript.turns[-1] for sample in samples if sample.transcript.turns]
-    if any(turn.started_at and not turn.stop_reason for turn in last):
+def _status(known: Sequence[_Known], failed: Any) -> str:
+    if any(one.is_running for one in known):
         return "started"
-    if failed and len(samples) == 1:
+    if failed and len(known) == 1:
         return "error"
-    if last and all(turn.stop_reason in {"cancelled", "interrupted"} for turn in last):
+    stops = [one.stop_reason for one in known if one.stop_reason is not None]
+    if stops and all(stop in {"cancelled", "interrupted"} for stop in stops):
         return "cancelled"
     return "success"
 

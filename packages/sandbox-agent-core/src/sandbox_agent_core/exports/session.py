@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,10 +34,15 @@ class SessionExport:
             self._patches.append(event.patch)
         self._folder.apply(event)
 
-    def atif(self, *, media: str | None = None) -> AtifExport:
-        """`media`: as of `to_atif`."""
+    def atif(
+        self, *, media: str | None = None, extra: Mapping[str, Any] | None = None
+    ) -> AtifExport:
+        """`media`, `extra`: as of `to_atif`."""
         return to_atif(
-            self._folder.transcript, agent_version=self._version, media=media, extra=self._facts()
+            self._folder.transcript,
+            agent_version=self._version,
+            media=media,
+            extra={**self._facts(), **(extra or {})},
         )
 
     def sample(self, **given: Any) -> Sample:
