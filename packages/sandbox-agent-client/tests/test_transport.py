@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -162,3 +163,20 @@ async def test_an_installation_is_waited_for_also_where_its_progress_is_held_bac
     ):
         assert (await client.install_agent("mock")).already_installed
     assert accepted == ["text/event-stream", "application/json"]
+
+
+async def test_no_call_looks_for_a_module_that_is_not_there(
+    client: SandboxAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Watch:
+        @staticmethod
+        def find_spec(name: str, *_where: object) -> None:
+            """Asked last, so of what nobody else has found. It costs more than the call."""
+            missing.append(name)
+
+    missing: list[str] = []
+    await client.health()
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Watch])
+    for _ in range(2):
+        await client.health()
+    assert missing == []

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sandbox_agent_client import errors
-from sandbox_agent_client.batch import Plan, load_plan, load_results
+from sandbox_agent_client.batch import Plan, TrialResult, load_plan, load_results
 from sandbox_agent_client.batch.results import DirectoryResults
 from sandbox_agent_client.batch.runner import plan_of
 
@@ -18,8 +20,6 @@ def plan(prompt: str = "x", **given: Any) -> Plan:
 
 
 def result(status: str = "passed", trial: str = "a.mock.1") -> Any:
-    from sandbox_agent_client import TrialResult
-
     return TrialResult.model_validate(
         {
             "batch": "b", "trial": trial, "task": "a", "agent": "mock", "repeat": 1, "status": status,
@@ -59,6 +59,27 @@ async def test_a_verdict_stays_and_an_error_is_replaced(tmp_path: Path, files: P
     assert load_results(out)["a.mock.1"].status == "failed"
     assert (out / "trials/a.mock.1/events.jsonl").read_text() == "second\n"
     assert len((out / "results.jsonl").read_text().splitlines()) == 2
+
+
+async def test_who_is_cancelled_waits_until_the_result_is_written(
+    tmp_path: Path, files: Path
+) -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+
+    class Slow(DirectoryResults):
+        def _write(self, result: TrialResult, files: Path) -> None:
+            begun.set()
+            goes_on.wait(5)
+            super()._write(result, files)
+
+    with Slow.opened(tmp_path / "out", plan()) as (results, _):
+        saving = asyncio.create_task(results.save(result(), files))
+        await asyncio.to_thread(begun.wait, 5)
+        saving.cancel()
+        asyncio.get_running_loop().call_later(0.01, goes_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await saving
+        assert list(load_results(tmp_path / "out")) == ["a.mock.1"]
 
 
 async def test_what_a_death_has_cut_is_no_result(tmp_path: Path, files: Path) -> None:

@@ -22,6 +22,7 @@ from sandbox_agent_core.errors import (
     StorageError,
 )
 
+from sandbox_agent_client._cancellation import outlast
 from sandbox_agent_client.batch.plan import Plan
 from sandbox_agent_client.batch.result import TrialResult
 
@@ -47,6 +48,8 @@ LOCK: Final = ".lock"
 MAX_DIFFERENCES: Final = 8
 """That are told in the message; `details` have all."""
 SHOWN_CHARS: Final = 60
+SAVE_TIMEOUT_S: Final = 60.0
+"""Of who is cancelled while a result is written."""
 
 
 class DirectoryResults:
@@ -94,9 +97,13 @@ class DirectoryResults:
             known = self._found.get(result.trial)
             if known is not None and known.is_verdict:
                 return
+            writing = asyncio.ensure_future(asyncio.to_thread(self._write, result, files))
             try:
-                # Whoever is cancelled now waits for it: half of a result is none.
-                await asyncio.shield(asyncio.to_thread(self._write, result, files))
+                await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                # Half of a result is none, and who is cancelled removes the files.
+                await outlast(writing, timeout_s=SAVE_TIMEOUT_S)
+                raise
             except OSError as exc:
                 raise StorageError(
                     f"The result of {result.trial} could not be kept: {exc}"
