@@ -101,6 +101,25 @@ class Workspace:
             }
         return cls(**given)
 
+    def members(self) -> dict[str, Any]:
+        """Of a document that is the same to `of`: JSON, with absolute paths of files of this machine.
+
+        Raises:
+            InvalidRequest: a file is bytes that are no text, which a document cannot have.
+        """
+        made: dict[str, Any] = {}
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if value not in (None, False, {}, ()) and value != one.default:
+                made[one.name] = value
+        if self.path is not None:
+            made["path"] = fspath(self.path)
+        if self.files:
+            made["files"] = {path: _written(path, value) for path, value in self.files.items()}
+        if self.setup:
+            made["setup"] = [one if isinstance(one, str) else [*one] for one in self.setup]
+        return made
+
 
 _KINDS: Final[Mapping[str, Any]] = {
     "repo": str,
@@ -122,6 +141,17 @@ def _content(path: str, value: Any, base: Path) -> FileContent:
     if isinstance(value, dict) and set(value) == {"from"} and isinstance(value["from"], str):
         return base / Path(value["from"]).expanduser()
     raise InvalidRequest(f'`files` of the workspace: {path!r} is a text, or `{{"from": PATH}}`')
+
+
+def _written(path: str, content: FileContent) -> Any:
+    if isinstance(content, Path):
+        return {"from": str(content.expanduser().absolute())}
+    try:
+        return content if isinstance(content, str) else content.decode()
+    except UnicodeDecodeError as exc:
+        raise InvalidRequest(
+            f"`files` of the workspace: {path!r} is bytes that are no text: give the `Path` of a file instead"
+        ) from exc
 
 
 def read_manifest(file: str | PathLike[str]) -> Any:

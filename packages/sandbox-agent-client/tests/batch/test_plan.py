@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_agent_client import errors
+from sandbox_agent_client import Workspace, errors
 from sandbox_agent_client.batch import AgentSpec, Plan, trials_of
 from sandbox_agent_client.batch.plan import Retries
 from sandbox_agent_client.batch.retrying import is_transient, wait_before
@@ -56,6 +57,35 @@ def test_an_agent_is_a_name_or_more() -> None:
     )
     planner = AgentSpec(agent="claude", mode="plan", label="planner")
     assert [one.label for one in plan(agents=["claude", planner]).agents] == ["claude", "planner"]
+
+
+def test_a_workspace_may_be_given_as_what_it_is(tmp_path: Path) -> None:
+    workspace = Workspace(
+        repo="https://example.com/app",
+        credentials={"env": "TOKEN"},
+        path=Path("app"),
+        files={"a": "text", "b": b"bytes", "c": tmp_path / "c"},
+        setup=["true", ("touch", "d")],
+        setup_timeout=5,
+    )
+    [task] = plan([{"prompt": "x", "workspace": workspace}]).tasks
+    assert task.workspace == {
+        "repo": "https://example.com/app",
+        "credentials": {"env": "TOKEN"},
+        "path": "app",
+        "files": {"a": "text", "b": "bytes", "c": {"from": str(tmp_path / "c")}},
+        "setup": ["true", ["touch", "d"]],
+        "setup_timeout": 5,
+    }
+    made = task.made_workspace({"TOKEN": "s3cret"})
+    assert (made.credentials, made.files["c"]) == ("s3cret", tmp_path / "c")
+    for given, problem in (
+        (Workspace(repo="https://example.com/app", credentials="s3cret"), "written down"),
+        (Workspace(files={"a": b"\xff"}), "no text"),
+    ):
+        with pytest.raises(errors.InvalidRequest, match=problem) as caught:
+            plan([{"prompt": "x", "workspace": given}])
+        assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

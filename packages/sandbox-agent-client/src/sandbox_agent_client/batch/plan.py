@@ -6,6 +6,7 @@ Nothing here is a secret. What is one is in an environment variable of the proce
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
@@ -97,6 +98,16 @@ def _prompts(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
 
 
+def _members(given: Any) -> Any:
+    """Raises: ValueError."""
+    if not isinstance(given, Workspace):
+        return given
+    try:
+        return given.members()
+    except InvalidRequest as exc:
+        raise ValueError(exc.message) from exc
+
+
 class Task(Bounds):
     """One thing that agents are to do."""
 
@@ -107,8 +118,8 @@ class Task(Bounds):
         Field(min_length=1, alias="prompt"),
     ]
     """Given one after the other, in one session."""
-    workspace: Mapping[str, Any] | None = None
-    """The members of a `Workspace`, with absolute paths of files of this machine."""
+    workspace: Annotated[Mapping[str, Any] | None, BeforeValidator(_members)] = None
+    """A `Workspace`, kept as its members, with absolute paths of files of this machine; or these."""
     setup: tuple[Command, ...] = ()
     """Commands in the workspace, after those of the workspace itself."""
     grade: Annotated[Grading, BeforeValidator(_grading)] | None = None
@@ -246,7 +257,7 @@ class Plan(_Document):
             ("agent", [agent.label.lower() for agent in self.agents]),
             ("trial", [trial.id.lower() for trial in trials_of(self)]),
         ):
-            if twice := next((name for name in names if names.count(name) > 1), None):
+            if twice := next((name for name, count in Counter(names).items() if count > 1), None):
                 raise ValueError(f"two of them have the {kind} id {twice!r}")
         return self
 
