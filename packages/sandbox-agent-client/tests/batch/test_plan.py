@@ -46,6 +46,7 @@ def test_on_this_machine_nothing_is_allowed_unless_it_is_said() -> None:
     assert (plan().allow, plan(allow=True).allow) == (False, True)
     assert plan(sandbox="docker").allow
     assert (plan().sandbox.share, plan(sandbox="docker").sandbox.share) == (True, False)
+    assert not plan(pool=2).sandbox.share
 
 
 def test_an_agent_is_a_name_or_more() -> None:
@@ -96,6 +97,8 @@ def test_a_workspace_may_be_given_as_what_it_is(tmp_path: Path) -> None:
         ({"agents": ["mock", "mock"]}, "agent id 'mock'"),
         ({"agents": []}, "`agents`"),
         ({"repeats": 0}, "`repeats`"),
+        ({"pool": 0}, "`pool`"),
+        ({"pool": 2, "share_sandbox": True}, "no use for a `pool`"),
         ({"bounds": {"max_cost": 0}}, "`max_cost`"),
         ({"env": ["A=B"]}, "`env"),
         ({"retries": Retries(also_on=("nothing",))}, "There is no error 'nothing'"),

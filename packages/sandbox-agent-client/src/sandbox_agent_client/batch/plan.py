@@ -204,6 +204,16 @@ class SandboxChoice(_Document):
     """Of the provider. Not its keys: they are in the environment of who runs the trial."""
     share: bool = False
     """One sandbox for many trials, with a directory for each, instead of a sandbox for each."""
+    pool: Annotated[int, Field(ge=1)] | None = None
+    """So many sandboxes are made ahead of the trials, in each process that runs some. None: each is made by its trial."""
+
+    @model_validator(mode="after")
+    def _has_something_to_pool(self) -> Self:
+        if self.share and self.pool is not None:
+            raise ValueError(
+                "trials that share one sandbox have no use for a `pool`, which makes one for each ahead of time"
+            )
+        return self
 
 
 class Retries(_Document):

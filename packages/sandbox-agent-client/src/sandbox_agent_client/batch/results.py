@@ -191,8 +191,10 @@ def _first_plan(directory: Path, plan: Plan) -> Plan:
 
 
 def _comparable(plan: Plan) -> Any:
-    """How often something is tried again changes nothing in results that are there."""
-    given = plan.model_dump(mode="json", by_alias=True, exclude={"id", "retries"})
+    """How often something is tried again, and when its sandbox is made, changes nothing in results that are there."""
+    given = plan.model_dump(
+        mode="json", by_alias=True, exclude={"id": True, "retries": True, "sandbox": {"pool"}}
+    )
     given["tasks"] = {task["id"]: task for task in given["tasks"]}
     given["agents"] = {agent["label"]: agent for agent in given["agents"]}
     return given

@@ -48,6 +48,7 @@ async def run_batch(
     sandbox: str = LOCAL,
     sandbox_options: Mapping[str, Any] | None = None,
     share_sandbox: bool | None = None,
+    pool: int | None = None,
     concurrency: int = CONCURRENCY,
     timeout: float = TRIAL_TIMEOUT_S,
     max_turns: int | None = None,
@@ -72,7 +73,8 @@ async def run_batch(
     An agent is a name, `claude:opus` with its model, or an `AgentSpec`.
 
     Each trial has a sandbox of its own, with `sandbox_options` of its provider; on this machine (`local`) a directory
-    of its own at one server, which `share_sandbox` says for others, too. `timeout` (seconds), `max_turns` and
+    of its own at one server, which `share_sandbox` says for others, too. With `pool=N`, N of them are made ahead of their
+    trials (`SandboxPool`), as long as the batch goes on. `timeout` (seconds), `max_turns` and
     `max_cost` (USD) bound each trial whose task says nothing else, `budget` bounds all of it. `env` are names of
     variables that the agents get from this process. What an agent asks for is allowed (`allow`), but on this machine,
     where it is refused unless that is said. `observe` is told what happens. When `stopping` is set no further trial
@@ -90,6 +92,7 @@ async def run_batch(
         sandbox=sandbox,
         sandbox_options=sandbox_options,
         share_sandbox=share_sandbox,
+        pool=pool,
         bounds={"timeout": timeout, "max_turns": max_turns, "max_cost": max_cost},
         retries=retries,
         env=env,
@@ -130,6 +133,7 @@ def plan_of(
     sandbox: str = LOCAL,
     sandbox_options: Mapping[str, Any] | None = None,
     share_sandbox: bool | None = None,
+    pool: int | None = None,
     bounds: Mapping[str, Any] | None = None,
     retries: int | Retries = RETRIES,
     env: Sequence[str] = (),
@@ -149,7 +153,8 @@ def plan_of(
             sandbox=SandboxChoice(
                 provider=sandbox,
                 options=sandbox_options or {},
-                share=is_here if share_sandbox is None else share_sandbox,
+                share=is_here and pool is None if share_sandbox is None else share_sandbox,
+                pool=pool,
             ),
             bounds=Bounds.model_validate({"timeout": TRIAL_TIMEOUT_S, **(bounds or {})}),
             retries=made,

@@ -71,6 +71,12 @@ class BatchFlags:
             panel=WHERE,
         ),
     ] = None
+    pool: Annotated[
+        int | None,
+        _option(
+            "So many sandboxes are made ahead of their trials.", panel=WHERE, min=1, metavar="N"
+        ),
+    ] = None
     concurrency: Annotated[
         int, _option(f"Trials at a time. Default: {CONCURRENCY}.", panel=WHERE, min=1, metavar="N")
     ] = CONCURRENCY
@@ -164,6 +170,7 @@ class BatchFlags:
             sandbox=self.sandbox,
             sandbox_options=provider_options(self.option or []),
             share_sandbox=self.share_sandbox,
+            pool=self.pool,
             bounds={
                 "timeout": self.timeout,
                 "max_turns": self.max_turns,

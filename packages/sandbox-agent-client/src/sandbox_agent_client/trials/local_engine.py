@@ -84,7 +84,7 @@ class LocalEngine:
 
     def _sandboxes(self, plan: Plan) -> Sandboxes:
         if self._at is None:
-            return sandboxes_for(plan.sandbox, plan.id)
+            return sandboxes_for(plan.sandbox, plan.id, concurrency=self._concurrency)
         at = self._at
         return SharedSandbox(lambda: _at_server(at))
 

@@ -1,4 +1,4 @@
-"""Sandboxes for trials: one for each, or one for all of them with a directory for each."""
+"""Sandboxes for trials: one for each, made by it or ahead of it, or one for all of them with a directory for each."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sandbox_agent_core.ids import new_id
 from sandbox_agent_core.spi.provider import SupportsList
 
 from sandbox_agent_client._async.client import SandboxAgent
+from sandbox_agent_client._async.pool import SandboxPool
 from sandbox_agent_client.batch.plan import SandboxChoice, Trial
 from sandbox_agent_client.sandboxes.local import LocalProvider
 from sandbox_agent_client.sandboxes.plugins import find_provider
@@ -24,6 +25,7 @@ __all__ = [
     "WORKER",
     "OwnSandboxes",
     "Place",
+    "PooledSandboxes",
     "Sandboxes",
     "SharedSandbox",
     "sandboxes_for",
@@ -56,9 +58,13 @@ class Sandboxes(Protocol):
     async def close(self) -> None: ...
 
 
-def sandboxes_for(choice: SandboxChoice, batch: str, *, worker: str | None = None) -> Sandboxes:
-    """`worker`: whose they are, where many processes carry out a batch."""
+def sandboxes_for(
+    choice: SandboxChoice, batch: str, *, worker: str | None = None, concurrency: int = 1
+) -> Sandboxes:
+    """`worker`: whose they are, where many processes carry out a batch. `concurrency`: trials at a time."""
     labels = _labels(batch, worker)
+    if choice.pool is not None:
+        return PooledSandboxes(choice, labels, size=choice.pool, concurrency=concurrency)
     if not choice.share:
         return OwnSandboxes(labels)
     return SharedSandbox(lambda: _start(choice, labels))
@@ -72,19 +78,43 @@ class OwnSandboxes:
     @asynccontextmanager
     async def place(self, trial: Trial) -> AsyncIterator[Place]:
         labels = {**self._labels, TRIAL: trial.id[-LONGEST_LABEL:].lstrip("-._")}
-        async with await _start(trial.sandbox, labels) as client:
-            if trial.sandbox.provider != LocalProvider.name:
-                yield Place(client, None)
-                return
-            # This machine is no sandbox: the directory that its server begins in is somebody's own.
-            base = await _base(client)
-            try:
-                yield Place(client, base)
-            finally:
-                await _remove(client, base)
+        async with await _start(trial.sandbox, labels) as client, _whole(client, trial) as place:
+            yield place
 
     async def close(self) -> None:
         pass
+
+
+class PooledSandboxes:
+    """Out of a pool, which is there from the first trial on. Its sandboxes have no label of their trial: they are made
+    before anybody knows it."""
+
+    def __init__(
+        self, choice: SandboxChoice, labels: Mapping[str, str], *, size: int, concurrency: int
+    ) -> None:
+        """Raises: InvalidRequest, ProviderNotInstalled."""
+        self._pool = SandboxPool(
+            choice.provider,
+            size=size,
+            max_size=size + concurrency,
+            labels=labels,
+            inspector=False,
+            **choice.options,
+        )
+        self._opening = asyncio.Lock()
+        self._is_open = False
+
+    @asynccontextmanager
+    async def place(self, trial: Trial) -> AsyncIterator[Place]:
+        async with self._opening:
+            if not self._is_open:
+                await self._pool.__aenter__()
+                self._is_open = True
+        async with self._pool.acquire() as client, _whole(client, trial) as place:
+            yield place
+
+    async def close(self) -> None:
+        await self._pool.close()
 
 
 class SharedSandbox:
@@ -154,6 +184,19 @@ async def _start(choice: SandboxChoice, labels: Mapping[str, str]) -> SandboxAge
     return await SandboxAgent.start(
         choice.provider, labels=labels, inspector=False, **choice.options
     )
+
+
+@asynccontextmanager
+async def _whole(client: SandboxAgent, trial: Trial) -> AsyncIterator[Place]:
+    """All of a sandbox. This machine is none: the directory that its server begins in is somebody's own."""
+    if trial.sandbox.provider != LocalProvider.name:
+        yield Place(client, None)
+        return
+    base = await _base(client)
+    try:
+        yield Place(client, base)
+    finally:
+        await _remove(client, base)
 
 
 async def _base(client: SandboxAgent) -> str:
