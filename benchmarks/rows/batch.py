@@ -1,4 +1,4 @@
-"""Batches: the same trials by the local engine and on two nodes of Ray on this machine."""
+"""Batches: the same work by bare asyncio, by the local engine and on two nodes of Ray on this machine."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sandbox_agent_client import SandboxAgent
 from sandbox_agent_client.batch.engine import BatchEvent, TrialEnded, TrialStarted
 from sandbox_agent_client.batch.runner import run_batch
 from support.ray_cluster import ray_cluster
@@ -23,11 +24,13 @@ AT_A_TIME = 2
 def measure(plan: Plan) -> list[Row]:
     if plan.skips_ours:
         return []
-    if importlib.util.find_spec("ray") is None:
-        return [Row("batch: not measured, Ray is not installed", "")]
     trials = plan.repetitions(TRIALS)
     with tempfile.TemporaryDirectory(prefix="sandbox-agent-bench-") as folder:
+        bare_ms = asyncio.run(_bare(trials))
         local = asyncio.run(_run(trials, Path(folder, "local"), engine="local"))
+        rows = _local_rows(local, bare_ms, trials)
+        if importlib.util.find_spec("ray") is None:
+            return [*rows, Row("batch on Ray: not measured, Ray is not installed", "")]
         with ray_cluster() as cluster:
             options = {
                 "address": cluster.address,
@@ -37,16 +40,33 @@ def measure(plan: Plan) -> list[Row]:
             ray = asyncio.run(
                 _run(trials, Path(folder, "ray"), engine="ray", engine_options=options)
             )
-    note = f"{trials} trials of the mock agent, {AT_A_TIME} at a time"
     return [
-        Row("batch, local engine: asked for to the first trial", "s", local.begins_s, digits=2),
+        *rows,
         Row("batch, on Ray: asked for to the first trial", "s", ray.begins_s, digits=2),
-        Row("batch, local engine: a trial, p50", "ms", local.trial_ms, note=note),
         Row(
             "batch, on Ray: a trial, p50",
             "ms",
             ray.trial_ms,
             note=f"{ray.trial_ms / local.trial_ms:.2f} times the local engine's",
+        ),
+    ]
+
+
+def _local_rows(local: _Watch, bare_ms: float, trials: int) -> list[Row]:
+    more_ms = local.trial_ms - bare_ms
+    return [
+        Row("batch, local engine: asked for to the first trial", "s", local.begins_s, digits=2),
+        Row(
+            "batch, local engine: a trial, p50",
+            "ms",
+            local.trial_ms,
+            note=f"{trials} trials of the mock agent, {AT_A_TIME} at a time",
+        ),
+        Row(
+            "batch, local engine: a trial more than its session by bare asyncio, p50",
+            "ms",
+            more_ms,
+            note=f"that alone {bare_ms:.1f}; a trial has a directory, its events, a diff and a result on the disk besides",
         ),
     ]
 
@@ -82,3 +102,22 @@ async def _run(trials: int, out: Path, **engine: Any) -> _Watch:
     )
     assert summary.ok, summary
     return watch
+
+
+async def _bare(trials: int) -> float:
+    """What somebody would write who wants no more than the answers: p50 of one, in ms."""
+    took_ms: list[float] = []
+    left = iter(range(trials))
+
+    async def work(client: SandboxAgent) -> None:
+        for _ in left:
+            began_at = time.monotonic()
+            session = await client.create_session("mock")
+            await session.prompt("Hello")
+            await session.end()
+            took_ms.append(1000 * (time.monotonic() - began_at))
+
+    async with SandboxAgent.start("local") as client, asyncio.TaskGroup() as tasks:
+        for _ in range(AT_A_TIME):
+            tasks.create_task(work(client))
+    return median(took_ms)
