@@ -122,7 +122,7 @@ def test_a_pod_of_its_user_is_merged_by_the_names_of_things() -> None:
         }
     )
     assert pod["metadata"]["name"] == "one"
-    assert len(pod["metadata"]["annotations"]) == 2
+    assert len(pod["metadata"]["annotations"]) == 3
     ours, sidecar = pod["spec"]["containers"]
     assert [one["name"] for one in ours["env"]] == ["HOME", "A"]
     assert ours["command"][0] == "/bin/sh"

@@ -29,6 +29,7 @@ from sandbox_agent_kubernetes.reaching import Reach
 from support.kubernetes import Cluster
 
 NAMESPACE = "agents"
+OURS = "sandbox-agent"
 KINDS = ("pods", "secrets", "services", "persistentvolumeclaims")
 Make = Callable[..., Any]
 
@@ -152,7 +153,7 @@ async def test_one_that_was_out_of_memory_says_so(cluster: Cluster, make: Make) 
     with pytest.raises(ProviderError, match="out of memory.*4Gi") as caught:
         await pods.find(NAMESPACE, pod.name)
     assert caught.value.details["state"] == "stopped"
-    assert [info.state async for info in pods.listed(NAMESPACE, "sandbox-agent")] == ["stopped"]
+    assert [info.state async for info in pods.listed(NAMESPACE, OURS)] == ["stopped"]
 
 
 async def test_one_that_was_evicted_comes_back_on_its_volume(cluster: Cluster, make: Make) -> None:
@@ -175,7 +176,7 @@ async def test_two_that_wake_it_at_once_get_one_pod(cluster: Cluster, make: Make
     pod = await make(pods)
     await pods.pause(NAMESPACE, pod.name)
     await pods.pause(NAMESPACE, pod.name)
-    assert [info.state async for info in pods.listed(NAMESPACE, "sandbox-agent")] == ["stopped"]
+    assert [info.state async for info in pods.listed(NAMESPACE, OURS)] == ["stopped"]
     await asyncio.gather(*(pods.resume(NAMESPACE, pod.name) for _ in range(2)))
     assert len(cluster.objects("pods")) == 1
 
@@ -215,10 +216,50 @@ async def test_who_has_no_volumes_needs_no_right_to_them(cluster: Cluster, make:
         cluster.access.deny(verb, "persistentvolumeclaims")
     pods = pods_of(cluster)
     pod = await make(pods)
-    assert len([info async for info in pods.listed(NAMESPACE, "sandbox-agent")]) == 1
+    assert len([info async for info in pods.listed(NAMESPACE, OURS)]) == 1
     await pods.remove(NAMESPACE, pod.name)
     with pytest.raises(SandboxNotFound):
         await pods.find(NAMESPACE, pod.name)
+
+
+async def test_a_list_tells_where_each_server_listens(cluster: Cluster, make: Make) -> None:
+    pods = pods_of(cluster, storage="1Gi", server_port=3579)
+    pod = await make(pods)
+    known = {"namespace": NAMESPACE, "port": 3579}
+    assert [info.ref.metadata async for info in pods.listed(NAMESPACE, OURS)] == [known]
+    await pods.pause(NAMESPACE, pod.name)
+    assert [info.ref.metadata async for info in pods.listed(NAMESPACE, OURS)] == [known]
+    annotations = {"sandbox-agent/port": "not a port"}
+    cluster.edit("persistentvolumeclaims", pod.name, lambda it: _annotate(it, annotations))
+    (info,) = [one async for one in pods.listed(NAMESPACE, OURS)]
+    assert info.ref.metadata == {"namespace": NAMESPACE}
+
+
+def _annotate(it: dict[str, Any], annotations: dict[str, str]) -> None:
+    it["metadata"]["annotations"].update(annotations)
+
+
+@pytest.mark.parametrize(
+    ("options", "requests"),
+    [
+        ({}, {"pods", "secrets"}),
+        ({"storage": "1Gi"}, {"pods", "secrets", "persistentvolumeclaims"}),
+        # Its Service goes with it.
+        ({"reach": "service"}, {"pods", "secrets"}),
+    ],
+    ids=["plain", "storage", "service"],
+)
+async def test_few_requests_remove_one(
+    cluster: Cluster, make: Make, options: dict[str, Any], requests: set[str]
+) -> None:
+    pod = await make(pods_of(cluster, **options))
+    other = pods_of(cluster)  # of one who has only heard of it
+    await other.remove(NAMESPACE, pod.name)
+    asked = [one.resource for one in cluster.requests if one.verb == "delete"]
+    assert set(asked) == requests
+    assert len(asked) == len(set(asked))
+    cluster.wait_for("pods", pod.name, lambda it: it is None)
+    assert left(cluster) == []
 
 
 async def test_ten_thousand_are_listed_page_by_page(cluster: Cluster) -> None:

@@ -47,6 +47,7 @@ class Cluster:
     Args:
         namespaces: those there are at the start; the first is that of the kubeconfig.
         agent_sandbox: whether agents.x-k8s.io is installed: its kinds, and the controllers that act on them.
+        controllers: False: those do not run.
         bookmark_s: how often an idle watch that allows them gets a bookmark.
     """
 
@@ -55,6 +56,7 @@ class Cluster:
         *,
         namespaces: Sequence[str] = ("agents", "default"),
         agent_sandbox: bool = False,
+        controllers: bool = True,
         bookmark_s: float = 1.0,
     ) -> None:
         self.namespace = namespaces[0]
@@ -80,8 +82,9 @@ class Cluster:
             deletion=self._deletion,
             bookmark_s=bookmark_s,
         )
-        kinds = (SandboxController, PoolController, ClaimController) if agent_sandbox else ()
-        self._controllers = [kind(self._storage, self._deletion) for kind in kinds]
+        kinds = (SandboxController, PoolController, ClaimController)
+        running = kinds if agent_sandbox and controllers else ()
+        self._controllers = [kind(self._storage, self._deletion) for kind in running]
         self._certificates = Certificates(self.folder)
         self._started: concurrent.futures.Future[int] = concurrent.futures.Future()
         self._thread = threading.Thread(target=self._run, name="kubernetes")

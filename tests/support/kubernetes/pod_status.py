@@ -10,15 +10,23 @@ __all__ = ["condition", "finished", "running", "unschedulable", "waiting"]
 
 
 def condition(
-    status: Object, type_: str, value: bool, *, reason: str = "", message: str = ""
+    status: Object,
+    type_: str,
+    value: bool,
+    *,
+    reason: str = "",
+    message: str = "",
+    generation: int | None = None,
 ) -> None:
-    """Set one condition; the time is that of its last change."""
+    """Set one condition; the time is that of its last change, the generation that of the spec which it is about."""
     conditions = status.setdefault("conditions", [])
     word = "True" if value else "False"
     before = next((each for each in conditions if each["type"] == type_), None)
     since = before["lastTransitionTime"] if before and before["status"] == word else now()
     after = {"type": type_, "status": word, "lastTransitionTime": since}
     after |= {key: text for key, text in (("reason", reason), ("message", message)) if text}
+    if generation is not None:
+        after["observedGeneration"] = generation
     if before is None:
         conditions.append(after)
     else:

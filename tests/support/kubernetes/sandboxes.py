@@ -131,8 +131,10 @@ class SandboxController(Controller):
         self, it: Object, pod: Object | None, reason: str, *, suspended: str = "NotSuspended"
     ) -> None:
         def change(status: Object) -> None:
-            condition(status, "Ready", reason == "DependenciesReady", reason=reason)
-            condition(status, "Suspended", suspended == "PodTerminated", reason=suspended)
+            about = it["metadata"]["generation"]
+            is_ready, is_suspended = reason == "DependenciesReady", suspended == "PodTerminated"
+            condition(status, "Ready", is_ready, reason=reason, generation=about)
+            condition(status, "Suspended", is_suspended, reason=suspended, generation=about)
             status["podIPs"] = [
                 each["ip"] for each in ((pod or {}).get("status") or {}).get("podIPs") or []
             ]

@@ -171,7 +171,12 @@ class ClaimController(Controller):
                 addresses = (sandbox.get("status") or {}).get("podIPs") or []
                 status["sandbox"] = {"name": sandbox["metadata"]["name"], "podIPs": addresses}
             condition(
-                status, "Ready", reason == "DependenciesReady", reason=reason, message=message
+                status,
+                "Ready",
+                reason == "DependenciesReady",
+                reason=reason,
+                message=message,
+                generation=it["metadata"]["generation"],
             )
 
         self._set_status(it, change)

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from sandbox_agent_core.errors import (
+    CapabilityNotSupported,
     InvalidRequest,
     ProviderAuthError,
     ProviderError,
@@ -21,11 +22,11 @@ from sandbox_agent_core.errors import (
 )
 from sandbox_agent_core.provisioning.provider import removed_on_failure
 from sandbox_agent_core.spi.labels import OURS
-from sandbox_agent_core.spi.provider import SandboxInfo, SandboxRef
+from sandbox_agent_core.spi.provider import SandboxInfo, SandboxState
 
 from sandbox_agent_kubernetes.cluster import Cluster, Resource
 from sandbox_agent_kubernetes.errors import PROVIDER
-from sandbox_agent_kubernetes.pods import PODS, Pod
+from sandbox_agent_kubernetes.pods import PODS, PORT_ANNOTATION, Pod
 from sandbox_agent_kubernetes.waiting import gone, looks, not_running, running
 
 __all__ = ["CLAIM", "SANDBOX", "AgentSandboxes", "Source"]
@@ -41,20 +42,20 @@ POOLS: Final = Resource(_EXTENSIONS, "sandboxwarmpools")
 _RESOURCES: Final[Mapping[str, Resource]] = {SANDBOX: SANDBOXES, CLAIM: CLAIMS}
 _CLAIM_UID: Final = "agents.x-k8s.io/claim-uid"
 _POD_NAME: Final = "agents.x-k8s.io/pod-name"
+HTTP_NOT_FOUND: Final = 404
 _OF_TEMPLATE: Final = ("podTemplate", "volumeClaimTemplates", "service")
-_HOPELESS: Final = frozenset(
-    {
-        "ClaimExpired",
-        "EnvVarsInjectionRejected",
-        "InvalidConfiguration",
-        "InvalidMetadata",
-        "PodFailed",
-        "PodSucceeded",
-        "SandboxExpired",
-        "VolumeClaimTemplatesError",
-    }
-)
-"""Reasons for not being ready that do not pass by themselves."""
+_ENDED: Final = frozenset({"ClaimExpired", "PodFailed", "PodSucceeded", "SandboxExpired"})
+_HOPELESS: Final[Mapping[str, str]] = {
+    "ClaimExpired": "The time that its claim has is over.",
+    "EnvVarsInjectionRejected": "Its claim has an environment, which the template does not allow.",
+    "InvalidConfiguration": "The template is wrong.",
+    "InvalidMetadata": "Its claim has labels that the cluster does not allow on Pods.",
+    "PodFailed": "Its Pod has ended with an error: see the template's `command`.",
+    "PodSucceeded": "Its Pod has ended: the template's `command` has to go on.",
+    "SandboxExpired": "The time that the template gives it is over: `shutdownTime`.",
+    "VolumeClaimTemplatesError": "Its claim has volumes, which the template does not allow.",
+}
+"""Reasons for not being ready that do not pass by themselves, for those who do not know the controller."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +81,9 @@ class Source:
 
 
 class AgentSandboxes:
-    def __init__(self, cluster: Cluster, *, start_timeout_s: float) -> None:
+    def __init__(self, cluster: Cluster, *, server_port: int, start_timeout_s: float) -> None:
         self._cluster = cluster
+        self._server_port = server_port
         self._start_timeout_s = start_timeout_s
 
     @asynccontextmanager
@@ -95,15 +97,16 @@ class AgentSandboxes:
     ) -> AsyncIterator[Pod]:
         """The Pod of a new one. When the block fails or is cancelled, it is removed again."""
         name = f"sandbox-agent-{secrets.token_hex(8)}"
-        metadata = {"name": name, "labels": {OURS: "1", **labels}}
+        metadata = {
+            "name": name,
+            "labels": {OURS: "1", **labels},
+            "annotations": {PORT_ANNOTATION: str(self._server_port)},
+        }
         spec = await self._spec(namespace, source)
-        group = _RESOURCES[source.kind].api.removeprefix("/apis/")
-        body = {"apiVersion": group, "kind": source.kind, "metadata": metadata, "spec": spec}
         remove = partial(self.remove, namespace, name, source.kind)
         async with removed_on_failure(remove, what=f"the {source.kind} {name}"):
             report(f"creating the {source.kind} {name} in the namespace {namespace}")
-            path = _RESOURCES[source.kind].path(namespace)
-            await self._cluster.request("POST", path, body=body)
+            await self._create(namespace, source.kind, {"metadata": metadata, "spec": spec})
             sandbox = await self._ready(namespace, name, source.kind)
             pod = await self._running(namespace, sandbox, report)
             yield replace(pod, maker=(source.kind, name))
@@ -114,7 +117,7 @@ class AgentSandboxes:
         Raises:
             SandboxNotFound
             SandboxAsleep: it is suspended.
-            ProviderError: it does not run; the message says why.
+            ProviderError: it does not run; the message says why. It may have no Pod for a while, or any more.
         """
         sandbox = await self._sandbox(namespace, name, kind)
         if _is_suspended(sandbox):
@@ -124,14 +127,34 @@ class AgentSandboxes:
                 sandbox=name,
                 state="paused",
             )
-        pod = await self._get(PODS, namespace, _pod_name(sandbox))
+        try:
+            pod = await self._get(PODS, namespace, _pod_name(sandbox))
+        except SandboxNotFound as exc:
+            raise ProviderError(
+                f"The Kubernetes sandbox {name!r} has no Pod. {_words(_condition(sandbox))}",
+                provider=PROVIDER,
+                sandbox=name,
+                state=_state(sandbox),
+            ) from exc
         if not pod.is_running:
             raise await not_running(self._cluster, pod)
         return replace(pod, maker=(kind, name))
 
     async def pause(self, namespace: str, name: str, kind: str) -> None:
-        """Its controller ends the Pod; volumes of its template stay."""
+        """Its controller ends the Pod; volumes of its template stay.
+
+        Raises:
+            CapabilityNotSupported: it has none.
+        """
         sandbox = await self._sandbox(namespace, name, kind)
+        if not _has_volume(sandbox):
+            raise CapabilityNotSupported(
+                f"The files of the Kubernetes sandbox {name!r} end with its Pod, so it cannot be paused. Give its "
+                "SandboxTemplate a volume for the home: `volumeClaimTemplates`.",
+                provider=PROVIDER,
+                capability="pause",
+                sandbox=name,
+            )
         await self._set_mode(namespace, sandbox, "Suspended")
         await gone(self._cluster, namespace, _pod_name(sandbox))
 
@@ -164,24 +187,10 @@ class AgentSandboxes:
                 metadata = one["metadata"]
                 if "deletionTimestamp" in metadata or metadata.get("ownerReferences"):
                     continue
-                is_suspended = (
-                    _is_suspended(one) if kind == SANDBOX else modes.get(metadata["uid"], False)
-                )
-                found = Pod(one)
-                yield SandboxInfo(
-                    ref=SandboxRef(
-                        provider=PROVIDER,
-                        id=found.name,
-                        metadata={"namespace": namespace, "kind": kind},
-                    ),
-                    state="paused"
-                    if is_suspended
-                    else "running"
-                    if _condition(one).get("status") == "True"
-                    else "unknown",
-                    created_at=found.created_at,
-                    labels=found.labels,
-                )
+                state = _state(one)
+                if modes.get(metadata["uid"]):
+                    state = "paused"
+                yield Pod(one).info(state, kind=kind)
 
     async def check(self, namespace: str, source: Source) -> str:
         """What there is to make them of, for people.
@@ -202,12 +211,19 @@ class AgentSandboxes:
         try:
             return (await self._get(resource, namespace, name)).manifest
         except SandboxNotFound as exc:
-            raise ProviderError(
-                f"There is no {name!r} in the namespace {namespace!r}, or the cluster does not have the controller of "
-                f"agents.x-k8s.io (v1beta1): `kubectl get {resource.plural}.extensions.agents.x-k8s.io` shows it.",
-                provider=PROVIDER,
-                status=404,
-            ) from exc
+            message = f"There is no {name!r} in the namespace {namespace!r}"
+            raise _missing(message, resource) from exc
+
+    async def _create(self, namespace: str, kind: str, given: Mapping[str, Any]) -> None:
+        resource = _RESOURCES[kind]
+        version = resource.api.removeprefix("/apis/")
+        body = {"apiVersion": version, "kind": kind, **given}
+        try:
+            await self._cluster.request("POST", resource.path(namespace), body=body)
+        except ProviderError as exc:
+            if exc.details.get("status") != HTTP_NOT_FOUND:
+                raise
+            raise _missing(f"There is no namespace {namespace!r}", resource) from exc
 
     async def _spec(self, namespace: str, source: Source) -> Mapping[str, Any]:
         if source.warm_pool is not None:
@@ -229,10 +245,10 @@ class AgentSandboxes:
             found = (await self._get(_RESOURCES[kind], namespace, name)).manifest
             condition = _condition(found)
             if condition.get("status") == "True":
-                return await self._sandbox(namespace, name, kind)
+                return await self._sandbox_of(namespace, found, kind)
             if condition.get("reason") in _HOPELESS:
                 raise ProviderError(
-                    f"The {kind} {name!r} does not become ready: {_words(condition)}",
+                    f"The {kind} {name!r} does not become ready. {_words(condition)}",
                     provider=PROVIDER,
                     sandbox=name,
                 )
@@ -245,6 +261,12 @@ class AgentSandboxes:
     async def _sandbox(self, namespace: str, name: str, kind: str) -> Mapping[str, Any]:
         """Raises: SandboxNotFound, also for a claim that has none yet."""
         found = (await self._get(_RESOURCES[kind], namespace, name)).manifest
+        return await self._sandbox_of(namespace, found, kind)
+
+    async def _sandbox_of(
+        self, namespace: str, found: Mapping[str, Any], kind: str
+    ) -> Mapping[str, Any]:
+        name = found["metadata"]["name"]
         if "deletionTimestamp" in found["metadata"]:
             raise _not_found(name)
         if kind == SANDBOX:
@@ -291,24 +313,48 @@ class AgentSandboxes:
         except ProviderAuthError:
             return
         except ProviderError as exc:
-            if exc.details.get("status") != 404:
+            if exc.details.get("status") != HTTP_NOT_FOUND:
                 raise
 
 
 def _condition(found: Mapping[str, Any]) -> Mapping[str, Any]:
-    """`Ready` alone: others may be left from before."""
+    """`Ready` alone: others may be left from before. Empty while it is about what was wanted before."""
     conditions = (found.get("status") or {}).get("conditions") or ()
-    return next((one for one in conditions if one.get("type") == "Ready"), {})
+    ready: Mapping[str, Any] = next((one for one in conditions if one.get("type") == "Ready"), {})
+    wanted = found["metadata"].get("generation", 0)
+    return ready if ready.get("observedGeneration", wanted) >= wanted else {}
 
 
 def _words(condition: Mapping[str, Any]) -> str:
     if not condition:
         return "Its controller has not said anything: does it run in this cluster?"
-    return f"{condition.get('reason')}: {condition.get('message')}"
+    reason, message = str(condition.get("reason")), str(condition.get("message") or "")
+    said = f"{reason}: {message}" if message else reason
+    return (
+        f"{_HOPELESS[reason]} ({said})" if reason in _HOPELESS else f"Its controller says: {said}"
+    )
+
+
+def _state(found: Mapping[str, Any]) -> SandboxState:
+    if _is_suspended(found):
+        return "paused"
+    condition = _condition(found)
+    if condition.get("reason") in _ENDED:
+        return "stopped"
+    return "running" if condition.get("status") == "True" else "unknown"
 
 
 def _is_suspended(sandbox: Mapping[str, Any]) -> bool:
     return (sandbox.get("spec") or {}).get("operatingMode") == "Suspended"
+
+
+def _has_volume(sandbox: Mapping[str, Any]) -> bool:
+    """One that outlives its Pod."""
+    spec = sandbox["spec"]
+    volumes = spec["podTemplate"]["spec"].get("volumes") or ()
+    return bool(spec.get("volumeClaimTemplates")) or any(
+        "persistentVolumeClaim" in volume for volume in volumes
+    )
 
 
 def _pod_name(sandbox: Mapping[str, Any]) -> str:
@@ -319,4 +365,14 @@ def _pod_name(sandbox: Mapping[str, Any]) -> str:
 def _not_found(name: str) -> SandboxNotFound:
     return SandboxNotFound(
         f"There is no Kubernetes sandbox {name!r} (any more).", provider=PROVIDER, sandbox=name
+    )
+
+
+def _missing(what: str, resource: Resource) -> ProviderError:
+    group = resource.api.removeprefix("/apis/").partition("/")[0]
+    return ProviderError(
+        f"{what}, or the cluster does not have the controller of agents.x-k8s.io (v1beta1): "
+        f"`kubectl get {resource.plural}.{group}` shows it.",
+        provider=PROVIDER,
+        status=HTTP_NOT_FOUND,
     )

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from sandbox_agent_core.errors import InvalidRequest
 from sandbox_agent_core.spi.labels import OURS
 
-from sandbox_agent_kubernetes.pods import CONTAINER, NAME_LABEL, memory_mb
+from sandbox_agent_kubernetes.pods import CONTAINER, NAME_LABEL, PORT_ANNOTATION, memory_mb
 
 __all__ = ["HOME", "NETWORK_LABEL", "TOKEN_VARIABLE", "PodOptions", "merged"]
 
@@ -105,8 +105,11 @@ class PodOptions:
             "metadata": {
                 "name": name,
                 "labels": {**self.labels, OURS: "1", **labels, **own},
-                # A node is not emptied of what somebody waits for.
-                "annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
+                "annotations": {
+                    PORT_ANNOTATION: str(self.server_port),
+                    # A node is not emptied of what somebody waits for.
+                    "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+                },
             },
             "spec": {
                 "containers": [self._container(name)],
@@ -150,7 +153,10 @@ class PodOptions:
         metadata = {
             "name": name,
             "labels": pod["metadata"]["labels"],
-            "annotations": {POD_ANNOTATION: json.dumps(pod)},
+            "annotations": {
+                PORT_ANNOTATION: str(self.server_port),
+                POD_ANNOTATION: json.dumps(pod),
+            },
         }
         return {
             "apiVersion": "v1",

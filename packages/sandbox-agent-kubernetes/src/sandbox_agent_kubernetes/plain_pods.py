@@ -18,7 +18,7 @@ from sandbox_agent_core.errors import (
     SandboxNotFound,
 )
 from sandbox_agent_core.provisioning.provider import removed_on_failure
-from sandbox_agent_core.spi.provider import SandboxInfo, SandboxRef, SandboxState
+from sandbox_agent_core.spi.provider import SandboxInfo
 
 from sandbox_agent_kubernetes.cluster import Cluster, Resource
 from sandbox_agent_kubernetes.errors import PROVIDER
@@ -151,14 +151,24 @@ class PlainPods:
         """What is gone already is no error. Its Secret and what else belongs to it goes with it by itself, unless it has no
         owner yet."""
         body = {"gracePeriodSeconds": DESTROY_GRACE_S}
-        with suppress(SandboxNotFound):
-            await self._cluster.request(
-                "DELETE", PODS.path(namespace, name), body=body, sandbox=name
-            )
-        for resource in (CLAIMS, SECRETS, SERVICES):
+        path = PODS.path(namespace, name)
+        try:
+            was = await self._cluster.request("DELETE", path, body=body, sandbox=name)
+        except SandboxNotFound:
+            was = None
+        for resource in self._beside(name, was):
             # Whoever may not delete such a thing has not made one.
             with suppress(SandboxNotFound, ProviderAuthError):
                 await self._cluster.request("DELETE", resource.path(namespace, name), sandbox=name)
+
+    def _beside(self, name: str, was: Mapping[str, Any] | None) -> Iterator[Resource]:
+        """What there may be besides the Pod, which the answer to its deletion tells: for most, a Secret and nothing else."""
+        is_known = was is not None and was.get("kind") == "Pod"
+        if not is_known or self._options.storage is not None or name in Pod(was or {}).claims:
+            yield CLAIMS
+        yield SECRETS
+        if not is_known or self._reach.has_service:
+            yield SERVICES
 
     async def listed(self, namespace: str, selector: str) -> AsyncIterator[SandboxInfo]:
         seen: set[str] = set()
@@ -166,7 +176,7 @@ class PlainPods:
             for pod in map(Pod, page):
                 if not pod.is_terminating and not pod.is_owned:
                     seen.add(pod.name)
-                    yield _info(pod, pod.state)
+                    yield pod.info(pod.state)
         # Those that sleep. Whoever may not list claims has made none.
         with suppress(ProviderAuthError):
             async for page in self._cluster.pages(CLAIMS, namespace, selector=selector):
@@ -175,7 +185,7 @@ class PlainPods:
                         claim.manifest["metadata"].get("annotations") or {}
                     )
                     if is_ours and claim.name not in seen and not claim.is_terminating:
-                        yield _info(claim, "stopped")
+                        yield claim.info("stopped")
 
     async def _make_claim(
         self, namespace: str, name: str, pod: Mapping[str, Any]
@@ -252,13 +262,3 @@ def _owners(owner: Mapping[str, Any] | None) -> Sequence[Mapping[str, str]]:
             "uid": metadata["uid"],
         }
     ]
-
-
-def _info(found: Pod, state: SandboxState) -> SandboxInfo:
-    """Of a Pod, or of the volume of one, which has its name and labels."""
-    return SandboxInfo(
-        ref=SandboxRef(provider=PROVIDER, id=found.name, metadata={"namespace": found.namespace}),
-        state=state,
-        created_at=found.created_at,
-        labels=found.labels,
-    )

@@ -8,11 +8,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sandbox_agent_core.spi.provider import SandboxState
+from sandbox_agent_core.spi.provider import SandboxInfo, SandboxRef, SandboxState
 
 from sandbox_agent_kubernetes.cluster import Resource
+from sandbox_agent_kubernetes.errors import PROVIDER
 
-__all__ = ["CONTAINER", "EVENTS", "NAME_LABEL", "PODS", "Pod", "memory_mb", "waits_for"]
+__all__ = [
+    "CONTAINER",
+    "EVENTS",
+    "NAME_LABEL",
+    "PODS",
+    "PORT_ANNOTATION",
+    "Pod",
+    "memory_mb",
+    "waits_for",
+]
 
 PODS: Final = Resource("/api/v1", "pods")
 EVENTS: Final = Resource("/api/v1", "events")
@@ -20,6 +30,8 @@ CONTAINER: Final = "agent"
 """The container that the server runs in; of a Pod with another name for it, the first."""
 NAME_LABEL: Final = "sandbox-agent-name"
 """On the Pod, for what leads to it."""
+PORT_ANNOTATION: Final = "sandbox-agent/port"
+"""On what a sandbox is known by: where its server listens, so that it is reached by who finds it in a list."""
 _HOPELESS: Final = frozenset(
     {
         "CreateContainerConfigError",
@@ -66,6 +78,12 @@ class Pod:
     @property
     def created_at(self) -> datetime | None:
         return _time(self.manifest["metadata"].get("creationTimestamp"))
+
+    @property
+    def server_port(self) -> int | None:
+        """None where nobody has noted it."""
+        text = (self.manifest["metadata"].get("annotations") or {}).get(PORT_ANNOTATION, "")
+        return int(text) if re.fullmatch(r"[0-9]{1,5}", text) else None
 
     @property
     def container(self) -> str:
@@ -156,6 +174,17 @@ class Pod:
         if waiting := self._waiting:
             return _of_waiting(self._image, waiting)
         return "its node starts it" if self.manifest["spec"].get("nodeName") else "a node"
+
+    def info(self, state: SandboxState, *, kind: str | None = None) -> SandboxInfo:
+        """As a list shows it: a Pod, or what has the name, the labels and the annotations of a sandbox in its place."""
+        known = {"namespace": self.namespace, "kind": kind, "port": self.server_port}
+        metadata = {key: value for key, value in known.items() if value is not None}
+        return SandboxInfo(
+            ref=SandboxRef(provider=PROVIDER, id=self.name, metadata=metadata),
+            state=state,
+            created_at=self.created_at,
+            labels=self.labels,
+        )
 
     @property
     def _status(self) -> Mapping[str, Any]:

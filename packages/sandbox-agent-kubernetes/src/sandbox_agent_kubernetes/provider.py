@@ -165,7 +165,9 @@ class KubernetesProvider(MachineProvider[Pod]):
         self._pods = PlainPods(
             self._cluster, self._options, self._reached, start_timeout_s=start_timeout
         )
-        self._agent_sandboxes = AgentSandboxes(self._cluster, start_timeout_s=start_timeout)
+        self._agent_sandboxes = AgentSandboxes(
+            self._cluster, server_port=server_port, start_timeout_s=start_timeout
+        )
         self._forwards = PortForwards(self._cluster)
 
     async def preflight(self) -> Preflight:
