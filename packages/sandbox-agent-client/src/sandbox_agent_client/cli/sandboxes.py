@@ -38,6 +38,7 @@ from sandbox_agent_client.sandboxes.inventory import (
     Inventory,
     Item,
     age_of,
+    destroy_all,
     is_orphan,
     name_of,
     take_inventory,
@@ -171,15 +172,18 @@ async def _sweep(
 
 async def _destroy(items: Sequence[Item]) -> ExitCode:
     code = ExitCode.OK
-    for item in items:
+
+    def tell(item: Item, problem: SandboxAgentError | None) -> None:
+        nonlocal code
         ref = item.info.ref
-        try:
-            await item.provider.destroy(ref)
-        except SandboxAgentError as exc:
-            print(f"sandbox-agent: {ref.provider} {ref.id}: {plain(exc.message)}", file=sys.stderr)
-            code = ExitCode.SANDBOX
-        else:
+        if problem is None:
             print(f"removed {ref.provider} {ref.id}", file=sys.stderr)
+        else:
+            words = plain(problem.message)
+            print(f"sandbox-agent: {ref.provider} {ref.id}: {words}", file=sys.stderr)
+            code = ExitCode.SANDBOX
+
+    await destroy_all(items, told=tell)
     return code
 
 

@@ -1,10 +1,10 @@
-"""The sandboxes of ours that exist, over providers; and which of them nobody misses."""
+"""The sandboxes of ours that exist, over providers; which of them nobody misses, and how many go at once."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -18,12 +18,22 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_core.spi.labels import KEPT, created_at
 from sandbox_agent_core.spi.provider import SandboxInfo, SandboxProvider, SandboxRef, SupportsList
 
-__all__ = ["Inventory", "Item", "age_of", "is_orphan", "name_of", "take_inventory"]
+__all__ = [
+    "Inventory",
+    "Item",
+    "age_of",
+    "destroy_all",
+    "is_orphan",
+    "name_of",
+    "take_inventory",
+]
 
 MIN_PREFIX = 3
 """Characters of an id that stand for it."""
 LIST_TIMEOUT_S = 60.0
 """For one provider; they are asked at the same time."""
+MAX_PARALLEL_DESTROYS = 16
+"""More wait for their turn: there may be thousands, and vendors refuse who asks too much at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +103,30 @@ def is_orphan(
     """Old, and not one that its maker wanted to stay. One of unknown age is none."""
     age = age_of(info, now)
     return age is not None and age >= older_than and (also_kept or not info.labels.get(KEPT))
+
+
+async def destroy_all(
+    items: Iterable[Item], *, told: Callable[[Item, SandboxAgentError | None], None]
+) -> None:
+    """Remove sandboxes, several at a time. One that cannot be removed keeps none of the others.
+
+    Args:
+        told: Of each, as soon as it is gone, or why it cannot be removed.
+    """
+    waiting = iter(items)
+
+    async def destroy_next_ones() -> None:
+        for item in waiting:
+            try:
+                await item.provider.destroy(item.info.ref)
+            except SandboxAgentError as exc:
+                told(item, exc)
+            else:
+                told(item, None)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(MAX_PARALLEL_DESTROYS):
+            group.create_task(destroy_next_ones())
 
 
 async def _listed(provider: SupportsList) -> Sequence[SandboxInfo] | SandboxAgentError:

@@ -16,6 +16,7 @@ from sandbox_agent_core.spi.provider import SupportsList
 from sandbox_agent_client._async.client import SandboxAgent
 from sandbox_agent_client._async.pool import SandboxPool
 from sandbox_agent_client.batch.plan import SandboxChoice, Trial
+from sandbox_agent_client.sandboxes.inventory import Item, destroy_all
 from sandbox_agent_client.sandboxes.local import LocalProvider
 from sandbox_agent_client.sandboxes.plugins import find_provider
 
@@ -169,11 +170,20 @@ async def sweep(choice: SandboxChoice, batch: str, *, worker: str | None = None)
     if not isinstance(provider, SupportsList):
         return
     try:
-        for info in await provider.list(_labels(batch, worker)):
-            logger.info("removing the %s sandbox %s, left by a batch", provider.name, info.ref.id)
-            await provider.destroy(info.ref)
+        infos = await provider.list(_labels(batch, worker))
     except SandboxAgentError as exc:
         logger.warning("sandboxes of batch %s may be left behind: %s", batch, exc.message)
+        return
+    await destroy_all((Item(provider, info) for info in infos), told=_log_removal)
+
+
+def _log_removal(item: Item, problem: SandboxAgentError | None) -> None:
+    ref = item.info.ref
+    if problem is None:
+        logger.info("removed the %s sandbox %s, left by a batch", ref.provider, ref.id)
+    else:
+        words = problem.message
+        logger.warning("the %s sandbox %s may be left behind: %s", ref.provider, ref.id, words)
 
 
 def _labels(batch: str, worker: str | None) -> dict[str, str]:
