@@ -7,9 +7,11 @@ import base64
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
+from kubernetes.config import incluster_config
 from sandbox_agent_core.errors import (
     CapabilityNotSupported,
     InvalidRequest,
@@ -20,6 +22,7 @@ from sandbox_agent_core.errors import (
     SandboxNotFound,
 )
 from sandbox_agent_core.provisioning import calls
+from sandbox_agent_kubernetes import cluster as login
 from sandbox_agent_kubernetes.cluster import Cluster as Api
 from sandbox_agent_kubernetes.machine import PodMachine
 from sandbox_agent_kubernetes.manifests import HOME, PodOptions
@@ -36,8 +39,9 @@ Make = Callable[..., Any]
 
 def pods_of(cluster: Cluster, *, start_timeout_s: float = 20, **options: Any) -> PlainPods:
     reach = Reach(way=options.pop("reach", "port-forward"), server_port=2468)
+    api = api_of(cluster, kubeconfig=options.pop("kubeconfig", str(cluster.kubeconfig)))
     given = PodOptions(**{"image": "sandbox-agent", "server_port": 2468, **options})
-    return PlainPods(api_of(cluster), given, reach, start_timeout_s=start_timeout_s)
+    return PlainPods(api, given, reach, start_timeout_s=start_timeout_s)
 
 
 def api_of(cluster: Cluster, **options: Any) -> Api:
@@ -290,6 +294,22 @@ async def test_whoever_kubectl_is_may_ask(cluster: Cluster, context: str) -> Non
 async def test_who_is_not_known_is_told_to_log_in(cluster: Cluster, context: str) -> None:
     with pytest.raises(ProviderAuthError):
         await api_of(cluster, context=context).request("GET", "/api/v1/namespaces/agents/pods")
+
+
+async def test_in_a_pod_its_own_account_asks(
+    cluster: Cluster, make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    account = cluster.in_cluster
+    for name, value in {**account.environment, "HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(account.token))
+    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(account.authority))
+    monkeypatch.setattr(login, "_IN_CLUSTER_NAMESPACE", account.namespace)
+    api = api_of(cluster, kubeconfig=None)
+    assert await api.namespace() == NAMESPACE
+    assert "own account" in await api.where()
+    pod = await make(pods_of(cluster, kubeconfig=None))
+    assert (await PodMachine(api, pod).run("echo here", timeout_s=10)).stdout == "here\n"
 
 
 async def test_without_a_configuration_it_says_what_to_set(

@@ -1,4 +1,8 @@
-"""Waiting for a Pod: to run, with what it waits for in words, or to be gone."""
+"""Waiting for a Pod: to run, with what it waits for in words, or to be gone.
+
+Pods are looked at, not watched. A watch of each would hold one of the few threads that the client library's requests have; one
+of all would be shared between event loops, and begun anew whenever the API server forgets where it was. A look is a small GET.
+"""
 
 from __future__ import annotations
 
