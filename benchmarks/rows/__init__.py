@@ -19,6 +19,7 @@ from . import (
     host,
     inspector_load,
     inspector_reading,
+    kubernetes_scale,
     latency,
     pool,
     slow_reader,
@@ -50,6 +51,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "big-updates": big_updates.measure,
     "agents": agents.measure,
     "batch": batch.measure,
+    "kubernetes-scale": kubernetes_scale.measure,
 }
 
 __all__ = ["MEASUREMENTS"]
