@@ -77,6 +77,8 @@ class SessionCreated(UniversalEvent):
     """What the creator of the session attached to it."""
     title: str | None = None
     """What people call it, if somebody said."""
+    diffs: bool | None = None
+    """Whether `turn.diff` tells what each turn has done to the files; null: as the server is set."""
     forked_from: ForkedFrom | None = None
     """The session that it is a fork of."""
     context: str | None = None

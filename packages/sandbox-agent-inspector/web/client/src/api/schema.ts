@@ -4972,6 +4972,8 @@ export interface components {
                 /** @default null */
                 title?: string | null;
                 /** @default null */
+                diffs?: boolean | null;
+                /** @default null */
                 forkedFrom?: components["schemas"]["ForkedFrom"] | null;
                 /** @default null */
                 context?: string | null;
