@@ -226,6 +226,17 @@ async def test_with_wake_never_a_call_says_in_the_providers_words_that_it_sleeps
         assert (await client.health()).status == "ok"
 
 
+async def test_with_wake_never_one_that_sleeps_is_not_taken_over(sleepy: Sleepy) -> None:
+    async with SandboxAgent.start(sleepy) as client:
+        ref = client.sandbox.ref
+        await sleepy.stop(ref)
+        sleepy.calls.clear()
+        with pytest.raises(errors.SandboxAsleep, match="It lapsed at noon"):
+            await SandboxAgent.start(sleepy, ref=ref, wake="never")
+        assert "resume" not in sleepy.calls
+        assert "ensure_server" not in sleepy.calls
+
+
 async def test_the_first_words_are_the_providers(sleepy: Sleepy) -> None:
     async with SandboxAgent.start(sleepy, wake="never") as client:
         await sleepy.stop(client.sandbox.ref)

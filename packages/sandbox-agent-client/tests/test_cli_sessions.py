@@ -273,6 +273,23 @@ def test_without_a_server_nothing_waits(here: Run) -> None:
     assert "server start" in here("requests", "allow", "req_1").stderr
 
 
+# -- in a store
+
+
+def test_a_session_of_a_store_goes_on_in_a_new_sandbox(at: Run, here: Run, tmp_path: Path) -> None:
+    kept = ("--store", str(tmp_path / "kept.db"))
+    work = ("run", "--agent", "mock", *kept, "--session")
+    name = f"kept-{tmp_path.name}"
+    assert here(*work, name, "hi").exit_code == ExitCode.FAILED  # there is no such store
+    assert fine(at(*work, name, "--create", "hi")) == "You said: hi\n"
+    assert fine(here(*work, "kept-", "again")) == "You said: again\n"
+    shown = fine(here("sessions", "show", name, *kept))
+    assert "You said: hi" in shown
+    assert "You said: again" in shown
+    assert "kept-" not in fine(here("sessions", "list"))
+    assert here(*work, "other", "hi").exit_code == ExitCode.USAGE
+
+
 # -- on this machine
 
 

@@ -188,7 +188,7 @@ class SandboxAgent(Service):
         in its directory.
 
         While a turn runs the sandbox's lifetime is extended, where it has one. Idle for `idle_timeout`
-        (None: never), it is left to lapse, or paused with `on_idle="pause"`. The next call wakes a sandbox that
+        (None: never; 0: its lifetime is left as it is), it is left to lapse, or paused with `on_idle="pause"`. The next call wakes a sandbox that
         sleeps, whoever paused it, and starts a server again that does not run; with `wake="never"` it raises
         `SandboxAsleep`, and `client.sandbox.resume()` wakes it.
         `persistence` is a store, or the URL or path of one, that sessions are copied to and made again from.
@@ -199,6 +199,7 @@ class SandboxAgent(Service):
             ProviderNotInstalled: there is no such provider here.
             InvalidRequest: it does not take these options.
             SandboxNotFound: there is no sandbox of that `ref` any more.
+            SandboxAsleep: it sleeps, and `wake="never"`.
             ProviderError: the sandbox could not be made.
             ServerStartFailed: the server in it did not answer.
             GitAuthRequired, GitFailed, WorkspaceSetupFailed: the workspace could not be prepared.
@@ -225,6 +226,7 @@ class SandboxAgent(Service):
                 keep=bool(keep),
                 health_timeout_s=health_timeout,
                 will_pause=on_idle == "pause",
+                wakes=wake == "auto",
             )
             portal = Portal()
             try:

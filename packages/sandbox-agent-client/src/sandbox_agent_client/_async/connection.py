@@ -272,18 +272,19 @@ class Connection:
             try:
                 info = await self.call(calls.get(session_id))
                 self._deleted.add((info.id, info.created_at))
-                await self._forget_recorder(session_id)
+                await self.forget_recorder(session_id)
                 await self.call(purge)
             except SessionNotFound:
                 if await self.portal.run(lambda: store.get_session(session_id)) is None:
                     raise
-                await self._forget_recorder(session_id)
+                await self.forget_recorder(session_id)
             await self.portal.run(lambda: store.delete_session(session_id))
         for watch in self._watches:
             if watch.session_id == session_id:
                 watch.end()
 
-    async def _forget_recorder(self, session_id: str) -> None:
+    async def forget_recorder(self, session_id: str) -> None:
+        """Nothing more of the session is stored, until it is asked for again."""
         recorder = self._recorders.pop(session_id, None)
         if recorder is not None:
             await recorder.stop()

@@ -41,12 +41,12 @@ class KeepAlive:
         idle_timeout_s: float | None,
         on_idle: OnIdle,
     ) -> None:
-        """`idle_timeout_s` None: never idle as long as the client is open."""
+        """`idle_timeout_s` None: never idle as long as the client is open; 0: always, so that nothing is asked."""
         self._sandbox = sandbox
         self._connection = connection
         self._idle_timeout_s = idle_timeout_s
         self._on_idle = on_idle
-        self._tick_s = TICK_S if idle_timeout_s is None else min(TICK_S, idle_timeout_s / 4)
+        self._tick_s = min(TICK_S, idle_timeout_s / 4) if idle_timeout_s else TICK_S
         self._active_at = time.monotonic()
         self._refusal: type[SandboxAgentError] | None = None
         """What it was not kept alive with the last time."""
@@ -125,7 +125,7 @@ class KeepAlive:
             logger.warning("sandbox %s: not kept alive: %s", self._sandbox.ref.id, exc)
 
     async def _look(self) -> None:
-        can_extend = self._sandbox.capabilities.extend
+        can_extend = self._sandbox.capabilities.extend and self._idle_timeout_s != 0
         if self._sandbox.is_paused or not (can_extend or self._on_idle == "pause"):
             return
         if await self._is_busy():

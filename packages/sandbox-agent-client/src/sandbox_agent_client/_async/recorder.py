@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
@@ -75,6 +76,11 @@ class Recorder:
     ) -> None:
         """`history` reads the server's log after a cursor."""
         self.info = info
+        self.idle_s: float | None = None
+        """After so long without an entry others may write the session; None: only after `stop`."""
+        self.on_stored: Callable[[SessionInfo, int], object] | None = None
+        """Told after each batch: of which session, and how many entries."""
+        self._written_at = time.monotonic()
         self._store = store
         self._portal = portal
         self._writer = LogWriter(store, info, holder=holder, sandbox=sandbox)
@@ -93,6 +99,11 @@ class Recorder:
         """Entries need not wait for more of them."""
         self._is_ending = False
         self._background = Background(f"sandbox-agent recorder of {info.id}", self._run)
+
+    @property
+    def is_others(self) -> bool:
+        """Another one writes the session, and lives."""
+        return self._others_lease is not None
 
     def observe(self, entry: LogEntry) -> None:
         """Store it, some time. Waits for nothing."""
@@ -196,10 +207,15 @@ class Recorder:
                         await self._write(batch)
                         batch = []
             await self._write(batch)
-        await self._portal.run(self._writer.tend)
+        is_idle = self.idle_s is not None and time.monotonic() - self._written_at >= self.idle_s
+        await self._portal.run(self._writer.close if is_idle else self._writer.tend)
 
     async def _write(self, batch: list[LogEntry]) -> None:
         await self._portal.run(lambda: self._writer.write(batch))
+        if batch:
+            self._written_at = time.monotonic()
+            if self.on_stored is not None:
+                self.on_stored(self.info, len(batch))
 
     def _told_after(self, after: int) -> list[LogEntry]:
         """The next entries, of those that it was told of."""

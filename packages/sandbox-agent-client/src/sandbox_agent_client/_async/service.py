@@ -9,10 +9,12 @@ from typing import Any
 
 from sandbox_agent_core.api.agents import AgentInfo, Health, InstallProgress, InstallResult
 from sandbox_agent_core.api.requests import RequestInfo, RequestKind, Resolution
+from sandbox_agent_core.api.sessions import SessionInfo
 from sandbox_agent_core.api.tokens import CreateToken, TokenCreated, TokenInfo, TokenScope
 from sandbox_agent_core.errors import ServerUnreachable, SessionNotFound, Timeout
 
 from sandbox_agent_client._async._backend import CALLBACKS_MAY_BE_ASYNC, settle
+from sandbox_agent_client._async.archiving import Archiving
 from sandbox_agent_client._async.connection import Connection
 from sandbox_agent_client._async.event_stream import EventStream
 from sandbox_agent_client._async.requests import AnyRequest, request_of
@@ -126,6 +128,28 @@ class Service:
 
     async def _respond(self, session_id: str, request_id: str, **members: Any) -> Resolution:
         return await self._connection.call(request_calls.answer(session_id, request_id, **members))
+
+    async def store_sessions(
+        self,
+        *,
+        live: bool = True,
+        on_stored: Callable[[SessionInfo, int], object] | None = None,
+    ) -> None:
+        """Copy all sessions of the server to `persistence`, whoever works with them: first what its store does not have
+        yet, then what comes, also of sessions that are made meanwhile, without an end. `live=False`: only the first.
+
+        Several clients may do so with one server and one store: each session is written by one of them. A store that
+        fails later is tried again; nothing is lost, since the server has it. `on_stored` is told, after each batch, of
+        which session it was and how many entries.
+
+        Raises:
+            InvalidRequest: the client has no `persistence`.
+            StorageError: the store cannot be opened; with `live=False` also: something could not be stored.
+            SandboxAsleep: the sandbox sleeps, and is not to be woken.
+            SandboxNotFound: it is gone.
+            ServerUnreachable: it did not come back within `reconnect_timeout`.
+        """
+        await Archiving(self._connection, on_stored=on_stored).run(live=live)
 
     # -- the server
 

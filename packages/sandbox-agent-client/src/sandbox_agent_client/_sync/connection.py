@@ -271,18 +271,19 @@ class Connection:
             try:
                 info = self.call(calls.get(session_id))
                 self._deleted.add((info.id, info.created_at))
-                self._forget_recorder(session_id)
+                self.forget_recorder(session_id)
                 self.call(purge)
             except SessionNotFound:
                 if self.portal.run(lambda: store.get_session(session_id)) is None:
                     raise
-                self._forget_recorder(session_id)
+                self.forget_recorder(session_id)
             self.portal.run(lambda: store.delete_session(session_id))
         for watch in self._watches:
             if watch.session_id == session_id:
                 watch.end()
 
-    def _forget_recorder(self, session_id: str) -> None:
+    def forget_recorder(self, session_id: str) -> None:
+        """Nothing more of the session is stored, until it is asked for again."""
         recorder = self._recorders.pop(session_id, None)
         if recorder is not None:
             recorder.stop()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
@@ -76,6 +77,11 @@ class Recorder:
     ) -> None:
         """`history` reads the server's log after a cursor."""
         self.info = info
+        self.idle_s: float | None = None
+        """After so long without an entry others may write the session; None: only after `stop`."""
+        self.on_stored: Callable[[SessionInfo, int], object] | None = None
+        """Told after each batch: of which session, and how many entries."""
+        self._written_at = time.monotonic()
         self._store = store
         self._portal = portal
         self._writer = LogWriter(store, info, holder=holder, sandbox=sandbox)
@@ -94,6 +100,11 @@ class Recorder:
         """Entries need not wait for more of them."""
         self._is_ending = False
         self._background = Background(f"sandbox-agent recorder of {info.id}", self._run)
+
+    @property
+    def is_others(self) -> bool:
+        """Another one writes the session, and lives."""
+        return self._others_lease is not None
 
     def observe(self, entry: LogEntry) -> None:
         """Store it, some time. Waits for nothing."""
@@ -197,10 +208,15 @@ class Recorder:
                         self._write(batch)
                         batch = []
             self._write(batch)
-        self._portal.run(self._writer.tend)
+        is_idle = self.idle_s is not None and time.monotonic() - self._written_at >= self.idle_s
+        self._portal.run(self._writer.close if is_idle else self._writer.tend)
 
     def _write(self, batch: list[LogEntry]) -> None:
         self._portal.run(lambda: self._writer.write(batch))
+        if batch:
+            self._written_at = time.monotonic()
+            if self.on_stored is not None:
+                self.on_stored(self.info, len(batch))
 
     def _told_after(self, after: int) -> list[LogEntry]:
         """The next entries, of those that it was told of."""

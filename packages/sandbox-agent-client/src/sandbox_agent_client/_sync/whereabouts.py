@@ -19,6 +19,7 @@ from sandbox_agent_core.spi.provider import Endpoint
 
 from sandbox_agent_client._endpoint import check_endpoint
 from sandbox_agent_client._sync._backend import Lock
+from sandbox_agent_client.sandboxes.sandbox import as_asleep
 
 __all__ = ["Ask", "Wake", "Whereabouts"]
 
@@ -161,7 +162,7 @@ class Whereabouts:
         try:
             return check_endpoint(self._locate())
         except ProviderError as exc:
-            asleep = _as_asleep(exc)
+            asleep = as_asleep(exc)
             if asleep is None:
                 raise
             if not self.is_asleep:
@@ -187,14 +188,6 @@ def _paused() -> SandboxAsleep:
     return SandboxAsleep(
         "The sandbox is paused. `client.sandbox.resume()` wakes it.", state="paused"
     )
-
-
-def _as_asleep(error: ProviderError) -> SandboxAsleep | None:
-    if isinstance(error, SandboxAsleep):
-        return error
-    if error.details.get("state") in ("paused", "stopped"):
-        return SandboxAsleep(error.message, **error.details)
-    return None
 
 
 def _is_same(one: Endpoint, other: Endpoint) -> bool:

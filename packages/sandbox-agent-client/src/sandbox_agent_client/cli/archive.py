@@ -276,9 +276,10 @@ class Place:
 
 @asynccontextmanager
 async def open_archives(
-    target: Target, *, store: str | None = None
+    target: Target, *, store: str | None = None, may_be_new: bool = False
 ) -> AsyncIterator[list[Archive]]:
-    """The server of the target; else what is on this machine: its server, when one runs, and the store of `run`.
+    """The server of the target; else what is on this machine: its server, when one runs, and the store of `run`. With
+    `store` that alone, and the server that a target of this store names.
 
     Raises:
         StorageError: there is no such `store`.
@@ -286,7 +287,9 @@ async def open_archives(
     async with AsyncExitStack() as stack:
         found: list[Archive] = []
         if store is not None:
-            opened = await stack.enter_async_context(open_stored(store))
+            if target.store is not None and target.url is not None:
+                found.append(ServerArchive(await stack.enter_async_context(target.open())))
+            opened = await stack.enter_async_context(open_stored(store, may_be_new=may_be_new))
             found.append(StoreArchive(opened, is_ours=False))
         else:
             if target.url is not None:
@@ -302,15 +305,18 @@ async def open_archives(
 
 
 @asynccontextmanager
-async def open_stored(store: str | None) -> AsyncIterator[TranscriptStore]:
+async def open_stored(
+    store: str | None, *, may_be_new: bool = False
+) -> AsyncIterator[TranscriptStore]:
     """That of a URL or path; None: that of `run`.
 
     Raises:
-        StorageError: there is no such file: a typo makes none. InvalidRequest: there is no such store.
+        StorageError: there is no such file: a typo makes none, unless it `may_be_new`. InvalidRequest: there is no such store.
     """
     opened = local_store() if store is None else open_store(store)
     if (
-        store is not None
+        not may_be_new
+        and store is not None
         and isinstance(opened, SqliteTranscriptStore)
         and not opened.path.is_file()
     ):

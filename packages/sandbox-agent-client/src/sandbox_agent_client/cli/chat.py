@@ -9,6 +9,7 @@ from contextlib import aclosing
 
 from rich.console import Console
 from sandbox_agent_core.events import Command, CommandsUpdated, SessionEnded, TurnDropped, TurnEnded
+from sandbox_agent_core.stores.opening import shown_store
 
 from sandbox_agent_client._async.session import Session
 from sandbox_agent_client._async.turn import Turn
@@ -45,7 +46,9 @@ async def chat(wanted: Wanted, *, allow_all: bool) -> ExitCode:
     screen = Onlooker(asks=True)
     async with opened(wanted, report=screen.remark) as (_, session):
         code = await chat_in(session, screen, allow_all=allow_all)
-        screen.remark(f"go on with it: sandbox-agent chat --session {session.id}")
+        store = wanted.target.store
+        where = f" --store {shown_store(store)}" if store is not None else ""
+        screen.remark(f"go on with it: sandbox-agent chat --session {session.id}{where}")
         return code
 
 

@@ -20,7 +20,7 @@ from sandbox_agent_client.cli.local_sessions import at_work, run_of
 from sandbox_agent_client.cli.target import Target
 from sandbox_agent_client.errors import Conflict, InvalidRequest, SessionNotFound
 
-__all__ = ["DEFAULT_AGENT", "Wanted", "opened"]
+__all__ = ["DEFAULT_AGENT", "Wanted", "leaving_on_signals", "opened"]
 
 DEFAULT_AGENT = "claude"
 
@@ -60,8 +60,8 @@ async def opened(
         wanted = replace(wanted, target=target)
     else:
         session_id = new_id("ses")
-    is_ours = wanted.target.url is None
-    with _leaving_on_signals(), at_work(session_id) if is_ours else contextlib.nullcontext():
+    is_ours = wanted.target.url is None and wanted.target.store is None
+    with leaving_on_signals(), at_work(session_id) if is_ours else contextlib.nullcontext():
         async with wanted.target.open(session_id=session_id, report=report) as client:
             with InstallBar() as bar:
                 if known:
@@ -75,7 +75,9 @@ async def opened(
 
 async def _find(wanted: Wanted, name: str) -> tuple[Target, str, bool]:
     """Where it is, its id, and whether it is there."""
-    async with open_archives(wanted.target) as archives:
+    async with open_archives(
+        wanted.target, store=wanted.target.store, may_be_new=wanted.may_create
+    ) as archives:
         try:
             place = await place_of(archives, name)
         except SessionNotFound as exc:
@@ -83,7 +85,7 @@ async def _find(wanted: Wanted, name: str) -> tuple[Target, str, bool]:
                 return wanted.target, name, False
             makes = " `--create` makes it." if is_session_id(name) else ""
             raise SessionNotFound(f"{exc.message}{makes}") from exc
-    if isinstance(place.archive, ServerArchive):
+    if isinstance(place.archive, ServerArchive) or wanted.target.store is not None:
         return wanted.target, place.id, True
     if (pid := run_of(place.id)) is not None:
         raise Conflict(f"Session {place.id!r} is running here, in process {pid}: end that first.")
@@ -137,7 +139,7 @@ async def _resumed(
 
 
 @contextlib.contextmanager
-def _leaving_on_signals() -> Iterator[None]:
+def leaving_on_signals() -> Iterator[None]:
     """Outside of a turn a signal leaves: the sandbox that was made is destroyed on the way out."""
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()

@@ -15,7 +15,7 @@ from sandbox_agent_client.cli.plain import plain
 from sandbox_agent_client.errors import SandboxAgentError
 from sandbox_agent_client.sandboxes.plugins import find_provider, installed_providers
 
-__all__ = ["Options", "Provider", "SandboxId", "chosen_providers"]
+__all__ = ["Options", "Provider", "SandboxId", "SandboxName", "chosen_providers"]
 
 Provider = Annotated[
     str | None,
@@ -34,6 +34,15 @@ Options = Annotated[
         "-o",
         metavar="KEY=VALUE",
         help="An option of the --provider. Repeat for more.",
+        show_default=False,
+    ),
+]
+SandboxName = Annotated[
+    str | None,
+    typer.Option(
+        "--sandbox",
+        metavar="ID",
+        help="Only this sandbox: its id, the beginning of it, or its name.",
         show_default=False,
     ),
 ]

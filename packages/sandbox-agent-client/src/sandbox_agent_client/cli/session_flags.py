@@ -85,6 +85,15 @@ class SessionFlags:
     create: Annotated[
         bool, typer.Option("--create", help="Make the --session when there is none of that id.")
     ] = False
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Where the session is kept, and found by --session: a store (postgresql://…) or the file of one. "
+            "Default: that of this machine.",
+            show_default=False,
+        ),
+    ] = None
     cwd: Annotated[
         str | None,
         typer.Option(
@@ -202,6 +211,7 @@ class SessionFlags:
             options=options,
             wheelhouse=self.wheelhouse,
             workspace=workspace_of(self.repo, self.workspace),
+            store=self.store,
         )
 
 

@@ -14,6 +14,7 @@ from sandbox_agent_client.cli.archive import open_stored
 from sandbox_agent_client.cli.commands import Commands
 from sandbox_agent_client.cli.exit_codes import ExitCode, finish
 from sandbox_agent_client.cli.options import Store
+from sandbox_agent_client.cli.store_following import add_follow_command
 from sandbox_agent_client.cli.terminal import confirmed
 from sandbox_agent_client.errors import InvalidRequest
 from sandbox_agent_client.persistence import SupportsRetention
@@ -27,6 +28,9 @@ _UNITS: Final = {"h": "hours", "d": "days", "w": "weeks"}
 store_app = Commands(
     help="Where what was said and done is kept: that of `run` and `chat`, or one of your own."
 )
+
+
+add_follow_command(store_app)
 
 
 @store_app.command("status")

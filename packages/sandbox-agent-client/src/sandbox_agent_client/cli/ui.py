@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import socket
 import sys
@@ -27,12 +26,16 @@ from sandbox_agent_core.installed_from import pip_install
 from sandbox_agent_core.spi.provider import Endpoint, SandboxProvider
 
 from sandbox_agent_client.cli.commands import Commands
-from sandbox_agent_client.cli.daemon import Daemon
 from sandbox_agent_client.cli.exit_codes import ExitCode, finish, of_error
 from sandbox_agent_client.cli.options import TOKEN_VARIABLE, TokenEnv
 from sandbox_agent_client.cli.plain import plain
-from sandbox_agent_client.cli.provider_options import Options, Provider, chosen_providers
-from sandbox_agent_client.cli.target import resolve_target
+from sandbox_agent_client.cli.provider_options import (
+    Options,
+    Provider,
+    SandboxName,
+    chosen_providers,
+)
+from sandbox_agent_client.cli.target import running_servers
 from sandbox_agent_client.cli.variables import URL_VARIABLE
 from sandbox_agent_client.errors import ProviderNotInstalled, SandboxAgentError
 from sandbox_agent_client.inspector_hub.hub import Hub
@@ -43,7 +46,6 @@ __all__ = ["add_ui_command"]
 
 PORT = 2469
 """The same each time: a browser keeps drafts and widths for an address."""
-THIS_MACHINE = "this machine"
 
 Server = Annotated[
     str | None,
@@ -53,15 +55,6 @@ Server = Annotated[
         metavar="URL",
         help="Only this server; its token is in --token-env. Default: that of `server start`, "
         f"${URL_VARIABLE}, and all sandboxes that exist.",
-        show_default=False,
-    ),
-]
-SandboxName = Annotated[
-    str | None,
-    typer.Option(
-        "--sandbox",
-        metavar="ID",
-        help="Only this sandbox: its id, the beginning of it, or its name.",
         show_default=False,
     ),
 ]
@@ -102,7 +95,7 @@ def ui_command(
     except SandboxAgentError as exc:
         print(f"sandbox-agent: {plain(exc.message)}", file=sys.stderr)
         raise typer.Exit(int(of_error(exc))) from exc
-    fixed = _fixed(server, token_env) if sandbox is None else {}
+    fixed = running_servers(server, token_env) if sandbox is None else {}
     providers = [] if server is not None else chosen_providers(provider, option)
     listener = _bind(port)
     finish(_serve(files, fixed, providers, sandbox, listener, opens=open))
@@ -119,22 +112,6 @@ def _files() -> InspectorFiles:
             "The Inspector is installed from sources that nobody has built yet. Run `make inspector`."
         )
     return files
-
-
-def _fixed(url: str | None, token_env: str) -> dict[str, Endpoint]:
-    """Servers that run anyhow."""
-    found: dict[str, Endpoint] = {}
-    daemon = Daemon.running()
-    if url is None and daemon is not None:
-        found[THIS_MACHINE] = Endpoint(url=daemon.url, token=daemon.token())
-    wanted = url or os.environ.get(URL_VARIABLE)
-    if wanted and not (daemon is not None and url is None and wanted.rstrip("/") == daemon.url):
-        target = resolve_target(url=wanted, token_env=token_env)
-        assert target.url is not None
-        found[target.url.partition("://")[2].rstrip("/")] = Endpoint(
-            url=target.url, token=target.token
-        )
-    return found
 
 
 def _bind(port: int | None) -> socket.socket:

@@ -15,6 +15,7 @@ from typing import Any
 from sandbox_agent_core.api.agents import Health
 from sandbox_agent_core.errors import (
     InvalidRequest,
+    ProviderError,
     ProviderUnavailable,
     SandboxAgentError,
     ServerStartFailed,
@@ -41,7 +42,7 @@ from sandbox_agent_client.sandboxes.npm_registry import callers_npm_registry
 from sandbox_agent_client.sandboxes.plugins import find_provider
 from sandbox_agent_client.sandboxes.preflight import preflight
 from sandbox_agent_client.sandboxes.progress import Startup
-from sandbox_agent_client.sandboxes.sandbox import Launched, revive
+from sandbox_agent_client.sandboxes.sandbox import Launched, as_asleep, revive
 from sandbox_agent_client.sandboxes.shape import check_endpoint_of, check_ref
 from sandbox_agent_client.sandboxes.wheelhouse import load_wheelhouse
 from sandbox_agent_client.sandboxes.wheels import inspector_wheels, server_wheels
@@ -79,6 +80,8 @@ class StartOptions:
     """A provider that cannot is refused before anything is made."""
     pool: str | None = None
     """The name of the pool that it is for."""
+    wakes: bool = True
+    """One that is taken over and sleeps."""
 
 
 async def launch(options: StartOptions, *, report: Callable[[str], Any] | None = None) -> Launched:
@@ -126,6 +129,7 @@ async def take_over(
     Raises:
         InvalidRequest: the reference is of another provider.
         SandboxNotFound: it is gone.
+        SandboxAsleep: it sleeps, and is not to be woken.
         ServerStartFailed: its server does not answer.
     """
     startup = Startup(report)
@@ -147,8 +151,9 @@ async def take_over(
     if options.will_pause:
         require(provider, SupportsPause)
     startup.step(f"taking over {provider.name} sandbox {ref.id}")
-    await revive(provider, ref)
-    endpoint = check_endpoint_of(provider, await provider.endpoint(ref))
+    if options.wakes:
+        await revive(provider, ref)
+    endpoint = check_endpoint_of(provider, await _located(provider, ref))
     startup.step("waiting for the server")
     health = await _wait_healthy(provider, ref, endpoint, options.health_timeout_s)
     startup.done()
@@ -162,6 +167,17 @@ async def take_over(
         heartbeat_s=health.heartbeat_s,
         has_inspector=health.inspector,
     )
+
+
+async def _located(provider: SandboxProvider, ref: SandboxRef) -> Endpoint:
+    """Raises: SandboxAsleep, SandboxNotFound, ProviderError."""
+    try:
+        return await provider.endpoint(ref)
+    except ProviderError as exc:
+        asleep = as_asleep(exc)
+        if asleep is None:
+            raise
+        raise asleep from exc
 
 
 def check_options(options: StartOptions) -> None:

@@ -9,7 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sandbox_agent_core.errors import InvalidRequest, ProviderTimeout, SandboxAgentError
+from sandbox_agent_core.errors import (
+    InvalidRequest,
+    ProviderError,
+    ProviderTimeout,
+    SandboxAgentError,
+    SandboxAsleep,
+)
 from sandbox_agent_core.spi.provider import (
     Capabilities,
     Endpoint,
@@ -30,7 +36,7 @@ from sandbox_agent_core.spi.provider import (
 from sandbox_agent_client.sandboxes.health import wait_healthy
 from sandbox_agent_client.sandboxes.progress import StartupStep
 
-__all__ = ["Launched", "parse_ref", "revive"]
+__all__ = ["Launched", "as_asleep", "parse_ref", "revive"]
 
 
 WAKE_TIMEOUT_S = 360.0
@@ -129,6 +135,15 @@ async def revive(provider: SandboxProvider, ref: SandboxRef) -> None:
         await provider.resume(ref)
     if isinstance(provider, SupportsRestart):
         await provider.ensure_server(ref)
+
+
+def as_asleep(error: ProviderError) -> SandboxAsleep | None:
+    """What a provider says in its own words of a sandbox that sleeps; None when it says something else."""
+    if isinstance(error, SandboxAsleep):
+        return error
+    if error.details.get("state") in ("paused", "stopped"):
+        return SandboxAsleep(error.message, **error.details)
+    return None
 
 
 def parse_ref(ref: SandboxRef | Mapping[str, Any] | str) -> SandboxRef:
