@@ -1,28 +1,83 @@
-"""A server copies its logs to a store by itself: nothing is lost or doubled when it is killed, and nothing waits for it."""
+"""Logs on their way into a store, copied by the server itself or by `store follow` beside it: nothing is lost or doubled
+when one of them is killed, and nothing waits for it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from sandbox_agent_client import SandboxAgent, SqliteTranscriptStore
+from sandbox_agent_client.persistence import open_store
 from sandbox_agent_core.frames import LogEntry
+from support.ports import free_port
+from support.postgres import postgres, postgres_url
 from support.server import DEADLINE_S, ServerProcess, until
+
+__all__ = ["postgres", "postgres_url"]
 
 MakeServer = Callable[..., ServerProcess]
 KILLS = 2
+LEASE_TTL_S = 1.0
+"""Whoever is killed leaves a lease behind, and a test need not wait for long."""
+FOLLOWER = f"""
+from sandbox_agent_core.stores import writing
+
+writing.LEASE_TTL_S, writing.RENEW_AFTER_S = {LEASE_TTL_S}, {LEASE_TTL_S / 3}
+
+from sandbox_agent_client.cli.main import main
+
+main()
+"""
 
 
-async def stored(path: Path, session_id: str) -> list[LogEntry]:
-    store = SqliteTranscriptStore(path)
+@pytest.fixture(params=["sqlite", "postgres"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "postgres":
+        return str(request.getfixturevalue("postgres_url"))
+    return str(tmp_path / "store.db")
+
+
+@contextmanager
+def follower(server: ServerProcess, store_url: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", FOLLOWER, "store", "follow", "--url", server.url]
+    env = os.environ | {"SANDBOX_AGENT_TOKEN": str(server.token)}
+    process = subprocess.Popen(
+        [*command, "--store", store_url], env=env, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+async def stored(store_url: str | Path, session_id: str) -> list[LogEntry]:
+    store = open_store(store_url)
     try:
         return await store.entries(session_id, limit=100_000)
+    finally:
+        await store.close()
+
+
+async def until_stored(store_url: str, session_id: str, seq: int) -> None:
+    store = open_store(store_url)
+    try:
+        async with asyncio.timeout(2 * DEADLINE_S):
+            while await store.last_seq(session_id) < seq:
+                await asyncio.sleep(0.05)
     finally:
         await store.close()
 
@@ -33,19 +88,18 @@ async def log_of(server: ServerProcess, session_id: str) -> list[LogEntry]:
         return [entry async for entry in client._connection.history(session.info, 0)]
 
 
-async def has_all(path: Path, server: ServerProcess, session_id: str) -> bool:
+async def has_all(store_url: str | Path, server: ServerProcess, session_id: str) -> bool:
     until = time.monotonic() + DEADLINE_S
     while time.monotonic() < until:
-        if await stored(path, session_id) == await log_of(server, session_id):
+        if await stored(store_url, session_id) == await log_of(server, session_id):
             return True
     return False
 
 
 async def test_nothing_is_lost_or_doubled_when_the_server_is_killed(
-    make_server: MakeServer, tmp_path: Path
+    make_server: MakeServer, store_url: str
 ) -> None:
-    path = tmp_path / "store.db"
-    server = make_server(arguments=["--store", str(path)]).start()
+    server = make_server(arguments=["--store", store_url]).start()
     async with SandboxAgent.connect(server.url, token=server.token) as client:
         await client.create_session("mock", id="one", title="The first")
     for _ in range(KILLS):
@@ -57,15 +111,45 @@ async def test_nothing_is_lost_or_doubled_when_the_server_is_killed(
             server.kill()
             await stream.aclose()
         server.start()
-    assert await has_all(path, server, "one")
-    log = await stored(path, "one")
+    assert await has_all(store_url, server, "one")
+    log = await stored(store_url, "one")
     assert [entry.seq for entry in log] == list(range(1, len(log) + 1))
-    store = SqliteTranscriptStore(path)
+    store = open_store(store_url)
     record = await store.get_session("one")
     await store.close()
     assert record is not None
     assert record.settings["title"] == "The first"
     assert "Traceback" not in server.log()
+
+
+@pytest.mark.slow
+async def test_nothing_is_lost_or_doubled_when_a_follower_and_the_server_are_killed(
+    make_server: MakeServer, store_url: str
+) -> None:
+    server = make_server(arguments=["--port", str(free_port())]).start()
+    async with SandboxAgent.connect(server.url, token=server.token) as client:
+        session = await client.create_session("mock", id="one")
+        await session.prompt("burst 2000x40")
+        with follower(server, store_url) as first:
+            await until_stored(store_url, "one", 300)
+            first.kill()
+        with follower(server, store_url) as second:
+            stream = session.prompt_stream("burst 4000x40")
+            for _ in range(random.randint(1, 300)):
+                await anext(stream)
+            server.kill()
+            await stream.aclose()
+            server.start()
+            await (await client.create_session("mock", id="late")).prompt("text")
+            for id in ("one", "late"):
+                log = await log_of(server, id)
+                await until_stored(store_url, id, len(log))
+                assert await stored(store_url, id) == log
+            second.send_signal(signal.SIGINT)
+            _, said = await asyncio.to_thread(second.communicate)
+    assert second.returncode == 130
+    assert "Traceback" not in said
+    assert said.count("session late (mock)") == 1
 
 
 async def test_what_a_server_said_last_is_stored_and_goes_on_elsewhere(
