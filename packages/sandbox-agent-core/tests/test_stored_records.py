@@ -22,10 +22,10 @@ def after(method: str, **params: Any) -> SessionRecord:
 def test_a_session_that_was_made_again_has_the_settings_of_then() -> None:
     made = after(
         extensions.SESSION_CREATED, agent="x", cwd="/w", baseUrl="https://gw.example", env={"API_KEY": "hush-hush"},
-        mcpServers=[{"name": "docs"}], context="of before", title=None,
+        mcpServers=[{"name": "docs"}], context="of before", title=None, diffs=False,
     )  # fmt: skip
     assert made.settings == {
-        "segments": [], "base_url": "https://gw.example",
+        "segments": [], "base_url": "https://gw.example", "diffs": False,
     }  # fmt: skip
     assert made.cwd == "/w"
 
