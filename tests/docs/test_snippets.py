@@ -37,7 +37,7 @@ FIRST = {block.text: block for page in reversed(PAGES) for block in reversed(BLO
 """Where a text is first: what several pages show runs once."""
 LANGUAGES = {
     "python", "sh", "json", "toml", "yaml", "ini", "nginx", "caddy", "html", "javascript", "text", "dockerfile",
-    "ts", "tsx",
+    "ts", "tsx", "sql",
 }  # fmt: skip
 
 

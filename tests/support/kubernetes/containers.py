@@ -255,14 +255,15 @@ def _bubblewrap(spec: ContainerSpec, folder: Path) -> list[str]:
         "--dir",
         "/var/tmp",
     ]
-    for path in (Path(sys.base_prefix), *spec.paths):
-        arguments += [*_parents(str(path)), "--ro-bind", str(path), str(path)]
     for name, place in (("tmp", "/tmp"), ("home", HOME)):
         source = folder / name
         source.mkdir(parents=True, exist_ok=True)
         source.chmod(0o1777 if name == "tmp" else 0o755)
         os.chown(source, spec.user, spec.group)
         arguments += ["--bind", str(source), place]
+    # After /tmp, since they may be in there.
+    for path in (Path(sys.base_prefix), *spec.paths):
+        arguments += [*_parents(str(path)), "--ro-bind", str(path), str(path)]
     for source, place, is_read_only in spec.mounts:
         arguments += [
             *_parents(place),

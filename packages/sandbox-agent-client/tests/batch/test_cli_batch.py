@@ -87,7 +87,6 @@ def test_killed_in_the_middle_it_goes_on_interrupted_it_says_what_is_left(
     [
         (["--timeout", "5"], "bounds.timeout: was 3600.0, is 5.0"),
         (["--env", "KEY=s3cret"], "only its name"),
-        (["--engine", "ray"], "pip install"),
         (["--engine", "none"], "There is no engine 'none'. Installed: local"),
         (["--retry-on", "agent_auth_required"], "is never tried again"),
         (["--max-cost", "0"], "`max_cost`"),
