@@ -216,5 +216,6 @@ async def test_the_batch_goes_on_when_a_node_dies(batch: Batch) -> None:
         batch.open()
         summary = await task
     assert [result.status for result in summary.results] == ["done", "done"]
-    assert batch.told(TrialRetried) == ["first.mock.1"]
+    # A coordinator that was on that node, too, begins anew and knows of no retry.
+    assert batch.told(TrialRetried) in (["first.mock.1"], [])
     assert await batch.left() == []
