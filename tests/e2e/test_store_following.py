@@ -31,7 +31,12 @@ KILLS = 2
 LEASE_TTL_S = 1.0
 """Whoever is killed leaves a lease behind, and a test need not wait for long."""
 FOLLOWER = f"""
+import signal
+
 from sandbox_agent_core.stores import writing
+
+# It is ignored by what is started in the background of a shell, and so by its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 writing.LEASE_TTL_S, writing.RENEW_AFTER_S = {LEASE_TTL_S}, {LEASE_TTL_S / 3}
 
