@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_agent_core.errors import ProviderAuthError, ProviderError
+from sandbox_agent_core.errors import InvalidRequest, ProviderAuthError, ProviderError
 from sandbox_agent_core.spi.provider import Check
 from sandbox_agent_kubernetes import KubernetesProvider
 from sandbox_agent_kubernetes.agent_sandboxes import Source
@@ -109,7 +109,15 @@ def test_kubectl_takes_the_examples(make_kubernetes_cluster: Callable[..., Clust
     assert "sandboxwarmpool.extensions.agents.x-k8s.io/agents created" in said
 
 
-@pytest.mark.parametrize("options", [{"image": "x"}, {"storage": "1Gi"}, {"pod": {"spec": {}}}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"image": "x"},
+        {"storage": "1Gi"},
+        {"pod": {"spec": {}}},
+        {"reach": "https://{name}.example.org", "route": {"apiVersion": "v1", "kind": "Route"}},
+    ],
+)
 def test_what_the_template_says_is_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(Exception, match="template"):
+    with pytest.raises(InvalidRequest, match="template"):
         KubernetesProvider(warm_pool="agents", **options)

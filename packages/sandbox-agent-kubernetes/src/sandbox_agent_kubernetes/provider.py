@@ -140,6 +140,10 @@ class KubernetesProvider(MachineProvider[Pod]):
             raise InvalidRequest(
                 "`image`, `storage` and `pod` are the template's when sandboxes are made of one, or taken from a warm pool."
             )
+        if self._source.is_given and route is not None:
+            raise InvalidRequest(
+                "`route` is made beside a plain Pod. Route to the Services that a template with `service: true` has."
+            )
         self._reached = Reach(way=reach, server_port=server_port, route=route)
         self._options = PodOptions(
             image=image,
