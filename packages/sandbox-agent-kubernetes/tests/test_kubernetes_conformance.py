@@ -27,7 +27,7 @@ class TestKubernetes(ProviderConformance):
     @pytest.fixture
     def provider(self, cluster: Cluster, options: dict[str, Any]) -> Iterator[KubernetesProvider]:
         yield KubernetesProvider(**options)
-        for plural in ("pods", "secrets", "persistentvolumeclaims"):
+        for plural in ("pods", "persistentvolumeclaims"):
             for left in cluster.objects(plural):
                 assert "deletionTimestamp" in left["metadata"], f"{plural} are left behind"
 

@@ -50,8 +50,15 @@ def api_of(cluster: Cluster, **options: Any) -> Api:
 
 
 def left(cluster: Cluster) -> list[str]:
+    """What neither goes nor goes with another."""
     found = [one["metadata"] for kind in KINDS for one in cluster.objects(kind)]
-    return [one["name"] for one in found if "deletionTimestamp" not in one]
+    going = {one["uid"] for one in found if "deletionTimestamp" in one}
+    stay = [one for one in found if one["uid"] not in going]
+    return [
+        one["name"]
+        for one in stay
+        if not going & {owner["uid"] for owner in one.get("ownerReferences", ())}
+    ]
 
 
 async def run(cluster: Cluster, pod: Pod, script: str) -> str:
@@ -246,10 +253,9 @@ def _annotate(it: dict[str, Any], annotations: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("options", "requests"),
     [
-        ({}, {"pods", "secrets"}),
-        ({"storage": "1Gi"}, {"pods", "secrets", "persistentvolumeclaims"}),
-        # Its Service goes with it.
-        ({"reach": "service"}, {"pods", "secrets"}),
+        ({}, {"pods"}),
+        ({"storage": "1Gi"}, {"pods", "persistentvolumeclaims"}),
+        ({"reach": "service"}, {"pods"}),
     ],
     ids=["plain", "storage", "service"],
 )
@@ -263,7 +269,28 @@ async def test_few_requests_remove_one(
     assert set(asked) == requests
     assert len(asked) == len(set(asked))
     cluster.wait_for("pods", pod.name, lambda it: it is None)
-    assert left(cluster) == []
+    assert [one for kind in KINDS for one in cluster.objects(kind)] == []
+
+
+@pytest.mark.parametrize("storage", [None, "1Gi"])
+async def test_whenever_its_maker_dies_a_list_shows_what_has_to_go(
+    cluster: Cluster, make: Make, storage: str | None
+) -> None:
+    pods = pods_of(cluster, storage=storage, reach="service")
+    await make(pods)
+    made = [one for one in cluster.requests if one.verb == "create" and one.resource in KINDS]
+    first = "persistentvolumeclaims" if storage else "pods"
+    assert made[0].resource == first
+    owners = [cluster.objects(kind)[0]["metadata"]["ownerReferences"] for kind in KINDS[1:3]]
+    assert {owner["uid"] for (owner,) in owners} == {cluster.objects(first)[0]["metadata"]["uid"]}
+    assert not any(one.verb == "patch" for one in cluster.requests)
+
+
+async def test_a_pod_that_is_refused_has_nothing_beside_it(cluster: Cluster, make: Make) -> None:
+    cluster.fail_next("create", "pods", status=422)
+    with pytest.raises(InvalidRequest):
+        await make(pods_of(cluster, reach="service"))
+    assert cluster.count("create", "secrets") == cluster.count("create", "services") == 0
 
 
 async def test_ten_thousand_are_listed_page_by_page(cluster: Cluster) -> None:

@@ -85,6 +85,14 @@ def test_what_it_waits_for_is_said_with_the_last_warning() -> None:
     assert waits_for(pod, events).endswith("FailedMount: no disk")
 
 
+@pytest.mark.parametrize(("secret", "is_hopeless"), [("one", False), ("another", True)])
+def test_its_own_secret_comes_after_it_and_no_other(secret: str, is_hopeless: bool) -> None:
+    message = f'secret "{secret}" not found'
+    waiting = {"reason": "CreateContainerConfigError", "message": message}
+    pod = pod_of({"phase": "Pending", **container(waiting=waiting)})
+    assert (pod.why_hopeless is not None) == is_hopeless
+
+
 def test_a_pod_that_no_node_takes_waits() -> None:
     message = "0/1 nodes are available: 1 Insufficient memory."
     condition = {"type": "PodScheduled", "status": "False", "message": message}

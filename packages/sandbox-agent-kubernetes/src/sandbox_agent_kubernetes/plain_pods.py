@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -24,7 +24,7 @@ from sandbox_agent_kubernetes.cluster import Cluster, Resource
 from sandbox_agent_kubernetes.errors import PROVIDER
 from sandbox_agent_kubernetes.manifests import POD_ANNOTATION, TOKEN_VARIABLE, PodOptions, merged
 from sandbox_agent_kubernetes.pods import PODS, Pod
-from sandbox_agent_kubernetes.reaching import SERVICES, Reach, WayThere
+from sandbox_agent_kubernetes.reaching import Reach, WayThere
 from sandbox_agent_kubernetes.waiting import gone, not_running, running
 
 __all__ = ["PlainPods"]
@@ -66,15 +66,13 @@ class PlainPods:
         async with removed_on_failure(remove, what=f"the Kubernetes sandbox {name}"):
             claim = await self._make_claim(namespace, name, manifest)
             report(f"creating the Pod {name} in the namespace {namespace}")
-            for one in beside:
-                owned = merged(one.manifest, {"metadata": {"ownerReferences": _owners(claim)}})
-                await self._cluster.request("POST", one.resource.path(namespace), body=owned)
             made = await self._cluster.request("POST", PODS.path(namespace), body=manifest)
-            if claim is None:
-                owned = {"metadata": {"ownerReferences": _owners(made)}}
-                for one in beside:
-                    path = one.resource.path(namespace, name)
-                    await self._cluster.request("PATCH", path, body=owned)
+            # After their owner, which a list shows: whenever this process dies, a sweep leaves nothing. The Pod waits for
+            # its Secret.
+            owned = {"metadata": {"ownerReferences": [_owner(claim or made)]}}
+            for one in beside:
+                body = merged(one.manifest, owned)
+                await self._cluster.request("POST", one.resource.path(namespace), body=body)
             pod = await self._running(namespace, name, report)
             yield replace(pod, token=token)
 
@@ -148,27 +146,17 @@ class PlainPods:
         await self._running(namespace, name)
 
     async def remove(self, namespace: str, name: str) -> None:
-        """What is gone already is no error. Its Secret and what else belongs to it goes with it by itself, unless it has no
-        owner yet."""
+        """What is gone already is no error. Its Secret and what else belongs to it goes with it by itself."""
         body = {"gracePeriodSeconds": DESTROY_GRACE_S}
         path = PODS.path(namespace, name)
         try:
             was = await self._cluster.request("DELETE", path, body=body, sandbox=name)
         except SandboxNotFound:
-            was = None
-        for resource in self._beside(name, was):
-            # Whoever may not delete such a thing has not made one.
+            was = {}
+        if was.get("kind") != "Pod" or self._options.storage is not None or name in Pod(was).claims:
+            # Whoever may not delete volumes has not made one.
             with suppress(SandboxNotFound, ProviderAuthError):
-                await self._cluster.request("DELETE", resource.path(namespace, name), sandbox=name)
-
-    def _beside(self, name: str, was: Mapping[str, Any] | None) -> Iterator[Resource]:
-        """What there may be besides the Pod, which the answer to its deletion tells: for most, a Secret and nothing else."""
-        is_known = was is not None and was.get("kind") == "Pod"
-        if not is_known or self._options.storage is not None or name in Pod(was or {}).claims:
-            yield CLAIMS
-        yield SECRETS
-        if not is_known or self._reach.has_service:
-            yield SERVICES
+                await self._cluster.request("DELETE", CLAIMS.path(namespace, name), sandbox=name)
 
     async def listed(self, namespace: str, selector: str) -> AsyncIterator[SandboxInfo]:
         seen: set[str] = set()
@@ -249,16 +237,12 @@ def _asleep(name: str, why: str) -> SandboxAsleep:
     )
 
 
-def _owners(owner: Mapping[str, Any] | None) -> Sequence[Mapping[str, str]]:
-    """What goes by itself when its owner has gone."""
-    if owner is None:
-        return []
-    metadata = owner["metadata"]
-    return [
-        {
-            "apiVersion": owner["apiVersion"],
-            "kind": owner["kind"],
-            "name": metadata["name"],
-            "uid": metadata["uid"],
-        }
-    ]
+def _owner(it: Mapping[str, Any]) -> Mapping[str, str]:
+    """What is owned goes by itself when its owner has gone."""
+    metadata = it["metadata"]
+    return {
+        "apiVersion": it["apiVersion"],
+        "kind": it["kind"],
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+    }

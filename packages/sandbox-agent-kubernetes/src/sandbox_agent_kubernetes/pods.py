@@ -137,6 +137,9 @@ class Pod:
         if self.has_ended:
             return self.how_it_ended
         waiting = self._waiting
+        # Its own Secret is made right after it.
+        if f'secret "{self.name}" not found' in str(waiting.get("message")):
+            return None
         return _of_waiting(self._image, waiting) if waiting.get("reason") in _HOPELESS else None
 
     @property

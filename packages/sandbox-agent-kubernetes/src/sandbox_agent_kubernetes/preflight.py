@@ -29,8 +29,6 @@ _PLAIN: Final[Sequence[Right]] = (
     ("list", "", "pods"),
     ("delete", "", "pods"),
     ("create", "", "secrets"),
-    ("patch", "", "secrets"),
-    ("delete", "", "secrets"),
 )
 _EXEC: Final[Sequence[Right]] = (("get", "", "pods/exec"), ("create", "", "pods/exec"))
 _FORWARD: Final[Sequence[Right]] = (
@@ -40,9 +38,7 @@ _FORWARD: Final[Sequence[Right]] = (
 _VOLUMES: Final[Sequence[Right]] = tuple(
     (verb, "", "persistentvolumeclaims") for verb in ("create", "get", "list", "delete")
 )
-_SERVICE: Final[Sequence[Right]] = tuple(
-    (verb, "", "services") for verb in ("create", "patch", "delete")
-)
+_SERVICE: Final[Right] = ("create", "", "services")
 _POLICY: Final[Right] = ("create", "networking.k8s.io", "networkpolicies")
 
 
@@ -55,7 +51,7 @@ def rights_of_pods(
         *(_FORWARD if is_forwarded else ()),
         *(_VOLUMES if has_volume else ()),
         *((_POLICY,) if has_policy else ()),
-        *(_SERVICE if has_service else ()),
+        *((_SERVICE,) if has_service else ()),
     )
 
 

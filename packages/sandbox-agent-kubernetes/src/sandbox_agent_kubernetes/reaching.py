@@ -14,7 +14,7 @@ from sandbox_agent_kubernetes.cluster import Resource
 from sandbox_agent_kubernetes.errors import PROVIDER
 from sandbox_agent_kubernetes.pods import NAME_LABEL, Pod
 
-__all__ = ["SERVICES", "Reach", "WayThere"]
+__all__ = ["Reach", "WayThere"]
 
 SERVICES: Final = Resource("/api/v1", "services")
 _WAYS: Final = ("port-forward", "service", "pod-ip")
