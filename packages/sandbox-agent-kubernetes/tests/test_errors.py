@@ -18,6 +18,8 @@ from sandbox_agent_core.errors import (
 from sandbox_agent_kubernetes.errors import refusal
 
 QUOTA = 'pods "x" is forbidden: exceeded quota: compute, requested: memory=1Gi'
+LIMIT = 'pods "x" is forbidden: maximum memory usage per Container is 1Gi, but limit is 4Gi'
+WEBHOOK = 'admission webhook "validation.gatekeeper.sh" denied the request: no team label'
 SECURITY = 'pods "x" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true'
 
 
@@ -28,6 +30,9 @@ SECURITY = 'pods "x" is forbidden: violates PodSecurity "restricted:latest": run
         (403, 'pods is forbidden: User "u" cannot create resource "pods"', ProviderAuthError),
         (403, QUOTA, ProviderQuotaExceeded),
         (403, SECURITY, InvalidRequest),
+        (403, LIMIT, InvalidRequest),
+        (403, WEBHOOK, InvalidRequest),
+        (403, "Access denied by the proxy", ProviderAuthError),
         (404, 'namespaces "x" not found', ProviderError),
         (409, "already exists", ProviderError),
         (422, "Invalid value", InvalidRequest),

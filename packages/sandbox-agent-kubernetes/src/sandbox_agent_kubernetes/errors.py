@@ -30,6 +30,9 @@ RIGHTS_HINT: Final = (
     "Bind the Role that `docs/providers/kubernetes.md` of the project has to whoever this is."
 )
 _LONGEST_TEXT: Final = 2000
+_RIGHT: Final = re.compile(r" cannot \S+ (resource|path) ")
+"""What is not allowed, as the API server says it whoever decides."""
+_ADMISSION: Final = re.compile(r" is forbidden: |^admission webhook ")
 _QUOTA: Final = re.compile(r"exceeded quota|limited to|LimitRange", re.IGNORECASE)
 _POD_SECURITY: Final = re.compile(r"violates PodSecurity")
 
@@ -109,4 +112,6 @@ def _forbidden(message: str) -> tuple[type[SandboxAgentError], str]:
             f"The namespace has no room for the sandbox: {message}. Ask for less in `requests` and `limits`, or destroy "
             "what is left over (`sandbox-agent sandboxes sweep --provider kubernetes`)."
         )
+    if _ADMISSION.search(message) and not _RIGHT.search(message):
+        return InvalidRequest, f"The rules of the cluster do not admit it: {message}"
     return ProviderAuthError, f"The cluster does not allow it: {message}. {RIGHTS_HINT}"
