@@ -192,6 +192,20 @@ async def test_two_that_wake_it_at_once_get_one_pod(cluster: Cluster, make: Make
     assert len(cluster.objects("pods")) == 1
 
 
+async def test_a_quota_that_is_being_counted_is_not_somebody_else(
+    cluster: Cluster, make: Make
+) -> None:
+    pods = pods_of(cluster, storage="1Gi")
+    pod = await make(pods)
+    await pods.pause(NAMESPACE, pod.name)
+    message = (
+        'Operation cannot be fulfilled on resourcequotas "compute": the object has been modified'
+    )
+    cluster.fail_next("create", "pods", status=409, message=message)
+    with pytest.raises(ProviderError, match="resourcequotas"):
+        await pods.resume(NAMESPACE, pod.name)
+
+
 async def test_without_a_volume_it_cannot_be_paused_and_goes_on(
     cluster: Cluster, make: Make
 ) -> None:

@@ -34,7 +34,6 @@ CLAIMS: Final = Resource("/api/v1", "persistentvolumeclaims")
 POLICIES: Final = Resource("/apis/networking.k8s.io/v1", "networkpolicies")
 TOKEN_BYTES: Final = 32
 DESTROY_GRACE_S: Final = 1
-HTTP_CONFLICT: Final = 409
 
 
 class PlainPods:
@@ -141,7 +140,7 @@ class PlainPods:
                 sandbox=name,
             )
         manifest = json.loads(claim["metadata"]["annotations"][POD_ANNOTATION])
-        with _conflict_is_fine():  # somebody else wakes it, too
+        with _may_be_there():  # somebody else wakes it, too
             await self._cluster.request("POST", PODS.path(namespace), body=manifest)
         await self._running(namespace, name)
 
@@ -188,7 +187,7 @@ class PlainPods:
 
     async def _share_network_policy(self, namespace: str) -> None:
         if self._options.network_policy_name is not None:
-            with _conflict_is_fine():
+            with _may_be_there():
                 await self._cluster.request(
                     "POST",
                     POLICIES.path(namespace),
@@ -219,12 +218,12 @@ class PlainPods:
 
 
 @contextmanager
-def _conflict_is_fine() -> Iterator[None]:
-    """What is to be made is there already."""
+def _may_be_there() -> Iterator[None]:
+    """What is to be made may be there already. A quota that is just being counted is a conflict, too."""
     try:
         yield
     except ProviderError as exc:
-        if exc.details.get("status") != HTTP_CONFLICT:
+        if exc.details.get("reason") != "AlreadyExists":
             raise
 
 
