@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from kubernetes.config import incluster_config
 from sandbox_agent_core.errors import (
     CapabilityNotSupported,
@@ -328,6 +329,19 @@ async def test_ten_thousand_are_listed_page_by_page(cluster: Cluster) -> None:
 async def test_whoever_kubectl_is_may_ask(cluster: Cluster, context: str) -> None:
     api = api_of(cluster, context=context)
     assert await api.namespace() == NAMESPACE
+    assert (await api.request("GET", "/version"))["major"] == "1"
+
+
+async def test_a_context_is_enough_where_none_is_the_current_one(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    known = yaml.safe_load(cluster.kubeconfig.read_text(encoding="utf-8"))
+    del known["current-context"]
+    file = tmp_path / "config"
+    file.write_text(yaml.safe_dump(known), encoding="utf-8")
+    api = api_of(cluster, kubeconfig=str(file), context="token")
+    assert await api.namespace() == NAMESPACE
+    assert "'token'" in await api.where()
     assert (await api.request("GET", "/version"))["major"] == "1"
 
 

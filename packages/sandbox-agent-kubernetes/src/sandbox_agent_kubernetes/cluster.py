@@ -264,10 +264,8 @@ def _log_in(kubeconfig: str | None, context: str | None) -> _Login:
             config.load_incluster_config(configuration)
             namespace, where = _own_namespace(), f"{configuration.host}, as the Pod's own account"
         else:
-            _contexts, current = config.list_kube_config_contexts(file)
-            config.load_kube_config(file, context, client_configuration=configuration)
-            chosen = next((c for c in _contexts if c["name"] == context), current)
-            namespace = chosen.get("context", {}).get("namespace") or "default"
+            chosen = _load_kubeconfig(file, context, configuration)
+            namespace = chosen["context"].get("namespace") or "default"
             where = f"{configuration.host}, context {chosen['name']!r}"
     except (ConfigException, OSError) as exc:
         raise ProviderAuthError(
@@ -275,6 +273,26 @@ def _log_in(kubeconfig: str | None, context: str | None) -> _Login:
             provider=PROVIDER,
         ) from exc
     return _Login(client.ApiClient(configuration), namespace, where)
+
+
+def _load_kubeconfig(files: str, context: str | None, configuration: Any) -> Mapping[str, Any]:
+    """The context that it takes.
+
+    What lists the contexts in the client library wants one of them to be the current one, also where another is given.
+    """
+    kube_config: Any = importlib.import_module("kubernetes.config.kube_config")  # without types
+    merged = kube_config.KubeConfigMerger(files)
+    if merged.config is None:
+        raise kube_config.ConfigException(f"There is no file {files}.")
+    loader = kube_config.KubeConfigLoader(
+        merged.config,
+        active_context=context,
+        config_base_path=None,
+        config_persister=merged.save_changes,
+    )
+    loader.load_and_set(configuration)
+    chosen: Mapping[str, Any] = loader.current_context
+    return chosen
 
 
 def _any_exists(files: str) -> bool:
