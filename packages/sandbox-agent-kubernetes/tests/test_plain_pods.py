@@ -27,8 +27,8 @@ from sandbox_agent_kubernetes import cluster as login
 from sandbox_agent_kubernetes.cluster import Cluster as Api
 from sandbox_agent_kubernetes.machine import PodMachine
 from sandbox_agent_kubernetes.manifests import HOME, PodOptions
-from sandbox_agent_kubernetes.plain_pods import CLAIMS, PlainPods
-from sandbox_agent_kubernetes.pods import Pod
+from sandbox_agent_kubernetes.plain_pods import PlainPods
+from sandbox_agent_kubernetes.pods import PODS, Pod
 from sandbox_agent_kubernetes.reaching import Reach
 from support.kubernetes import Cluster
 
@@ -310,19 +310,27 @@ async def test_a_pod_that_is_refused_has_nothing_beside_it(cluster: Cluster, mak
 
 async def test_ten_thousand_are_listed_page_by_page(cluster: Cluster) -> None:
     """As few as tell, past the first page."""
-    spec = {"nodeName": "elsewhere", "containers": [{"name": "agent", "image": "x"}]}
-    for number in range(1001):
-        metadata = {"name": f"one-{number}", "labels": {"sandbox-agent": "1"}}
-        cluster.create("persistentvolumeclaims", {"metadata": metadata, "spec": spec})
-    pages = [
-        len(page)
-        async for page in api_of(cluster).pages(
-            CLAIMS,
-            NAMESPACE,
-            selector="sandbox-agent",
-        )
-    ]
+    cluster.insert_pods(1001, labels={OURS: "1"})
+    pages = [len(page) async for page in api_of(cluster).pages(PODS, NAMESPACE, selector=OURS)]
     assert pages == [500, 500, 1]
+
+
+async def test_a_list_goes_on_where_it_was_when_the_cluster_has_forgotten_its_beginning(
+    cluster: Cluster,
+) -> None:
+    cluster.insert_pods(501, labels={OURS: "1"})
+    names = []
+    async for page in api_of(cluster).pages(PODS, NAMESPACE, selector=OURS):
+        names += [one["metadata"]["name"] for one in page]
+        cluster.create("services", {"metadata": {"name": f"new-{len(names)}"}})
+        cluster.compact()
+    assert len(set(names)) == len(names) == 501
+
+
+async def test_a_list_that_cannot_go_on_is_an_error(cluster: Cluster) -> None:
+    cluster.fail_next("list", "pods", status=410)
+    with pytest.raises(ProviderError):
+        _ = [one async for one in api_of(cluster).pages(PODS, NAMESPACE, selector=OURS)]
 
 
 @pytest.mark.parametrize("context", ["token", "certificate", "exec"])

@@ -70,8 +70,10 @@ def _read_token(token: str, storage: Storage) -> tuple[int, tuple[str, str]]:
     if revision < storage.oldest:
         raise Refusal(
             410,
-            "The provided continue parameter is too old to display a consistent list result. You must start a new list "
-            "without the continue parameter.",
+            "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+            "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
+            "results.",
+            metadata={"continue": _token(storage.revision, (namespace, name))},
         )
     return revision, (namespace, name)
 

@@ -34,11 +34,13 @@ class Refusal(Exception):
         reason: str | None = None,
         details: dict[str, Any] | None = None,
         retry_after_s: int | None = None,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason or _REASONS.get(code, "")
         self.details = dict(details or {})
+        self.metadata = dict(metadata or {})
         self.headers: dict[str, str] = {}
         if retry_after_s is not None:
             self.headers["Retry-After"] = str(retry_after_s)
@@ -50,7 +52,7 @@ class Refusal(Exception):
         status: dict[str, Any] = {
             "kind": "Status",
             "apiVersion": "v1",
-            "metadata": {},
+            "metadata": self.metadata,
             "status": "Failure",
             "message": str(self),
             "reason": self.reason,

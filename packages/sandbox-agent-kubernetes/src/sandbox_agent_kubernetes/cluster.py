@@ -20,6 +20,7 @@ from urllib.parse import quote, urlencode
 
 from sandbox_agent_core.errors import (
     ProviderAuthError,
+    ProviderError,
     ProviderNotInstalled,
     ProviderTimeout,
     ProviderUnavailable,
@@ -128,14 +129,22 @@ class Cluster:
     async def pages(
         self, resource: Resource, namespace: str, *, selector: str
     ) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
-        """All objects with these labels, as many at a time as one answer has.
+        """All objects with these labels, as many at a time as one answer has. A list that takes longer than the cluster
+        keeps its beginning goes on with what there is by then.
 
         Raises:
             SandboxAgentError: as `request`.
         """
         query: dict[str, str | int] = {"labelSelector": selector, "limit": PAGE_SIZE}
         while True:
-            answer = await self.request("GET", resource.path(namespace), query=query)
+            ask = partial(self.request, "GET", resource.path(namespace), query=query)
+            try:
+                answer = await ask()
+            except ProviderError as exc:
+                if "continue" not in exc.details:
+                    raise
+                query["continue"] = exc.details["continue"]
+                answer = await ask()
             yield answer.get("items") or ()
             more = (answer.get("metadata") or {}).get("continue")
             if not more:

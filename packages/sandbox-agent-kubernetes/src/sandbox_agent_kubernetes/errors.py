@@ -68,6 +68,7 @@ def refusal(status: int, content: bytes, *, sandbox: str | None = None) -> Sandb
         "status": status,
         "reason": said.get("reason") or None,
         "sandbox": sandbox,
+        "continue": (said.get("metadata") or {}).get("continue") or None,
     }
     kind, text = _meaning(status, message[:_LONGEST_TEXT], sandbox)
     return kind(text, **facts)
