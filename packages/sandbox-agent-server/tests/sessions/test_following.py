@@ -17,6 +17,8 @@ from sandbox_agent_core.errors import SessionOwned, StorageError
 from sandbox_agent_core.frames import LogEntry
 from sandbox_agent_core.spi.persistence import Lease, SessionRecord
 from sandbox_agent_core.stores import writing
+from sandbox_agent_server.log.entry import Entry
+from sandbox_agent_server.log.log import Cursor
 from sandbox_agent_server.sessions import following
 from sandbox_agent_server.sessions.following import StoreFollower
 
@@ -141,6 +143,82 @@ async def test_a_server_that_ends_while_it_looks_behind_does_not_wait_for_a_stor
         async with following_of(house, store):
             await until(lambda: store.failures < 1_000_000)
     assert store.logs == {}
+
+
+async def test_a_server_that_ends_does_not_wait_until_a_store_is_tried_again(
+    house: House, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "FIRST_RETRY_S", 10 * WAIT_S)
+    monkeypatch.setattr(writing, "LAST_RETRY_S", 10 * WAIT_S)
+    async with asyncio.timeout(WAIT_S):
+        async with following_of(house, store):
+            await asyncio.sleep(0)
+            store.failures = 1_000_000
+            await house.create("one")
+            await until(lambda: store.failures < 1_000_000)
+            house.prompt("one")
+            await asyncio.sleep(0.01)
+
+
+async def test_a_server_that_ends_does_not_wait_for_a_store_that_hangs(
+    house: House, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(following, "_LAST_ROUND_S", 0.05)
+    asked = asyncio.Event()
+
+    async def hang(*_args: Any, **_options: Any) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(store, "append", hang)
+    await house.create("one")
+    async with asyncio.timeout(WAIT_S):
+        async with following_of(house, store):
+            await asked.wait()
+    assert "not stored yet" in caplog.text
+
+
+@pytest.mark.parametrize("harm", ["removed", "unreadable"])
+async def test_a_log_that_cannot_be_read_is_tried_again_now_and_then(
+    house: House, store: Store, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    await house.create("one")
+    file = house.manager.reader.log("one").file.path
+    file.rename(file.with_suffix(".away"))
+    if harm == "unreadable":
+        file.mkdir()
+    read = Cursor.read
+    reads = 0
+
+    async def counted(cursor: Cursor, **limits: int) -> list[Entry]:
+        nonlocal reads
+        reads += 1
+        return await read(cursor, **limits)
+
+    monkeypatch.setattr(Cursor, "read", counted)
+    async with following_of(house, store):
+        await until(lambda: reads > 0)
+        await house.create("two")
+        await until(lambda: store.logs.get("two", []) == house.entries("two"))
+        before = reads
+        await asyncio.sleep(0.1)
+        assert reads - before < 10
+        if harm == "unreadable":
+            file.rmdir()
+            file.with_suffix(".away").rename(file)
+            await until(lambda: store.logs.get("one", []) == house.entries("one"))
+
+
+async def test_an_end_that_nobody_foresaw_is_told(
+    house: House, store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_args: Any, **_options: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(store, "append", fail)
+    await house.create("one")
+    async with following_of(house, store):
+        await until(lambda: "nothing more is stored" in caplog.text)
 
 
 async def test_a_session_at_rest_is_let_go_and_taken_again(

@@ -11,6 +11,7 @@ import platform
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,7 +27,6 @@ from sandbox_agent_core.stores.writing import (
     stored_seq,
 )
 
-from sandbox_agent_server.log.entry import Entry
 from sandbox_agent_server.log.log import Cursor, SessionLog
 from sandbox_agent_server.sessions.archive import SessionArchive
 from sandbox_agent_server.sessions.reader import SessionReader
@@ -67,11 +67,12 @@ class StoreFollower:
         self._followed: dict[str, _Followed] = {}
         self._behind: dict[str, None] = {}
         """Sessions that may have something to store, in the order of their turns."""
-        self._owned: dict[str, tuple[float, Retries]] = {}
-        """Those that another one writes, and when they are tried again."""
+        self._put_off: dict[str, tuple[float, Retries]] = {}
+        """Those that another one writes, or that cannot be read, and when they are tried again."""
         self._retries = Retries(lambda text: logger.warning("store: %s", text))
         self._changed = asyncio.Event()
-        self._is_closing = False
+        self._ending = asyncio.Event()
+        self._deadline: asyncio.Timeout | None = None
 
     # LogWatcher
 
@@ -80,8 +81,10 @@ class StoreFollower:
         self._changed.set()
 
     def end(self) -> None:
-        self._is_closing = True
+        self._ending.set()
         self._changed.set()
+        if self._deadline is not None:
+            self._deadline.reschedule(asyncio.get_running_loop().time() + _LAST_ROUND_S)
 
     # The task
 
@@ -90,43 +93,52 @@ class StoreFollower:
         await self._store.list_sessions(limit=1)
 
     async def run(self) -> None:
-        """Until `end`, and then what is left."""
+        """Until `end`, and then what is left, for as long as that may take."""
         self._archive.activity.watch(self)
         try:
-            await self._look_behind()
-            while not self._is_closing:
-                pause_s = await self._round()
-                await self._wait(pause_s)
-            async with asyncio.timeout(_LAST_ROUND_S):
+            async with asyncio.timeout(None) as self._deadline:
+                await self._look_behind()
+                while not self._ending.is_set():
+                    pause_s = await self._round()
+                    await self._wait(pause_s)
                 while self._behind and not self._retries.is_failing:
                     await self._round()
         except TimeoutError:
             logger.warning("store: the newest entries are not stored yet")
+        except Exception:
+            logger.exception("store: nothing more is stored until the server is started again")
         finally:
+            self._deadline = None
             self._archive.activity.unwatch(self)
             await self._close()
 
     async def _wait(self, pause_s: float) -> None:
+        if self._retries.is_failing:
+            await self._pause(pause_s)
+            return
         try:
             async with asyncio.timeout(pause_s):
                 await self._changed.wait()
         except TimeoutError:
             return
-        if self._retries.is_failing and not self._is_closing:
-            await asyncio.sleep(pause_s)
-        elif not self._is_closing:
-            await asyncio.sleep(BATCH_S)
+        await self._pause(BATCH_S)
+
+    async def _pause(self, pause_s: float) -> None:
+        """Or until `end`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await self._ending.wait()
 
     async def _look_behind(self) -> None:
         """Which logs have what an earlier server could not store."""
         for session_id in self._all_sessions():
-            while not self._is_closing:
+            while not self._ending.is_set():
                 try:
                     info = self._reader.info(session_id)
                     if await stored_seq(self._store, info) < info.last_seq:
                         self._behind[session_id] = None
                 except StorageError as exc:
-                    await asyncio.sleep(self._retries.after(exc))
+                    await self._pause(self._retries.after(exc))
                     continue
                 except SandboxAgentError as exc:
                     logger.info("session %s is not stored: %s", session_id, exc.message)
@@ -145,7 +157,7 @@ class StoreFollower:
         """A batch of each session that has one. How long to wait then, when nothing is written."""
         self._changed.clear()
         now = time.monotonic()
-        for session_id, (due_at, _) in self._owned.items():
+        for session_id, (due_at, _) in self._put_off.items():
             if due_at <= now:
                 self._behind[session_id] = None
         behind, self._behind = self._behind, {}
@@ -162,41 +174,43 @@ class StoreFollower:
         self._retries.worked()
         if self._behind:
             return 0.0
-        due = [due_at for due_at, _ in self._owned.values()]
+        due = [due_at for due_at, _ in self._put_off.values()]
         return max(0.0, min([RENEW_AFTER_S, *(due_at - time.monotonic() for due_at in due)]))
 
     async def _advance(self, session_id: str) -> bool:
         """Store a batch of the session. True: there is more. Raises: StorageError."""
-        owned = self._owned.get(session_id)
-        if owned is not None and owned[0] > time.monotonic():
+        put_off = self._put_off.get(session_id)
+        if put_off is not None and put_off[0] > time.monotonic():
             return False
         try:
             followed = self._follow(session_id)
         except SandboxAgentError as exc:
             logger.info("session %s is not stored: %s", session_id, exc.message)
-            self._owned.pop(session_id, None)
+            self._put_off.pop(session_id, None)
             return False
         writer = followed.writer
         try:
             after = await writer.next_seq() - 1
             if followed.cursor.after != after:
                 followed.cursor = Cursor(followed.log, after)
-            entries = await self._read(followed)
+            try:
+                entries = await followed.cursor.read(limit=BATCH_ENTRIES)
+            except StorageError as exc:  # of the log, not of the store
+                self._try_later(session_id, exc)
+                return False
             await writer.write([entry.to_log_entry(session_id) for entry in entries])
         except (SessionOwned, LeaseLost) as exc:
-            retries = owned[1] if owned else Retries(_say(session_id))
-            self._owned[session_id] = time.monotonic() + retries.after(exc), retries
+            self._try_later(session_id, exc)
             return False
         followed.written_at = time.monotonic()
-        self._owned.pop(session_id, None)
-        return followed.cursor.after < followed.log.last_seq
+        self._put_off.pop(session_id, None)
+        # Nothing is read of a log whose file somebody removed.
+        return bool(entries) and followed.cursor.after < followed.log.last_seq
 
-    async def _read(self, followed: _Followed) -> list[Entry]:
-        try:
-            return await followed.cursor.read(limit=BATCH_ENTRIES)
-        except StorageError as exc:  # of the log, not of the store
-            logger.error("session %s cannot be read: %s", followed.log.session_id, exc.message)
-            return []
+    def _try_later(self, session_id: str, exc: SandboxAgentError) -> None:
+        known = self._put_off.get(session_id)
+        retries = known[1] if known is not None else Retries(_say(session_id))
+        self._put_off[session_id] = time.monotonic() + retries.after(exc), retries
 
     def _follow(self, session_id: str) -> _Followed:
         """Raises: SessionNotFound, SessionDamaged, StorageError: of what is no log of a session (any more)."""
@@ -219,7 +233,7 @@ class StoreFollower:
                 await followed.writer.close()
             except LeaseLost:
                 pass
-            if session_id not in self._behind and session_id not in self._owned:
+            if session_id not in self._behind and session_id not in self._put_off:
                 del self._followed[session_id]
 
     async def _close(self) -> None:
