@@ -287,6 +287,21 @@ async def test_without_an_idle_timeout_it_lives_as_long_as_its_client(
         assert f"extend {keepalive.EXTENSION_S:g}" in provider.calls
 
 
+@pytest.mark.usefixtures("no_ticks")
+async def test_without_any_idle_time_its_life_is_left_as_it_is_and_nothing_is_asked(
+    provider: DirectoryProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def is_busy() -> bool:
+        raise AssertionError("the server is asked")
+
+    async with SandboxAgent.start(provider, idle_timeout=0) as client:
+        alive = client._keep_alive
+        assert alive is not None
+        monkeypatch.setattr(alive, "_is_busy", is_busy)
+        await alive._look()
+    assert not [call for call in provider.calls if call.startswith(("extend", "pause"))]
+
+
 # -- failures
 
 

@@ -160,9 +160,7 @@ def test_what_is_kept_here_is_listed_searched_and_shown_alike(
     here: Run, tmp_path: Path, endpoint: Endpoint
 ) -> None:
     store = tmp_path / "kept.db"
-    with SandboxAgentSync.connect(
-        endpoint.url, token=endpoint.token, persistence=SqliteTranscriptStore(store)
-    ) as client:
+    with SandboxAgentSync.connect(endpoint.url, token=endpoint.token, persistence=store) as client:
         session = client.create_session("mock", metadata={"herd": "south"})
         session.prompt("Shear the alpacas")
         session.prompt("refusal")

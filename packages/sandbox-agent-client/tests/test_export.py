@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sandbox_agent_client import Endpoint, SandboxAgentSync, SessionSync, SqliteTranscriptStore
+from sandbox_agent_client import Endpoint, SandboxAgentSync, SessionSync
 from sandbox_agent_client._calls.event_texts import read_texts
 from sandbox_agent_client.cli.main import app
 from sandbox_agent_client.errors import InternalError, InvalidRequest
@@ -24,8 +24,7 @@ def kept(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def session(endpoint: Endpoint, kept: Path) -> SessionSync:
-    store = SqliteTranscriptStore(kept)
-    with SandboxAgentSync.connect(endpoint.url, token=endpoint.token, persistence=store) as client:
+    with SandboxAgentSync.connect(endpoint.url, token=endpoint.token, persistence=kept) as client:
         made = client.create_session("mock")
         made.prompt(PROMPT)
         yield made

@@ -6,6 +6,7 @@ import asyncio
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -108,6 +109,32 @@ async def test_who_lost_the_lease_says_so_and_goes_on_when_it_is_free() -> None:
     await other.close()
     await write_all(slept, log(4))
     assert await store.entries("ses_1") == log(4)
+
+
+async def test_a_session_that_was_deleted_is_not_made_again_without_an_entry() -> None:
+    store = MemoryTranscriptStore()
+    writer = LogWriter(store, info(), holder="a")
+    await write_all(writer, log(2))
+    await store.delete_session("ses_1")
+    with pytest.raises(errors.LeaseLost):
+        await writer.write(log(3)[2:])
+    assert await writer.next_seq() == 1
+    await writer.close()
+    assert await store.list_sessions() == []
+
+
+async def test_a_record_that_is_gone_from_a_store_without_leases_is_written_again() -> None:
+    memory = Memory()
+    store: Any = SimpleNamespace(
+        **{name: getattr(memory, name) for name in ("put_session", "get_session", "append", "last_seq")}
+    )  # fmt: skip
+    writer = LogWriter(store, info(), holder="a")
+    await write_all(writer, log(2))
+    await memory.delete_session("ses_1")
+    with pytest.raises(errors.StorageError):
+        await writer.write(log(3)[2:])
+    await write_all(writer, log(3))
+    assert await memory.entries("ses_1") == log(3)
 
 
 async def test_the_lease_is_renewed_when_it_is_time() -> None:

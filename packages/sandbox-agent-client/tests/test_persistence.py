@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from sandbox_agent_client import (
     TurnStarted,
     errors,
 )
+from sandbox_agent_client._async import client as client_module
 from sandbox_agent_client._async import connection as connection_module
 from sandbox_agent_client._async import recorder as recorder_module
 from sandbox_agent_client.persistence import read_entries, read_transcript
@@ -29,18 +31,42 @@ from sandbox_agent_core.frames import LogEntry
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> TranscriptStore:
-    return (
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TranscriptStore]:
+    made = (
         MemoryTranscriptStore()
         if request.param == "memory"
         else SqliteTranscriptStore(tmp_path / "sessions.db")
     )
+    yield made
+    await made.close()
 
 
 async def stored(store: TranscriptStore, session_id: str) -> list[LogEntry]:
-    entries = [entry async for entry in read_entries(store, session_id)]
-    await store.close()
-    return entries
+    return [entry async for entry in read_entries(store, session_id)]
+
+
+class CountedStore(MemoryTranscriptStore):
+    closed = 0
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+async def test_a_client_closes_the_store_that_it_has_opened_and_no_other(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = CountedStore()
+    monkeypatch.setattr(client_module, "open_store", lambda _url: store)
+    for persistence, closed in ((store, 0), ("memory:", 1)):
+        connecting = SandboxAgent.connect(
+            endpoint.url, token=endpoint.token, persistence=persistence
+        )
+        async with connecting as client:
+            await client.create_session("mock")
+        assert store.closed == closed
+        async with SandboxAgent.start(persistence=persistence):
+            pass
+        assert store.closed == 2 * closed
 
 
 async def test_what_a_sandbox_knew_is_in_the_store_when_it_is_gone(store: TranscriptStore) -> None:
@@ -52,7 +78,6 @@ async def test_what_a_sandbox_knew_is_in_the_store_when_it_is_gone(store: Transc
         log = [entry async for entry in client._connection.history(session.info, 0)]
     assert await stored(store, session.id) == log
     record = await store.get_session(session.id)
-    await store.close()
     assert record is not None
     assert (record.agent, record.cwd) == ("mock", session.info.cwd)
     assert record.settings["model"] == "mock-smart"
@@ -90,7 +115,7 @@ async def test_a_session_goes_on_in_a_new_sandbox(store: TranscriptStore) -> Non
 
 
 def test_the_twin_does_the_same(tmp_path: Path) -> None:
-    store = SqliteTranscriptStore(tmp_path / "sessions.db")
+    store = tmp_path / "sessions.db"
     with SandboxAgentSync.start(persistence=store) as first:
         session = first.create_session("mock")
         session.prompt("the magic word is xyzzy")
@@ -124,7 +149,6 @@ async def test_the_end_of_a_session_is_stored(store: TranscriptStore) -> None:
         session = await client.create_session("mock")
         await session.end()
     record = await store.get_session(session.id)
-    await store.close()
     assert record is not None
     assert record.ended_at is not None
 

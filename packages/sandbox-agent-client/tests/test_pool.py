@@ -14,6 +14,7 @@ import pytest
 from sandbox_agent_client import (
     Endpoint,
     LocalProvider,
+    MemoryTranscriptStore,
     SandboxAgent,
     SandboxAgentSync,
     SandboxPool,
@@ -23,6 +24,7 @@ from sandbox_agent_client import (
     Workspace,
     errors,
 )
+from sandbox_agent_client._async import client as client_module
 from sandbox_agent_client.sandboxes import pool as pool_module
 from sandbox_agent_core.spi.labels import OURS, POOL
 
@@ -292,6 +294,30 @@ async def test_local_sandboxes_are_processes_that_are_there_before_they_are_want
             ref = client.sandbox.ref
     with pytest.raises(errors.SandboxNotFound):
         await LocalProvider().endpoint(ref)
+
+
+async def test_the_store_of_a_pool_is_closed_when_nobody_uses_it_any_more(
+    many: Many, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = CountedStore()
+    monkeypatch.setattr(client_module, "open_store", lambda _url: store)
+    async with SandboxPool(many, size=1, persistence="memory:") as pool:
+        async with pool.acquire() as client:
+            await client.create_session("mock")
+        kept = await pool.acquire()
+    assert store.closed == 0
+    await kept.destroy_sandbox()
+    assert store.closed == 1
+    async with SandboxPool(many, size=1, persistence=store):
+        pass
+    assert store.closed == 1
+
+
+class CountedStore(MemoryTranscriptStore):
+    closed = 0
+
+    async def close(self) -> None:
+        self.closed += 1
 
 
 def test_the_twin_hands_out_in_threads(many: Many) -> None:

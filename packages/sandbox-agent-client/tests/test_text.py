@@ -16,7 +16,6 @@ from sandbox_agent_client import (
     MessageDelta,
     SandboxAgent,
     SandboxAgentSync,
-    SqliteTranscriptStore,
     ToolCompleted,
     errors,
 )
@@ -175,7 +174,7 @@ async def test_what_is_no_id_is_refused(client: SandboxAgent, id: str) -> None:
 
 
 async def test_a_stored_session_goes_on_in_a_new_sandbox(tmp_path: Path) -> None:
-    store = SqliteTranscriptStore(tmp_path / "sessions.db")
+    store = tmp_path / "sessions.db"
     provider = LocalProvider(config=config(tmp_path))
     async with SandboxAgent.start(provider, persistence=store) as client:
         session = await client.create_session("verbatim")

@@ -93,6 +93,7 @@ class ClientOptions:
     wake: Wake = "auto"
     report: Callable[[str], Any] | None = None
     store: TranscriptStore | None = None
+    closes_store: bool = False
     transport: TransportKind = "auto"
     timeout_s: float = DEFAULT_TIMEOUT_S
     reconnect_timeout_s: float | None = RECONNECT_TIMEOUT_S
@@ -191,7 +192,8 @@ class SandboxAgent(Service):
         (None: never; 0: its lifetime is left as it is), it is left to lapse, or paused with `on_idle="pause"`. The next call wakes a sandbox that
         sleeps, whoever paused it, and starts a server again that does not run; with `wake="never"` it raises
         `SandboxAsleep`, and `client.sandbox.resume()` wakes it.
-        `persistence` is a store, or the URL or path of one, that sessions are copied to and made again from.
+        `persistence` is a store, or the URL or path of one, that sessions are copied to and made again from. The client
+        closes one that it has opened itself.
         `report` is told each step, and when; later also how an agent is installed that a session waits for.
         Times are in seconds.
 
@@ -249,6 +251,7 @@ class SandboxAgent(Service):
                     wake=wake,
                     report=report,
                     store=store,
+                    closes_store=store is not persistence,
                     transport=transport,
                     timeout_s=timeout,
                     reconnect_timeout_s=reconnect_timeout,
@@ -280,6 +283,7 @@ class SandboxAgent(Service):
             carrier,
             portal=portal,
             store=options.store,
+            closes_store=options.closes_store,
             reconnect_timeout_s=options.reconnect_timeout_s,
         )
         box = Sandbox(launched, portal, carrier)
@@ -357,7 +361,11 @@ class SandboxAgent(Service):
                 http_client=http_client,
             )
             connection = Connection(
-                carrier, portal=Portal(), store=store, reconnect_timeout_s=reconnect_timeout
+                carrier,
+                portal=Portal(),
+                store=store,
+                closes_store=store is not persistence,
+                reconnect_timeout_s=reconnect_timeout,
             )
             client = cls(connection, report=report)
             try:
@@ -711,7 +719,7 @@ class SandboxAgent(Service):
 
 
 def store_of(given: TranscriptStore | str | PathLike[str] | None) -> TranscriptStore | None:
-    """Raises: InvalidRequest."""
+    """Another one than was given is closed by whoever asked. Raises: InvalidRequest."""
     return open_store(given) if isinstance(given, str | PathLike) else given
 
 

@@ -59,11 +59,14 @@ class Connection:
         *,
         portal: Portal,
         store: TranscriptStore | None,
+        closes_store: bool = False,
         reconnect_timeout_s: float | None,
     ) -> None:
+        """`closes_store`: with itself. Others may use one that was given to the client."""
         self.transport = transport
         self.portal = portal
         self.store = store
+        self._closes_store = closes_store
         self.cancel_on_exit: set[WatchedTurn] = set()
         self._leaving: dict[WatchedTurn, Event] = {}
         """Turns that are being cancelled, and what tells of their ends."""
@@ -208,10 +211,12 @@ class Connection:
             begin = page.previous_cursor
 
     async def recorder(self, info: SessionInfo) -> Recorder | None:
-        """None without a store, and of what was deleted."""
-        if self.store is None or (info.id, info.created_at) in self._deleted or self._is_closing:
+        """None without a store, of what was deleted, and when the client is closed."""
+        if self.store is None:
             return None
         async with self._making_recorder:
+            if self._is_closing or (info.id, info.created_at) in self._deleted:
+                return None
             known = self._recorders.get(info.id)
             if known is not None and known.info.created_at == info.created_at:
                 return known
@@ -346,12 +351,13 @@ class Connection:
             await watch.stop()
         await self._end_recorders()
         await self.transport.close()
-        if self.store is not None:
+        if self.store is not None and self._closes_store:
             await self.portal.run(self.store.close)
 
     async def _end_recorders(self) -> None:
         """Within a time, whatever the stores do."""
-        recorders, self._recorders = list(self._recorders.values()), {}
+        async with self._making_recorder:  # one that is being made is among them
+            recorders, self._recorders = list(self._recorders.values()), {}
         until = time.monotonic() + CLOSE_TIMEOUT_S
         for recorder, last in [(one, one.begin_sync()) for one in recorders]:
             await last.over.wait(max(0.0, until - time.monotonic()))

@@ -149,12 +149,14 @@ class SandboxPool:
             pool=self._name,
         )
         check_options(wanted)
+        store = store_of(persistence)
+        self._store_to_close = store if store is not persistence else None
         self._client_options = ClientOptions(
             idle_timeout_s=idle_timeout,
             on_idle=on_idle,
             wake=wake,
             report=report,
-            store=store_of(persistence),
+            store=store,
             transport=transport,
             timeout_s=timeout,
             reconnect_timeout_s=reconnect_timeout,
@@ -242,6 +244,8 @@ class SandboxPool:
     async def _let_go(self) -> None:
         """Of what is shared by all clients, when the last of them has gone."""
         if self._pool.is_over:
+            if self._store_to_close is not None:
+                await self._portal.run(self._store_to_close.close)
             await self._portal.close()
 
     async def _prepared(self, launched: Launched) -> str | None:

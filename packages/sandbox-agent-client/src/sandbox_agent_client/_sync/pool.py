@@ -150,12 +150,14 @@ class SandboxPoolSync:
             pool=self._name,
         )
         check_options(wanted)
+        store = store_of(persistence)
+        self._store_to_close = store if store is not persistence else None
         self._client_options = ClientOptions(
             idle_timeout_s=idle_timeout,
             on_idle=on_idle,
             wake=wake,
             report=report,
-            store=store_of(persistence),
+            store=store,
             transport=transport,
             timeout_s=timeout,
             reconnect_timeout_s=reconnect_timeout,
@@ -243,6 +245,8 @@ class SandboxPoolSync:
     def _let_go(self) -> None:
         """Of what is shared by all clients, when the last of them has gone."""
         if self._pool.is_over:
+            if self._store_to_close is not None:
+                self._portal.run(self._store_to_close.close)
             self._portal.close()
 
     def _prepared(self, launched: Launched) -> str | None:

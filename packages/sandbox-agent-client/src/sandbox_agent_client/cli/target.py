@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from sandbox_agent_core.spi.persistence import TranscriptStore
 from sandbox_agent_core.spi.provider import Endpoint
 
 from sandbox_agent_client._async.client import SandboxAgent
@@ -57,9 +56,9 @@ class Target:
                 yield client
             return
         options = dict(self.options)
-        store: TranscriptStore | str | None = self.store
+        store: Path | str | None = self.store
         if store is None and session_id is not None:
-            store = local_store()
+            store = local_store().path
             if self.is_local:
                 options.setdefault("data_dir", make_server_dir(session_id))
         async with SandboxAgent.start(

@@ -15,7 +15,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sandbox_agent_core.api.sessions import SessionInfo
-from sandbox_agent_core.errors import LeaseLost, SandboxAgentError, SessionNotFound, SessionOwned
+from sandbox_agent_core.errors import (
+    LeaseLost,
+    SandboxAgentError,
+    SessionNotFound,
+    SessionOwned,
+    StorageError,
+)
 from sandbox_agent_core.frames.entry import LogEntry
 from sandbox_agent_core.spi.persistence import (
     Lease,
@@ -61,6 +67,9 @@ def new_holder() -> str:
 @dataclass(slots=True)
 class _Opened:
     record: SessionRecord
+    """As it should be."""
+    stored: SessionRecord | None
+    """As it is. An entry brings it up to date: a session that says nothing any more may have been deleted."""
     segment: Segment
     next_seq: int
     """Of the server's log."""
@@ -121,11 +130,16 @@ class LogWriter:
         stored = [replace(one, seq=opened.segment.stored_seq(one.seq)) for one in entries]
         try:
             # Before the entries: who finds the record ahead of them writes it once more, and nobody finds it behind.
-            await self._put(opened, record)
+            if record != opened.stored:
+                await self._store.put_session(record, lease=opened.lease)
+                opened.record = opened.stored = record
             await self._store.append(self._info.id, stored, lease=opened.lease)
-        except (LeaseLost, SessionNotFound):
+        except LeaseLost:
             self._opened = None
             raise
+        except SessionNotFound as exc:
+            self._opened = None
+            raise StorageError(exc.message, **exc.details) from exc
         opened.next_seq = entries[-1].seq + 1
 
     async def tend(self) -> None:
@@ -163,21 +177,16 @@ class LogWriter:
         current = current_segment(segments, created_at=info.created_at, last_stored=last)
         if current not in segments:
             segments.append(current)
-        opened = _Opened(record, current, current.server_seq(last) + 1, lease, renew_at)
         settings = record.settings | {SEGMENTS: write_segments(segments)}
         sandbox = self._sandbox or record.sandbox
-        changed = replace(record, agent=info.agent, settings=settings, sandbox=sandbox)
-        if known is None:
-            await store.put_session(changed, lease=lease)
-            opened.record = changed
-        else:
-            await self._put(opened, changed)
-        return opened
-
-    async def _put(self, opened: _Opened, record: SessionRecord) -> None:
-        if record != opened.record:
-            await self._store.put_session(record, lease=opened.lease)
-            opened.record = record
+        return _Opened(
+            replace(record, agent=info.agent, settings=settings, sandbox=sandbox),
+            known,
+            current,
+            current.server_seq(last) + 1,
+            lease,
+            renew_at,
+        )
 
 
 async def stored_seq(store: TranscriptStore, info: SessionInfo) -> int:
