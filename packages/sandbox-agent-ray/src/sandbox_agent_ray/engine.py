@@ -184,7 +184,7 @@ class _Follower:
         self._is_cancelled = False
 
     async def collect(self) -> None:
-        """What came of trials while nobody followed."""
+        """What came of trials that nobody was told of: before somebody followed, or by a coordinator that has died."""
         for result in await self._directory.all():
             await self._take(result)
 
@@ -196,9 +196,11 @@ class _Follower:
         """
         stopping = asyncio.create_task(self._hurry_the_stop(coordinator))
         try:
-            return await self._follow(coordinator)
+            end = await self._follow(coordinator)
         finally:
             stopping.cancel()
+        await self.collect()
+        return end
 
     async def cancel(self, coordinator: Any) -> None:
         """What runs there has ended afterwards; what had ended before is not lost."""
@@ -207,6 +209,7 @@ class _Follower:
             await self._follow(coordinator)
         except SandboxAgentError as exc:
             logger.warning("sandboxes of the batch may be left behind: %s", exc.message)
+        await self.collect()
 
     async def _follow(self, coordinator: Any) -> End:
         life, seen = "", 0
