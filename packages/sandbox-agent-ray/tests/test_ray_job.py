@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -118,3 +121,30 @@ async def test_what_is_being_written_is_no_result(directory: JobDirectory, tmp_p
     half.mkdir()
     (half / "result.json").write_text("{")
     assert await directory.all() == []
+
+
+async def test_who_is_cancelled_while_a_result_is_kept_leaves_it_whole(
+    directory: JobDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory.write(a_job())
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / "diff.patch").write_text("+1")
+    begun, copy = threading.Event(), shutil.copytree
+
+    def slowly(source: Path, place: Path) -> None:
+        begun.set()
+        # Long enough that whoever does not wait has removed the files.
+        removed.wait(0.2)
+        copy(source, place)
+
+    removed = threading.Event()
+    monkeypatch.setattr("sandbox_agent_ray.job.shutil.copytree", slowly)
+    saving = asyncio.create_task(directory.save(a_result("passed"), files))
+    await asyncio.to_thread(begun.wait)
+    saving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await saving
+    shutil.rmtree(files)
+    removed.set()
+    assert (directory.files_of("one.mock.1") / "diff.patch").read_text() == "+1"

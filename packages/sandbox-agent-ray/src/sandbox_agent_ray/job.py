@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from sandbox_agent_client._cancellation import outlast
 from sandbox_agent_client.batch.engine import Budget
 from sandbox_agent_client.batch.plan import Plan
 from sandbox_agent_client.batch.result import TrialResult
+from sandbox_agent_client.batch.results import SAVE_TIMEOUT_S
 from sandbox_agent_core.errors import StorageError
 
 __all__ = ["Job", "JobDirectory"]
@@ -107,9 +109,13 @@ class JobDirectory:
         known = await self.find(result.trial)
         if known is not None and known.is_verdict:
             return
+        publishing = asyncio.ensure_future(asyncio.to_thread(self._publish, result, files))
         try:
-            # Whoever is cancelled now waits for it: half of a result is none.
-            await asyncio.shield(asyncio.to_thread(self._publish, result, files))
+            await asyncio.shield(publishing)
+        except asyncio.CancelledError:
+            # Half of a result is none, and who is cancelled removes the files.
+            await outlast(publishing, timeout_s=SAVE_TIMEOUT_S)
+            raise
         except OSError as exc:
             raise StorageError(f"The result of {result.trial} could not be kept: {exc}") from exc
 

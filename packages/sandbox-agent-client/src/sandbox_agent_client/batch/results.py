@@ -30,6 +30,7 @@ __all__ = [
     "DIFF",
     "EVENTS",
     "GRADE",
+    "SAVE_TIMEOUT_S",
     "DirectoryResults",
     "load_plan",
     "load_results",
