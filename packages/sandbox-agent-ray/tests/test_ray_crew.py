@@ -82,33 +82,41 @@ class Batch:
     def __init__(
         self, folder: Path, *, tasks: int, concurrency: int = 1, is_first: bool = True
     ) -> None:
-        self.told: list[Happened] = []
         self.directory = JobDirectory(folder / "batch_1")
-        plan = Plan(
-            id="batch_1",
-            tasks=tuple(
-                tasks_of({"id": f"task-{number}", "prompt": "Hello"} for number in range(tasks))
-            ),
-            agents=(AgentSpec(agent="mock", label="mock"),),
-            retries=Retries(times=1, wait=0.001),
-        )
-        job = Job(
-            plan=plan,
-            known=(),
-            budget=Budget(),
-            began_at=0.0,
-            concurrency=concurrency,
-            num_cpus=0.1,
-            resources={},
-        )
-        self.directory.write(job)
-        self.handout = Handout(plan, [], Budget(), clock=time.monotonic)
+        self.directory.write(a_job(tasks, concurrency=concurrency))
+        self.begin(is_first=is_first)
+
+    def begin(self, *, is_first: bool) -> None:
+        """With what is in the directory, as each coordinator does."""
+        job = self.directory.load()
+        self.told: list[Happened] = []
+        self.handout = Handout(job.plan, [], Budget(), clock=time.monotonic)
         self.crew = Crew(
             job, self.directory, self.handout, is_first=is_first, tell=self.told.append
         )
 
     def kinds(self) -> list[str]:
         return [happened.kind for happened in self.told]
+
+
+def a_job(tasks: int, *, concurrency: int) -> Job:
+    plan = Plan(
+        id="batch_1",
+        tasks=tuple(
+            tasks_of({"id": f"task-{number}", "prompt": "Hello"} for number in range(tasks))
+        ),
+        agents=(AgentSpec(agent="mock", label="mock"),),
+        retries=Retries(times=1, wait=0.001),
+    )
+    return Job(
+        plan=plan,
+        known=(),
+        budget=Budget(),
+        began_at=0.0,
+        concurrency=concurrency,
+        num_cpus=0.1,
+        resources={},
+    )
 
 
 def a_result(trial: str) -> TrialResult:
@@ -140,9 +148,15 @@ async def test_a_trial_whose_worker_is_lost_is_run_by_another(
 
 
 async def test_a_trial_that_loses_each_worker_is_given_up(cluster: Cluster, tmp_path: Path) -> None:
-    cluster.run = lambda _trial: LOST
     batch = Batch(tmp_path, tasks=1)
-    batch.crew.heard(Happened(kind="phase", trial="task-0.mock.1", phase="agent"))
+
+    def work_and_die(trial: str) -> Any:
+        # As a worker does when it comes to the next phase.
+        *before, last = batch.directory.attempts(trial)
+        batch.directory.keep_attempts(trial, [*before, last.model_copy(update={"phase": "agent"})])
+        return LOST
+
+    cluster.run = work_and_die
     await batch.crew.work()
     (result,) = await batch.directory.all()
     assert result.status == "error"
@@ -152,6 +166,30 @@ async def test_a_trial_that_loses_each_worker_is_given_up(cluster: Cluster, tmp_
     assert [attempt.phase for attempt in result.attempts] == ["agent", "agent"]
     # It has worked, and nobody knows what that has cost.
     assert (result.turns, result.cost) == (2, None)
+
+
+async def test_attempts_that_were_lost_with_a_coordinator_count(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    batch = Batch(tmp_path, tasks=1)
+    coordinator_dies = asyncio.Event()
+
+    async def hang(_trial: str) -> None:
+        coordinator_dies.set()
+        await asyncio.Event().wait()
+
+    cluster.run = hang
+    first = asyncio.create_task(batch.crew.work())
+    await coordinator_dies.wait()
+    first.cancel()
+    await asyncio.wait([first])
+    # Of the one retry that it has, which is lost as well.
+    cluster.run = lambda _trial: LOST
+    batch.begin(is_first=False)
+    await batch.crew.work()
+    assert batch.kinds() == ["retried", "started", "ended"]
+    (result,) = await batch.directory.all()
+    assert (result.status, len(result.attempts)) == ("error", 2)
 
 
 async def test_a_worker_that_dies_after_its_result_was_kept_costs_no_second_run(

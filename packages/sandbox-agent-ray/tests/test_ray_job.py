@@ -12,7 +12,7 @@ import pytest
 from sandbox_agent_client import StorageError
 from sandbox_agent_client.batch.engine import Budget
 from sandbox_agent_client.batch.plan import AgentSpec, Plan
-from sandbox_agent_client.batch.result import TrialResult, TrialStatus
+from sandbox_agent_client.batch.result import Attempt, TrialError, TrialResult, TrialStatus
 from sandbox_agent_client.batch.tasks_file import tasks_of
 from sandbox_agent_ray.job import Job, JobDirectory
 
@@ -113,6 +113,21 @@ async def test_an_error_gives_way_and_a_verdict_stays(
     await directory.save(a_result("passed", text="second"), files)
     assert [result.text for result in await directory.all()] == ["first"]
     assert (directory.files_of("one.mock.1") / "diff.patch").read_text() == "+1"
+
+
+async def test_a_job_after_another_has_nothing_of_it(
+    directory: JobDirectory, tmp_path: Path
+) -> None:
+    directory.write(a_job())
+    (tmp_path / "files").mkdir()
+    await directory.save(a_result("error"), tmp_path / "files")
+    error = TrialError(code="unavailable", message="lost")
+    lost = [Attempt(error=error, seconds=1.0, phase="agent")]
+    directory.keep_attempts("one.mock.1", lost)
+    assert directory.attempts("one.mock.1") == lost
+    directory.write(a_job())
+    assert await directory.all() == []
+    assert directory.attempts("one.mock.1") == []
 
 
 async def test_what_is_being_written_is_no_result(directory: JobDirectory, tmp_path: Path) -> None:

@@ -49,6 +49,13 @@ def test_what_has_a_verdict_is_not_handed_out_again_and_an_error_is() -> None:
     assert (found.stopped, found.is_left) == (None, False)
 
 
+def test_what_this_run_has_had_is_not_handed_out_again_whatever_came_of_it() -> None:
+    plan = plan_of(["x"], agents="x")
+    had = result("task-1.x.1", status="error")
+    found = Handout(plan, [had], Budget(), clock=Clock(), ended={had.trial})
+    assert (found.next(), found.is_left) == (None, False)
+
+
 def test_the_budget_is_of_all_that_was_ever_spent() -> None:
     found = handout(result("a.x.1", usd=0.6), max_cost=1)
     assert found.next() is not None

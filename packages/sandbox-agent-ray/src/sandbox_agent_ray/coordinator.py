@@ -39,8 +39,14 @@ class Coordinator:
         """Raises: StorageError."""
         self._directory = JobDirectory(Path(directory))
         job = self._directory.load()
-        done = [*job.known, *await self._directory.all()]
-        self._handout = Handout(job.plan, done, _what_is_left(job), clock=time.monotonic)
+        here = await self._directory.all()
+        self._handout = Handout(
+            job.plan,
+            [*job.known, *here],
+            _what_is_left(job),
+            clock=time.monotonic,
+            ended={result.trial for result in here},
+        )
         self._crew = Crew(
             job,
             self._directory,
@@ -67,7 +73,7 @@ class Coordinator:
 
     async def tell(self, happened: Happened) -> None:
         """Of a worker."""
-        self._crew.heard(happened)
+        self._tell(happened)
 
     async def stop(self) -> None:
         """No further trial begins."""

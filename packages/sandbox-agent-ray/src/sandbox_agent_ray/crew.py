@@ -51,7 +51,6 @@ class Crew:
         self._tell = tell
         self._is_stopping = False
         self._waiting: set[asyncio.Task[None]] = set()
-        self._phases: dict[str, str] = {}
 
     async def work(self) -> None:
         """All trials that are handed out, until it is stopped. Cancelled, it leaves no sandbox.
@@ -74,11 +73,6 @@ class Crew:
         """No further trial begins."""
         self._is_stopping = True
         self._release()
-
-    def heard(self, happened: Happened) -> None:
-        """Of a worker."""
-        self._phases[happened.trial] = happened.phase or self._phases.get(happened.trial, "")
-        self._tell(happened)
 
     async def _work_side_by_side(self) -> None:
         place = _Place(self._job, self._directory, self._sweep)
@@ -109,11 +103,21 @@ class Crew:
 
     async def _result_of(self, trial: Trial, place: _Place) -> TrialResult:
         began_at, clock = datetime.now(UTC), time.monotonic()
-        lost: list[Attempt] = []
+        # Also of a coordinator before this one: a trial that takes its node down may have taken that one with it.
+        lost = await asyncio.to_thread(self._directory.attempts, trial.id)
         while True:
+            if len(lost) > trial.retries.times:
+                result = _given_up(trial, lost, began_at, time.monotonic() - clock)
+                with tempfile.TemporaryDirectory() as nothing:
+                    await self._directory.save(result, Path(nothing))
+                return result
+            if lost:
+                self._tell(Happened(kind="retried", trial=trial.id, attempt=lost[-1]))
+                await asyncio.sleep(wait_before(len(lost) + 1, trial.retries))
             attempt_began_at = time.monotonic()
             await place.hire()
             self._tell(Happened(kind="started", trial=trial.id, where=place.where))
+            await self._keep(trial, [*lost, _begun(place)])
             try:
                 return await place.run(trial)
             except ray.ActorLost as exc:
@@ -122,19 +126,15 @@ class Crew:
             found = await self._directory.find(trial.id)
             if found is not None and found.is_verdict:
                 return found
-            attempt = Attempt(
-                error=TrialError(code=Unavailable.code, message=message),
-                seconds=round(time.monotonic() - attempt_began_at, 3),
-                phase=self._phases.get(trial.id) or "sandbox",
-            )
-            lost.append(attempt)
-            if len(lost) > trial.retries.times:
-                result = _given_up(trial, lost, began_at, time.monotonic() - clock)
-                with tempfile.TemporaryDirectory() as nothing:
-                    await self._directory.save(result, Path(nothing))
-                return result
-            self._tell(Happened(kind="retried", trial=trial.id, attempt=attempt))
-            await asyncio.sleep(wait_before(len(lost) + 1, trial.retries))
+            # The worker has kept how far it came, and what it has tried again by itself.
+            *before, last = await asyncio.to_thread(self._directory.attempts, trial.id)
+            seconds = round(time.monotonic() - attempt_began_at, 3)
+            error = TrialError(code=Unavailable.code, message=message)
+            lost = [*before, last.model_copy(update={"error": error, "seconds": seconds})]
+            await self._keep(trial, lost)
+
+    async def _keep(self, trial: Trial, attempts: list[Attempt]) -> None:
+        await asyncio.to_thread(self._directory.keep_attempts, trial.id, attempts)
 
     async def _sweep_all(self) -> None:
         """Remove what was left on any node: what is a process or a container there can be found only there."""
@@ -240,6 +240,14 @@ class _Place:
         await self._sweep(self._node, self._name)
 
 
+def _begun(place: _Place) -> Attempt:
+    """One of which this is all that is known when it is lost."""
+    message = f"The worker on {place.where} was lost."
+    return Attempt(
+        error=TrialError(code=Unavailable.code, message=message), seconds=0.0, phase="sandbox"
+    )
+
+
 def _given_up(trial: Trial, lost: list[Attempt], began_at: datetime, seconds: float) -> TrialResult:
     return TrialResult(
         batch=trial.batch,
@@ -252,7 +260,7 @@ def _given_up(trial: Trial, lost: list[Attempt], began_at: datetime, seconds: fl
         error=lost[-1].error,
         attempts=lost,
         # What they have spent nobody knows, and that may be much.
-        turns=sum(attempt.phase in {"agent", "grade"} for attempt in lost),
+        turns=sum(attempt.has_worked for attempt in lost),
         started_at=began_at,
         seconds=round(seconds, 3),
         metadata=dict(trial.task.metadata),

@@ -12,13 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from sandbox_agent_client._cancellation import outlast
 from sandbox_agent_client.batch.engine import Budget
 from sandbox_agent_client.batch.plan import Plan
-from sandbox_agent_client.batch.result import TrialResult
+from sandbox_agent_client.batch.result import Attempt, TrialResult
 from sandbox_agent_client.batch.results import SAVE_TIMEOUT_S
 from sandbox_agent_core.errors import StorageError
+from sandbox_agent_core.ids import new_id
 
 __all__ = ["Job", "JobDirectory"]
 
@@ -26,8 +27,11 @@ JOB: Final = "job.json"
 BEGUN: Final = ".begun"
 INPUTS: Final = "inputs"
 TRIALS: Final = "trials"
+ATTEMPTS: Final = "attempts"
 RESULT: Final = "result.json"
 FILES: Final = "files"
+
+_ATTEMPTS: Final = TypeAdapter(list[Attempt])
 
 
 class Job(BaseModel):
@@ -54,13 +58,13 @@ class JobDirectory:
         self.path = path
 
     def write(self, job: Job) -> None:
-        """With the files of this machine that its plan names. Raises: StorageError."""
+        """With the files of this machine that its plan names, and without what came of a job before it. Raises: StorageError."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            (self.path / TRIALS).mkdir(exist_ok=True)
             inputs = self.path / INPUTS
-            shutil.rmtree(inputs, ignore_errors=True)
-            inputs.mkdir()
+            for place in (inputs, self.path / TRIALS, self.path / ATTEMPTS):
+                shutil.rmtree(place, ignore_errors=True)
+                place.mkdir()
             shipped = job.model_copy(update={"plan": _shipped(job.plan, inputs)})
             beside = self.path / f".{JOB}"
             beside.write_text(shipped.model_dump_json(by_alias=True), encoding="utf-8")
@@ -118,6 +122,26 @@ class JobDirectory:
             raise
         except OSError as exc:
             raise StorageError(f"The result of {result.trial} could not be kept: {exc}") from exc
+
+    def attempts(self, trial_id: str) -> list[Attempt]:
+        """Those of a trial that have begun: when it has no result and nobody is at it, they are lost. Raises: StorageError."""
+        path = self.path / ATTEMPTS / f"{trial_id}.json"
+        try:
+            return _ATTEMPTS.validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return []
+        except (OSError, ValidationError) as exc:
+            raise StorageError(f"{str(path)!r} cannot be read: {exc}") from exc
+
+    def keep_attempts(self, trial_id: str, attempts: list[Attempt]) -> None:
+        """Raises: StorageError."""
+        path = self.path / ATTEMPTS / f"{trial_id}.json"
+        beside = path.with_name(f".{new_id('part')}")
+        try:
+            beside.write_bytes(_ATTEMPTS.dump_json(attempts, by_alias=True))
+            beside.rename(path)
+        except OSError as exc:
+            raise StorageError(f"{str(path)!r} cannot be written: {exc}") from exc
 
     def _find(self, trial_id: str) -> TrialResult | None:
         path = self.path / TRIALS / trial_id / RESULT

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 from typing import Any, Final
 
 from sandbox_agent_client._cancellation import outlast
 from sandbox_agent_client.batch.engine import BatchEvent, TrialPhase, TrialRetried
 from sandbox_agent_client.batch.plan import SandboxChoice, Trial, trials_of
-from sandbox_agent_client.batch.result import TrialResult
+from sandbox_agent_client.batch.result import Attempt, TrialResult
 from sandbox_agent_client.trials.sandboxes import Sandboxes, sandboxes_for, sweep
 from sandbox_agent_client.trials.trial import missing_variables, run_trial
 from sandbox_agent_core.errors import InvalidRequest
@@ -33,6 +34,9 @@ class Worker:
         self._trials: dict[str, Trial] = {}
         self._sandboxes: Sandboxes | None = None
         self._running: asyncio.Task[TrialResult] | None = None
+        self._attempts: list[Attempt] = []
+        """Of the trial that runs; the last is under way."""
+        self._began_at = 0.0
 
     async def prepare(self) -> Node:
         """See whether trials can run here.
@@ -50,12 +54,15 @@ class Worker:
     async def run(self, trial_id: str) -> TrialResult:
         """Raises: StorageError: the result could not be kept. CancelledError: it was closed meanwhile."""
         assert self._sandboxes is not None
+        self._attempts = await asyncio.to_thread(self._directory.attempts, trial_id)
+        self._began_at = time.monotonic()
         self._running = asyncio.create_task(
             run_trial(
                 self._trials[trial_id],
                 results=self._directory,
                 sandboxes=self._sandboxes,
                 observe=self._tell,
+                lost=self._attempts[:-1],
             )
         )
         return await self._running
@@ -71,11 +78,19 @@ class Worker:
     def _tell(self, event: BatchEvent) -> None:
         match event:
             case TrialPhase(trial=trial, phase=phase):
+                seconds = round(time.monotonic() - self._began_at, 3)
+                self._attempts[-1] = self._attempts[-1].model_copy(
+                    update={"phase": phase, "seconds": seconds}
+                )
                 happened = Happened(kind="phase", trial=trial.id, phase=phase)
             case TrialRetried(trial=trial, attempt=attempt):
+                self._attempts.insert(-1, attempt)
+                self._began_at = time.monotonic()
                 happened = Happened(kind="retried", trial=trial.id, attempt=attempt)
             case _:
                 return
+        # Should this process die, it is known from there. A small file, a few times in a trial.
+        self._directory.keep_attempts(trial.id, self._attempts)
         # Nobody waits for it: a coordinator that is being restarted asks for no phases of its past.
         self._coordinator.tell.remote(happened)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from sandbox_agent_client.batch.engine import Budget
 from sandbox_agent_client.batch.plan import Plan, Trial, trials_of
@@ -24,11 +24,12 @@ class Handout:
         budget: Budget,
         *,
         clock: Callable[[], float],
+        ended: Collection[str] = (),
     ) -> None:
-        """`clock` is in seconds."""
+        """`clock` is in seconds. `ended`: trials that this run has had already, whatever came of them."""
         done = list(done)
-        verdicts = {result.trial for result in done if result.is_verdict}
-        self._left = [trial for trial in reversed(trials_of(plan)) if trial.id not in verdicts]
+        over = {result.trial for result in done if result.is_verdict}.union(ended)
+        self._left = [trial for trial in reversed(trials_of(plan)) if trial.id not in over]
         self._budget = budget
         self._clock = clock
         self._began_at = clock()

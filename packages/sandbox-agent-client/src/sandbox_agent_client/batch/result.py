@@ -32,6 +32,11 @@ class Attempt(WireModel):
     phase: str
     """What it was at: `sandbox`, `setup`, `agent` or `grade`."""
 
+    @property
+    def has_worked(self) -> bool:
+        """Its agent was asked, so that it has spent something."""
+        return self.phase in {"agent", "grade"}
+
 
 class Grade(WireModel):
     passed: bool

@@ -7,7 +7,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,11 +56,13 @@ async def run_trial(
     sandboxes: Sandboxes | None = None,
     environ: Mapping[str, str] = os.environ,
     observe: Callable[[BatchEvent], None] = lambda _event: None,
+    lost: Sequence[Attempt] = (),
 ) -> TrialResult:
     """Run it, as often as its retries allow, and save what came of it.
 
     Does nothing where `results` have a verdict of it already. Without `sandboxes` it makes its own, as the trial says.
     What it can meet is in its result, which then has the status `error`. Cancelled, it leaves no sandbox and no result.
+    `lost` are attempts of which nobody knows more, because what ran them has died: they count as those that failed.
 
     Raises:
         StorageError: the result could not be kept.
@@ -69,10 +71,10 @@ async def run_trial(
     if known is not None and known.is_verdict:
         return known
     if sandboxes is not None:
-        return await _Run(trial, results, sandboxes, environ, observe).result()
+        return await _Run(trial, results, sandboxes, environ, observe, lost).result()
     own = sandboxes_for(trial.sandbox, trial.batch)
     try:
-        return await _Run(trial, results, own, environ, observe).result()
+        return await _Run(trial, results, own, environ, observe, lost).result()
     finally:
         await own.close()
 
@@ -110,16 +112,17 @@ class _Run:
         sandboxes: Sandboxes,
         environ: Mapping[str, str],
         observe: Callable[[BatchEvent], None],
+        lost: Sequence[Attempt],
     ) -> None:
         self._trial = trial
         self._results = results
         self._sandboxes = sandboxes
         self._environ = environ
         self._observe = observe
-        self._failed: list[Attempt] = []
-        self._usage: list[TokenUsage | None] = []
-        self._costs: list[Cost | None] = []
-        self._turns = 0
+        self._failed = [*lost]
+        self._turns = sum(attempt.has_worked for attempt in lost)
+        self._usage: list[TokenUsage | None] = [None] * self._turns
+        self._costs: list[Cost | None] = [None] * self._turns
 
     async def result(self) -> TrialResult:
         began_at, clock = datetime.now(UTC), time.monotonic()
