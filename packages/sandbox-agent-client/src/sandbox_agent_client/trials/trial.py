@@ -98,6 +98,8 @@ class _Outcome:
     record: Record | None = None
     changes: ChangeTotals | None = None
     grade: Grade | None = None
+    is_over: bool = False
+    """All is known. What is left is to clean up."""
 
     @property
     def is_complete(self) -> bool:
@@ -149,6 +151,11 @@ class _Run:
             )
             return None
         except SandboxAgentError as exc:
+            if outcome.is_over:
+                logger.warning(
+                    "the sandbox of %s may be left behind: %s", self._trial.id, exc.message
+                )
+                return None
             error = exc
         except Exception as exc:
             logger.exception("trial %s failed", self._trial.id)
@@ -331,6 +338,7 @@ class _Attempt:
             self._enter("grade")
             self._outcome.grade = await self._grade(place, self._task.grade, root)
         self._leave()
+        self._outcome.is_over = True
 
     async def _prompt(self, session: Session) -> None:
         bounds = self._trial.bounds

@@ -1,4 +1,4 @@
-"""Trials whose sandboxes are made ahead of them. What a pool does is in `tests/test_pool.py`."""
+"""Sandboxes of trials, made by them or ahead of them. What a pool does is in `tests/test_pool.py`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from sandbox_agent_client import Endpoint, SandboxRef, SandboxSpec, run_batch
-from sandbox_agent_client.batch import load_plan
+from sandbox_agent_client import Endpoint, SandboxRef, SandboxSpec, Unavailable, run_batch
+from sandbox_agent_client.batch import Retries, load_plan
 from sandbox_agent_client.sandboxes import plugins
 
 
@@ -58,3 +58,23 @@ async def test_each_trial_has_a_sandbox_of_the_pool_and_none_is_left(
     # It is how it is done, and not what.
     again = await run_batch(tasks, agents="mock", sandbox="many", concurrency=2, out=tmp_path)
     assert again.results == summary.results
+
+
+async def test_a_sandbox_that_cannot_be_removed_takes_no_verdict_away(
+    endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Sticky(Many):
+        async def destroy(self, ref: SandboxRef) -> None:
+            raise Unavailable("not now")
+
+    installed = {"many": SimpleNamespace(load=lambda: Sticky)}
+    monkeypatch.setattr(plugins, "_points", lambda: installed)
+    monkeypatch.setattr(Many, "where", endpoint, raising=False)
+    summary = await run_batch(
+        [{"id": "t", "prompt": "text", "grade": "true"}],
+        agents="mock",
+        sandbox="many",
+        retries=Retries(times=1, wait=0.01),
+        out=tmp_path,
+    )
+    assert [(one.status, one.attempts) for one in summary.results] == [("passed", [])]
