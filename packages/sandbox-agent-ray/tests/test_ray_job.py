@@ -67,7 +67,7 @@ def test_files_of_this_machine_go_along(directory: JobDirectory, tmp_path: Path)
     directory.write(a_job(task))
     (tmp_path / "check.py").unlink()
     shipped = directory.load().plan.tasks[0]
-    assert shipped.workspace is not None
+    assert isinstance(shipped.workspace, dict)
     assert shipped.grade is not None
     files = shipped.workspace["files"]
     assert files["note"] == "as it is"

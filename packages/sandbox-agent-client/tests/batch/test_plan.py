@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from sandbox_agent_client import Workspace, errors
-from sandbox_agent_client.batch import AgentSpec, Plan, trials_of
+from sandbox_agent_client.batch import AgentSpec, Plan, Task, trials_of
 from sandbox_agent_client.batch.plan import Retries
 from sandbox_agent_client.batch.retrying import is_transient, wait_before
 from sandbox_agent_client.batch.runner import plan_of
@@ -69,7 +69,9 @@ def test_a_workspace_may_be_given_as_what_it_is(tmp_path: Path) -> None:
         setup=["true", ("touch", "d")],
         setup_timeout=5,
     )
-    [task] = plan([{"prompt": "x", "workspace": workspace}]).tasks
+    # With names that a checker of types knows, too.
+    [task] = plan([Task(id="x", prompts=("x",), workspace=workspace)]).tasks
+    assert Task.model_validate_json(task.model_dump_json(by_alias=True)) == task
     assert task.workspace == {
         "repo": "https://example.com/app",
         "credentials": {"env": "TOKEN"},

@@ -11,7 +11,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    field_validator,
+    model_validator,
+)
 from sandbox_agent_core.errors import InvalidRequest
 
 from sandbox_agent_client.workspace import Workspace
@@ -100,8 +108,10 @@ def _prompts(given: Any) -> Any:
 
 def _members(given: Any) -> Any:
     """Raises: ValueError."""
-    if not isinstance(given, Workspace):
+    if given is None or isinstance(given, Mapping):
         return given
+    if not isinstance(given, Workspace):
+        raise ValueError("is a workspace, an object with `repo`, `files` and `setup`")
     try:
         return given.members()
     except InvalidRequest as exc:
@@ -118,8 +128,8 @@ class Task(Bounds):
         Field(min_length=1, alias="prompt"),
     ]
     """Given one after the other, in one session."""
-    workspace: Annotated[Mapping[str, Any] | None, BeforeValidator(_members)] = None
-    """A `Workspace`, kept as its members, with absolute paths of files of this machine; or these."""
+    workspace: Annotated[Workspace | Mapping[str, Any] | None, PlainValidator(_members)] = None
+    """Given as a `Workspace`; kept as its members, with absolute paths of files of this machine."""
     setup: tuple[Command, ...] = ()
     """Commands in the workspace, after those of the workspace itself."""
     grade: Annotated[Grading, BeforeValidator(_grading)] | None = None
@@ -145,12 +155,17 @@ class Task(Bounds):
     @property
     def variables(self) -> tuple[str, ...]:
         """All that the environment must have for it."""
-        credentials = (self.workspace or {}).get("credentials")
+        credentials = self._workspace_members.get("credentials")
         return (*self.env, *((credentials["env"],) if credentials else ()))
 
     def made_workspace(self, environ: Mapping[str, str]) -> Workspace:
         """`environ` has its credentials, if it has any."""
-        return _workspace(self.workspace or {}, environ)
+        return _workspace(self._workspace_members, environ)
+
+    @property
+    def _workspace_members(self) -> Mapping[str, Any]:
+        assert not isinstance(self.workspace, Workspace)
+        return self.workspace or {}
 
 
 def _workspace(members: Mapping[str, Any], environ: Mapping[str, str]) -> Workspace:
