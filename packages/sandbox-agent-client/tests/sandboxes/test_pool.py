@@ -38,6 +38,7 @@ class Scripted:
     """Calls of `make` that have no answer yet."""
     ending: list[tuple[Box, asyncio.Future[None]]] = field(default_factory=list)
     ends_at_once: bool = True
+    makes_fit_ones: bool = True
 
     async def make(self) -> Box:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -48,7 +49,7 @@ class Scripted:
         finally:
             if turn in self.asked:
                 self.asked.remove(turn)
-        box = Box(self.made)
+        box = Box(self.made, is_fit=self.makes_fit_ones)
         self.made += 1
         self.alive.add(box)
         return box
@@ -85,14 +86,19 @@ class Scripted:
         return True
 
 
-class World:
-    """A loop whose clock stands still until the test moves it."""
+class Clocked(asyncio.SelectorEventLoop):
+    """Its clock stands still until the test moves it."""
 
+    now = 1000.0
+
+    def time(self) -> float:
+        return self.now
+
+
+class World:
     def __init__(self) -> None:
-        self.runner = asyncio.Runner()
-        self.loop = self.runner.get_loop()
-        self.now = 1000.0
-        self.loop.time = lambda: self.now  # type: ignore[method-assign]
+        self.loop = Clocked()
+        self.runner = asyncio.Runner(loop_factory=lambda: self.loop)
 
     def settle(self) -> None:
         async def turns() -> None:
@@ -119,7 +125,7 @@ class World:
         return task
 
     def pass_time(self, seconds: float) -> None:
-        self.now += seconds
+        self.loop.now += seconds
         self.settle()
 
 
@@ -230,15 +236,11 @@ def test_what_is_broken_when_it_is_new_is_told_instead_of_made_again_for_ever(
     world: World, opened: Callable[..., Opened]
 ) -> None:
     pool, source = opened(size=0)
-    source.check = unfit  # type: ignore[method-assign]
+    source.makes_fit_ones = False
     waiting = world.spawn(pool.acquire(timeout_s=None))
-    world.now += 1
+    world.loop.now += 1
     fill(world, source)
     assert isinstance(waiting.exception(), errors.ServerStartFailed)
-
-
-async def unfit(box: Box, /) -> None:
-    raise errors.ServerStartFailed(f"{box} does not answer")
 
 
 def test_the_unfit_are_found_while_nobody_asks(world: World, opened: Callable[..., Opened]) -> None:
@@ -263,7 +265,7 @@ def test_the_old_are_replaced_by_successors_that_are_there_already(
 def test_none_is_handed_out_that_is_too_old(world: World, opened: Callable[..., Opened]) -> None:
     pool, source = opened(size=1, max_age_s=10)
     fill(world, source)
-    world.now += 10  # and nobody has looked since
+    world.loop.now += 10  # and nobody has looked since
     waiting = world.spawn(pool.acquire(timeout_s=None))
     fill(world, source)
     assert waiting.result().number == 1
