@@ -39,8 +39,8 @@ class Many:
         self.made = 0
         self.calls: list[str] = []
         self.fails: Exception | None = None
+        self.stays: Exception | None = None
         self.where = endpoint
-        self.changed = asyncio.Event()
 
     async def create(self, spec: SandboxSpec) -> SandboxRef:
         if self.fails is not None:
@@ -56,6 +56,8 @@ class Many:
         return self.where
 
     async def destroy(self, ref: SandboxRef) -> None:
+        if self.stays is not None:
+            raise self.stays
         self.alive.pop(ref.id, None)
 
 
@@ -361,3 +363,30 @@ def test_closing_the_twin_waits_for_a_preparation_that_runs(many: Many) -> None:
         assert began.wait(10)
         threading.Timer(0.1, go_on.set).start()
     assert not many.alive
+
+
+def test_the_twin_may_be_closed_twice_and_asked_afterwards(many: Many) -> None:
+    with SandboxPoolSync(many, size=1) as pool:
+        pool.wait_warm()
+        pool.close()
+    before = threading.active_count()
+    for ask in (pool.acquire, pool.wait_warm):
+        with pytest.raises(errors.PoolClosed):
+            ask()
+    assert threading.active_count() == before
+    assert not many.alive
+
+
+async def test_what_could_not_be_destroyed_is_tried_again_and_not_said_to_be_gone(
+    many: Many,
+) -> None:
+    async with SandboxPool(many, size=0, max_size=1) as pool:
+        client = await pool.acquire()
+        many.stays = errors.ProviderUnavailable("away")
+        for _ in range(2):
+            with pytest.raises(errors.ProviderUnavailable):
+                await client.destroy_sandbox()
+        assert pool.status().in_use == 0
+        many.stays = None
+        await client.destroy_sandbox()
+        assert not many.alive

@@ -203,6 +203,7 @@ class SandboxPool:
             PoolClosed: the pool is closed.
             SandboxAgentError: one could not be made, as `acquire` raises it.
         """
+        self._pool.check_open()  # before the portal: one that is closed would begin again
         await self._portal.run(self._pool.filled)
 
     def acquire(self, *, timeout: float | None = None) -> AwaitableContext[SandboxAgent]:
@@ -220,6 +221,7 @@ class SandboxPool:
         """
 
         async def open() -> SandboxAgent:
+            self._pool.check_open()
             warm = await self._portal.run(lambda: self._pool.acquire(timeout_s=timeout))
             warm.launched.remove = lambda: self._pool.release(warm)
             client = self._client(warm.launched)

@@ -204,6 +204,7 @@ class SandboxPoolSync:
             PoolClosed: the pool is closed.
             SandboxAgentError: one could not be made, as `acquire` raises it.
         """
+        self._pool.check_open()  # before the portal: one that is closed would begin again
         self._portal.run(self._pool.filled)
 
     def acquire(self, *, timeout: float | None = None) -> SandboxAgentSync:
@@ -221,6 +222,7 @@ class SandboxPoolSync:
         """
 
         def open() -> SandboxAgentSync:
+            self._pool.check_open()
             warm = self._portal.run(lambda: self._pool.acquire(timeout_s=timeout))
             warm.launched.remove = lambda: self._pool.release(warm)
             client = self._client(warm.launched)

@@ -145,8 +145,8 @@ class Pool(Generic[T]):
 
     @property
     def is_over(self) -> bool:
-        """It is closed, and nothing of it exists any more."""
-        return not self._is_open and not self._total
+        """It is closed, and nothing of it exists any more; not while `close` is still at work."""
+        return not self._is_open and self._caretaker is None and not self._total
 
     @property
     def status(self) -> PoolStatus:
@@ -177,13 +177,13 @@ class Pool(Generic[T]):
             PoolClosed
             SandboxAgentError: why they cannot be made.
         """
-        self._refuse_when_closed()
+        self.check_open()
         self._try_now()
         while len(self._warm) < self._limits.size:
             if self._is_hopeless and not self._starting:
                 raise self._error()
             await self._changed.wait()
-            self._refuse_when_closed()
+            self.check_open()
 
     async def acquire(self, *, timeout_s: float | None) -> T:
         """The oldest that is warm, or the next that is made. The caller gives it back with `release`.
@@ -193,7 +193,7 @@ class Pool(Generic[T]):
             PoolExhausted: none in time.
             SandboxAgentError: why none can be made.
         """
-        self._refuse_when_closed()
+        self.check_open()
         waiter: _Waiter[T] = _Waiter(came_at=self._now())
         place = next(self._places)
         self._line[place] = waiter
@@ -241,6 +241,7 @@ class Pool(Generic[T]):
         if self._caretaker is not None:
             self._caretaker.cancel()
             await asyncio.wait([self._caretaker])
+            self._caretaker = None
 
     # -- one step
 
@@ -410,7 +411,8 @@ class Pool(Generic[T]):
             maxSize=self._limits.total,
         )
 
-    def _refuse_when_closed(self) -> None:
+    def check_open(self) -> None:
+        """Any thread may ask. Raises: PoolClosed."""
         if not self._is_open:
             raise self._closed()
 

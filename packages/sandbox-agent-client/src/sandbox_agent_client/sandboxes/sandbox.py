@@ -123,8 +123,10 @@ class Launched:
         return await require(self.provider, SupportsSnapshot).snapshot(self.ref, name=name)
 
     async def destroy(self) -> None:
-        if self.remove is not None:
-            await self.remove()
+        # Counted once. Again, after a failure, it is its provider's, for which one that is gone is no error.
+        remove, self.remove = self.remove, None
+        if remove is not None:
+            await remove()
         else:
             await self.provider.destroy(self.ref)
 
