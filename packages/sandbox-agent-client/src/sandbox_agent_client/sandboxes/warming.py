@@ -26,10 +26,10 @@ HEALTH_TIMEOUT_S = 1.0
 """For the server of a warm one, which has answered before."""
 LOOK_TIMEOUT_S = 20.0
 DESTROY_TIMEOUT_S = 60.0
-EXTENSION_S = 300.0
-"""How long a warm one lives on when its pool is suddenly gone, where its provider ends it."""
 LEAST_LIFE_S = 600.0
 """That one must have before it, or half of what it had when it was made."""
+EXTENSION_S = 300.0
+"""Beyond that. Both is how long one lives on when its pool is suddenly gone, where its provider ends it."""
 PREPARE_GRACE_S = 5.0
 PREPARE_END_TIMEOUT_S = 60.0
 
@@ -112,7 +112,7 @@ class Warming:
         if not one.launched.capabilities.extend:
             return
         try:
-            await one.launched.extend(EXTENSION_S)
+            await one.launched.extend(one.least_life_s + EXTENSION_S)
         except SandboxAgentError as exc:  # it lives as long as it lives
             logger.info("%r: its life cannot be prolonged: %s", one, exc)
 
