@@ -281,6 +281,21 @@ def test_more_than_are_warm_are_made_for_who_waits_up_to_the_most_there_may_be(
     assert [task.done() for task in waiting] == [True] * 11 + [False] * 29
 
 
+def test_no_more_are_made_ahead_than_are_still_to_come(
+    world: World, opened: Callable[..., Opened]
+) -> None:
+    pool, source = opened(size=2, expected=3)
+    for _ in range(3):
+        fill(world, source)
+        world.run(pool.acquire(timeout_s=None))
+    assert source.made == 3
+    assert (pool.status.warm, pool.status.starting) == (0, 0)
+    world.run(pool.filled())
+    waiting = world.spawn(pool.acquire(timeout_s=None))
+    fill(world, source)
+    assert waiting.result().number == 3, "who was not expected gets one all the same"
+
+
 def test_only_so_many_are_made_at_the_same_time(
     world: World, opened: Callable[..., Opened]
 ) -> None:
@@ -399,7 +414,8 @@ def test_a_sandbox_counts_until_it_is_gone(world: World, opened: Callable[..., O
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"size": -1}, {"max_size": 1}, {"max_age_s": 0}, {"max_starting": 0}]
+    "wrong",
+    [{"size": -1}, {"max_size": 1}, {"max_age_s": 0}, {"max_starting": 0}, {"expected": -1}],
 )
 def test_limits_that_are_none_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(errors.InvalidRequest):

@@ -79,6 +79,7 @@ class SandboxPoolSync:
         max_size: int | None = None,
         max_age: float | None = MAX_AGE_S,
         max_starting: int = MAX_STARTING,
+        expected: int | None = None,
         name: str | None = None,
         prepare: Callable[[SandboxAgentSync], object] | None = None,
         paused: bool = False,
@@ -103,7 +104,9 @@ class SandboxPoolSync:
 
         `size`: how many are warm, beside those in use. `max_size`: how many there may be at all, those in use
         among them; default: ten more than `size`. `max_age`: seconds until a warm one is replaced (None: never).
-        `max_starting`: how many are made at the same time. `name` is on each as the label `sandbox-agent-pool`.
+        `max_starting`: how many are made at the same time. `expected`: how many will be asked for in all, where that
+        is known: towards the end no more are made than are still to come, and whoever asks later gets one that is made
+        for it. `name` is on each as the label `sandbox-agent-pool`.
 
         `prepare` is called once with a client of each sandbox, while it is made: to install, to clone, to warm a
         cache. One for which it raises is destroyed. `paused`: the warm ones sleep, where the provider can pause,
@@ -136,7 +139,11 @@ class SandboxPoolSync:
         if name is not None and not (name.isprintable() and name):
             raise InvalidRequest(f"`name` is a word or two, not {name!r}.")
         limits = PoolLimits(
-            size=size, max_size=max_size, max_age_s=max_age, max_starting=max_starting
+            size=size,
+            max_size=max_size,
+            max_age_s=max_age,
+            max_starting=max_starting,
+            expected=expected,
         )
         self._name = name if name is not None else new_id("pool")
         wanted = StartOptions(
@@ -198,7 +205,7 @@ class SandboxPoolSync:
         return self._pool.status
 
     def wait_warm(self) -> None:
-        """Until `size` sandboxes are warm.
+        """Until `size` sandboxes are warm, or all that are still `expected`.
 
         Raises:
             PoolClosed: the pool is closed.

@@ -45,6 +45,11 @@ class Handout:
         return self._stopped if self._left else None
 
     @property
+    def left(self) -> int:
+        """How many trials were not handed out."""
+        return len(self._left)
+
+    @property
     def is_left(self) -> bool:
         """Trials were not handed out."""
         return bool(self._left)

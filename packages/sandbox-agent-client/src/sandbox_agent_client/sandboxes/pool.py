@@ -67,6 +67,8 @@ class PoolLimits:
     max_size: int | None = None
     max_age_s: float | None = MAX_AGE_S
     max_starting: int = MAX_STARTING
+    expected: int | None = None
+    """How often one will be asked for, where that is known."""
 
     def __post_init__(self) -> None:
         """Raises: InvalidRequest."""
@@ -80,6 +82,8 @@ class PoolLimits:
             raise InvalidRequest(f"`max_age` is in seconds and above 0, not {self.max_age_s!r}.")
         if self.max_starting < 1:
             raise InvalidRequest(f"`max_starting` is at least 1, not {self.max_starting!r}.")
+        if self.expected is not None and self.expected < 0:
+            raise InvalidRequest(f"`expected` is a number of sandboxes, not {self.expected!r}.")
 
     @property
     def total(self) -> int:
@@ -134,6 +138,7 @@ class Pool(Generic[T]):
         self._line: dict[int, _Waiter[T]] = {}  # in the order of coming
         self._places = count()
         self._lent: dict[int, T] = {}  # by id(): they need not be hashable
+        self._handed_out = 0
         self._starting: set[asyncio.Task[None]] = set()
         self._ending: set[asyncio.Task[None]] = set()
         self._caretaker: asyncio.Task[None] | None = None
@@ -171,7 +176,7 @@ class Pool(Generic[T]):
             self._advance()
 
     async def filled(self) -> None:
-        """Until `size` are warm.
+        """Until all are warm that are made ahead.
 
         Raises:
             PoolClosed
@@ -179,7 +184,7 @@ class Pool(Generic[T]):
         """
         self.check_open()
         self._try_now()
-        while len(self._warm) < self._limits.size:
+        while len(self._warm) < self._ahead:
             if self._is_hopeless and not self._starting:
                 raise self._error()
             await self._changed.wait()
@@ -208,6 +213,7 @@ class Pool(Generic[T]):
         else:
             waiter.candidate = None
             self._lent[id(found)] = found
+            self._handed_out += 1
             return found
         finally:
             # Cancelled, or too late: the one that it was to get is as good as before, and the next one's.
@@ -272,7 +278,7 @@ class Pool(Generic[T]):
         for warm in list(self._warm):
             age = self._now() - warm.made_at
             if age >= self._max_age_s or (
-                age >= RENEW_AT * self._max_age_s and fresh >= self._limits.size
+                age >= RENEW_AT * self._max_age_s and fresh >= self._ahead
             ):
                 self._warm.remove(warm)
                 logger.info("pool %s: %r is %d s old: replacing it", self.name, warm.one, age)
@@ -285,7 +291,7 @@ class Pool(Generic[T]):
         waiting = sum(
             waiter.candidate is None and waiter.error is None for waiter in self._line.values()
         )
-        wanted = self._limits.size + waiting - self._fresh() - len(self._starting)
+        wanted = self._ahead + waiting - self._fresh() - len(self._starting)
         # One alone tries whether the provider is back.
         at_once = 1 if self._failed else self._limits.max_starting
         return min(wanted, at_once - len(self._starting), self._limits.total - self._total)
@@ -422,6 +428,14 @@ class Pool(Generic[T]):
         )
 
     # -- numbers
+
+    @property
+    def _ahead(self) -> int:
+        """How many are to be warm beside those for who waits: `size`, until fewer will still come."""
+        if self._limits.expected is None:
+            return self._limits.size
+        to_come = self._limits.expected - self._handed_out - len(self._line)
+        return min(self._limits.size, max(0, to_come))
 
     @property
     def _total(self) -> int:

@@ -58,7 +58,7 @@ class LocalEngine:
         if self._at is None:
             # Of a run before this one, which was killed.
             await sweep(plan.sandbox, plan.id)
-        sandboxes = self._sandboxes(plan)
+        sandboxes = self._sandboxes(plan, trials=handout.left)
 
         async def work() -> None:
             while not stopping.is_set() and (trial := handout.next()) is not None:
@@ -82,9 +82,11 @@ class LocalEngine:
             await outlast(closing, timeout_s=CLEANUP_TIMEOUT_S)
         return handout.stopped or ("it was interrupted" if handout.is_left else None)
 
-    def _sandboxes(self, plan: Plan) -> Sandboxes:
+    def _sandboxes(self, plan: Plan, *, trials: int) -> Sandboxes:
         if self._at is None:
-            return sandboxes_for(plan.sandbox, plan.id, concurrency=self._concurrency)
+            return sandboxes_for(
+                plan.sandbox, plan.id, concurrency=self._concurrency, trials=trials
+            )
         at = self._at
         return SharedSandbox(lambda: _at_server(at))
 

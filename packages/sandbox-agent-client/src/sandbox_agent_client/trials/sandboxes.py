@@ -60,12 +60,20 @@ class Sandboxes(Protocol):
 
 
 def sandboxes_for(
-    choice: SandboxChoice, batch: str, *, worker: str | None = None, concurrency: int = 1
+    choice: SandboxChoice,
+    batch: str,
+    *,
+    worker: str | None = None,
+    concurrency: int = 1,
+    trials: int | None = None,
 ) -> Sandboxes:
-    """`worker`: whose they are, where many processes carry out a batch. `concurrency`: trials at a time."""
+    """`worker`: whose they are, where many processes carry out a batch. `concurrency`: trials at a time. `trials`: how
+    many there are to be, where that is known."""
     labels = _labels(batch, worker)
     if choice.pool is not None:
-        return PooledSandboxes(choice, labels, size=choice.pool, concurrency=concurrency)
+        return PooledSandboxes(
+            choice, labels, size=choice.pool, concurrency=concurrency, trials=trials
+        )
     if not choice.share:
         return OwnSandboxes(labels)
     return SharedSandbox(lambda: _start(choice, labels))
@@ -91,13 +99,20 @@ class PooledSandboxes:
     before anybody knows it."""
 
     def __init__(
-        self, choice: SandboxChoice, labels: Mapping[str, str], *, size: int, concurrency: int
+        self,
+        choice: SandboxChoice,
+        labels: Mapping[str, str],
+        *,
+        size: int,
+        concurrency: int,
+        trials: int | None,
     ) -> None:
         """Raises: InvalidRequest, ProviderNotInstalled."""
         self._pool = SandboxPool(
             choice.provider,
             size=size,
             max_size=size + concurrency,
+            expected=trials,  # a trial that is repeated may wait for a cold start
             labels=labels,
             inspector=False,
             **choice.options,
