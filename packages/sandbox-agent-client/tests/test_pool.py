@@ -38,7 +38,7 @@ class Many:
         self.alive: dict[str, SandboxSpec] = {}
         self.made = 0
         self.calls: list[str] = []
-        self.fails: Exception | None = None
+        self.fails: BaseException | None = None
         self.stays: Exception | None = None
         self.where = endpoint
 
@@ -156,7 +156,7 @@ async def test_a_preparation_that_fails_is_told_and_leaves_nothing(many: Many) -
     async def prepare(client: SandboxAgent) -> None:
         raise mistake
 
-    async with SandboxPool(many, size=1, prepare=prepare) as pool:
+    async with SandboxPool(many, size=0, prepare=prepare) as pool:
         with pytest.raises(errors.CallbackError, match="mine") as caught:
             await pool.acquire()
         assert not many.alive
@@ -198,6 +198,19 @@ async def test_a_mistake_of_a_provider_is_an_error_of_the_provider(many: Many) -
     async with SandboxPool(many, size=0) as pool:
         with pytest.raises(errors.ProviderError, match="oops"):
             await pool.acquire()
+
+
+async def test_what_is_cancelled_by_nobody_is_a_failure_and_not_tried_for_ever(many: Many) -> None:
+    async def prepare(client: SandboxAgent) -> None:
+        raise asyncio.CancelledError  # of a task that it waits for
+
+    async with SandboxPool(many, size=1, prepare=prepare) as pool:
+        with pytest.raises(errors.CallbackError):
+            await pool.acquire(timeout=5)
+    many.fails = asyncio.CancelledError()
+    async with SandboxPool(many, size=1) as pool:
+        with pytest.raises(errors.ProviderError, match="cancelled"):
+            await pool.acquire(timeout=5)
 
 
 async def test_a_sandbox_whose_server_has_died_is_not_handed_out(

@@ -21,6 +21,7 @@ from sandbox_agent_client._async._backend import (
     Portal,
     finish,
     from_portal,
+    is_end_of_task,
     settle,
 )
 from sandbox_agent_client._async.client import LOCAL, ClientOptions, SandboxAgent, store_of
@@ -279,5 +280,7 @@ class SandboxPool:
             await settle(prepare(client))
         except SandboxAgentError:
             raise
-        except Exception as exc:
+        except BaseException as exc:
+            if is_end_of_task(exc):
+                raise
             raise CallbackError(f"`prepare` raised {exc!r}.") from exc

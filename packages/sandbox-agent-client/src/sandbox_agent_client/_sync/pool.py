@@ -24,6 +24,7 @@ from sandbox_agent_client._sync._backend import (
     Portal,
     finish,
     from_portal,
+    is_end_of_task,
     open_now,
     settle,
 )
@@ -278,5 +279,7 @@ class SandboxPoolSync:
             settle(prepare(client))
         except SandboxAgentError:
             raise
-        except Exception as exc:
+        except BaseException as exc:
+            if is_end_of_task(exc):
+                raise
             raise CallbackError(f"`prepare` raised {exc!r}.") from exc

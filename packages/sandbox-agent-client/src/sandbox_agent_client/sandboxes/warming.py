@@ -157,5 +157,10 @@ async def _errors(what: str, *, timeout_s: float | None = None) -> AsyncIterator
         raise
     except TimeoutError as exc:
         raise ProviderTimeout(f"The sandbox {what}: no answer in time.") from exc
+    except asyncio.CancelledError as exc:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise ProviderError(f"The sandbox {what}: what it waits for was cancelled") from exc
     except Exception as exc:
         raise ProviderError(f"The sandbox {what}: {exc!r}") from exc
