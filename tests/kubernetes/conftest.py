@@ -72,7 +72,7 @@ def execute(cluster: Cluster) -> Iterator[Execute]:
                 stderr=True,
                 _preload_content=False,
             )
-            opened.run_forever(timeout=10)
+            opened.run_forever(timeout=30)
             try:
                 return (
                     opened.returncode,

@@ -42,7 +42,7 @@ def kubectl(environment: dict[str, str], tmp_path: Path) -> Kubectl:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
         assert done.returncode == code, done.stderr
@@ -61,7 +61,7 @@ def test_a_pod_from_apply_to_delete(
     }
     (tmp_path / "pod.json").write_text(json.dumps(pod))
     assert kubectl("apply", "-f", "pod.json").stdout == "pod/web created\n"
-    kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=10s")
+    kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=30s")
     assert kubectl("apply", "-f", "pod.json").stdout == "pod/web unchanged\n"
     assert (
         kubectl("apply", "--server-side", "--force-conflicts", "-f", "pod.json").stdout
@@ -98,7 +98,7 @@ def test_port_forward(environment: dict[str, str], run: Callable[..., None]) -> 
             assert forward.stdout
             port = forward.stdout.readline().split()[2].rpartition(":")[2]
             for _ in range(3):
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=30) as answer:
                     assert b"Directory listing" in answer.read()
         finally:
             forward.terminate()

@@ -26,6 +26,7 @@ with socket.create_server(("127.0.0.1", 8000)) as listener:
             connection.sendall(data)
         connection.close()
 """
+WAIT_S = 30.0
 PROBE = {"readinessProbe": {"tcpSocket": {"port": 8000}}}
 
 
@@ -38,6 +39,7 @@ def open_stream(
         subprotocols=[protocol],
         ssl=ssl.create_default_context(cafile=str(cluster.in_cluster.authority)),
         compression=None,
+        open_timeout=WAIT_S,
     )
 
 
@@ -102,7 +104,7 @@ def test_port_forward_carries_bytes_both_ways(cluster: Cluster, run: Run) -> Non
             stream.send(b"\0" + sent[start : start + 65536])
         got = b""
         while len(got) < len(sent):
-            message = stream.recv(timeout=5)
+            message = stream.recv(timeout=WAIT_S)
             assert message[0] == 0
             got += message[1:]
     assert got == sent
@@ -129,5 +131,5 @@ def test_a_restart_of_the_server_cuts_streams_and_the_pod_goes_on(
         assert [stream.recv() for _ in range(3)][2] == b"\0ping"
         cluster.cut_connections()
         with pytest.raises(ConnectionClosed):
-            stream.recv(timeout=5)
+            stream.recv(timeout=WAIT_S)
     assert core.read_namespaced_pod("web", "agents").status.phase == "Running"

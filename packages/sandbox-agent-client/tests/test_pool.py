@@ -110,7 +110,7 @@ async def test_a_sandbox_of_a_pool_is_used_once_and_replaced(many: Many) -> None
 
 async def test_a_client_may_be_awaited_and_its_sandbox_destroyed_by_hand(many: Many) -> None:
     async with SandboxPool(many, size=1) as pool:
-        client = await pool.acquire(timeout=5)
+        client = await pool.acquire(timeout=30)
         await client.destroy_sandbox()
         assert pool.status().in_use == 0
 
@@ -206,11 +206,11 @@ async def test_what_is_cancelled_by_nobody_is_a_failure_and_not_tried_for_ever(m
 
     async with SandboxPool(many, size=1, prepare=prepare) as pool:
         with pytest.raises(errors.CallbackError):
-            await pool.acquire(timeout=5)
+            await pool.acquire(timeout=30)
     many.fails = asyncio.CancelledError()
     async with SandboxPool(many, size=1) as pool:
         with pytest.raises(errors.ProviderError, match="cancelled"):
-            await pool.acquire(timeout=5)
+            await pool.acquire(timeout=30)
 
 
 async def test_a_sandbox_whose_server_has_died_is_not_handed_out(
@@ -251,7 +251,7 @@ async def test_lives_are_prolonged_while_nobody_has_them_and_short_ones_replaced
 
 
 async def until(condition: Any) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -349,7 +349,7 @@ def test_the_twin_hands_out_in_threads(many: Many) -> None:
     with SandboxPoolSync(many, size=1, max_size=2, prepare=prepare) as pool:
 
         def use() -> None:
-            with pool.acquire(timeout=10) as client:
+            with pool.acquire(timeout=30) as client:
                 assert client.health().status == "ok"
                 used.append(client.sandbox.ref.id)
 
@@ -372,11 +372,11 @@ def test_closing_the_twin_waits_for_a_preparation_that_runs(many: Many) -> None:
 
     def prepare(client: SandboxAgentSync) -> None:
         began.set()
-        go_on.wait(10)
+        go_on.wait(30)
         raise ValueError("late")
 
     with SandboxPoolSync(many, size=1, prepare=prepare):
-        assert began.wait(10)
+        assert began.wait(30)
         threading.Timer(0.1, go_on.set).start()
     assert not many.alive
 

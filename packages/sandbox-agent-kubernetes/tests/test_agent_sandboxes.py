@@ -99,7 +99,7 @@ async def test_one_is_made_suspended_resumed_and_removed(pool: Cluster, source: 
     pod = await make(sandboxes, source)
     assert pod.maker is not None
     kind, name = pod.maker
-    touched = await PodMachine(api_of(pool), pod).run("touch ~/kept", timeout_s=10)
+    touched = await PodMachine(api_of(pool), pod).run("touch ~/kept", timeout_s=30)
     assert touched.exit_code == 0, touched.output
     (info,) = [one async for one in sandboxes.listed(NAMESPACE, "sandbox-agent,a=b")]
     known = {"namespace": NAMESPACE, "kind": kind, "port": 2468}
@@ -114,7 +114,7 @@ async def test_one_is_made_suspended_resumed_and_removed(pool: Cluster, source: 
     await sandboxes.resume(NAMESPACE, name, kind)
     again = await sandboxes.find(NAMESPACE, name, kind)
     assert again.uid != pod.uid
-    assert (await PodMachine(api_of(pool), again).run("ls ~/kept", timeout_s=10)).exit_code == 0
+    assert (await PodMachine(api_of(pool), again).run("ls ~/kept", timeout_s=30)).exit_code == 0
     assert await states(sandboxes) == ["running"]
 
     await sandboxes.remove(NAMESPACE, name, kind)

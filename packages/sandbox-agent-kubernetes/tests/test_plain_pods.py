@@ -63,7 +63,7 @@ def left(cluster: Cluster) -> list[str]:
 
 
 async def run(cluster: Cluster, pod: Pod, script: str) -> str:
-    return (await PodMachine(api_of(cluster), pod).run(script, timeout_s=10)).stdout
+    return (await PodMachine(api_of(cluster), pod).run(script, timeout_s=30)).stdout
 
 
 @pytest.fixture(autouse=True)
@@ -372,7 +372,7 @@ async def test_in_a_pod_its_own_account_asks(
     assert await api.namespace() == NAMESPACE
     assert "own account" in await api.where()
     pod = await make(pods_of(cluster, kubeconfig=None))
-    assert (await PodMachine(api, pod).run("echo here", timeout_s=10)).stdout == "here\n"
+    assert (await PodMachine(api, pod).run("echo here", timeout_s=30)).stdout == "here\n"
 
 
 async def test_without_a_configuration_it_says_what_to_set(

@@ -18,7 +18,7 @@ from sandbox_agent_postgres import PostgresStore, database
 from sandbox_agent_postgres import store as module
 from support.postgres import PostgresCluster
 
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 
 @pytest.fixture

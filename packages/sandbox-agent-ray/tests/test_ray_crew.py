@@ -242,7 +242,7 @@ async def test_a_place_that_waits_for_room_holds_no_trial_back(
     cluster.prepare = lambda: answers.pop(0)()
     cluster.run = run
     batch = Batch(tmp_path, tasks=3, concurrency=2)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await batch.crew.work()
     assert batch.kinds().count("ended") == 3
     assert cluster.killed == cluster.hired == 2

@@ -198,7 +198,7 @@ class Cluster:
         holds: Callable[[Any], object],
         *,
         namespace: str | None = None,
-        timeout_s: float = 10.0,
+        timeout_s: float = _WAIT_S,
     ) -> Any:
         """Wait until something holds for an object, which is None while it is not there. The object.
 

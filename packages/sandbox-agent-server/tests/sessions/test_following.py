@@ -22,7 +22,7 @@ from sandbox_agent_server.log.log import Cursor
 from sandbox_agent_server.sessions import following
 from sandbox_agent_server.sessions.following import StoreFollower
 
-WAIT_S = 5.0
+WAIT_S = 30.0
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 
 
