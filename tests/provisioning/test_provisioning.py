@@ -386,6 +386,17 @@ async def test_a_server_that_ends_says_why(
     assert str(port) in caught.value.details["log"]
 
 
+async def test_a_server_without_its_token_says_so(
+    machine: Recording, tools: Path, spec: SandboxSpec
+) -> None:
+    add_program(tools, "sandbox-agent-server", f'exec {OUR_SERVER} "$@"')
+    await provision(machine, spec, machine.layout, host="127.0.0.1", port=free_port())
+    await machine.stop_server()
+    Path(machine.layout.token).unlink()
+    with pytest.raises(ServerStartFailed, match="There is no SANDBOX_AGENT_TOKEN"):
+        await ensure_running(machine, machine.layout)
+
+
 async def test_a_server_that_never_listens_is_an_error_in_time(
     machine: Recording, tools: Path, spec: SandboxSpec
 ) -> None:

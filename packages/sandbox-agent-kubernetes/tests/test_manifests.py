@@ -16,7 +16,7 @@ def options(**given: Any) -> PodOptions:
 
 
 def pod_of(**given: Any) -> dict[str, Any]:
-    return options(**given).pod_manifest("one", labels={"mine": "yes"})
+    return options(**given).pod_manifest("one", labels={"mine": "yes"}, variables=["KEY", "HOME"])
 
 
 def container_of(pod: dict[str, Any]) -> dict[str, Any]:
@@ -47,8 +47,10 @@ def test_baseline_leaves_the_user_to_the_image() -> None:
 def test_the_environment_is_in_the_secret_and_not_in_the_pod() -> None:
     secret = options().secret_manifest("one", {"KEY": "s3cret"})
     assert secret["stringData"] == {"KEY": "s3cret"}
-    assert container_of(pod_of())["envFrom"] == [{"secretRef": {"name": "one"}}]
-    assert "s3cret" not in json.dumps(pod_of())
+    assert container_of(pod_of())["env"] == [
+        {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "one", "key": "KEY"}}},
+        {"name": "HOME", "value": HOME},
+    ]
 
 
 def test_a_variable_that_a_secret_cannot_have_is_refused_without_its_value() -> None:
@@ -124,7 +126,7 @@ def test_a_pod_of_its_user_is_merged_by_the_names_of_things() -> None:
     assert pod["metadata"]["name"] == "one"
     assert len(pod["metadata"]["annotations"]) == 3
     ours, sidecar = pod["spec"]["containers"]
-    assert [one["name"] for one in ours["env"]] == ["HOME", "A"]
+    assert [one["name"] for one in ours["env"]] == ["KEY", "HOME", "A"]
     assert ours["command"][0] == "/bin/sh"
     assert sidecar == {"name": "sidecar", "image": "proxy"}
     assert "enableServiceLinks" not in pod["spec"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -95,8 +95,10 @@ class PodOptions:
         rules = json.dumps(self._network_rules(), sort_keys=True)
         return f"sandbox-agent-{hashlib.sha256(rules.encode()).hexdigest()[:12]}"
 
-    def pod_manifest(self, name: str, *, labels: Mapping[str, str]) -> dict[str, Any]:
-        """The Pod, whose environment is in the Secret of the same name."""
+    def pod_manifest(
+        self, name: str, *, labels: Mapping[str, str], variables: Iterable[str]
+    ) -> dict[str, Any]:
+        """The Pod. The Secret of the same name has its `variables`."""
         policy = self.network_policy_name
         own = {NAME_LABEL: name} | ({NETWORK_LABEL: policy} if policy else {})
         made: dict[str, Any] = {
@@ -112,7 +114,7 @@ class PodOptions:
                 },
             },
             "spec": {
-                "containers": [self._container(name)],
+                "containers": [self._container(name, variables)],
                 "volumes": [{"name": "home", **self._volume(name)}],
                 # One that was started again would be without its server.
                 "restartPolicy": "Never",
@@ -197,13 +199,16 @@ class PodOptions:
             "egress": [{"to": blocks}],
         }
 
-    def _container(self, name: str) -> dict[str, Any]:
+    def _container(self, name: str, variables: Iterable[str]) -> dict[str, Any]:
+        secret = {
+            one: {"name": one, "valueFrom": {"secretKeyRef": {"name": name, "key": one}}}
+            for one in variables
+        }
         made: dict[str, Any] = {
             "name": CONTAINER,
             "image": self.image or DEFAULT_IMAGE,
             "command": ["/bin/sh", "-c", _KEEPER],
-            "env": [{"name": "HOME", "value": HOME}],
-            "envFrom": [{"secretRef": {"name": name}}],
+            "env": list((secret | {"HOME": {"name": "HOME", "value": HOME}}).values()),
             "workingDir": HOME,
             "ports": [{"name": "server", "containerPort": self.server_port}],
             "volumeMounts": [{"name": "home", "mountPath": HOME}],

@@ -57,9 +57,10 @@ class PlainPods:
         """A new one that runs, with its token. When the block fails or is cancelled, all of it is removed again."""
         name = f"sandbox-agent-{secrets.token_hex(8)}"
         token = secrets.token_urlsafe(TOKEN_BYTES)
-        secret = self._options.secret_manifest(name, {**env, TOKEN_VARIABLE: token})
+        variables = {**env, TOKEN_VARIABLE: token}
+        secret = self._options.secret_manifest(name, variables)
         beside = [WayThere(SECRETS, secret), *self._reach.objects(name, namespace)]
-        manifest = self._options.pod_manifest(name, labels=labels)
+        manifest = self._options.pod_manifest(name, labels=labels, variables=variables)
         await self._share_network_policy(namespace)
         remove = partial(self.remove, namespace, name)
         async with removed_on_failure(remove, what=f"the Kubernetes sandbox {name}"):

@@ -230,7 +230,7 @@ umask 077
 echo $$ >{shlex.quote(layout.pid)}
 exec >{shlex.quote(layout.log)} 2>&1 </dev/null
 [ ! -r {shlex.quote(layout.token)} ] || {TOKEN_VARIABLE}=$(cat {shlex.quote(layout.token)})
-[ -n "${TOKEN_VARIABLE}" ] || exit {Exit.NOT_PROVISIONED}
+if [ -z "${TOKEN_VARIABLE}" ]; then echo "There is no {TOKEN_VARIABLE}."; exit {Exit.NOT_PROVISIONED}; fi
 {_npm_registry(npm_registry)}. {shlex.quote(layout.environment)}
 export {TOKEN_VARIABLE} SANDBOX_AGENT_DATA_DIR={shlex.quote(layout.data)}
 export {TRUST_VARIABLE}="${{{TRUST_VARIABLE}:-true}}"
