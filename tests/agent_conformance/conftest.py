@@ -62,6 +62,12 @@ class Lab:
             session = self._shared[key] = self.new_session(agent, **options)
         return session
 
+    def end_sessions(self) -> None:
+        """An agent that waits for a prompt takes up to a tenth of a processor."""
+        for _, session in self._made:
+            session.end()
+        self._shared.clear()
+
     def untyped_messages(self) -> dict[str, Counter[str]]:
         """What agents said that has no type of ours, in all sessions."""
         told: dict[str, Counter[str]] = {}
@@ -108,6 +114,19 @@ def workspace(request: pytest.FixtureRequest) -> Path:
     name = "fresh_session" if "fresh_session" in request.fixturenames else "session"
     used: SessionSync = request.getfixturevalue(name)
     return Path(used.info.cwd)
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """When the tests of an agent are over, so are its sessions."""
+    if isinstance(item, pytest.Function) and _agent_of(item) != _agent_of(nextitem):
+        lab: Lab | None = item.funcargs.get("lab")
+        if lab is not None:
+            lab.end_sessions()
+
+
+def _agent_of(item: pytest.Item | None) -> object:
+    callspec = getattr(item, "callspec", None)
+    return None if callspec is None else callspec.params.get("agent")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

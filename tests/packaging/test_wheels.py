@@ -86,7 +86,7 @@ server = subprocess.Popen(
      "--data-dir", {str(tmp_path / "data")!r}, "--ready-file", str(ready)],
     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 try:
-    for _ in range(200):
+    for _ in range(1200):
         if ready.exists():
             break
         time.sleep(0.05)
@@ -112,7 +112,7 @@ server = subprocess.Popen(
      "--data-dir", {str(tmp_path / "data")!r}, "--ready-file", str(ready)],
     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env={{"PATH": ""}})
 try:
-    for _ in range(400):
+    for _ in range(1200):
         if ready.exists():
             break
         time.sleep(0.05)

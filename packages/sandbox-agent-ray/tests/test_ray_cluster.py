@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from sandbox_agent_client import InvalidRequest, LocalProvider
 from sandbox_agent_client.batch.engine import BatchEvent, TrialEnded, TrialRetried, TrialStarted
 from sandbox_agent_client.batch.runner import run_batch
 from sandbox_agent_client.batch.summary import BatchSummary
-from support.ray_cluster import RayCluster, start_second
+from support.ray_cluster import RayCluster, ray_cluster, start_second
 
 # The first of them also waits for the nodes.
 pytestmark = [pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]
@@ -77,6 +77,13 @@ class Batch:
         names = ("Coordinator", "Worker")
         await until(lambda: not any(map(self.cluster.actor_pids, names)))
         return [*await LocalProvider().list(), *self.storage.iterdir()]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RayCluster]:
+    """Not for longer: it takes a tenth of a processor while nobody uses it."""
+    with ray_cluster() as cluster:
+        yield cluster
 
 
 @pytest.fixture
