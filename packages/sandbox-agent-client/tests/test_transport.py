@@ -62,6 +62,27 @@ async def test_every_failure_is_an_error_of_ours(
     assert type(await failure_of(reply)) is expected
 
 
+async def test_what_only_reads_is_asked_again_when_its_connection_is_lost() -> None:
+    replies: list[httpx.Response | Exception] = []
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        reply = replies.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    lost, well = httpx.RemoteProtocolError("disconnected"), httpx.Response(200, json=HEALTH)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
+        transport = Transport(Endpoint(url="http://test"), http_client=http)
+        replies[:] = [lost, lost, well]
+        assert (await transport.call(agents.health())).status == "ok"
+        # Of a server that has ended it is told at once.
+        replies[:] = [lost, httpx.ConnectError("refused"), well]
+        with pytest.raises(errors.ServerUnreachable):
+            await transport.call(agents.health())
+        assert replies == [well]
+
+
 async def test_headers_of_the_gateway_and_the_token_go_with_every_request() -> None:
     seen: list[httpx.Request] = []
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import struct
+from collections.abc import Iterator
 from functools import partial
 from posixpath import basename, dirname
 from typing import Any, TypeVar
@@ -21,6 +23,9 @@ T = TypeVar("T")
 QUICK_TIMEOUT_S = 30.0
 CUT_OFF = 128 + 9
 """The exit status of a script whose container was stopped under it."""
+_FRAME = struct.Struct(">BxxxL")
+"""Before each piece: its stream and its length. (Docker Engine API, "Attach to a container", stream format.)"""
+_STDERR = 2
 
 
 class ContainerMachine:
@@ -78,15 +83,29 @@ def run_script(container_id: str, script: str, client: Any) -> CommandResult:
     """For `Daemon.call`: to the end of it, however long that takes."""
     made = client.api.exec_create(container_id, ["/bin/sh", "-c", script])
     out, err = bytearray(), bytearray()
-    for from_out, from_err in client.api.exec_start(made["Id"], stream=True, demux=True):
-        out += from_out or b""
-        err += from_err or b""
+    for stream, written in _started(made["Id"], client.api):
+        (err if stream == _STDERR else out).extend(written)
     status = client.api.exec_inspect(made["Id"])["ExitCode"]
     return CommandResult(
         CUT_OFF if status is None else status,
         out.decode("utf-8", "replace"),
         err.decode("utf-8", "replace"),
     )
+
+
+def _started(exec_id: str, api: Any) -> Iterator[tuple[int, bytes]]:
+    """What it writes, each with the number of its stream.
+
+    The SDK's own `exec_start` reads from the socket what follows the head of the answer, past the buffer that the head was
+    read through: what came in one piece with the head is lost, that is all of a short script on a busy machine.
+    """
+    url = api._url("/exec/{0}/start", exec_id)
+    # However long nothing is written.
+    answer = api._post_json(url, data={"Tty": False, "Detach": False}, stream=True, timeout=None)
+    api._raise_for_status(answer)
+    while len(head := answer.raw.read(_FRAME.size)) == _FRAME.size:
+        stream, length = _FRAME.unpack(head)
+        yield stream, answer.raw.read(length)
 
 
 def _spawn(container_id: str, script: str, client: Any) -> None:

@@ -52,7 +52,7 @@ DEFAULT_TIMEOUT_S = 30.0
 """For one request. Streams, and calls that last as long as a turn, have their own rules."""
 IDEMPOTENCY_KEY = "Idempotency-Key"
 RETRY_DELAYS_S = (0.0, 0.25, 1.0)
-"""Before what the server carries out once is sent again."""
+"""Before what the server carries out once, or what only reads, is sent again."""
 ASK_AFTER_S = 5.0
 """Without an answer for so long, the provider is asked whether the sandbox is awake at all."""
 ASK_AGAIN_S = 60.0
@@ -183,16 +183,17 @@ class Transport:
     def _send_surely(
         self, call: Call[Any], key: str | None, read_s: float | None
     ) -> httpx.Response:
-        """With a key again, when the connection was lost and nobody knows whether it arrived.
+        """Again, when the connection was lost and nobody knows whether it arrived, and sending it twice is the same.
 
         Raises: ServerUnreachable, Timeout.
         """
         may_have_arrived = False
-        for delay_s in RETRY_DELAYS_S if key is not None else ():
+        for delay_s in RETRY_DELAYS_S if _is_repeatable(call) else ():
             try:
                 return self._send(call, key, read_s)
             except ServerUnreachable as exc:
-                may_have_arrived = may_have_arrived or was_sent(exc)
+                # What only reads is asked again for an answer, and not to know what became of it.
+                may_have_arrived = (may_have_arrived and call.is_once) or was_sent(exc)
                 if not may_have_arrived:
                     raise
                 logger.info("%s %s is sent again: %s", call.method, call.path, exc.message)
