@@ -39,7 +39,7 @@ class Sleepy(DirectoryProvider):
         pid = self.server_pid(ref)
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while self.server_pid(ref) is not None:
                 await asyncio.sleep(0.01)
 

@@ -94,7 +94,7 @@ class DirectoryProvider:
     async def pause(self, ref: SandboxRef) -> None:
         self.calls.append("pause")
         self._signal(ref, signal.SIGSTOP)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (pid := self.server_pid(ref)) and _state(pid) != "T":
                 await asyncio.sleep(0.005)
 

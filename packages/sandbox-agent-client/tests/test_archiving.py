@@ -23,7 +23,7 @@ from sandbox_agent_client.persistence import read_entries, read_transcript
 from sandbox_agent_core.frames import LogEntry
 from typer.testing import CliRunner
 
-WAIT_S = 5.0
+WAIT_S = 30.0
 
 
 @pytest.fixture(scope="module")

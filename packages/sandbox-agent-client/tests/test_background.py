@@ -29,7 +29,7 @@ async def session(client: SandboxAgent) -> Session:
 
 
 async def until(condition: Callable[[], bool], session: Session) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)
             await session.refresh()
@@ -61,7 +61,7 @@ async def test_a_prompt_that_does_not_wait_tells_what_runs_on(session: Session) 
 
 
 async def test_a_turn_without_background_work_is_not_waited_for_longer(session: Session) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         result = await session.prompt("text", wait_for_background=True)
     assert (result.tasks, result.follow_ups) == ((), ())
 
@@ -77,7 +77,7 @@ async def test_what_waits_ends_when_the_work_is_stopped(session: Session) -> Non
 
 async def test_a_task_of_the_prompt_before_is_not_waited_for(session: Session) -> None:
     await session.prompt("background 600")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         result = await session.prompt("text", wait_for_background=True)
     assert result.tasks == ()
     await session.end()

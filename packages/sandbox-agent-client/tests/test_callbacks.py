@@ -40,7 +40,7 @@ async def other(endpoint: Endpoint, session: Session) -> AsyncIterator[Session]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -256,7 +256,7 @@ async def test_what_was_asked_before_the_callback_is_given_to_it(
     session: Session, other: Session
 ) -> None:
     turn = asyncio.create_task(session.prompt("permission"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not await other.requests():
             await asyncio.sleep(0.01)
     other.on_permission(lambda request: request.allow_once())
@@ -281,7 +281,7 @@ async def test_of_two_clients_the_first_answer_counts_and_the_other_is_no_error(
     other.on_permission(racing("second", allow=False))
     with caplog.at_level(logging.WARNING):
         await session.prompt("permission")
-        async with asyncio.timeout(5):  # the turn may end before the winner hears that it won
+        async with asyncio.timeout(30):  # the turn may end before the winner hears that it won
             while not answered:
                 await asyncio.sleep(0.01)
     assert len(answered) == 1
@@ -300,7 +300,7 @@ async def test_a_stream_that_waits_while_nobody_answers_says_so(
             pass
 
     turn = asyncio.create_task(watch())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while "nobody here answers" not in caplog.text:
             await asyncio.sleep(0.01)
     for request in await session.requests():
@@ -523,7 +523,7 @@ async def test_a_prompt_that_somebody_listens_to_says_nothing(
 
 
 async def pending(session: Session) -> PermissionRequest | QuestionRequest:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not (found := await session.requests()):
             await asyncio.sleep(0.005)
     return found[0]

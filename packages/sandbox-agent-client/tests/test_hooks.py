@@ -89,7 +89,7 @@ async def test_it_waits_for_whoever_comes(session: Session, endpoint: Endpoint) 
     prompt = asyncio.create_task(session.prompt("permission"))
     async with SandboxAgent.connect(endpoint.url, token=endpoint.token) as other:
         theirs = await other.get_session(session.id)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not (pending := await theirs.requests()):
                 await asyncio.sleep(0.01)
         (request,) = pending
@@ -128,7 +128,7 @@ async def test_an_agent_without_hooks_is_seen_and_nothing_is_added(client: Sandb
     seen: asyncio.Queue[AfterTool] = asyncio.Queue()
     session.on_tool(after=seen.put_nowait)
     await session.prompt("permission")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         tool = await seen.get()
     assert (tool.title, tool.has_effect) == ("touch allowed.txt", False)
     with pytest.raises(errors.OperationNotSupported):

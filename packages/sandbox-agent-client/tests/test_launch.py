@@ -157,7 +157,7 @@ async def test_a_server_with_another_token_is_not_waited_for(endpoint: Endpoint)
 async def test_a_launch_that_is_cancelled_destroys_what_was_made() -> None:
     provider = Recording(Endpoint(url="http://127.0.0.1:1"))
     task = asyncio.ensure_future(SandboxAgent.start(provider))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while "endpoint" not in provider.calls:
             await asyncio.sleep(0.005)
     task.cancel()

@@ -54,7 +54,7 @@ async def test_a_prompt_survives_an_outage(endpoint: Endpoint, transport: str) -
         proxy.refuses = False
         result = await asyncio.wait_for(turn, 10)
         assert result.stop_reason == "end_turn"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not (seen and isinstance(seen[-1], TurnEnded)):
                 await asyncio.sleep(0.01)
         assert seen == [event async for event in session.events(after=seen[0].seq - 1)]
@@ -83,7 +83,7 @@ async def test_a_prompt_learns_that_its_server_was_killed(
             await asyncio.wait_for(turn, 20)
         assert (await session.prompt("hello")).text == "You said: hello"
         history = [event.seq async for event in session.events()]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(seqs) < len(history):
                 await asyncio.sleep(0.01)
         assert seqs == history

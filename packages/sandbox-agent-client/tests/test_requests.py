@@ -129,7 +129,7 @@ async def test_a_permission_that_offers_nothing_can_be_refused_and_not_chosen(
     session: Session,
 ) -> None:
     turn = asyncio.create_task(session.prompt(json.dumps([asks(7, None, title="x")])))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not (found := await session.requests()):
             await asyncio.sleep(0.005)
     (request,) = found

@@ -20,7 +20,7 @@ from support.fakes.cloudflare import KEY, FakeBridge
 from support.ports import free_port
 from support.wheelhouse import installed_wheelhouse
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 def provider_of(fake: FakeBridge, **options: Any) -> CloudflareProvider:

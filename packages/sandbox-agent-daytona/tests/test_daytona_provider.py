@@ -23,7 +23,7 @@ from support.fakes.daytona import API_KEY, Box, FakeDaytona
 from support.ports import free_port
 from support.wheelhouse import INSPECTOR_PAGE, inspector_wheel, installed_wheelhouse
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 EXAMPLE = Path(__file__).parents[3] / "examples" / "sandboxes.py"
 
 

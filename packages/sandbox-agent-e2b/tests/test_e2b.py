@@ -164,7 +164,7 @@ async def test_a_create_that_is_cancelled_while_e2b_makes_it_leaves_nothing(
 ) -> None:
     fake.hold_create.clear()
     task = asyncio.create_task(e2b.create(SandboxSpec()))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not fake.boxes:
             await asyncio.sleep(0.01)
     task.cancel()

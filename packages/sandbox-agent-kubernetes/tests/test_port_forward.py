@@ -18,7 +18,7 @@ from sandbox_agent_kubernetes.port_forward import PortForwards
 from support.kubernetes import Cluster
 
 PORT = 8000
-DEADLINE_S = 10
+DEADLINE_S = 30
 BIG = 8 << 20
 
 # Answers each connection by its first byte, and writes down when one that waits is over.

@@ -19,7 +19,7 @@ from support.fakes.vercel import PROJECT, TEAM, TOKEN, FakeVercel
 from support.ports import free_port
 from support.wheelhouse import installed_wheelhouse
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 
 
 def provider_of(fake: FakeVercel, **options: Any) -> VercelProvider:

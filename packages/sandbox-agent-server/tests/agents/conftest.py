@@ -42,7 +42,7 @@ class _Inbox:
         self._changed.set()
 
     async def next(self) -> Frame:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not self._unread:
                 if self._has_ended:
                     raise StopAsyncIteration

@@ -78,7 +78,7 @@ async def following(log: SessionLog, send: Send, **given: Any) -> Any:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.0005)
 
@@ -248,7 +248,7 @@ async def test_nothing_is_missed_or_sent_twice_whenever_it_is_appended(
                 await asyncio.sleep(0)
         client.is_open.set()
         log.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await task
         assert client.got == written[after:]
 

@@ -43,7 +43,7 @@ class Listener:
         return self.lines
 
     async def until(self, is_so: Callable[[], object]) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not is_so():
                 self._changed.clear()
                 await self._changed.wait()

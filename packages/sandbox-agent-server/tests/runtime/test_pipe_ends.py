@@ -51,7 +51,7 @@ async def test_room_is_waited_for_until_the_reader_has_made_some(pipe: tuple[int
     await asyncio.sleep(0)
     assert not waiting.done()
     reading = asyncio.ensure_future(read_all(pipe[0]))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await waiting
     writer.end()
     await reading
@@ -63,5 +63,5 @@ async def test_nobody_waits_for_a_pipe_that_is_closed(pipe: tuple[int, int]) -> 
     waiting = asyncio.ensure_future(writer.has_room(10, in_all=1000))
     await asyncio.sleep(0)
     writer.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await waiting

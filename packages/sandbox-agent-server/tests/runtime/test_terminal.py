@@ -37,14 +37,14 @@ class Terminal:
         self.link.write(text.encode())
 
     async def shows(self, pattern: str) -> re.Match[str]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not (found := re.search(pattern, self.screen.decode(errors="replace"))):
                 self._changed.clear()
                 await self._changed.wait()
         return found
 
     async def all(self) -> str:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not self.ends:
                 self._changed.clear()
                 await self._changed.wait()

@@ -32,7 +32,7 @@ class Session:
 
     async def until(self, shown: str) -> list[str]:
         """All that was heard, when that was."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while shown not in self.heard.all:
                 await asyncio.sleep(0.005)
         return self.heard.all
@@ -177,7 +177,7 @@ async def test_an_agent_that_ends_tells_that_and_nothing_else(session: Session) 
 
     session.send("write", lines="exit")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not session.heard.ends:
             await asyncio.sleep(0.005)
     assert session.heard.all == []

@@ -196,7 +196,7 @@ async def test_what_is_held_back_is_shown_in_the_end(
     connection = AgentConnection("ses_1", adapter, Redaction({"API_KEY": KEY}, []), owner)
     await connection.start()
     adapter.write(said("that is all, sk").frame)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         if "ends" in how:
             adapter.die(0)
             while owner.gone_after is None:

@@ -63,7 +63,7 @@ class House:
         return self.manager
 
     async def close(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await self.manager.shut_down()
         self.index.close()
 

@@ -52,7 +52,7 @@ async def settled() -> None:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.0005)
 
@@ -110,7 +110,7 @@ class Talk:
         return self.connection
 
     async def close(self) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             self.conversation.give_up_waiting(True)
             await self.connection.stop()
             await self.conversation.close()
