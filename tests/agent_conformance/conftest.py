@@ -32,6 +32,7 @@ class Lab:
         self._count = 0
         self._shared: dict[tuple[str, str], SessionSync] = {}
         self._made: list[tuple[str, SessionSync]] = []
+        self._open: list[SessionSync] = []
         self.client = SandboxAgentSync.connect(base_url=server.url, token=server.token)
 
     def new_session(
@@ -49,6 +50,7 @@ class Lab:
         options.setdefault("cwd", str(workspace))
         session = self.client.create_session(agent.name, env=env, **options)
         self._made.append((agent.name, session))
+        self._open.append(session)
         return session
 
     def shared_session(self, agent: AgentUnderTest, **options: Any) -> SessionSync:
@@ -64,8 +66,8 @@ class Lab:
 
     def end_sessions(self) -> None:
         """An agent that waits for a prompt takes up to a tenth of a processor."""
-        for _, session in self._made:
-            session.end()
+        while self._open:
+            self._open.pop().end()
         self._shared.clear()
 
     def untyped_messages(self) -> dict[str, Counter[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import AsyncIterator
+from itertools import cycle
 from typing import Any
 
 import httpx
@@ -138,20 +139,20 @@ def test_whatever_httpx_raises_becomes_an_error_of_ours(failure: Exception) -> N
 @pytest.fixture
 async def stranger() -> AsyncIterator[str]:
     """A server that is not ours, and says so only over its WebSocket."""
-    messages = [
-        "[" * 100_000,
-        "[1]",
-        "7",
-        '{"type":"event"}',
-        '{"type":"error","error":7}',
-        "no JSON",
-    ]
+    messages = cycle(
+        [
+            "[" * 100_000,
+            "[1]",
+            "7",
+            '{"type":"event"}',
+            '{"type":"error","error":7}',
+            "no JSON",
+        ]
+    )
 
     async def answer(connection: ServerConnection) -> None:
-        await connection.send(messages[answer.count % len(messages)])  # type: ignore[attr-defined]
-        answer.count += 1  # type: ignore[attr-defined]
+        await connection.send(next(messages))
 
-    answer.count = 0  # type: ignore[attr-defined]
     async with serve(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -13,9 +14,12 @@ import pytest
 from sandbox_agent_core.provisioning import CommandResult
 from sandbox_agent_docker.machine import run_script
 
+TIMEOUT_S = 1.5
+"""Of the client, for the daemon to answer."""
+
 
 class QuickDaemon(BaseHTTPRequestHandler):
-    """The script is over before its answer is on its way: head and output are one piece."""
+    """The script begins before its answer is on its way: head and output are one piece. Then it is silent for a while."""
 
     protocol_version = "HTTP/1.1"
 
@@ -29,6 +33,8 @@ class QuickDaemon(BaseHTTPRequestHandler):
             self.wfile.write(
                 head.encode() + _frame(1, b"out") + _frame(2, b"err") + _frame(1, b"!")
             )
+            time.sleep(2 * TIMEOUT_S)
+            self.wfile.write(_frame(1, b" late"))
         else:
             self._answer({"Id": "exec-1"})
 
@@ -56,12 +62,14 @@ def client() -> Iterator[docker.DockerClient]:
     with ThreadingHTTPServer(("127.0.0.1", 0), QuickDaemon) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        made = docker.DockerClient(f"tcp://127.0.0.1:{server.server_port}", version="1.41")
+        made = docker.DockerClient(
+            f"tcp://127.0.0.1:{server.server_port}", version="1.41", timeout=TIMEOUT_S
+        )
         yield made
         made.close()
         server.shutdown()
         thread.join()
 
 
-def test_what_comes_with_the_head_of_the_answer_is_not_lost(client: docker.DockerClient) -> None:
-    assert run_script("box", "true", client) == CommandResult(3, "out!", "err")
+def test_all_that_it_writes_comes_the_first_and_what_is_late(client: docker.DockerClient) -> None:
+    assert run_script("box", "true", client) == CommandResult(3, "out! late", "err")

@@ -258,7 +258,7 @@ async def test_stopped_what_runs_comes_to_its_end(cluster: Cluster, tmp_path: Pa
     cluster.run = run_and_stop
     await batch.crew.work()
     assert batch.kinds() == ["started", "ended"]
-    assert batch.handout.is_left
+    assert batch.handout.left
 
 
 async def test_who_takes_over_removes_what_is_left_anywhere(

@@ -70,9 +70,8 @@ def _read_token(token: str, storage: Storage) -> tuple[int, tuple[str, str]]:
     if revision < storage.oldest:
         raise Refusal(
             410,
-            "The provided continue parameter is too old to display a consistent list result. You can start a new list "
-            "without the continue parameter, or use the continue token in this response to retrieve the remainder of the "
-            "results.",
+            "The list that this continue token belongs to is forgotten. Begin a new one, or go on with what there is now by "
+            "the token in metadata.continue.",
             metadata={"continue": _token(storage.revision, (namespace, name))},
         )
     return revision, (namespace, name)

@@ -46,14 +46,14 @@ def test_what_has_a_verdict_is_not_handed_out_again_and_an_error_is() -> None:
     while (trial := found.next()) is not None:
         names.append(trial.id)
     assert names == ["a.y.1", "b.y.1", "c.x.1", "c.y.1", "d.x.1", "d.y.1"]
-    assert (found.stopped, found.is_left) == (None, False)
+    assert (found.stopped, found.left) == (None, 0)
 
 
 def test_what_this_run_has_had_is_not_handed_out_again_whatever_came_of_it() -> None:
     plan = plan_of(["x"], agents="x")
     had = result("task-1.x.1", status="error")
     found = Handout(plan, [had], Budget(), clock=Clock(), ended={had.trial})
-    assert (found.next(), found.is_left) == (None, False)
+    assert (found.next(), found.left) == (None, 0)
 
 
 def test_the_budget_is_of_all_that_was_ever_spent() -> None:

@@ -27,10 +27,10 @@ class Slow:
     gone: set[str] = field(default_factory=set)
 
     async def create(self, spec: SandboxSpec) -> SandboxRef:
-        raise NotImplementedError
+        raise AssertionError("nobody asks for one")
 
     async def endpoint(self, ref: SandboxRef) -> Endpoint:
-        raise NotImplementedError
+        raise AssertionError("nobody goes there")
 
     async def destroy(self, ref: SandboxRef) -> None:
         self.at_work += 1

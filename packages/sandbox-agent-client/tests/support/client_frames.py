@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox_agent_core.frames import LogEntry, extensions
+from sandbox_agent_core.frames.entry import Sender
 from sandbox_agent_core.frames.jsonrpc import notification, response
 
 __all__ = ["chunk", "completed", "prompt_answer", "server_entry", "sse", "wire"]
@@ -12,12 +13,12 @@ __all__ = ["chunk", "completed", "prompt_answer", "server_entry", "sse", "wire"]
 TIME_MS = 1_700_000_000_000
 
 
-def entry(seq: int, sender: str, payload: dict[str, Any], **stamped: Any) -> LogEntry:
+def entry(seq: int, sender: Sender, payload: dict[str, Any], **stamped: Any) -> LogEntry:
     return LogEntry(
         session_id="ses_1",
         seq=seq,
         time_ms=TIME_MS + seq,
-        sender=sender,  # type: ignore[arg-type]
+        sender=sender,
         payload=payload,
         **stamped,
     )

@@ -100,9 +100,9 @@ def _started(exec_id: str, api: Any) -> Iterator[tuple[int, bytes]]:
     read through: what came in one piece with the head is lost, that is all of a short script on a busy machine.
     """
     url = api._url("/exec/{0}/start", exec_id)
-    # However long nothing is written.
-    answer = api._post_json(url, data={"Tty": False, "Detach": False}, stream=True, timeout=None)
-    api._raise_for_status(answer)
+    answer = api._post_json(url, data={"Tty": False, "Detach": False}, stream=True)
+    # It has begun, in time. From here on nothing may be written for as long as the script takes.
+    api._disable_socket_timeout(api._get_raw_response_socket(answer))
     while len(head := answer.raw.read(_FRAME.size)) == _FRAME.size:
         stream, length = _FRAME.unpack(head)
         yield stream, answer.raw.read(length)

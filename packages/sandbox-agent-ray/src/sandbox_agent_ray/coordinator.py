@@ -100,7 +100,7 @@ class Coordinator:
         except Exception as exc:
             logger.exception("the batch in %s failed", self._directory.path)
             return End(error=InternalError(f"{type(exc).__name__}: {exc}"))
-        left = "it was interrupted" if self._handout.is_left else None
+        left = "it was interrupted" if self._handout.left else None
         return End(stopped=self._handout.stopped or left)
 
     def _tell(self, happened: Happened) -> None:

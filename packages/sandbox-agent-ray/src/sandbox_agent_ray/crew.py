@@ -79,7 +79,7 @@ class Crew:
         me = asyncio.current_task()
         assert me is not None
         try:
-            while self._handout.is_left and not self._is_stopping:
+            while self._handout.left and not self._is_stopping:
                 # A trial is taken when there is somebody to do it: until then it is there for others.
                 self._waiting.add(me)
                 await place.hire()

@@ -49,11 +49,6 @@ class Handout:
         """How many trials were not handed out."""
         return len(self._left)
 
-    @property
-    def is_left(self) -> bool:
-        """Trials were not handed out."""
-        return bool(self._left)
-
     def next(self) -> Trial | None:
         """None: all are handed out, or the budget is used up, which `stopped` tells."""
         self._stopped = self._stopped or self._out_of_time()

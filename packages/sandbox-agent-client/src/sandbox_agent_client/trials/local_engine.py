@@ -80,7 +80,7 @@ class LocalEngine:
             # Also when this is cancelled, and again.
             closing = asyncio.ensure_future(self._close(sandboxes, plan))
             await outlast(closing, timeout_s=CLEANUP_TIMEOUT_S)
-        return handout.stopped or ("it was interrupted" if handout.is_left else None)
+        return handout.stopped or ("it was interrupted" if handout.left else None)
 
     def _sandboxes(self, plan: Plan, *, trials: int) -> Sandboxes:
         if self._at is None:
