@@ -11,9 +11,9 @@ import tarfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
+from cutting_proxy import CuttingProxy
 from sandbox_agent_client import Endpoint, SandboxAgent, SandboxAgentSync, errors
 from sandbox_agent_client._local_tree import LocalTree, TreeWriter
 
@@ -173,8 +173,10 @@ async def test_files_are_found_by_name_and_text(client: SandboxAgent, remote: Pa
 async def test_changes_are_told_also_after_the_connection_broke(
     endpoint: Endpoint, remote: Path
 ) -> None:
-    relay = CuttingRelay(endpoint.url, cuts=1, after=600)
-    async with relay as url, SandboxAgent.connect(url, token=endpoint.token) as client:
+    async with (
+        CuttingProxy(endpoint.url, cut_after_bytes=600, cuts=1) as proxy,
+        SandboxAgent.connect(proxy.url, token=endpoint.token) as client,
+    ):
         changes = client.fs.watch(remote)
         kinds: list[str] = []
         number = 0
@@ -215,56 +217,18 @@ async def _all(changes: Any) -> list[Any]:
         return [change async for change in changes]
 
 
-class CuttingRelay:
-    """In front of a server: closes each of the first connections after some bytes of its answers."""
-
-    def __init__(self, url: str, *, cuts: int, after: int) -> None:
-        self._host, self._port = urlsplit(url).hostname, urlsplit(url).port
-        self._cuts = cuts
-        self._after = after
-        self.requests: list[bytes] = []
-
-    async def __aenter__(self) -> str:
-        self._server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-
-    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        up_reader, up_writer = await asyncio.open_connection(self._host, self._port)
-
-        async def forward() -> None:
-            while data := await reader.read(65536):
-                self.requests.append(data)
-                up_writer.write(data)
-
-        task = asyncio.create_task(forward())
-        passed = 0
-        with contextlib.suppress(asyncio.CancelledError, ConnectionError):
-            while data := await up_reader.read(65536):
-                writer.write(data)
-                await writer.drain()
-                passed += len(data)
-                if passed > self._after and self._cuts:
-                    self._cuts -= 1
-                    break
-        task.cancel()
-        writer.close()
-        up_writer.close()
-
-
 async def test_a_download_goes_on_where_the_connection_broke(
     endpoint: Endpoint, remote: Path, local: Path
 ) -> None:
     content = os.urandom(3_000_000)
     (remote / "f").write_bytes(content)
-    relay = CuttingRelay(endpoint.url, cuts=2, after=1_000_000)
-    async with relay as url, SandboxAgent.connect(url, token=endpoint.token) as client:
+    async with (
+        CuttingProxy(endpoint.url, cut_after_bytes=1_000_000, cuts=2) as proxy,
+        SandboxAgent.connect(proxy.url, token=endpoint.token) as client,
+    ):
         await client.fs.download(remote / "f", local / "f")
     assert (local / "f").read_bytes() == content
-    ranges = [request for request in relay.requests if b"range: bytes=" in request.lower()]
-    assert len(ranges) == 2
+    assert proxy.asked.lower().count(b"range: bytes=") == 2
     assert [one.name for one in local.iterdir()] == ["f"]
 
 
@@ -273,8 +237,10 @@ async def test_a_later_download_takes_what_has_come_if_it_is_of_the_same_file(
 ) -> None:
     content = os.urandom(3_000_000)
     (remote / "f").write_bytes(content)
-    relay = CuttingRelay(endpoint.url, cuts=100, after=500_000)
-    async with relay as url, SandboxAgent.connect(url, token=endpoint.token) as client:
+    async with (
+        CuttingProxy(endpoint.url, cut_after_bytes=500_000) as proxy,
+        SandboxAgent.connect(proxy.url, token=endpoint.token) as client,
+    ):
 
         def broken(done: int, _total: int | None) -> None:
             if done > 600_000:

@@ -14,6 +14,7 @@ from sandbox_agent_core.errors import StorageError
 from sandbox_agent_core.frames import LogEntry
 from sandbox_agent_postgres import PostgresStore
 from support.postgres import PostgresCluster
+from support.sockets import connected, pump, serving
 
 WRITERS = 4
 ENTRIES = 1500
@@ -117,30 +118,25 @@ async def _losing_commits(
     name = ".s.PGSQL.5432"
     commit = b"COMMIT\0"
 
+    async def pump_statements(
+        reader: asyncio.StreamReader, up_writer: asyncio.StreamWriter
+    ) -> None:
+        while data := await reader.read(65536):
+            lost = losing.is_set() and commit in data
+            if not lost or is_forwarded:
+                up_writer.write(data)
+                await up_writer.drain()
+            if lost:
+                return
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        up_reader, up_writer = await asyncio.open_unix_connection(f"{directory}/{name}")
+        async with connected(path=Path(directory, name)) as (up_reader, up_writer):
+            answers = asyncio.create_task(pump(up_reader, writer))
+            try:
+                await pump_statements(reader, up_writer)
+            finally:
+                answers.cancel()
+                await asyncio.wait([answers])
 
-        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-            while data := await source.read(65536):
-                sink.write(data)
-                await sink.drain()
-
-        async def pump_statements() -> None:
-            while data := await reader.read(65536):
-                lost = losing.is_set() and commit in data
-                if not lost or is_forwarded:
-                    up_writer.write(data)
-                    await up_writer.drain()
-                if lost:
-                    return
-
-        async with asyncio.TaskGroup() as group:
-            answers = group.create_task(pump(up_reader, writer))
-            await pump_statements()
-            answers.cancel()
-        up_writer.close()
-        writer.close()
-
-    server = await asyncio.start_unix_server(serve, own / name)
-    async with server:
+    async with serving(serve, path=own / name):
         yield url.replace(directory.replace("/", "%2F"), f"{own}".replace("/", "%2F")), losing

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Literal, Self
 from urllib.parse import urlsplit
+
+from support.sockets import connected, pump, serving
 
 __all__ = ["HinderingProxy"]
 
@@ -36,15 +38,13 @@ class HinderingProxy:
         self._websockets = websockets
         self._idle_s = idle_s
         self._request_s = request_s
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._stack = AsyncExitStack()
         self.requests: list[str] = []
         """What was asked: `sse`, `ws`, `poll`, or the method."""
         self.url = ""
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        self.url = await self._stack.enter_async_context(serving(self._serve))
         return self
 
     async def __aexit__(
@@ -53,24 +53,12 @@ class HinderingProxy:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=5)
+        await self._stack.aclose()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            with suppress(OSError, EOFError, TimeoutError, asyncio.CancelledError):
-                async with asyncio.timeout(self._request_s):
-                    await self._answer(reader, writer)
-        finally:
-            self._tasks.discard(task)
-            writer.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._request_s):
+                await self._answer(reader, writer)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(END_OF_HEAD)
@@ -82,20 +70,17 @@ class HinderingProxy:
             return
         length = re.search(rb"content-length: (\d+)", head, re.I)
         body = await reader.readexactly(int(length[1])) if length else b""
-        up_reader, up_writer = await asyncio.open_connection(self._host, self._port)
-        try:
+        async with connected(self._host, self._port) as (up_reader, up_writer):
             if kind != "ws":
                 head = re.sub(rb"(?i)\r\nconnection:[^\r]*", b"", head)
                 head = head.replace(b"\r\n", b"\r\nconnection: close\r\n", 1)
             up_writer.write(head + body)
-            forward = asyncio.create_task(_pump(reader, up_writer))
+            forward = asyncio.create_task(pump(reader, up_writer))
             try:
                 await self._relay(kind, up_reader, writer)
             finally:
                 forward.cancel()
                 await asyncio.wait([forward])
-        finally:
-            up_writer.transport.abort()
 
     async def _relay(
         self, kind: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -129,10 +114,3 @@ def _kind_of(head: bytes) -> str:
         return "sse"
     line = head.split(b"\r\n", 1)[0].decode()
     return "poll" if "wait=" in line else line.partition(" ")[0]
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while chunk := await reader.read(4096):
-            writer.write(chunk)
-            await writer.drain()

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 from sandbox_agent_server.runtime import http_peer
 from sandbox_agent_server.runtime.http_peer import HttpPeer, PeerError, PeerGone
+from support import sockets
 
 Handle = Callable[[bytes, bytes, asyncio.StreamWriter], Awaitable[None]]
 """`(head, body, where to write the answer)`."""
@@ -21,14 +22,9 @@ async def serving(handle: Handle) -> AsyncIterator[HttpPeer]:
         head = await reader.readuntil(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
         await handle(head, await reader.readexactly(length), writer)
-        writer.close()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
-        yield HttpPeer(
-            f"http://127.0.0.1:{port}", user="me", password="secret", query={"directory": "/a b"}
-        )
+    async with sockets.serving(connected) as url:
+        yield HttpPeer(url, user="me", password="secret", query={"directory": "/a b"})
 
 
 def answering(answer: bytes) -> Handle:
