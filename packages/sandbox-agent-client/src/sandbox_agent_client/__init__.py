@@ -40,8 +40,13 @@ from sandbox_agent_core.api.long_work import RewindResult, SteerResult
 from sandbox_agent_core.api.policy import PermissionPolicy, PermissionRule
 from sandbox_agent_core.api.ports import ListeningPort
 from sandbox_agent_core.api.processes import ProcessConfig, ProcessGap, ProcessInfo
+from sandbox_agent_core.api.prompts import CancelResult
 from sandbox_agent_core.api.requests import Resolution
-from sandbox_agent_core.api.sessions import CancelResult, SessionHooks, SessionInfo, TaskInfo
+from sandbox_agent_core.api.sessions import (
+    SessionHooks,
+    SessionInfo,
+    TaskInfo,
+)
 from sandbox_agent_core.api.turns import TurnInfo, TurnSummary
 from sandbox_agent_core.changes import ChangedFile, ChangeTotals
 from sandbox_agent_core.content import Prompt

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox_agent_core.api.sessions import PROMPT_MAX_CHARS
+from sandbox_agent_core.api.prompts import PROMPT_MAX_CHARS
 from sandbox_agent_core.api.turns import TurnSummary
 from sandbox_agent_core.events import Event, TurnDropped, TurnEnded, TurnQueued, TurnStarted
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from house import House
-from sandbox_agent_core.api.sessions import CancelRequest
+from sandbox_agent_core.api.prompts import CancelRequest
 from sandbox_agent_core.errors import Conflict
 from sandbox_agent_core.events import (
     AgentUpdate,

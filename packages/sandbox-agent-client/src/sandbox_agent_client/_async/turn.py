@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from sandbox_agent_core.api.git import SessionDiff
-from sandbox_agent_core.api.sessions import CancelResult
+from sandbox_agent_core.api.prompts import CancelResult
 from sandbox_agent_core.api.turns import TurnInfo, TurnStatus
 from sandbox_agent_core.events import Event
 

@@ -8,7 +8,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from sandbox_agent_core.api.sessions import PromptAccepted, SessionInfo
+from sandbox_agent_core.api.prompts import PromptAccepted
+from sandbox_agent_core.api.sessions import SessionInfo
 from sandbox_agent_core.errors import ServerUnreachable
 from sandbox_agent_core.events import (
     Event,

@@ -17,7 +17,8 @@ from sandbox_agent_core.api.long_work import (
     SteerRequest,
     SteerResult,
 )
-from sandbox_agent_core.api.sessions import PromptAccepted, SessionInfo
+from sandbox_agent_core.api.prompts import PromptAccepted
+from sandbox_agent_core.api.sessions import SessionInfo
 from sandbox_agent_core.content import Prompt, parse_prompt
 
 from sandbox_agent_client._calls.call import Call, body, built, path, reads

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sandbox_agent_core.api.sessions import (
+from sandbox_agent_core.api.prompts import (
     CancelRequest,
     CancelResult,
     PromptAccepted,

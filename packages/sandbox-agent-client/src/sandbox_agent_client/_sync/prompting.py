@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import Any, TypeVar, overload
 
 from sandbox_agent_core.api.long_work import SteerResult
-from sandbox_agent_core.api.sessions import CancelResult
+from sandbox_agent_core.api.prompts import CancelResult
 from sandbox_agent_core.api.turns import TurnSummary
 from sandbox_agent_core.content import Prompt
 from sandbox_agent_core.errors import OutputInvalid

@@ -9,7 +9,8 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from sandbox_agent_core.api.sessions import PromptAccepted, SessionInfo
+from sandbox_agent_core.api.prompts import PromptAccepted
+from sandbox_agent_core.api.sessions import SessionInfo
 from sandbox_agent_core.errors import ServerUnreachable
 from sandbox_agent_core.events import (
     Event,

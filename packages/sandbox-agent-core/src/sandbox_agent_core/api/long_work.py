@@ -7,7 +7,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from sandbox_agent_core.api.base import RequestBody, ResponseBody
-from sandbox_agent_core.api.sessions import TITLE_MAX_CHARS, PromptRequest
+from sandbox_agent_core.api.prompts import PromptRequest
+from sandbox_agent_core.api.sessions import TITLE_MAX_CHARS
 from sandbox_agent_core.ids import SESSION_ID_PATTERN
 
 __all__ = [

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pydantic import BaseModel
-from sandbox_agent_core.api.sessions import PromptAccepted, PromptResult
+from sandbox_agent_core.api.prompts import PromptAccepted, PromptResult
 from sandbox_agent_core.errors import (
     AgentError,
     AgentProcessExited,

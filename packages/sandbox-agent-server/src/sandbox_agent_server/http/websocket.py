@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Final
 
+from sandbox_agent_core.api.prompts import CancelRequest, PromptRequest
 from sandbox_agent_core.api.requests import AnswerRequest
-from sandbox_agent_core.api.sessions import CancelRequest, PatchSession, PromptRequest
+from sandbox_agent_core.api.sessions import PatchSession
 from sandbox_agent_core.api.tokens import TokenScope
 from sandbox_agent_core.errors import InternalError, InvalidRequest, SandboxAgentError
 from sandbox_agent_core.wire.problem import to_problem

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from sandbox_agent_core.api.sessions import HookSupport, SessionInfo, SessionStatus, TaskInfo
+from sandbox_agent_core.api.sessions import (
+    HookSupport,
+    SessionInfo,
+    SessionStatus,
+    TaskInfo,
+)
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.lenient import as_dict, as_str
 from sandbox_agent_core.spi.capabilities import AgentCapabilities
@@ -14,6 +19,9 @@ from sandbox_agent_server.sessions.state import SessionState
 from sandbox_agent_server.store.index import IndexRow
 
 __all__ = ["damaged_info", "session_info"]
+
+_NO_HOOKS: Final = HookSupport()
+"""Of most sessions, so that a list does not make one for each."""
 
 
 def session_info(
@@ -84,6 +92,8 @@ def damaged_info(row: IndexRow, reason: str) -> SessionInfo:
 
 def _hook_support(state: SessionState) -> HookSupport:
     wanted = state.settings.hooks
+    if not wanted.before_tool and not wanted.after_tool:
+        return _NO_HOOKS
     native = AgentCapabilities.read(state.capabilities).hooks
     before: Any = "native" if "before_tool" in native else "permission"
     after: Any = "native" if "after_tool" in native else "observed"

@@ -15,10 +15,9 @@ from functools import partial
 from typing import Any, Final
 
 from sandbox_agent_core.api.long_work import ReviewTarget, RewindRequest, RewindResult
+from sandbox_agent_core.api.prompts import CancelRequest, CancelResult
 from sandbox_agent_core.api.requests import AnswerRequest
 from sandbox_agent_core.api.sessions import (
-    CancelRequest,
-    CancelResult,
     PatchSession,
     SessionInfo,
     SessionStatus,

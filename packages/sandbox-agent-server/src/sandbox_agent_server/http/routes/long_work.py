@@ -15,7 +15,8 @@ from sandbox_agent_core.api.long_work import (
     SteerRequest,
     SteerResult,
 )
-from sandbox_agent_core.api.sessions import PromptAccepted, PromptResult, SessionInfo
+from sandbox_agent_core.api.prompts import PromptAccepted, PromptResult
+from sandbox_agent_core.api.sessions import SessionInfo
 from sandbox_agent_core.errors import (
     AgentAuthRequired,
     AgentError,

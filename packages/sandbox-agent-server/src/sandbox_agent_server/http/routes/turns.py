@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from sandbox_agent_core.api.git import SessionDiff
-from sandbox_agent_core.api.sessions import (
+from sandbox_agent_core.api.prompts import (
     CancelRequest,
     CancelResult,
     PromptAccepted,
