@@ -34,9 +34,9 @@ class Draft:
         sender: Sender,
         payload: bytes,
         frame: Frame,
-        *,
         method: str | None = None,
         turn_id: str | None = None,
+        *,
         item_id: str | None = None,
         annotations: dict[str, Any] | None = None,
     ) -> None:

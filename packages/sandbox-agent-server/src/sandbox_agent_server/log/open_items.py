@@ -56,7 +56,8 @@ class OpenItem:
         text = content.get("text")
         if content.get("type") == "text" and isinstance(text, str):
             self.texts.append(text)
-            self.half = split_half(self.half + text)[1]
+            if self.half or not text.isascii():
+                self.half = split_half(self.half + text)[1]
             return
         self._close_text()
         self.half = ""
@@ -90,7 +91,6 @@ class OpenItems:
         step: Step,
         entry: Draft,
         update: Mapping[str, Any],
-        *,
         kind: str,
         parent: str | None,
         size_bytes: int,

@@ -135,25 +135,27 @@ class Stamper:
 
     def update(
         self, step: Step, raw: bytes, frame: Frame, *, other_session: str | None = None
-    ) -> None:
-        """A `session/update` notification, the hot path."""
-        entry = Draft("agent", raw, frame, method=acp.SESSION_UPDATE, turn_id=self.running_turn_id)
+    ) -> bool:
+        """A `session/update` notification, the hot path. True: a piece of a message, of which nothing else is made."""
+        entry = Draft("agent", raw, frame, acp.SESSION_UPDATE, self.own_turn_id or self.turn_id)
         if other_session is not None:
             entry.annotations = {"otherSession": other_session}
             entry.is_chunk = True
             step.drafts.append(entry)
-            return
+            return True
         if self.is_replaying:
             entry.annotations = {"replay": True}
             step.append(entry)
-            return
+            return False
         full: OpenItem | None = None
+        is_piece = False
         try:
             update = frame["params"]["update"]
             kind = update["sessionUpdate"]
             if kind in CHUNKS:
                 entry.is_chunk = True
                 full = self._chunk(step, kind, update, len(raw), entry)
+                is_piece = True
             elif kind in (acp.TOOL_CALL, acp.TOOL_CALL_UPDATE):
                 entry.is_chunk = True
                 self._tool(step, update, len(raw), entry)
@@ -164,13 +166,13 @@ class Stamper:
         except (KeyError, TypeError, AttributeError):
             pass  # Not the shape it should have: logged as it came, the projection says so.
         if entry.is_chunk:
-            step.drafts.append(
-                entry
-            )  # it says nothing of the session, which `append` would look for
+            # It says nothing of the session, which `append` would look for.
+            step.drafts.append(entry)
         else:
             step.append(entry)
         if full is not None:
             self._items.complete_part(step, full)
+        return is_piece
 
     def agent_request(
         self,
@@ -388,18 +390,13 @@ class Stamper:
         self._items.forget(completion)
 
     def _chunk(
-        self,
-        step: Step,
-        kind: str,
-        update: dict[str, Any],
-        size_bytes: int,
-        entry: Draft,
+        self, step: Step, kind: str, update: dict[str, Any], size_bytes: int, entry: Draft
     ) -> OpenItem | None:
         """Returns the item when enough of it is held to complete a part."""
         parent = parent_of(update) if "_meta" in update else None
-        if parent is not None or self.running_turn_id is None:
+        if parent is not None or entry.turn_id is None:
             self._place(entry, self._turn_of(None, parent))
-        return self._items.add(step, entry, update, kind=kind, parent=parent, size_bytes=size_bytes)
+        return self._items.add(step, entry, update, kind, parent, size_bytes)
 
     def _tool(self, step: Step, update: dict[str, Any], size_bytes: int, entry: Draft) -> None:
         tool_id = update["toolCallId"]

@@ -44,11 +44,9 @@ class Batch:
 def encode(entries: Iterable[Entry], session_id: str, view: EventView, *, deltas: bool) -> Shown:
     if view == "universal":
         return _universal(entries, session_id, deltas=deltas)
-    shown: Shown = []
-    for entry in entries:  # no comprehension: it would cost a call more for each event
-        if deltas or not _is_delta(entry, session_id):
-            shown.append((entry.seq, entry.line))
-    return shown
+    return [
+        (entry.seq, entry.line) for entry in entries if deltas or not _is_delta(entry, session_id)
+    ]
 
 
 def _universal(entries: Iterable[Entry], session_id: str, *, deltas: bool) -> Shown:

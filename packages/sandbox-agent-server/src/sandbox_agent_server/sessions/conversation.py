@@ -429,16 +429,16 @@ class Conversation:
     def _step_of(self, batch: list[WireFrame]) -> SessionStep:
         step = self.step()
         self._screening.begin_batch()
+        addressee = self._screening.addressee
         for wire in batch:
             frame = wire.frame
             method = frame.get("method")
             if method == acp.SESSION_UPDATE:
-                other = self._screening.other_session(step, frame)
+                other = addressee.other_session(frame, step.state.agent_session_id)
                 options = step.state.options
-                self.stamper.update(step, wire.raw, frame, other_session=other)
-                if step.state.options is not options:
-                    self._owner.options_announced(step, options)
-                if other is None:
+                if not self.stamper.update(step, wire.raw, frame, other_session=other):
+                    if step.state.options is not options:
+                        self._owner.options_announced(step, options)
                     self.requests.told(frame)
                     self.meter.updated(frame)
                 if frame.get("id") is not None:
