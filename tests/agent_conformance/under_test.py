@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from support.agents import installed_binary, load_pins
-from support.fixtures import claude_env, codex_env, pi_env, plain_env, with_node
+from support.fixtures import claude_env, codex_env, opencode_env, pi_env, plain_env, with_node
 from support.scripted_llm import ScriptedLLM
 
 __all__ = ["AGENTS", "FEATURES", "AgentUnderTest"]
@@ -87,15 +87,12 @@ def _claude(home: Path, llm: ScriptedLLM) -> dict[str, str]:
     return claude_env(home, llm) | {"CLAUDE_CODE_ENABLE_TODO_TOOLS": "1"}
 
 
-def _anthropic(home: Path, llm: ScriptedLLM) -> dict[str, str]:
-    return plain_env(home) | {"ANTHROPIC_API_KEY": "sk-ant-scripted", "ANTHROPIC_BASE_URL": llm.url}
-
-
 def _opencode(home: Path, llm: ScriptedLLM) -> dict[str, str]:
-    return _anthropic(home, llm) | {
-        "OPENCODE_DISABLE_DEFAULT_PLUGINS": "1",
-        "OPENCODE_EXPERIMENTAL_BACKGROUND_SUBAGENTS": "true",
-    }
+    return opencode_env(home, llm) | {"OPENCODE_EXPERIMENTAL_BACKGROUND_SUBAGENTS": "true"}
+
+
+def _kilo(home: Path, llm: ScriptedLLM) -> dict[str, str]:
+    return opencode_env(home, llm, name="kilo")
 
 
 def _openai(home: Path, llm: ScriptedLLM) -> dict[str, str]:
@@ -248,7 +245,7 @@ AGENTS: Mapping[str, AgentUnderTest] = {
                 "plan": "With its setting `tools.todoWrite.enabled`, which is off at first.",
             },
         ),
-        AgentUnderTest("kilo", _anthropic, lacks=_NOTHING_BESIDE),
+        AgentUnderTest("kilo", _kilo, lacks=_NOTHING_BESIDE),
         AgentUnderTest(
             "grok",
             _grok,

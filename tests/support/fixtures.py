@@ -25,6 +25,7 @@ __all__ = [
     "codex_binary",
     "codex_env",
     "make_server",
+    "opencode_env",
     "pi_binary",
     "pi_env",
     "plain_env",
@@ -137,6 +138,20 @@ def pi_env(home: Path, llm: ScriptedLLM) -> dict[str, str]:
         "ANTHROPIC_BASE_URL": llm.url,
         "OPENAI_API_KEY": "sk-scripted",
         "OPENAI_BASE_URL": f"{llm.url}/v1",
+    }
+
+
+def opencode_env(home: Path, llm: ScriptedLLM, *, name: str = "opencode") -> dict[str, str]:
+    """What OpenCode, or Kilo, needs to talk to `llm` and to nothing else.
+
+    It knows two models, not the thousands that it brings along: reading those at each start takes a processor
+    up to five seconds.
+    """
+    return plain_env(home) | {
+        "ANTHROPIC_API_KEY": "sk-ant-scripted",
+        "ANTHROPIC_BASE_URL": llm.url,
+        f"{name.upper()}_DISABLE_DEFAULT_PLUGINS": "1",
+        f"{name.upper()}_MODELS_PATH": str(Path(__file__).with_name("opencode_models.json")),
     }
 
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent / "support"))
 from sandbox_agent_core.spi.agent import AgentContext
 from sandbox_agent_server.agents.opencode import KILO_DEFINITION, OPENCODE_DEFINITION
 from support.adapter_driver import AdapterDriver, StartAdapter
-from support.fixtures import plain_env, require_agent
+from support.fixtures import opencode_env, require_agent
 from support.scripted_llm import ScriptedLLM
 
 
@@ -46,16 +46,11 @@ async def start_agent(
         async def start(
             name: str, *, env: dict[str, str] | None = None, **fields: Any
         ) -> AdapterDriver:
-            given = {
-                "ANTHROPIC_API_KEY": "sk-ant-scripted",
-                "ANTHROPIC_BASE_URL": scripted_llm.url,
-                f"{name.upper()}_DISABLE_DEFAULT_PLUGINS": "1",
-                "TMPDIR": str(temporary),
-            }
+            given = opencode_env(home, scripted_llm, name=name) | {"TMPDIR": str(temporary)}
             context = AgentContext(
                 session_id="test",
                 cwd=cwd,
-                env=plain_env(home) | given | (env or {}),
+                env=given | (env or {}),
                 command=[str(require_agent(name))],
                 **fields,
             )
