@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import yaml
 from support.kubernetes import Cluster, Image
+from support.kubernetes.examples import IMAGE
 from support.kubernetes.fixtures import make_kubernetes_cluster
 from support.wheelhouse import OUR_SERVER
 
 __all__ = ["make_kubernetes_cluster"]
 
 ROOT = Path(__file__).parents[3]
-IMAGE = "sandbox-agent"
 SERVER_IMAGE = Image(
     environment={"PATH": f"{OUR_SERVER.parent}{os.pathsep}/usr/bin{os.pathsep}/bin"},
     paths=(OUR_SERVER.parents[1], ROOT / "packages"),

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import yaml
 from sandbox_agent_client import SandboxAgent
 from sandbox_agent_core.errors import (
     CapabilityNotSupported,
@@ -24,22 +22,11 @@ from sandbox_agent_kubernetes.cluster import Cluster as Api
 from sandbox_agent_kubernetes.machine import PodMachine
 from sandbox_agent_kubernetes.pods import Pod
 from support.kubernetes import Cluster
+from support.kubernetes.examples import SIZE, agents_template, is_warm, make_pool
 
 NAMESPACE = "agents"
-IMAGE = "sandbox-agent"
-EXAMPLE = Path(__file__).parents[3] / "examples" / "kubernetes" / "warm-pool.yaml"
-SIZE = 2
 PAST = "2026-01-01T00:00:00Z"
 TEMPLATE, POOL = Source(template="agents"), Source(warm_pool="agents")
-
-
-def template(**changes: Any) -> dict[str, Any]:
-    """Of the examples, with an image that this cluster has, whose Pods end at once when they are told to."""
-    made: dict[str, Any] = next(yaml.safe_load_all(EXAMPLE.read_text(encoding="utf-8")))
-    pod = made["spec"]["podTemplate"]["spec"]
-    pod["containers"][0] |= {"image": IMAGE, **changes}
-    pod["terminationGracePeriodSeconds"] = 1
-    return made
 
 
 @pytest.fixture
@@ -56,15 +43,8 @@ def idle(make_cluster: Callable[..., Cluster]) -> Cluster:
 @pytest.fixture
 def pool(cluster: Cluster) -> Cluster:
     """Its pool is warm."""
-    cluster.create("sandboxtemplates", template())
-    spec = {"replicas": SIZE, "sandboxTemplateRef": {"name": "agents"}}
-    cluster.create("sandboxwarmpools", {"metadata": {"name": "agents"}, "spec": spec})
-    cluster.wait_for("sandboxwarmpools", "agents", is_warm)
+    make_pool(cluster)
     return cluster
-
-
-def is_warm(pool: Mapping[str, Any]) -> bool:
-    return (pool.get("status") or {}).get("readyReplicas") == SIZE
 
 
 def api_of(cluster: Cluster) -> Api:
@@ -199,7 +179,7 @@ async def test_a_pool_that_is_not_there_is_said_when_the_time_is_over(cluster: C
 
 
 async def test_a_template_whose_command_ends_is_said_at_once(cluster: Cluster) -> None:
-    made = template(command=["/bin/sh", "-c", "exit 3"])
+    made = agents_template(command=["/bin/sh", "-c", "exit 3"])
     made["spec"]["podTemplate"]["spec"]["restartPolicy"] = "Never"
     cluster.create("sandboxtemplates", made)
     with pytest.raises(ProviderError, match="see the template's `command`"):
@@ -224,7 +204,7 @@ async def test_a_cluster_without_these_kinds_says_what_is_missing(
 
 
 async def test_without_a_volume_it_is_not_suspended(cluster: Cluster) -> None:
-    made = template()
+    made = agents_template()
     del made["spec"]["volumeClaimTemplates"]
     made["spec"]["podTemplate"]["spec"]["volumes"] = [{"name": "home", "emptyDir": {}}]
     cluster.create("sandboxtemplates", made)
