@@ -171,6 +171,27 @@ async def test_cancelled_nothing_is_left(batch: Batch) -> None:
     assert await batch.left() == []
 
 
+async def test_what_was_ready_ahead_goes_with_its_worker(batch: Batch) -> None:
+    async with running(batch, pool=1) as task:
+        before = await _sandboxes(2)
+        (pid,) = batch.cluster.actor_pids("Worker")
+        os.kill(pid, signal.SIGKILL)
+        await batch.waits()
+        assert not before & await _sandboxes(2)
+        batch.open()
+        summary = await task
+    assert [result.status for result in summary.results] == ["done", "done"]
+    assert await batch.left() == []
+
+
+async def _sandboxes(count: int) -> set[str]:
+    """Once there are so many."""
+    async with asyncio.timeout(90):
+        while len(found := {one.ref.id for one in await LocalProvider().list()}) != count:
+            await asyncio.sleep(0.05)
+    return found
+
+
 async def test_the_batch_goes_on_when_a_worker_dies(
     batch: Batch, capfd: pytest.CaptureFixture[str]
 ) -> None:
