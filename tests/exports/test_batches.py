@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ from typer.testing import CliRunner
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 TASKS = [
     Task.model_validate({"id": "mend", "prompt": "Mend it", "grade": "true"}),
-    Task.model_validate({"id": "ask", "prompt": ["First", "Then"], "metadata": {"level": 3}}),
+    Task.model_validate(
+        {"id": "ask", "prompt": ["First", "Then"], "max_turns": 2, "metadata": {"level": 3}}
+    ),
 ]
 CLAUDE = AgentSpec(agent="claude", model="opus", label="claude")
 LOST = TrialError(code="sandbox_not_found", message="It is gone.")
@@ -61,9 +63,15 @@ def batch(tmp_path: Path) -> Path:
     passed, half = Grade(passed=True, score=1), Grade(passed=False, score=0.5)
     with DirectoryResults.opened(out, plan) as (results, _):
         keep(results, scratch, "mend.claude.1", events=[], status="error", error=LOST)
-        keep(results, scratch, "mend.claude.2", events=events, status="passed", grade=passed)
+        keep(
+            results, scratch, "mend.claude.2", events=events, status="passed", grade=passed,
+            text="It is mended.",
+        )  # fmt: skip
         keep(results, scratch, "ask.claude.1", events=events, status="done", metadata={"level": 3})
-        keep(results, scratch, "ask.claude.2", events=events, status="failed", grade=half)
+        keep(
+            results, scratch, "ask.claude.2", events=events, status="failed", grade=half,
+            limit="max_turns",
+        )  # fmt: skip
         keep(
             results, scratch, "mend.codex.1", events=recorded()["codex-new/tool-allow"], status="passed",
             grade=passed,
@@ -90,13 +98,18 @@ def test_each_agent_has_a_log_with_its_trials_as_samples(batch: Path) -> None:
     mended = samples["samples/mend_epoch_2.json"]
     assert mended["input"] == "Mend it"
     assert mended["scores"]["passed"]["value"] == "C"
+    assert mended["scores"]["passed"]["answer"] == "It is mended."
     assert mended["scores"]["passed"]["explanation"] == "as it should be\n"
     assert mended["scores"]["score"]["value"] == 1
     assert mended["metadata"]["diff"] == "--- a\n+++ b\n"
-    assert mended["metadata"]["trial"]["seconds"] == 2
+    # With its sandbox, and what came before and after its turns.
+    assert (mended["started_at"], mended["total_time"]) == (NOON.isoformat(), 2)
+    assert mended["completed_at"] == (NOON + timedelta(seconds=2)).isoformat()
+    assert mended["working_time"] > 0
     asked = samples["samples/ask_epoch_1.json"]
     assert (asked["input"], asked["scores"]) == ("First\n\nThen", {})
     assert asked["metadata"]["level"] == 3
+    assert samples["samples/ask_epoch_2.json"]["limit"] == {"type": "turn", "limit": 2}
     lost = samples["samples/mend_epoch_1.json"]
     assert lost["error"]["message"] == "sandbox_not_found: It is gone."
     assert lost["messages"] == []

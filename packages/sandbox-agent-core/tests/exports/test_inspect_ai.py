@@ -72,7 +72,7 @@ def test_a_conversation_has_calls_and_their_results() -> None:
     assert [call["id"] for call in sample["messages"][1]["tool_calls"]] == ["a", "b"]
     assert sample["messages"][2]["content"] == "x"
     assert sample["messages"][3]["error"] == {"type": "unknown", "message": "no such file"}
-    assert (sample["input"], sample["total_time"]) == ("Fix it", 60.0)
+    assert (sample["input"], sample["total_time"], sample["working_time"]) == ("Fix it", 60.0, 60.0)
     assert sample["output"]["choices"][0]["stop_reason"] == "stop"
 
 

@@ -15,10 +15,11 @@ from typing import IO, Any, Final
 from sandbox_agent_core.errors import InvalidRequest, NotFound, SandboxAgentError, StorageError
 from sandbox_agent_core.events import parse_event
 from sandbox_agent_core.events.fault import Fault
+from sandbox_agent_core.events.turn import LimitKind
 from sandbox_agent_core.exports import InspectLog, Sample, Score, SessionExport
 from sandbox_agent_core.exports.inspect_archive import write_inspect_archive
 
-from sandbox_agent_client.batch.plan import AgentSpec, Plan
+from sandbox_agent_client.batch.plan import AgentSpec, Plan, trials_of
 from sandbox_agent_client.batch.result import TrialResult
 from sandbox_agent_client.batch.results import (
     DIFF,
@@ -95,6 +96,7 @@ class _Trials:
         self._directory = directory
         self._report = report
         self._prompts = {task.id: "\n\n".join(task.prompts) for task in plan.tasks}
+        self._bounds = {trial.id: trial.bounds for trial in trials_of(plan)}
 
     def has_session(self, result: TrialResult) -> bool:
         return (trial_directory(self._directory, result.trial) / EVENTS).exists()
@@ -130,8 +132,17 @@ class _Trials:
             input=self._prompts[result.task],
             scores=self._scores(result, has_numbers=has_numbers),
             error=error and Fault(code=error.code, message=error.message, data=error.details),
+            limit=self._limit(result),
+            started_at=result.started_at,
+            seconds=result.seconds,
             metadata={**result.metadata, **self.facts(result)},
         )
+
+    def _limit(self, result: TrialResult) -> tuple[LimitKind, float] | None:
+        if result.limit is None:
+            return None
+        bound = getattr(self._bounds[result.trial], result.limit)
+        return None if bound is None else (result.limit, bound)
 
     def _scores(self, result: TrialResult, *, has_numbers: bool) -> Mapping[str, Score]:
         grade = result.grade
@@ -140,6 +151,7 @@ class _Trials:
         said = self._text(result, GRADE) or ""
         passed = Score(
             value="C" if grade.passed else "I",
+            answer=result.text or None,
             explanation=said[-EXPLANATION_CHARS:] or None,
             metadata=grade.to_wire(),
         )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sandbox_agent_core.content import text_of
 from sandbox_agent_core.events.fault import Fault
+from sandbox_agent_core.events.turn import LimitKind
 from sandbox_agent_core.exports.conversation import conversation, facts_about
 from sandbox_agent_core.exports.inspect_messages import Events, id_of, messages_of, time_of
 from sandbox_agent_core.exports.plain_json import plain_json
@@ -27,6 +28,11 @@ _STOPS: Final = {
     "refusal": "content_filter",
 }
 """Of our stop reasons, those that Inspect has."""
+_LIMITS: Final[Mapping[LimitKind, str]] = {
+    "timeout": "time",
+    "max_turns": "turn",
+    "max_cost": "cost",
+}
 _GRADES: Final = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
 """What Inspect counts its letters as: correct, partial, incorrect, no answer."""
 
@@ -35,6 +41,8 @@ _GRADES: Final = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
 class Score:
     value: str | int | float | bool
     """`"C"` (correct), `"I"` (incorrect), `"P"` (partly), or a number."""
+    answer: str | None = None
+    """What was judged."""
     explanation: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
@@ -53,6 +61,12 @@ class Sample:
     scores: Mapping[str, Score] = field(default_factory=dict)
     error: Fault | None = None
     """By default that of its last turn."""
+    limit: tuple[LimitKind, float] | None = None
+    """Which bound has stopped it: its name, and what it was, in seconds, round trips to the model or USD."""
+    started_at: datetime | None = None
+    """By default when its first turn began."""
+    seconds: float | None = None
+    """From then to its end, with what came before and after its turns; by default to the end of its last turn."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -194,8 +208,13 @@ def _sample(sample: Sample, model: str) -> dict[str, Any]:
     last = transcript.turns[-1] if transcript.turns else None
     error = sample.error or (last and last.error)
     usage = _usage(transcript)
-    started = [turn.started_at for turn in transcript.turns if turn.started_at]
+    began = [turn.started_at for turn in transcript.turns if turn.started_at]
     ended = [turn.ended_at for turn in transcript.turns if turn.ended_at]
+    working = max((max(ended) - min(began)).total_seconds(), 0.0) if began and ended else None
+    started_at = sample.started_at or min(began, default=None)
+    completed_at, seconds = max(ended, default=None), working
+    if started_at is not None and sample.seconds is not None:
+        completed_at, seconds = started_at + timedelta(seconds=sample.seconds), sample.seconds
     answers = [message for message in messages if message["role"] == "assistant"]
     output = compact(
         model=model,
@@ -221,6 +240,7 @@ def _sample(sample: Sample, model: str) -> dict[str, Any]:
         scores={
             name: compact(
                 value=score.value,
+                answer=score.answer,
                 explanation=score.explanation,
                 metadata=dict(score.metadata) or None,
             )
@@ -229,12 +249,12 @@ def _sample(sample: Sample, model: str) -> dict[str, Any]:
         metadata={**facts_about(transcript), **sample.metadata},
         events=[*Events(transcript, model).of(steps)],
         model_usage={model: usage} if usage else {},
-        started_at=time_of(min(started)) if started else None,
-        completed_at=time_of(max(ended)) if ended else None,
-        total_time=max((max(ended) - min(started)).total_seconds(), 0.0)
-        if started and ended
-        else None,
+        started_at=started_at and time_of(started_at),
+        completed_at=completed_at and time_of(completed_at),
+        total_time=seconds,
+        working_time=working,
         error=_error(error) if error else None,
+        limit=sample.limit and {"type": _LIMITS[sample.limit[0]], "limit": sample.limit[1]},
     )
 
 

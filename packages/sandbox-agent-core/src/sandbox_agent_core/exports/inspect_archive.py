@@ -13,7 +13,8 @@ from sandbox_agent_core.lenient import compact
 __all__ = ["inspect_archive", "write_inspect_archive"]
 
 _IN_SUMMARY: Final = (
-    "id", "epoch", "input", "target", "scores", "model_usage", "started_at", "completed_at", "total_time", "uuid",
+    "id", "epoch", "input", "target", "scores", "model_usage", "started_at", "completed_at", "total_time", "working_time",
+    "uuid",
 )  # fmt: skip
 
 
@@ -48,7 +49,10 @@ def write_inspect_archive(
 def _summary(sample: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{name: sample[name] for name in _IN_SUMMARY if name in sample},
-        **compact(error=sample["error"]["message"] if "error" in sample else None),
+        **compact(
+            error=sample["error"]["message"] if "error" in sample else None,
+            limit=sample["limit"]["type"] if "limit" in sample else None,
+        ),
         "completed": True,
         "message_count": len(sample["messages"]),
     }
