@@ -37,11 +37,13 @@ def _of_the_interpreter(env: Mapping[str, str]) -> dict[str, str]:
 class ForkedServer:
     """What `subprocess.Popen` is for a process that another program is the parent of."""
 
-    def __init__(self, arguments: Sequence[str], *, env: Mapping[str, str], log: int) -> None:
+    def __init__(
+        self, arguments: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: int
+    ) -> None:
         order = {
             "arguments": [os.fspath(argument) for argument in arguments],
             "env": {name: os.fspath(value) for name, value in env.items()},
-            "cwd": str(Path.cwd()),
+            "cwd": str(cwd),
         }
         line = json.dumps(order).encode() + b"\n"
         self._connection, theirs = socket.socketpair()

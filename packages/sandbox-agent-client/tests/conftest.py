@@ -7,7 +7,9 @@ import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import chdir
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -26,6 +28,13 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
         ref = runner.run(provider.create(SandboxSpec()))
         yield runner.run(provider.endpoint(ref))
         runner.run(provider.destroy(ref))
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere() -> Iterator[None]:
+    """Not in the repository of these tests: a session that is there looks for what has changed in all of it."""
+    with TemporaryDirectory() as directory, chdir(directory):
+        yield
 
 
 @pytest.fixture
