@@ -48,9 +48,9 @@ class ServerProcess:
         self._arguments = [*arguments]
         self._token = token
         # Not the repository of these tests: after each turn a server looks for what has changed there.
-        self.cwd = directory / "cwd"
+        self._cwd = directory / "cwd"
         home = directory / "home"
-        for made in (self.cwd, home):
+        for made in (self._cwd, home):
             made.mkdir(exist_ok=True)
         # A login shell reads the profile that is there: not that of whoever runs the tests.
         own = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
@@ -80,14 +80,16 @@ class ServerProcess:
         ]  # fmt: skip
         with self.log_path.open("ab") as log:
             if self._is_forked and can_fork(self._env):
-                self._process = ForkedServer(command, cwd=self.cwd, env=self._env, log=log.fileno())
+                self._process = ForkedServer(
+                    command, cwd=self._cwd, env=self._env, log=log.fileno()
+                )
             else:
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    cwd=self.cwd,
+                    cwd=self._cwd,
                     env=self._env,
                 )
         until(lambda: self._ready.exists() or self._process.poll() is not None)

@@ -42,11 +42,7 @@ from sandbox_agent_core.api.ports import ListeningPort
 from sandbox_agent_core.api.processes import ProcessConfig, ProcessGap, ProcessInfo
 from sandbox_agent_core.api.prompts import CancelResult
 from sandbox_agent_core.api.requests import Resolution
-from sandbox_agent_core.api.sessions import (
-    SessionHooks,
-    SessionInfo,
-    TaskInfo,
-)
+from sandbox_agent_core.api.sessions import SessionHooks, SessionInfo, TaskInfo
 from sandbox_agent_core.api.turns import TurnInfo, TurnSummary
 from sandbox_agent_core.changes import ChangedFile, ChangeTotals
 from sandbox_agent_core.content import Prompt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
+from math import inf
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -19,9 +20,7 @@ class CuttingProxy:
     With `cut_after_bytes` of answers a connection is cut; with `cuts` only so many of them are.
     """
 
-    def __init__(
-        self, target: str, *, cut_after_bytes: int | None = None, cuts: int | None = None
-    ) -> None:
+    def __init__(self, target: str, *, cut_after_bytes: float = inf, cuts: float = inf) -> None:
         self.retarget(target)
         self._cut_after_bytes = cut_after_bytes
         self._cuts = cuts
@@ -88,9 +87,6 @@ class CuttingProxy:
                 passed += len(chunk)
                 writer.write(chunk)
                 await writer.drain()
-                if self._cut_after_bytes is not None and passed > self._cut_after_bytes:
-                    if self._cuts is None:
-                        return
-                    if self._cuts:
-                        self._cuts -= 1
-                        return
+                if passed > self._cut_after_bytes and self._cuts:
+                    self._cuts -= 1
+                    return

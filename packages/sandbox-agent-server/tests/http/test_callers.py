@@ -8,11 +8,7 @@ from typing import Any
 
 import pytest
 from sandbox_agent_core.api.requests import AnswerRequest
-from sandbox_agent_core.api.sessions import (
-    CreateSession,
-    PatchSession,
-    ResumeSession,
-)
+from sandbox_agent_core.api.sessions import CreateSession, PatchSession, ResumeSession
 from sandbox_agent_core.api.tokens import TokenScope
 from sandbox_agent_core.errors import PermissionDenied
 from sandbox_agent_server.app import ROUTES

@@ -13,11 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 import httpx
-from sandbox_agent_core.api.sessions import (
-    CreateSession,
-    SessionInfo,
-    SessionStatus,
-)
+from sandbox_agent_core.api.sessions import CreateSession, SessionInfo, SessionStatus
 from sandbox_agent_core.errors import (
     InvalidRequest,
     NoSandbox,

@@ -33,6 +33,7 @@ _LIMITS: Final[Mapping[LimitKind, str]] = {
     "max_turns": "turn",
     "max_cost": "cost",
 }
+"""Our bounds, as Inspect calls them."""
 _GRADES: Final = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
 """What Inspect counts its letters as: correct, partial, incorrect, no answer."""
 
@@ -210,11 +211,10 @@ def _sample(sample: Sample, model: str) -> dict[str, Any]:
     usage = _usage(transcript)
     began = [turn.started_at for turn in transcript.turns if turn.started_at]
     ended = [turn.ended_at for turn in transcript.turns if turn.ended_at]
-    working = max((max(ended) - min(began)).total_seconds(), 0.0) if began and ended else None
     started_at = sample.started_at or min(began, default=None)
-    completed_at, seconds = max(ended, default=None), working
+    completed_at = max(ended, default=None)
     if started_at is not None and sample.seconds is not None:
-        completed_at, seconds = started_at + timedelta(seconds=sample.seconds), sample.seconds
+        completed_at = started_at + timedelta(seconds=sample.seconds)
     answers = [message for message in messages if message["role"] == "assistant"]
     output = compact(
         model=model,
@@ -251,11 +251,15 @@ def _sample(sample: Sample, model: str) -> dict[str, Any]:
         model_usage={model: usage} if usage else {},
         started_at=started_at and time_of(started_at),
         completed_at=completed_at and time_of(completed_at),
-        total_time=seconds,
-        working_time=working,
+        total_time=_seconds(started_at, completed_at),
+        working_time=_seconds(min(began, default=None), max(ended, default=None)),
         error=_error(error) if error else None,
         limit=sample.limit and {"type": _LIMITS[sample.limit[0]], "limit": sample.limit[1]},
     )
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return None if start is None or end is None else max((end - start).total_seconds(), 0.0)
 
 
 def _usage(transcript: Transcript) -> dict[str, Any]:

@@ -10,11 +10,7 @@ from typing import Final
 
 from sandbox_agent_core.api.long_work import ForkSession
 from sandbox_agent_core.api.requests import AnswerRequest
-from sandbox_agent_core.api.sessions import (
-    CreateSession,
-    PatchSession,
-    ResumeSession,
-)
+from sandbox_agent_core.api.sessions import CreateSession, PatchSession, ResumeSession
 from sandbox_agent_core.api.tokens import TOKEN_SCOPES, TokenScope
 from sandbox_agent_core.errors import PermissionDenied
 from starlette.requests import HTTPConnection

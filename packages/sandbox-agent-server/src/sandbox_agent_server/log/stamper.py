@@ -136,7 +136,8 @@ class Stamper:
     def update(
         self, step: Step, raw: bytes, frame: Frame, *, other_session: str | None = None
     ) -> bool:
-        """A `session/update` notification, the hot path. True: a piece of a message, of which nothing else is made."""
+        """A `session/update` notification, the hot path. True when nobody else needs to look at it: it is a piece of
+        a message, or another session's."""
         entry = Draft("agent", raw, frame, acp.SESSION_UPDATE, self.own_turn_id or self.turn_id)
         if other_session is not None:
             entry.annotations = {"otherSession": other_session}

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sandbox_agent_core.api.sessions import (
-    HookSupport,
-    SessionInfo,
-    SessionStatus,
-    TaskInfo,
-)
+from sandbox_agent_core.api.sessions import HookSupport, SessionInfo, SessionStatus, TaskInfo
 from sandbox_agent_core.frames.entry import rfc3339
 from sandbox_agent_core.lenient import as_dict, as_str
 from sandbox_agent_core.spi.capabilities import AgentCapabilities

@@ -61,9 +61,6 @@ class Screening:
     def answered(self, id: Any) -> None:
         self._served.discard(_key(id))
 
-    def other_session(self, step: SessionStep, frame: Frame) -> str | None:
-        return self.addressee.other_session(frame, step.state.agent_session_id)
-
     def refuses(self, step: SessionStep, wire: WireFrame, method: str) -> bool:
         """A request of the agent. True: it is in the step, and so is what becomes of it."""
         id = wire.frame["id"]
@@ -72,7 +69,8 @@ class Screening:
             self._refuse_twins(step, id, method)
             return True
         self._asked.add(_key(id))
-        if (other := self.other_session(step, wire.frame)) is not None:
+        other = self.addressee.other_session(wire.frame, step.state.agent_session_id)
+        if other is not None:
             self._stamper.refused_request(step, wire.raw, wire.frame)
             self._refuse(
                 step, id, method, INVALID_PARAMS, f"this client knows no session {other!r}"

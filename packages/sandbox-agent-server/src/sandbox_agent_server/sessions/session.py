@@ -17,11 +17,7 @@ from typing import Any, Final
 from sandbox_agent_core.api.long_work import ReviewTarget, RewindRequest, RewindResult
 from sandbox_agent_core.api.prompts import CancelRequest, CancelResult
 from sandbox_agent_core.api.requests import AnswerRequest
-from sandbox_agent_core.api.sessions import (
-    PatchSession,
-    SessionInfo,
-    SessionStatus,
-)
+from sandbox_agent_core.api.sessions import PatchSession, SessionInfo, SessionStatus
 from sandbox_agent_core.api.turns import LimitsRequest
 from sandbox_agent_core.errors import (
     AgentProcessExited,

@@ -7,11 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from sandbox_agent_core.api.long_work import ForkSession
-from sandbox_agent_core.api.sessions import (
-    CreateSession,
-    PatchSession,
-    ResumeSession,
-)
+from sandbox_agent_core.api.sessions import CreateSession, PatchSession, ResumeSession
 from sandbox_agent_core.errors import InvalidRequest, Timeout
 from sandbox_agent_core.frames import acp, extensions
 from sandbox_agent_core.lenient import as_dict, as_list, as_str, compact

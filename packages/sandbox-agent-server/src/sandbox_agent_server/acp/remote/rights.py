@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sandbox_agent_core.api.long_work import ForkSession
-from sandbox_agent_core.api.sessions import (
-    CreateSession,
-    PatchSession,
-    ResumeSession,
-)
+from sandbox_agent_core.api.sessions import CreateSession, PatchSession, ResumeSession
 from sandbox_agent_core.api.tokens import TokenScope
 
 __all__ = ["Bearer", "Rights"]
